@@ -1,0 +1,37 @@
+# Each target does its own set-up: `.venv` is made from pyproject.toml with the tested versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+quickstart: $(STAMP) ## fine-tune and score a model on what ships inside: no network, no GPU, about two minutes
+	$(BIN)/audio-ft quickstart
+
+test: $(STAMP) ## run the tests on two processes
+	$(BIN)/python -m pytest -n 2
+
+check: $(STAMP) ## lint, formatting, docstrings and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## mend formatting and whatever lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv, builds and caches
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make needs Python 3.11 or newer for the versions in constraints.txt (PYTHON=python3.11 make …);" \
+	  "with Python 3.10 use: pip install ."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
