@@ -1,0 +1,257 @@
+"""A piece of audio that never parts from its rate, and the one door through which audio enters and leaves."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.codec.decode import (
+    MAX_RATE,
+    MIN_RATE,
+    AudioInfo,
+    Decoded,
+    NotForSoundfile,
+    Span,
+    open_soundfile,
+    read_soundfile,
+    soundfile_info,
+)
+from audio_ft.codec.decode_av import probe_av, read_av
+from audio_ft.codec.encode import encode
+from audio_ft.codec.source import Opened, Source, opened
+from audio_ft.errors import AudioError, InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["AUDIO_SUFFIXES", "MAX_RATE", "MIN_RATE", "AudioInfo", "Clip", "decoders", "probe", "read", "write"]
+
+# What a folder scan takes, in lower case; a file named explicitly is read by its content whatever its name.
+# fmt: off
+AUDIO_SUFFIXES = frozenset({
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
+    ".w64", ".rf64", ".sph", ".voc", ".gsm", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".mov",
+    ".wma", ".3gp", ".amr", ".ac3", ".wv",
+})
+# fmt: on
+# Half a step of 24-bit audio: below this from trough to crest no converter recorded anything.
+_SILENT = 2.0**-24
+_QUIET_DBFS = -60.0
+# Lossy decoders overshoot full scale by some tenths; twice full scale means that the samples are in another unit.
+_OUTSIDE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Hold samples (channels, time) as float32, nominally in [-1, 1], with their rate in Hz.
+
+    `notes` collects, in short stable sentences, what reading and cleaning noticed ("truncated: …", "anti-phase
+    stereo: …").
+    The samples are read-only. A caller's writable array is copied; a read-only float32 one (another clip's samples, or
+    a fresh array after `setflags(write=False)`) is shared.
+
+    Raises:
+        AudioError: samples that are not finite, have no channel, or a rate that is not a positive whole number.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        samples = self.samples
+        if not _is_read_only(samples):
+            samples = np.array(samples, dtype=np.float32, copy=True, ndmin=2, order="C")
+        if samples.ndim != 2 or samples.shape[0] == 0:
+            raise AudioError("clip", f"expected samples of shape (channels, time), got {samples.shape}")
+        if not np.isfinite(samples).all():
+            raise AudioError("clip", "non-finite samples (NaN or infinity)")
+        if not self.rate > 0 or self.rate % 1:
+            raise AudioError("clip", f"expected a rate above 0 Hz, in whole Hz, got {self.rate}")
+        samples.setflags(write=False)
+        object.__setattr__(self, "samples", samples)
+        object.__setattr__(self, "rate", int(self.rate))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Unpickled arrays are writable, whatever they were before.
+        state["samples"].setflags(write=False)
+        self.__dict__.update(state)
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels."""
+        return int(self.samples.shape[0])
+
+    @property
+    def length(self) -> int:
+        """Return the number of samples in each channel."""
+        return int(self.samples.shape[1])
+
+    @property
+    def seconds(self) -> float:
+        """Return the duration in seconds."""
+        return self.length / self.rate
+
+    def with_samples(self, samples: ArrayLike, rate: int | None = None) -> Clip:
+        """Return a clip with other samples (channels, time), the same notes and, unless given, the same rate in Hz."""
+        unchecked: Any = samples  # construction converts whatever is array-like
+        return replace(self, samples=unchecked, rate=self.rate if rate is None else rate)
+
+    def noting(self, note: str) -> Clip:
+        """Return the same clip with one more note."""
+        return self._trusted(self.samples, self.rate, (*self.notes, note))
+
+    @classmethod
+    def tone(cls, hz: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
+        """Return a sine of `hz` whose peak is `dbfs` (0 dBFS = 1.0), one channel."""
+        time = np.arange(round(seconds * rate)) / rate
+        return cls._shared(10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * time), rate)
+
+    @classmethod
+    def silence(cls, seconds: float, rate: int = 16_000) -> Clip:
+        """Return digital silence, one channel."""
+        return cls._shared(np.zeros(round(seconds * rate)), rate)
+
+    @classmethod
+    def noise(cls, seconds: float, rate: int = 16_000, dbfs: float = -20.0, seed: int = 0) -> Clip:
+        """Return white Gaussian noise whose highest peak is `dbfs` (0 dBFS = 1.0), one channel, the same for a seed."""
+        values = np.random.default_rng(seed).standard_normal(round(seconds * rate))
+        peak = np.abs(values).max(initial=np.finfo(float).tiny)
+        return cls._shared(values * (10 ** (dbfs / 20) / peak), rate)
+
+    @classmethod
+    def _trusted(cls, samples: NDArray[np.float32], rate: int, notes: tuple[str, ...]) -> Clip:
+        """Return a clip of read-only samples that were validated already."""
+        clip = object.__new__(cls)
+        clip.__dict__.update(samples=samples, rate=rate, notes=notes)
+        return clip
+
+    @classmethod
+    def _shared(cls, values: NDArray[np.float64], rate: int) -> Clip:
+        samples = values[np.newaxis].astype(np.float32)
+        samples.setflags(write=False)
+        return cls(samples, rate)
+
+
+def _is_read_only(samples: object) -> bool:
+    """Return whether an array is a clip's own kind and nobody holds a writable view of its memory."""
+    if type(samples) is not np.ndarray or samples.dtype != np.float32 or samples.ndim != 2:
+        return False
+    if not samples.flags.c_contiguous:
+        return False
+    while type(samples) is np.ndarray and not samples.flags.writeable:
+        if samples.base is None:
+            return True
+        samples = samples.base
+    return False
+
+
+def read(source: Source, *, start: float = 0.0, seconds: float | None = None) -> Clip:
+    """Read a recording, or `seconds` of it from `start` on (only that part is decoded), at its own rate.
+
+    The content decides how, the name only where the content says nothing. `bytes` are a file's content; a file object
+    is read from its beginning, whatever its position. What was odd but readable stands in the clip's notes:
+    "truncated: …", "damaged: …", "unfinished header: …", "chained: …", "several tracks: …", "silent: …",
+    "very quiet: …", "outside [-1, 1]: …".
+
+    Raises:
+        AudioError: not there, not allowed, not a regular file, not audio, damaged, no samples, non-finite samples, an
+            implausible rate or number of channels, a `start` behind the end.
+        InputError: a negative or non-finite `start` or `seconds`, a text file object.
+    """
+    span = _span(start, seconds)
+    with opened(source) as recording:
+        return _checked(_decode(recording, span), recording.name)
+
+
+def probe(source: Source) -> AudioInfo:
+    """Return frames, rate, channels, seconds, container and decoder of a recording without decoding it.
+
+    Where no header states a length (raw AAC, MP3 without a Xing frame) the packets are counted; lossy formats then
+    come out up to some frames longer than what `read` gives.
+
+    Raises:
+        AudioError: as `read`, except for what only decoding can tell.
+    """
+    with opened(source) as recording:
+        if recording.verdict.decoder == "soundfile":
+            try:
+                with open_soundfile(recording.target()) as sound:
+                    return soundfile_info(sound, recording.name)
+            except NotForSoundfile:
+                pass  # the other decoder has the last word, and raises where it has none
+        return probe_av(recording.file, recording.name, known=recording.verdict.known)
+
+
+def write(clip: Clip, path: str | os.PathLike[str]) -> None:
+    """Write a clip as .wav, .flac, .ogg (Vorbis) or .mp3, by the path's suffix.
+
+    WAV and FLAC are 16-bit; a WAV whose values exceed 1 becomes 32-bit float (logged), a FLAC refuses them. The file
+    appears under its name complete or not at all.
+
+    Raises:
+        InputError: another suffix, an empty clip, a rate or level the format cannot hold, a place not writable.
+    """
+    encode(clip.samples, clip.rate, path)
+
+
+def decoders() -> str:
+    """Return one line that says which decoders read audio here, in which versions, and what cannot be read."""
+    import soundfile
+
+    first = f"audio is decoded by soundfile {soundfile.__version__} (libsndfile {soundfile.__libsndfile_version__})"
+    try:
+        import av
+    except ImportError as error:
+        return f"{first}; PyAV does not import ({error}), so m4a, aac, mp4, webm, mka and wma cannot be read"
+    codecs = ".".join(map(str, av.library_versions["libavcodec"]))
+    return f"{first}, and by PyAV {av.__version__} (libavcodec {codecs}) for m4a, aac, mp4, webm, mka, wma and the like"
+
+
+def _span(start: float, seconds: float | None) -> Span:
+    if not (math.isfinite(start) and start >= 0):
+        raise InputError(f"expected a start of 0 s or later, got {start}")
+    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"expected more than 0 seconds to read, got {seconds}")
+    return Span(start, seconds)
+
+
+def _decode(recording: Opened, span: Span) -> Decoded:
+    """Decode with the decoder that the verdict names; where libsndfile gives up, FFmpeg reads what it can."""
+    notes, known = recording.verdict.notes, recording.verdict.known
+    if recording.verdict.decoder == "soundfile":
+        try:
+            with open_soundfile(recording.target()) as sound:
+                return read_soundfile(sound, recording.name, span, notes)
+        except NotForSoundfile as refusal:
+            # What was noted for libsndfile's sake (it stops at the first of several chained streams) falls away.
+            notes = tuple(note for note in notes if not note.startswith("chained"))
+            if refusal.damaged:
+                notes += (f"damaged: libsndfile gives up ({refusal.reason})",)
+    decoded = read_av(recording.file, recording.name, span, known=known)
+    return replace(decoded, notes=notes + decoded.notes)
+
+
+def _checked(decoded: Decoded, name: str) -> Clip:
+    """Return a clip of freshly decoded samples, not copied, with notes on what their range says.
+
+    The extremes tell everything in one pass each: NaN and infinity come through a minimum or a maximum.
+    """
+    samples = decoded.samples
+    lows, highs = samples.min(axis=1).tolist(), samples.max(axis=1).tolist()
+    if not all(map(math.isfinite, lows + highs)):
+        raise AudioError(name, "non-finite samples (NaN or infinity)")
+    notes = decoded.notes
+    swing, peak = max(high - low for low, high in zip(lows, highs, strict=True)), max(max(highs), -min(lows))
+    if swing < _SILENT:
+        notes += ("silent: the samples of each channel are all alike",)
+    elif 20 * math.log10(swing / 2) < _QUIET_DBFS:
+        notes += (f"very quiet: peak {20 * math.log10(swing / 2):.0f} dBFS",)
+    if peak > _OUTSIDE:
+        notes += (f"outside [-1, 1]: peak {peak:.6g}",)
+    samples.setflags(write=False)
+    return Clip._trusted(samples, decoded.rate, notes)
