@@ -1,0 +1,241 @@
+"""Layouts: how recordings lie in folders and manifests, read into rows without opening one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from audio_ft.chain import Chain
+from audio_ft.clip import AUDIO_SUFFIXES
+from audio_ft.data.columns import find_audio, missing
+from audio_ft.data.manifests import Columns, read_manifest
+from audio_ft.data.rows import GONE, Part, Source, Stat
+from audio_ft.data.tree import Tree, count, left_out, split_name, stat_of
+from audio_ft.errors import InputError
+
+LABEL, FILE, BELOW = "label", "file_name", "subfolder"
+# Where published sets keep the recordings that a manifest names without their folder.
+_BESIDE = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
+
+
+def read_folder(tree: Tree, audio: str | None) -> Source:
+    """Read a folder of recordings, listed in `tree`, whatever of the known layouts it has.
+
+    Known are: what `audio-ft prepare` wrote; metadata files in the folder or in its split folders; one manifest a
+    split, or one manifest; class folders, in split folders or not.
+
+    Raises:
+        InputError: no recordings, or a layout that does not say which recording has which label.
+    """
+    root = tree.root
+    if (root / "chain.json").is_file() and ((root / "splits").is_dir() or (root / "prepared.json").is_file()):
+        return _prepared(tree, audio)
+    found = _by_metadata(tree, audio) or _by_root_manifests(tree, audio) or _by_folders(tree)
+    if found is None:
+        raise InputError(
+            f"{root}: no recordings there ({', '.join(sorted(AUDIO_SUFFIXES))}) and no manifest that lists any; "
+            "expected class folders, split folders, metadata.csv or a manifest"
+        )
+    return Source(found.parts, found.audio, found.label, (*found.notes, *left_out(tree)))
+
+
+def _prepared(tree: Tree, audio: str | None) -> Source:
+    """Read what `audio-ft prepare` wrote: its lists, its chain, and which columns are target and group.
+
+    Raises:
+        InputError: it was stopped before the lists were written.
+    """
+    root = tree.root
+    tables = {Path(path).stem: path for path in tree.tables("splits/")}
+    if not tables:
+        raise InputError(f"{root}: audio-ft prepare did not finish here; run it again, it goes on where it was")
+    marker = root / "prepared.json"
+    known = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else {}
+    source = _by_manifests(tree, tables, audio or FILE, [root])
+    target, text = known.get("target"), known.get("task") == "transcription"
+    return replace(
+        source,
+        label=None if text else target,
+        text=target if text else None,
+        group=known.get("group"),
+        chain=Chain.load(root / "chain.json").to_list(),
+    )
+
+
+def read_table(path: Path, audio: str | None) -> Source:
+    """Read a CSV, TSV, JSONL or JSON manifest whose paths are relative to its folder, or absolute.
+
+    Raises:
+        InputError: a broken manifest, or one that names no recording that is there.
+    """
+    columns = read_manifest(path)
+    column = find_audio(columns, audio, str(path))
+    part, notes = listed_part(columns, column, path, [path.parent / beside for beside in _BESIDE], path.parent, {})
+    return Source({"": part}, column, notes=tuple(notes))
+
+
+def _by_metadata(tree: Tree, audio: str | None) -> Source | None:
+    """Read metadata files: one in the folder, or one in each split folder (beside split folders of class folders)."""
+    whole = tree.metadata()
+    if whole is not None:
+        return _by_first_folder(_by_manifests(tree, {"": whole}, audio, [tree.root]))
+    top = [name for name in tree.folders if "/" not in name]
+    tables = {name: table for name in top if (table := tree.metadata(f"{name}/"))}
+    if not tables:
+        return None
+    source = _by_manifests(tree, tables, audio, None)
+    bare = {name: _class_part(tree, f"{name}/") for name in top if split_name(name) and name not in tables}
+    return Source({**source.parts, **bare}, source.audio, notes=source.notes)
+
+
+def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
+    """Read one manifest a split (train.csv, dev.tsv, …), else the one manifest that lists recordings."""
+    tables = tree.tables()
+    splits = {Path(path).stem: path for path in tables if split_name(Path(path).stem)}
+    if splits:
+        return _by_manifests(tree, splits, audio, None)
+    if not tables and len(tree.children()) < 2:
+        tables = tree.manifests
+    listing = [path for path in tables if not path.endswith(".parquet") and _lists(tree.root / path, audio)]
+    if len(listing) > 1:
+        raise InputError(
+            f"{tree.root}: {', '.join(listing)} each list recordings; give the path of the one to use, "
+            "or call them train, validation and test"
+        )
+    return _by_manifests(tree, {"": listing[0]}, audio, None) if listing else None
+
+
+def _lists(path: Path, audio: str | None) -> bool:
+    """Tell whether a manifest has a column of paths (another table may lie beside class folders)."""
+    try:
+        find_audio(read_manifest(path), audio, str(path))
+    except InputError:
+        return False
+    return True
+
+
+def _by_manifests(tree: Tree, tables: Mapping[str, str], audio: str | None, bases: list[Path] | None) -> Source:
+    """Read manifests by the name of their part; paths are relative to `bases`, by default each manifest's folder."""
+    parts, notes, column = {}, [], ""
+    for name, table in tables.items():
+        path = tree.root / table
+        columns = read_manifest(path)
+        column = find_audio(columns, audio, str(path))
+        near = bases or [path.parent / beside for beside in _BESIDE]
+        parts[name], new = listed_part(columns, column, path, near, tree.root, tree.audio)
+        notes += new
+    used = {key for part in parts.values() for key in part.keys}
+    unlisted = sorted(set(tree.audio) - used)
+    if unlisted:
+        notes.append(f"{count(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
+    return Source(parts, column, notes=tuple(notes))
+
+
+def _by_first_folder(source: Source) -> Source:
+    """Part the rows of one manifest by split folder, where every path begins with one."""
+    (part,) = source.parts.values()
+    heads = [key.partition("/")[0] if "/" in key else "" for key in part.keys]
+    if not all(map(split_name, set(heads))):
+        return source
+    rows = {head: [row for row, own in enumerate(heads) if own == head] for head in sorted(set(heads))}
+    return Source({head: part.take(own) for head, own in rows.items()}, source.audio, notes=source.notes)
+
+
+def _by_folders(tree: Tree) -> Source | None:
+    """Read class folders, in split folders or with split folders inside."""
+    names = tree.children()
+    if not names:
+        if tree.audio:
+            raise InputError(f"{tree.root}: recordings without labels; put them in one folder a class, or add "
+                             "a metadata.csv with the columns file_name and label")  # fmt: skip
+        return None
+    splits = [name for name in names if split_name(name)]
+    nested = [name for name in splits if tree.children(f"{name}/")]
+    inner = [split_name(child) for name in names for child in tree.children(f"{name}/")]
+    if nested and (len(splits) == len(names) or len(splits) > 1):
+        empty = [name for name in tree.folders if "/" not in name and split_name(name) and name not in names]
+        parts = {name: _class_part(tree, f"{name}/") for name in [*splits, *empty]}
+        ignored = [name for name in names if name not in splits]
+        note = [f"folders {', '.join(ignored)} beside the split folders left out"] if ignored else []
+        return Source(parts, FILE, LABEL, tuple(note))
+    if splits and len(splits) == len(names):
+        raise InputError(
+            f"{tree.root}: folders {', '.join(names)} hold recordings but no class folders and no metadata.csv, so "
+            "they may be splits or labels; add class folders or a metadata.csv to each, or list them in a manifest"
+        )
+    flat = any(path.count("/") == 1 for path in tree.audio)
+    if not splits and inner and all(inner) and not flat:
+        return _by_inner_splits(tree)
+    part = _class_part(tree, "")
+    note = [f"folders below the class folders are not labels: they are in column {BELOW!r}"] if inner else []
+    return Source({"": part}, FILE, LABEL, tuple(note))
+
+
+def _by_inner_splits(tree: Tree) -> Source:
+    """Read class folders that hold split folders: yes/train/a.wav."""
+    part = _class_part(tree, "")
+    heads = [below.partition("/")[0] for below in part.columns[BELOW]]
+    rows = {head: [row for row, own in enumerate(heads) if own == head] for head in sorted(set(heads))}
+    return Source({head: part.take(own) for head, own in rows.items()}, FILE, LABEL)
+
+
+def _class_part(tree: Tree, prefix: str) -> Part:
+    """Return the recordings below `prefix` with their first folder as label; loose ones are refused."""
+    paths = tree.below(prefix)
+    steps = [path[len(prefix) :].split("/") for path in paths]
+    loose = next((path for path, step in zip(paths, steps, strict=True) if len(step) == 1), None)
+    if loose is not None:
+        raise InputError(f"{tree.root}: {loose} lies beside the class folders, so it has no label; move it into one")
+    columns: Columns = {FILE: list(paths), LABEL: [step[0] for step in steps]}
+    if any(len(step) > 2 for step in steps):
+        columns[BELOW] = ["/".join(step[1:-1]) for step in steps]
+    files = [os.path.join(tree.root, path) for path in paths]
+    return Part(columns, paths, [step[-1] for step in steps], files, [tree.audio[path] for path in paths])
+
+
+def listed_part(
+    columns: Columns, column: str, table: Path, bases: list[Path], root: Path, known: Mapping[str, Stat]
+) -> tuple[Part, list[str]]:
+    """Return the rows of a manifest as a part sorted by key, and notes; stats come from `known` or from the disk.
+
+    Raises:
+        InputError: a row without a path, or none of the files is there.
+    """
+    names = columns[column]
+    empty = next((row for row, name in enumerate(names) if missing(name) or not isinstance(name, str)), None)
+    if empty is not None:
+        raise InputError(f"{table}: row {empty + 1} has no path in column {column!r}; fill it in or remove the row")
+    base = _base(names, [Path(os.path.abspath(base)) for base in bases])
+    files = [os.path.normpath(os.path.join(base, name)) for name in names]
+    keys = list(_keys(files, names, str(root)))
+    stats = [known[key] if key in known else stat_of(file) for key, file in zip(keys, files, strict=True)]
+    gone = [row for row, about in enumerate(stats) if about == GONE]
+    if len(gone) == len(names):
+        raise InputError(f"{table}: none of its {len(names)} files is there, the first being {files[0]!r}; paths in "
+                         f"column {column!r} are relative to {base}, or absolute")  # fmt: skip
+    notes = [f"{table.name}: paths are relative to {base}"] if base != os.path.abspath(bases[0]) else []
+    if gone:
+        notes.append(f"{count(len(gone), 'file')} listed in {table.name} missing (first: {names[gone[0]]})")
+    part = Part(columns, keys, [os.path.basename(file) for file in files], files, stats)
+    return part.take(sorted(range(len(keys)), key=keys.__getitem__)), notes
+
+
+def _base(names: list[str], bases: list[Path]) -> str:
+    """Return the first folder in which one of the first files lies; the first folder where none does."""
+    for base in bases:
+        if any(os.path.isfile(os.path.join(base, name)) for name in names[:50]):
+            return str(base)
+    return str(bases[0])
+
+
+def _keys(files: Iterable[str], names: Iterable[str], root: str) -> Iterator[str]:
+    """Yield each file's path relative to the root; an absolute path outside of it stays absolute."""
+    start = os.path.abspath(root) + os.sep
+    for file, name in zip(files, names, strict=True):
+        if file.startswith(start):
+            yield file[len(start) :].replace(os.sep, "/")
+        else:
+            yield name if os.path.isabs(name) else os.path.relpath(file, root).replace(os.sep, "/")

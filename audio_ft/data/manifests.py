@@ -1,0 +1,160 @@
+"""Manifests: files that list recordings, read into columns exactly as they stand (text stays text)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from audio_ft.errors import InputError
+
+Columns = dict[str, list[Any]]
+
+MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".json", ".parquet"})
+_DELIMITERS = ",;\t|"
+# A transcript or a list of tags may be long, but a cell of a megabyte means a quote that was never closed.
+_LONGEST_CELL = 1_000_000
+
+
+def read_manifest(path: Path) -> Columns:
+    """Read a CSV, TSV, JSONL, JSON or Parquet manifest into columns of equal length.
+
+    Cells of CSV and TSV stay text ("03" is not 3); JSON and Parquet values keep their type, a missing one becomes
+    None.
+
+    Raises:
+        InputError: a file that is not UTF-8, a broken row (with its line), two columns of one name, no row at all.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _read_parquet(path)
+    text = _decode(path)
+    if suffix in {".csv", ".tsv"}:
+        return _read_delimited(text, path)
+    records = _json_lines(text, path) if suffix == ".jsonl" else _json_list(text, path)
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def _read_parquet(path: Path) -> Columns:
+    """Read a Parquet table of paths (one that holds the recordings themselves is read by `stored`)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        columns: Columns = pq.read_table(path).to_pydict()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not readable as Parquet ({error}); write it again") from error
+    return columns
+
+
+def _decode(path: Path) -> str:
+    """Return the text of a UTF-8 file, with or without a byte-order mark."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: expected UTF-8 text, but byte {error.start} is not UTF-8; save the file as UTF-8 and try again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from error
+
+
+def _read_delimited(text: str, path: Path) -> Columns:
+    """Parse delimited text; a TSV whose quotes do not pair is read without quoting, as Common Voice writes it."""
+    tabs = path.suffix.lower() == ".tsv"
+    delimiter = "\t" if tabs else _sniff(text)
+    try:
+        return _parse(text, path, delimiter, csv.QUOTE_MINIMAL)
+    except InputError:
+        if not tabs:
+            raise
+        return _parse(text, path, delimiter, csv.QUOTE_NONE)
+
+
+def _sniff(text: str) -> str:
+    """Return the delimiter that cuts the first lines into the most cells, all lines alike."""
+
+    def fit(delimiter: str) -> tuple[bool, int]:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        widths = [len(cells) for cells in itertools.islice(reader, 20) if cells]
+        width = widths[0] if widths else 0
+        # Every file has one cell a line by a delimiter that it does not hold, so one cell proves nothing.
+        return width > 1 and len(set(widths)) == 1, width
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Columns:
+    """Parse delimited text strictly: each row has as many cells as the header."""
+    previous = csv.field_size_limit(_LONGEST_CELL)
+    # newline="" keeps line ends inside quoted cells as they are.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    rows: list[list[str]] = []
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if header is None:
+                header = _header(cells, path)
+            elif len(cells) != len(header):
+                raise InputError(
+                    f"{path}, line {reader.line_num}: expected {len(header)} cells as in the header, got {len(cells)}; "
+                    f"put quotes around cells that hold {delimiter!r}"
+                )
+            else:
+                rows.append(cells)
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not a readable row ({error}); check its quotes") from error
+    finally:
+        csv.field_size_limit(previous)
+    if header is None or not rows:
+        raise InputError(f"{path}: expected a header line and at least one row, got none; write one row per recording")
+    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _header(cells: list[str], path: Path) -> list[str]:
+    """Return the column names; a nameless one (an index written by pandas) is called by its place."""
+    names = [cell or f"column {place}" for place, cell in enumerate(cells, start=1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}: two columns are called {twice[0]!r}; rename one of them")
+    return names
+
+
+def _json_lines(text: str, path: Path) -> list[dict[str, Any]]:
+    """Parse one JSON object a line."""
+    records = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            records.append(_object(_json(line, path, f", line {number}"), path, f", line {number}"))
+    if not records:
+        raise InputError(f"{path}: expected one JSON object a line, got none; write one line per recording")
+    return records
+
+
+def _json_list(text: str, path: Path) -> list[dict[str, Any]]:
+    """Parse a JSON list of objects."""
+    value = _json(text, path, "")
+    if not isinstance(value, list) or not value:
+        raise InputError(f"{path}: expected a JSON list of objects, one per recording, got {type(value).__name__}")
+    return [_object(record, path, f", item {number}") for number, record in enumerate(value, start=1)]
+
+
+def _json(text: str, path: Path, place: str) -> Any:
+    """Parse JSON, naming the place of a fault."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}{place}: not JSON ({error}); mend or remove it") from error
+
+
+def _object(value: Any, path: Path, place: str) -> dict[str, Any]:
+    """Check that a JSON value is an object."""
+    if not isinstance(value, dict):
+        raise InputError(f'{path}{place}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
+    return value

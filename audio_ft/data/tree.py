@@ -1,0 +1,129 @@
+"""Trees: one look at everything that lies below a folder, each file's size and time of change included."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audio_ft.clip import AUDIO_SUFFIXES
+from audio_ft.data.manifests import MANIFEST_SUFFIXES
+from audio_ft.data.rows import GONE, Stat
+from audio_ft.errors import InputError
+
+# How data calls its splits, and how we do.
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+_PROSE = ("readme", "license", "licence", "copying", "copyright", "citation")
+
+
+def split_name(name: str) -> str | None:
+    """Return train, validation or test for what data calls it, None for any other name."""
+    return SPLIT_NAMES.get(name.strip().lower())
+
+
+@dataclass
+class Tree:
+    """What lies below a folder, by relative path: recordings with their stats, manifests, folders; the rest counted."""
+
+    root: Path
+    audio: dict[str, Stat] = field(default_factory=dict)
+    manifests: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    other: Counter[str] = field(default_factory=Counter)
+
+    def children(self, prefix: str = "") -> list[str]:
+        """Return the names of the folders directly below `prefix` ("" or ending in /) that hold recordings."""
+        names = {path[len(prefix) :].split("/", 1)[0] for path in self.audio if path.startswith(prefix)
+                 and "/" in path[len(prefix) :]}  # fmt: skip
+        return sorted(names)
+
+    def below(self, prefix: str) -> list[str]:
+        """Return the recordings below `prefix`, sorted."""
+        return sorted(path for path in self.audio if path.startswith(prefix))
+
+    def tables(self, prefix: str = "") -> list[str]:
+        """Return the manifests that lie directly in `prefix`, sorted."""
+        return sorted(path for path in self.manifests if path.rpartition("/")[0] == prefix.rstrip("/"))
+
+    def metadata(self, prefix: str = "") -> str | None:
+        """Return the one metadata file directly in `prefix`."""
+        found = [path for path in self.tables(prefix) if Path(path).stem.lower() == "metadata"]
+        if len(found) > 1:
+            raise InputError(f"{self.root}: {' and '.join(found)} both describe one folder; keep one of them")
+        return found[0] if found else None
+
+
+def scan(root: Path) -> Tree:
+    """List a folder with its subfolders; hidden files are passed over, links are followed once.
+
+    Raises:
+        InputError: a folder that cannot be listed.
+    """
+    from tqdm import tqdm
+
+    tree = Tree(root)
+    for path, entry in tqdm(_walk(root, "", set()), desc="listing", unit=" files", delay=2, leave=False):
+        if entry.is_dir():
+            tree.folders.append(path)
+            continue
+        suffix = os.path.splitext(path)[1].lower()
+        try:
+            about = entry.stat()
+        except OSError:
+            tree.other["broken link"] += 1
+            continue
+        if suffix in AUDIO_SUFFIXES and stat.S_ISREG(about.st_mode):
+            tree.audio[path] = (about.st_size, about.st_mtime_ns)
+        elif suffix in MANIFEST_SUFFIXES:
+            tree.manifests.append(path)
+        elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
+            tree.other[suffix or "no suffix"] += 1
+    return tree
+
+
+def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield (relative path, entry) for folders and files, sorted; each real folder once, so that links cannot loop."""
+    try:
+        about = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+    if (about.st_dev, about.st_ino) in seen:
+        return
+    seen.add((about.st_dev, about.st_ino))
+    for entry in entries:
+        # "._x" are resource forks of macOS; "_background_noise_" and its like are no class.
+        if entry.name.startswith(".") or (entry.is_dir() and entry.name.startswith("_")):
+            continue
+        yield prefix + entry.name, entry
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", seen)
+
+
+def stat_of(file: str) -> Stat:
+    """Return (bytes, nanoseconds) of a file, `GONE` where there is none."""
+    try:
+        about = os.stat(file)
+    except (OSError, ValueError):
+        return GONE
+    return (about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else GONE
+
+
+def left_out(tree: Tree) -> list[str]:
+    """Say how many files are no recordings."""
+    if not tree.other:
+        return []
+    kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(tree.other.items()))
+    return [f"{count(tree.other.total(), 'file')} left out that are not audio ({kinds})"]
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 file", "2 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

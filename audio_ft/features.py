@@ -1,0 +1,125 @@
+"""Features as files: one array a clip, a log-mel spectrogram or what a model's own extractor makes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audio_ft.clip import Clip, read
+from audio_ft.errors import InputError
+from audio_ft.window import windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.family import Family
+    from audio_ft.files import Job
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Compute log-mel spectrograms float32 (bands, frames), in dB: 10 log10 of the power in each band, at least -100.
+
+    Equal to `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` with Hann windows of
+    `window_seconds` every `hop_seconds`, the Slaney mel scale up to half the rate, and centred frames.
+    """
+
+    bands: int = 80
+    window_seconds: float = 0.025
+    hop_seconds: float = 0.010
+
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the spectrogram of a clip, (channels, bands, frames) where it has several channels."""
+        import librosa
+
+        with warnings.catch_warnings():
+            # Very short clips are padded, and at low rates a narrow band may hold no bin: it reads as the floor.
+            warnings.simplefilter("ignore", UserWarning)
+            power = librosa.feature.melspectrogram(
+                y=clip.samples,
+                sr=clip.rate,
+                n_fft=round(self.window_seconds * clip.rate),
+                hop_length=round(self.hop_seconds * clip.rate),
+                n_mels=self.bands,
+            )
+        decibels = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None).astype(np.float32)
+        return decibels[0] if clip.channels == 1 else decibels
+
+    def describe(self) -> str:
+        """Return what the arrays are, for people."""
+        frames = f"{1000 * self.window_seconds:g} ms every {1000 * self.hop_seconds:g} ms"
+        return f"log-mel spectrogram in dB, float32 ({self.bands}, frames): {frames}, as librosa computes it"
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """Compute what a checkpoint's own feature extractor makes of a clip, without padding.
+
+    A clip longer than the checkpoint's window gives one array a window, stacked.
+    """
+
+    family: Family
+    model: str
+
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return float32 (time,) for raw-wave models and (mel, frames) for Whisper, or these stacked.
+
+        Raises:
+            InputError: a clip of several channels or at another rate than the model's.
+        """
+        if clip.rate != self.family.rate or clip.channels != 1:
+            raise InputError(
+                f"The chain leaves {clip.channels} channels at {clip.rate:,} Hz here and {self.model} hears one at "
+                f"{self.family.rate:,} Hz; add Resample({self.family.rate}) and Mono() to the chain."
+            )
+        size = round(self.family.window * clip.rate)
+        parts = [self._window(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]
+        return parts[0] if len(parts) == 1 else np.stack(parts)
+
+    def _window(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        features = self.family.extract(samples)
+        for name, values in self.family.collate([features]).items():
+            if name in features:
+                return np.asarray(values[0], np.float32)[..., : np.shape(features[name])[-1]]
+        raise InputError(f"{self.model}: its extractor gives no features under a known name.")
+
+    def describe(self) -> str:
+        """Return what the arrays are, for people."""
+        return f"float32 input of {self.model}, by its own feature extractor, without padding"
+
+
+@dataclass(frozen=True)
+class WriteFeatures:
+    """Write the features of a job's finished file to its `beside`: of what the file holds, rounding included."""
+
+    compute: Callable[[Clip], NDArray[np.float32]]
+
+    def __call__(self, job: Job) -> None:
+        """Compute and write, the whole array or nothing."""
+        if job.beside is not None:
+            write_array(self.compute(read(job.target)), job.beside)
+
+
+def write_array(array: NDArray[np.float32], file: Path) -> None:
+    """Write a .npy in one move.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("wb") as stream:
+            np.save(stream, array, allow_pickle=False)
+        os.replace(part, file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""Lists of recordings as csv files that read back as they were written, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audio_ft.errors import InputError
+
+
+def as_cell(value: Any, key: str) -> Any:
+    """Return a value as a cell that reads back as the same: labels joined by ";", other lists and records as JSON.
+
+    Raises:
+        InputError: a label that itself holds ";".
+    """
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        split = next((item for item in value if ";" in item), None)
+        if split is not None:
+            raise InputError(f"{key}: label {split!r} holds ';', which parts labels in a csv; rename it.")
+        return ";".join(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else value
+
+
+def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as csv, columns in the order in which they first appear; no rows leave no file."""
+    if not rows:
+        file.unlink(missing_ok=True)
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(file, text.getvalue())
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text in one move, and not at all when it stands there already."""
+    content = text.encode("utf-8", "backslashreplace")
+    if file.is_file() and file.read_bytes() == content:
+        return
+    part = file.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
