@@ -1,0 +1,174 @@
+"""Metrics that count right and wrong: accuracy, precision, recall, F1, unweighted average recall, confusion.
+
+Undefined values are NaN in `measure` and absent from what users get. The rules, scikit-learn's where it has one:
+
+- a class in neither references nor predictions has no score and is left out of averages (scikit-learn's default choice
+  of labels; `zero_division=nan` for multi-label);
+- a class with clips that is never predicted has precision 0 (`zero_division=0`);
+- recall of a class without clips is undefined, and unweighted average recall skips it (`balanced_accuracy_score`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from audio_ft.errors import InputError
+from audio_ft.metrics.intervals import FloatArray
+from audio_ft.metrics.metric import AudioMetric, Measured
+from audio_ft.metrics.sample import Counts, View
+
+
+def _divide(above: FloatArray, below: FloatArray) -> FloatArray:
+    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
+
+
+def _present(counts: Counts) -> NDArray[np.bool_]:
+    return np.asarray((counts.support > 0) | (counts.predicted > 0))
+
+
+def _macro(values: FloatArray, sizes: FloatArray) -> Measured:
+    """Average (b, classes) over the classes that have a value; known no better than the rare classes allow."""
+    defined = np.isfinite(values)
+    classes = defined.sum(axis=1).astype(np.float64)
+    average = _divide(np.where(defined, values, 0.0).sum(axis=1), classes)
+    # Var of a mean of k proportions p(1-p)/n_c is p(1-p) / (k^2 / sum 1/n_c).
+    inverse = np.where(defined, 1 / np.maximum(sizes, 1.0), 0.0).sum(axis=1)
+    return Measured(average, effective=_divide(classes**2, inverse))
+
+
+def _weighted(values: FloatArray, counts: Counts) -> Measured:
+    return Measured(_divide((np.nan_to_num(values) * counts.support).sum(axis=1), counts.support.sum(axis=1)))
+
+
+def _per_class(
+    stem: str, view: View, values: FloatArray, sizes: FloatArray, plain: bool = False
+) -> dict[str, Measured]:
+    return {
+        f"{stem}[{label}]": Measured(values[:, c], n=sizes[:, c], plain=plain)
+        for c, label in enumerate(view.sample.labels)
+    }
+
+
+class Accuracy(AudioMetric):
+    """Share of clips whose label is right; for several labels a clip, of clips whose whole set is right."""
+
+    kinds = ("single", "multi")
+    names = ("accuracy", "subset_accuracy")
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return accuracy (single) or subset_accuracy (multi)."""
+        name = "accuracy" if view.sample.kind == "single" else "subset_accuracy"
+        return {name: Measured(view.counts.exact / view.total, plain=True)}
+
+
+class UnweightedAverageRecall(AudioMetric):
+    """Average of the classes' recalls, each class counting alike (balanced accuracy)."""
+
+    kinds = ("single",)
+    names = ("unweighted_average_recall",)
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return unweighted_average_recall over the classes that have clips."""
+        counts = view.counts
+        return {"unweighted_average_recall": _macro(_divide(counts.right, counts.support), counts.support)}
+
+
+class F1(AudioMetric):
+    """Harmonic mean of precision and recall: 2 right / (support + predicted)."""
+
+    kinds = ("single", "multi")
+    names = ("f1_macro", "f1_weighted", "f1_micro")
+    per_class = "f1"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return f1_macro, f1_weighted (single) or f1_micro (multi), and f1 per class."""
+        counts = view.counts
+        values = _divide(2 * counts.right, counts.support + counts.predicted)
+        touched = counts.support + counts.predicted - counts.right
+        scores = {"f1_macro": _macro(values, touched)}
+        if view.sample.kind == "single":
+            # Over all labels of a single-label task, micro F1 is accuracy.
+            scores["f1_weighted"] = _weighted(values, counts)
+        else:
+            right, both = counts.right.sum(axis=1), (counts.support + counts.predicted).sum(axis=1)
+            scores["f1_micro"] = Measured(_divide(2 * right, both))
+        return scores | _per_class("f1", view, values, touched)
+
+
+class Precision(AudioMetric):
+    """Share of a class's predictions that are right."""
+
+    kinds = ("single",)
+    names = ("precision_macro", "precision_weighted")
+    per_class = "precision"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return precision_macro, precision_weighted and precision per class."""
+        counts = view.counts
+        values = _divide(counts.right, np.maximum(counts.predicted, 1.0))
+        values = np.where(_present(counts), values, np.nan)
+        scores = {"precision_macro": _macro(values, counts.predicted), "precision_weighted": _weighted(values, counts)}
+        return scores | _per_class("precision", view, values, counts.predicted, plain=True)
+
+
+class Recall(AudioMetric):
+    """Share of a class's clips that are found; its unweighted average is UnweightedAverageRecall."""
+
+    kinds = ("single",)
+    names = ("recall_weighted",)
+    per_class = "recall"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return recall_weighted and recall per class."""
+        counts = view.counts
+        values = _divide(counts.right, counts.support)
+        weighted = {"recall_weighted": _weighted(values, counts)}
+        return weighted | _per_class("recall", view, values, counts.support, plain=True)
+
+
+class ConfusionMatrix(AudioMetric):
+    """Count clips by class (rows) and predicted class (columns); it has no scalar score."""
+
+    kinds = ("single",)
+    names = ()
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return nothing: a matrix is not a score."""
+        return {}
+
+    def _compute(self, predictions: Any, references: Any, labels: tuple[str, ...] = (), **_: Any) -> dict[str, Any]:
+        data = self._sample(predictions, references, labels)
+        return {"confusion_matrix": confusion(data.references, data.predictions.argmax(axis=1), data.labels).tolist()}
+
+
+def confusion(references: ArrayLike, predictions: ArrayLike, labels: tuple[str, ...] | list[str]) -> NDArray[np.int64]:
+    """Count clips by class (rows) and predicted class (columns).
+
+    Args:
+        references: class ids (n,).
+        predictions: class ids (n,), or probabilities (n, classes) of which the greatest counts.
+        labels: the class names; their number is the size of the matrix.
+
+    Returns:
+        Counts (classes, classes).
+
+    Raises:
+        InputError: lengths differ, or an id has no label.
+    """
+    truth, guesses = np.asarray(references, dtype=np.int64), np.asarray(predictions)
+    guesses = guesses.argmax(axis=1) if guesses.ndim == 2 else guesses.astype(np.int64)
+    size = len(labels)
+    if truth.shape != guesses.shape:
+        raise InputError(f"confusion needs one prediction per reference: {truth.shape} and {guesses.shape}")
+    if truth.size and not (0 <= min(truth.min(), guesses.min()) <= max(truth.max(), guesses.max()) < size):
+        raise InputError(f"confusion got a class id outside 0..{size - 1}, the {size} labels")
+    return np.bincount(truth * size + guesses, minlength=size * size).reshape(size, size)

@@ -1,0 +1,77 @@
+"""The metrics there are, found by importing the files of this folder, and the direction of every score name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from audio_ft.errors import InputError
+
+# AudioMetric registers itself here, so its name cannot be imported here without a circle.
+AudioMetric = Any
+
+# Scores that no class of this folder computes: the Trainer's loss, and the error rates of speech recognition.
+_LOWER_IS_BETTER = ("loss", "wer", "cer", "wer_normalized")
+
+
+class Registry(Mapping[str, type[AudioMetric]]):
+    """Map metric names ("f1", "roc_auc") to their classes; the files are imported on first use.
+
+    They import evaluate, which takes seconds; `audio-ft --help` must not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._classes: dict[str, type[AudioMetric]] = {}
+        self._loaded = False
+
+    def register(self, name: str, metric: type[AudioMetric]) -> None:
+        """Add a metric under its name; a later class of the same name replaces the earlier one."""
+        self._classes[name] = metric
+
+    def _load(self) -> dict[str, type[AudioMetric]]:
+        if not self._loaded:
+            self._loaded = True
+            package = importlib.import_module("audio_ft.metrics")
+            for module in pkgutil.iter_modules(package.__path__, "audio_ft.metrics."):
+                importlib.import_module(module.name)
+        return self._classes
+
+    def __getitem__(self, name: str) -> type[AudioMetric]:
+        """Return the class of that name."""
+        return self._load()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        """Count the metrics."""
+        return len(self._load())
+
+
+METRICS = Registry()
+
+
+def direction(name: str) -> bool:
+    """Return whether a greater value of this score is better.
+
+    Args:
+        name: a score name as `score` writes it ("accuracy", "f1[zero]"), "loss", or an error rate ("wer", "cer",
+            "wer_normalized").
+
+    Raises:
+        InputError: no such score; the message names the closest ones.
+    """
+    base = name.split("[", 1)[0] if name.endswith("]") else name
+    known = dict.fromkeys(_LOWER_IS_BETTER, False)
+    for metric in METRICS.values():
+        names = metric.names if base == name else (metric.per_class,)
+        known.update((each, metric.greater_is_better) for each in names if each)
+    if base in known:
+        return known[base]
+    close = difflib.get_close_matches(base, known, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(known))}"
+    raise InputError(f"no score is called {name!r}: {hint}")

@@ -1,0 +1,98 @@
+"""Metrics of a number per clip: mean absolute error, root mean squared error, Pearson, concordance.
+
+Pearson is undefined when predictions or references are constant. Concordance is 0 when only one of them is, and
+undefined when both are constant and equal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audio_ft.metrics.intervals import FloatArray
+from audio_ft.metrics.metric import AudioMetric, Measured
+from audio_ft.metrics.sample import View
+
+# A variance below this share of the second moment is rounding: the resample is constant.
+_ROUNDING = 1e-12
+
+
+def _centred(values: FloatArray) -> FloatArray:
+    # Moments of centred values keep their digits when the mean is large; a constant must be exactly 0.
+    return values - values.mean() if np.ptp(values) > 0 else np.zeros_like(values)
+
+
+def _moments(view: View) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return variance of predictions and references, covariance, and difference of means in each resample."""
+    x, y = view.sample.predictions, view.sample.references
+    a, b = _centred(x), _centred(y)
+    mean_a, mean_b, square_a, square_b = view.mean(a), view.mean(b), view.mean(a * a), view.mean(b * b)
+    variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
+    variance_a = np.where(variance_a > _ROUNDING * square_a, variance_a, 0.0)
+    variance_b = np.where(variance_b > _ROUNDING * square_b, variance_b, 0.0)
+    covariance = np.where((variance_a > 0) & (variance_b > 0), view.mean(a * b) - mean_a * mean_b, 0.0)
+    return variance_a, variance_b, covariance, view.mean(x - y)
+
+
+def _divide(above: FloatArray, below: FloatArray) -> FloatArray:
+    ratio = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return np.clip(ratio, -1.0, 1.0)
+
+
+class MeanAbsoluteError(AudioMetric):
+    """Average distance between prediction and truth, in the target's unit."""
+
+    kinds = ("regression",)
+    names = ("mean_absolute_error",)
+    greater_is_better = False
+    scale = "positive"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return mean_absolute_error."""
+        return {"mean_absolute_error": Measured(view.mean(np.abs(view.sample.predictions - view.sample.references)))}
+
+
+class RootMeanSquaredError(AudioMetric):
+    """Root of the average squared distance, in the target's unit; large errors weigh more."""
+
+    kinds = ("regression",)
+    names = ("root_mean_squared_error",)
+    greater_is_better = False
+    scale = "positive"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return root_mean_squared_error."""
+        return {
+            "root_mean_squared_error": Measured(
+                np.sqrt(view.mean((view.sample.predictions - view.sample.references) ** 2))
+            )
+        }
+
+
+class Pearson(AudioMetric):
+    """Linear correlation of prediction and truth, -1 to 1."""
+
+    kinds = ("regression",)
+    names = ("pearson",)
+    scale = "correlation"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return pearson."""
+        variance_a, variance_b, covariance, _ = _moments(view)
+        return {"pearson": Measured(_divide(covariance, np.sqrt(variance_a * variance_b)))}
+
+
+class Concordance(AudioMetric):
+    """Lin's concordance (1989, Biometrics 45:255): correlation that also counts a shift or a scale as error."""
+
+    kinds = ("regression",)
+    names = ("concordance",)
+    scale = "correlation"
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return concordance."""
+        variance_a, variance_b, covariance, shift = _moments(view)
+        return {"concordance": Measured(_divide(2 * covariance, variance_a + variance_b + shift**2))}

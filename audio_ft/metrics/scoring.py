@@ -1,0 +1,76 @@
+"""All scores of one set of predictions, each with its interval, from one run of resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, interval, units
+from audio_ft.metrics.registry import METRICS
+from audio_ft.metrics.sample import View, sample
+from audio_ft.metrics.score import Score
+
+if TYPE_CHECKING:
+    from audio_ft.metrics.metric import AudioMetric, Measured
+
+
+def score(
+    kind: str,
+    predictions: ArrayLike,
+    references: ArrayLike,
+    *,
+    labels: Sequence[str] = (),
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> dict[str, Score]:
+    """Compute every score of a kind of target, with 95 % intervals.
+
+    A score that these clips leave undefined (Pearson of a constant, recall of a class without clips) is absent from the
+    answer; one that only some resamples leave undefined is judged on the others.
+
+    Args:
+        kind: "single", "multi" or "regression".
+        predictions: probabilities (n, classes) for single and multi, floats (n,) for regression.
+        references: class ids (n,), a 0/1 matrix (n, classes), or floats (n,).
+        labels: names of the classes; their ids when empty.
+        groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
+        seed: seed of the resamples.
+        resamples: number of resamples.
+
+    Raises:
+        InputError: shapes that do not fit, unknown kind, no clips; see `sample`.
+    """
+    data = sample(kind, predictions, references, labels)
+    metrics = [metric for metric in METRICS.values() if kind in metric.kinds]
+    point = _measure(metrics, data.weigh(np.ones((1, len(data)))))
+    names = [name for name, (_, measured) in point.items() if np.isfinite(measured.values[0])]
+
+    def replicate(weights: FloatArray) -> FloatArray:
+        measured = _measure(metrics, data.weigh(weights))
+        return np.stack([measured[name][1].values for name in names], axis=1)
+
+    replicates = bootstrap(replicate, len(data), groups=groups, seed=seed, resamples=resamples)
+    count = units(len(data), groups)[1]
+    scores = {}
+    for i, name in enumerate(names):
+        metric, measured = point[name]
+        n = len(data) if measured.n is None else float(measured.n[0])
+        low, high = interval(
+            float(measured.values[0]),
+            replicates[:, i],
+            scale=metric.scale,
+            count=count,
+            effective=n if measured.effective is None else float(measured.effective[0]),
+            design=design_effect(len(data), groups, n / len(data)),
+            plain=measured.plain,
+        )
+        scores[name] = Score(float(measured.values[0]), low, high, round(n))
+    return scores
+
+
+def _measure(metrics: Sequence[type[AudioMetric]], view: View) -> dict[str, tuple[type[AudioMetric], Measured]]:
+    return {name: (metric, measured) for metric in metrics for name, measured in metric.measure(view).items()}

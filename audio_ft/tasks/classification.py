@@ -1,0 +1,274 @@
+"""Classification of whole clips: one label, several labels, or a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.errors import InputError
+from audio_ft.task import POOLINGS, HeadSettings, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from audio_ft.family import Family
+    from audio_ft.metrics import Score
+
+PROBLEM_TYPES = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "regression": "regression",
+}
+SELECTION = {"single": "f1_macro", "multi": "f1_macro", "regression": "concordance"}
+LOSSES = ("cross_entropy", "focal")
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """Answer with one of `labels`, with a probability for each of them, or with a number."""
+
+    labels: tuple[str, ...]
+    kind: str = "single"
+
+    name = "classification"
+
+    @classmethod
+    def plan(cls, kind: str, labels: Sequence[str]) -> Task:
+        """Return the task for a data set's kind of target and the labels of its training split."""
+        if kind not in PROBLEM_TYPES:
+            raise InputError(
+                f"Classification takes targets of kind {', '.join(PROBLEM_TYPES)}, and these are {kind!r}."
+            )
+        return cls(tuple(labels) or ("value",), kind)
+
+    @classmethod
+    def restore(cls, config: PreTrainedConfig) -> Task:
+        """Return the task of a saved model, from its id2label and problem_type."""
+        kinds = {problem: kind for kind, problem in PROBLEM_TYPES.items()}
+        labels = tuple(name for _, name in sorted((config.id2label or {}).items()))
+        return cls(labels, kinds.get(config.problem_type or "", "single"))
+
+    @property
+    def selection_metric(self) -> str:
+        """Return macro F1, or the concordance coefficient for numbers."""
+        return SELECTION[self.kind]
+
+    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+        """Return class ids (clips,), 0/1 rows (clips, labels), or numbers (clips,)."""
+        if self.kind == "regression":
+            return np.asarray(targets, np.float32)
+        position = {label: index for index, label in enumerate(self.labels)}
+        if self.kind == "single":
+            return np.asarray([position[target] for target in targets], np.int64)
+        rows = np.zeros((len(targets), len(self.labels)), np.float32)
+        for row, names in zip(rows, targets, strict=True):
+            row[[position[name] for name in names]] = 1
+        return rows
+
+    def build(
+        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+    ) -> PreTrainedModel:
+        """Load a pretrained checkpoint in float32 with a new classification head.
+
+        Raises:
+            InputError: the pooling is not one of ours, or the weights cannot be loaded.
+        """
+        import torch
+        from transformers import AutoModelForAudioClassification
+
+        from audio_ft.tasks.pooling import install_pooling
+
+        if head.pooling not in POOLINGS:
+            raise InputError(f"pooling is one of {', '.join(POOLINGS)}, not {head.pooling!r}.")
+        settings: dict[str, Any] = {
+            "num_labels": len(self.labels),
+            "id2label": dict(enumerate(self.labels)),
+            "label2id": {label: index for index, label in enumerate(self.labels)},
+            "problem_type": PROBLEM_TYPES[self.kind],
+            "use_weighted_layer_sum": head.weighted_layers,
+            # A checkpoint that was fine-tuned for other labels gives its body; its head does not fit.
+            "ignore_mismatched_sizes": True,
+            **head.mask,
+        }
+        if head.weighted_layers:
+            # A layer that layerdrop skips leaves no hidden states, and the weighted sum then lacks a summand.
+            settings |= {name: 0.0 for name in ("layerdrop", "encoder_layerdrop") if hasattr(family.config, name)}
+        if head.dropout is not None:
+            names = [name for name in family.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
+            settings |= dict.fromkeys(names, head.dropout)
+        try:
+            model = AutoModelForAudioClassification.from_pretrained(
+                checkpoint, revision=revision, dtype=torch.float32, **settings
+            )
+        except OSError as error:
+            raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        known = tuple((family.config.id2label or {}).values())
+        if len(known) == len(self.labels) and known != self.labels:
+            # As many labels as before, but others: the old head would fit and mean something else.
+            model.classifier.reset_parameters()
+        if head.weighted_layers:
+            # transformers leaves weights that a checkpoint lacks as they lie in memory, these among them.
+            torch.nn.init.constant_(model.layer_weights, 1 / len(model.layer_weights))
+        install_pooling(model, head.pooling)
+        return family.fit(model)
+
+    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+        """Load a saved classifier; poolings that plain transformers does not know are put in before the weights."""
+        import torch
+        from safetensors.torch import load_file
+        from transformers import AutoConfig, AutoModelForAudioClassification
+
+        from audio_ft.tasks.pooling import install_pooling
+
+        # Asked of the folder itself, since the family may be that of the checkpoint from which the training began.
+        pooling = getattr(AutoConfig.from_pretrained(folder), "audio_ft_pooling", "mean")
+        model = AutoModelForAudioClassification.from_pretrained(
+            folder, dtype=torch.float32, ignore_mismatched_sizes=pooling != "mean"
+        )
+        if pooling != "mean":
+            install_pooling(model, pooling)
+            model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
+        return family.fit(model)
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor, head: HeadSettings) -> torch.Tensor:
+        """Return cross-entropy, binary cross-entropy or squared error, weighted and focused as the recipe says.
+
+        `labels` are class ids (batch,), or soft targets (batch, labels) as mixup makes them. The focal term is
+        (1 - p)^gamma (Lin et al. 2017).
+        """
+        import torch
+        from torch.nn import functional
+
+        logits = logits.float()
+        if self.kind == "regression":
+            return functional.mse_loss(logits.squeeze(-1), labels.float())
+        gamma = head.focal_gamma if head.loss == "focal" else 0.0
+        weights = self._weights(head, logits)
+        if self.kind == "multi":
+            targets = labels.float() * (1 - head.label_smoothing) + head.label_smoothing / 2
+            losses = functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
+            probability = torch.sigmoid(logits)
+            missed = targets * (1 - probability) + (1 - targets) * probability
+            return (losses * _power(missed, gamma)).mean()
+        targets = labels if labels.ndim == 2 else functional.one_hot(labels, len(self.labels))
+        targets = targets.float() * (1 - head.label_smoothing) + head.label_smoothing / len(self.labels)
+        weighted = targets if weights is None else targets * weights
+        log_probability = logits.log_softmax(-1)
+        focus = _power(-torch.expm1(log_probability), gamma)
+        return -(weighted * focus * log_probability).sum() / weighted.sum()
+
+    def _weights(self, head: HeadSettings, logits: torch.Tensor) -> torch.Tensor | None:
+        import torch
+
+        if not isinstance(head.class_weights, Mapping):
+            return None
+        values = [float(head.class_weights[label]) for label in self.labels]
+        return torch.tensor(values, device=logits.device)
+
+    def predictions(self, logits: NDArray[np.float32], clips: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+        """Average the windows' logits over each clip, then return probabilities (clips, labels) or numbers (clips,)."""
+        sums = np.zeros((count, logits.shape[-1]), np.float64)
+        np.add.at(sums, clips, logits)
+        mean = sums / np.maximum(np.bincount(clips, minlength=count), 1)[:, None]
+        if self.kind == "regression":
+            return mean[:, 0]
+        if self.kind == "multi":
+            return 0.5 * (1 + np.tanh(0.5 * mean))  # the sigmoid, in the form that never overflows
+        shifted = np.exp(mean - mean.max(-1, keepdims=True))
+        return shifted / shifted.sum(-1, keepdims=True)
+
+    def answer(self, prediction: NDArray[np.float64]) -> dict[str, Any]:
+        """Return {label: probability}, most likely first, or {"value": number}."""
+        values = np.atleast_1d(prediction)
+        order = np.argsort(-values, kind="stable")
+        return {self.labels[index]: float(values[index]) for index in order}
+
+    def score(
+        self,
+        predictions: NDArray[np.float64],
+        references: NDArray[Any],
+        groups: Sequence[str | None] | None,
+        seed: int = 0,
+    ) -> dict[str, Score]:
+        """Score predictions against encoded references, with 95 % intervals."""
+        from audio_ft.metrics import score
+
+        return score(self.kind, predictions, references, labels=self.labels, groups=groups, seed=seed)
+
+    def points(self, predictions: NDArray[np.float64], references: NDArray[Any]) -> dict[str, float]:
+        """Return the plain values of all scores over the whole set, for choosing a checkpoint."""
+        from audio_ft.metrics.points import points
+
+        return points(self.kind, predictions, references, labels=self.labels)
+
+    def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
+        """Return weights inverse to how often each label occurs, as scikit-learn's "balanced".
+
+        For several labels at once it is the ratio of absent to present, as BCEWithLogitsLoss wants it.
+
+        Raises:
+            InputError: the target is a number and has no classes.
+        """
+        if self.kind == "regression":
+            raise InputError('class_weights="balanced" needs labels, and the target is a number; leave it out.')
+        if self.kind == "multi":
+            counts = references.sum(0)
+            weights = (len(references) - counts) / np.maximum(counts, 1)
+        else:
+            counts = np.bincount(references, minlength=len(self.labels))
+            weights = len(references) / (len(self.labels) * np.maximum(counts, 1))
+        return {label: float(weight) for label, weight in zip(self.labels, weights, strict=True)}
+
+    def columns(self, answers: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+        """Return the columns that predictions.parquet holds for these answers."""
+        if self.kind == "regression":
+            return {"prediction": [answer["value"] for answer in answers]}
+        if self.kind == "multi":
+            chosen: list[Any] = [[label for label, value in answer.items() if value >= 0.5] for answer in answers]
+        else:
+            chosen = [next(iter(answer)) for answer in answers]
+        best = [max(answer.values()) for answer in answers]
+        probabilities = [[answer[label] for label in self.labels] for answer in answers]
+        return {"prediction": chosen, "confidence": best, "probabilities": probabilities}
+
+    def proof(self, head: HeadSettings) -> str:
+        """Return a program that prints a saved model's logits for a stored wave, with plain transformers if it can."""
+        if head.pooling == "mean":
+            return PLAIN_PROOF
+        return OWN_PROOF
+
+
+def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:
+    """Return base ** exponent of numbers from 0 to 1, kept off 0, where a power below 1 has no finite slope."""
+    return base.clamp(min=1e-30) ** exponent
+
+
+PLAIN_PROOF = """
+import json, sys
+import numpy, torch
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+folder, wave = sys.argv[1], numpy.load(sys.argv[2])
+extractor = AutoFeatureExtractor.from_pretrained(folder)
+model = AutoModelForAudioClassification.from_pretrained(folder).eval()
+inputs = extractor(wave, sampling_rate=extractor.sampling_rate, return_tensors="pt")
+with torch.inference_mode():
+    print(json.dumps(model(**inputs).logits[0].tolist()))
+"""
+
+OWN_PROOF = """
+import json, sys
+import numpy
+from audio_ft.inference import forward
+from audio_ft.predict import load
+model = load(sys.argv[1])
+wave = numpy.load(sys.argv[2])
+print(json.dumps(forward(model.network, model.family.collate([model.family.extract(wave)]))[0].tolist()))
+"""

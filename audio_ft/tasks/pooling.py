@@ -1,0 +1,77 @@
+"""Ways of pooling encoder frames into one vector a clip, for classification heads.
+
+The network's own forward projects frames, averages them over time and classifies. Here the projection is replaced by
+one that
+already pools and repeats the pooled vector over time, so the average that follows returns it unchanged and nothing of
+the network's forward is written again. Mean pooling is the network's own; only that loads in plain transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class PoolingProjector(nn.Module):
+    """Project frames (batch, frames, hidden), pool over each clip's own frames, and repeat the result over time."""
+
+    def __init__(self, projector: nn.Linear, pooling: str) -> None:
+        super().__init__()
+        self.linear = projector
+        self.pooling = pooling
+        self.attention = nn.Linear(projector.out_features, 1) if pooling == "attention" else None
+        self.frames: torch.Tensor | None = None
+
+    @property
+    def width(self) -> int:
+        """Return the size of the pooled vector."""
+        return self.linear.out_features * (2 if self.pooling == "statistics" else 1)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return pooled vectors (batch, frames, width), the same at every frame."""
+        values = self.linear(hidden)
+        count = (
+            torch.full((len(values),), values.shape[1], device=values.device) if self.frames is None else self.frames
+        )
+        valid = (torch.arange(values.shape[1], device=values.device) < count.to(values.device).view(-1, 1)).unsqueeze(
+            -1
+        )
+        pooled = self._pool(values, valid)
+        return pooled.unsqueeze(1).repeat(1, values.shape[1], 1)
+
+    def _pool(self, values: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        if self.pooling == "max":
+            return values.masked_fill(~valid, float("-inf")).amax(1)
+        if self.attention is not None:
+            weights = self.attention(values).float().masked_fill(~valid, float("-inf")).softmax(1)
+            return (values * weights.to(values.dtype)).sum(1)
+        count = valid.sum(1)
+        mean = (values * valid).sum(1) / count
+        variance = ((values - mean.unsqueeze(1)) * valid).square().sum(1) / count
+        # The root has no finite slope at zero, which a clip of one frame reaches.
+        return torch.cat([mean, (variance + 1e-6).sqrt()], -1)
+
+
+def install_pooling(model: Any, pooling: str) -> None:
+    """Replace a classification model's mean pooling, in place; its configuration then names the pooling."""
+    if pooling == "mean":
+        # The checkpoint may be one of ours, saved with another pooling.
+        if hasattr(model.config, "audio_ft_pooling"):
+            del model.config.audio_ft_pooling
+        return
+    projector = PoolingProjector(model.projector, pooling)
+    classifier = nn.Linear(projector.width, model.classifier.out_features)
+    nn.init.normal_(classifier.weight, std=0.02)
+    nn.init.zeros_(classifier.bias)
+    model.projector, model.classifier = projector, classifier
+    model.config.audio_ft_pooling = pooling
+
+    def remember(module: Any, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        mask = kwargs.get("attention_mask")
+        projector.frames = (
+            module._get_feat_extract_output_lengths(mask.sum(-1)) if isinstance(mask, torch.Tensor) else None
+        )
+
+    model.register_forward_pre_hook(remember, with_kwargs=True)
