@@ -1,0 +1,93 @@
+"""A saved model and a labelled split -> scores with intervals, through the model's own cleaning and the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.batch import Collator, Windows
+from audio_ft.clean import Cleaner, clean
+from audio_ft.data import load
+from audio_ft.data.splits import SPLITS
+from audio_ft.errors import InputError
+from audio_ft.inference import logits_of
+from audio_ft.metrics import resampling
+from audio_ft.run import scores_to_dict
+from audio_ft.training.preparation import chain_for, check_chain
+
+if TYPE_CHECKING:
+    from audio_ft.data import Data
+    from audio_ft.metrics import Score
+    from audio_ft.predict import Model
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Hold the scores of one model on one split.
+
+    Attributes:
+        split: name of the split.
+        scores: each score with its 95 % interval.
+        n: clips that were scored.
+        unreadable: key and reason of each recording that was set aside.
+        resampling: what the intervals resample, and why.
+        rule: how the split came about.
+        warnings: what a reader should know about the data.
+    """
+
+    split: str
+    scores: Mapping[str, Score]
+    n: int
+    unreadable: tuple[tuple[str, str], ...]
+    resampling: str
+    rule: str
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable."""
+        return {"scores": scores_to_dict(self.scores)}
+
+
+def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[str] = (), seed: int = 0) -> Evaluation:
+    """Score a model on one split of labelled data.
+
+    Args:
+        model: what `audio_ft.load` returned.
+        data: recordings with targets that the model knows.
+        split: train, validation or test.
+        need: splits to make where the data gives none: all three for data that the model was trained on, so that its
+            training recordings stay out of the test; empty takes data without splits as the split asked for.
+        seed: seed of the resamples.
+
+    Raises:
+        InputError: data that cannot be read, labels that the model does not know, or not one readable recording.
+    """
+    if split not in SPLITS:
+        raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
+    labels = model.task.labels if model.task.kind in ("single", "multi") else None
+    task = type(model.task).name
+    check_chain(model.chain, model.family)
+    loaded = load(data, task=task, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
+    table = loaded.splits[split]
+    cleaned = clean(table, Cleaner(chain_for(model.chain, loaded), model.family, features=True), name=split)
+    if not cleaned.clips:
+        raise InputError(f"Not one recording of the {split} split can be read (first: {': '.join(cleaned.errors[0])}).")
+    references = model.task.encode(table["target"])
+    windows = Windows(cleaned.rows, references)
+    logits = logits_of(model.network, Collator(model.family), windows)
+    predictions = model.task.predictions(logits, windows.clips, len(references))
+    present = np.unique(windows.clips)
+    column = list(table["group"])
+    groups = [column[clip] for clip in present] if any(group is not None for group in column) else None
+    return Evaluation(
+        split=split,
+        scores=model.task.score(predictions[present], references[present], groups, seed),
+        n=len(present),
+        unreadable=cleaned.errors,
+        resampling=resampling(groups),
+        rule=loaded.rule,
+        warnings=loaded.warnings,
+    )

@@ -1,0 +1,186 @@
+"""A saved model and audio -> answers, through the very chain it was trained on: any format, any rate, any length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from audio_ft.chain import Chain
+from audio_ft.clip import Clip, read
+from audio_ft.errors import AudioError, InputError
+from audio_ft.families import load_family
+from audio_ft.family import Family, load_config
+from audio_ft.inference import forward
+from audio_ft.quiet import quiet_transformers
+from audio_ft.recipe import Recipe
+from audio_ft.run import MODEL_FOLDER
+from audio_ft.task import Task
+from audio_ft.tasks import task_class
+from audio_ft.training.saving import CHAIN_FILE, RECIPE_FILE
+from audio_ft.window import windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
+
+# Windows computed together: enough to fill the processor, few enough for a laptop's memory.
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """Answer about audio: `model(source)` gives {label: probability}, `model([source, …])` a list of them.
+
+    A source is a path, bytes, a binary file, a Clip, `(array, rate)`, or `{"array": …, "sampling_rate": …}`; arrays are
+    (time,) or (channels, time), rates in Hz.
+    """
+
+    folder: Path
+    network: PreTrainedModel
+    family: Family
+    task: Task
+    chain: Chain
+
+    def __call__(self, source: Source | Sequence[Source], top_k: int | None = None) -> Any:
+        """Return the answer for one source, or a list of answers for a list of sources.
+
+        Raises:
+            AudioError: a recording that cannot be read.
+        """
+        if isinstance(source, list):
+            return list(self.stream(source, top_k))
+        return next(self.stream(cast("list[Source]", [source]), top_k))
+
+    def stream(self, sources: Sequence[Source], top_k: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield answers one by one, computing short recordings together.
+
+        Raises:
+            AudioError: a recording that cannot be read.
+        """
+        for answer in self.attempts(sources, top_k):
+            if isinstance(answer, AudioError):
+                raise answer
+            yield answer
+
+    def attempts(self, sources: Sequence[Source], top_k: int | None = None) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield for each source its answer, or the error that its recording cannot be read with."""
+        for start in range(0, len(sources), BATCH):
+            heard = [self._hear(source) for source in sources[start : start + BATCH]]
+            yield from self._answers(heard, top_k)
+
+    def _hear(self, source: Source) -> list[dict[str, Any]] | AudioError:
+        """Return the features of each window of a recording."""
+        try:
+            clip = self.chain(as_clip(source))
+        except AudioError as error:
+            return error
+        if clip.rate != self.family.rate or clip.channels != 1:
+            raise InputError(
+                f"The chain of {self.folder} leaves {clip.channels} channels at {clip.rate:,} Hz here, and the model "
+                f"hears one at {self.family.rate:,} Hz; give recordings like those it was trained on."
+            )
+        wave = clip.samples[0]
+        size = round(self.family.window * clip.rate)
+        return [self.family.extract(wave[begin:end]) for begin, end in windows(len(wave), size)]
+
+    def _answers(
+        self, heard: list[list[dict[str, Any]] | AudioError], top_k: int | None
+    ) -> Iterator[dict[str, Any] | AudioError]:
+        features = [(place, window) for place, found in enumerate(heard) if isinstance(found, list) for window in found]
+        parts = [
+            forward(self.network, self.family.collate([window for _, window in features[at : at + BATCH]]))
+            for at in range(0, len(features), BATCH)
+        ]
+        clips = np.asarray([place for place, _ in features], np.int64)
+        predictions = self.task.predictions(np.concatenate(parts), clips, len(heard)) if parts else None
+        for place, found in enumerate(heard):
+            if isinstance(found, AudioError) or predictions is None:
+                yield found if isinstance(found, AudioError) else AudioError("clip", "no audio")
+                continue
+            answer = self.task.answer(predictions[place])
+            yield dict(list(answer.items())[:top_k]) if top_k else answer
+
+
+def load(path_or_repo: str | os.PathLike[str], *, revision: str | None = None, device: str | None = None) -> Model:
+    """Load a model with the chain it was trained on: a run's folder, its model folder, or a Hub repository.
+
+    Raises:
+        InputError: nothing of that name, or a folder without a model.
+    """
+    import torch
+
+    folder = model_folder(path_or_repo, revision)
+    if not (folder / CHAIN_FILE).is_file():
+        raise InputError(
+            f"{path_or_repo} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; "
+            "audio_ft loads models that audio_ft saved."
+        )
+    recipe = Recipe.load(folder / RECIPE_FILE)
+    family = load_family(str(folder))
+    family = family.with_window(recipe.window or family.longest_window)
+    task = task_class(recipe.task).restore(load_config(str(folder)))
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    with quiet_transformers():
+        network: Any = task.load(family, folder)
+        network.to(chosen).eval()
+    return Model(folder, network, family, task, Chain.load(folder / CHAIN_FILE))
+
+
+def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:
+    """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id.
+
+    Raises:
+        InputError: there is no such folder, and the Hub has no such repository or cannot be reached.
+    """
+    folder = Path(path_or_repo).expanduser()
+    if (folder / MODEL_FOLDER / "config.json").is_file():
+        return folder / MODEL_FOLDER
+    if folder.is_dir():
+        if (folder / "config.json").is_file():
+            return folder
+        raise InputError(f"{path_or_repo} holds no model; give the --output-dir of a finished training.")
+    name = str(path_or_repo)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise InputError(f"There is no folder {path_or_repo}; give a run's folder or a Hub id like user/name.")
+    return _download(name, revision)
+
+
+def _download(repository: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, revision=revision))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise InputError(
+            f"There is no folder {repository}, and the Hub does not give a repository of that name "
+            f"({str(error).strip().splitlines()[0]})."
+        ) from error
+
+
+def as_clip(source: Source) -> Clip:
+    """Return audio in any accepted form as a Clip.
+
+    Raises:
+        AudioError: it cannot be read; InputError: it is none of the accepted forms.
+    """
+    if isinstance(source, Clip):
+        return source
+    if isinstance(source, tuple) and len(source) == 2:
+        return Clip(np.asarray(source[0], np.float32), int(source[1]))
+    if isinstance(source, dict):
+        if not {"array", "sampling_rate"} <= source.keys():
+            raise InputError(
+                f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
+            )
+        return Clip(np.asarray(source["array"], np.float32), int(source["sampling_rate"]))
+    if isinstance(source, np.ndarray):
+        raise InputError("An array alone does not say its rate; give (array, rate in Hz), or a Clip.")
+    return read(source)

@@ -1,0 +1,117 @@
+"""Run: what a training left behind, as one frozen record that reads and writes run.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import InputError
+from audio_ft.metrics import Score
+from audio_ft.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUN_FILE = "run.json"
+MODEL_FOLDER = "model"
+PREDICTIONS_FILE = "predictions.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Record one finished training.
+
+    `splits` holds for each split clips, seconds before and after cleaning, unreadable recordings with reasons, notes
+    and class
+    counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was kept and
+    why.
+    """
+
+    folder: Path
+    recipe: Recipe
+    kind: str
+    labels: tuple[str, ...]
+    data: Mapping[str, Any]
+    splits: Mapping[str, Mapping[str, Any]]
+    scores: Mapping[str, Mapping[str, Score]]
+    baselines: Mapping[str, Mapping[str, Score]]
+    intervals: str
+    best: Mapping[str, Any]
+    history: tuple[Mapping[str, Any], ...]
+    parameters: Mapping[str, int]
+    digests: Mapping[str, str]
+    versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    created: str = field(default="")
+
+    @property
+    def model_folder(self) -> Path:
+        """Return the folder that plain transformers loads."""
+        return self.folder / MODEL_FOLDER
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON-serialisable data, without the folder it lies in."""
+        plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "folder"}
+        return plain | {
+            "recipe": self.recipe.to_dict(),
+            "labels": list(self.labels),
+            "scores": {split: scores_to_dict(scores) for split, scores in self.scores.items()},
+            "baselines": {name: scores_to_dict(scores) for name, scores in self.baselines.items()},
+            "history": [{name: finite(value) for name, value in entry.items()} for entry in self.history],
+        }
+
+    def save(self) -> None:
+        """Write run.json; its presence says that the run is done."""
+        write_json(self.folder / RUN_FILE, self.to_dict())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read a finished run.
+
+        Raises:
+            InputError: the folder holds no run.json.
+        """
+        folder = Path(folder)
+        file = folder / RUN_FILE
+        if not file.is_file():
+            raise InputError(f"{folder} holds no {RUN_FILE}; give the --output-dir of a training that has finished.")
+        plain = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            folder=folder,
+            **plain
+            | {
+                "recipe": Recipe.from_dict(plain["recipe"]),
+                "labels": tuple(plain["labels"]),
+                "scores": {split: scores_from_dict(scores) for split, scores in plain["scores"].items()},
+                "baselines": {name: scores_from_dict(scores) for name, scores in plain["baselines"].items()},
+                "history": tuple(plain["history"]),
+            },
+        )
+
+
+def finite(value: Any) -> Any:
+    """Return a value of the history, None for a number without a word in JSON, such as an overflown gradient norm."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def scores_to_dict(scores: Mapping[str, Score]) -> dict[str, Any]:
+    """Return {name: {value, low, high, n}}, the shape that stays stable in files and on standard output."""
+    return {name: score.to_dict() for name, score in scores.items()}
+
+
+def scores_from_dict(plain: Mapping[str, Any]) -> dict[str, Score]:
+    """Return the scores that `scores_to_dict` wrote."""
+    return {name: Score.from_dict(score) for name, score in plain.items()}
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON in one step: a reader sees the old file or the new one, never half of it."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(partial, file)

@@ -1,0 +1,72 @@
+"""The training settings that a recipe leaves open, chosen from checkpoint, data and hardware."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.hardware import available_cores, precision
+from audio_ft.metrics import direction
+
+if TYPE_CHECKING:
+    from audio_ft.family import Family
+    from audio_ft.recipe import Recipe
+
+BATCH = 16
+# Fewer optimizer steps than this and heads on hundreds of clips stay near chance (the step-budget trap of public
+# walk-throughs); with fewer clips the automatic number of epochs rises until they are reached.
+ENOUGH_STEPS = 480
+FEWEST_EPOCHS = 4
+MOST_EPOCHS = 40
+
+
+def automatic_settings(recipe: Recipe, family: Family, rows: int, metric: str) -> dict[str, Any]:
+    """Return TrainingArguments settings for `rows` training windows; the recipe's own go above them."""
+    import torch
+
+    chosen = precision(recipe.precision)
+    batch = int(recipe.training.get("per_device_train_batch_size", BATCH))
+    accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
+    processes = max(torch.cuda.device_count(), 1)
+    steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
+    cores = available_cores() // processes
+    on_cuda = torch.cuda.is_available()
+    return {
+        **family.defaults(),
+        "per_device_train_batch_size": batch,
+        "per_device_eval_batch_size": 2 * batch,
+        "num_train_epochs": min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(ENOUGH_STEPS / steps))),
+        "warmup_steps": 0.1,
+        "weight_decay": 0.01,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "save_total_limit": 1,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": metric,
+        # Left alone, Trainer believes that every score is better when higher and keeps the worst checkpoint by error
+        # rate.
+        "greater_is_better": direction(metric),
+        "logging_steps": max(1, min(50, steps // 4)),
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        # Our own screen takes the place of Trainer's bars and printed dictionaries.
+        "disable_tqdm": True,
+        # Without it early stopping counts from zero after a resume, and the resumed run differs from an uninterrupted
+        # one.
+        "restore_callback_states_from_checkpoint": True,
+        # bf16 on a processor is refused unless the processor is named.
+        "use_cpu": not torch.accelerator.is_available(),
+        "bf16": chosen == "bf16",
+        "fp16": chosen == "fp16",
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "remove_unused_columns": False,
+        "label_names": ["labels"],
+        # One worker per spare core where the accelerator would wait for features; a CPU training needs its cores
+        # itself.
+        "dataloader_num_workers": min(8, max(cores - 1, 0)) if on_cuda else 0,
+        "dataloader_pin_memory": on_cuda,
+        "dataloader_persistent_workers": False,
+        # Layers asleep, or skipped by layerdrop, leave parameters without a gradient.
+        "ddp_find_unused_parameters": recipe.freeze == "gradual" or family.skips_layers,
+    }

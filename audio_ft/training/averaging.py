@@ -1,0 +1,77 @@
+"""A running average of the weights: what is evaluated, kept and saved, while the optimizer goes on with the others.
+
+On a few hundred clips single steps throw the weights about, and the best of many evaluations is partly luck; the
+average of the last tenth of the steps is steadier and generalises better (Polyak & Juditsky 1992, Izmailov 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import TrainerCallback
+
+# The average reaches back over about this share of all steps.
+HORIZON = 0.1
+# In a checkpoint beside model.safetensors, which holds the average: the weights that the optimizer goes on with.
+STEPPED_FILE = "stepped.safetensors"
+
+
+class WeightAverage(TrainerCallback):
+    """Average the trainable weights over the steps, exponentially, with a horizon of a tenth of the training."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.swapped = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Move the average towards the new weights; at first quickly, so that it forgets the untrained head."""
+        decay = max(0.0, 1 - 1 / max(1.0, HORIZON * state.max_steps))
+        decay = min(decay, (1 + state.global_step) / (10 + state.global_step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.values()), [w.detach() for w in self.weights.values()], 1 - decay)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Put the average in the place of the weights; calls may be nested."""
+        if self.swapped:
+            yield
+            return
+        self._swap()
+        self.swapped = True
+        try:
+            yield
+        finally:
+            self._swap()
+            self.swapped = False
+
+    def keep(self) -> None:
+        """Make the average the weights for good, where no best checkpoint is read back at the end."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(self.average[name])
+
+    def save(self, folder: Path) -> None:
+        """Write the weights the optimizer goes on with; called while the average is not applied."""
+        save_file({name: weight.detach().contiguous() for name, weight in self.weights.items()}, folder / STEPPED_FILE)
+
+    def restore(self, folder: Path) -> None:
+        """Take the weights just loaded from a checkpoint as the average, and read the stepped ones beside them."""
+        stepped = load_file(folder / STEPPED_FILE)
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                self.average[name].copy_(weight)
+                weight.copy_(stepped[name])
+
+    def _swap(self) -> None:
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                kept = weight.detach().clone()
+                weight.copy_(self.average[name])
+                self.average[name].copy_(kept)

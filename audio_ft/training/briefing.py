@@ -1,0 +1,145 @@
+"""What is said before the first step and after the last: plain lines, the same on a terminal and in a log."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.clean import Cleaner, expected_bytes
+from audio_ft.training.automatic import ENOUGH_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from transformers import TrainingArguments
+
+    from audio_ft.run import Run
+    from audio_ft.training.preparation import Prepared
+
+# Weight, gradient and Adam's two moments, four bytes each.
+BYTES_A_TRAINED_PARAMETER = 16
+BYTES_A_FROZEN_PARAMETER = 4
+# The scores a reader wants first; the others are in run.json.
+HEADLINES = (
+    "accuracy",
+    "f1_macro",
+    "unweighted_average_recall",
+    "mean_average_precision",
+    "roc_auc_macro",
+    "concordance",
+    "pearson",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+)
+
+
+def briefing(
+    prepared: Prepared,
+    arguments: TrainingArguments,
+    rows: int,
+    parameters: Mapping[str, int],
+    resume: Path | None,
+) -> str:
+    """Return what the coming training is made of: data, classes, steps, parameters, disk and memory."""
+    steps = optimizer_steps(arguments, rows)
+    lines = [f"{prepared.recipe.model} on {prepared.recipe.data.path}", f"split       {prepared.loaded.rule}"]
+    lines += [_split_line(name, prepared) for name in prepared.cleaned]
+    lines += _note_lines(prepared)
+    if prepared.task.kind in ("single", "multi"):
+        lines.append(f"classes     {_classes(prepared)}")
+    precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
+    lines += [
+        f"cleaning    {prepared.recipe.steps.describe()}",
+        f"window      {prepared.family.window:g} s (longer recordings are cut and their answers averaged)",
+        f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them learn; "
+        f"{precision}, {arguments.device}",
+        f"steps       {steps:,} optimizer steps: {arguments.num_train_epochs:g} epochs of at most "
+        f"{math.ceil(rows / _clips_a_step(arguments)):,}, {_clips_a_step(arguments)} clips each, "
+        f"learning rate {arguments.learning_rate:g}",
+        f"needs       about {_disk(prepared, parameters) / 1e6:,.0f} MB of disk, "
+        f"and {_memory(parameters) / 1e6:,.0f} MB of memory beside the activations",
+    ]
+    if steps < ENOUGH_STEPS // 2:
+        lines.append(
+            f"warning: {steps} optimizer steps are few to learn from; small sets usually need {ENOUGH_STEPS} or more. "
+            "Raise num_train_epochs, or leave it out."
+        )
+    if resume:
+        lines.append(f"resuming from {resume.name}")
+    return "\n".join(lines)
+
+
+def optimizer_steps(arguments: TrainingArguments, rows: int) -> int:
+    """Return how many optimizer steps a training over `rows` windows makes."""
+    if arguments.max_steps > 0:
+        return int(arguments.max_steps)
+    return math.ceil(arguments.num_train_epochs * math.ceil(rows / _clips_a_step(arguments)))
+
+
+def results(run: Run) -> str:
+    """Return the scores of a finished run beside its baselines, and where everything lies."""
+    test = run.scores["test"]
+    names = [name for name in HEADLINES if name in test] or list(test)
+    lines = ["", f"{'test split':<26}{'fine-tuned':<24}{'linear on MFCC':<24}{'majority'}"]
+    for name in names:
+        cells = [
+            run.scores["test"].get(name),
+            *(run.baselines.get(key, {}).get(name) for key in ("linear_mfcc", "majority")),
+        ]
+        lines.append(f"{name:<26}" + "".join(f"{'–' if cell is None else str(cell):<24}" for cell in cells).rstrip())
+    lines += [
+        f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
+        f"kept        step {run.best['step']}: {run.best['why']}",
+        f"model       {run.model_folder} (loads with plain transformers)",
+        f"record      {run.folder / 'run.json'}, {run.folder / 'predictions.parquet'}",
+        f"took        {run.seconds['total']:,.0f} s: cleaning {run.seconds['cleaning']:,.0f}, "
+        f"training {run.seconds['training']:,.0f}, scoring {run.seconds['scoring']:,.0f}",
+    ]
+    return "\n".join(lines)
+
+
+def _split_line(name: str, prepared: Prepared) -> str:
+    cleaned = prepared.cleaned[name]
+    before, after = _duration(cleaned.seconds_before), _duration(cleaned.seconds)
+    line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"
+    if cleaned.errors:
+        line += f", {len(cleaned.errors)} unreadable set aside"
+    return line
+
+
+def _note_lines(prepared: Prepared) -> list[str]:
+    counts: Counter[str] = Counter()
+    for cleaned in prepared.cleaned.values():
+        counts.update({note.partition(":")[0]: count for note, count in cleaned.notes.items()})
+    return [f"noticed     {count:,} x {note}" for note, count in counts.most_common(5)]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.2f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
+def _classes(prepared: Prepared) -> str:
+    labels, targets = prepared.task.labels, prepared.targets["train"]
+    counts: Any = (
+        targets.sum(0) if targets.ndim == 2 else [int((targets == index).sum()) for index in range(len(labels))]
+    )
+    shown = ", ".join(f"{label} {int(count):,}" for label, count in list(zip(labels, counts, strict=True))[:12])
+    return f"{len(labels)}: {shown}{', …' if len(labels) > 12 else ''}"
+
+
+def _clips_a_step(arguments: TrainingArguments) -> int:
+    return int(arguments.train_batch_size * arguments.gradient_accumulation_steps * max(arguments.world_size, 1))
+
+
+def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
+    seconds = sum(cleaned.seconds for cleaned in prepared.cleaned.values())
+    cache = expected_bytes(seconds, Cleaner(prepared.recipe.steps, prepared.family, features=True))
+    # Two checkpoints (best and last) with optimizer state, and the model itself.
+    return cache + 2 * (4 * parameters["total"] + 8 * parameters["trainable"]) + 4 * parameters["total"]
+
+
+def _memory(parameters: Mapping[str, int]) -> float:
+    frozen = parameters["total"] - parameters["trainable"]
+    return BYTES_A_TRAINED_PARAMETER * parameters["trainable"] + BYTES_A_FROZEN_PARAMETER * frozen

@@ -1,0 +1,201 @@
+"""After the last step: save an ordinary transformers repository, score it once, prove that it loads, record it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+import os
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft import baseline
+from audio_ft.batch import Collator
+from audio_ft.hardware import describe, versions
+from audio_ft.inference import logits_of
+from audio_ft.run import MODEL_FOLDER, PREDICTIONS_FILE, Run
+from audio_ft.training.proof import prove
+from audio_ft.training.saving import save_model
+from audio_ft.training.workplace import CHECKPOINTS, STARTED_FILE, data_digest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.metrics import Score
+    from audio_ft.training.fitting import Fitted
+    from audio_ft.training.preparation import Prepared
+
+logger = logging.getLogger(__name__)
+SCORED = ("validation", "test")
+
+
+def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float]) -> Run:
+    """Save and score a fitted network and return its record, once a clean process has loaded it and agreed.
+
+    Raises:
+        AudioFTError: the saved model does not load, or answers otherwise than the trained one.
+    """
+    from audio_ft.metrics import resampling
+
+    model_folder = folder / MODEL_FOLDER
+    save_model(prepared, fitted, model_folder)
+    # Scored is what was saved, not what was trained: read back in float32, the way a user will.
+    model: Any = prepared.task.load(prepared.family, model_folder)
+    model.to(fitted.model.device)
+    predictions = {split: predict_split(prepared, model, split) for split in SCORED}
+    scores = {split: score_split(prepared, split, predictions[split]) for split in SCORED}
+    write_predictions(prepared, predictions, folder / PREDICTIONS_FILE)
+    prove(prepared, model, model_folder)
+    ended = time.monotonic()
+    run = Run(
+        folder=folder,
+        recipe=prepared.recipe,
+        kind=prepared.task.kind,
+        labels=prepared.task.labels,
+        data=data_facts(prepared),
+        splits={split: split_facts(prepared, split) for split in prepared.cleaned},
+        scores=scores,
+        baselines=baselines(prepared),
+        intervals=resampling(prepared.groups("test")),
+        best=fitted.best,
+        history=fitted.history,
+        parameters=fitted.parameters,
+        digests={
+            "recipe": prepared.recipe.digest,
+            "chain": prepared.recipe.steps.digest,
+            "data": data_digest(prepared),
+            "model": file_digest(model_folder / "model.safetensors"),
+        },
+        versions=versions(),
+        hardware=describe() | {"precision": fitted.precision},
+        seconds={
+            "cleaning": round(clock[1] - clock[0], 1),
+            "training": round(clock[2] - clock[1], 1),
+            "scoring": round(ended - clock[2], 1),
+            "total": round(ended - clock[0], 1),
+        },
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    )
+    run.save()
+    # The weights are in model/ now; checkpoints hold them again together with twice their size of optimizer state.
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    (folder / STARTED_FILE).unlink(missing_ok=True)
+    return run
+
+
+def predict_split(prepared: Prepared, model: Any, split: str) -> NDArray[np.float64]:
+    """Return one prediction a clip; rows of recordings that could not be read hold what no logits give."""
+    windows = prepared.windows(split)
+    logits = logits_of(model, Collator(prepared.family), windows, describe=f"scoring {split}")
+    return prepared.task.predictions(logits, windows.clips, len(prepared.targets[split]))
+
+
+def readable(prepared: Prepared, split: str) -> NDArray[np.int64]:
+    """Return the positions of the clips of a split that could be read."""
+    return np.unique(prepared.windows(split).clips)
+
+
+def score_split(prepared: Prepared, split: str, predictions: NDArray[np.float64]) -> dict[str, Score]:
+    """Score one split's predictions over the clips that could be read."""
+    present, groups = readable(prepared, split), prepared.groups(split)
+    return prepared.task.score(
+        predictions[present],
+        prepared.targets[split][present],
+        [groups[clip] for clip in present] if groups else None,
+        prepared.recipe.seed,
+    )
+
+
+def baselines(prepared: Prepared) -> dict[str, dict[str, Score]]:
+    """Score on the test split what needs no network: the commonest answer, and a linear model on MFCC statistics."""
+    kind, classes = prepared.task.kind, len(prepared.task.labels)
+    if kind == "text":
+        return {}
+    features = {split: mfcc_of(prepared, split) for split in ("train", "test")}
+    train, test = readable(prepared, "train"), readable(prepared, "test")
+    targets = prepared.targets["train"][train]
+    answers = {
+        "majority": baseline.majority(kind, targets, len(test), classes),
+        "linear_mfcc": baseline.linear(kind, features["train"], targets, features["test"], classes),
+    }
+    groups = prepared.groups("test")
+    chosen = [groups[clip] for clip in test] if groups else None
+    return {
+        name: prepared.task.score(answer, prepared.targets["test"][test], chosen, prepared.recipe.seed)
+        for name, answer in answers.items()
+    }
+
+
+def mfcc_of(prepared: Prepared, split: str) -> NDArray[np.float32]:
+    """Return each readable clip's MFCC statistics (clips, k), computed when it was cleaned."""
+    rows = prepared.cleaned[split].rows.select_columns(["clip", "start", "mfcc"]).to_pandas()
+    firsts = rows[rows["start"] == 0].sort_values("clip")
+    return np.stack(firsts["mfcc"].to_list())
+
+
+def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[np.float64]], file: Path) -> None:
+    """Write one row a clip of validation and test: split, file, group, reference, answer, probabilities."""
+    import pandas
+
+    frames = []
+    for split, values in predictions.items():
+        rows = prepared.loaded.splits[split].select(readable(prepared, split))
+        answers = [prepared.task.answer(values[clip]) for clip in readable(prepared, split)]
+        frames.append(
+            pandas.DataFrame(
+                {
+                    "split": split,
+                    "file": rows["key"],
+                    "group": rows["group"],
+                    "reference": list(rows["target"]),
+                    **prepared.task.columns(answers),
+                }
+            )
+        )
+    partial = file.with_name(f".{file.name}.partial")
+    pandas.concat(frames, ignore_index=True).to_parquet(partial, index=False)
+    os.replace(partial, file)
+
+
+def data_facts(prepared: Prepared) -> dict[str, Any]:
+    """Return where the data came from, how it was split and what was noticed."""
+    loaded = prepared.loaded
+    return {
+        "path": prepared.recipe.data.path,
+        "target": loaded.target,
+        "group": loaded.group,
+        "rule": loaded.rule,
+        "warnings": list(loaded.warnings),
+        "window_seconds": prepared.family.window,
+    }
+
+
+def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
+    """Return the counts of one split."""
+    cleaned = prepared.cleaned[split]
+    present = readable(prepared, split)
+    targets = prepared.loaded.splits[split].select(present)["target"]
+    names = [name for target in targets for name in (target if isinstance(target, list) else [target])]
+    return {
+        "clips": cleaned.clips,
+        "windows": len(cleaned.rows),
+        "seconds_before": round(cleaned.seconds_before, 2),
+        "seconds": round(cleaned.seconds, 2),
+        "unreadable": [list(error) for error in cleaned.errors],
+        "notes": dict(sorted(cleaned.notes.items())),
+        "classes": dict(sorted(Counter(names).items())) if prepared.task.kind in ("single", "multi") else {},
+    }
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with file.open("rb") as stream:
+        seen = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            seen.update(block)
+    return seen.hexdigest()

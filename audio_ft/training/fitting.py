@@ -1,0 +1,181 @@
+"""Build the network and let transformers.Trainer fit it, from the start or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.batch import Collator
+from audio_ft.errors import AudioFTError, InputError
+from audio_ft.recipe import build_arguments
+from audio_ft.training.automatic import BATCH, automatic_settings
+from audio_ft.training.briefing import briefing
+from audio_ft.training.workplace import CHECKPOINTS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, TrainingArguments
+
+    from audio_ft.batch import Windows
+    from audio_ft.training.preparation import Prepared
+    from audio_ft.training.trainer import AudioTrainer
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Hold a fitted network, how it got there and why this checkpoint was kept."""
+
+    model: PreTrainedModel
+    history: tuple[Mapping[str, Any], ...]
+    best: Mapping[str, Any]
+    parameters: Mapping[str, int]
+    precision: str
+
+
+def fit(prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[str], None]) -> Fitted:
+    """Fine-tune, from `resume` if it is a checkpoint, and return the best network by the validation split alone.
+
+    When the accelerator's memory is too small for the batch, half of it is tried with twice the accumulation, which
+    makes the same optimizer steps.
+
+    Raises:
+        InputError: settings that TrainingArguments or the network refuse.
+        AudioFTError: a loss that is not finite, or memory too small for a single clip.
+    """
+    import torch
+
+    shape: dict[str, int] = {}
+    while True:
+        try:
+            return _fit(prepared, folder, resume, tell, shape)
+        except torch.OutOfMemoryError as error:
+            batch = shape.get("per_device_train_batch_size") or int(
+                prepared.recipe.training.get("per_device_train_batch_size", BATCH)
+            )
+            if batch == 1:
+                raise AudioFTError(
+                    f"The memory of {torch.cuda.get_device_name()} is too small for one clip of "
+                    f"{prepared.family.window:g} s; set a smaller window or model, or activation_checkpointing=true."
+                ) from error
+            accumulation = shape.get("gradient_accumulation_steps") or int(
+                prepared.recipe.training.get("gradient_accumulation_steps", 1)
+            )
+            shape = {"per_device_train_batch_size": batch // 2, "gradient_accumulation_steps": accumulation * 2}
+            tell(f"memory is too small for {batch} clips at once; trying {batch // 2}")
+        # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
+        torch.cuda.empty_cache()
+
+
+def _fit(
+    prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[str], None], shape: Mapping[str, int]
+) -> Fitted:
+    from transformers import PrinterCallback, set_seed
+
+    from audio_ft.training.freeze import freeze
+    from audio_ft.training.trainer import Screen
+
+    recipe = prepared.recipe
+    # Trainer's own name for the same choice counts too: its direction must follow.
+    chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
+    metric = str(chosen).removeprefix("eval_")
+    windows = prepared.windows("train")
+    automatic = automatic_settings(recipe, prepared.family, len(windows), metric)
+    arguments = build_arguments({**automatic, **recipe.training, **shape}, folder.resolve() / CHECKPOINTS)
+    set_seed(arguments.seed)
+    model = prepared.task.build(prepared.family, recipe.model, prepared.head, recipe.revision)
+    freeze(model, prepared.family, recipe.freeze)
+    parameters = {
+        "total": sum(parameter.numel() for parameter in model.parameters()),
+        "trainable": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+    }
+    trainer = build_trainer(prepared, model, arguments, windows, metric)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Screen(tell, metric))
+    tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
+        trainer.average.keep()
+    return Fitted(
+        model=model,
+        history=tuple(trainer.state.log_history),
+        best=kept(trainer, metric),
+        parameters=parameters,
+        precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
+    )
+
+
+def build_trainer(
+    prepared: Prepared, model: PreTrainedModel, arguments: TrainingArguments, windows: Windows, metric: str
+) -> AudioTrainer:
+    """Return the trainer with sampler, collators, validation scores and callbacks in place."""
+    from audio_ft.training.averaging import WeightAverage
+    from audio_ft.training.sampler import BucketSampler
+    from audio_ft.training.trainer import AudioTrainer, callbacks
+
+    recipe, family, task = prepared.recipe, prepared.family, prepared.task
+    targets = prepared.targets["train"]
+    classes = targets[windows.clips] if task.kind == "single" else None
+    if recipe.sampling != "natural" and classes is None:
+        raise InputError(f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.kind!r}.")
+    seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
+    sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
+    training = Collator(
+        family.masking(prepared.head.mask), recipe.augments, seed=seed, training=True, classes=len(task.labels)
+    )
+    keys = prepared.loaded.splits["train"]["key"]
+    validation = prepared.windows("validation")
+    return AudioTrainer(
+        recipe=recipe,
+        family=family,
+        task=task,
+        head=prepared.head,
+        sampler=sampler,
+        eval_collator=Collator(family),
+        name_of=lambda index: str(keys[int(windows.clips[index % len(windows)])]),
+        average=WeightAverage(model) if recipe.average_weights else None,
+        model=model,
+        args=arguments,
+        train_dataset=windows,
+        eval_dataset=validation,
+        data_collator=training,
+        compute_metrics=validation_scores(prepared, validation, metric),
+        callbacks=callbacks(recipe, arguments, model, family, sampler, training),
+    )
+
+
+def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
+    """Return the function that turns the trainer's logits into scores of the validation split, one answer a clip."""
+    task, references = prepared.task, prepared.targets["validation"]
+    present = np.unique(windows.clips)
+
+    def compute(outputs: Any) -> dict[str, float]:
+        predictions = task.predictions(np.asarray(outputs.predictions), windows.clips, len(references))[present]
+        scores = task.points(predictions, references[present])
+        if metric != "loss" and metric not in scores:
+            raise InputError(
+                f"The best checkpoint was to be chosen by {metric!r}, and there are only {', '.join(scores)}."
+            )
+        return scores
+
+    return compute
+
+
+def kept(trainer: AudioTrainer, metric: str) -> dict[str, Any]:
+    """Say which checkpoint was kept and why."""
+    state, higher = trainer.state, trainer.args.greater_is_better
+    if state.best_metric is None:
+        return {
+            "metric": metric,
+            "step": state.global_step,
+            "why": "the last step, since nothing was evaluated on the way",
+        }
+    side = "highest" if higher else "lowest"
+    return {
+        "metric": metric,
+        "value": float(state.best_metric),
+        "step": int(state.best_global_step or state.global_step),
+        "why": f"{side} {metric} on the validation split ({state.best_metric:.4f})",
+    }

@@ -1,0 +1,103 @@
+"""Which parameters learn, and how fast: freeze policies, head and layer learning rates, gradual unfreezing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
+
+    from audio_ft.family import Family
+
+
+def freeze(model: PreTrainedModel, family: Family, policy: str) -> None:
+    """Stop the parameters that a policy names from learning, in place.
+
+    Raises:
+        InputError: more layers named than the network has.
+    """
+    if policy == "nothing":
+        return
+    if policy == "encoder":
+        family.encoder(model).requires_grad_(False)
+    else:
+        _freeze_feature_encoder(model, family)
+    if policy.startswith("layers:"):
+        count, layers = int(policy.removeprefix("layers:")), family.layers(model)
+        if count > len(layers):
+            raise InputError(f"freeze={policy} names more layers than the {len(layers)} the network has.")
+        encoder = family.encoder(model)
+        learning = {
+            id(weight) for part in (*layers[count:], *family.above_layers(model)) for weight in part.parameters()
+        }
+        for weight in encoder.parameters():
+            # All below the first learning layer stands still, what lies between convolutions and layers included.
+            weight.requires_grad_(weight.requires_grad and id(weight) in learning)
+
+
+def _freeze_feature_encoder(model: PreTrainedModel, family: Family) -> None:
+    for module in family.feature_encoder(model):
+        module.requires_grad_(False)
+        # transformers' raw-wave front keeps its own switch, and asks for input gradients while it is on.
+        if hasattr(module, "_requires_grad"):
+            setattr(module, "_requires_grad", False)  # noqa: B010  (a plain flag, which nn.Module's types do not know)
+
+
+def parameter_groups(
+    model: PreTrainedModel,
+    family: Family,
+    *,
+    decay_names: set[str],
+    learning_rate: float,
+    head_learning_rate: float,
+    layer_decay: float,
+    weight_decay: float,
+) -> list[dict[str, Any]]:
+    """Return optimizer groups: the head at its own rate, layer k below the top at `layer_decay ** k` of the rate."""
+    layers = family.layers(model)
+    depth = {id(parameter): index for index, layer in enumerate(layers) for parameter in layer.parameters()}
+    top = {id(parameter) for module in family.above_layers(model) for parameter in module.parameters()}
+    inside = {id(parameter) for parameter in family.encoder(model).parameters()}
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = head_learning_rate
+        if id(parameter) in inside:
+            below = 0 if id(parameter) in top else len(layers) - 1 - depth.get(id(parameter), -1)
+            rate = learning_rate * layer_decay**below
+        decay = weight_decay if name in decay_names else 0.0
+        group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "weight_decay": decay})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+class GradualUnfreezing(TrainerCallback):
+    """Start with the head alone and wake layers from the top, all by half of the training (Howard & Ruder 2018)."""
+
+    def __init__(self, model: PreTrainedModel, family: Family) -> None:
+        self.encoder = family.encoder(model)
+        self.layers = family.layers(model)
+        self.awake = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Wake as many layers as this epoch's share of the first half of the training."""
+        # By epochs, since a training may go on in the middle of one.
+        epoch = int((state.epoch or 0) + 1e-6)
+        share = min(1.0, 2 * epoch / max(state.num_train_epochs, 1))
+        for parameter in self.awake:
+            parameter.requires_grad_(share >= 1.0)
+        count = round(share * len(self.layers))
+        for layer in self.layers[len(self.layers) - count :]:
+            _wake(layer)
+
+
+def _wake(layer: nn.Module) -> None:
+    layer.requires_grad_(True)

@@ -1,0 +1,196 @@
+"""Everything before the first step: data read and split, recordings cleaned, conventions and targets settled."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.batch import Windows
+from audio_ft.chain import DEFAULT_CHAIN, Chain
+from audio_ft.clean import Cleaned, Cleaner, clean, header_seconds, seconds_of
+from audio_ft.data import Loaded, load
+from audio_ft.errors import InputError
+from audio_ft.families import load_family
+from audio_ft.family import Family
+from audio_ft.task import HeadSettings, Task
+from audio_ft.tasks import task_class
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.recipe import Recipe
+
+SPLITS = ("train", "validation", "test")
+# The automatic window covers this share of the training recordings; the few longer ones are cut into windows and
+# pooled, so that one long outlier does not make every clip as expensive as itself.
+COVERED = 0.99
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Hold what stands ready before the first step; `targets` are encoded, one row a clip."""
+
+    recipe: Recipe
+    loaded: Loaded
+    family: Family
+    task: Task
+    head: HeadSettings
+    cleaned: Mapping[str, Cleaned]
+    targets: Mapping[str, NDArray[Any]]
+
+    def windows(self, split: str) -> Windows:
+        """Return a split's rows with their targets."""
+        return Windows(self.cleaned[split].rows, self.targets[split])
+
+    def groups(self, split: str) -> list[str | None] | None:
+        """Return each clip's group, or None where the data has none."""
+        groups = list(self.loaded.splits[split]["group"])
+        return groups if any(group is not None for group in groups) else None
+
+
+def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
+    """Read and split the data, read the checkpoint's conventions, and clean every split.
+
+    Raises:
+        InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings.
+    """
+    family = load_family(recipe.model, recipe.revision)
+    check_chain(recipe.steps, family)
+    loaded = load(recipe.data, task=recipe.task, need=SPLITS)
+    for warning in loaded.warnings:
+        tell(f"warning: {warning}")
+    task = task_class(recipe.task).plan(loaded.kind, loaded.labels)
+    family = family.with_window(recipe.window or covering_window(loaded, family))
+    recipe = recipe.settled(training_seconds=seconds_of(loaded.splits["train"]), window=family.window)
+    recipe = with_their_chain(recipe, loaded)
+    check_chain(recipe.steps, family)
+    steps = chain_for(recipe.steps, loaded)
+    features = not any(augment.stage == "wave" for augment in recipe.augments)
+    cleaned = {}
+    for split in SPLITS:
+        cleaner = Cleaner(steps, family, features=features or split != "train")
+        cleaned[split] = clean(loaded.splits[split], cleaner, name=split)
+    refuse_corrupt(cleaned, recipe.max_corrupt, tell)
+    for warning in twins(cleaned, loaded):
+        tell(f"warning: {warning}")
+    targets = {split: task.encode(loaded.splits[split]["target"]) for split in SPLITS}
+    head = settle_head(recipe, family, task, cleaned["train"], targets["train"])
+    return Prepared(recipe, loaded, family, task, head, cleaned, targets)
+
+
+def check_chain(chain: Chain, family: Family) -> None:
+    """Refuse a chain that cannot feed the model, on its settings alone.
+
+    Raises:
+        InputError: the chain ends at another rate than the model's.
+    """
+    # A chain that leaves the rate as it is ends at two here; whether the recordings suit the model shows when they are
+    # read.
+    ends = {chain.output_rate(rate) for rate in (8_000, 44_100)}
+    if len(ends) == 1 and ends != {family.rate}:
+        raise InputError(
+            f"The model hears {family.rate:,} Hz and the chain ({chain.describe()}) does not end there; "
+            f"add or change Resample({family.rate})."
+        )
+
+
+def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
+    """Return the recipe with the chain of prepared recordings, where it asks for none but the default."""
+    if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
+        return recipe
+    return dataclasses.replace(recipe, chain=Chain.from_list(loaded.chain))
+
+
+def chain_for(chain: Chain, loaded: Loaded) -> Chain:
+    """Return the chain still to run: none over recordings that `audio-ft prepare` has cleaned already.
+
+    Raises:
+        InputError: the recordings were cleaned by another chain than the recipe's.
+    """
+    if loaded.chain is None:
+        return chain
+    if Chain.from_list(loaded.chain).digest != chain.digest:
+        raise InputError(
+            f"These recordings were cleaned by another chain ({Chain.from_list(loaded.chain).describe()}) than the "
+            f"recipe's ({chain.describe()}); prepare them again with this chain, or train with theirs."
+        )
+    return Chain(())
+
+
+def covering_window(loaded: Loaded, family: Family) -> float:
+    """Return whole seconds that cover almost all training recordings, from their headers, at most the family's longest.
+
+    Clips that augmentation makes longer are cut: a wider window would put silence into every answer.
+    """
+    durations = header_seconds(loaded.splits["train"], sample=2_000)
+    if not len(durations):
+        return family.longest_window
+    return min(math.ceil(float(np.quantile(durations, COVERED))) or 1, family.longest_window)
+
+
+def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callable[[str], None]) -> None:
+    """Report unreadable recordings, and stop when there are too many of them or nothing else.
+
+    Raises:
+        InputError: more than the allowed share, or a split without a readable recording.
+    """
+    errors = [error for split in cleaned.values() for error in split.errors]
+    total = sum(split.clips for split in cleaned.values()) + len(errors)
+    for key, reason in errors[:10]:
+        tell(f"set aside: {key}: {reason}")
+    if len(errors) > 10:
+        tell(f"set aside: {len(errors) - 10} more; all are listed in run.json")
+    for name, split in cleaned.items():
+        if not split.clips:
+            raise InputError(
+                f"Not one recording of the {name} split can be read (first: {': '.join(split.errors[0])})."
+            )
+    if len(errors) > allowed * total:
+        raise InputError(
+            f"{len(errors)} of {total} recordings cannot be read (first: {': '.join(errors[0])}), more than the "
+            f"allowed {allowed:.0%}; mend or remove them, or raise max_corrupt."
+        )
+
+
+def twins(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
+    """Return a warning for each two splits that hold the same recording, found by its clean samples."""
+    first_seen: dict[str, dict[str, int]] = {}
+    for split, rows in cleaned.items():
+        table = rows.rows.select_columns(["clip", "start", "digest"]).to_pandas()
+        table = table[table["start"] == 0]
+        first_seen[split] = dict(zip(table["digest"], table["clip"], strict=True))
+    warnings = []
+    for position, split in enumerate(SPLITS):
+        for other in SPLITS[position + 1 :]:
+            both = sorted(first_seen[split].keys() & first_seen[other].keys())
+            if both:
+                one, two = (loaded.splits[name][first_seen[name][both[0]]]["key"] for name in (split, other))
+                warnings.append(
+                    f"{len(both)} recordings of {other} are in {split} too (first: {two} is {one}); "
+                    "a score on them says nothing about new recordings, so remove them from one of the two."
+                )
+    return warnings
+
+
+def settle_head(recipe: Recipe, family: Family, task: Task, cleaned: Cleaned, references: NDArray[Any]) -> HeadSettings:
+    """Return the head settings with class weights and mask lengths filled in from the training split."""
+    head = recipe.head
+    smoothing = float(recipe.training.get("label_smoothing_factor", 0.0))
+    if task.kind == "regression" and (head.loss != "cross_entropy" or smoothing > 0):
+        raise InputError(
+            "loss=focal and label_smoothing_factor are for labels, and the target is a number; leave them out."
+        )
+    if isinstance(head.class_weights, str):
+        head = dataclasses.replace(head, class_weights=task.balanced_weights(references))
+    elif head.class_weights is not None and set(head.class_weights) != set(task.labels):
+        raise InputError(
+            f"class_weights names {', '.join(sorted(head.class_weights))} and the labels are {', '.join(task.labels)}; "
+            "give each label one weight."
+        )
+    typical = int(np.median(np.asarray(cleaned.rows.with_format("numpy")["length"])))
+    return dataclasses.replace(head, mask=family.mask_settings(recipe.augments, typical))

@@ -1,0 +1,72 @@
+"""Before a run is called done: a clean process loads what was saved, without audio_ft, and answers the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.clip import read
+from audio_ft.errors import AudioFTError
+from audio_ft.inference import forward
+from audio_ft.quantise import codes_of, samples_of
+from audio_ft.training.preparation import chain_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.training.preparation import Prepared
+
+# Two float32 computations of one clip's logits, batched and padded differently.
+TOLERANCE = 1e-3
+
+
+def prove(prepared: Prepared, model: Any, folder: Path) -> None:
+    """Check that a clean process answers one stored validation clip as this one does.
+
+    Raises:
+        AudioFTError: it does not load, or its logits differ.
+    """
+    wave = stored_wave(prepared)
+    ours = forward(model, prepared.family.collate([prepared.family.extract(wave)]))[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "wave.npy"
+        np.save(file, wave)
+        # The very folder is asked, never the network; a process of its own sees no state of this one.
+        environment = os.environ | {
+            "HF_HUB_OFFLINE": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
+        outcome = subprocess.run(
+            [sys.executable, "-c", prepared.task.proof(prepared.head), str(folder.resolve()), str(file)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+    if outcome.returncode:
+        raise AudioFTError(f"The saved model in {folder} fails in a clean process: {outcome.stderr.strip()[-800:]}")
+    theirs = np.asarray(json.loads(outcome.stdout.strip().splitlines()[-1]))
+    if theirs.shape != ours.shape or np.abs(theirs - ours).max() > TOLERANCE * max(1.0, float(np.abs(ours).max())):
+        raise AudioFTError(
+            f"The saved model in {folder} answers {theirs.round(4).tolist()} in a clean process "
+            f"and {ours.round(4).tolist()} here, so it must not be used."
+        )
+
+
+def stored_wave(prepared: Prepared) -> NDArray[np.float32]:
+    """Return the validation clip of median length, cleaned, as the network hears it (time,)."""
+    rows = prepared.cleaned["validation"].rows.select_columns(["clip", "length"]).to_pandas().sort_values("length")
+    clip = int(rows["clip"].iloc[len(rows) // 2])
+    audio = prepared.loaded.splits["validation"][clip]["audio"]
+    source = audio["bytes"] if audio.get("bytes") is not None else audio["path"]
+    cleaned = chain_for(prepared.recipe.steps, prepared.loaded)(read(source))
+    wave = cleaned.samples[0][: round(prepared.family.window * cleaned.rate)]
+    return samples_of(*codes_of(np.pad(wave, (0, max(0, prepared.family.shortest - len(wave))))))

@@ -1,0 +1,230 @@
+"""The few places where transformers.Trainer is told what audio needs: sampling, loss, learning rates, batches."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+
+from audio_ft.errors import AudioFTError
+from audio_ft.training.freeze import GradualUnfreezing, parameter_groups
+from audio_ft.training.sampler import BucketSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch.utils.data import DataLoader
+    from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
+
+    from audio_ft.batch import Collator
+    from audio_ft.family import Family
+    from audio_ft.recipe import Recipe
+    from audio_ft.task import HeadSettings, Task
+    from audio_ft.training.averaging import WeightAverage
+
+
+# The head starts from nothing and the layers below do not; at one rate either the head lags or they forget.
+HEAD_FACTOR = 10.0
+
+
+class AudioTrainer(Trainer):
+    """Train with bucketed sampling, the task's loss, separate learning rates, and clean batches for evaluation."""
+
+    def __init__(
+        self,
+        *,
+        recipe: Recipe,
+        family: Family,
+        task: Task,
+        head: HeadSettings,
+        sampler: BucketSampler,
+        eval_collator: Collator,
+        name_of: Callable[[int], str],
+        average: WeightAverage | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.average = average
+        if average is not None:
+            self.add_callback(average)
+        self.recipe, self.family, self.task, self.head = recipe, family, task, head
+        self.bucket_sampler, self.eval_collator, self.name_of = sampler, eval_collator, name_of
+        # Our loss is a mean over the batch; Trainer must divide it by the accumulation steps.
+        self.model_accepts_loss_kwargs = False
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
+        return self.bucket_sampler
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.SequentialSampler:
+        # Trainer groups evaluation rows by length where it groups training rows; our scores go by their order.
+        return torch.utils.data.SequentialSampler(eval_dataset)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """Return evaluation batches, never augmented."""
+        training, self.data_collator = self.data_collator, self.eval_collator
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = training
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Evaluate the averaged weights, which are the ones that are kept."""
+        with self._averaged():
+            return super().evaluate(*args, **kwargs)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the averaged weights, and in a checkpoint the stepped ones beside them."""
+        with self._averaged():
+            super().save_model(output_dir, _internal_call)
+        if self.average is not None and _internal_call and output_dir is not None and self.args.should_save:
+            self.average.save(Path(output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.average is not None:
+            self.average.restore(Path(resume_from_checkpoint))
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.average is None else self.average.applied()
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Return the task's loss of a batch.
+
+        Raises:
+            AudioFTError: the loss is not finite; going on would ruin the weights.
+        """
+        indices = inputs.pop("index", None)
+        labels = inputs.pop("labels")
+        outputs = model(**inputs)
+        loss = self.task.loss(outputs.logits, labels, self.head)
+        if model.training and not torch.isfinite(loss):
+            names = ", ".join(self.name_of(int(index)) for index in indices) if indices is not None else "unknown"
+            raise AudioFTError(
+                f"The loss of step {self.state.global_step + 1} is {loss.item()}, so training stops before it "
+                f"ruins the weights. The batch held: {names}. Lower learning_rate, or set precision=float32."
+            )
+        return (loss, {"logits": outputs.logits}) if return_outputs else loss
+
+    def prediction_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None
+    ) -> tuple[Any, Any, Any]:
+        """Return loss, logits and labels of an evaluation batch: nothing else is kept in memory."""
+        inputs = self._prepare_inputs(inputs)
+        labels = inputs["labels"]
+        with torch.no_grad(), self.compute_loss_context_manager():
+            loss, outputs = self.compute_loss(model, dict(inputs), return_outputs=True)
+        return loss.detach(), outputs["logits"].detach().float(), labels
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Build Trainer's optimizer over our groups: a new head learns faster than the pretrained layers below it."""
+        network: Any = self.model
+        optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, network)
+        # Optimizers that arrange the parameters themselves (GaLore, LOMO, Muon …) are left to Trainer.
+        arranged = not isinstance(optimizer, type) or settings.keys() & {"params", "model", "optimizer_dict"}
+        if self.optimizer is not None or arranged:
+            return super().create_optimizer()
+        groups = parameter_groups(
+            network,
+            self.family,
+            decay_names=set(self.get_decay_parameter_names(network)),
+            learning_rate=self.args.learning_rate,
+            head_learning_rate=self.recipe.head_learning_rate or HEAD_FACTOR * self.args.learning_rate,
+            layer_decay=self.recipe.layer_decay,
+            weight_decay=self.args.weight_decay,
+        )
+        self.optimizer = optimizer(groups, **settings)
+        return self.optimizer
+
+
+class EpochKeeper(TrainerCallback):
+    """Tell sampler and collator which epoch begins, also after a resume."""
+
+    def __init__(self, sampler: BucketSampler, collator: Collator) -> None:
+        self.sampler, self.collator = sampler, collator
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Set the epoch on both."""
+        epoch = int((state.epoch or 0) + 1e-6)
+        self.sampler.set_epoch(epoch)
+        self.collator.epoch = epoch
+
+
+class Screen(TrainerCallback):
+    """Show one live line while training, and one lasting line for each evaluation; also in a log file."""
+
+    def __init__(self, tell: Callable[[str], None], metric: str) -> None:
+        self.tell, self.metric = tell, metric
+        self.bar: Any = None
+        self.loss = float("nan")
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Open the bar at the step where training begins or goes on."""
+        from tqdm.auto import tqdm
+
+        if state.is_world_process_zero:
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step", delay=2)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Put loss and learning rate beside the bar, and say what an evaluation gave."""
+        logs = logs or {}
+        if self.bar is None:
+            return
+        if "loss" in logs:
+            self.loss = float(logs["loss"])
+            self.bar.set_postfix_str(f"loss {self.loss:.3f}, learning rate {float(logs['learning_rate']):.1e}")
+        if "eval_loss" in logs and f"eval_{self.metric}" in logs:
+            with self.bar.external_write_mode():
+                self.tell(
+                    f"epoch {state.epoch:5.1f}   loss {self.loss:.3f}   validation: "
+                    f"loss {float(logs['eval_loss']):.3f}, {self.metric} {float(logs[f'eval_{self.metric}']):.3f}"
+                )
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def callbacks(
+    recipe: Recipe,
+    arguments: TrainingArguments,
+    model: PreTrainedModel,
+    family: Family,
+    sampler: BucketSampler,
+    collator: Collator,
+) -> list[TrainerCallback]:
+    """Return the callbacks that a recipe asks for."""
+    chosen: list[TrainerCallback] = [EpochKeeper(sampler, collator)]
+    if recipe.patience and arguments.eval_strategy != "no":
+        chosen.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+    if recipe.freeze == "gradual":
+        chosen.append(GradualUnfreezing(model, family))
+    return chosen
