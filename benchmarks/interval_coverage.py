@@ -1,0 +1,159 @@
+"""How often a 95 % interval of `audio_ft.metrics.score` holds the truth, on simulated tests whose truth is known.
+
+Run: python benchmarks/interval_coverage.py [--draws 1000] [--resamples 400]   (about 4 minutes on one core)
+
+Clips are right or wrong with probability p. "by clip": independent. "by group": every group draws its own p from a beta
+distribution with mean p, so that two clips of a group agree with correlation `icc`; the truth is the mean over all
+groups there could be. Beside our interval stands what plain percentiles of the same replicates would cover, and below
+them other scores: unbalanced classes with confusions for macro averages, normal errors for regression.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_ft.metrics import bootstrap, score
+
+FloatArray = NDArray[np.float64]
+Draw = Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.generic]]]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Hold a simulated test of yes-or-no clips: sizes of its groups, chance to be right, agreement within a group."""
+
+    sizes: tuple[int, ...]
+    p: float
+    icc: float
+
+    def right(self, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Draw which clips are right, (n,)."""
+        chances = np.full(len(self.sizes), self.p)
+        if self.icc:
+            strength = (1 - self.icc) / self.icc
+            chances = rng.beta(self.p * strength, (1 - self.p) * strength, len(self.sizes))
+        return np.asarray(rng.random(sum(self.sizes)) < np.repeat(chances, self.sizes))
+
+    def groups(self) -> list[str] | None:
+        """Name every clip's group; None when each is its own."""
+        if max(self.sizes) == 1:
+            return None
+        return [str(g) for g, size in enumerate(self.sizes) for _ in range(size)]
+
+
+def accuracy_coverage(clips: Clips, draws: int, resamples: int, seed: int) -> dict[str, float]:
+    """Return the share of draws in which our interval, and the plain percentile one, hold p."""
+    rng, groups = np.random.default_rng(seed), clips.groups()
+    ours = plain = below = above = width = 0.0
+    for draw in range(draws):
+        right = clips.right(rng)
+        n = len(right)
+        each = score(
+            "single", np.eye(2)[right.astype(int)], np.ones(n, int), groups=groups, seed=draw, resamples=resamples
+        )["accuracy"]
+        low, high = percentiles(right.astype(float), groups, draw, resamples)
+        ours += each.low <= clips.p <= each.high
+        below += each.high < clips.p
+        above += each.low > clips.p
+        width += each.high - each.low
+        plain += low <= clips.p <= high
+    shares = {"ours": ours, "percentile": plain, "too low": below, "too high": above, "width": width}
+    return {name: total / draws for name, total in shares.items()}
+
+
+def percentiles(values: FloatArray, groups: list[str] | None, seed: int, resamples: int) -> tuple[float, float]:
+    """Return the plain 2.5 and 97.5 % bootstrap percentiles of a mean."""
+    replicates = bootstrap(
+        lambda weights: (weights @ values) / weights.sum(axis=1),
+        len(values),
+        groups=groups,
+        seed=seed,
+        resamples=resamples,
+    )
+    low, high = np.quantile(replicates, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def classes(n: int, recall: float) -> tuple[Draw, dict[str, float]]:
+    """Return a draw of n clips of seven unbalanced classes, and the true scores."""
+    shares = np.array([0.3, 0.2, 0.15, 0.13, 0.1, 0.07, 0.05])
+    size = len(shares)
+    table = np.random.default_rng(5).dirichlet(np.full(size, 0.5), size) * (1 - np.eye(size))
+    recalls = np.clip(recall + np.linspace(-0.5, 0.5, size) * (1 - recall), 0, 1)
+    table = table / table.sum(axis=1, keepdims=True) * (1 - recalls)[:, None] + np.diag(recalls)
+
+    def draw(rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.generic]]:
+        truth = rng.choice(size, n, p=shares)
+        guesses = (table[truth].cumsum(axis=1) < rng.random(n)[:, None]).sum(axis=1).clip(max=size - 1)
+        return np.eye(size)[guesses], truth
+
+    joint = shares[:, None] * table
+    f1 = 2 * np.diag(joint) / (joint.sum(axis=0) + joint.sum(axis=1))
+    true = {"unweighted_average_recall": recalls.mean(), "f1_macro": f1.mean(), "f1_weighted": (shares * f1).sum()}
+    true |= {"recall[0]": recalls[0], "precision[0]": joint[0, 0] / joint[:, 0].sum(), "f1[0]": f1[0]}
+    return draw, {name: float(value) for name, value in true.items()}
+
+
+def numbers(n: int, rho: float) -> tuple[Draw, dict[str, float]]:
+    """Return a draw of n normal targets with predictions correlated by rho, and the true scores."""
+
+    def draw(rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.generic]]:
+        truth = rng.normal(size=n)
+        return rho * truth + np.sqrt(1 - rho**2) * rng.normal(size=n), truth
+
+    error = float(np.sqrt(2 - 2 * rho))
+    true = {"pearson": rho, "concordance": rho, "root_mean_squared_error": error}
+    return draw, true | {"mean_absolute_error": error * float(np.sqrt(2 / np.pi))}
+
+
+def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resamples: int) -> dict[str, float]:
+    """Return for each score the share of draws whose interval holds the truth, where the score is defined."""
+    rng = np.random.default_rng(0)
+    held: dict[str, list[bool]] = {name: [] for name in true}
+    for i in range(draws):
+        predictions, references = draw(rng)
+        scores = score(kind, predictions, references, seed=i, resamples=resamples)
+        for name in set(true) & set(scores):
+            held[name].append(scores[name].low <= true[name] <= scores[name].high)
+    return {name: float(np.mean(each)) for name, each in held.items()}
+
+
+CELLS = {
+    "by clip, 40": ((1,) * 40, 0.0),
+    "by clip, 127": ((1,) * 127, 0.0),
+    "by clip, 500": ((1,) * 500, 0.0),
+    "by group, 40 = 10 x 4": ((4,) * 10, 0.1),
+    "by group, 127 = 16 uneven": ((3, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 10, 11, 12, 13, 13), 0.1),
+    "by group, 500 = 10 x 50": ((50,) * 10, 0.1),
+    "by group, 500 = 25 x 20": ((20,) * 25, 0.1),
+    "by group, 500 = 50 x 10": ((10,) * 50, 0.1),
+}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--resamples", type=int, default=400)
+    given = parser.parse_args()
+    print("accuracy: share of intervals that hold p")
+    for name, (sizes, icc) in CELLS.items():
+        for p in (0.5, 0.9, 0.98):
+            shares = accuracy_coverage(Clips(sizes, p, icc), given.draws, given.resamples, seed=0)
+            print(f"{name:28} p={p:<5}", "  ".join(f"{key} {share:.3f}" for key, share in shares.items()), flush=True)
+    print("other scores")
+    for n in (40, 127, 500):
+        tables = [(f"recall {r}", "single", *classes(n, r)) for r in (0.6, 0.9, 0.97)]
+        tables += [(f"rho {r}", "regression", *numbers(n, r)) for r in (0.3, 0.8)]
+        for name, kind, draw, true in tables:
+            held = coverage(kind, draw, true, given.draws, given.resamples)
+            print(f"n={n:<4} {name:12}", "  ".join(f"{key} {share:.3f}" for key, share in held.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A Whisper classifier's training step with the window cropped to the audio, beside the stock 30-second window.
+
+    python benchmarks/whisper_window.py CHECKPOINT [SECONDS] [BATCH]
+
+One warm-up step and three counted ones of each, forward and backward, in the precision that training would choose.
+Prints seconds a step and their ratio.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import torch
+
+from audio_ft.families import load_family
+from audio_ft.hardware import precision
+from audio_ft.task import HeadSettings
+from audio_ft.tasks import Classification
+
+
+def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -> float:
+    """Return the mean seconds of a training step over clips of one second."""
+    family = load_family(checkpoint).with_window(window)
+    task = Classification(("no", "yes"))
+    model = task.build(family, checkpoint, HeadSettings()).train()
+    rng = np.random.default_rng(0)
+    clips = [0.1 * rng.standard_normal(family.rate).astype(np.float32) for _ in range(batch)]
+    inputs = family.collate([family.extract(clip) for clip in clips])
+    labels = torch.zeros(batch, dtype=torch.int64)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    started = 0.0
+    for step in range(steps + 1):
+        if step == 1:
+            started = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision() == "bf16"):
+            logits = model(**inputs).logits
+        task.loss(logits, labels, HeadSettings()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return (time.perf_counter() - started) / steps
+
+
+def main() -> None:
+    """Measure both windows and print them."""
+    checkpoint = sys.argv[1]
+    window = float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    batch = int(sys.argv[3]) if len(sys.argv) > 3 else 8
+    cropped = seconds_a_step(checkpoint, window, batch)
+    stock = seconds_a_step(checkpoint, 30.0, batch)
+    print(f"window {window:g} s   {cropped:7.3f} s a step")
+    print(f"window 30 s   {stock:7.3f} s a step")
+    print(f"ratio        {stock / cropped:7.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+r"""Spoken keywords with Wav2Vec2: one of thirty-five English command words for each short clip.
+
+Command    python recipes/wav2vec2_keywords.py --output-dir runs/keywords
+On a CPU   python recipes/wav2vec2_keywords.py --data ../shared/data/digits \
+               --model ../shared/checkpoints/wav2vec2-mini --output-dir runs/digits
+Try it     add --smoke: four steps on a few clips, under a minute on a CPU
+Hardware   the first command wants a GPU with 8 GB or more; the second runs on two CPU cores
+Expected   second command: accuracy 0.888 [0.857, 0.913] in two minutes; the first was never run here
+"""
+
+from audio_ft import Data, Recipe, main
+from audio_ft.augments import Noise, SpecAugment, Speed
+from audio_ft.steps import BandPass, Mono, Normalize, Resample, Trim
+
+recipe = Recipe(
+    name="wav2vec2-keywords",
+    task="classification",
+    model="facebook/wav2vec2-base",
+    data=Data(
+        path="google/speech_commands",
+        name="v0.02",
+        # The Hub's own conversion: the data set itself is a script, which `datasets` no longer runs.
+        revision="refs/convert/parquet",
+        group="speaker_id",
+        licence="cc-by-4.0",
+        source="Warden 2018, Speech Commands",
+    ),
+    chain=(Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)),
+    augment=(Speed(), Noise(snr=(10, 30)), SpecAugment()),
+    # Keywords gain from convolutions that learn too; leave this line out for wide networks on little data.
+    freeze="nothing",
+    # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
+    training={"per_device_train_batch_size": 16},
+    intended_use="Short commands to a device, spoken close to its microphone.",
+    limits="English words only, one a clip. Any other word is taken for one of them. Not for safety-critical control.",
+    consent="Speakers gave their recordings to Speech Commands for publication under CC BY 4.0.",
+)
+
+if __name__ == "__main__":
+    main(recipe)
