@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from audio_ft.clip import AUDIO_SUFFIXES, MAX_RATE, MIN_RATE, Clip, decoders, probe, read, write
+from audio_ft.codec.encode import encoded
 from audio_ft.errors import AudioError, InputError
 
 RATE = 16_000
@@ -227,6 +228,21 @@ def test_permission_denied_is_named(tmp_path, monkeypatch):
 
         monkeypatch.setattr("builtins.open", refuse)
     assert reason(path) == "permission denied"
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_encoded_holds_what_a_file_holds(tmp_path, suffix):
+    clip = read(make(tmp_path / "a.wav"))
+    write(clip, tmp_path / f"b{suffix}")
+    content = read(encoded(clip.samples, clip.rate, suffix))
+    np.testing.assert_array_equal(content.samples, read(tmp_path / f"b{suffix}").samples)
+
+
+def test_encoded_refuses_what_a_format_cannot_hold():
+    with pytest.raises(InputError, match="77777"):
+        encoded(Clip.tone(440, 0.1).samples, 77_777, ".mp3")
+    with pytest.raises(InputError, match="empty clip"):
+        encoded(np.zeros((1, 0), np.float32), 16_000, ".mp3")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")

@@ -1,7 +1,8 @@
-"""Write samples to a file in one move: either the whole recording stands under its name, or nothing new does."""
+"""Write samples so that the whole recording stands under its name or nothing new does, or into memory."""
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import secrets
@@ -61,6 +62,28 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def encoded(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
+    """Return what a file of that suffix would hold of samples (channels, time) at `rate` Hz, for pages with players.
+
+    Raises:
+        InputError: as `encode`, but for the place.
+    """
+    import soundfile
+
+    container, encoding = _format(Path(f"clip{suffix}"), samples)
+    memory = io.BytesIO()
+    try:
+        with soundfile.SoundFile(
+            memory, "w", samplerate=rate, channels=len(samples), format=container, subtype=encoding
+        ) as sound:
+            _write_blocks(sound, samples, whole_numbers=encoding == "PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise InputError(
+            f"{container} cannot be written with {len(samples)} channels at {rate} Hz: {error.error_string}"
+        ) from error
+    return memory.getvalue()
 
 
 def _format(target: Path, samples: NDArray[np.float32]) -> tuple[str, str]:
