@@ -208,3 +208,18 @@ def test_intervals_hold_the_truth_as_often_as_they_say(sizes, p, icc):
         held += each.low <= p <= each.high
     # 400 draws know a share of .95 to ±.022 (two standard errors); benchmarks/interval_coverage.py draws 1,000.
     assert 0.925 <= held / 400 <= 0.985
+
+
+def test_some_scores_at_another_level_are_those_scores_with_wider_intervals():
+    rng = np.random.default_rng(0)
+    probabilities, references = rng.dirichlet(np.ones(3), 60), rng.integers(0, 3, 60)
+    everything = score("single", probabilities, references)
+    chosen = score("single", probabilities, references, names=("accuracy", "f1_macro"), level=0.999)
+    assert set(chosen) == {"accuracy", "f1_macro"}
+    for name, wide in chosen.items():
+        assert wide.value == everything[name].value
+        assert wide.low < everything[name].low < everything[name].high < wide.high
+    hits = round(60 * chosen["accuracy"].value)
+    wilson = scipy.stats.binomtest(hits, 60).proportion_ci(0.999, method="wilson")
+    # Wilson's own interval, with Student's t at 59 degrees of freedom instead of the normal quantile.
+    assert (chosen["accuracy"].low, chosen["accuracy"].high) == pytest.approx(tuple(wilson), abs=0.01)

@@ -160,8 +160,9 @@ def interval(
     effective: float = 1.0,
     design: float = 1.0,
     plain: bool = False,
+    level: float = 0.95,
 ) -> tuple[float, float]:
-    """Return the 95 % interval of one score, (NaN, NaN) where there is none.
+    """Return the interval of one score at `level` (0.95: holds the truth in 95 % of draws), or (NaN, NaN).
 
     Args:
         value: the score on all clips.
@@ -173,17 +174,19 @@ def interval(
         design: the expected `design_effect`.
         plain: whether it is right / effective and no average: then it is never narrower than Wilson's by clip, because
             a few groups that agree by chance are no evidence of a smaller error.
+        level: the share of draws in which the interval is to hold the truth.
     """
     from scipy.stats import norm, t
 
-    quantile = float(t.ppf(0.975, count - 1)) if count > 1 else float(norm.ppf(0.975))
+    upper = (1 + level) / 2
+    quantile = float(t.ppf(upper, count - 1)) if count > 1 else float(norm.ppf(upper))
     if scale == "proportion":
         effective = max(effective, 1.0)
         variance, errors = value * (1 - value) / effective, effective * min(value, 1 - value)
         seen = _standard_error(replicates, count) ** 2 / variance if variance > 0 else design
         shrunk = (errors * seen + _PRIOR_ERRORS * design) / (errors + _PRIOR_ERRORS)
         ratio = quantile**2 * shrunk / effective
-        return wilson(value, max(ratio, float(norm.ppf(0.975)) ** 2 / effective) if plain else ratio)
+        return wilson(value, max(ratio, float(norm.ppf(upper)) ** 2 / effective) if plain else ratio)
     if count < 2 or np.isfinite(replicates).sum() < 2:
         return math.nan, math.nan
     if (scale == "correlation" and abs(value) >= 1) or (scale == "positive" and value <= 0):

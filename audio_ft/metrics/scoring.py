@@ -23,9 +23,12 @@ def score(
     references: ArrayLike,
     *,
     labels: Sequence[str] = (),
+    language: str | None = None,
     groups: Sequence[str | None] | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    names: Sequence[str] = (),
+    level: float = 0.95,
 ) -> dict[str, Score]:
     """Compute every score of a kind of target, with 95 % intervals.
 
@@ -33,30 +36,40 @@ def score(
     answer; one that only some resamples leave undefined is judged on the others.
 
     Args:
-        kind: "single", "multi" or "regression".
-        predictions: probabilities (n, classes) for single and multi, floats (n,) for regression.
-        references: class ids (n,), a 0/1 matrix (n, classes), or floats (n,).
+        kind: "single", "multi", "regression" or "text".
+        predictions: probabilities (n, classes) for single and multi, floats (n,) for regression, strings (n,) for text.
+        references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
         labels: names of the classes; their ids when empty.
+        language: the language of the texts, an ISO code or English name ("en", "french"), which chooses the normaliser
+            of wer_normalized; None: not known.
         groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
         seed: seed of the resamples.
         resamples: number of resamples.
+        names: the scores wanted ("accuracy"); all of them when empty.
+        level: the share of draws in which an interval is to hold the truth.
 
     Raises:
         InputError: shapes that do not fit, unknown kind, no clips; see `sample`.
     """
-    data = sample(kind, predictions, references, labels)
+    data = sample(kind, predictions, references, labels, language)
     metrics = [metric for metric in METRICS.values() if kind in metric.kinds]
+    if names:
+        metrics = [metric for metric in metrics if set(names) & set(metric.names)]
     point = _measure(metrics, data.weigh(np.ones((1, len(data)))))
-    names = [name for name, (_, measured) in point.items() if np.isfinite(measured.values[0])]
+    found = [name for name, (_, measured) in point.items() if np.isfinite(measured.values[0])]
+    if names:
+        found = [name for name in found if name in names]
 
     def replicate(weights: FloatArray) -> FloatArray:
         measured = _measure(metrics, data.weigh(weights))
-        return np.stack([measured[name][1].values for name in names], axis=1)
+        return np.stack([measured[name][1].values for name in found], axis=1)
 
+    if not found:
+        return {}
     replicates = bootstrap(replicate, len(data), groups=groups, seed=seed, resamples=resamples)
     count = units(len(data), groups)[1]
     scores = {}
-    for i, name in enumerate(names):
+    for i, name in enumerate(found):
         metric, measured = point[name]
         n = len(data) if measured.n is None else float(measured.n[0])
         low, high = interval(
@@ -67,6 +80,7 @@ def score(
             effective=n if measured.effective is None else float(measured.effective[0]),
             design=design_effect(len(data), groups, n / len(data)),
             plain=measured.plain,
+            level=level,
         )
         scores[name] = Score(float(measured.values[0]), low, high, round(n))
     return scores
