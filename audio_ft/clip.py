@@ -23,12 +23,26 @@ from audio_ft.codec.decode import (
 from audio_ft.codec.decode_av import probe_av, read_av
 from audio_ft.codec.encode import encode
 from audio_ft.codec.source import Opened, Source, opened
+from audio_ft.codec.stream import stream
 from audio_ft.errors import AudioError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AUDIO_SUFFIXES", "MAX_RATE", "MIN_RATE", "AudioInfo", "Clip", "decoders", "probe", "read", "write"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "MAX_RATE",
+    "MIN_RATE",
+    "AudioInfo",
+    "Clip",
+    "blocks",
+    "decoders",
+    "probe",
+    "read",
+    "write",
+]
 
 # What a folder scan takes, in lower case; a file named explicitly is read by its content whatever its name.
 # fmt: off
@@ -168,6 +182,38 @@ def read(source: Source, *, start: float = 0.0, seconds: float | None = None) ->
         return _checked(_decode(recording, span), recording.name)
 
 
+def blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
+    """Yield a recording (or a clip) in consecutive pieces of `seconds`, the last one shorter, without holding it whole.
+
+    Together they are the samples that `read` gives. What reading noticed about the file stands in the last one's notes;
+    nothing is said on levels. Only a file that libsndfile gives up on halfway may differ from there on: FFmpeg decodes
+    its rest.
+
+    Raises:
+        AudioError: as `read`, when the place in question is reached.
+        InputError: `seconds` that are not above 0, a text file object.
+    """
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"expected pieces of more than 0 seconds, got {seconds}")
+    return _slices(source, seconds) if isinstance(source, Clip) else _streamed(source, seconds)
+
+
+def _slices(clip: Clip, seconds: float) -> Iterator[Clip]:
+    size = max(1, round(seconds * clip.rate))
+    for begin in range(0, max(1, clip.length), size):
+        last = begin + size >= clip.length
+        piece = np.ascontiguousarray(clip.samples[:, begin : begin + size])
+        yield Clip(piece, clip.rate, clip.notes if last else ())
+
+
+def _streamed(source: Source, seconds: float) -> Iterator[Clip]:
+    with opened(source) as recording:
+        for piece in stream(recording, seconds):
+            _extremes(piece.samples, recording.name)
+            piece.samples.setflags(write=False)
+            yield Clip._trusted(piece.samples, piece.rate, piece.notes)
+
+
 def probe(source: Source) -> AudioInfo:
     """Return frames, rate, channels, seconds, container and decoder of a recording without decoding it.
 
@@ -228,24 +274,15 @@ def _decode(recording: Opened, span: Span) -> Decoded:
             with open_soundfile(recording.target()) as sound:
                 return read_soundfile(sound, recording.name, span, notes)
         except NotForSoundfile as refusal:
-            # What was noted for libsndfile's sake (it stops at the first of several chained streams) falls away.
-            notes = tuple(note for note in notes if not note.startswith("chained"))
-            if refusal.damaged:
-                notes += (f"damaged: libsndfile gives up ({refusal.reason})",)
+            notes = refusal.amend(notes)
     decoded = read_av(recording.file, recording.name, span, known=known)
     return replace(decoded, notes=notes + decoded.notes)
 
 
 def _checked(decoded: Decoded, name: str) -> Clip:
-    """Return a clip of freshly decoded samples, not copied, with notes on what their range says.
-
-    The extremes tell everything in one pass each: NaN and infinity come through a minimum or a maximum.
-    """
-    samples = decoded.samples
-    lows, highs = samples.min(axis=1).tolist(), samples.max(axis=1).tolist()
-    if not all(map(math.isfinite, lows + highs)):
-        raise AudioError(name, "non-finite samples (NaN or infinity)")
-    notes = decoded.notes
+    """Return a clip of freshly decoded samples, not copied, with notes on what their range says."""
+    samples, notes = decoded.samples, decoded.notes
+    lows, highs = _extremes(samples, name)
     swing, peak = max(high - low for low, high in zip(lows, highs, strict=True)), max(max(highs), -min(lows))
     if swing < _SILENT:
         notes += ("silent: the samples of each channel are all alike",)
@@ -255,3 +292,17 @@ def _checked(decoded: Decoded, name: str) -> Clip:
         notes += (f"outside [-1, 1]: peak {peak:.6g}",)
     samples.setflags(write=False)
     return Clip._trusted(samples, decoded.rate, notes)
+
+
+def _extremes(samples: NDArray[np.float32], name: str) -> tuple[list[float], list[float]]:
+    """Return the lowest and the highest sample of each channel.
+
+    One pass each tells everything: NaN and infinity come through a minimum or a maximum.
+
+    Raises:
+        AudioError: NaN or infinity among them.
+    """
+    lows, highs = samples.min(axis=1).tolist(), samples.max(axis=1).tolist()
+    if not all(map(math.isfinite, lows + highs)):
+        raise AudioError(name, "non-finite samples (NaN or infinity)")
+    return lows, highs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
@@ -77,6 +78,12 @@ class NotForSoundfile(Exception):
         self.reason = reason
         self.damaged = damaged
         super().__init__(reason)
+
+    def amend(self, notes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return notes made for libsndfile's sake as they stand once FFmpeg reads the file in its place."""
+        # It stops at the first of several chained streams, FFmpeg does not.
+        kept = tuple(note for note in notes if not note.startswith("chained"))
+        return (*kept, f"damaged: libsndfile gives up ({self.reason})") if self.damaged else kept
 
 
 class Growing:
@@ -206,11 +213,41 @@ def read_soundfile(sound: soundfile.SoundFile, name: str, span: Span, notes: tup
         raise NotForSoundfile(error.error_string, damaged=True) from error
     if samples.shape[1] == 0:
         raise NotForSoundfile("no samples where the header promises some", damaged=True)
+    return Decoded(samples, rate, _with_shortfall(sound, notes, wanted, samples.shape[1]))
+
+
+def parts_soundfile(sound: soundfile.SoundFile, name: str, seconds: float, notes: tuple[str, ...]) -> Iterator[Decoded]:
+    """Yield a whole file in parts of up to `seconds`; the last part is empty and bears the notes.
+
+    Raises:
+        AudioError: no samples.
+        NotForSoundfile: libsndfile gives up, at once or inside the file.
+    """
+    import soundfile
+
+    rate, frames = sound.samplerate, sound.frames
+    _check_header(name, rate, sound.channels, frames)
+    size, got = max(1, min(round(seconds * rate), _BLOCK)), 0
+    while got < frames:
+        try:
+            block = sound.read(min(size, frames - got), dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise NotForSoundfile(error.error_string, damaged=True) from error
+        if not len(block):
+            break
+        got += len(block)
+        yield Decoded(np.ascontiguousarray(block.T), rate)
+    if not got:
+        raise NotForSoundfile("no samples where the header promises some", damaged=True)
+    yield Decoded(np.empty((sound.channels, 0), np.float32), rate, _with_shortfall(sound, notes, frames, got))
+
+
+def _with_shortfall(sound: soundfile.SoundFile, notes: tuple[str, ...], wanted: int, got: int) -> tuple[str, ...]:
+    """Return the notes, with one on samples that the header promised in vain where nothing else explains it."""
     # Ogg states its length by page, and encoders are a packet off.
-    short = wanted - samples.shape[1]
-    if short > (slack(rate) if sound.format == "OGG" else 0) and not notes:
-        notes = (f"truncated: the header promises {wanted} samples here, the file holds {samples.shape[1]}",)
-    return Decoded(samples, rate, notes)
+    if notes or wanted - got <= (slack(sound.samplerate) if sound.format == "OGG" else 0):
+        return notes
+    return (f"truncated: the header promises {wanted} samples here, the file holds {got}",)
 
 
 def _read_frames(sound: soundfile.SoundFile, first: int, wanted: int) -> NDArray[np.float32]:

@@ -58,6 +58,23 @@ def read_av(file: BinaryIO, name: str, span: Span, *, known: bool) -> Decoded:
     raise AudioError(name, "damaged: no place in it can be found")
 
 
+def parts_av(file: BinaryIO, name: str, *, known: bool, skip: int = 0) -> Iterator[Decoded]:
+    """Yield all of the first audio stream but its first `skip` frames, in small parts; the last is empty with notes.
+
+    Raises:
+        AudioError: as `read_av`.
+    """
+    with _opened(file, name, known=known) as (container, stream):
+        reader = _Reader(container, stream, name)
+        for block in reader.walk():
+            fresh = block[max(0, skip - reader.position + len(block)) :]
+            if len(fresh):
+                yield Decoded(np.ascontiguousarray(fresh.T), reader.rate)
+        if not reader.position:
+            raise AudioError(name, reader.why_empty(Span()))
+        yield Decoded(np.empty((reader.channels, 0), np.float32), reader.rate, reader.notes(Span()))
+
+
 def probe_av(file: BinaryIO, name: str, *, known: bool) -> AudioInfo:
     """Return a recording's facts from its header, or from its packets (undecoded) where no header states a length."""
     with _opened(file, name, known=known) as (container, stream):
@@ -110,12 +127,9 @@ class _Reader:
     def run(self, span: Span, *, seek: bool) -> Growing | None:
         """Return the span's frames, or None where seeking landed behind the span's start."""
         frames = self._frames()
-        frame = next(frames, None)
+        frame = self._first(frames)
         if frame is None:
             return Growing(1, 0)
-        self.rate, self.channels = int(frame.sample_rate), len(frame.layout.channels)
-        check_format(self.name, self.rate, self.channels)
-        self.lead = float((_clock(frame) or 0) - _begin(self.stream))
         first, count = span.frames(self.rate)
         if seek and span.start > _SEEK_FROM_SECONDS:
             frames, frame = self._sought(frame, span.start)
@@ -132,6 +146,16 @@ class _Reader:
             self.position += len(block)
             frame = next(frames, None)
         return wanted
+
+    def walk(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples (time, channels) of each frame, from the first to the last."""
+        frames = self._frames()
+        frame = self._first(frames)
+        while frame is not None:
+            block = self._samples(frame)
+            self.position += len(block)
+            yield block
+            frame = next(frames, None)
 
     def why_empty(self, span: Span) -> str:
         """Return why no sample came."""
@@ -152,6 +176,15 @@ class _Reader:
         if tracks > 1:
             notes.append(f"several tracks: the first of {tracks} audio streams is read")
         return tuple(notes)
+
+    def _first(self, frames: Iterator[AudioFrame]) -> AudioFrame | None:
+        """Take the first frame and from it the rate, the channels and the lead; None where nothing can be decoded."""
+        frame = next(frames, None)
+        if frame is not None:
+            self.rate, self.channels = int(frame.sample_rate), len(frame.layout.channels)
+            check_format(self.name, self.rate, self.channels)
+            self.lead = float((_clock(frame) or 0) - _begin(self.stream))
+        return frame
 
     def _sought(self, origin: AudioFrame, start: float) -> tuple[Iterator[AudioFrame], AudioFrame | None]:
         """Seek a little before `start` and set `position` from the clock of the frame found there."""
