@@ -52,7 +52,8 @@ class Recipe:
       above it), `average_weights` (keep the running average of the weights instead of single steps).
     - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision`, `seed`.
     - `max_corrupt`: the share of unreadable recordings above which training stops.
-    - `intended_use`, `limits`, `consent`: sentences for the model card; `push_to_hub`: a repository id.
+    - `intended_use`, `limits`, `consent`: sentences for the model card, and the `licence` of the model (as the Hub
+      writes it: apache-2.0, cc-by-4.0 …); `push_to_hub`: a repository id.
 
     Raises:
         InputError: a setting that is not one of those offered.
@@ -86,6 +87,7 @@ class Recipe:
     intended_use: str = ""
     limits: str = ""
     consent: str = ""
+    licence: str = ""
     push_to_hub: str | None = None
 
     def __post_init__(self) -> None:
@@ -142,9 +144,9 @@ class Recipe:
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        for name in ("name", "intended_use", "limits", "consent", "push_to_hub"):
+        for name in ("name", "intended_use", "limits", "consent", "licence", "push_to_hub"):
             known.pop(name)
-        for name in ("licence", "source"):
+        for name in ("licence", "source", "language"):
             known["data"].pop(name)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 

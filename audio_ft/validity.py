@@ -21,6 +21,7 @@ TEXTS = (
     "intended_use",
     "limits",
     "consent",
+    "licence",
 )
 TEXTS_OR_NONE = ("revision", "metric", "push_to_hub")
 # Setting: its least and greatest value (the least itself is allowed where `True` follows), and whether None is.

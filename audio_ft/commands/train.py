@@ -121,7 +121,8 @@ def moved(data: Data, path: str) -> Data:
     """Return the same wishes for data at another place; what is true of the old place only is dropped."""
     if path == data.path:
         return data
-    return dataclasses.replace(data, path=local(path), name=None, revision=None, splits=None, licence=None, source=None)
+    told_of_it = dict.fromkeys(("name", "revision", "splits", "licence", "source", "language"))
+    return dataclasses.replace(data, path=local(path), **told_of_it)
 
 
 def local(path: str) -> str:

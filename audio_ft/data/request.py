@@ -32,6 +32,7 @@ class Data:
         limit: at most so many clips a split, stratified; for smoke runs.
         licence: licence of the data, for the model card.
         source: where the data comes from, for the model card.
+        language: code of the language spoken ("fr"), or several with spaces, for the model card.
 
     Raises:
         InputError: a setting that cannot be.
@@ -51,6 +52,7 @@ class Data:
     limit: int | None = None
     licence: str | None = None
     source: str | None = None
+    language: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
