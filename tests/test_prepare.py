@@ -210,8 +210,6 @@ def test_another_seed_rewrites_the_lists_only(mine, tmp_path):
 
 
 def test_an_interruption_leaves_no_lists_and_is_taken_up(mine, tmp_path, monkeypatch, capsys):
-    import audio_ft.features
-
     replace, calls = os.replace, []
 
     def interrupted(source, target):
@@ -221,7 +219,7 @@ def test_an_interruption_leaves_no_lists_and_is_taken_up(mine, tmp_path, monkeyp
         replace(source, target)
 
     out = tmp_path / "out"
-    monkeypatch.setattr(audio_ft.features.os, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     assert main(["prepare", str(mine), str(out)]) == 130
     monkeypatch.undo()
     done = lying(out)
