@@ -33,7 +33,9 @@ class Windows:
         self.lengths = np.asarray(rows.with_format("numpy")["length"], np.int64)
         self.targets = targets
         unread = [
-            name for name in ("error", "notes", "digest", "mfcc", "before", "seconds") if name in rows.column_names
+            name
+            for name in ("error", "notes", "digest", "mfcc", "before", "seconds", "rate", "level", "snr")
+            if name in rows.column_names
         ]
         self._rows = rows.remove_columns(unread).with_format("numpy")
 

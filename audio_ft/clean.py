@@ -21,6 +21,7 @@ import numpy as np
 
 from audio_ft.baseline import mfcc_statistics
 from audio_ft.clip import probe, read
+from audio_ft.clipfacts import ClipFacts
 from audio_ft.errors import AudioError, InputError
 from audio_ft.hardware import available_cores
 from audio_ft.pool import mortal_children, one_thread
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 # Rows in a block: small enough that a killed run repeats little, large enough that starting the workers does not show.
 BLOCK = 1_000
 # Raised when the layout or meaning of cached rows changes, so that old caches are not read.
-LAYOUT = 2
+LAYOUT = 3
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ class Cleaner:
         except AudioError as error:
             return [self._row(index, error=error.reason)]
         mfcc = mfcc_statistics(mono, clip.rate)
-        shared = {"before": raw.seconds, "mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
+        facts = ClipFacts.of(raw)
+        shared = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
+        shared |= {"mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
         size = round(self.family.window * clip.rate)
         return [
             self._row(index, mono[start:stop], start=start / clip.rate, **shared)
@@ -99,6 +102,9 @@ class Cleaner:
             "length": 0 if samples is None else len(samples),
             "seconds": 0.0 if samples is None else len(samples) / self.family.rate,
             "before": 0.0,
+            "rate": 0,
+            "level": None,
+            "snr": None,
             "error": None,
             "notes": [],
             "digest": "",
@@ -112,6 +118,7 @@ class Cleaner:
         from datasets import Features, LargeList, List, Value
 
         kinds = {"clip": "int64", "start": "float64", "length": "int64", "seconds": "float64", "before": "float64"}
+        kinds |= {"rate": "int64", "level": "float64", "snr": "float64"}
         columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
         columns["mfcc"] = List(Value("float32"))
@@ -151,6 +158,16 @@ class Cleaned:
     notes: dict[str, int]
     seconds_before: float
     seconds: float
+
+    def facts(self) -> dict[str, list[Any]]:
+        """Return what each readable recording was like before cleaning, in the order of the split.
+
+        The columns are the fields of `ClipFacts`.
+        """
+        names = {"before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
+        table = self.rows.select_columns(["clip", "start", *names]).to_pandas()
+        firsts = table[table["start"] == 0].sort_values("clip")
+        return {ours: firsts[theirs].to_list() for theirs, ours in names.items()}
 
 
 def clean(

@@ -18,7 +18,7 @@ clip codec quantise window hardware quiet pool headers
 step augment
 steps family metrics
 chain families task
-tasks augments clean baseline batch features files lists
+tasks augments clean clipfacts baseline batch features files lists
 recipe data run validity inspection
 train training inference textbook
 predict card plots report hub
