@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
     from audio_ft.run import Run
     from audio_ft.train import train
+    from audio_ft.transcripts import Text
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Model": "predict",
     "Recipe": "recipe",
     "Run": "run",
+    "Text": "transcripts",
     "evaluate": "evaluation",
     "load": "predict",
     "main": "door",
@@ -59,6 +61,7 @@ __all__ = [
     "Model",
     "Recipe",
     "Run",
+    "Text",
     "evaluate",
     "load",
     "main",

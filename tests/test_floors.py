@@ -14,13 +14,13 @@ PACKAGE = Path(__file__).parents[1] / "audio_ft"
 # stands on top, because it hands out names from every floor when they are asked for.
 HOUSE = """
 errors
-clip codec quantise window hardware quiet pool headers
-step augment
+clip codec quantise window hardware quiet pool headers mojibake
+step augment transcripts
 steps family metrics
 chain families task
-tasks augments clean clipfacts baseline batch features files lists
+tasks augments clean clipfacts baseline batch inference features files lists
 recipe data run validity inspection
-train training inference textbook
+train training textbook
 predict card plots report hub
 evaluation
 console commands
