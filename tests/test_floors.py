@@ -19,7 +19,7 @@ step augment transcripts
 steps family metrics
 chain families task
 tasks augments clean clipfacts baseline batch inference features files lists
-recipe data run validity inspection
+recipe data run validity inspection predictions slicing slices calibration description
 train training textbook
 predict card plots report hub
 evaluation
@@ -39,6 +39,7 @@ HEAVY_AT_THE_TOP = {
     "metrics/metric.py": "an evaluate.Metric subclass",
     "metrics/ranking.py": "subclasses of the same",
     "metrics/regression.py": "subclasses of the same",
+    "metrics/transcription.py": "subclasses of the same",
     "training/sampler.py": "a torch.utils.data.Sampler subclass",
     "tasks/pooling.py": "torch.nn.Module subclasses",
     "training/trainer.py": "a transformers.Trainer subclass",

@@ -7,6 +7,8 @@ normal, with Student's t at (units - 1) degrees of freedom:
   groups it is the design-effect form that Franco, Little, Louis and Slud (2019, Journal of Survey Statistics and
   Methodology 7:334) recommend for clustered proportions. Few errors tell little about how errors cluster, so the
   design effect is shrunk towards an expected one (`_PRIOR_ICC`), with the weight of `_PRIOR_ERRORS` errors.
+- rate: errors over reference words, which may exceed 1: the score interval of a Poisson rate, Wilson's counterpart,
+  with the errors' own design effect, shrunk in the same way. No error in n words leaves [0, q^2 design / n].
 - correlation: Fisher's z = atanh(value).
 - positive: log(value).
 
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 from audio_ft.errors import InputError
 
 FloatArray = NDArray[np.float64]
-Scale = Literal["proportion", "correlation", "positive"]
+Scale = Literal["proportion", "rate", "correlation", "positive"]
 
 # Below five groups Student's t has at most three degrees of freedom and the interval is nearly the whole scale.
 MIN_GROUPS = 5
@@ -134,6 +136,17 @@ def wilson(value: float, ratio: float) -> tuple[float, float]:
     return min(value, max(0.0, centre - half)), max(value, min(1.0, centre + half))
 
 
+def poisson(value: float, ratio: float) -> tuple[float, float]:
+    """Return the score interval for a Poisson rate: all rates r with (value - r)^2 <= ratio * r.
+
+    Args:
+        value: the rate, 0 or more.
+        ratio: squared quantile over effective exposure, q^2 / n.
+    """
+    half = math.sqrt(ratio * value + ratio**2 / 4)
+    return max(0.0, value + ratio / 2 - half), value + ratio / 2 + half
+
+
 def design_effect(n: int, groups: Sequence[str | None] | None, share: float = 1.0) -> float:
     """Return how many clips one clip's worth of evidence is expected to take; 1 when clips are resampled.
 
@@ -169,8 +182,9 @@ def interval(
         replicates: its bootstrap replicates (resamples,); NaN where a resample leaves it undefined, and then left out.
         scale: the scale the score lives on; see the module's head.
         count: number of units resampled.
-        effective: the number of clips that carry a proportion. It stands in where the replicates do not vary: 40 of 40
-            right is [0.907, 1], not [1, 1]. A score of exactly 0 error or correlation 1 keeps its point.
+        effective: the number of clips that carry a proportion, or of words that carry a rate. It stands in where the
+            replicates do not vary: 40 of 40 right is [0.907, 1], not [1, 1]. A score of exactly 0 error or correlation
+            1 keeps its point.
         design: the expected `design_effect`.
         plain: whether it is right / effective and no average: then it is never narrower than Wilson's by clip, because
             a few groups that agree by chance are no evidence of a smaller error.
@@ -189,6 +203,11 @@ def interval(
         return wilson(value, max(ratio, float(norm.ppf(upper)) ** 2 / effective) if plain else ratio)
     if count < 2 or np.isfinite(replicates).sum() < 2:
         return math.nan, math.nan
+    if scale == "rate":
+        errors = value * effective
+        seen = _standard_error(replicates, count) ** 2 * effective / value if value > 0 else design
+        shrunk = (errors * seen + _PRIOR_ERRORS * design) / (errors + _PRIOR_ERRORS)
+        return poisson(value, quantile**2 * shrunk / effective)
     if (scale == "correlation" and abs(value) >= 1) or (scale == "positive" and value <= 0):
         return value, value
     forward, backward = (np.arctanh, np.tanh) if scale == "correlation" else (np.log, np.exp)

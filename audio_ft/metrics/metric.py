@@ -39,7 +39,7 @@ class AudioMetric(evaluate.Metric):
     A subclass sets the class attributes and writes `measure`; nothing else changes when one is added.
 
     Attributes:
-        kinds: the kinds of target it is for ("single", "multi", "regression").
+        kinds: the kinds of target it is for ("single", "multi", "regression", "text").
         names: the score names it may produce, beside the per-class ones.
         per_class: the stem of its per-class scores ("f1" for "f1[zero]"), or "".
         greater_is_better: its direction.
@@ -70,13 +70,17 @@ class AudioMetric(evaluate.Metric):
             features=[features for kind in self.kinds for features in _FEATURES[kind]()],
         )
 
-    def _compute(self, predictions: Any, references: Any, labels: tuple[str, ...] = (), **_: Any) -> dict[str, Any]:
+    def _compute(self, predictions: Any, references: Any, labels: tuple[str, ...] = (), **extra: Any) -> dict[str, Any]:
         # The extra keywords are those that evaluate.combine hands to every metric alike.
-        data = self._sample(predictions, references, labels)
+        data = self._sample(predictions, references, labels, extra.get("language"))
         measured = self.measure(data.weigh(np.ones((1, len(data)))))
         return {name: float(m.values[0]) for name, m in measured.items() if np.isfinite(m.values[0])}
 
-    def _sample(self, predictions: Any, references: Any, labels: tuple[str, ...]) -> Sample:
+    def _sample(
+        self, predictions: Any, references: Any, labels: tuple[str, ...], language: str | None = None
+    ) -> Sample:
+        if "text" in self.kinds:
+            return sample("text", predictions, references, language=language)
         guesses, truth = np.asarray(predictions), np.asarray(references)
         kind: Kind = "multi" if truth.ndim == 2 else ("regression" if "regression" in self.kinds else "single")
         if kind == "single" and guesses.ndim == 1:
@@ -89,9 +93,10 @@ class AudioMetric(evaluate.Metric):
 _INPUTS = """
 Args:
     predictions: class ids or probabilities (n, classes) for one label a clip, probabilities (n, classes) for several,
-        floats (n,) for a number.
-    references: class ids (n,), a 0/1 matrix (n, classes), or floats (n,).
+        floats (n,) for a number, strings (n,) for transcripts.
+    references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
     labels: names of the classes, for the per-class scores.
+    language: the language of transcripts, for the normalised word error rate.
 """
 
 
@@ -112,4 +117,13 @@ def _regression_features() -> list[datasets.Features]:
     return [_features(datasets.Value("float64"), datasets.Value("float64"))]
 
 
-_FEATURES = {"single": _single_features, "multi": _multi_features, "regression": _regression_features}
+def _text_features() -> list[datasets.Features]:
+    return [_features(datasets.Value("string"), datasets.Value("string"))]
+
+
+_FEATURES = {
+    "single": _single_features,
+    "multi": _multi_features,
+    "regression": _regression_features,
+    "text": _text_features,
+}

@@ -11,13 +11,20 @@ from audio_ft.metrics.registry import METRICS
 from audio_ft.metrics.sample import sample
 
 
-def points(kind: str, predictions: ArrayLike, references: ArrayLike, *, labels: Sequence[str] = ()) -> dict[str, float]:
+def points(
+    kind: str,
+    predictions: ArrayLike,
+    references: ArrayLike,
+    *,
+    labels: Sequence[str] = (),
+    language: str | None = None,
+) -> dict[str, float]:
     """Compute the values that `score` puts intervals around, in a fraction of its time; per-class scores are left out.
 
     Raises:
         InputError: shapes that do not fit, unknown kind, no clips; see `sample`.
     """
-    data = sample(kind, predictions, references, labels)
+    data = sample(kind, predictions, references, labels, language)
     view = data.weigh(np.ones((1, len(data))))
     values: dict[str, float] = {}
     for metric in METRICS.values():

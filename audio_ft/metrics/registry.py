@@ -13,8 +13,8 @@ from audio_ft.errors import InputError
 # AudioMetric registers itself here, so its name cannot be imported here without a circle.
 AudioMetric = Any
 
-# Scores that no class of this folder computes: the Trainer's loss, and the error rates of speech recognition.
-_LOWER_IS_BETTER = ("loss", "wer", "cer", "wer_normalized")
+# The Trainer's loss, which no class of this folder computes.
+_LOWER_IS_BETTER = ("loss",)
 
 
 class Registry(Mapping[str, type[AudioMetric]]):
@@ -59,8 +59,7 @@ def direction(name: str) -> bool:
     """Return whether a greater value of this score is better.
 
     Args:
-        name: a score name as `score` writes it ("accuracy", "f1[zero]"), "loss", or an error rate ("wer", "cer",
-            "wer_normalized").
+        name: a score name as `score` writes it ("accuracy", "f1[zero]", "wer"), or "loss".
 
     Raises:
         InputError: no such score; the message names the closest ones.

@@ -6,7 +6,7 @@ Everything a score needs is a weighted sum over clips, so a thousand resamples a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.metrics.alignment import errors
 from audio_ft.metrics.intervals import FloatArray
+from audio_ft.metrics.normalizers import normalizer
 
-Kind = Literal["single", "multi", "regression"]
-KINDS: tuple[Kind, ...] = ("single", "multi", "regression")
+Kind = Literal["single", "multi", "regression", "text"]
+KINDS: tuple[Kind, ...] = ("single", "multi", "regression", "text")
+# What a transcript's errors are counted in.
+Tally = Literal["words", "normalized words", "characters"]
 
 # A class of a multi-label clip counts as predicted from this probability on.
 THRESHOLD = 0.5
@@ -28,13 +32,14 @@ class Sample:
     """Hold the predictions and references of n clips.
 
     Shapes: single: probabilities (n, classes) and ids (n,); multi: probabilities and 0/1 (n, classes);
-    regression: floats (n,) twice.
+    regression: floats (n,) twice; text: strings (n,) twice, in `language` where that is known.
     """
 
     kind: Kind
-    predictions: FloatArray
+    predictions: NDArray[Any]
     references: NDArray[Any]
     labels: tuple[str, ...]
+    language: str | None = None
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -57,6 +62,24 @@ class Sample:
         if self.kind == "multi":
             return np.asarray(self.predictions >= THRESHOLD)
         return np.asarray(self.predictions.argmax(axis=1)[:, None] == np.arange(len(self.labels)))
+
+    def tally(self, unit: Tally) -> FloatArray:
+        """Count a text sample's reference words (or characters), substitutions, deletions, insertions: (n, 4)."""
+        if unit not in self._tallies:
+            self._tallies[unit] = self._tallied(unit)
+        return self._tallies[unit]
+
+    @cached_property
+    def _tallies(self) -> dict[Tally, FloatArray]:
+        return {}
+
+    def _tallied(self, unit: Tally) -> FloatArray:
+        references, hypotheses = self.references.tolist(), self.predictions.tolist()
+        if unit == "normalized words":
+            normalize = normalizer(self.language)
+            references, hypotheses = [normalize(text) for text in references], [normalize(text) for text in hypotheses]
+        counted = errors(references, hypotheses, unit="character" if unit == "characters" else "word")
+        return np.array([astuple(each) for each in counted], dtype=np.float64)
 
     @cached_property
     def _indicators(self) -> Any:
@@ -142,15 +165,19 @@ def _running(rows: FloatArray) -> FloatArray:
     return sums
 
 
-def sample(kind: str, predictions: Any, references: Any, labels: Sequence[str] = ()) -> Sample:
+def sample(
+    kind: str, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
+) -> Sample:
     """Check predictions against references and hold them together.
 
     Raises:
         InputError: unknown kind, no clips, shapes that do not fit, a class id without a column, a target other than 0
-            and 1, or a value that is not finite.
+            and 1, a value that is not finite, or a transcript that is no text.
     """
     if kind not in KINDS:
         raise InputError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    if kind == "text":
+        return _texts(predictions, references, language)
     guesses, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references)
     wanted = {"single": (2, 1), "multi": (2, 2), "regression": (1, 1)}[kind]
     if (guesses.ndim, truth.ndim) != wanted or len(guesses) != len(truth):
@@ -166,6 +193,23 @@ def sample(kind: str, predictions: Any, references: Any, labels: Sequence[str] =
         raise InputError(f"{len(labels)} labels were given for predictions with {classes} classes")
     names = tuple(labels) or tuple(str(c) for c in range(classes))
     return Sample(kind, guesses, _references(kind, truth, classes), names)
+
+
+def _texts(predictions: Any, references: Any, language: str | None) -> Sample:
+    """Check transcripts: one string a clip on both sides, empty ones welcome."""
+    sides = {"predictions": list(predictions), "references": list(references)}
+    if len(sides["predictions"]) != len(sides["references"]):
+        counts = f"{len(sides['predictions'])} and {len(sides['references'])}"
+        raise InputError(f"predictions and references for text must be one string a clip on both sides, not {counts}")
+    if not sides["references"]:
+        raise InputError("a score needs at least one clip; there are none")
+    for side, texts in sides.items():
+        for place, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(f"{side} for text must be strings; number {place} is {text!r} ({type(text).__name__})")
+    # Objects, because numpy's own strings lose null characters at the end.
+    guesses, truth = (np.array(texts, dtype=object) for texts in sides.values())
+    return Sample("text", guesses, truth, (), language)
 
 
 def _references(kind: str, truth: NDArray[Any], classes: int) -> NDArray[Any]:

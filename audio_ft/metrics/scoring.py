@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, interval, units
 from audio_ft.metrics.registry import METRICS
-from audio_ft.metrics.sample import View, sample
+from audio_ft.metrics.sample import Sample, View, sample
 from audio_ft.metrics.score import Score
 
 if TYPE_CHECKING:
@@ -52,7 +52,20 @@ def score(
         InputError: shapes that do not fit, unknown kind, no clips; see `sample`.
     """
     data = sample(kind, predictions, references, labels, language)
-    metrics = [metric for metric in METRICS.values() if kind in metric.kinds]
+    return scored(data, groups=groups, seed=seed, resamples=resamples, names=names, level=level)
+
+
+def scored(
+    data: Sample,
+    *,
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    names: Sequence[str] = (),
+    level: float = 0.95,
+) -> dict[str, Score]:
+    """Compute the scores of predictions that are checked already; see `score`."""
+    metrics = [metric for metric in METRICS.values() if data.kind in metric.kinds]
     if names:
         metrics = [metric for metric in metrics if set(names) & set(metric.names)]
     point = _measure(metrics, data.weigh(np.ones((1, len(data)))))
