@@ -26,6 +26,8 @@ def garbled(text: str) -> str | None:
     UTF-8 for something that is written: an accented letter, a dash or quotation mark, or some letters of another
     alphabet. "IRMÃ" and "«NÃO»" stay.
     """
+    if text.isascii():
+        return None
     if REPLACEMENT in text:
         return REPLACEMENT
     for run in _RUN.finditer(text):

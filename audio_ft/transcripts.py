@@ -30,6 +30,8 @@ NUMERALS = "digits, which text.digits='refuse' sets aside"
 # Part of the spelling between two letters, and how it is written then: the apostrophe in its many forms, Catalan's
 # middle dot, Hebrew's geresh and gershayim.
 _INSIDE_WORDS = dict.fromkeys("'\u2019\u02bc\u2018\uff07`\u00b4", "'") | {dot: dot for dot in "\u00b7\u05f3\u05f4"}
+_SIGNS = "".join(_INSIDE_WORDS)
+_INSIDE = re.compile(rf"(?<=[^\s{_SIGNS}])[{_SIGNS}](?=[^\s{_SIGNS}])|(?P<loose>[{_SIGNS}])")
 # Invisible characters that spell something: Persian and the scripts of India join and part letters by them.
 _JOINERS = frozenset("\u200c\u200d")
 _DOTTED: Mapping[str, Mapping[int, str]] = {
@@ -111,7 +113,7 @@ class Text:
         """
         # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
         composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
-        spelt = unicodedata.normalize(composed, "".join(map(_visible, transcript)))
+        spelt = unicodedata.normalize(composed, transcript.translate(_VISIBLE))
         spelt = unicodedata.normalize(composed, self._cased(spelt))
         if self.punctuation == "remove":
             spelt = _without_punctuation(spelt)
@@ -142,12 +144,12 @@ def fault(transcript: str | None, text: Text) -> str | None:
     """Return why a transcript as written cannot be learnt from, in words to count by; None where it can."""
     if transcript is None:
         return NULL
-    visible = "".join(map(_visible, transcript))
+    visible = transcript.translate(_VISIBLE)
     if not visible.strip():
         return EMPTY
     if garbled(transcript):
         return GARBLED
-    kinds = {unicodedata.category(character)[0] for character in text.apply(visible)}
+    kinds = {unicodedata.category(character)[0] for character in set(text.apply(visible))}
     if not kinds & {"L", "N"}:
         return BARE
     return NUMERALS if text.digits == "refuse" and "N" in kinds else None
@@ -163,6 +165,18 @@ def _characters(transcripts: Iterable[str]) -> Counter[str]:
     return counts
 
 
+class _Table(dict[int, str]):
+    """What becomes of each character, worked out when it is first met: `str.translate` takes it from there."""
+
+    def __init__(self, change: Callable[[str], str]) -> None:
+        super().__init__()
+        self._change = change
+
+    def __missing__(self, code: int) -> str:
+        self[code] = self._change(chr(code))
+        return self[code]
+
+
 def _visible(character: str) -> str:
     """Return a character, nothing for an invisible one, a space for a control character."""
     kind = unicodedata.category(character)
@@ -171,23 +185,25 @@ def _visible(character: str) -> str:
     return " " if kind == "Cc" else character
 
 
+def _spoken(character: str) -> str:
+    """Return a letter, mark or numeral, and what may stand inside a word; a space for all else."""
+    lasting = unicodedata.category(character)[0] in "LMN" or character in _JOINERS or character in _INSIDE_WORDS
+    return character if lasting else " "
+
+
+_VISIBLE, _SPOKEN = _Table(_visible), _Table(_spoken)
+
+
 def _without_punctuation(transcript: str) -> str:
     """Return letters, marks, numerals and what spells a word from inside it; a space for all else."""
-    padded = f" {transcript} "
-    spoken = [_is_spoken(character) and character not in _INSIDE_WORDS for character in padded]
-    kept = [" "] * len(padded)
-    for place in range(1, len(padded) - 1):
-        here = padded[place]
-        if here in _INSIDE_WORDS and spoken[place - 1] and spoken[place + 1]:
-            kept[place] = _INSIDE_WORDS[here]
-        elif _is_spoken(here):
-            kept[place] = here
-    return "".join(kept)
 
+    def settle(sign: re.Match[str]) -> str:
+        if not sign["loose"]:
+            return _INSIDE_WORDS[sign[0]]
+        # The letter apostrophe begins and ends words in some languages.
+        return sign[0] if unicodedata.category(sign[0]) == "Lm" else " "
 
-def _is_spoken(character: str) -> bool:
-    """Tell whether a character is a letter, a mark on one, or a numeral."""
-    return unicodedata.category(character)[0] in "LMN" or character in _JOINERS
+    return _INSIDE.sub(settle, transcript.translate(_SPOKEN))
 
 
 def _language_code(language: str | None) -> str | None:
