@@ -1,11 +1,16 @@
 """How often a 95 % interval of `audio_ft.metrics.score` holds the truth, on simulated tests whose truth is known.
 
-Run: python benchmarks/interval_coverage.py [--draws 1000] [--resamples 400]   (about 4 minutes on one core)
+Run: python benchmarks/interval_coverage.py [--part accuracy|error_rates|others] [--draws 1000] [--resamples 400]
+(about 4 minutes on one core for accuracy and others, 2 for error_rates)
 
 Clips are right or wrong with probability p. "by clip": independent. "by group": every group draws its own p from a beta
 distribution with mean p, so that two clips of a group agree with correlation `icc`; the truth is the mean over all
 groups there could be. Beside our interval stands what plain percentiles of the same replicates would cover, and below
 them other scores: unbalanced classes with confusions for macro averages, normal errors for regression.
+
+Error rates: a clip has 1 + Poisson words, each wrong with the clip's own chance, so that two words of a clip agree with
+correlation `within`; words are added in bursts (a negative binomial, a fifth as many as there are wrong ones). By
+group, the groups' error rates have a standard deviation of `spread` times their mean.
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.metrics import bootstrap, score
+from audio_ft.metrics.sample import Sample, Tally
+from audio_ft.metrics.scoring import scored
 
 FloatArray = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.generic]]]
@@ -123,6 +130,84 @@ def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resample
     return {name: float(np.mean(each)) for name, each in held.items()}
 
 
+class Counted(Sample):
+    """A sample of transcripts of which only the counts are known: a simulation needs no words."""
+
+    def tally(self, unit: Tally) -> FloatArray:
+        """Return the drawn counts, whatever the unit."""
+        return self.references
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """Hold a simulated test of transcripts: clips, their mean number of words, chance of a wrong word, groups."""
+
+    clips: int
+    words: float
+    p: float
+    within: float = 0.0
+    groups: int = 0
+    spread: float = 0.0
+
+    @property
+    def truth(self) -> float:
+        """Return the word error rate of infinitely many clips."""
+        return self.p * 1.2
+
+    def counts(self, rng: np.random.Generator) -> FloatArray:
+        """Draw words, substitutions, deletions (none) and insertions, (clips, 4)."""
+        words = 1 + rng.poisson(self.words - 1, self.clips)
+        rates = np.full(self.clips, self.p)
+        if self.groups:
+            rates = together(rng, self.p, self.spread**2 * self.p / (1 - self.p), self.groups)[self.codes()]
+        wrong = rng.binomial(words, together(rng, rates, self.within, self.clips) if self.within else rates)
+        added = rng.poisson(0.2 * rates * words * rng.gamma(0.5, 2.0, self.clips))
+        return np.stack([words, wrong, np.zeros(self.clips), added], axis=1).astype(np.float64)
+
+    def codes(self) -> NDArray[np.int64]:
+        """Return the group of each clip."""
+        return np.arange(self.clips) * self.groups // self.clips
+
+
+def together(rng: np.random.Generator, mean: FloatArray | float, correlation: float, count: int) -> FloatArray:
+    """Draw chances whose events agree with a correlation: beta with that mean."""
+    strength = (1 - correlation) / correlation
+    # A chance drawn as 0 would leave the next beta without a shape.
+    return np.clip(rng.beta(mean * strength, (1 - mean) * strength, count), 1e-9, 1 - 1e-9)
+
+
+def error_coverage(test: Transcripts, draws: int, resamples: int) -> dict[str, float]:
+    """Return the share of draws in which our interval, and the plain percentile one, hold the word error rate."""
+    rng = np.random.default_rng(0)
+    groups = [str(code) for code in test.codes()] if test.groups else None
+    totals = dict.fromkeys(("ours", "percentile", "too low", "too high", "width"), 0.0)
+    for draw in range(draws):
+        counts = test.counts(rng)
+        data = Counted("text", np.empty(0), counts, ())
+        each = scored(data, groups=groups, seed=draw, resamples=resamples, names=("wer",))["wer"]
+        low, high = ratio_percentiles(counts, groups, draw, resamples)
+        totals["ours"] += each.low <= test.truth <= each.high
+        totals["percentile"] += low <= test.truth <= high
+        totals["too low"] += each.high < test.truth
+        totals["too high"] += each.low > test.truth
+        totals["width"] += each.high - each.low
+    return {name: total / draws for name, total in totals.items()}
+
+
+def ratio_percentiles(counts: FloatArray, groups: list[str] | None, seed: int, resamples: int) -> tuple[float, float]:
+    """Return the plain 2.5 and 97.5 % bootstrap percentiles of errors over words."""
+    errors, words = counts[:, 1:].sum(axis=1), counts[:, 0]
+    replicates = bootstrap(
+        lambda weights: (weights @ errors) / (weights @ words),
+        len(counts),
+        groups=groups,
+        seed=seed,
+        resamples=resamples,
+    )
+    low, high = np.quantile(replicates, [0.025, 0.975])
+    return float(low), float(high)
+
+
 CELLS = {
     "by clip, 40": ((1,) * 40, 0.0),
     "by clip, 127": ((1,) * 127, 0.0),
@@ -135,24 +220,63 @@ CELLS = {
 }
 
 
+TRANSCRIPTS = {
+    **{
+        f"{n} x {words} words, within {within}": (n, words, within, 0, 0.0)
+        for n, words in ((35, 4), (100, 8), (500, 10))
+        for within in (0.0, 0.2, 0.4)
+    },
+    **{
+        f"{n} x {words} words, {groups} groups, spread {spread}": (n, words, 0.2, groups, spread)
+        for n, words, groups in ((35, 4, 7), (120, 8, 12), (500, 10, 10), (500, 10, 50))
+        for spread in (0.5, 1.0)
+    },
+}
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--resamples", type=int, default=400)
+    parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
     given = parser.parse_args()
+    for part in given.part or PARTS:
+        PARTS[part](given.draws, given.resamples)
+
+
+def accuracies(draws: int, resamples: int) -> None:
+    """Print the coverage of accuracy."""
     print("accuracy: share of intervals that hold p")
     for name, (sizes, icc) in CELLS.items():
         for p in (0.5, 0.9, 0.98):
-            shares = accuracy_coverage(Clips(sizes, p, icc), given.draws, given.resamples, seed=0)
+            shares = accuracy_coverage(Clips(sizes, p, icc), draws, resamples, seed=0)
             print(f"{name:28} p={p:<5}", "  ".join(f"{key} {share:.3f}" for key, share in shares.items()), flush=True)
+
+
+def error_rates(draws: int, resamples: int) -> None:
+    """Print the coverage of the word error rate."""
+    print("word error rate: share of intervals that hold it")
+    for name, (clips, words, within, groups, spread) in TRANSCRIPTS.items():
+        for p in (0.02, 0.1, 0.3):
+            test = Transcripts(clips, words, p, within, groups, spread)
+            shares = error_coverage(test, draws, resamples)
+            cells = "  ".join(f"{key} {share:.3f}" for key, share in shares.items())
+            print(f"{name:40} wer={test.truth:<5.3g}", cells, flush=True)
+
+
+def others(draws: int, resamples: int) -> None:
+    """Print the coverage of other scores."""
     print("other scores")
     for n in (40, 127, 500):
         tables = [(f"recall {r}", "single", *classes(n, r)) for r in (0.6, 0.9, 0.97)]
         tables += [(f"rho {r}", "regression", *numbers(n, r)) for r in (0.3, 0.8)]
         for name, kind, draw, true in tables:
-            held = coverage(kind, draw, true, given.draws, given.resamples)
+            held = coverage(kind, draw, true, draws, resamples)
             print(f"n={n:<4} {name:12}", "  ".join(f"{key} {share:.3f}" for key, share in held.items()), flush=True)
+
+
+PARTS = {"accuracy": accuracies, "error_rates": error_rates, "others": others}
 
 
 if __name__ == "__main__":

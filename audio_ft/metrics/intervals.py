@@ -137,7 +137,9 @@ def wilson(value: float, ratio: float) -> tuple[float, float]:
 
 
 def poisson(value: float, ratio: float) -> tuple[float, float]:
-    """Return the score interval for a Poisson rate: all rates r with (value - r)^2 <= ratio * r.
+    """Return the score interval for a Poisson rate (Barker 2002, The American Statistician 56:85).
+
+    It holds all rates r with (value - r)^2 <= ratio * r, so zero errors leave [0, ratio].
 
     Args:
         value: the rate, 0 or more.
