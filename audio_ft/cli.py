@@ -21,6 +21,7 @@ VERBS = {
     "train": "fine-tune a model, as a recipe or flags say",
     "evaluate": "score a model on a split, with 95 % intervals",
     "predict": "answer about recordings, with the model's own cleaning",
+    "card": "write the model card of a run",
 }
 EXAMPLES = """examples:
   audio-ft quickstart

@@ -33,6 +33,7 @@ FLAGS = {
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where",
     "predict": "model files --json --top-k --output",
+    "card": "run --output --repo-id --set",
 }
 
 

@@ -1,0 +1,50 @@
+"""`audio-ft card`: the model card of a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from audio_ft.console import DONE, show
+
+EPILOG = """examples:
+  audio-ft card runs/first
+  audio-ft card runs/first --repo-id me/doors --output README.md --set limits="English, close microphone."
+
+The card holds what run.json holds. What a model is for, what it cannot do and that the people heard agreed only its
+maker knows: intended_use, limits and consent of the recipe, or of --set."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `card`."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    parser.add_argument("--output", metavar="FILE", help="write it there instead of printing it")
+    parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub for which it is written")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="words for the card: intended_use, limits, consent, licence, data.licence …; repeatable",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or write the card and return the exit code."""
+    from audio_ft.card import model_card, retold
+    from audio_ft.run import Run
+
+    finished = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
+    card = model_card(finished, arguments.repo_id)
+    if arguments.output is None:
+        show(card)
+        return DONE
+    file = Path(arguments.output).expanduser()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(card, encoding="utf-8")
+    os.replace(partial, file)
+    show(f"written: {file}")
+    return DONE
