@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from audio_ft.augment import Augment
     from audio_ft.family import Family, Features
+    from audio_ft.task import Task
 
 
 class Windows:
@@ -65,21 +66,22 @@ class Collator:
     """
 
     family: Family
+    task: Task | None = None
     augments: Sequence[Augment] = ()
     seed: int = 0
     training: bool = False
     epoch: int = 0
-    classes: int = 0
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return {input_values or input_features, attention_mask?, labels?}."""
         import torch
 
         batch: dict[str, Any] = self.family.collate([self._features(row) for row in rows])
-        if rows and "target" in rows[0]:
+        if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
-            batch["labels"] = torch.as_tensor(np.asarray([row["target"] for row in rows]))
-        if self.training:
+            seconds = [float(row["length"]) / self.family.rate for row in rows]
+            batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
+        if self.training and "labels" in batch:
             self._mix(batch, rows)
         return batch
 
@@ -90,7 +92,12 @@ class Collator:
         features = row
         if "samples" in row:
             waves = [augment for augment in self.augments if augment.stage == "wave"]
-            features = self.family.extract(apply_wave(waves, wave_of(row), self.family.rate, rng))
+            wave = wave_of(row)
+            changed = apply_wave(waves, wave, self.family.rate, rng)
+            if self.task is not None and self.task.whole and len(changed) > self.family.window * self.family.rate:
+                # Slowed down it no longer fits, and without its end it would not say what its target says.
+                changed = wave
+            features = self.family.extract(changed)
         masks = [augment for augment in self.augments if augment.stage == "features"]
         return self.family.mask_features(features, masks, rng) if masks else features
 
@@ -107,6 +114,6 @@ class Collator:
             if "attention_mask" in batch:  # a blend is as long as the longer of the two
                 batch["attention_mask"] = torch.maximum(batch["attention_mask"], batch["attention_mask"][order])
             labels = batch["labels"]
-            if labels.dtype == torch.int64:
-                labels = torch.nn.functional.one_hot(labels, self.classes).float()
+            if labels.dtype == torch.int64 and self.task is not None:
+                labels = torch.nn.functional.one_hot(labels, len(self.task.labels)).float()
             batch["labels"] = blend(labels, order, share)

@@ -13,7 +13,7 @@ from audio_ft.clean import Cleaner, clean
 from audio_ft.data import load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
-from audio_ft.inference import logits_of
+from audio_ft.inference import responses_of
 from audio_ft.metrics import resampling
 from audio_ft.run import scores_to_dict
 from audio_ft.training.preparation import chain_for, check_chain
@@ -68,17 +68,16 @@ def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[st
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
     labels = model.task.labels if model.task.kind in ("single", "multi") else None
-    task = type(model.task).name
     check_chain(model.chain, model.family)
-    loaded = load(data, task=task, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
+    loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
     table = loaded.splits[split]
     cleaned = clean(table, Cleaner(chain_for(model.chain, loaded), model.family, features=True), name=split)
     if not cleaned.clips:
         raise InputError(f"Not one recording of the {split} split can be read (first: {': '.join(cleaned.errors[0])}).")
     references = model.task.encode(table["target"])
     windows = Windows(cleaned.rows, references)
-    logits = logits_of(model.network, Collator(model.family), windows)
-    predictions = model.task.predictions(logits, windows.clips, len(references))
+    responses = responses_of(model.network, model.task, Collator(model.family, model.task), windows)
+    predictions = model.task.predictions(responses, windows.clips, len(references))
     present = np.unique(windows.clips)
     column = list(table["group"])
     groups = [column[clip] for clip in present] if any(group is not None for group in column) else None

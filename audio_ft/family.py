@@ -27,10 +27,11 @@ class Family(ABC):
     """Hold the conventions of one checkpoint: rate, features, padding, mask, window and the places of its layers.
 
     `window` is the longest piece of audio the network sees at once, in seconds; longer recordings are cut into windows
-    and their answers pooled.
+    and their answers pooled. `transcription` names the task by which its checkpoints write down speech.
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
+    transcription: ClassVar[str] = "ctc"
     registry: ClassVar[dict[str, type[Family]]] = {}
 
     def __init__(self, config: PreTrainedConfig, extractor: Any, window: float | None = None) -> None:
@@ -66,6 +67,10 @@ class Family(ABC):
     @abstractmethod
     def with_window(self, seconds: float) -> Family:
         """Return the same family with a window that covers `seconds`, no longer than the checkpoint allows."""
+
+    def elastic(self) -> Family:
+        """Return the family whose batches are no longer than their longest clip needs; most are so by nature."""
+        return self
 
     @abstractmethod
     def extract(self, samples: NDArray[np.float32]) -> Features:

@@ -12,40 +12,59 @@ if TYPE_CHECKING:
 
     from audio_ft.batch import Collator, Windows
     from audio_ft.family import Family, Features
+    from audio_ft.task import Task
+
+# What fills the shorter rows of responses that differ in length: no token and no class has this number.
+NOTHING = -100
 
 
-def logits_of(
-    model: PreTrainedModel, collator: Collator, windows: Windows, *, batch_size: int = 16, describe: str = "scoring"
-) -> NDArray[np.float32]:
-    """Return logits float32 (windows, outputs), in the order of the rows; like lengths are computed together."""
+def responses_of(
+    model: PreTrainedModel,
+    task: Task,
+    collator: Collator,
+    windows: Windows,
+    *,
+    batch_size: int = 16,
+    describe: str = "scoring",
+) -> NDArray[Any]:
+    """Return the task's responses (windows, …) in the order of the rows; like lengths are computed together."""
     from tqdm.auto import tqdm
 
     order = np.argsort(windows.lengths, kind="stable")
-    results: NDArray[np.float32] | None = None
+    parts: list[NDArray[Any]] = []
     with tqdm(total=len(order), desc=describe, unit="clip", delay=2, leave=False) as progress:
         for start in range(0, len(order), batch_size):
             places = order[start : start + batch_size]
             batch = collator(windows.__getitems__(places.tolist()))
             batch.pop("labels", None)
             batch.pop("index", None)
-            outputs = forward(model, batch)
-            if results is None:
-                results = np.zeros((len(order), outputs.shape[-1]), np.float32)
-            results[places] = outputs
+            parts.append(forward(model, task, batch))
             progress.update(len(places))
-    return results if results is not None else np.zeros((0, 1), np.float32)
+    if not parts:
+        return np.zeros((0, 1), np.float32)
+    responses = stacked(parts)
+    ordered = np.empty_like(responses)
+    ordered[order] = responses
+    return ordered
 
 
-def logits_of_features(model: PreTrainedModel, family: Family, features: list[Features]) -> NDArray[np.float32]:
-    """Return logits float32 (windows, outputs) for features made just now."""
-    return forward(model, family.collate(features))
+def stacked(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return batches (batch, length) one below the other, the shorter ones filled up with `NOTHING`."""
+    longest = max(part.shape[-1] for part in parts)
+    rows = [np.pad(part, ((0, 0), (0, longest - part.shape[-1])), constant_values=NOTHING) for part in parts]
+    return np.concatenate(rows)
 
 
-def forward(model: PreTrainedModel, batch: dict[str, Any]) -> NDArray[np.float32]:
-    """Return the logits of one batch, in float32 and without gradients, whatever precision the training used."""
+def responses_to(model: PreTrainedModel, task: Task, family: Family, features: list[Features]) -> NDArray[Any]:
+    """Return the task's responses (windows, …) to features made just now."""
+    return forward(model, task, family.collate(features))
+
+
+def forward(model: PreTrainedModel, task: Task, batch: dict[str, Any]) -> NDArray[Any]:
+    """Return the responses to one batch, in float32 and without gradients, whatever precision the training used."""
     import torch
 
     model.eval()
     with torch.inference_mode():
-        outputs = model(**{name: value.to(model.device) for name, value in batch.items()})
-    return outputs.logits.float().cpu().numpy()
+        responses = task.respond(model, {name: value.to(model.device) for name, value in batch.items()})
+    return responses.cpu().numpy()

@@ -15,7 +15,7 @@ from audio_ft.clip import Clip, read
 from audio_ft.errors import AudioError, InputError
 from audio_ft.families import load_family
 from audio_ft.family import Family, load_config
-from audio_ft.inference import forward
+from audio_ft.inference import responses_to, stacked
 from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import MODEL_FOLDER
@@ -95,11 +95,11 @@ class Model:
     ) -> Iterator[dict[str, Any] | AudioError]:
         features = [(place, window) for place, found in enumerate(heard) if isinstance(found, list) for window in found]
         parts = [
-            forward(self.network, self.family.collate([window for _, window in features[at : at + BATCH]]))
+            responses_to(self.network, self.task, self.family, [window for _, window in features[at : at + BATCH]])
             for at in range(0, len(features), BATCH)
         ]
         clips = np.asarray([place for place, _ in features], np.int64)
-        predictions = self.task.predictions(np.concatenate(parts), clips, len(heard)) if parts else None
+        predictions = self.task.predictions(stacked(parts), clips, len(heard)) if parts else None
         for place, found in enumerate(heard):
             if isinstance(found, AudioError) or predictions is None:
                 yield found if isinstance(found, AudioError) else AudioError("clip", "no audio")
@@ -124,8 +124,8 @@ def load(path_or_repo: str | os.PathLike[str], *, revision: str | None = None, d
         )
     recipe = Recipe.load(folder / RECIPE_FILE)
     family = load_family(str(folder))
-    family = family.with_window(recipe.window or family.longest_window)
-    task = task_class(recipe.task).restore(load_config(str(folder)))
+    task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
+    family = task.hearing(family.with_window(recipe.window or family.longest_window))
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with quiet_transformers():
         network: Any = task.load(family, folder)

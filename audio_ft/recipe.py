@@ -20,11 +20,10 @@ from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.step import Step
 from audio_ft.task import POOLINGS, HeadSettings
-from audio_ft.tasks import task_class
+from audio_ft.tasks import check_task
+from audio_ft.transcripts import Text
 from audio_ft.validity import check_plain, check_settings, check_training_value
 
-# A tenth of the target spread over the other labels: steadier on few clips, and the probabilities are less extreme.
-LABEL_SMOOTHING = 0.1
 SAMPLINGS = ("natural", "over", "under")
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
@@ -40,7 +39,8 @@ class Recipe:
     `training` is handed to transformers' TrainingArguments untouched, above our automatic settings (batch size, epochs
     enough to learn, precision, evaluation, best checkpoint). The other fields, in the order in which they act:
 
-    - `model`, `revision`: a checkpoint folder or Hub id; `data`: where recordings and targets are; `task`.
+    - `model`, `revision`: a checkpoint folder or Hub id; `data`: where recordings and targets are; `task`:
+      classification, or transcription (ctc, seq2seq); `text`: how transcripts are spelt, and in which language.
     - `chain`: cleaning steps; `augment`: changes to training clips only (None: speed and noise below ten hours);
       `window`: the longest piece heard at once, in seconds (None: whole seconds that cover the training clips, at most
       30).
@@ -63,6 +63,7 @@ class Recipe:
     data: Data
     name: str = ""
     task: str = "classification"
+    text: Text = field(default_factory=Text)
     revision: str | None = None
     chain: Chain | Sequence[Step] = DEFAULT_CHAIN
     augment: Sequence[Augment] | None = None
@@ -102,7 +103,7 @@ class Recipe:
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("loss", self.loss, ("cross_entropy", "focal"))
         _one_of("pooling", self.pooling, POOLINGS)
-        task_class(self.task)
+        check_task(self.task)
         if self.freeze not in FREEZES and not re.fullmatch(r"layers:\d+", self.freeze):
             hint = _hint(self.freeze, FREEZES)
             raise InputError(f"freeze is one of {', '.join(FREEZES)}, not {self.freeze!r}.{hint}")
@@ -117,15 +118,15 @@ class Recipe:
         """Return the changes to training clips, once it is settled which."""
         return tuple(self.augment or ())
 
-    def settled(self, *, training_seconds: float, window: float) -> Recipe:
-        """Return the recipe with what it left open decided: the window, and augmentation by the amount of audio.
+    def settled(self, *, task: str, training_seconds: float, window: float) -> Recipe:
+        """Return the recipe with what it left open decided: task, window, and augmentation by the amount of audio.
 
         Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some
         noise stand in for the missing ones. Large sets have them, and keep their features in the cache.
         """
         little = training_seconds < LITTLE_AUDIO
         chosen = self.augments if self.augment is not None else LITTLE_AUDIO_AUGMENT if little else ()
-        return dataclasses.replace(self, augment=chosen, window=window)
+        return dataclasses.replace(self, task=task, augment=chosen, window=window)
 
     @property
     def head(self) -> HeadSettings:
@@ -137,7 +138,6 @@ class Recipe:
             loss=self.loss,
             focal_gamma=self.focal_gamma,
             class_weights=self.class_weights,
-            label_smoothing=float(self.training.get("label_smoothing_factor", LABEL_SMOOTHING)),
         )
 
     @property
@@ -156,6 +156,7 @@ class Recipe:
         weights = self.class_weights
         return plain | {
             "data": self.data.to_dict(),
+            "text": self.text.to_dict(),
             "chain": self.steps.to_list(),
             "augment": None if self.augment is None else [augment.to_dict() for augment in self.augment],
             "training": dict(self.training),
@@ -179,6 +180,8 @@ class Recipe:
         check_plain(plain)
         values = dict(plain)
         values["data"] = Data.from_dict(values["data"]) if isinstance(values["data"], Mapping) else values["data"]
+        if isinstance(values.get("text"), Mapping):
+            values["text"] = Text.from_dict(values["text"])
         if "chain" in values:
             values["chain"] = Chain.from_list(values["chain"])
         if values.get("augment") is not None:
@@ -204,15 +207,16 @@ class Recipe:
 
     def _with(self, name: str, value: Any) -> Recipe:
         fields = {item.name for item in dataclasses.fields(self)}
-        if name.startswith("data."):
-            inner = name.removeprefix("data.")
-            if inner not in (known := {item.name for item in dataclasses.fields(Data)}):
-                raise InputError(f"data has no setting {inner!r}.{_hint(inner, known)}")
-            return dataclasses.replace(self, data=Data.from_dict(self.data.to_dict() | {inner: value}))
+        part, _, inner = name.partition(".")
+        if inner and part in ("data", "text"):
+            whole = getattr(self, part)
+            if inner not in (known := {item.name for item in dataclasses.fields(whole)}):
+                raise InputError(f"{part} has no setting {inner!r}.{_hint(inner, known)}")
+            return dataclasses.replace(self, **{part: type(whole).from_dict(whole.to_dict() | {inner: value})})
         if name in ("chain", "augment") and isinstance(value, str):
             key = "step" if name == "chain" else "augment"
             value = [{key: item.strip()} for item in value.split(",") if item.strip()]
-        if name in ("chain", "augment", "data", "training") and value is not None:
+        if name in ("chain", "augment", "data", "text", "training") and value is not None:
             return Recipe.from_dict(self.to_dict() | {name: value})
         if name in fields:
             return dataclasses.replace(self, **{name: value})

@@ -17,7 +17,7 @@ from audio_ft.augments import SpecAugment
 from audio_ft.errors import InputError
 from audio_ft.families import load_family
 from audio_ft.family import Family
-from audio_ft.inference import forward, logits_of_features
+from audio_ft.inference import forward, responses_to
 from audio_ft.quantise import codes_of, samples_of
 from audio_ft.task import HeadSettings
 from audio_ft.tasks import task_class
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 POOLINGS = ("mean", "max", "attention", "statistics")
 WAVES = [name for name in TINY if name != "whisper"]
 LABELS = ("down", "left", "right")
+TASK = task_class("classification").plan("single", LABELS)
 # Trimmed clips are this short; 400 samples are one frame of a raw-wave network, 100 and 399 are fewer.
 LENGTHS = (100, 399, 400, 719, 720, 3_200, 8_000, 15_999, 16_000, 25_000)
 
@@ -50,7 +51,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def classifier(family: Family, folder: str, **head: Any) -> PreTrainedModel:
     """Return a classifier whose random head answers in logits of about 1, so that 1e-4 is little beside them."""
     torch.manual_seed(1)
-    model = task_class("classification").plan("single", LABELS).build(family, folder, HeadSettings(**head))
+    model = TASK.build(family, folder, HeadSettings(**head))
     with torch.no_grad():
         for layer in (model.projector, model.classifier):
             for parameter in layer.parameters():
@@ -61,8 +62,8 @@ def classifier(family: Family, folder: str, **head: Any) -> PreTrainedModel:
 def answers(family: Family, model: PreTrainedModel, lengths: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the logits of clips alone, and of the same clips in one padded batch."""
     features = [family.extract(speech(length, seed)) for seed, length in enumerate(lengths)]
-    alone = np.concatenate([logits_of_features(model, family, [feature]) for feature in features])
-    return alone, logits_of_features(model, family, features)
+    alone = np.concatenate([responses_to(model, TASK, family, [feature]) for feature in features])
+    return alone, responses_to(model, TASK, family, features)
 
 
 def assert_no_neighbour_matters(family: Family, model: PreTrainedModel, lengths: tuple[int, ...] = LENGTHS) -> None:
@@ -154,7 +155,7 @@ def test_a_wave_family_takes_silence_and_nothing_at_all(checkpoint: Any, name: s
     family = load_family(checkpoint(name))
     model = classifier(family, checkpoint(name))
     quiet = [family.extract(np.zeros(length, np.float32)) for length in (0, 1, 16_000)]
-    assert np.isfinite(logits_of_features(model, family, quiet)).all()
+    assert np.isfinite(responses_to(model, TASK, family, quiet)).all()
 
 
 # ---- frames
@@ -203,8 +204,8 @@ def test_nor_does_it_with_any_pooling_and_weighted_layers(checkpoint: Any, name:
 def test_nor_does_it_for_any_mix_of_lengths(checkpoint: Any, lengths: list[int], seed: int) -> None:
     family, model = _group_norm(checkpoint)
     features = [family.extract(speech(length, seed + index)) for index, length in enumerate(lengths)]
-    alone = np.concatenate([logits_of_features(model, family, [feature]) for feature in features])
-    assert np.abs(alone - logits_of_features(model, family, features)).max() < 1e-4
+    alone = np.concatenate([responses_to(model, TASK, family, [feature]) for feature in features])
+    assert np.abs(alone - responses_to(model, TASK, family, features)).max() < 1e-4
 
 
 _BUILT: list[tuple[Family, Any]] = []
@@ -241,7 +242,7 @@ def test_a_single_clip_is_answered_as_plain_transformers_does(checkpoint: Any, n
         inputs = extractor(wave, sampling_rate=RATE, return_tensors="pt")
         with torch.inference_mode():
             theirs = plain(**inputs).logits.numpy()
-        ours = logits_of_features(model, family, [family.extract(wave)])
+        ours = responses_to(model, TASK, family, [family.extract(wave)])
         assert np.abs(theirs - ours).max() < 1e-4
 
 
@@ -354,4 +355,4 @@ def test_real_whisper_features_and_answers_are_transformers_own(shared: Path, tm
         torch.testing.assert_close(ours["input_features"], inputs["input_features"], rtol=0, atol=0)
         with torch.inference_mode():
             theirs = plain(**inputs).logits.numpy()
-        assert np.abs(theirs - forward(model, ours)).max() < 1e-4
+        assert np.abs(theirs - forward(model, TASK, ours)).max() < 1e-4

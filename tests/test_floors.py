@@ -21,7 +21,7 @@ chain families task
 tasks augments clean clipfacts baseline batch inference features files lists
 recipe data run validity inspection predictions slicing slices calibration description
 train training textbook
-predict card plots report hub
+predict card plots report hub parcel pull refusals
 evaluation
 console commands
 cli door __main__

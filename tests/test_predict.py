@@ -94,7 +94,7 @@ def test_other_rates_and_channels_are_cleaned_like_any_training_clip(model, clip
 
 
 def test_a_long_recording_is_cut_into_windows_and_their_logits_averaged(model, clips):
-    from audio_ft.inference import logits_of_features
+    from audio_ft.inference import responses_to
     from audio_ft.window import windows
 
     pause = np.zeros((1, 3 * clips[0].rate), np.float32)
@@ -103,7 +103,7 @@ def test_a_long_recording_is_cut_into_windows_and_their_logits_averaged(model, c
     pieces = windows(len(wave), round(model.family.window * 16_000))
     assert len(pieces) > 2
     logits = [
-        logits_of_features(model.network, model.family, [model.family.extract(wave[start:stop])])[0]
+        responses_to(model.network, model.task, model.family, [model.family.extract(wave[start:stop])])[0]
         for start, stop in pieces
     ]
     raised = np.exp(np.mean(logits, axis=0))

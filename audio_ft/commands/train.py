@@ -8,7 +8,7 @@ import re
 import runpy
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.console import DONE, nearest, say, show
 from audio_ft.errors import AudioFTError, InputError
@@ -121,7 +121,7 @@ def moved(data: Data, path: str) -> Data:
     """Return the same wishes for data at another place; what is true of the old place only is dropped."""
     if path == data.path:
         return data
-    told_of_it = dict.fromkeys(("name", "revision", "splits", "licence", "source", "language"))
+    told_of_it: dict[str, Any] = dict.fromkeys(("name", "revision", "splits", "licence", "source", "language"))
     return dataclasses.replace(data, path=local(path), **told_of_it)
 
 

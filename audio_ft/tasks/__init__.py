@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.task import Task
 from audio_ft.tasks.classification import Classification
+from audio_ft.tasks.ctc import CTC
+from audio_ft.tasks.seq2seq import Seq2Seq
 
-__all__ = ["Classification", "task_class"]
+if TYPE_CHECKING:
+    from audio_ft.family import Family
+
+__all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "check_task", "task_class", "task_for"]
+
+# What a recipe may say instead of the one way of transcribing that its checkpoint has.
+ANY_TRANSCRIPTION = "transcription"
 
 
 def task_class(name: str) -> type[Task]:
@@ -18,7 +27,34 @@ def task_class(name: str) -> type[Task]:
         InputError: there is none.
     """
     if name not in Task.registry:
-        near = difflib.get_close_matches(name, Task.registry, 1)
+        near = difflib.get_close_matches(name, [*Task.registry, ANY_TRANSCRIPTION], 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"There is no task {name!r}; audio_ft has {', '.join(sorted(Task.registry))}.{hint}")
+        raise InputError(
+            f"There is no task {name!r}; audio_ft has {', '.join([*sorted(Task.registry), ANY_TRANSCRIPTION])}.{hint}"
+        )
     return Task.registry[name]
+
+
+def check_task(name: str) -> None:
+    """Refuse a name that no task has.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name != ANY_TRANSCRIPTION:
+        task_class(name)
+
+
+def task_for(name: str, family: Family) -> type[Task]:
+    """Return the task of that name for a checkpoint's family; "transcription" is the one way in which it transcribes.
+
+    Raises:
+        InputError: the family has no such task.
+    """
+    task = task_class(family.transcription if name == ANY_TRANSCRIPTION else name)
+    if task.reads == ANY_TRANSCRIPTION and task.name != family.transcription:
+        raise InputError(
+            f"A {family.config.model_type} checkpoint transcribes by {family.transcription}, not by {task.name}; "
+            f"set task={family.transcription}, or task=transcription for whatever the checkpoint does."
+        )
+    return task

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.task import POOLINGS, HeadSettings, Task
+from audio_ft.task import POOLINGS, HeadSettings, Speech, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from audio_ft.family import Family
     from audio_ft.metrics import Score
+    from audio_ft.transcripts import Text
 
 PROBLEM_TYPES = {
     "single": "single_label_classification",
@@ -28,6 +29,7 @@ PROBLEM_TYPES = {
     "regression": "regression",
 }
 SELECTION = {"single": "f1_macro", "multi": "f1_macro", "regression": "concordance"}
+SHOWN_CLASSES = 12
 LOSSES = ("cross_entropy", "focal")
 
 
@@ -39,9 +41,11 @@ class Classification(Task):
     kind: str = "single"
 
     name = "classification"
+    # Steadier on few clips, and the probabilities are less extreme.
+    label_smoothing = 0.1
 
     @classmethod
-    def plan(cls, kind: str, labels: Sequence[str]) -> Task:
+    def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
         """Return the task for a data set's kind of target and the labels of its training split."""
         if kind not in PROBLEM_TYPES:
             raise InputError(
@@ -50,7 +54,7 @@ class Classification(Task):
         return cls(tuple(labels) or ("value",), kind)
 
     @classmethod
-    def restore(cls, config: PreTrainedConfig) -> Task:
+    def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, from its id2label and problem_type."""
         kinds = {problem: kind for kind, problem in PROBLEM_TYPES.items()}
         labels = tuple(name for _, name in sorted((config.id2label or {}).items()))
@@ -138,6 +142,19 @@ class Classification(Task):
             model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
         return family.fit(model)
 
+    def step(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of a batch and its logits (batch, labels)."""
+        logits = model(**inputs).logits
+        return self.loss(logits, labels, head), logits
+
+    def respond(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the logits float32 (batch, labels)."""
+        return (model(**inputs).logits if outputs is None else outputs).float()
+
     def loss(self, logits: torch.Tensor, labels: torch.Tensor, head: HeadSettings) -> torch.Tensor:
         """Return cross-entropy, binary cross-entropy or squared error, weighted and focused as the recipe says.
 
@@ -150,16 +167,17 @@ class Classification(Task):
         logits = logits.float()
         if self.kind == "regression":
             return functional.mse_loss(logits.squeeze(-1), labels.float())
+        smoothing = head.label_smoothing
         gamma = head.focal_gamma if head.loss == "focal" else 0.0
         weights = self._weights(head, logits)
         if self.kind == "multi":
-            targets = labels.float() * (1 - head.label_smoothing) + head.label_smoothing / 2
+            targets = labels.float() * (1 - smoothing) + smoothing / 2
             losses = functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
             probability = torch.sigmoid(logits)
             missed = targets * (1 - probability) + (1 - targets) * probability
             return (losses * _power(missed, gamma)).mean()
         targets = labels if labels.ndim == 2 else functional.one_hot(labels, len(self.labels))
-        targets = targets.float() * (1 - head.label_smoothing) + head.label_smoothing / len(self.labels)
+        targets = targets.float() * (1 - smoothing) + smoothing / len(self.labels)
         weighted = targets if weights is None else targets * weights
         log_probability = logits.log_softmax(-1)
         focus = _power(-torch.expm1(log_probability), gamma)
@@ -173,10 +191,10 @@ class Classification(Task):
         values = [float(head.class_weights[label]) for label in self.labels]
         return torch.tensor(values, device=logits.device)
 
-    def predictions(self, logits: NDArray[np.float32], clips: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    def predictions(self, responses: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
         """Average the windows' logits over each clip, then return probabilities (clips, labels) or numbers (clips,)."""
-        sums = np.zeros((count, logits.shape[-1]), np.float64)
-        np.add.at(sums, clips, logits)
+        sums = np.zeros((count, responses.shape[-1]), np.float64)
+        np.add.at(sums, clips, responses)
         mean = sums / np.maximum(np.bincount(clips, minlength=count), 1)[:, None]
         if self.kind == "regression":
             return mean[:, 0]
@@ -193,7 +211,7 @@ class Classification(Task):
 
     def score(
         self,
-        predictions: NDArray[np.float64],
+        predictions: NDArray[Any],
         references: NDArray[Any],
         groups: Sequence[str | None] | None,
         seed: int = 0,
@@ -203,7 +221,7 @@ class Classification(Task):
 
         return score(self.kind, predictions, references, labels=self.labels, groups=groups, seed=seed)
 
-    def points(self, predictions: NDArray[np.float64], references: NDArray[Any]) -> dict[str, float]:
+    def points(self, predictions: NDArray[Any], references: NDArray[Any]) -> dict[str, float]:
         """Return the plain values of all scores over the whole set, for choosing a checkpoint."""
         from audio_ft.metrics.points import points
 
@@ -227,7 +245,7 @@ class Classification(Task):
             weights = len(references) / (len(self.labels) * np.maximum(counts, 1))
         return {label: float(weight) for label, weight in zip(self.labels, weights, strict=True)}
 
-    def columns(self, answers: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    def columns(self, answers: Sequence[dict[str, Any]], references: Sequence[Any]) -> dict[str, list[Any]]:
         """Return the columns that predictions.parquet holds for these answers."""
         if self.kind == "regression":
             return {"prediction": [answer["value"] for answer in answers]}
@@ -239,11 +257,39 @@ class Classification(Task):
         probabilities = [[answer[label] for label in self.labels] for answer in answers]
         return {"prediction": chosen, "confidence": best, "probabilities": probabilities}
 
+    def baselines(
+        self, features: NDArray[np.float32], references: NDArray[Any], others: NDArray[np.float32]
+    ) -> dict[str, NDArray[Any]]:
+        """Return the commonest answer, and those of a linear model on MFCC statistics."""
+        from audio_ft import baseline
+
+        classes = len(self.labels)
+        return {
+            "majority": baseline.majority(self.kind, references, len(others), classes),
+            "linear_mfcc": baseline.linear(self.kind, features, references, others, classes),
+        }
+
+    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Return the classes with their counts in the training split."""
+        if self.kind == "regression":
+            return []
+        train = references["train"]
+        counts: Any = train.sum(0) if train.ndim == 2 else np.bincount(train, minlength=len(self.labels))
+        pairs = [f"{label} {int(count):,}" for label, count in zip(self.labels, counts, strict=True)]
+        shown = ", ".join(pairs[:SHOWN_CLASSES]) + (", …" if len(pairs) > SHOWN_CLASSES else "")
+        return [f"classes     {len(pairs)}: {shown}"]
+
     def proof(self, head: HeadSettings) -> str:
         """Return a program that prints a saved model's logits for a stored wave, with plain transformers if it can."""
         if head.pooling == "mean":
             return PLAIN_PROOF
         return OWN_PROOF
+
+    def proved(self, model: Any, family: Family, wave: NDArray[np.float32]) -> Any:
+        """Return the logits (labels,)."""
+        from audio_ft.inference import forward
+
+        return forward(model, self, family.collate([family.extract(wave)]))[0].tolist()
 
 
 def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -266,9 +312,8 @@ with torch.inference_mode():
 OWN_PROOF = """
 import json, sys
 import numpy
-from audio_ft.inference import forward
 from audio_ft.predict import load
 model = load(sys.argv[1])
 wave = numpy.load(sys.argv[2])
-print(json.dumps(forward(model.network, model.family.collate([model.family.extract(wave)]))[0].tolist()))
+print(json.dumps(model.task.proved(model.network, model.family, wave)))
 """

@@ -11,17 +11,17 @@ from audio_ft.metrics import direction
 if TYPE_CHECKING:
     from audio_ft.family import Family
     from audio_ft.recipe import Recipe
+    from audio_ft.task import Task
 
 BATCH = 16
-# Fewer optimizer steps than this and heads on hundreds of clips stay near chance (the step-budget trap of public
-# walk-throughs); with fewer clips the automatic number of epochs rises until they are reached.
-ENOUGH_STEPS = 480
-FEWEST_EPOCHS = 4
-MOST_EPOCHS = 40
 
 
-def automatic_settings(recipe: Recipe, family: Family, rows: int, metric: str) -> dict[str, Any]:
-    """Return TrainingArguments settings for `rows` training windows; the recipe's own go above them."""
+def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, metric: str) -> dict[str, Any]:
+    """Return TrainingArguments settings for `rows` training windows; the recipe's own go above them.
+
+    With few clips the number of epochs rises until enough optimizer steps are made: with fewer, heads on hundreds of
+    clips stay near chance (the step-budget trap of public walk-throughs).
+    """
     import torch
 
     chosen = precision(recipe.precision)
@@ -31,11 +31,12 @@ def automatic_settings(recipe: Recipe, family: Family, rows: int, metric: str) -
     steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
     cores = available_cores() // processes
     on_cuda = torch.cuda.is_available()
+    fewest, most = task.epochs
     return {
-        **family.defaults(),
+        **task.defaults(family),
         "per_device_train_batch_size": batch,
         "per_device_eval_batch_size": 2 * batch,
-        "num_train_epochs": min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(ENOUGH_STEPS / steps))),
+        "num_train_epochs": min(most, max(fewest, math.ceil(task.enough_steps / steps))),
         "warmup_steps": 0.1,
         "weight_decay": 0.01,
         "eval_strategy": "epoch",

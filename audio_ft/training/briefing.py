@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audio_ft.clean import Cleaner, expected_bytes
-from audio_ft.training.automatic import ENOUGH_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +22,9 @@ BYTES_A_TRAINED_PARAMETER = 16
 BYTES_A_FROZEN_PARAMETER = 4
 # The scores a reader wants first; the others are in run.json.
 HEADLINES = (
+    "wer",
+    "wer_normalized",
+    "cer",
     "accuracy",
     "f1_macro",
     "unweighted_average_recall",
@@ -33,6 +35,7 @@ HEADLINES = (
     "mean_absolute_error",
     "root_mean_squared_error",
 )
+BASELINES = {"untuned": "untuned", "linear_mfcc": "linear on MFCC", "majority": "majority"}
 
 
 def briefing(
@@ -47,8 +50,7 @@ def briefing(
     lines = [f"{prepared.recipe.model} on {prepared.recipe.data.path}", f"split       {prepared.loaded.rule}"]
     lines += [_split_line(name, prepared) for name in prepared.cleaned]
     lines += _note_lines(prepared)
-    if prepared.task.kind in ("single", "multi"):
-        lines.append(f"classes     {_classes(prepared)}")
+    lines += prepared.task.describe(prepared.targets)
     precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
     lines += [
         f"cleaning    {prepared.recipe.steps.describe()}",
@@ -61,9 +63,10 @@ def briefing(
         f"needs       about {_disk(prepared, parameters) / 1e6:,.0f} MB of disk, "
         f"and {_memory(parameters) / 1e6:,.0f} MB of memory beside the activations",
     ]
-    if steps < ENOUGH_STEPS // 2:
+    enough = prepared.task.enough_steps
+    if steps < enough // 2:
         lines.append(
-            f"warning: {steps} optimizer steps are few to learn from; small sets usually need {ENOUGH_STEPS} or more. "
+            f"warning: {steps} optimizer steps are few to learn from; small sets usually need {enough} or more. "
             "Raise num_train_epochs, or leave it out."
         )
     if resume:
@@ -82,12 +85,11 @@ def results(run: Run) -> str:
     """Return the scores of a finished run beside its baselines, and where everything lies."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
-    lines = ["", f"{'test split':<26}{'fine-tuned':<24}{'linear on MFCC':<24}{'majority'}"]
+    others = [name for name in BASELINES if name in run.baselines]
+    titles = ["fine-tuned", *(BASELINES[name] for name in others)]
+    lines = ["", f"{'test split':<26}" + "".join(f"{title:<24}" for title in titles).rstrip()]
     for name in names:
-        cells = [
-            run.scores["test"].get(name),
-            *(run.baselines.get(key, {}).get(name) for key in ("linear_mfcc", "majority")),
-        ]
+        cells = [test.get(name), *(run.baselines[other].get(name) for other in others)]
         lines.append(f"{name:<26}" + "".join(f"{'–' if cell is None else str(cell):<24}" for cell in cells).rstrip())
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
@@ -118,15 +120,6 @@ def _note_lines(prepared: Prepared) -> list[str]:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.2f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
-
-
-def _classes(prepared: Prepared) -> str:
-    labels, targets = prepared.task.labels, prepared.targets["train"]
-    counts: Any = (
-        targets.sum(0) if targets.ndim == 2 else [int((targets == index).sum()) for index in range(len(labels))]
-    )
-    shown = ", ".join(f"{label} {int(count):,}" for label, count in list(zip(labels, counts, strict=True))[:12])
-    return f"{len(labels)}: {shown}{', …' if len(labels) > 12 else ''}"
 
 
 def _clips_a_step(arguments: TrainingArguments) -> int:

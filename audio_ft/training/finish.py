@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft import baseline
-from audio_ft.batch import Collator
 from audio_ft.hardware import describe, versions
-from audio_ft.inference import logits_of
 from audio_ft.run import MODEL_FOLDER, PREDICTIONS_FILE, Run
 from audio_ft.training.proof import prove
 from audio_ft.training.saving import save_model
+from audio_ft.training.scoring import predict_split, readable, score_split
 from audio_ft.training.workplace import CHECKPOINTS, STARTED_FILE, data_digest
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
         data=data_facts(prepared),
         splits={split: split_facts(prepared, split) for split in prepared.cleaned},
         scores=scores,
-        baselines=baselines(prepared),
+        baselines=baselines(prepared, fitted),
         intervals=resampling(prepared.groups("test")),
         best=fitted.best,
         history=fitted.history,
@@ -88,47 +86,18 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
     return run
 
 
-def predict_split(prepared: Prepared, model: Any, split: str) -> NDArray[np.float64]:
-    """Return one prediction a clip; rows of recordings that could not be read hold what no logits give."""
-    windows = prepared.windows(split)
-    logits = logits_of(model, Collator(prepared.family), windows, describe=f"scoring {split}")
-    return prepared.task.predictions(logits, windows.clips, len(prepared.targets[split]))
-
-
-def readable(prepared: Prepared, split: str) -> NDArray[np.int64]:
-    """Return the positions of the clips of a split that could be read."""
-    return np.unique(prepared.windows(split).clips)
-
-
-def score_split(prepared: Prepared, split: str, predictions: NDArray[np.float64]) -> dict[str, Score]:
-    """Score one split's predictions over the clips that could be read."""
-    present, groups = readable(prepared, split), prepared.groups(split)
-    return prepared.task.score(
-        predictions[present],
-        prepared.targets[split][present],
-        [groups[clip] for clip in present] if groups else None,
-        prepared.recipe.seed,
-    )
-
-
-def baselines(prepared: Prepared) -> dict[str, dict[str, Score]]:
-    """Score on the test split what needs no network: the commonest answer, and a linear model on MFCC statistics."""
-    kind, classes = prepared.task.kind, len(prepared.task.labels)
-    if kind == "text":
-        return {}
-    features = {split: mfcc_of(prepared, split) for split in ("train", "test")}
+def baselines(prepared: Prepared, fitted: Fitted) -> dict[str, dict[str, Score]]:
+    """Score on the test split what the result has to beat: methods without a network, and the untuned checkpoint."""
     train, test = readable(prepared, "train"), readable(prepared, "test")
-    targets = prepared.targets["train"][train]
-    answers = {
-        "majority": baseline.majority(kind, targets, len(test), classes),
-        "linear_mfcc": baseline.linear(kind, features["train"], targets, features["test"], classes),
-    }
+    features = {split: mfcc_of(prepared, split) for split in ("train", "test")}
+    answers = prepared.task.baselines(features["train"], prepared.targets["train"][train], features["test"])
     groups = prepared.groups("test")
     chosen = [groups[clip] for clip in test] if groups else None
-    return {
+    scores = {
         name: prepared.task.score(answer, prepared.targets["test"][test], chosen, prepared.recipe.seed)
         for name, answer in answers.items()
     }
+    return scores | ({"untuned": dict(fitted.untuned)} if fitted.untuned else {})
 
 
 def mfcc_of(prepared: Prepared, split: str) -> NDArray[np.float32]:
@@ -138,7 +107,7 @@ def mfcc_of(prepared: Prepared, split: str) -> NDArray[np.float32]:
     return np.stack(firsts["mfcc"].to_list())
 
 
-def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[np.float64]], file: Path) -> None:
+def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[Any]], file: Path) -> None:
     """Write one row a clip of validation and test: split, file, group, reference, answer, probabilities."""
     import pandas
 
@@ -153,7 +122,7 @@ def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[np.floa
                     "file": rows["key"],
                     "group": rows["group"],
                     "reference": list(rows["target"]),
-                    **prepared.task.columns(answers),
+                    **prepared.task.columns(answers, list(rows["target"])),
                 }
             )
         )
@@ -187,6 +156,7 @@ def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
         "seconds_before": round(cleaned.seconds_before, 2),
         "seconds": round(cleaned.seconds, 2),
         "unreadable": [list(error) for error in cleaned.errors],
+        "set_aside": [list(pair) for pair in prepared.set_aside.get(split, ())],
         "notes": dict(sorted(cleaned.notes.items())),
         "classes": dict(sorted(Counter(names).items())) if prepared.task.kind in ("single", "multi") else {},
     }

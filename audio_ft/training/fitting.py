@@ -14,12 +14,14 @@ from audio_ft.errors import AudioFTError, InputError
 from audio_ft.recipe import build_arguments
 from audio_ft.training.automatic import BATCH, automatic_settings
 from audio_ft.training.briefing import briefing
+from audio_ft.training.scoring import score_untuned
 from audio_ft.training.workplace import CHECKPOINTS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainingArguments
 
     from audio_ft.batch import Windows
+    from audio_ft.metrics import Score
     from audio_ft.training.preparation import Prepared
     from audio_ft.training.trainer import AudioTrainer
 
@@ -29,6 +31,7 @@ class Fitted:
     """Hold a fitted network, how it got there and why this checkpoint was kept."""
 
     model: PreTrainedModel
+    untuned: Mapping[str, Score]
     history: tuple[Mapping[str, Any], ...]
     best: Mapping[str, Any]
     parameters: Mapping[str, int]
@@ -82,10 +85,11 @@ def _fit(
     chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
     metric = str(chosen).removeprefix("eval_")
     windows = prepared.windows("train")
-    automatic = automatic_settings(recipe, prepared.family, len(windows), metric)
+    automatic = automatic_settings(recipe, prepared.family, prepared.task, len(windows), metric)
     arguments = build_arguments({**automatic, **recipe.training, **shape}, folder.resolve() / CHECKPOINTS)
     set_seed(arguments.seed)
     model = prepared.task.build(prepared.family, recipe.model, prepared.head, recipe.revision)
+    untuned = score_untuned(prepared, model, arguments, folder, tell)
     freeze(model, prepared.family, recipe.freeze)
     parameters = {
         "total": sum(parameter.numel() for parameter in model.parameters()),
@@ -100,6 +104,7 @@ def _fit(
         trainer.average.keep()
     return Fitted(
         model=model,
+        untuned=untuned,
         history=tuple(trainer.state.log_history),
         best=kept(trainer, metric),
         parameters=parameters,
@@ -122,9 +127,7 @@ def build_trainer(
         raise InputError(f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.kind!r}.")
     seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
     sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
-    training = Collator(
-        family.masking(prepared.head.mask), recipe.augments, seed=seed, training=True, classes=len(task.labels)
-    )
+    training = Collator(family.masking(prepared.head.mask), task, recipe.augments, seed=seed, training=True)
     keys = prepared.loaded.splits["train"]["key"]
     validation = prepared.windows("validation")
     return AudioTrainer(
@@ -133,7 +136,7 @@ def build_trainer(
         task=task,
         head=prepared.head,
         sampler=sampler,
-        eval_collator=Collator(family),
+        eval_collator=Collator(family, task),
         name_of=lambda index: str(keys[int(windows.clips[index % len(windows)])]),
         average=WeightAverage(model) if recipe.average_weights else None,
         model=model,
@@ -152,7 +155,8 @@ def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Call
     present = np.unique(windows.clips)
 
     def compute(outputs: Any) -> dict[str, float]:
-        predictions = task.predictions(np.asarray(outputs.predictions), windows.clips, len(references))[present]
+        responses = np.asarray(outputs.predictions)
+        predictions = task.predictions(responses, windows.clips, len(references))[present]
         scores = task.points(predictions, references[present])
         if metric != "loss" and metric not in scores:
             raise InputError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from audio_ft.data import Loaded, load
 from audio_ft.errors import InputError
 from audio_ft.families import load_family
 from audio_ft.family import Family
-from audio_ft.task import HeadSettings, Task
-from audio_ft.tasks import task_class
+from audio_ft.task import HeadSettings, Speech, Task
+from audio_ft.tasks import task_for
+from audio_ft.training.admission import without_unfit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
 SPLITS = ("train", "validation", "test")
-# The automatic window covers this share of the training recordings; the few longer ones are cut into windows and
-# pooled, so that one long outlier does not make every clip as expensive as itself.
-COVERED = 0.99
+# The splits whose targets the network is fitted to or compared with while it learns; every clip of test is scored.
+FITTED = ("train", "validation")
+# The window is settled by the headers of at most this many training recordings.
+SAMPLED = 20_000
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Hold what stands ready before the first step; `targets` are encoded, one row a clip."""
+    """Hold what stands ready before the first step; `targets` are references, one row a clip.
+
+    `set_aside` pairs the key of each readable clip that cannot be learnt from with its reason, by split.
+    """
 
     recipe: Recipe
     loaded: Loaded
@@ -42,6 +47,7 @@ class Prepared:
     head: HeadSettings
     cleaned: Mapping[str, Cleaned]
     targets: Mapping[str, NDArray[Any]]
+    set_aside: Mapping[str, tuple[tuple[str, str], ...]]
 
     def windows(self, split: str) -> Windows:
         """Return a split's rows with their targets."""
@@ -61,12 +67,14 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     """
     family = load_family(recipe.model, recipe.revision)
     check_chain(recipe.steps, family)
-    loaded = load(recipe.data, task=recipe.task, need=SPLITS)
+    kind_of_task = task_for(recipe.task, family)
+    loaded = load(recipe.data, task=kind_of_task.reads, need=SPLITS)
     for warning in loaded.warnings:
         tell(f"warning: {warning}")
-    task = task_class(recipe.task).plan(loaded.kind, loaded.labels)
-    family = family.with_window(recipe.window or covering_window(loaded, family))
-    recipe = recipe.settled(training_seconds=seconds_of(loaded.splits["train"]), window=family.window)
+    speech = Speech(family, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
+    task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
+    family = task.adapt(family, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
+    recipe = recipe.settled(task=task.name, training_seconds=seconds_of(loaded.splits["train"]), window=family.window)
     recipe = with_their_chain(recipe, loaded)
     check_chain(recipe.steps, family)
     steps = chain_for(recipe.steps, loaded)
@@ -76,11 +84,15 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         cleaner = Cleaner(steps, family, features=features or split != "train")
         cleaned[split] = clean(loaded.splits[split], cleaner, name=split)
     refuse_corrupt(cleaned, recipe.max_corrupt, tell)
+    set_aside = {}
+    for split in FITTED:
+        cleaned[split], set_aside[split] = without_unfit(cleaned[split], loaded.splits[split], task, family)
+        report_unfit(split, set_aside[split], cleaned[split], tell)
     for warning in twins(cleaned, loaded):
         tell(f"warning: {warning}")
     targets = {split: task.encode(loaded.splits[split]["target"]) for split in SPLITS}
     head = settle_head(recipe, family, task, cleaned["train"], targets["train"])
-    return Prepared(recipe, loaded, family, task, head, cleaned, targets)
+    return Prepared(recipe, loaded, family, task, head, cleaned, targets, set_aside)
 
 
 def check_chain(chain: Chain, family: Family) -> None:
@@ -122,15 +134,20 @@ def chain_for(chain: Chain, loaded: Loaded) -> Chain:
     return Chain(())
 
 
-def covering_window(loaded: Loaded, family: Family) -> float:
-    """Return whole seconds that cover almost all training recordings, from their headers, at most the family's longest.
+def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned, tell: Callable[[str], None]) -> None:
+    """Say which clips were set aside and why, by the number of each reason.
 
-    Clips that augmentation makes longer are cut: a wider window would put silence into every answer.
+    Raises:
+        InputError: no clip is left.
     """
-    durations = header_seconds(loaded.splits["train"], sample=2_000)
-    if not len(durations):
-        return family.longest_window
-    return min(math.ceil(float(np.quantile(durations, COVERED))) or 1, family.longest_window)
+    reasons = Counter(reason for _, reason in unfit)
+    for reason, count in reasons.most_common(5):
+        first = next(key for key, own in unfit if own == reason)
+        tell(f"set aside: {count:,} of {split}: {reason} (first: {first})")
+    if len(reasons) > 5:
+        tell(f"set aside: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
+    if not cleaned.clips:
+        raise InputError(f"Not one clip of the {split} split can be learnt from (first: {': '.join(unfit[0])}).")
 
 
 def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callable[[str], None]) -> None:
@@ -179,8 +196,9 @@ def twins(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
 
 def settle_head(recipe: Recipe, family: Family, task: Task, cleaned: Cleaned, references: NDArray[Any]) -> HeadSettings:
     """Return the head settings with class weights and mask lengths filled in from the training split."""
-    head = recipe.head
-    smoothing = float(recipe.training.get("label_smoothing_factor", 0.0))
+    asked = recipe.training.get("label_smoothing_factor")
+    smoothing = float(asked or 0.0)
+    head = dataclasses.replace(recipe.head, label_smoothing=task.label_smoothing if asked is None else smoothing)
     if task.kind == "regression" and (head.loss != "cross_entropy" or smoothing > 0):
         raise InputError(
             "loss=focal and label_smoothing_factor are for labels, and the target is a number; leave them out."

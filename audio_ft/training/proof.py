@@ -14,7 +14,6 @@ import numpy as np
 
 from audio_ft.clip import read
 from audio_ft.errors import AudioFTError
-from audio_ft.inference import forward
 from audio_ft.quantise import codes_of, samples_of
 from audio_ft.training.preparation import chain_for
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 # Two float32 computations of one clip's logits, batched and padded differently.
 TOLERANCE = 1e-3
+# Characters of an answer in a message.
+SHOWN = 300
 
 
 def prove(prepared: Prepared, model: Any, folder: Path) -> None:
@@ -34,7 +35,7 @@ def prove(prepared: Prepared, model: Any, folder: Path) -> None:
         AudioFTError: it does not load, or its logits differ.
     """
     wave = stored_wave(prepared)
-    ours = forward(model, prepared.family.collate([prepared.family.extract(wave)]))[0]
+    ours = prepared.task.proved(model, prepared.family, wave)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "wave.npy"
         np.save(file, wave)
@@ -53,12 +54,27 @@ def prove(prepared: Prepared, model: Any, folder: Path) -> None:
         )
     if outcome.returncode:
         raise AudioFTError(f"The saved model in {folder} fails in a clean process: {outcome.stderr.strip()[-800:]}")
-    theirs = np.asarray(json.loads(outcome.stdout.strip().splitlines()[-1]))
-    if theirs.shape != ours.shape or np.abs(theirs - ours).max() > TOLERANCE * max(1.0, float(np.abs(ours).max())):
+    theirs = json.loads(outcome.stdout.strip().splitlines()[-1])
+    if not agree(ours, theirs):
         raise AudioFTError(
-            f"The saved model in {folder} answers {theirs.round(4).tolist()} in a clean process "
-            f"and {ours.round(4).tolist()} here, so it must not be used."
+            f"The saved model in {folder} answers {_short(theirs)} in a clean process and {_short(ours)} here, so it "
+            "must not be used."
         )
+
+
+def agree(ours: Any, theirs: Any) -> bool:
+    """Return whether two answers are the same: texts exactly, numbers within the tolerance of their largest."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(agree(ours[name], theirs[name]) for name in ours)
+    if ours is None or isinstance(ours, str):
+        return bool(ours == theirs)
+    one, two = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    return one.shape == two.shape and bool(np.abs(one - two).max() <= TOLERANCE * max(1.0, float(np.abs(one).max())))
+
+
+def _short(answer: Any) -> str:
+    shown = json.dumps(answer, ensure_ascii=False)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
 
 
 def stored_wave(prepared: Prepared) -> NDArray[np.float32]:

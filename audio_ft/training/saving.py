@@ -29,7 +29,7 @@ def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
     for name in prepared.head.mask:
         setattr(fitted.model.config, name, getattr(prepared.family.config, name))
     fitted.model.save_pretrained(partial)
-    prepared.family.save_extractor(partial)
+    prepared.task.save(prepared.task.hearing(prepared.family), partial)
     prepared.recipe.steps.save(partial / CHAIN_FILE)
     write_json(partial / RECIPE_FILE, prepared.recipe.to_dict())
     shutil.rmtree(folder, ignore_errors=True)

@@ -104,25 +104,26 @@ class AudioTrainer(Trainer):
         """
         indices = inputs.pop("index", None)
         labels = inputs.pop("labels")
-        outputs = model(**inputs)
-        loss = self.task.loss(outputs.logits, labels, self.head)
+        loss, outputs = self.task.step(model, inputs, labels, self.head)
         if model.training and not torch.isfinite(loss):
             names = ", ".join(self.name_of(int(index)) for index in indices) if indices is not None else "unknown"
             raise AudioFTError(
                 f"The loss of step {self.state.global_step + 1} is {loss.item()}, so training stops before it "
                 f"ruins the weights. The batch held: {names}. Lower learning_rate, or set precision=float32."
             )
-        return (loss, {"logits": outputs.logits}) if return_outputs else loss
+        return (loss, {"outputs": outputs}) if return_outputs else loss
 
     def prediction_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None
     ) -> tuple[Any, Any, Any]:
-        """Return loss, logits and labels of an evaluation batch: nothing else is kept in memory."""
+        """Return loss, responses and labels of an evaluation batch: nothing else is kept in memory."""
         inputs = self._prepare_inputs(inputs)
         labels = inputs["labels"]
         with torch.no_grad(), self.compute_loss_context_manager():
             loss, outputs = self.compute_loss(model, dict(inputs), return_outputs=True)
-        return loss.detach(), outputs["logits"].detach().float(), labels
+            audio = {name: value for name, value in inputs.items() if name not in ("labels", "index")}
+            responses = self.task.respond(self.accelerator.unwrap_model(model), audio, outputs["outputs"])
+        return loss.detach(), responses.detach(), labels
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Build Trainer's optimizer over our groups: a new head learns faster than the pretrained layers below it."""
@@ -132,12 +133,13 @@ class AudioTrainer(Trainer):
         arranged = not isinstance(optimizer, type) or settings.keys() & {"params", "model", "optimizer_dict"}
         if self.optimizer is not None or arranged:
             return super().create_optimizer()
+        factor = HEAD_FACTOR if self.task.from_scratch else 1.0
         groups = parameter_groups(
             network,
             self.family,
             decay_names=set(self.get_decay_parameter_names(network)),
             learning_rate=self.args.learning_rate,
-            head_learning_rate=self.recipe.head_learning_rate or HEAD_FACTOR * self.args.learning_rate,
+            head_learning_rate=self.recipe.head_learning_rate or self.args.learning_rate * factor,
             layer_decay=self.recipe.layer_decay,
             weight_decay=self.args.weight_decay,
         )

@@ -1,0 +1,247 @@
+"""Connectionist temporal classification: characters frame by frame, for encoders that hear the raw wave."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import InputError
+from audio_ft.inference import NOTHING
+from audio_ft.task import HeadSettings, Speech, Task
+from audio_ft.tasks.transcription import Transcription, refuse_other_targets
+from audio_ft.transcripts import DELIMITER, Text, unseen, vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from audio_ft.family import Family
+
+PAD, UNKNOWN = "<pad>", "<unk>"
+# Below this width a checkpoint is a small one, which learns at rates that would ruin a base model.
+WIDE = 512
+SHOWN_CHARACTERS = 12
+
+
+@dataclass(frozen=True)
+class CTC(Transcription):
+    """Write down speech character by character, with a vocabulary made of the training transcripts alone.
+
+    A checkpoint that was fine-tuned with a vocabulary keeps it, head and all, where it can spell every training
+    transcript.
+    """
+
+    labels: tuple[str, ...]
+    text: Text
+    tokenizer: Any
+    from_scratch: bool = True
+    kind: str = "text"
+
+    name = "ctc"
+    # A head that starts from nothing first learns to say nothing, and only then letters.
+    enough_steps = 2_400
+    epochs = (10, 100)
+
+    @classmethod
+    def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
+        """Return the task with the checkpoint's own vocabulary if it fits, else one made of the transcripts."""
+        refuse_other_targets(kind)
+        assert speech is not None, "a task that writes text is planned from transcripts"
+        known = known_vocabulary(speech)
+        if known is not None:
+            tokenizer, text = known
+            return cls(names_of(tokenizer), text, tokenizer, from_scratch=False)
+        text = speech.text.settled(case="lower", punctuation="remove")
+        characters = vocabulary(text.apply(transcript) for transcript in speech.transcripts)
+        if not characters:
+            raise InputError("The training transcripts hold no letters, so there is no vocabulary to learn.")
+        tokenizer = make_tokenizer((PAD, UNKNOWN, DELIMITER, *characters))
+        return cls(names_of(tokenizer), text, tokenizer)
+
+    @classmethod
+    def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
+        """Return the task of a saved model, with the tokenizer beside it."""
+        from transformers import Wav2Vec2CTCTokenizer
+
+        tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
+        return cls(names_of(tokenizer), text, tokenizer)
+
+    @property
+    def selection_metric(self) -> str:
+        """Return the character error rate, which moves long before the first whole word is right."""
+        return "cer"
+
+    def defaults(self, family: Family) -> Mapping[str, Any]:
+        """Return a learning rate that falls with the width of the network."""
+        return {"learning_rate": 1e-4 if family.config.hidden_size >= WIDE else 5e-4}
+
+    def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
+        """Return why the frames do not suffice: each label takes one, and two alike in a row a blank between them."""
+        label = self.label(transcript, 0.0)
+        needed = len(label) + sum(one == two for one, two in pairwise(label))
+        frames = family.frames(samples)
+        if needed > frames:
+            return f"{needed} frames needed for its transcript and only {frames} there"
+        return None
+
+    def label(self, transcript: str, seconds: float) -> list[int]:
+        """Return the ids of the characters, a delimiter for each space."""
+        return list(self.tokenizer(transcript).input_ids)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Return the text of the best token of each frame: repeats collapsed, blanks dropped."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+
+    def build(
+        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+    ) -> PreTrainedModel:
+        """Load a pretrained checkpoint in float32 with a head of the vocabulary's size.
+
+        Raises:
+            InputError: the weights cannot be loaded.
+        """
+        import torch
+        from transformers import AutoModelForCTC
+
+        settings: dict[str, Any] = {
+            "vocab_size": len(self.labels),
+            "pad_token_id": self.tokenizer.pad_token_id,
+            # One clip with more labels than frames would make the whole batch's loss infinite.
+            "ctc_zero_infinity": True,
+            "ctc_loss_reduction": "mean",
+            "ignore_mismatched_sizes": True,
+            **head.mask,
+        }
+        if head.dropout is not None:
+            names = [name for name in family.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
+            settings |= dict.fromkeys(names, head.dropout)
+        try:
+            model = AutoModelForCTC.from_pretrained(checkpoint, revision=revision, dtype=torch.float32, **settings)
+        except OSError as error:
+            raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        if self.from_scratch:
+            # Weights that the checkpoint lacks, or that were made for other characters, start anew and reproducibly.
+            torch.nn.init.normal_(model.lm_head.weight, std=family.config.initializer_range)
+            torch.nn.init.zeros_(model.lm_head.bias)
+        return family.fit(model)
+
+    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+        """Load a saved model in float32."""
+        import torch
+        from transformers import AutoModelForCTC
+
+        return family.fit(AutoModelForCTC.from_pretrained(folder, dtype=torch.float32))
+
+    def step(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the CTC loss, the mean of each clip's loss a character, and logits (batch, frames, labels)."""
+        outputs = model(**inputs, labels=labels)
+        return outputs.loss, outputs.logits
+
+    def respond(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the best token of each frame int64 (batch, frames), -100 behind a clip's own frames."""
+        import torch
+
+        logits = model(**inputs).logits if outputs is None else outputs
+        best = logits.argmax(-1)
+        frames = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(-1))
+        behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
+        return best.masked_fill(behind, NOTHING)
+
+    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Return the vocabulary, and how often the other splits use characters that it lacks."""
+        origin = "made of the training transcripts" if self.from_scratch else "the checkpoint's own"
+        spelt = "".join(label for label in self.labels if len(label) == 1 and label != DELIMITER)
+        lines = [*super().describe(references), f"vocabulary  {len(self.labels)} tokens, {origin}: {spelt}"]
+        for split, texts in references.items():
+            strange = unseen(self.labels, texts)
+            if strange:
+                named = ", ".join(
+                    f"{character!r} {count}" for character, count in strange.most_common(SHOWN_CHARACTERS)
+                )
+                lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
+        return lines
+
+    def processor(self, family: Family) -> Any:
+        """Return Wav2Vec2Processor, which all raw-wave families share."""
+        from transformers import Wav2Vec2Processor
+
+        return Wav2Vec2Processor(feature_extractor=family.extractor, tokenizer=self.tokenizer)
+
+    def proof(self, head: HeadSettings) -> str:
+        """Return a program that prints a saved model's logits for a stored wave with plain transformers."""
+        return PROOF
+
+    def proved(self, model: Any, family: Family, wave: NDArray[Any]) -> Any:
+        """Return the text and the logits (frames, labels)."""
+        import torch
+
+        inputs = family.collate([family.extract(wave)])
+        with torch.inference_mode():
+            logits = model(**{name: value.to(model.device) for name, value in inputs.items()}).logits[0]
+        return {"text": self.decode(logits.argmax(-1).tolist()), "logits": logits.float().cpu().tolist()}
+
+
+def make_tokenizer(characters: Sequence[str]) -> Any:
+    """Return the tokenizer whose ids are the places of these characters."""
+    from transformers import Wav2Vec2CTCTokenizer
+
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "vocab.json"
+        file.write_text(json.dumps({name: place for place, name in enumerate(characters)}), encoding="utf-8")
+        return Wav2Vec2CTCTokenizer(
+            str(file),
+            bos_token=None,
+            eos_token=None,
+            unk_token=UNKNOWN,
+            pad_token=PAD,
+            word_delimiter_token=DELIMITER,
+            replace_word_delimiter_char=" ",
+        )
+
+
+def names_of(tokenizer: Any) -> tuple[str, ...]:
+    """Return the tokens in the order of their ids."""
+    vocabulary = tokenizer.get_vocab()
+    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+
+
+def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
+    """Return the tokenizer of a checkpoint that has a CTC head, and its spelling, if it spells all transcripts."""
+    from transformers import AutoTokenizer
+
+    if not any("ForCTC" in name for name in speech.family.config.architectures or ()):
+        return None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
+    except (OSError, ValueError):
+        return None  # a head without its tokenizer: nobody can tell what its outputs mean
+    letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
+    case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
+    text = speech.text.settled(case=case, punctuation="remove")
+    strange = unseen(tuple(tokenizer.get_vocab()), (text.apply(transcript) for transcript in speech.transcripts))
+    return None if strange else (tokenizer, text)
+
+
+PROOF = """
+import json, sys
+import numpy, torch
+from transformers import AutoModelForCTC, AutoProcessor
+folder, wave = sys.argv[1], numpy.load(sys.argv[2])
+processor = AutoProcessor.from_pretrained(folder)
+model = AutoModelForCTC.from_pretrained(folder).eval()
+inputs = processor(wave, sampling_rate=processor.feature_extractor.sampling_rate, return_tensors="pt")
+with torch.inference_mode():
+    logits = model(**inputs).logits
+print(json.dumps({"text": processor.batch_decode(logits.argmax(-1))[0].strip(), "logits": logits[0].tolist()}))
+"""
