@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ PIPELINES = {"text": "automatic-speech-recognition"}
 
 def run_of(kind: str = "single", **recipe) -> Run:
     """Return a finished run's record, made up."""
-    data = recipe.pop("data", Data(path="/home/somebody/private/recordings", licence="CC0-1.0", source="Own recordings."))
+    data = recipe.pop(
+        "data", Data(path="/home/somebody/private/recordings", licence="CC0-1.0", source="Own recordings.")
+    )
     settings = {"model": "/home/somebody/checkpoints/mini", "data": data, "name": "doors", **WORDS, **recipe}
     classes = {"down": 10, "no | never": 20, "up": 10} if kind in ("single", "multi") else {}
     split = {"clips": 40, "windows": 40, "seconds_before": 90.0, "seconds": 60.0, "unreadable": [], "notes": {}}
@@ -98,7 +101,9 @@ def rows(card: str, first: str) -> list[list[str]]:
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_headline_score_stands_beside_its_baselines(kind):
     table = rows(model_card(run_of(kind)), "score")
-    baselines = ["before fine-tuning"] if kind == "text" else ["linear model on MFCC statistics", "the same answer to all"]
+    baselines = (
+        ["before fine-tuning"] if kind == "text" else ["linear model on MFCC statistics", "the same answer to all"]
+    )
     assert table[0] == ["score", "recordings", "this model", *baselines]
     assert [row[0] for row in table[1:]] == SHOWN[kind]
     scores = ["0.125 [0.100, 0.200]"] if kind == "text" else ["0.500 [0.400, 0.600]", "0.125 [0.100, 0.200]"]
@@ -245,7 +250,13 @@ def test_voices_on_both_sides_are_told():
 
 @pytest.mark.parametrize(
     ("boards", "watts"),
-    [([], 80), (["NVIDIA H100 80GB HBM3"] * 2, 1400), (["NVIDIA H100 PCIe"], 350), (["Tesla T4"], 70), (["Abacus"], 300)],
+    [
+        ([], 80),
+        (["NVIDIA H100 80GB HBM3"] * 2, 1400),
+        (["NVIDIA H100 PCIe"], 350),
+        (["Tesla T4"], 70),
+        (["Abacus"], 300),
+    ],
 )
 def test_energy_is_power_times_time(boards, watts):
     found = energy({"accelerators": boards, "cores": 8}, seconds=1800)
@@ -291,8 +302,8 @@ def test_the_snippets_run_as_they_are_printed(told_run: Run, tmp_path: Path):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr
         outputs.append(done.stdout)
-    ours = dict(sorted(eval(outputs[0]).items()))
-    theirs = {answer["label"]: answer["score"] for answer in eval(outputs[2])}
+    ours = dict(sorted(literal_eval(outputs[0]).items()))
+    theirs = {answer["label"]: answer["score"] for answer in literal_eval(outputs[2])}
     assert set(theirs) <= set(ours) == set(told_run.labels)
     # The recording is clean already; cleaning it once more changes little.
     assert all(abs(ours[label] - theirs[label]) < 0.05 for label in theirs)
