@@ -71,7 +71,7 @@ _ROWS = (
     Feature("mfcc_delta2", "MFCC, delta-delta", "curvature of the MFCC over nine frames",
             _COEFFICIENTS, "coefficient", "dB a frame²", "librosa.feature.delta", measures.mfcc_delta2),
     Feature("gfcc", "GFCC", "as MFCC, with the ear's gammatone filters and a cube root for the logarithm",
-            "(20, frames)", "coefficient", "cube root of amplitude", "Patterson 1988; Shao and Wang 2008",
+            "(20, frames)", "coefficient", "∛ amplitude", "Patterson 1988; Shao and Wang 2008",
             measures.gfcc),
     Feature("chroma", "Chroma", "strength of the twelve pitch classes, whatever the octave",
             "(12, frames)", "pitch class", "1 = strongest of the frame", "librosa.feature.chroma_stft",

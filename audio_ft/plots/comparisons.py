@@ -1,0 +1,117 @@
+"""Figures of scores side by side: slices of a split, and a model under rising stress."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audio_ft.errors import InputError
+from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, blank, dressed, plain, short
+from audio_ft.plots.training import dot, from_zero, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from audio_ft.metrics.score import Score
+
+_MOST_SLICES = 60
+
+
+def slices(
+    parts: Mapping[str, Mapping[str, Score]],
+    *,
+    metric: str,
+    overall: Score | None = None,
+    theme: Theme = LIGHT,
+    width: float = WIDTH,
+) -> Figure:
+    """Draw a score for each value of each column: a dot, its 95 % interval and its number of clips.
+
+    `overall` is a line through all. A slice whose interval leaves it out is drawn in another colour and with another
+    marker.
+
+    Raises:
+        InputError: no slices.
+    """
+    rows = [(column, value, score) for column, own in parts.items() for value, score in own.items()]
+    if not rows:
+        raise InputError("expected at least one slice to draw, got none.")
+    drawn, left = rows[:_MOST_SLICES], len(rows) - _MOST_SLICES
+    columns = list(dict.fromkeys(column for column, _, _ in drawn))
+    figure = blank(theme, width, 0.21 * len(drawn) + 0.34 * len(columns) + 0.9)
+    grouped = {column: [(value, score) for own, value, score in drawn if own == column] for column in columns}
+    heights = [len(own) + 1 for own in grouped.values()]
+    grid = figure.subplots(len(columns), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+    for axes, (column, own) in zip(grid, grouped.items(), strict=True):
+        plain(axes, theme, grid="x")
+        axes.set_title(short(column.replace("_", " "), 40), loc="left")
+        _draw_slices(axes, own, overall, theme)
+    from_zero(grid[-1], [score for _, _, score in drawn])
+    grid[-1].set_xlabel(f"{title_of(metric)}, with 95 % interval" + (f" ({left} more not drawn)" if left > 0 else ""))
+    if overall is not None:
+        figure.suptitle(
+            f"dashed: {overall.value:.3f} over all {overall.n:,} clips",
+            color=theme.muted,
+            fontsize=TICK,
+            x=0.01,
+            ha="left",
+        )
+    return dressed(figure, theme, name=f"{title_of(metric)} of {len(rows)} slices")
+
+
+def stress_curve(
+    levels: Sequence[float] | Sequence[str],
+    scores: Sequence[Score],
+    *,
+    metric: str,
+    stress: str,
+    unit: str = "",
+    clean: Score | None = None,
+    theme: Theme = LIGHT,
+    width: float = 0.75 * WIDTH,
+) -> Figure:
+    """Draw a score with its 95 % interval at each level of a stress, in the order given; levels in words stand evenly.
+
+    `clean` is the score without the stress, a dashed line.
+
+    Raises:
+        InputError: no levels, or another number of scores.
+    """
+    if not len(levels) or len(levels) != len(scores):
+        raise InputError(f"expected one score a level and at least one; got {len(levels)} and {len(scores)}.")
+    figure = blank(theme, width, 0.65 * width)
+    axes = plain(figure.subplots(), theme)
+    # Falling levels (SNR 20, 10, 0 dB) are drawn in their order: stress rises to the right.
+    places = np.arange(len(levels))
+    values = [score.value for score in scores]
+    low = [score.low if math.isfinite(score.low) else score.value for score in scores]
+    high = [score.high if math.isfinite(score.high) else score.value for score in scores]
+    axes.vlines(places, low, high, color=theme.colour(0), linewidth=2)
+    axes.plot(places, values, marker="o", markersize=6, linewidth=1.4, color=theme.colour(0))
+    if clean is not None:
+        axes.axhline(clean.value, linestyle="--", linewidth=1, color=theme.muted, label=f"clean: {clean.value:.3f}")
+        axes.legend(loc="best")
+    axes.set_xticks(
+        places, [short(level if isinstance(level, str) else f"{level:g}".replace("-", "−"), 16) for level in levels]
+    )
+    if len(levels) > 6 or max(len(str(level)) for level in levels) > 8:
+        axes.tick_params(axis="x", rotation=30)
+    axes.set_ylim(min(0.0, *low), max(1.02 if max(high) <= 1 else 1.05 * max(high), clean.value if clean else 0.0))
+    axes.set_xlabel(f"{short(stress, 40)} ({unit})" if unit else short(stress, 40))
+    axes.set_ylabel(title_of(metric))
+    return dressed(figure, theme, name=f"{title_of(metric)} under {stress}")
+
+
+def _draw_slices(axes: Axes, own: Sequence[tuple[str, Score]], overall: Score | None, theme: Theme) -> None:
+    if overall is not None:
+        axes.axvline(overall.value, linestyle="--", linewidth=1, color=theme.muted)
+    for place, (_, score) in enumerate(own):
+        apart = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
+        dot(axes, score, place, theme.colour(1 if apart else 0), MARKERS[2 if apart else 0])
+    axes.set_yticks(range(len(own)), [f"{short(value, 30)}  (n={score.n:,})" for value, score in own])
+    axes.set_ylim(len(own) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)

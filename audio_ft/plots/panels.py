@@ -1,0 +1,217 @@
+"""One feature in one axes: how each kind of feature is drawn, with its scales and units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.features.measures import HOP_SECONDS, contrast_octaves
+from audio_ft.features.table import Feature, named
+from audio_ft.plots.theme import Theme, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.image import AxesImage
+    from numpy.typing import NDArray
+
+    from audio_ft.clip import Clip
+
+# More columns than a figure has dots are pooled before drawing: of images, and of waveforms.
+COLUMNS, STRETCHES = 1_600, 1_000
+# Images of at most so many values go into an SVG as they are; larger ones are smaller when drawn at its size.
+_AS_IT_IS = 60_000
+# Features of long recordings are computed and pooled block by block: an hour at once would take gigabytes.
+_BLOCK_SECONDS = 60.0
+_RANGE_DB = 80.0
+_CENTRED = ("mfcc", "mfcc_delta", "mfcc_delta2", "gfcc")
+_NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+# Seconds between the marks of a time axis in minutes.
+_MINUTES = (15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
+_HZ = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Hold what an axes shows of a clip: the feature, its values (rows, columns) and the seconds they span."""
+
+    feature: Feature
+    values: NDArray[np.float32]
+    seconds: float
+    rate: int
+
+    @property
+    def is_image(self) -> bool:
+        """Return whether the values are drawn as an image, with a colour scale."""
+        return bool(self.feature.rows) and self.feature.name != "waveform"
+
+    def limits(self) -> tuple[float, float]:
+        """Return the values at the two ends of the colour scale."""
+        values = self.values
+        if self.feature.name in _CENTRED:
+            # Coefficient 0, the level, lies far from all others and would leave them one colour.
+            most = float(np.percentile(np.abs(values[1:]), 99)) or 1.0
+            return -most, most
+        if self.feature.name == "chroma":
+            return 0.0, 1.0
+        high = float(values.max())
+        low = high - _RANGE_DB if self.feature.name in ("spectrogram", "mel") else float(values.min())
+        return (low, high) if high > low else (low, low + 1.0)
+
+
+def panel(clip: Clip, name: str) -> Panel:
+    """Return what is drawn of a clip's feature.
+
+    Raises:
+        InputError: an unknown feature, an empty clip, or a rate that is too low for it.
+    """
+    feature = named(name)
+    values = envelope(clip) if name == "waveform" else _pooled(clip, feature)
+    return Panel(feature, values, clip.seconds, clip.rate)
+
+
+def envelope(clip: Clip) -> NDArray[np.float32]:
+    """Return samples (channels, time), or lowest and highest of each of 1,000 stretches, (2 channels, 1000)."""
+    samples = clip.samples
+    if clip.length <= 2 * STRETCHES:
+        return samples
+    starts = np.linspace(0, clip.length, STRETCHES, endpoint=False).astype(int)
+    lows, highs = np.minimum.reduceat(samples, starts, axis=1), np.maximum.reduceat(samples, starts, axis=1)
+    return np.stack([lows, highs], axis=1).reshape(-1, STRETCHES)
+
+
+def _pooled(clip: Clip, feature: Feature) -> NDArray[np.float32]:
+    """Return a feature (rows, columns) with neighbouring frames averaged where there are too many to see."""
+    if clip.seconds <= 2 * _BLOCK_SECONDS:
+        return feature(clip)
+    frames = clip.seconds / HOP_SECONDS
+    together = max(1, int(np.ceil(frames / COLUMNS)))
+    # Blocks hold whole columns, so that a column's frames never lie in two of them.
+    size = together * max(1, round(_BLOCK_SECONDS / HOP_SECONDS / together)) * max(1, round(HOP_SECONDS * clip.rate))
+    parts = []
+    for start in range(0, clip.length, size):
+        part = feature(clip.with_samples(clip.samples[:, start : start + size]))[:, :-1]
+        ends = np.arange(0, max(part.shape[1], 1), together)
+        if part.shape[1]:
+            parts.append(np.add.reduceat(part, ends, axis=1) / np.diff([*ends, part.shape[1]]))
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def draw(axes: Axes, shown: Panel, theme: Theme, *, log_frequency: bool = False) -> AxesImage | QuadMesh | None:
+    """Draw a panel and return what a colour scale explains, None for lines."""
+    axes.set_xlim(0, shown.seconds)
+    if shown.feature.name == "waveform":
+        _wave(axes, shown, theme)
+        return None
+    if not shown.is_image:
+        _line(axes, shown, theme)
+        return None
+    low, high = shown.limits()
+    scale: dict[str, Any] = {"cmap": theme.scale, "vmin": low, "vmax": high}
+    if shown.feature.name == "spectrogram" and log_frequency:
+        return _over_octaves(axes, shown, scale)
+    bottom, top = rows_axis(axes, shown)
+    scale |= {"interpolation": "none" if shown.values.size <= _AS_IT_IS else "auto", "interpolation_stage": "data"}
+    extent = (0.0, shown.seconds, bottom, top)
+    return axes.imshow(shown.values, aspect="auto", origin="lower", extent=extent, **scale)
+
+
+def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
+    plain(axes, theme)
+    values = shown.values
+    pairs = values.shape[1] == STRETCHES and values.shape[0] % 2 == 0
+    count = values.shape[0] // 2 if pairs else values.shape[0]
+    times = (np.arange(values.shape[1]) + 0.5) * shown.seconds / max(values.shape[1], 1)
+    for channel in range(count):
+        colour, name = theme.colour(channel), f"channel {channel + 1}"
+        look: dict[str, Any] = {"color": colour, "label": name, "linewidth": 0.7, "alpha": 1.0 if count == 1 else 0.7}
+        if pairs:
+            axes.fill_between(times, values[2 * channel], values[2 * channel + 1], **look)
+        else:
+            axes.plot(times, values[channel], **look)
+    if count > 1:
+        axes.legend(loc="upper right", ncols=min(count, 4))
+    peak = max(float(np.abs(values).max(initial=0)), 1e-4)
+    axes.set_ylim(-1.08 * peak, 1.08 * peak)
+    axes.set_ylabel("Amplitude\n(1 = full scale)")
+
+
+def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
+    plain(axes, theme)
+    values = shown.values[0]
+    axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.colour(0), linewidth=1.2)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter("{x:,.10g}")
+    axes.set_ylabel(f"{shown.feature.title}\n({shown.feature.unit})")
+
+
+def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
+    """Draw a spectrogram over a logarithmic frequency axis, from the first bin above 0 Hz on."""
+    from matplotlib.ticker import NullLocator
+
+    bins, columns = shown.values.shape
+    width = shown.rate / 2 / (bins - 1)
+    frequencies = (np.arange(1, bins + 1) - 0.5) * width
+    edges = np.linspace(0, shown.seconds, columns + 1)
+    mesh = axes.pcolormesh(edges, frequencies, shown.values[1:], rasterized=True, **scale)
+    axes.set_yscale("log")
+    axes.set_ylim(frequencies[0], shown.rate / 2)
+    ticks = [hz for hz in _HZ if frequencies[0] <= hz <= shown.rate / 2]
+    axes.set_yticks(ticks, [f"{hz:,}" for hz in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylabel("Frequency (Hz, log)")
+    return mesh
+
+
+def rows_axis(axes: Axes, shown: Panel) -> tuple[float, float]:
+    """Label the vertical axis of an image and return the places of its lower and upper edge."""
+    name, rows = shown.feature.name, shown.values.shape[0]
+    if name == "spectrogram":
+        axes.set_ylabel("Frequency (kHz)")
+        return 0.0, shown.rate / 2_000
+    if name == "mel":
+        return 0.0, _mel_axis(axes, shown.rate)
+    if name == "chroma":
+        axes.set_yticks(np.arange(0, rows, 2) + 0.5, _NOTES[::2])
+        axes.set_ylabel("Pitch class")
+    elif name == "spectral_contrast":
+        names = contrast_names(shown.rate)
+        axes.set_yticks(np.arange(rows) + 0.5, names)
+        axes.set_ylabel("Octave (kHz)")
+    else:
+        axes.set_yticks(np.arange(0, rows, 5) + 0.5, [str(row) for row in range(0, rows, 5)])
+        axes.set_ylabel("Coefficient")
+    return 0.0, float(rows)
+
+
+def contrast_names(rate: int) -> list[str]:
+    """Return the bands of spectral contrast in kHz, "< 0.2", "0.2–0.4" and so on, the last open."""
+    edges = [0.2 * 2**octave for octave in range(contrast_octaves(rate) + 1)]
+    middle = [f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1])]
+    return ["< 0.2", *middle, f"> {edges[-2]:g}"]
+
+
+def _mel_axis(axes: Axes, rate: int) -> float:
+    """Label an axis in mel by frequencies in Hz and return the place of half the rate."""
+    import librosa
+
+    ticks = [hz for hz in (0, 500, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= rate / 2]
+    axes.set_yticks([float(librosa.hz_to_mel(hz)) for hz in ticks], [f"{hz:,}" for hz in ticks])
+    axes.set_ylabel("Frequency\n(Hz, mel scale)")
+    return float(librosa.hz_to_mel(rate / 2))
+
+
+def time_axis(axes: Axes, seconds: float) -> None:
+    """Label a time axis in seconds, or in minutes where there are many."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    if seconds <= 120:
+        axes.set_xlabel("Time (s)")
+        return
+    step = next((step for step in _MINUTES if seconds / step <= 8), 3600 * int(np.ceil(seconds / 3600 / 8)))
+    axes.xaxis.set_major_locator(MultipleLocator(step))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02d}"))
+    axes.set_xlabel("Time (min:s)")

@@ -1,0 +1,82 @@
+"""Figures as bytes: SVG to stand inside a page, PNG to stand in a file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_IMAGE = re.compile(r'(data:image/png;base64,)([^"]+)')
+_IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
+# Matplotlib repeats its whole list of fonts beside each piece of text.
+_FONTS = re.compile(r"font-family: 'DejaVu Sans'[^;\"]*|(font: [^;\"]*?)'DejaVu Sans'[^;\"]*")
+_PATH = re.compile(r' d="[^"]*"')
+_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+
+
+def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
+    """Return a figure as an <svg> element for a page: scalable, its text real text, its images PNG of `dpi`.
+
+    The element's identifiers carry a digest of its content, so that several figures stand in one page. It says what it
+    is to screen readers: `alt`, or the figure's own name. Its width and height are those of the figure in points; a
+    page may overrule them by style, the proportions stay.
+    """
+    import matplotlib
+
+    stream = io.StringIO()
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "audio_ft"}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # The reader's fonts may have what matplotlib's lack.
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        figure.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None}, **_backed(figure))
+    drawn = stream.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"\s*<metadata>.*?</metadata>|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
+    drawn = _IMAGE.sub(lambda found: found[1] + _fewer_colours(found[2]), drawn)
+    drawn = _FONTS.sub(lambda found: (found[1] or "font-family: ") + "'DejaVu Sans', Verdana, sans-serif", drawn)
+    drawn = _PATH.sub(lambda found: _NUMBER.sub(_rounded, found[0]).replace("\n", ""), drawn)
+    mark = hashlib.sha256(drawn.encode()).hexdigest()[:8]
+    drawn = _IDENTIFIER.sub(rf"\g<1>f{mark}-\g<2>", drawn)
+    name = html.escape(alt or str(figure.get_label()) or "figure", quote=True)
+    return drawn.replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
+
+
+def to_png(figure: Figure, dpi: int = 144) -> bytes:
+    """Return a figure as a PNG file of so many dots an inch, without transparency."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None}, **_backed(figure))
+    small = io.BytesIO()
+    with Image.open(stream) as picture:
+        picture.convert("RGB").save(small, format="png", optimize=True, dpi=(dpi, dpi))
+    return small.getvalue()
+
+
+def _backed(figure: Figure) -> dict[str, Any]:
+    return {"facecolor": figure.get_facecolor(), "edgecolor": "none"}
+
+
+def _rounded(number: re.Match[str]) -> str:
+    """Return a number with one decimal: a tenth of a point is less than anybody sees."""
+    return f"{float(number[0]):.1f}"
+
+
+def _fewer_colours(encoded: str) -> str:
+    """Return a PNG in base64 with a palette where 256 colours hold it exactly, as those of a colour scale do."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+        opaque = picture.convert("RGB")
+        if picture.convert("RGBA").getextrema()[-1] != (255, 255) or opaque.getcolors(256) is None:
+            return encoded
+        opaque.quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
