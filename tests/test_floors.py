@@ -18,7 +18,7 @@ clip codec quantise window hardware quiet pool headers mojibake
 step augment transcripts
 steps family metrics
 chain families task
-tasks augments clean clipfacts baseline batch inference features files lists
+tasks augments clean clipfacts baseline batch inference features files lists longform silence subtitles
 recipe data run validity inspection predictions slicing slices calibration description
 train training textbook
 predict card plots report hub parcel pull refusals

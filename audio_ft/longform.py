@@ -1,0 +1,265 @@
+"""Recordings longer than a model hears at once: cut into pieces at pauses, and the pieces' words put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.chain import Chain
+from audio_ft.clip import Clip, blocks
+from audio_ft.errors import InputError
+from audio_ft.silence import PAUSE_SECONDS, Spectrum
+from audio_ft.steps import Trim
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.codec.source import Source
+
+BLOCK_SECONDS = 5.0
+# Below a third of what the model hears it lacks context; the rest of a recording is kept as long, too.
+SHORTEST = 1 / 3
+# What two pieces share on either side of a cut inside speech: room for the longest words.
+REACH_SECONDS, REACH = 2.0, 0.1
+# A pause of a second is as good as a longer one; a late cut is worth half a second of pause.
+_ENOUGH_SECONDS, _LATE_SECONDS = 1.0, 0.5
+_QUIETEST_SECONDS = 0.2
+# Speech goes on after a breath; what follows a longer silence, or the end of a sentence, is a segment of its own.
+SEGMENT_GAP_SECONDS = 0.8
+_SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Hold a cleaned part of a recording, float32 (time,) at `rate` Hz, that begins `start` seconds into it.
+
+    It shares its first `overlap_before` and its last `overlap_after` seconds with its neighbours: 0 where it was cut in
+    a pause. `silent` says that the recording surely holds no speech here.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    start: float
+    overlap_before: float = 0.0
+    overlap_after: float = 0.0
+    silent: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Return the duration in seconds."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Hold a part of a recording as it is, from frame `start` on; overlaps in frames as in `Piece`."""
+
+    clip: Clip
+    start: int
+    before: int
+    after: int
+    silent: bool
+
+
+def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> Iterator[Piece]:
+    """Yield a recording of any length in pieces of at most `longest` seconds, one channel at `rate` Hz.
+
+    They are cut in pauses where there are some in the last two thirds of a piece, and otherwise at the quietest place
+    of its second half, with an overlap of up to two seconds on both sides. Each is cleaned by the chain as a training
+    clip was, but for its Trim: cuts in pauses take its place, and times stay exact. Memory holds little more than one
+    piece.
+
+    Raises:
+        AudioError: the recording cannot be read, as soon as the place in question is reached.
+        InputError: a chain that leaves another rate, several channels, or another duration.
+    """
+    cleaning = Chain(tuple(step for step in chain.steps if not isinstance(step, Trim)))
+    for stretch in _stretches(blocks(source, BLOCK_SECONDS), rate, longest):
+        original = stretch.clip.rate
+        yield Piece(
+            _cleaned(stretch.clip, cleaning, rate),
+            rate,
+            stretch.start / original,
+            stretch.before / original,
+            stretch.after / original,
+            stretch.silent,
+        )
+
+
+def _cleaned(clip: Clip, cleaning: Chain, rate: int) -> NDArray[np.float32]:
+    """Return the samples (time,) of a cleaned clip, after checking that they are what the model hears."""
+    clean = cleaning(clip)
+    if clean.rate != rate or clean.channels != 1:
+        raise InputError(
+            f"The model's chain leaves {clean.channels} channels at {clean.rate:,} Hz here, and the model hears one at "
+            f"{rate:,} Hz; give recordings like those it was trained on."
+        )
+    if abs(clean.length - clip.length * rate / clip.rate) > 2:
+        raise InputError(
+            f"The model's chain makes {clean.seconds:.3f} s out of {clip.seconds:.3f} s, so that words could not be "
+            "placed in a long recording; cut it into short ones first."
+        )
+    return clean.samples[0]
+
+
+def _stretches(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[_Stretch]:
+    """Cut a recording that comes in parts, holding a piece and what the shortest next one needs."""
+    held = next(parts)
+    # In whole samples after resampling, which rounds up, a piece must not exceed what the model hears.
+    most = int(longest * rate) * held.rate // rate
+    start = before = 0
+    more = True
+    while more:
+        part = next(parts, None)
+        more = part is not None
+        held = held if part is None else _joined(held, part)
+        while held.length > most and (held.length >= most * (1 + SHORTEST) or not more):
+            cut, reach, silent = _cut(held, most)
+            yield _Stretch(_part(held, 0, cut + reach), start, before, 2 * reach, silent)
+            start, before, held = start + cut - reach, 2 * reach, _part(held, cut - reach, held.length)
+    if held.length:
+        yield _Stretch(held, start, before, 0, Spectrum.of(held).is_silent())
+
+
+def _joined(one: Clip, other: Clip) -> Clip:
+    samples = np.concatenate([one.samples, other.samples], axis=1)
+    samples.setflags(write=False)  # nobody else holds them: a clip need not copy them
+    return one.with_samples(samples)
+
+
+def _part(clip: Clip, begin: int, end: int) -> Clip:
+    return clip.with_samples(clip.samples[:, begin:end])
+
+
+def _cut(held: Clip, most: int) -> tuple[int, int, bool]:
+    """Return where to cut, by how many frames the pieces reach beyond it, and whether the first one is silent."""
+    spectrum, least = Spectrum.of(held), most * SHORTEST
+    low, high = least / held.rate, min(most, held.length - least) / held.rate
+    place, reach = _best_pause(spectrum.pauses(), low, high), 0.0
+    if place is None:
+        reach = min(REACH_SECONDS, REACH * most / held.rate)
+        place = _quietest(spectrum, most / held.rate / 2, high - reach)
+    silent = spectrum.until(place + reach).is_silent()
+    return round(place * held.rate), round(reach * held.rate), silent
+
+
+def _best_pause(pauses: list[tuple[float, float]], low: float, high: float) -> float | None:
+    """Return the middle of the best pause between `low` and `high` (s): long, and rather late than early."""
+    inside = [(max(start, low), min(stop, high)) for start, stop in pauses]
+    fitting = [(start, stop) for start, stop in inside if stop - start >= PAUSE_SECONDS]
+    if not fitting:
+        return None
+
+    def worth(span: tuple[float, float]) -> float:
+        return min(span[1] - span[0], _ENOUGH_SECONDS) + _LATE_SECONDS * (sum(span) / 2 - low) / (high - low)
+
+    start, stop = max(fitting, key=worth)
+    return (start + stop) / 2
+
+
+def _quietest(spectrum: Spectrum, low: float, high: float) -> float:
+    """Return the quietest place between `low` and `high` (s), by the mean level of the fifth of a second around it."""
+    first, last = round(low / spectrum.hop), max(round(high / spectrum.hop), round(low / spectrum.hop) + 1)
+    levels = spectrum.levels()[first:last]
+    around = min(len(levels), round(_QUIETEST_SECONDS / spectrum.hop))
+    means = np.convolve(levels, np.full(around, 1 / around), "valid")
+    return (first + int(np.argmin(means)) + around / 2) * spectrum.hop
+
+
+def join(answers: Iterable[tuple[Piece, Sequence[Mapping[str, Any]]]], *, between: str = " ") -> list[dict[str, Any]]:
+    """Put the words of all pieces together and return segments: {"start", "end", "text", "words"}, in seconds.
+
+    A piece comes with its words, {"start", "end", "text"} each, in seconds from the piece's own beginning; a start
+    that is None is the end before it, an end that is None the piece's. Of what two pieces share, the first one tells
+    the first half and the second one the second half, by the middle of each word; a word that both place on their own
+    or on the other's side stays once. A segment ends with a sentence, with a piece cut in a pause, and before 0.8 s of
+    silence. `between` goes between two words, unless they bring their own spaces along.
+    """
+    runs: list[list[dict[str, Any]]] = []
+    for piece, words in answers:
+        placed = _placed(piece, words)
+        if runs and piece.overlap_before:
+            runs[-1] = _merged(runs[-1], placed, piece.start + piece.overlap_before / 2)
+        else:
+            runs.append(placed)
+    segments = [segment for run in runs for segment in _segments(_in_order(run))]
+    return [_segment(words, between) for words in segments]
+
+
+def _placed(piece: Piece, words: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return words with text by the recording's clock, inside the piece, with unknown times filled in."""
+    placed: list[dict[str, Any]] = []
+    before = 0.0
+    for word in words:
+        start = before if word["start"] is None else min(max(float(word["start"]), 0.0), piece.seconds)
+        end = piece.seconds if word["end"] is None else min(max(float(word["end"]), start), piece.seconds)
+        before = end
+        if word["text"].strip():
+            placed.append({"start": piece.start + start, "end": piece.start + end, "text": word["text"]})
+    return placed
+
+
+def _merged(old: list[dict[str, Any]], new: list[dict[str, Any]], middle: float) -> list[dict[str, Any]]:
+    """Return the words of two pieces, each word in what they share once."""
+    first = [word for word in old if _middle(word) < middle]
+    second = [word for word in new if _middle(word) >= middle]
+    beyond = [word for word in old if _middle(word) >= middle]
+    ahead = [word for word in new if _middle(word) < middle]
+    if first and second and _same(first[-1], second[0]):
+        second = second[1:]
+    elif beyond and ahead and _same(beyond[0], ahead[-1]):
+        first = [*first, beyond[0]]
+    return first + second
+
+
+def _middle(word: Mapping[str, Any]) -> float:
+    return float(word["start"] + word["end"]) / 2
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two pieces heard one word: the same letters, in times that agree for half the shorter one."""
+    if _letters(one["text"]) != _letters(other["text"]):
+        return False
+    shared = min(one["end"], other["end"]) - max(one["start"], other["start"])
+    return bool(shared >= min(one["end"] - one["start"], other["end"] - other["start"]) / 2)
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _in_order(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return words none of which begins before the one before it has ended."""
+    ordered: list[dict[str, Any]] = []
+    end = 0.0
+    for word in words:
+        start = max(word["start"], end)
+        end = max(word["end"], start)
+        ordered.append({**word, "start": start, "end": end})
+    return ordered
+
+
+def _segments(words: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield runs of words that belong together."""
+    run: list[dict[str, Any]] = []
+    for word in words:
+        if run and (
+            word["start"] - run[-1]["end"] >= SEGMENT_GAP_SECONDS or run[-1]["text"].rstrip().endswith(_SENTENCE_ENDS)
+        ):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run
+
+
+def _segment(words: Sequence[dict[str, Any]], between: str) -> dict[str, Any]:
+    spaced = any(word["text"][0].isspace() for word in words)
+    text = ("" if spaced else between).join(word["text"] if spaced else word["text"].strip() for word in words)
+    told = [
+        {"start": round(word["start"], 3), "end": round(word["end"], 3), "text": word["text"].strip()} for word in words
+    ]
+    return {"start": told[0]["start"], "end": told[-1]["end"], "text": text.strip(), "words": told}

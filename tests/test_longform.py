@@ -1,0 +1,283 @@
+"""Long recordings: pieces that fit the model, cut in pauses or overlapping, and words that come out once each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import soundfile
+from checkpoints import speech
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio_ft.chain import DEFAULT_CHAIN, Chain
+from audio_ft.clip import Clip, read, write
+from audio_ft.errors import AudioError, InputError
+from audio_ft.longform import SHORTEST, Piece, join, pieces
+from audio_ft.step import Step
+from audio_ft.steps import Mono, Normalize, Resample, Trim
+
+RATE = 16_000
+PLAIN = Chain((Resample(RATE), Mono(), Trim()))
+
+
+def talk(plan, rate=RATE, seed=0):
+    """Make a recording (time,) of speech and pauses: seconds of speech where positive, of near silence where not."""
+    rng = np.random.default_rng(seed)
+    parts = [
+        speech(round(seconds * rate), seed + place)
+        if seconds > 0
+        else 1e-4 * rng.standard_normal(round(-seconds * rate))
+        for place, seconds in enumerate(plan)
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def laid_out(found, length):
+    """Check that pieces follow one another, fill `length` samples and overlap as they say; return them joined."""
+    whole = np.full(length, np.nan, np.float32)
+    reached = 0
+    for place, piece in enumerate(found):
+        begin = round(piece.start * piece.rate)
+        assert begin == reached - round(piece.overlap_before * piece.rate)
+        assert piece.overlap_before == (found[place - 1].overlap_after if place else 0)
+        whole[begin : begin + len(piece.samples)] = piece.samples
+        reached = begin + len(piece.samples)
+    assert reached == length
+    assert found[-1].overlap_after == 0
+    return whole
+
+
+@pytest.mark.parametrize("form", ["clip", "wav", "bytes"])
+def test_the_pieces_of_a_recording_make_it_up_and_are_cut_in_its_pauses(tmp_path, form):
+    plan = [8, -0.6, 9, -0.7, 7, -0.5, 11, -2, 6, -0.4, 13, -1, 9, -0.6, 4]
+    wave = talk(plan)
+    write(Clip(wave, RATE), tmp_path / "a.wav")
+    source = {"clip": read(tmp_path / "a.wav"), "wav": tmp_path / "a.wav", "bytes": (tmp_path / "a.wav").read_bytes()}
+    found = list(pieces(source[form], PLAIN, RATE, 30.0))
+    np.testing.assert_array_equal(laid_out(found, len(wave)), read(tmp_path / "a.wav").samples[0])
+    assert len(found) == 4
+    assert all(10 <= piece.seconds <= 30 for piece in found)
+    ends = np.cumsum(np.abs(plan))
+    pauses = [(ends[place] + seconds, ends[place]) for place, seconds in enumerate(plan) if seconds < 0]
+    for piece in found[1:]:
+        assert piece.overlap_before == 0
+        assert any(start < piece.start < stop for start, stop in pauses)
+
+
+def test_without_pauses_pieces_overlap_by_two_seconds_on_both_sides():
+    wave = speech(100 * RATE)
+    found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0))
+    np.testing.assert_array_equal(laid_out(found, len(wave)), wave)
+    assert [piece.overlap_before for piece in found] == [0] + [4.0] * (len(found) - 1)
+    assert all(30 * SHORTEST <= piece.seconds <= 30 for piece in found)
+
+
+@given(
+    seconds=st.floats(0.05, 40),
+    longest=st.sampled_from([2.0, 5.0, 7.3]),
+    rate=st.sampled_from([8_000, 11_025, 44_100]),
+    pause=st.floats(0, 4),
+)
+@settings(max_examples=30, deadline=None)
+def test_pieces_never_exceed_what_the_model_hears_and_leave_nothing_out(seconds, longest, rate, pause):
+    wave = speech(round(seconds * rate))
+    quiet = round(len(wave) / 3)
+    wave[quiet : quiet + round(pause * rate)] *= 1e-4
+    found = list(pieces(Clip(wave, rate), PLAIN, RATE, longest))
+    reached = 0.0
+    for piece in found:
+        assert piece.samples.dtype == np.float32
+        assert len(piece.samples) <= round(longest * RATE)
+        assert piece.start + piece.overlap_before == pytest.approx(reached, abs=1e-3)
+        reached = piece.start + piece.seconds
+    assert reached == pytest.approx(len(wave) / rate, abs=1e-3)
+    if len(found) > 1:
+        assert min(piece.seconds for piece in found) >= longest * SHORTEST - 0.01
+
+
+def test_a_recording_that_fits_is_one_piece_with_its_silence():
+    wave = talk([-1, 3, -2])
+    (piece,) = pieces(Clip(wave, RATE), PLAIN, RATE, 30.0)
+    assert (piece.start, piece.overlap_before, piece.overlap_after, piece.silent) == (0, 0, 0, False)
+    np.testing.assert_array_equal(piece.samples, wave)
+    assert list(pieces(Clip(np.zeros((1, 0)), RATE), PLAIN, RATE, 30.0)) == []
+
+
+def test_each_piece_is_cleaned_as_a_training_clip_but_for_the_trim():
+    wave = talk([20, -1, 20, -1, 20]) * np.repeat([1.0, 0.1], [25 * RATE, 37 * RATE]).astype(np.float32)
+    clip = Clip(np.stack([wave, 0.5 * wave]), RATE)
+    found = list(pieces(clip, DEFAULT_CHAIN, RATE, 30.0))
+    assert len(found) > 2
+    without = Chain(tuple(step for step in DEFAULT_CHAIN.steps if not isinstance(step, Trim)))
+    for piece in found:
+        begin = round(piece.start * RATE)
+        part = clip.with_samples(clip.samples[:, begin : begin + len(piece.samples)])
+        np.testing.assert_array_equal(piece.samples, without(part).samples[0])
+        assert np.abs(piece.samples).max() == pytest.approx(10 ** (-1 / 20), rel=1e-5)
+
+
+def test_silence_and_noise_are_marked_before_cleaning_makes_them_loud():
+    noise = 0.05 * np.random.default_rng(0).standard_normal(60 * RATE)
+    for wave in (1e-5 * noise, noise, np.zeros(60 * RATE)):
+        found = list(pieces(Clip(wave, RATE), Chain((Normalize(),)), RATE, 30.0))
+        assert len(found) >= 2
+        assert all(piece.silent for piece in found)
+    found = list(pieces(Clip(talk([20, -70, 20]), RATE), PLAIN, RATE, 30.0))
+    assert not found[0].silent
+    assert any(piece.silent for piece in found)
+    assert not found[-1].silent
+
+
+@dataclass(frozen=True)
+class Halve(Step):
+    """Drop half of a clip, for the tests."""
+
+    def __call__(self, clip):
+        return clip.with_samples(clip.samples[:, ::2])
+
+
+def test_chains_that_move_time_or_leave_another_kind_of_audio_are_refused():
+    clip = Clip(np.stack([speech(RATE), speech(RATE, 1)]), RATE)
+    with pytest.raises(InputError, match=r"0\.500 s out of 1\.000 s"):
+        list(pieces(clip, Chain((Mono(), Halve())), RATE, 30.0))
+    with pytest.raises(InputError, match="2 channels at 16,000 Hz"):
+        list(pieces(clip, Chain(), RATE, 30.0))
+    with pytest.raises(InputError, match="1 channels at 8,000 Hz"):
+        list(pieces(clip, Chain((Mono(), Resample(8_000))), RATE, 30.0))
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(AudioError, match="no such file"):
+        next(pieces(tmp_path / "gone.wav", PLAIN, RATE, 30.0))
+
+
+PEAK = """
+import resource, sys
+from audio_ft.chain import DEFAULT_CHAIN
+from audio_ft.longform import pieces
+def walk(path):
+    return sum(piece.seconds for piece in pieces(path, DEFAULT_CHAIN, 16_000, 30.0))
+walk(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert walk(sys.argv[2]) > 1_100
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts peak memory in kilobytes")
+def test_twenty_minutes_cost_the_memory_of_one(tmp_path):
+    minute = talk([9, -1, 12, -0.5, 25, -2.5, 10])
+    for minutes in (1, 20):
+        with soundfile.SoundFile(tmp_path / f"{minutes}.wav", "w", RATE, 1) as sound:
+            for _ in range(minutes):
+                sound.write(minute)
+    paths = [str(tmp_path / f"{minutes}.wav") for minutes in (1, 20)]
+    grown = subprocess.run([sys.executable, "-c", PEAK, *paths], capture_output=True, text=True, check=True)
+    # As float32 the long one is 77 MB.
+    assert int(grown.stdout) < 20_000
+
+
+# --- join
+
+
+def piece(start, seconds, before=0.0, after=0.0):
+    return Piece(np.zeros(round(seconds * 100), np.float32), 100, start, before, after)
+
+
+def word(text, start, end):
+    return {"start": start, "end": end, "text": text}
+
+
+def texts(segments):
+    return [segment["text"] for segment in segments]
+
+
+def test_words_get_the_recordings_clock_and_pieces_cut_in_pauses_their_own_segments():
+    segments = join(
+        [
+            (piece(0, 10), [word("hello", 1.0, 1.5), word("there", 1.6, 2.0)]),
+            (piece(10, 10), []),
+            (piece(20, 10), [word("again", 0.5, 1.0)]),
+        ]
+    )
+    assert segments == [
+        {
+            "start": 1.0,
+            "end": 2.0,
+            "text": "hello there",
+            "words": [word("hello", 1.0, 1.5), word("there", 1.6, 2.0)],
+        },
+        {"start": 20.5, "end": 21.0, "text": "again", "words": [word("again", 20.5, 21.0)]},
+    ]
+
+
+def test_segments_end_with_sentences_and_before_silence():
+    words = [word("One.", 0, 1), word("Two", 1, 2), word("three", 2.5, 3), word("four", 4.0, 5)]
+    assert texts(join([(piece(0, 10), words)])) == ["One.", "Two three", "four"]
+
+
+def test_words_that_bring_their_spaces_keep_them_and_scripts_without_spaces_get_none():
+    assert texts(join([(piece(0, 9), [word(" it", 0, 1), word("'s", 1, 2), word(" on", 2, 3)])])) == ["it's on"]
+    assert texts(join([(piece(0, 9), [word("你", 0, 1), word("好", 1, 2)])], between="")) == ["你好"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        # the seam lies at 28 s; the second piece begins at 26 s
+        ([("a", 26.5, 27), ("b", 28.5, 29)], [("a", 0.5, 1), ("b", 2.5, 3)], "a b"),
+        ([("a", 26.5, 27), ("b", 27.6, 28.2)], [("a", 0.5, 1), ("b", 1.8, 2.4)], "a b"),  # heard twice
+        ([("a", 26.5, 27), ("b", 27.8, 28.4)], [("a", 0.5, 1), ("b", 1.6, 2.2)], "a b"),  # on the other's side twice
+        ([("five", 27.0, 27.3), ("five", 27.4, 27.7)], [("five", 2.1, 2.4)], "five five five"),
+        ([("A,", 27.6, 28.2)], [("a", 1.8, 2.4)], "A,"),
+        ([("a", 26.5, 27), ("x", 28.5, 29)], [("y", 2.5, 3), ("c", 5, 6)], "a y c"),
+        ([("a", 27, 27.5)], [], "a"),
+        ([], [("b", 2.5, 3)], "b"),
+    ],
+)
+def test_in_an_overlap_each_word_stays_once(old, new, expected):
+    answers = [
+        (piece(0, 30, after=4), [word(*each) for each in old]),
+        (piece(26, 20, before=4), [word(*each) for each in new]),
+    ]
+    assert " ".join(texts(join(answers))) == expected
+
+
+@given(
+    gaps=st.lists(st.tuples(st.floats(0.05, 0.6), st.floats(0.05, 0.7)), min_size=1, max_size=120),
+    shift=st.floats(-0.1, 0.1),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_heard_in_overlapping_pieces_comes_out_once_and_in_order(gaps, shift):
+    times, clock = [], 0.0
+    for gap, length in gaps:
+        times.append((clock + gap, clock + gap + length))
+        clock += gap + length
+    answers, start, before = [], 0.0, 0.0
+    while True:
+        last = start + 30 >= clock
+        # Each piece hears what lies within it whole, the later ones a little shifted, as aligners do.
+        moved = shift if start else 0.0
+        heard = [
+            word(f"w{number}", a - start + moved, b - start + moved)
+            for number, (a, b) in enumerate(times)
+            if a >= start and b <= start + 30
+        ]
+        answers.append((piece(start, 30, before, 0 if last else 4.0), heard))
+        if last:
+            break
+        start, before = start + 26, 4.0
+    segments = join(answers)
+    assert " ".join(texts(segments)).split() == [f"w{number}" for number in range(len(times))]
+    marks = [mark for segment in segments for each in segment["words"] for mark in (each["start"], each["end"])]
+    assert marks == sorted(marks)
+
+
+def test_unknown_times_and_blank_words_are_seen_to():
+    words = [word("a", None, 1.0), word(" ", 1, 1.2), word("b", None, 2.0), word("c", 2.5, None), word("d", 9.0, 99.0)]
+    (one,) = join([(piece(5, 10), words)])
+    assert one["words"] == [word("a", 5.0, 6.0), word("b", 6.2, 7.0), word("c", 7.5, 15.0), word("d", 15.0, 15.0)]
