@@ -583,8 +583,9 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", "file_name,label\nä.wav,x\n".encode("latin-1"), "a.csv: expected UTF-8 text"),
-        ("a.csv", "file_name,label\n".encode("utf-16"), "a.csv: expected UTF-8 text"),
+        ("a.csv", "file_name,label\nä.wav,x\n".encode("latin-1"), r"a.csv, line 2: .* byte 16 \(0xE4\) .* 'ä.wav,x'"),
+        ("a.csv", "file_name,label\n".encode("utf-16-le"), "a.csv: expected UTF-8 text, but .* as in UTF-16"),
+        ("a.csv", "file_name,label\n".encode("utf-16")[:-1], "a.csv: its first bytes say UTF-16, but byte"),
         ("a.csv", b"", "a.csv: expected a header line"),
         ("a.csv", b"file_name,label\na.wav,x,y\n", "a.csv, line 2: expected 2 cells as in the header, got 3"),
         ("a.csv", b"file_name,label\na.wav\n", "line 2: expected 2 cells as in the header, got 1"),

@@ -99,7 +99,11 @@ def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
         return _by_manifests(tree, splits, audio, None)
     if not tables and len(tree.children()) < 2:
         tables = tree.manifests
-    listing = [path for path in tables if not path.endswith(".parquet") and _lists(tree.root / path, audio)]
+    found = {path: _lists(tree.root / path, audio) for path in tables if not path.endswith(".parquet")}
+    listing = [path for path, lists in found.items() if lists is True]
+    broken = [lists for lists in found.values() if isinstance(lists, InputError)]
+    if broken and not listing and len(tree.children()) < 2:
+        raise broken[0]  # without class folders it is the one place that can say what was recorded
     if len(listing) > 1:
         raise InputError(
             f"{tree.root}: {', '.join(listing)} each list recordings; give the path of the one to use, "
@@ -108,10 +112,17 @@ def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
     return _by_manifests(tree, {"": listing[0]}, audio, None) if listing else None
 
 
-def _lists(path: Path, audio: str | None) -> bool:
-    """Tell whether a manifest has a column of paths (another table may lie beside class folders)."""
+def _lists(path: Path, audio: str | None) -> bool | InputError:
+    """Tell whether a manifest has a column of paths (another table may lie beside class folders), or why it is unread.
+
+    Which of the two is wrong with a table is decided by what else is there.
+    """
     try:
-        find_audio(read_manifest(path), audio, str(path))
+        table = read_manifest(path)
+    except InputError as error:
+        return error
+    try:
+        find_audio(table, audio, str(path))
     except InputError:
         return False
     return True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.data import columns, parts, splits, targets
 from audio_ft.data.request import Data
 from audio_ft.data.rows import Part, Source, merged
+from audio_ft.data.wording import doubts
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def load(
     metas = {name: _metas(own.part, used) for name, own in rows.items()}
     keys = _unique({name: own.part.keys for name, own in rows.items()})
     tables = {name: _table(own, keys[name], metas[name], kind) for name, own in rows.items()}
+    if kind == "text":
+        notes += doubts({name: (own.targets, keys[name]) for name, own in rows.items()})
     loaded = Loaded(
         tables, kind, known, target, group, rule, tuple(notes), source.chain, _fingerprint(rows, metas, kind)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -9,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from audio_ft.data.plaintext import read_text
 from audio_ft.errors import InputError
 
 Columns = dict[str, list[Any]]
@@ -31,7 +33,7 @@ def read_manifest(path: Path) -> Columns:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _read_parquet(path)
-    text = _decode(path)
+    text = read_text(path)
     if suffix in {".csv", ".tsv"}:
         return _read_delimited(text, path)
     records = _json_lines(text, path) if suffix == ".jsonl" else _json_list(text, path)
@@ -51,28 +53,21 @@ def _read_parquet(path: Path) -> Columns:
     return columns
 
 
-def _decode(path: Path) -> str:
-    """Return the text of a UTF-8 file, with or without a byte-order mark."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: expected UTF-8 text, but byte {error.start} is not UTF-8; save the file as UTF-8 and try again"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from error
-
-
 def _read_delimited(text: str, path: Path) -> Columns:
     """Parse delimited text; a TSV whose quotes do not pair is read without quoting, as Common Voice writes it."""
-    tabs = path.suffix.lower() == ".tsv"
-    delimiter = "\t" if tabs else _sniff(text)
+    if path.suffix.lower() != ".tsv":
+        return _parse(text, path, _sniff(text), csv.QUOTE_MINIMAL)
     try:
-        return _parse(text, path, delimiter, csv.QUOTE_MINIMAL)
+        columns = _parse(text, path, "\t", csv.QUOTE_MINIMAL)
     except InputError:
-        if not tabs:
-            raise
-        return _parse(text, path, delimiter, csv.QUOTE_NONE)
+        return _parse(text, path, "\t", csv.QUOTE_NONE)
+    if not any("\n" in cell for cells in columns.values() for cell in cells):
+        return columns
+    # Quotation marks may pair by chance, one in a row and one some rows later, and swallow the rows between them. In a
+    # cell that was meant to have two lines the second has no tabs, so without quoting its row is refused.
+    with contextlib.suppress(InputError):
+        columns = _parse(text, path, "\t", csv.QUOTE_NONE)
+    return columns
 
 
 def _sniff(text: str) -> str:

@@ -38,10 +38,11 @@ def parse(cells: Sequence[Any], kind: str, place: str, keys: Sequence[str]) -> l
     `place` (file and column) and `keys` serve the error alone.
 
     Raises:
-        InputError: rows without a target (for "text" and "multi" an empty cell is legal), or a number that is none.
+        InputError: rows without a target (for "text" and "multi" an empty cell is legal), a number that is none, or a
+            transcript that is no text.
     """
     if kind == "text":
-        return [as_text(cell) for cell in cells]
+        return [_transcript(cell, place, key) for cell, key in zip(cells, keys, strict=True)]
     lost = [row for row, cell in enumerate(cells) if (cell is None if kind == "multi" else missing(cell))]
     if lost:
         rows = "1 row has" if len(lost) == 1 else f"{len(lost)} rows have"
@@ -59,6 +60,13 @@ def parse(cells: Sequence[Any], kind: str, place: str, keys: Sequence[str]) -> l
             f"{place}: expected one label a row, got {cells[listed]!r} for {keys[listed]}; use kind='multi'"
         )
     return [as_text(cell) for cell in cells]
+
+
+def _transcript(cell: Any, place: str, key: str) -> str:
+    """Return what was said; nothing for an empty cell, a number as it is written."""
+    if isinstance(cell, list | tuple | dict | bytes):
+        raise InputError(f"{place}: expected a transcript as text, got {type(cell).__name__} for {key}: {cell!r:.80}")
+    return as_text(cell)
 
 
 def _labels(cell: Any) -> list[str]:
