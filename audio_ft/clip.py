@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft import signals
 from audio_ft.codec.decode import (
     MAX_RATE,
     MIN_RATE,
@@ -122,20 +123,37 @@ class Clip:
     @classmethod
     def tone(cls, hz: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
         """Return a sine of `hz` whose peak is `dbfs` (0 dBFS = 1.0), one channel."""
-        time = np.arange(round(seconds * rate)) / rate
-        return cls._shared(10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * time), rate)
+        return cls._shared(signals.tone(hz, seconds, rate, dbfs), rate)
 
     @classmethod
     def silence(cls, seconds: float, rate: int = 16_000) -> Clip:
         """Return digital silence, one channel."""
-        return cls._shared(np.zeros(round(seconds * rate)), rate)
+        return cls._shared(np.zeros(signals.samples_in(seconds, rate)), rate)
 
     @classmethod
     def noise(cls, seconds: float, rate: int = 16_000, dbfs: float = -20.0, seed: int = 0) -> Clip:
         """Return white Gaussian noise whose highest peak is `dbfs` (0 dBFS = 1.0), one channel, the same for a seed."""
-        values = np.random.default_rng(seed).standard_normal(round(seconds * rate))
-        peak = np.abs(values).max(initial=np.finfo(float).tiny)
-        return cls._shared(values * (10 ** (dbfs / 20) / peak), rate)
+        return cls._shared(signals.noise(seconds, rate, dbfs, seed), rate)
+
+    @classmethod
+    def chirp(cls, start: float, end: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
+        """Return a sine that glides from `start` to `end` Hz, each octave in the same time, one channel."""
+        return cls._shared(signals.chirp(start, end, seconds, rate, dbfs), rate)
+
+    @classmethod
+    def click(cls, seconds: float, rate: int = 16_000, at: float = 0.0, dbfs: float = 0.0) -> Clip:
+        """Return silence but for one sample of `dbfs` at second `at`, one channel."""
+        return cls._shared(signals.click(seconds, rate, at, dbfs), rate)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the clip as .wav, .flac, .ogg or .mp3, by the path's suffix, as `audio_ft.clip.write` does."""
+        encode(self.samples, self.rate, path)
+
+    def _repr_html_(self) -> str:
+        """Return a player and the waveform, for notebooks."""
+        from audio_ft.player import shown
+
+        return shown(self.samples, self.rate, self.notes)
 
     @classmethod
     def _trusted(cls, samples: NDArray[np.float32], rate: int, notes: tuple[str, ...]) -> Clip:
@@ -236,8 +254,8 @@ def probe(source: Source) -> AudioInfo:
 def write(clip: Clip, path: str | os.PathLike[str]) -> None:
     """Write a clip as .wav, .flac, .ogg (Vorbis) or .mp3, by the path's suffix.
 
-    WAV and FLAC are 16-bit; a WAV whose values exceed 1 becomes 32-bit float (logged), a FLAC refuses them. The file
-    appears under its name complete or not at all.
+    No sample is clipped: WAV and FLAC are 16-bit, and where values exceed 1 a WAV becomes 32-bit float (logged), a FLAC
+    refuses, and .ogg and .mp3 hold them as they are. The file appears under its name complete or not at all.
 
     Raises:
         InputError: another suffix, an empty clip, a rate or level the format cannot hold, a place not writable.

@@ -55,6 +55,12 @@ class Run:
         """Return the folder that plain transformers loads."""
         return self.folder / MODEL_FOLDER
 
+    def _repr_html_(self) -> str:
+        """Return scores with intervals beside the baselines, and learning curves, for notebooks."""
+        from audio_ft.notebook import run_html
+
+        return run_html(self, ": ".join(filter(None, (self.recipe.name, self.recipe.model))))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON-serialisable data, without the folder it lies in."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "folder"}

@@ -14,14 +14,14 @@ PACKAGE = Path(__file__).parents[1] / "audio_ft"
 # stands on top, because it hands out names from every floor when they are asked for.
 HOUSE = """
 errors
-clip codec quantise window hardware quiet pool headers mojibake
+clip codec quantise window hardware quiet pool headers mojibake signals player
 step augment transcripts
 steps family metrics
 chain families task
-tasks augments clean clipfacts baseline batch inference features files lists longform silence subtitles
+tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles plots notebook
 recipe data run validity inspection predictions slicing slices calibration description
 train training textbook
-predict card plots report hub parcel pull refusals
+predict card report hub parcel pull refusals
 evaluation
 console commands
 cli door __main__

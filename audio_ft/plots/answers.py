@@ -77,7 +77,7 @@ def confusion_counts(references: Sequence[str], predictions: Sequence[str], labe
 
 
 def reliability(
-    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 10, theme: Theme = LIGHT, width: float = 0.75 * WIDTH
+    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15, theme: Theme = LIGHT, width: float = 0.75 * WIDTH
 ) -> Figure:
     """Draw the calibration curve: the accuracy of clips answered with about the same confidence, and how many they are.
 
@@ -146,7 +146,8 @@ def _answers(confidences: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.flo
 
 def _bins(sure: NDArray[Any], right: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return mean confidence, accuracy and its interval (n, 2) of the bins that hold clips."""
-    place = np.minimum((sure * bins).astype(int), bins - 1)
+    # Bins are open below and closed above, as in the expected calibration error.
+    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
     counts = np.bincount(place, minlength=bins)
     used = counts > 0
     means = np.bincount(place, sure, bins)[used] / counts[used]

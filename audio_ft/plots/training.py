@@ -28,7 +28,7 @@ HEADLINE: tuple[str, ...] = (
 )
 HEADLINE += ("mean_average_precision", "mae", "rmse", "pearson", "spearman", "r2")
 _MOST_CURVES, _MOST_SCORES = 3, 4
-STYLES = ("-", "--", ":")
+STYLES = ("-", "-.", ":")
 _NAMES = {"wer": "WER", "wer_normalized": "WER, normalised", "cer": "CER", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
 _NAMES |= {"linear_mfcc": "Linear on MFCC", "majority": "Commonest answer", "untuned": "Untuned checkpoint"}
 _NAMES |= {"roc_auc": "ROC AUC", "f1_macro": "F1, macro", "f1_micro": "F1, micro", "f1_weighted": "F1, weighted"}
@@ -188,7 +188,7 @@ def _score_label(names: Sequence[str]) -> str:
 def _mark_kept(axes: Axes, step: Any, theme: Theme, *, written: bool) -> None:
     if not isinstance(step, int | float):
         return
-    axes.axvline(step, color=theme.muted, linestyle=":", linewidth=1)
+    axes.axvline(step, color=theme.muted, linestyle="--", linewidth=1)
     if written:
         left = step < sum(axes.get_xlim()) / 2
         axes.annotate(
