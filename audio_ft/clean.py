@@ -84,7 +84,7 @@ class Cleaner:
             return [self._row(index, error=error.reason)]
         mfcc = mfcc_statistics(mono, clip.rate)
         facts = ClipFacts.of(raw)
-        shared = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
+        shared: dict[str, Any] = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
         shared |= {"mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
         size = round(self.family.window * clip.rate)
         return [
