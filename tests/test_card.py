@@ -19,6 +19,7 @@ from audio_ft.augments import Noise
 from audio_ft.card import eval_results, model_card, retold
 from audio_ft.card.energy import energy
 from audio_ft.metrics import Score
+from audio_ft.transcripts import Text
 
 ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
 WORDS = {
@@ -243,9 +244,41 @@ def test_voices_on_both_sides_are_told():
     leak = "3 speaker values in both train and test (a, b, c): scores there flatter the model"
     card = model_card(dataclasses.replace(run, data=run.data | {"warnings": [leak]}))
     assert "on one side only" not in card
-    assert f"- {leak}" in card
+    assert "- 3 speaker values in both train and test: scores there flatter the model" in card
     alone = model_card(dataclasses.replace(run, data=run.data | {"group": None}))
     assert "on new voices expect less" in alone
+
+
+def sliced(column: str, value: str, accuracy: float, *, out: bool = False) -> dict:
+    score = Score(accuracy, accuracy - 0.1, accuracy + 0.1, 20).to_dict()
+    return {"column": column, "value": value, "n": 20, "scores": {"accuracy": score}, "rest": RIGHT.to_dict(),
+            "difference": score, "stands_out": out}  # fmt: skip
+
+
+def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_are_not_named(tmp_path):
+    parts = [
+        sliced("group", "Alice Example", 0.3, out=True),
+        sliced("snr", "below 10 dB", 0.5, out=True),
+        *(sliced("class", label, 0.8) for label in "abcd"),
+    ]
+    calibration = {"error": 0.07, "chance": 0.02, "temperature": 0.7, "error_after": 0.03, "n": 40}
+    (tmp_path / "slices.json").write_text(json.dumps({"slices": {"slices": parts}, "calibration": calibration}))
+    card = model_card(dataclasses.replace(run_of(), folder=tmp_path))
+    assert "Of 5 slices of the test split, one is worse than the rest by more than chance" in card
+    assert rows(card, "slice")[1:] == [
+        ["snr: below 10 dB", "20", "0.500 [0.400, 0.600]", "0.900", "yes"],
+        *([f"class: {label}", "20", "0.800 [0.700, 0.900]", "0.900", "no"] for label in "ab"),
+    ]
+    assert "Alice" not in card
+    assert "differ by 0.070 on average" in card
+    assert "Dividing the logits by 0.70" in card
+    assert "weaker" not in model_card(run_of())
+
+
+def test_the_spelling_of_transcripts_is_told():
+    card = model_card(run_of("text", text=Text(language="french", case="lower", punctuation="remove")))
+    assert "Transcripts were learnt in lower case and without punctuation." in card
+    assert ModelCard(card).data.language == ["fr"]
 
 
 @pytest.mark.parametrize(

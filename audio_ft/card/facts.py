@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from audio_ft.card import evidence
 from audio_ft.card.energy import Energy, energy
 from audio_ft.card.names import BASELINES, KINDS, headlines, hub_id, score_name, shown
+from audio_ft.card.tables import code, table
 from audio_ft.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -24,8 +27,8 @@ MOST_LABELS = 30
 DIGEST = 12
 # Recipe fields that the card tells elsewhere.
 TOLD_ELSEWHERE = {
-    "model", "revision", "data", "name", "task", "chain", "augment", "training", "intended_use", "limits", "consent",
-    "licence", "push_to_hub",
+    "model", "revision", "data", "name", "task", "text", "chain", "augment", "training", "intended_use", "limits",
+    "consent", "licence", "push_to_hub",
 }  # fmt: skip
 
 
@@ -123,6 +126,37 @@ class Facts:
         return str(self.run.data["rule"]).removeprefix("splits ")
 
     @cached_property
+    def slices(self) -> str:
+        """Return the weakest slices of the test split, if they were looked at."""
+        return evidence.slices(self._slices, self.run.data.get("group")) if self._slices else ""
+
+    @cached_property
+    def calibration(self) -> str:
+        """Say how far the stated probabilities can be trusted, if that was looked at."""
+        return evidence.calibration(self._slices)
+
+    @cached_property
+    def _slices(self) -> dict[str, Any]:
+        return evidence.measured(self.run.folder, evidence.SLICES_FILE)
+
+    @cached_property
+    def spelling(self) -> str:
+        """Say which spelling of the transcripts was asked for."""
+        text = self.run.recipe.text
+        told = [f"in {text.case} case"] if text.case in ("lower", "upper") else []
+        told += ["without punctuation"] if text.punctuation == "remove" else []
+        return f"Transcripts were learnt {' and '.join(told)}." if told and self.run.kind == "text" else ""
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """Return what was noticed in the data, without the names of speakers: they may be names of people."""
+        group = self.run.data.get("group")
+        return [
+            re.sub(r" \([^()]*\):", ":", warning) if f"{group} values in both" in warning else warning
+            for warning in self.run.data["warnings"]
+        ]
+
+    @cached_property
     def groups(self) -> str:
         """Say whether a voice of the test split may have been heard in training."""
         group = self.run.data.get("group")
@@ -137,18 +171,18 @@ class Facts:
 
     @cached_property
     def splits(self) -> str:
-        """Return the table of the splits: recordings, duration before and after cleaning, recordings set aside."""
+        """Return the table of the splits: recordings, durations, and what could not be read or learnt from."""
         rows = [
             [
                 name,
                 f"{split['clips']:,}",
                 duration(split["seconds_before"]),
                 duration(split["seconds"]),
-                f"{len(split['unreadable']):,}",
+                f"{len(split['unreadable']) + len(split.get('set_aside', ())):,}",
             ]
             for name, split in self.run.splits.items()
         ]
-        header = ["split", "recordings", "duration", "after cleaning", "unreadable, set aside"]
+        header = ["split", "recordings", "duration", "after cleaning", "set aside"]
         return table(header, rows, numbers=(1, 2, 3, 4))
 
     @cached_property
@@ -231,22 +265,6 @@ def place(name: str, revision: str | None, kind: str, local: str) -> str:
         return f"`{shown(name)}` ({local})"
     at = f" at revision `{revision}`" if revision else ""
     return f"[{known}](https://huggingface.co/{kind}{known}){at}"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """Return a Markdown table; the columns `numbers` are set to the right."""
-    rule = ["---:" if column in numbers else "---" for column in range(len(header))]
-    return "\n".join(f"| {' | '.join(map(cell, row))} |" for row in (header, rule, *rows))
-
-
-def cell(text: object) -> str:
-    """Return text that stays in its cell of a Markdown table."""
-    return str(text).replace("|", r"\|").replace("\n", " ")
-
-
-def code(text: object) -> str:
-    """Return text set as code, which Markdown and HTML leave alone."""
-    return f"`{str(text).replace('`', chr(39))}`"
 
 
 def _value(scores: Mapping[str, Score], stem: str, label: str) -> float:

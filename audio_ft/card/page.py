@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.card.facts import code, facts
+from audio_ft.card.facts import facts
 from audio_ft.card.metadata import metadata
 from audio_ft.errors import InputError
 
@@ -41,7 +41,6 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    environment.filters["code"] = code
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     place = repo_id or f"runs/{name}/model"
     return template.render(name=name, place=place, metadata=metadata(run, name), run=run, facts=facts(run))
