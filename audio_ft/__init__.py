@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audio_ft.door import main
     from audio_ft.errors import AudioError, AudioFTError, InputError
     from audio_ft.evaluation import Evaluation, evaluate
+    from audio_ft.hub import push
     from audio_ft.predict import Model, load
     from audio_ft.recipe import Recipe
     from audio_ft.run import Run
@@ -45,6 +46,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "load": "predict",
     "main": "door",
+    "push": "hub",
     "read": "clip",
     "train": "train",
 }
@@ -65,6 +67,7 @@ __all__ = [
     "evaluate",
     "load",
     "main",
+    "push",
     "read",
     "train",
 ]

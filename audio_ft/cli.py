@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "score a model on a split, with 95 % intervals",
     "predict": "answer about recordings, with the model's own cleaning",
     "card": "write the model card of a run",
+    "push": "put a finished run on the Hub, in one commit or not at all",
 }
 EXAMPLES = """examples:
   audio-ft quickstart

@@ -6,9 +6,11 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_server import Hub, running_hub
 
 # Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -73,3 +75,10 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small") / "run"
     train(recipe, folder)
     return folder
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """Run a Hub on 127.0.0.1, empty."""
+    with running_hub() as running:
+        yield running

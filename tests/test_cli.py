@@ -34,6 +34,7 @@ FLAGS = {
     "evaluate": "model data --split --json --set --where",
     "predict": "model files --json --top-k --output",
     "card": "run --output --repo-id --set",
+    "push": "run repository --private --revision --create-pr --predictions --dry-run --set",
 }
 
 
