@@ -69,40 +69,50 @@ def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> It
 
     They are cut in pauses where there are some in the last two thirds of a piece, and otherwise at the quietest place
     of its second half, with an overlap of up to two seconds on both sides. Each is cleaned by the chain as a training
-    clip was, but for its Trim: cuts in pauses take its place, and times stay exact. Memory holds little more than one
-    piece.
+    clip was; what Trim cuts moves the piece's start, and it cuts nothing that two pieces share. Memory holds little
+    more than one piece.
 
     Raises:
         AudioError: the recording cannot be read, as soon as the place in question is reached.
-        InputError: a chain that leaves another rate, several channels, or another duration.
+        InputError: a chain that leaves another rate or several channels, or with a step that moves time.
     """
-    cleaning = Chain(tuple(step for step in chain.steps if not isinstance(step, Trim)))
     for stretch in _stretches(blocks(source, BLOCK_SECONDS), rate, longest):
+        clip, late = _cleaned(stretch, chain)
+        if clip.rate != rate or clip.channels != 1:
+            raise InputError(
+                f"The model's chain leaves {clip.channels} channels at {clip.rate:,} Hz here, and the model hears one "
+                f"at {rate:,} Hz; give recordings like those it was trained on."
+            )
         original = stretch.clip.rate
         yield Piece(
-            _cleaned(stretch.clip, cleaning, rate),
+            clip.samples[0],
             rate,
-            stretch.start / original,
+            stretch.start / original + late,
             stretch.before / original,
             stretch.after / original,
             stretch.silent,
         )
 
 
-def _cleaned(clip: Clip, cleaning: Chain, rate: int) -> NDArray[np.float32]:
-    """Return the samples (time,) of a cleaned clip, after checking that they are what the model hears."""
-    clean = cleaning(clip)
-    if clean.rate != rate or clean.channels != 1:
-        raise InputError(
-            f"The model's chain leaves {clean.channels} channels at {clean.rate:,} Hz here, and the model hears one at "
-            f"{rate:,} Hz; give recordings like those it was trained on."
-        )
-    if abs(clean.length - clip.length * rate / clip.rate) > 2:
-        raise InputError(
-            f"The model's chain makes {clean.seconds:.3f} s out of {clip.seconds:.3f} s, so that words could not be "
-            "placed in a long recording; cut it into short ones first."
-        )
-    return clean.samples[0]
+def _cleaned(stretch: _Stretch, chain: Chain) -> tuple[Clip, float]:
+    """Return the clean clip of a stretch, and how many seconds later than the stretch it begins."""
+    clip, late = stretch.clip, 0.0
+    for step in chain.steps:
+        if isinstance(step, Trim):
+            first, last = step.span(clip) or (0, clip.length)
+            first, last = (0 if stretch.before else first), (clip.length if stretch.after else last)
+            late += first / clip.rate
+            clip = _part(clip, first, last)
+            continue
+        after = step(clip)
+        # Resampling rounds a length up to whole samples of the new rate.
+        if abs(after.seconds - clip.seconds) > 2 / min(after.rate, clip.rate):
+            raise InputError(
+                f"The step {type(step).__name__} of the model's chain makes {after.seconds:.3f} s out of "
+                f"{clip.seconds:.3f} s, so that words could not be placed in a long recording; give it short ones."
+            )
+        clip = after
+    return clip, late
 
 
 def _stretches(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[_Stretch]:

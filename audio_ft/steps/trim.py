@@ -56,14 +56,23 @@ class Trim(Step):
         """Return the clip without its silent ends."""
         if clip.length == 0:
             return clip
+        span = self.span(clip)
+        if span is None:
+            return clip.noting("silent")
+        start, stop = span
+        return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
+
+    def span(self, clip: Clip) -> tuple[int, int] | None:
+        """Return which samples (start, stop) of a clip stay, or None where it is silent throughout."""
+        if clip.length == 0:
+            return None
         hop = max(1, round(HOP_SECONDS * clip.rate))
         frame = min(max(hop, round(FRAME_SECONDS * clip.rate)), clip.length)
         power = _frame_power(self._heard(clip), frame, hop)
         if power.max() < 10 ** (SILENT_DBFS / 10):
-            return clip.noting("silent")
+            return None
         first, last = _sounding(power, self.top_db, clip.rate / hop)
-        start, stop = self._widened(first * hop, last * hop + frame, clip)
-        return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
+        return self._widened(first * hop, last * hop + frame, clip)
 
     def describe(self) -> str:
         """Return the phrase for the card."""
