@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format clean
+.PHONY: help quickstart test check format cards clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -23,6 +23,9 @@ check: $(STAMP) ## lint, formatting, docstrings and types
 format: $(STAMP) ## mend formatting and whatever lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+cards: $(STAMP) ## write model_cards/ anew; RUNS=folder takes in the finished runs there
+	$(BIN)/python model_cards/make.py $(RUNS)
 
 clean: ## remove .venv, builds and caches
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
