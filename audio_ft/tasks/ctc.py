@@ -97,7 +97,8 @@ class CTC(Transcription):
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the text of the best token of each frame: repeats collapsed, blanks dropped."""
-        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+        # Blanks must stay until repeats are collapsed: `skip_special_tokens` takes them first, and "hello" loses an l.
+        return str(self.tokenizer.decode(list(tokens))).strip()
 
     def build(
         self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
