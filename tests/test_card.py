@@ -214,8 +214,8 @@ def test_a_licence_unknown_to_the_hub_is_called_other():
 def test_the_leaderboard_file_says_what_the_run_says():
     sha = "a" * 40
     run = run_of("text", data=Data(path="google/fleurs", name="fr_fr", revision=sha))
-    ((path, text),) = eval_results(run).items()
-    assert path == ".eval_results/google-fleurs.yaml"
+    ((name, text),) = eval_results(run).items()
+    assert name == "google-fleurs.yaml"
     (entry,) = parse_eval_result_entries(yaml.safe_load(text))
     assert (entry.dataset_id, entry.task_id, entry.value) == ("google/fleurs", "fr_fr", 0.9)
     assert (entry.dataset_revision, entry.date) == (sha, run.created)

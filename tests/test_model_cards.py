@@ -50,5 +50,5 @@ def test_a_run_is_taken_in_without_the_folders_above_it(tmp_path):
     make["take_in"](source, tmp_path / "taken")
     taken = Run.load(tmp_path / "taken")
     assert taken.recipe.data.path == "words"
-    assert taken.splits["train"]["unreadable"] == [["a.wav", "empty"]]
+    assert taken.splits["train"]["unreadable"] == [["words/a.wav", "empty"]]
     assert (tmp_path / "taken" / "slices.json").read_text() == (source / "slices.json").read_text()

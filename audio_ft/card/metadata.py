@@ -72,7 +72,7 @@ def model_index(run: Run) -> list[EvalResult]:
 
 
 def eval_results(run: Run) -> dict[str, str]:
-    """Return the first headline score as a file of `.eval_results/`, {path in the repository: YAML}.
+    """Return the first headline score as a file for the folder `.eval_results/`: {name: YAML}.
 
     The Hub shows it beside the data set; data that is not on the Hub has no such place, and then there is no file.
     """
@@ -96,7 +96,7 @@ def eval_results(run: Run) -> dict[str, str]:
         f"{score.n:,} recordings",
     )
     text = yaml.safe_dump(eval_result_entries_to_yaml([entry]), sort_keys=False, allow_unicode=True, width=1000)
-    return {f".eval_results/{_slug(data)}.yaml": text}
+    return {f"{_slug(data)}.yaml": text}
 
 
 def _rounded(value: float) -> float:
