@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VERBS = {
     "quickstart": "run the whole job on what ships inside: no network, no GPU, about two minutes",
     "inspect": "show what recordings hold: counts, durations, rates, classes, and what a split would leak",
+    "show": "draw or save what recordings hold: waveform, spectrogram, MFCC and a dozen features more",
     "clean": "clean one recording or a folder, to hear what training will hear",
     "prepare": "clean a data set into processed recordings, features and split lists",
     "train": "fine-tune a model, as a recipe or flags say",

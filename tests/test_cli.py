@@ -28,11 +28,12 @@ COMMON = {"-h", "--help", "--debug", "--quiet"}
 FLAGS = {
     "quickstart": "--output-dir --data --epochs --overwrite",
     "inspect": "data --decode --json --task --target --group --where",
+    "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "source target --recipe --set",
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where",
-    "predict": "model files --json --top-k --output",
+    "predict": "model files --json --format --top-k --output --output-dir",
     "card": "run --output --repo-id --set",
     "push": "run repository --private --revision --create-pr --predictions --dry-run --set",
 }

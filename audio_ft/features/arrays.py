@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -113,11 +113,30 @@ def write_array(array: NDArray[np.float32], file: Path) -> None:
     Raises:
         InputError: a place that cannot be written.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    in_one_move(file, lambda stream: np.save(stream, array, allow_pickle=False))
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]], file: Path) -> None:
+    """Write a .npz of named arrays in one move.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    unnamed: Any = np.savez  # its annotation takes a keyword of its own for one of the arrays
+    in_one_move(file, lambda stream: unnamed(stream, **arrays))
+
+
+def in_one_move(file: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Let `write` fill a file that appears under its name complete or not at all; its folder is made.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
     part = file.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
+            write(stream)
         os.replace(part, file)
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}") from error

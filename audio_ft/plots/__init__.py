@@ -10,7 +10,7 @@ from __future__ import annotations
 from audio_ft.plots.answers import confusion_matrix, reliability, selective_accuracy
 from audio_ft.plots.audio import before_after, feature, features, mel, spectrogram, waveform
 from audio_ft.plots.comparisons import slices, stress_curve
-from audio_ft.plots.pictures import to_png, to_svg
+from audio_ft.plots.pictures import to_png, to_svg, write
 from audio_ft.plots.theme import DARK, LIGHT, Theme
 from audio_ft.plots.training import headline, learning_curves, score_intervals
 
@@ -34,4 +34,5 @@ __all__ = [
     "to_png",
     "to_svg",
     "waveform",
+    "write",
 ]

@@ -27,6 +27,9 @@ _AS_IT_IS = 60_000
 # Features of long recordings are computed and pooled block by block: an hour at once would take gigabytes.
 _BLOCK_SECONDS = 60.0
 _RANGE_DB = 80.0
+# What silence reads.
+_FLOORS_DB = {"spectrogram": -120.0, "mel": -100.0}
+_ROUNDING = 1e-6
 _CENTRED = ("mfcc", "mfcc_delta", "mfcc_delta2", "gfcc")
 _NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 # Seconds between the marks of a time axis in minutes.
@@ -53,12 +56,14 @@ class Panel:
         values = self.values
         if self.feature.name in _CENTRED:
             # Coefficient 0, the level, lies far from all others and would leave them one colour.
-            most = float(np.percentile(np.abs(values[1:]), 99)) or 1.0
-            return -most, most
+            most = float(np.percentile(np.abs(values[1:]), 99))
+            return (-most, most) if most > _ROUNDING else (-1.0, 1.0)
         if self.feature.name == "chroma":
             return 0.0, 1.0
-        high = float(values.max())
-        low = high - _RANGE_DB if self.feature.name in ("spectrogram", "mel") else float(values.min())
+        low, high = float(values.min()), float(values.max())
+        if self.feature.name in _FLOORS_DB:
+            high = max(high, _FLOORS_DB[self.feature.name] + _RANGE_DB)  # silence stays dark
+            return high - _RANGE_DB, high
         return (low, high) if high > low else (low, low + 1.0)
 
 
@@ -142,7 +147,8 @@ def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
 def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
     plain(axes, theme)
     values = shown.values[0]
-    axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.colour(0), linewidth=1.2)
+    marker = "o" if len(values) == 1 else ""
+    axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.colour(0), linewidth=1.2, marker=marker)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.set_ylabel(f"{shown.feature.title}\n({shown.feature.unit})")

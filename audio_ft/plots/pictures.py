@@ -6,13 +6,20 @@ import base64
 import hashlib
 import html
 import io
+import os
 import re
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import InputError
+from audio_ft.features.arrays import in_one_move
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SUFFIXES = (".png", ".svg")
+_XML = '<?xml version="1.0" encoding="utf-8"?>\n'
 _IMAGE = re.compile(r'(data:image/png;base64,)([^"]+)')
 _IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 # Matplotlib repeats its whole list of fonts beside each piece of text.
@@ -58,6 +65,20 @@ def to_png(figure: Figure, dpi: int = 144) -> bytes:
     with Image.open(stream) as picture:
         picture.convert("RGB").save(small, format="png", optimize=True, dpi=(dpi, dpi))
     return small.getvalue()
+
+
+def write(figure: Figure, file: str | os.PathLike[str]) -> None:
+    """Write a figure as .png or .svg, by the file's suffix, in one move.
+
+    Raises:
+        InputError: another suffix, or a place that cannot be written.
+    """
+    target = Path(file)
+    if target.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{target}: expected a name ending in {' or '.join(SUFFIXES)}, for a figure.")
+    svg = target.suffix.lower() == ".svg"
+    content = f"{_XML}{to_svg(figure)}".encode() if svg else to_png(figure)
+    in_one_move(target, lambda stream: stream.write(content))
 
 
 def _backed(figure: Figure) -> dict[str, Any]:
