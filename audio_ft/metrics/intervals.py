@@ -199,7 +199,7 @@ def interval(
     if scale == "proportion":
         effective = max(effective, 1.0)
         variance, errors = value * (1 - value) / effective, effective * min(value, 1 - value)
-        seen = _standard_error(replicates, count) ** 2 / variance if variance > 0 else design
+        seen = standard_error(replicates, count) ** 2 / variance if variance > 0 else design
         shrunk = (errors * seen + _PRIOR_ERRORS * design) / (errors + _PRIOR_ERRORS)
         ratio = quantile**2 * shrunk / effective
         return wilson(value, max(ratio, float(norm.ppf(upper)) ** 2 / effective) if plain else ratio)
@@ -207,19 +207,23 @@ def interval(
         return math.nan, math.nan
     if scale == "rate":
         errors = value * effective
-        seen = _standard_error(replicates, count) ** 2 * effective / value if value > 0 else design
+        seen = standard_error(replicates, count) ** 2 * effective / value if value > 0 else design
         shrunk = (errors * seen + _PRIOR_ERRORS * design) / (errors + _PRIOR_ERRORS)
         return poisson(value, quantile**2 * shrunk / effective)
     if (scale == "correlation" and abs(value) >= 1) or (scale == "positive" and value <= 0):
         return value, value
     forward, backward = (np.arctanh, np.tanh) if scale == "correlation" else (np.log, np.exp)
     with np.errstate(divide="ignore", invalid="ignore"):
-        half = quantile * _standard_error(forward(replicates), count)
+        half = quantile * standard_error(forward(replicates), count)
     centre = forward(value)
     return float(backward(centre - half)), float(backward(centre + half))
 
 
-def _standard_error(replicates: FloatArray, count: int) -> float:
+def standard_error(replicates: FloatArray, count: int) -> float:
+    """Return the standard error that a score's replicates over `count` units tell; 0 where they do not vary.
+
+    The spread of bootstrap replicates is that of a mean with the divisor `count`; one less makes it unbiased.
+    """
     finite = replicates[np.isfinite(replicates)]
     if len(finite) < 2 or count < 2:
         return 0.0

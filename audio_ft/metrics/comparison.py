@@ -1,0 +1,210 @@
+"""Which of two sets of answers about the same clips is better, if these clips can tell.
+
+Both are scored on the same resamples of clips, or of groups, so that what makes a clip hard for both cancels out. The
+standard error of the difference comes from these pairs, the interval from it and Student's t at (units - 1) degrees of
+freedom: if the two are equally good their difference is symmetric around 0, whatever the scale of the score. Plain
+percentiles of the differences raise more false alarms; see benchmarks/comparison_false_alarms.py.
+
+Accuracy by clip has a test of its own, McNemar's, on the clips that only one of the two got right. It is the exact one
+with the mid-p correction, which counts half of the table that was seen (Fagerland, Lydersen and Laake 2013, BMC Medical
+Research Methodology 13:91): the uncorrected one calls 1 to 3 % of equally good pairs different where it says 5. The
+verdict asks both, the interval and the test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from audio_ft.errors import InputError
+from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, interval, resampling, standard_error, units
+from audio_ft.metrics.registry import METRICS
+from audio_ft.metrics.sample import Sample, sample
+
+if TYPE_CHECKING:
+    from audio_ft.metrics.metric import AudioMetric, Measured
+
+Verdict = Literal["better", "worse", "not distinguishable"]
+
+# What two sets of answers are compared by when nothing else is asked for.
+COMPARED_BY = {"single": "accuracy", "multi": "f1_micro", "regression": "mean_absolute_error", "text": "wer"}
+# How far apart two scores can be.
+_FURTHEST = {"proportion": 1.0, "correlation": 2.0, "rate": math.inf, "positive": math.inf}
+# A difference counts where equally good models would show it less often than this.
+_ALARM = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold the scores of two sets of answers about the same clips, and what their difference says.
+
+    Attributes:
+        metric: name of the score.
+        first: score of the first.
+        second: score of the second.
+        difference: second minus first.
+        low: lower end of the difference's 95 % interval; NaN where these clips give none.
+        high: upper end.
+        verdict: what the second is against the first: "better", "worse" or "not distinguishable".
+        p_value: McNemar's mid-p for accuracy by clip; None elsewhere.
+        n: number of clips.
+        resampling: what the interval resamples, and why.
+    """
+
+    metric: str
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    verdict: Verdict
+    p_value: float | None
+    n: int
+    resampling: str
+
+    @property
+    def sentence(self) -> str:
+        """Return the comparison in plain words."""
+        said = {
+            "better": "The second is better than the first",
+            "worse": "The second is worse than the first",
+            "not distinguishable": "The two are not distinguishable",
+        }[self.verdict]
+        interval = f"[{self.low:+.3f}, {self.high:+.3f}]" if math.isfinite(self.low) else "[no interval]"
+        test = "" if self.p_value is None else f", McNemar's p = {self.p_value:.3f}"
+        return (
+            f"{said}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same {self.n:,} "
+            f"clip{'s' * (self.n != 1)}, a difference of {self.difference:+.3f} {interval}{test}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and the sentence as plain JSON values; a missing end of the interval is None."""
+        ends = {"low": self.low, "high": self.high} if math.isfinite(self.low) else {"low": None, "high": None}
+        return asdict(self) | ends | {"sentence": self.sentence}
+
+
+def compare(
+    kind: str,
+    first: ArrayLike,
+    second: ArrayLike,
+    references: ArrayLike,
+    *,
+    labels: Sequence[str] = (),
+    language: str | None = None,
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    metric: str | None = None,
+) -> Comparison:
+    """Compare two sets of answers about the same clips by one score.
+
+    Args:
+        kind: "single", "multi", "regression" or "text".
+        first: answers of the first, as `score` takes predictions.
+        second: answers of the second about the same clips in the same order.
+        references: what is right, as `score` takes references.
+        labels: names of the classes; their ids when empty.
+        language: the language of texts; see `score`.
+        groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
+        seed: seed of the resamples.
+        resamples: number of resamples.
+        metric: the score to compare by; COMPARED_BY has the one for each kind that is taken when None.
+
+    Raises:
+        InputError: shapes that do not fit, no clips, or a score that this kind does not have or these clips leave
+            undefined.
+    """
+    one, two = (sample(kind, answers, references, labels, language) for answers in (first, second))
+    name = COMPARED_BY[one.kind] if metric is None else metric
+    chosen = _metric_of(one.kind, name)
+    whole = np.ones((1, len(one)))
+    before, after = _measured(chosen, name, one, whole), _measured(chosen, name, two, whole)
+    difference = float(after.values[0] - before.values[0])
+    replicates = bootstrap(
+        lambda weights: _measured(chosen, name, two, weights).values - _measured(chosen, name, one, weights).values,
+        len(one),
+        groups=groups,
+        seed=seed,
+        resamples=resamples,
+    )
+    half = _half_width(chosen, before, replicates, len(one), groups)
+    by_clip = units(len(one), groups)[1] == len(one)
+    p_value = mcnemar(one, two) if one.kind == "single" and name == "accuracy" and by_clip else None
+    return Comparison(
+        metric=name,
+        first=float(before.values[0]),
+        second=float(after.values[0]),
+        difference=difference,
+        low=max(difference - half, -_FURTHEST[chosen.scale]),
+        high=min(difference + half, _FURTHEST[chosen.scale]),
+        verdict=_verdict(difference, half, p_value, chosen.greater_is_better),
+        p_value=p_value,
+        n=len(one),
+        resampling=resampling(groups),
+    )
+
+
+def mcnemar(first: Sample, second: Sample) -> float:
+    """Return the mid-p value of McNemar's exact test: are the clips that only one got right shared out evenly?"""
+    from scipy.stats import binom
+
+    right, other = (each.predictions.argmax(axis=1) == each.references for each in (first, second))
+    gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
+    if gained == lost:
+        return 1.0
+    rarer, both = min(gained, lost), gained + lost
+    return float(2 * binom.cdf(rarer, both, 0.5) - binom.pmf(rarer, both, 0.5))
+
+
+def _metric_of(kind: str, name: str) -> type[AudioMetric]:
+    """Return the class that computes a score for a kind of target."""
+    stem = name.split("[", 1)[0] if name.endswith("]") else ""
+    known = []
+    for metric in METRICS.values():
+        if kind in metric.kinds:
+            if name in metric.names or (stem and stem == metric.per_class):
+                return metric
+            known += metric.names
+    raise InputError(f"metric: {name!r} is no score of {kind} targets; there are {', '.join(known)}.")
+
+
+def _measured(metric: type[AudioMetric], name: str, data: Sample, weights: FloatArray) -> Measured:
+    found = metric.measure(data.weigh(weights)).get(name)
+    if found is None or (len(weights) == 1 and not np.isfinite(found.values[0])):
+        raise InputError(f"metric: {name!r} is undefined on these {len(data)} clips; compare by another score.")
+    return found
+
+
+def _half_width(
+    metric: type[AudioMetric],
+    measured: Measured,
+    replicates: FloatArray,
+    n: int,
+    groups: Sequence[str | None] | None,
+) -> float:
+    """Return half the width of the difference's interval, NaN where one clip or group cannot have one."""
+    from scipy.stats import t
+
+    count = units(n, groups)[1]
+    if count < 2:
+        return math.nan
+    error = standard_error(replicates, count)
+    if error > 0 or metric.scale not in ("proportion", "rate"):
+        return float(t.ppf(1 - _ALARM / 2, count - 1)) * error
+    # All clips differ alike, mostly not at all. What can stay unseen is the share of clips that differ otherwise.
+    carried = n if measured.n is None else float(measured.n[0])
+    effective = carried if measured.effective is None else float(measured.effective[0])
+    design = design_effect(n, groups, carried / n)
+    return interval(0.0, replicates, scale=metric.scale, count=count, effective=effective, design=design)[1]
+
+
+def _verdict(difference: float, half: float, p_value: float | None, greater_is_better: bool) -> Verdict:
+    # Not `difference <= half`: a missing interval must not pass for a difference.
+    if not abs(difference) > half or (p_value is not None and p_value >= _ALARM):
+        return "not distinguishable"
+    return "better" if (difference > 0) == greater_is_better else "worse"
