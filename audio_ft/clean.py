@@ -160,12 +160,9 @@ class Cleaned:
     seconds: float
 
     def facts(self) -> dict[str, list[Any]]:
-        """Return what each readable recording was like before cleaning, in the order of the split.
-
-        The columns are the fields of `ClipFacts`.
-        """
-        names = {"before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
-        table = self.rows.select_columns(["clip", "start", *names]).to_pandas()
+        """Return the place in the split of each clip that was cleaned, and what it was like before: `ClipFacts`."""
+        names = {"clip": "clip", "before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
+        table = self.rows.select_columns(["start", *names]).to_pandas()
         firsts = table[table["start"] == 0].sort_values("clip")
         return {ours: firsts[theirs].to_list() for theirs, ours in names.items()}
 

@@ -14,11 +14,14 @@ from audio_ft.metrics import score
 from audio_ft.run import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from audio_ft.clean import Cleaned
     from audio_ft.metrics import Score
     from audio_ft.run import Run
+    from audio_ft.task import Task
 
 # By kind of target: the score by which clips are compared, then one to stand beside it.
 HEADLINES = {
@@ -109,6 +112,34 @@ class Predictions:
             names=names,
             level=level,
         )
+
+
+def tabulated(split: str, rows: Dataset, cleaned: Cleaned, task: Task, values: Any) -> DataFrame:
+    """Return the rows of predictions.parquet for one split, one for each clip that could be read.
+
+    Args:
+        split: its name.
+        rows: its recordings as loaded.
+        cleaned: the same after cleaning.
+        task: the task that made the predictions.
+        values: one prediction for each of `rows`.
+    """
+    import pandas
+
+    facts = cleaned.facts()
+    places = facts.pop("clip")
+    chosen = rows.select(places)
+    references = list(chosen["target"])
+    columns = {
+        "split": split,
+        "file": list(chosen["key"]),
+        "group": list(chosen["group"]),
+        "reference": references,
+        **task.columns([task.answer(values[place]) for place in places], references),
+        **facts,
+        "meta": list(chosen["meta"]),
+    }
+    return pandas.DataFrame(columns)
 
 
 def read_table(file: Path) -> DataFrame:

@@ -102,6 +102,7 @@ def test_cleaning_keeps_the_facts_of_each_readable_recording_in_order(tmp_path):
     cleaned = clean(split, Cleaner(Chain((Resample(16_000), Mono())), family, features=True), name="test")
     assert len(cleaned.rows) == 4  # three windows of the first, one of the second
     facts = cleaned.facts()
+    assert facts["clip"] == [0, 1]
     by_name = {Path(split["key"][0]).name: 0, Path(split["key"][1]).name: 1}
     assert facts["seconds"] == pytest.approx([2.5, 1.0])
     assert facts["rate"] == [44_100, 8_000]

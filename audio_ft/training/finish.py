@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.hardware import describe, versions
+from audio_ft.predictions import tabulated
 from audio_ft.run import MODEL_FOLDER, PREDICTIONS_FILE, Run
 from audio_ft.training.proof import prove
 from audio_ft.training.saving import save_model
@@ -108,24 +109,13 @@ def mfcc_of(prepared: Prepared, split: str) -> NDArray[np.float32]:
 
 
 def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[Any]], file: Path) -> None:
-    """Write one row a clip of validation and test: split, file, group, reference, answer, probabilities."""
+    """Write one row a clip of validation and test: what was asked, answered and right, and what the recording is."""
     import pandas
 
-    frames = []
-    for split, values in predictions.items():
-        rows = prepared.loaded.splits[split].select(readable(prepared, split))
-        answers = [prepared.task.answer(values[clip]) for clip in readable(prepared, split)]
-        frames.append(
-            pandas.DataFrame(
-                {
-                    "split": split,
-                    "file": rows["key"],
-                    "group": rows["group"],
-                    "reference": list(rows["target"]),
-                    **prepared.task.columns(answers, list(rows["target"])),
-                }
-            )
-        )
+    frames = [
+        tabulated(split, prepared.loaded.splits[split], prepared.cleaned[split], prepared.task, values)
+        for split, values in predictions.items()
+    ]
     partial = file.with_name(f".{file.name}.partial")
     pandas.concat(frames, ignore_index=True).to_parquet(partial, index=False)
     os.replace(partial, file)
