@@ -23,6 +23,7 @@ VERBS = {
     "evaluate": "score a model on a split, with 95 % intervals",
     "predict": "answer about recordings, with the model's own cleaning",
     "card": "write the model card of a run",
+    "reproduce": "train again from run.json, and say whether the scores agree",
     "push": "put a finished run on the Hub, in one commit or not at all",
 }
 EXAMPLES = """examples:

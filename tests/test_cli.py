@@ -35,6 +35,7 @@ FLAGS = {
     "evaluate": "model data --split --json --set --where",
     "predict": "model files --json --format --top-k --output --output-dir",
     "card": "run --output --repo-id --set",
+    "reproduce": "run --output-dir --model --data --overwrite --json",
     "push": "run repository --private --revision --create-pr --predictions --dry-run --set",
 }
 

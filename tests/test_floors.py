@@ -21,7 +21,7 @@ chain families task
 tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles plots notebook
 recipe data run validity inspection predictions slicing slices calibration description
 train training textbook
-predict card report hub parcel pull refusals
+predict card report hub parcel pull refusals reproduction
 evaluation
 console commands
 cli door __main__
