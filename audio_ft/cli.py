@@ -22,6 +22,7 @@ VERBS = {
     "train": "fine-tune a model, as a recipe or flags say",
     "evaluate": "score a model on a split, with 95 % intervals",
     "predict": "answer about recordings, with the model's own cleaning",
+    "report": "write a run as one HTML page: scores, curves, confusions, and errors to listen to",
     "card": "write the model card of a run",
     "reproduce": "train again from run.json, and say whether the scores agree",
     "push": "put a finished run on the Hub, in one commit or not at all",

@@ -34,6 +34,7 @@ FLAGS = {
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where",
     "predict": "model files --json --format --top-k --output --output-dir",
+    "report": "run --output --errors --no-audio",
     "card": "run --output --repo-id --set",
     "reproduce": "run --output-dir --model --data --overwrite --json",
     "push": "run repository --private --revision --create-pr --predictions --dry-run --set",

@@ -1,0 +1,84 @@
+"use strict";
+// The page is whole without this; it adds the choice of light or dark, filters, sorting and one player at a time.
+(() => {
+  const root = document.documentElement;
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  const toggle = document.querySelector(".theme");
+  const themes = ["auto", "light", "dark"];
+  const remembered = () => { try { return localStorage.getItem("audio-ft-theme"); } catch { return null; } };
+  const remember = (theme) => { try { localStorage.setItem("audio-ft-theme", theme); } catch { /* a private window */ } };
+  const dress = (theme) => {
+    if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
+    toggle.textContent = { auto: "◐ Auto", light: "○ Light", dark: "● Dark" }[theme];
+    toggle.setAttribute("aria-label", `Colours: ${theme}. Press to change.`);
+  };
+  let theme = themes.includes(remembered()) ? remembered() : "auto";
+  dress(theme);
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+    dress(theme);
+    remember(theme);
+  });
+
+  document.addEventListener("play", (event) => {
+    for (const player of all("audio")) if (player !== event.target) player.pause();
+  }, true);
+
+  const links = new Map(all(".contents a").map((link) => [link.hash.slice(1), link]));
+  const sections = all("main > section[id]");
+  const here = () => {
+    const passed = sections.filter((section) => section.getBoundingClientRect().top < innerHeight * 0.35);
+    const current = passed.at(-1);
+    for (const [id, link] of links) {
+      if (current && id === current.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    }
+  };
+  addEventListener("scroll", here, { passive: true });
+  here();
+
+  for (const controls of all(".controls")) {
+    const area = document.getElementById(controls.dataset.of);
+    const items = all("[data-search]", area);
+    const count = controls.querySelector("output");
+    const fields = all("input, select", controls);
+    const filter = () => {
+      const wanted = fields.map((field) => [field.dataset.in, field.value.trim().toLowerCase()]).filter(([, value]) => value);
+      let left = 0;
+      for (const item of items) {
+        item.hidden = !wanted.every(([where, value]) =>
+          where === "search" ? item.dataset.search.toLowerCase().includes(value) : (item.dataset[where] ?? "").toLowerCase() === value);
+        left += !item.hidden;
+      }
+      count.textContent = left === items.length ? `${items.length} shown` : `${left} of ${items.length} shown`;
+    };
+    for (const field of fields) field.addEventListener("input", filter);
+    controls.hidden = false;
+    filter();
+  }
+
+  const compare = (a, b) => {
+    const [x, y] = [Number(a), Number(b)];
+    return a !== "" && b !== "" && !Number.isNaN(x) && !Number.isNaN(y) ? x - y : a.localeCompare(b);
+  };
+  for (const table of all("table.sortable")) {
+    const heads = all("thead th", table);
+    for (const head of heads) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const up = head.getAttribute("aria-sort") !== "ascending";
+        for (const other of heads) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", up ? "ascending" : "descending");
+        const body = table.tBodies[0];
+        const key = (row) => row.cells[head.cellIndex].dataset.value ?? row.cells[head.cellIndex].textContent.trim();
+        const rows = [...body.rows].sort((a, b) => (up ? 1 : -1) * compare(key(a), key(b)));
+        body.append(...rows);
+      });
+    }
+  }
+})();

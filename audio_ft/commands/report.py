@@ -1,0 +1,48 @@
+"""`audio-ft report`: a finished run as one HTML page that can be sent to somebody."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from audio_ft.console import DONE, show
+
+EPILOG = """examples:
+  audio-ft report runs/first
+  audio-ft report runs/first --output first.html --errors 50
+  audio-ft report runs/first --no-audio
+
+The page opens offline and needs no other file. It holds scores with intervals beside baselines, the worst errors with
+players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Nothing is trained or
+predicted; recordings are read again from the run's data, and where they are gone the page is made without players.
+Whoever has the page has the recordings in it: --no-audio leaves them out."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `report`."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--output", metavar="FILE.html", help="default: report.html in the run's folder")
+    parser.add_argument(
+        "--errors", metavar="N", type=_count, help="worst errors with player and spectrogram (default: 24)"
+    )
+    parser.add_argument("--no-audio", action="store_true", help="leave all recordings out of the page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page, print where it is and how large, and return the exit code."""
+    from audio_ft.report import ERRORS, write_report
+    from audio_ft.run import Run
+
+    errors = ERRORS if arguments.errors is None else arguments.errors
+    output = None if arguments.output is None else Path(arguments.output).expanduser()
+    found = Run.load(Path(arguments.run).expanduser())
+    file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
+    show(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
+    return DONE
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of errors; give 0 or more")
+    return int(text)
