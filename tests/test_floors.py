@@ -18,7 +18,7 @@ clip codec quantise window hardware quiet pool headers mojibake signals player
 step augment transcripts
 steps family metrics
 chain families task
-tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles plots notebook
+tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles formats plots notebook
 recipe data run validity inspection predictions slicing slices calibration description
 train training textbook
 predict card report hub parcel pull refusals reproduction
