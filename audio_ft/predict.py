@@ -15,14 +15,12 @@ from audio_ft.clip import Clip, read
 from audio_ft.errors import AudioError, InputError
 from audio_ft.families import load_family
 from audio_ft.family import Family, load_config
-from audio_ft.inference import responses_to, stacked
 from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import MODEL_FOLDER
 from audio_ft.task import Task
 from audio_ft.tasks import task_class
 from audio_ft.training.saving import CHAIN_FILE, RECIPE_FILE
-from audio_ft.window import windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,64 +46,38 @@ class Model:
     task: Task
     chain: Chain
 
-    def __call__(self, source: Source | Sequence[Source], top_k: int | None = None) -> Any:
+    def __call__(self, source: Source | Sequence[Source], top_k: int | None = None, *, words: bool = False) -> Any:
         """Return the answer for one source, or a list of answers for a list of sources.
+
+        `top_k` is for labels, `words` for transcripts: it adds when each word is said.
 
         Raises:
             AudioError: a recording that cannot be read.
         """
         if isinstance(source, list):
-            return list(self.stream(source, top_k))
-        return next(self.stream(cast("list[Source]", [source]), top_k))
+            return list(self.stream(source, top_k, words=words))
+        return next(self.stream(cast("list[Source]", [source]), top_k, words=words))
 
-    def stream(self, sources: Sequence[Source], top_k: int | None = None) -> Iterator[dict[str, Any]]:
+    def stream(
+        self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """Yield answers one by one, computing short recordings together.
 
         Raises:
             AudioError: a recording that cannot be read.
         """
-        for answer in self.attempts(sources, top_k):
+        for answer in self.attempts(sources, top_k, words=words):
             if isinstance(answer, AudioError):
                 raise answer
             yield answer
 
-    def attempts(self, sources: Sequence[Source], top_k: int | None = None) -> Iterator[dict[str, Any] | AudioError]:
+    def attempts(
+        self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
+    ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield for each source its answer, or the error that its recording cannot be read with."""
         for start in range(0, len(sources), BATCH):
-            heard = [self._hear(source) for source in sources[start : start + BATCH]]
-            yield from self._answers(heard, top_k)
-
-    def _hear(self, source: Source) -> list[dict[str, Any]] | AudioError:
-        """Return the features of each window of a recording."""
-        try:
-            clip = self.chain(as_clip(source))
-        except AudioError as error:
-            return error
-        if clip.rate != self.family.rate or clip.channels != 1:
-            raise InputError(
-                f"The chain of {self.folder} leaves {clip.channels} channels at {clip.rate:,} Hz here, and the model "
-                f"hears one at {self.family.rate:,} Hz; give recordings like those it was trained on."
-            )
-        wave = clip.samples[0]
-        size = round(self.family.window * clip.rate)
-        return [self.family.extract(wave[begin:end]) for begin, end in windows(len(wave), size)]
-
-    def _answers(
-        self, heard: list[list[dict[str, Any]] | AudioError], top_k: int | None
-    ) -> Iterator[dict[str, Any] | AudioError]:
-        features = [(place, window) for place, found in enumerate(heard) if isinstance(found, list) for window in found]
-        parts = [
-            responses_to(self.network, self.task, self.family, [window for _, window in features[at : at + BATCH]])
-            for at in range(0, len(features), BATCH)
-        ]
-        clips = np.asarray([place for place, _ in features], np.int64)
-        predictions = self.task.predictions(stacked(parts), clips, len(heard)) if parts else None
-        for place, found in enumerate(heard):
-            if isinstance(found, AudioError) or predictions is None:
-                yield found if isinstance(found, AudioError) else AudioError("clip", "no audio")
-                continue
-            answer = self.task.answer(predictions[place])
-            yield dict(list(answer.items())[:top_k]) if top_k else answer
+            clips = [openable(source) for source in sources[start : start + BATCH]]
+            yield from self.task.attempts(self.network, self.family, self.chain, clips, top_k, words)
 
 
 def load(path_or_repo: str | os.PathLike[str], *, revision: str | None = None, device: str | None = None) -> Model:
@@ -163,6 +135,19 @@ def _download(repository: str, revision: str | None) -> Path:
             f"There is no folder {repository}, and the Hub does not give a repository of that name "
             f"({str(error).strip().splitlines()[0]})."
         ) from error
+
+
+def openable(source: Source) -> Any:
+    """Return audio as a Clip, or as the path, bytes or file that can be read piece by piece.
+
+    A recording that cannot be had as a Clip is returned as its AudioError.
+    """
+    if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
+        return source
+    try:
+        return as_clip(source)
+    except AudioError as error:
+        return error
 
 
 def as_clip(source: Source) -> Clip:

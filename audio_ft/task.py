@@ -13,12 +13,14 @@ import numpy as np
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
+    from audio_ft.chain import Chain
+    from audio_ft.errors import AudioError
     from audio_ft.family import Family
     from audio_ft.metrics import Score
     from audio_ft.transcripts import Text
@@ -144,7 +146,7 @@ class Task(ABC):
         raise InputError('class_weights="balanced" needs labels, and this task has none; leave it out.')
 
     def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
-        """Return what the loss compares with, for clips of these durations: (batch,), (batch, labels) or (batch, length)."""
+        """Return what the loss compares with: (batch,), (batch, labels) or (batch, length); `seconds` are durations."""
         import torch
 
         return torch.as_tensor(np.asarray(references))
@@ -190,6 +192,15 @@ class Task(ABC):
     @abstractmethod
     def proved(self, model: Any, family: Family, wave: NDArray[np.float32]) -> Any:
         """Return what that program has to print for this model: numbers, or text."""
+
+    @abstractmethod
+    def attempts(
+        self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
+    ) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield for each recording its answer, cleaned by the chain, or the error that it cannot be read with.
+
+        `top_k` keeps the likeliest labels only, `words` adds to a transcript when each word is said.
+        """
 
     @abstractmethod
     def answer(self, prediction: Any) -> dict[str, Any]:

@@ -15,14 +15,14 @@ PACKAGE = Path(__file__).parents[1] / "audio_ft"
 HOUSE = """
 errors
 clip codec quantise window hardware quiet pool headers mojibake signals player
-step augment transcripts
-steps family metrics
+step augment transcripts stress
+steps family metrics stresses
 chain families task
 tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles formats plots notebook
-recipe data run validity inspection predictions slicing slices calibration description
+recipe data run validity inspection predictions pairing slicing slices calibration description
 train training textbook
 predict card report hub parcel pull refusals reproduction
-evaluation
+evaluation robustness speed
 console commands
 cli door __main__
 audio_ft

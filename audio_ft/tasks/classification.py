@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.errors import InputError
+from audio_ft.errors import AudioError, InputError
 from audio_ft.task import POOLINGS, HeadSettings, Speech, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
+    from audio_ft.chain import Chain
     from audio_ft.family import Family
     from audio_ft.metrics import Score
     from audio_ft.transcripts import Text
@@ -202,6 +203,15 @@ class Classification(Task):
             return 0.5 * (1 + np.tanh(0.5 * mean))  # the sigmoid, in the form that never overflows
         shifted = np.exp(mean - mean.max(-1, keepdims=True))
         return shifted / shifted.sum(-1, keepdims=True)
+
+    def attempts(
+        self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
+    ) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield {label: probability} for each recording, the answers to its windows pooled."""
+        from audio_ft.answering import pooled
+
+        for answer in pooled(self, model, family, chain, sources):
+            yield answer if isinstance(answer, AudioError) or not top_k else dict(list(answer.items())[:top_k])
 
     def answer(self, prediction: NDArray[np.float64]) -> dict[str, Any]:
         """Return {label: probability}, most likely first, or {"value": number}."""

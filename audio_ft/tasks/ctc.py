@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audio_ft.errors import InputError
-from audio_ft.inference import NOTHING
+from audio_ft.inference import NOTHING, responses_to
 from audio_ft.task import HeadSettings, Speech, Task
 from audio_ft.tasks.transcription import Transcription, refuse_other_targets
 from audio_ft.transcripts import DELIMITER, Text, unseen, vocabulary
@@ -158,6 +160,32 @@ class CTC(Transcription):
         frames = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(-1))
         behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
         return best.masked_fill(behind, NOTHING)
+
+    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Return the text of the best token of each frame."""
+        responses = responses_to(model, self, family, [family.extract(wave) for wave in waves])
+        return [self.decode(int(token) for token in response if token != NOTHING) for response in responses]
+
+    def listen_for_words(
+        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+    ) -> list[list[dict[str, Any]]]:
+        """Return the words with the times of the frames on which their characters fall."""
+        hop = float(np.prod(family.config.conv_stride)) / family.rate
+        answers = []
+        for response in responses_to(model, self, family, [family.extract(wave) for wave in waves]):
+            tokens = [int(token) for token in response if token != NOTHING]
+            found = self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
+            answers.append(
+                [
+                    {
+                        "start": float(word["start_offset"]) * hop,
+                        "end": float(word["end_offset"]) * hop,
+                        "text": word["word"],
+                    }
+                    for word in found
+                ]
+            )
+        return answers
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return the vocabulary, and how often the other splits use characters that it lacks."""

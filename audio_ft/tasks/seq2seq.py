@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 from audio_ft.errors import InputError
 from audio_ft.inference import NOTHING
 from audio_ft.task import HeadSettings, Speech, Task
+from audio_ft.tasks.hearing import hear, window_of
 from audio_ft.tasks.transcription import Transcription, refuse_other_targets
 from audio_ft.transcripts import Text
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # Positions of Whisper's decoder; a transcript with its special tokens has to fit.
 LONGEST_LABEL = 448
-# One of the encoder's positions covers two mel frames.
-FRAMES_PER_POSITION = 2
 TIMESTAMP = 0.02
 # The vocabulary of English-only checkpoints of every size; the multilingual ones have at least one token more.
 ENGLISH_ONLY = 51_864
@@ -189,7 +187,7 @@ class Seq2Seq(Transcription):
         return loss, logits
 
     def _decoder_inputs(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the decoder is told and what it has to say next, both (batch, tokens); -100 where anything goes."""
+        """Return what the decoder is told and what it has to say next, both (batch, tokens); -100 is not learnt."""
         import torch
 
         start = labels.new_full((len(labels), 1), self.prefix[0])
@@ -206,6 +204,16 @@ class Seq2Seq(Transcription):
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
         with window_of(model, inputs["input_features"]):
             return model.generate(**inputs)
+
+    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Return the text of each recording, "" where the checkpoint hears no speech."""
+        return [heard.text for heard in hear(self, model, family, waves)]
+
+    def listen_for_words(
+        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+    ) -> list[list[dict[str, Any]]]:
+        """Return the words with times read off the decoder's attention to the encoder's positions."""
+        return [list(heard.words) for heard in hear(self, model, family, waves, words=True)]
 
     def processor(self, family: Family) -> Any:
         """Return WhisperProcessor."""
@@ -224,30 +232,6 @@ class Seq2Seq(Transcription):
         tokens = forward(model, self, self.hearing(family).collate([self.hearing(family).extract(wave)]))[0]
         settings = model.generation_config
         return {"text": self.decode(tokens.tolist()), "language": settings.language, "task": settings.task}
-
-
-@contextmanager
-def window_of(model: Any, features: torch.Tensor) -> Iterator[None]:
-    """Let Whisper's encoder see no more positions than mel features (batch, mel, frames) have, while the context lasts.
-
-    The positions are sinusoids of fixed places, so the first ones alone mean what they always meant. Heard in windows
-    of 10 s and more, an untuned whisper-tiny.en makes as many errors as in 30 s; below, it falls apart.
-    """
-    # A distributed wrapper hands on calls and nothing else.
-    model = getattr(model, "module", model)
-    encoder = model.get_encoder()
-    configs = {id(config): config for config in (model.config, encoder.config)}.values()
-    before, table = encoder.embed_positions.num_embeddings, encoder.embed_positions
-    positions = features.shape[-1] // FRAMES_PER_POSITION
-    try:
-        table.num_embeddings = positions
-        for config in configs:
-            config.max_source_positions = positions
-        yield
-    finally:
-        table.num_embeddings = before
-        for config in configs:
-            config.max_source_positions = before
 
 
 PROOF = """

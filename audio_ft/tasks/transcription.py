@@ -15,11 +15,13 @@ from audio_ft.task import Task
 from audio_ft.transcripts import Text, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
 
+    from audio_ft.chain import Chain
+    from audio_ft.errors import AudioError
     from audio_ft.family import Family
     from audio_ft.metrics import Score
 
@@ -114,6 +116,14 @@ class Transcription(Task):
         """Return {"text": …}."""
         return {"text": str(prediction)}
 
+    def attempts(
+        self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
+    ) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield {"text", "segments"} for each recording, however long it is."""
+        from audio_ft.listening import Listener
+
+        return Listener(model, family, self, chain).attempts(sources, words)
+
     def columns(self, answers: Sequence[dict[str, Any]], references: Sequence[Any]) -> dict[str, list[Any]]:
         """Return each clip's text beside the reference, with its words and errors."""
         from audio_ft.metrics.alignment import errors
@@ -138,6 +148,16 @@ class Transcription(Task):
             f"transcripts {spelling(self.text)}",
             f"a label     {' '.join(tokens)}",
         ]
+
+    @abstractmethod
+    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Return what is said in clean recordings (time,) that fit the window, "" where nothing is."""
+
+    @abstractmethod
+    def listen_for_words(
+        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+    ) -> list[list[dict[str, Any]]]:
+        """Return the words of each recording, {"start", "end", "text"} in seconds from its beginning."""
 
     @abstractmethod
     def processor(self, family: Family) -> Any:
