@@ -22,9 +22,10 @@ from audio_ft.step import Step
 from audio_ft.task import POOLINGS, HeadSettings
 from audio_ft.tasks import check_task
 from audio_ft.transcripts import Text
-from audio_ft.validity import check_plain, check_settings, check_training_value
+from audio_ft.validity import check_plain, check_settings, check_trackers, check_training_value
 
 SAMPLINGS = ("natural", "over", "under")
+PEFTS = ("lora", "adapter")
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
 LITTLE_AUDIO = 36_000.0
@@ -50,6 +51,10 @@ class Recipe:
     - `freeze` (nothing, feature_encoder, layers:N for all below layer N, encoder for all but the head, gradual),
       `head_learning_rate` (None: ten times the rest), `layer_decay` (each layer's learning rate as a share of the one
       above it), `average_weights` (keep the running average of the weights instead of single steps).
+    - `peft` (lora: low-rank matrices of `lora_rank` beside attention's queries and values, merged into the saved
+      weights, and with `keep_adapter` also kept apart; adapter: the small layers by which MMS learns a language).
+    - `interpolate`: where between checkpoint (0) and fine-tuned weights (1) the saved ones lie; `also`: a second set on
+      which the network is scored before and after, to show what it forgot (`also.where=…` changes this set's own).
     - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision`, `seed`.
     - `max_corrupt`: the share of unreadable recordings above which training stops.
     - `intended_use`, `limits`, `consent`: sentences for the model card, and the `licence` of the model (as the Hub
@@ -79,6 +84,11 @@ class Recipe:
     head_learning_rate: float | None = None
     layer_decay: float = 1.0
     average_weights: bool = True
+    peft: str | None = None
+    lora_rank: int = 32
+    keep_adapter: bool = False
+    interpolate: float | None = None
+    also: Data | None = None
     metric: str | None = None
     patience: int = 10
     precision: str = "auto"
@@ -99,6 +109,10 @@ class Recipe:
         object.__setattr__(self, "chain", self.chain if isinstance(self.chain, Chain) else Chain(tuple(self.chain)))
         object.__setattr__(self, "augment", None if self.augment is None else tuple(self.augment))
         object.__setattr__(self, "training", MappingProxyType(dict(self.training)))
+        if self.peft is not None:
+            _one_of("peft", self.peft, PEFTS)
+        if isinstance(self.also, str):
+            object.__setattr__(self, "also", Data(path=self.also))
         _one_of("sampling", self.sampling, SAMPLINGS)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("loss", self.loss, ("cross_entropy", "focal"))
@@ -138,13 +152,14 @@ class Recipe:
             loss=self.loss,
             focal_gamma=self.focal_gamma,
             class_weights=self.class_weights,
+            language_adapter=self.peft == "adapter",
         )
 
     @property
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        for name in ("name", "intended_use", "limits", "consent", "licence", "push_to_hub"):
+        for name in ("name", "also", "intended_use", "limits", "consent", "licence", "push_to_hub"):
             known.pop(name)
         for name in ("licence", "source", "language"):
             known["data"].pop(name)
@@ -156,6 +171,7 @@ class Recipe:
         weights = self.class_weights
         return plain | {
             "data": self.data.to_dict(),
+            "also": None if self.also is None else self.also.to_dict(),
             "text": self.text.to_dict(),
             "chain": self.steps.to_list(),
             "augment": None if self.augment is None else [augment.to_dict() for augment in self.augment],
@@ -180,6 +196,8 @@ class Recipe:
         check_plain(plain)
         values = dict(plain)
         values["data"] = Data.from_dict(values["data"]) if isinstance(values["data"], Mapping) else values["data"]
+        if isinstance(values.get("also"), Mapping):
+            values["also"] = Data.from_dict(values["also"])
         if isinstance(values.get("text"), Mapping):
             values["text"] = Text.from_dict(values["text"])
         if "chain" in values:
@@ -208,11 +226,12 @@ class Recipe:
     def _with(self, name: str, value: Any) -> Recipe:
         fields = {item.name for item in dataclasses.fields(self)}
         part, _, inner = name.partition(".")
-        if inner and part in ("data", "text"):
-            whole = getattr(self, part)
+        if inner and part in ("data", "text", "also"):
+            whole: Any = getattr(self, part) or self.data
             if inner not in (known := {item.name for item in dataclasses.fields(whole)}):
                 raise InputError(f"{part} has no setting {inner!r}.{_hint(inner, known)}")
-            return dataclasses.replace(self, **{part: type(whole).from_dict(whole.to_dict() | {inner: value})})
+            changed: Any = {part: type(whole).from_dict(whole.to_dict() | {inner: value})}
+            return dataclasses.replace(self, **changed)
         if name in ("chain", "augment") and isinstance(value, str):
             key = "step" if name == "chain" else "augment"
             value = [{key: item.strip()} for item in value.split(",") if item.strip()]
@@ -233,7 +252,8 @@ class Recipe:
         from audio_ft.metrics import direction
 
         # As in training itself: without an accelerator bf16 is refused unless the processor is named.
-        build_arguments({"use_cpu": not torch.accelerator.is_available(), **self.training}, Path("unused"))
+        arguments = build_arguments({"use_cpu": not torch.accelerator.is_available(), **self.training}, Path("unused"))
+        check_trackers(arguments.report_to)
         metric = self.training.get("metric_for_best_model", self.metric)
         if metric is not None:
             direction(str(metric).removeprefix("eval_"))

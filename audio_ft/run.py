@@ -49,11 +49,22 @@ class Run:
     hardware: Mapping[str, Any]
     seconds: Mapping[str, float]
     created: str = field(default="")
+    retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
 
     @property
     def model_folder(self) -> Path:
         """Return the folder that plain transformers loads."""
         return self.folder / MODEL_FOLDER
+
+    @property
+    def language(self) -> str | None:
+        """Return what is spoken, where recipe or checkpoint says so: English-only Whisper needs no telling."""
+        said = self.recipe.text.language
+        settings = self.model_folder / "generation_config.json"
+        if said is None and self.kind == "text" and settings.is_file():
+            only_english = json.loads(settings.read_text(encoding="utf-8")).get("is_multilingual") is False
+            return "en" if only_english else None
+        return said
 
     def _repr_html_(self) -> str:
         """Return scores with intervals beside the baselines, and learning curves, for notebooks."""
@@ -69,6 +80,10 @@ class Run:
             "labels": list(self.labels),
             "scores": {split: scores_to_dict(scores) for split, scores in self.scores.items()},
             "baselines": {name: scores_to_dict(scores) for name, scores in self.baselines.items()},
+            "retention": {
+                place: {state: scores_to_dict(scores) for state, scores in states.items()}
+                for place, states in self.retention.items()
+            },
             "history": [{name: finite(value) for name, value in entry.items()} for entry in self.history],
         }
 
@@ -96,6 +111,10 @@ class Run:
                 "labels": tuple(plain["labels"]),
                 "scores": {split: scores_from_dict(scores) for split, scores in plain["scores"].items()},
                 "baselines": {name: scores_from_dict(scores) for name, scores in plain["baselines"].items()},
+                "retention": {
+                    place: {state: scores_from_dict(scores) for state, scores in states.items()}
+                    for place, states in plain.get("retention", {}).items()
+                },
                 "history": tuple(plain["history"]),
             },
         )

@@ -46,6 +46,7 @@ class HeadSettings:
     label_smoothing: float = 0.0
     class_weights: str | Mapping[str, float] | None = None
     mask: Mapping[str, Any] = field(default_factory=dict)
+    language_adapter: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -23,7 +23,7 @@ TEXTS = (
     "consent",
     "licence",
 )
-TEXTS_OR_NONE = ("revision", "metric", "push_to_hub")
+TEXTS_OR_NONE = ("revision", "metric", "push_to_hub", "peft")
 # Setting: its least and greatest value (the least itself is allowed where `True` follows), and whether None is.
 NUMBERS: dict[str, tuple[float, float, bool, bool]] = {
     "window": (0, 3_600, False, True),
@@ -32,8 +32,9 @@ NUMBERS: dict[str, tuple[float, float, bool, bool]] = {
     "head_learning_rate": (0, 100, False, True),
     "layer_decay": (0, 1, False, False),
     "max_corrupt": (0, 1, True, False),
+    "interpolate": (0, 1, True, True),
 }
-COUNTS = ("patience", "seed")
+COUNTS = ("patience", "seed", "lora_rank")
 # TrainingArguments takes these as they come and Trainer fails on them later, or trains nothing.
 POSITIVE = (
     "per_device_train_batch_size",
@@ -113,6 +114,29 @@ def check_training_value(name: str, value: Any, default: Any, kind: Any) -> None
             _require(name, value, _is_whole(value), "a whole number")
     if name in POSITIVE:
         _require(name, value, _is_number(value) and value > 0, "a number above 0")
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Check that each tracker of `report_to` is one that Trainer knows, and installed.
+
+    Raises:
+        InputError: it is not.
+    """
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    installed = get_available_reporting_integrations() if names else []
+    for name in names:
+        known = name in INTEGRATION_TO_CALLBACK
+        _require("report_to", name, known, f"none, all or some of {', '.join(INTEGRATION_TO_CALLBACK)}")
+        # Trainer's list of what is installed does not look for flyte, which comes with the machines that have it.
+        if name not in (*installed, "flyte"):
+            raise InputError(
+                f"report_to={name} needs a package that is not installed: pip install {name}, or choose among "
+                f"{', '.join(installed) or 'none'}. Whatever is chosen, metrics.jsonl in the run's folder has it all."
+            )
 
 
 def _require(name: str, value: Any, holds: bool, expected: str) -> None:

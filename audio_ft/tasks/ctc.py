@@ -30,6 +30,8 @@ PAD, UNKNOWN = "<pad>", "<unk>"
 # Below this width a checkpoint is a small one, which learns at rates that would ruin a base model.
 WIDE = 512
 SHOWN_CHARACTERS = 12
+# The width of MMS's own adapters (Pratap et al. 2023).
+ADAPTER_WIDTH = 16
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class CTC(Transcription):
         if head.dropout is not None:
             names = [name for name in family.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
             settings |= dict.fromkeys(names, head.dropout)
+        if head.language_adapter:
+            settings |= adapter_settings(family, checkpoint)
         try:
             model = AutoModelForCTC.from_pretrained(checkpoint, revision=revision, dtype=torch.float32, **settings)
         except OSError as error:
@@ -133,6 +137,12 @@ class CTC(Transcription):
             # Weights that the checkpoint lacks, or that were made for other characters, start anew and reproducibly.
             torch.nn.init.normal_(model.lm_head.weight, std=family.config.initializer_range)
             torch.nn.init.zeros_(model.lm_head.bias)
+        if head.language_adapter:
+            # MMS learns a language this way: new adapters and a new head over a body that stands still.
+            model.init_adapter_layers()
+            model.freeze_base_model()
+            for weight in model._get_adapters().values():
+                weight.requires_grad_(True)
         return family.fit(model)
 
     def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
@@ -219,6 +229,20 @@ class CTC(Transcription):
         with torch.inference_mode():
             logits = model(**{name: value.to(model.device) for name, value in inputs.items()}).logits[0]
         return {"text": self.decode(logits.argmax(-1).tolist()), "logits": logits.float().cpu().tolist()}
+
+
+def adapter_settings(family: Family, checkpoint: str) -> dict[str, Any]:
+    """Return the configuration of a network with a small adapter in each layer.
+
+    Raises:
+        InputError: an architecture without them.
+    """
+    if family.config.model_type != "wav2vec2" or not family.config.do_stable_layer_norm:
+        raise InputError(
+            f"peft=adapter needs a Wav2Vec2 checkpoint that normalises before each layer (XLS-R, MMS); {checkpoint} is "
+            "none, so use peft=lora."
+        )
+    return {"adapter_attn_dim": family.config.adapter_attn_dim or ADAPTER_WIDTH}
 
 
 def make_tokenizer(characters: Sequence[str]) -> Any:

@@ -34,6 +34,8 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
     fewest, most = task.epochs
     return {
         **task.defaults(family),
+        # A few new weights beside those that stand still take far larger steps.
+        **({"learning_rate": 1e-3} if recipe.peft else {}),
         "per_device_train_batch_size": batch,
         "per_device_eval_batch_size": 2 * batch,
         "num_train_epochs": min(most, max(fewest, math.ceil(task.enough_steps / steps))),

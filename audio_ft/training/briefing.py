@@ -91,6 +91,7 @@ def results(run: Run) -> str:
     for name in names:
         cells = [test.get(name), *(run.baselines[other].get(name) for other in others)]
         lines.append(f"{name:<26}" + "".join(f"{'–' if cell is None else str(cell):<24}" for cell in cells).rstrip())
+    lines += retained(run)
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
         f"kept        step {run.best['step']}: {run.best['why']}",
@@ -100,6 +101,21 @@ def results(run: Run) -> str:
         f"training {run.seconds['training']:,.0f}, scoring {run.seconds['scoring']:,.0f}",
     ]
     return "\n".join(lines)
+
+
+def retained(run: Run) -> list[str]:
+    """Return the table of what the network could do before and can do now, on its own test split and elsewhere."""
+    if not run.retention:
+        return []
+    places = {"test": "test split", "also": "second set"}
+    states = list(next(iter(run.retention.values())))
+    lines = ["", f"{'before and after':<30}" + "".join(f"{state:<24}" for state in states).rstrip()]
+    for place, title in places.items():
+        scores = run.retention.get(place, {})
+        for name in (name for name in HEADLINES if scores and name in scores[states[0]]):
+            cells = "".join(f"{scores[state][name]!s:<24}" for state in states)
+            lines.append(f"{f'{title}, {name}':<30}{cells}".rstrip())
+    return [*lines, ""]
 
 
 def _split_line(name: str, prepared: Prepared) -> str:

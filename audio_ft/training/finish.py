@@ -20,7 +20,7 @@ from audio_ft.run import MODEL_FOLDER, PREDICTIONS_FILE, Run
 from audio_ft.training.proof import prove
 from audio_ft.training.saving import save_model
 from audio_ft.training.scoring import predict_split, readable, score_split
-from audio_ft.training.workplace import CHECKPOINTS, STARTED_FILE, data_digest
+from audio_ft.training.workplace import CHECKPOINTS, STARTED_FILE, UNTUNED_FILE, data_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,6 +60,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
         splits={split: split_facts(prepared, split) for split in prepared.cleaned},
         scores=scores,
         baselines=baselines(prepared, fitted),
+        retention=fitted.retention,
         intervals=resampling(prepared.groups("test")),
         best=fitted.best,
         history=fitted.history,
@@ -83,7 +84,8 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
     run.save()
     # The weights are in model/ now; checkpoints hold them again together with twice their size of optimizer state.
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    (folder / STARTED_FILE).unlink(missing_ok=True)
+    for name in (STARTED_FILE, UNTUNED_FILE):
+        (folder / name).unlink(missing_ok=True)
     return run
 
 

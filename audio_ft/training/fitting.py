@@ -12,10 +12,13 @@ import numpy as np
 from audio_ft.batch import Collator
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.recipe import build_arguments
+from audio_ft.training.adapters import Adapters
 from audio_ft.training.automatic import BATCH, automatic_settings
 from audio_ft.training.briefing import briefing
+from audio_ft.training.retention import Retention
 from audio_ft.training.scoring import score_untuned
-from audio_ft.training.workplace import CHECKPOINTS
+from audio_ft.training.trackers import tracked
+from audio_ft.training.workplace import ADAPTER_FOLDER, CHECKPOINTS, METRICS_FILE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainingArguments
@@ -32,6 +35,7 @@ class Fitted:
 
     model: PreTrainedModel
     untuned: Mapping[str, Score]
+    retention: Mapping[str, Mapping[str, Mapping[str, Score]]]
     history: tuple[Mapping[str, Any], ...]
     best: Mapping[str, Any]
     parameters: Mapping[str, int]
@@ -78,7 +82,8 @@ def _fit(
     from transformers import PrinterCallback, set_seed
 
     from audio_ft.training.freeze import freeze
-    from audio_ft.training.trainer import Screen
+    from audio_ft.training.journal import Journal
+    from audio_ft.training.screen import Screen
 
     recipe = prepared.recipe
     # Trainer's own name for the same choice counts too: its direction must follow.
@@ -86,25 +91,43 @@ def _fit(
     metric = str(chosen).removeprefix("eval_")
     windows = prepared.windows("train")
     automatic = automatic_settings(recipe, prepared.family, prepared.task, len(windows), metric)
-    arguments = build_arguments({**automatic, **recipe.training, **shape}, folder.resolve() / CHECKPOINTS)
+    # Trackers call the run what its folder is called.
+    settings = {**automatic, "run_name": folder.resolve().name, **recipe.training, **shape}
+    arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
     set_seed(arguments.seed)
     model = prepared.task.build(prepared.family, recipe.model, prepared.head, recipe.revision)
     untuned = score_untuned(prepared, model, arguments, folder, tell)
-    freeze(model, prepared.family, recipe.freeze)
+    retention = Retention(prepared, model)
+    retention.measure("untuned", untuned)
+    adapters = None
+    if recipe.peft == "lora":
+        adapters = Adapters(recipe, model, prepared.family, prepared.task.from_scratch)
+    elif recipe.peft is None:
+        freeze(model, prepared.family, recipe.freeze)
     parameters = {
         "total": sum(parameter.numel() for parameter in model.parameters()),
         "trainable": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
     }
-    trainer = build_trainer(prepared, model, arguments, windows, metric)
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Screen(tell, metric))
-    tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    with tracked(arguments.report_to, folder):
+        trainer = build_trainer(prepared, model, arguments, windows, metric)
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Screen(tell, metric))
+        trainer.add_callback(Journal(folder / METRICS_FILE))
+        tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
         trainer.average.keep()
+    if adapters is not None:
+        if recipe.keep_adapter:
+            adapters.save(folder / ADAPTER_FOLDER, recipe.model)
+        adapters.merge()
+    retention.measure("fine-tuned")
+    if retention.interpolate():
+        retention.measure("interpolated")
     return Fitted(
         model=model,
         untuned=untuned,
+        retention=retention.scores,
         history=tuple(trainer.state.log_history),
         best=kept(trainer, metric),
         parameters=parameters,

@@ -10,6 +10,7 @@ import numpy as np
 from audio_ft.batch import Collator
 from audio_ft.inference import responses_of
 from audio_ft.run import scores_from_dict, scores_to_dict, write_json
+from audio_ft.training.workplace import UNTUNED_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from audio_ft.metrics import Score
     from audio_ft.training.preparation import Prepared
-
-UNTUNED_FILE = "untuned.json"
 
 
 def predict_split(prepared: Prepared, model: Any, split: str) -> NDArray[Any]:

@@ -162,59 +162,6 @@ class EpochKeeper(TrainerCallback):
         self.collator.epoch = epoch
 
 
-class Screen(TrainerCallback):
-    """Show one live line while training, and one lasting line for each evaluation; also in a log file."""
-
-    def __init__(self, tell: Callable[[str], None], metric: str) -> None:
-        self.tell, self.metric = tell, metric
-        self.bar: Any = None
-        self.loss = float("nan")
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Open the bar at the step where training begins or goes on."""
-        from tqdm.auto import tqdm
-
-        if state.is_world_process_zero:
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step", delay=2)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the bar."""
-        if self.bar is not None:
-            self.bar.update(state.global_step - self.bar.n)
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Put loss and learning rate beside the bar, and say what an evaluation gave."""
-        logs = logs or {}
-        if self.bar is None:
-            return
-        if "loss" in logs:
-            self.loss = float(logs["loss"])
-            self.bar.set_postfix_str(f"loss {self.loss:.3f}, learning rate {float(logs['learning_rate']):.1e}")
-        if "eval_loss" in logs and f"eval_{self.metric}" in logs:
-            with self.bar.external_write_mode():
-                self.tell(
-                    f"epoch {state.epoch:5.1f}   loss {self.loss:.3f}   validation: "
-                    f"loss {float(logs['eval_loss']):.3f}, {self.metric} {float(logs[f'eval_{self.metric}']):.3f}"
-                )
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Close the bar."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
-
-
 def callbacks(
     recipe: Recipe,
     arguments: TrainingArguments,

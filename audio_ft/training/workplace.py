@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.run import RUN_FILE, write_json
+from audio_ft.training.trackers import FOLDERS
 
 if TYPE_CHECKING:
     from audio_ft.training.preparation import Prepared
 
 STARTED_FILE = "started.json"
 CHECKPOINTS = "checkpoints"
+ADAPTER_FOLDER = "adapter"
+UNTUNED_FILE = "untuned.json"
+METRICS_FILE = "metrics.jsonl"
 
 
 def refuse_finished(folder: Path, overwrite: bool) -> None:
@@ -61,8 +65,10 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
 def withdraw(folder: Path) -> None:
     """Take back the claim on a folder in which no checkpoint was written yet: nothing half-written stays behind."""
     if last_checkpoint(folder / CHECKPOINTS) is None:
-        (folder / STARTED_FILE).unlink(missing_ok=True)
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE):
+            (folder / name).unlink(missing_ok=True)
+        for name in (CHECKPOINTS, *FOLDERS):
+            shutil.rmtree(folder / name, ignore_errors=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

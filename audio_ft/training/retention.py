@@ -1,0 +1,90 @@
+"""What fine-tuning did to what the checkpoint could do before, and the cure: weights between the two.
+
+Fine-tuned weights move a short way from the checkpoint's, and on the straight line between the two lie networks that
+have learnt most of the new and lost little of the old (Wortsman et al. 2022, WiSE-FT).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.batch import Collator, Windows
+from audio_ft.clean import Cleaner, clean
+from audio_ft.data import load
+from audio_ft.inference import responses_of
+from audio_ft.training.preparation import chain_for
+from audio_ft.training.scoring import predict_split, score_split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+    from transformers import PreTrainedModel
+
+    from audio_ft.metrics import Score
+    from audio_ft.training.preparation import Prepared
+
+# The names under which a run holds the scores of the test split and of the second set.
+OWN, OTHER = "test", "also"
+
+
+class Retention:
+    """Score a network before and after on the test split and on a second set, and mix its weights with the old ones."""
+
+    def __init__(self, prepared: Prepared, model: PreTrainedModel) -> None:
+        self.prepared, self.model = prepared, model
+        share = prepared.recipe.interpolate
+        self.before: dict[str, torch.Tensor] = {}
+        if share is not None:
+            self.before = {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
+        self.scores: dict[str, dict[str, Mapping[str, Score]]] = {}
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether the recipe asks for a second set or for weights in between."""
+        return self.prepared.recipe.also is not None or bool(self.before)
+
+    def measure(self, state: str, known: Mapping[str, Score] | None = None) -> None:
+        """Score the network as it is now under a name; `known` are its scores on the test split, if there already."""
+        if not self.wanted:
+            return
+        own = known or score_split(self.prepared, OWN, predict_split(self.prepared, self.model, OWN))
+        self.scores.setdefault(OWN, {})[state] = own
+        if self.prepared.recipe.also is not None:
+            self.scores.setdefault(OTHER, {})[state] = score_other(self.prepared, self.model)
+
+    def interpolate(self) -> bool:
+        """Put the weights where the recipe wants them between old (0) and new (1); a new head stays as it is."""
+        share = self.prepared.recipe.interpolate
+        if share is None:
+            return False
+        fresh = fresh_weights(self.prepared, self.model)
+        for name, weight in self.model.state_dict().items():
+            if weight.is_floating_point() and name not in fresh:
+                weight.lerp_(self.before[name].to(weight.device), 1 - share)
+        return True
+
+
+def fresh_weights(prepared: Prepared, model: PreTrainedModel) -> set[str]:
+    """Return the names of the weights that the checkpoint did not bring: those outside its body, for a new head."""
+    if not prepared.task.from_scratch:
+        return set()
+    body = {weight.data_ptr() for weight in prepared.family.encoder(model).state_dict().values()}
+    return {name for name, weight in model.state_dict().items() if weight.data_ptr() not in body}
+
+
+def score_other(prepared: Prepared, model: Any) -> dict[str, Score]:
+    """Score a network on the test split of the recipe's second set, cleaned as the first one is."""
+    task, data = prepared.task, prepared.recipe.also
+    assert data is not None, "called for recipes that name a second set"
+    loaded = load(data, task=task.reads, need=(OWN,), labels=task.labels or None, kind=task.kind)
+    table = loaded.splits[OWN]
+    chain = chain_for(prepared.recipe.steps, loaded)
+    cleaned = clean(table, Cleaner(chain, prepared.family, features=True), name="the second set")
+    references = task.encode(table["target"])
+    windows = Windows(cleaned.rows, references)
+    collator = Collator(task.hearing(prepared.family), task)
+    responses = responses_of(model, task, collator, windows, describe="scoring the second set")
+    predictions = task.predictions(responses, windows.clips, len(references))
+    present = sorted(set(windows.clips.tolist()))
+    return task.score(predictions[present], references[present], None, prepared.recipe.seed)
