@@ -15,6 +15,7 @@ from audio_ft.clip import Clip, read
 from audio_ft.errors import AudioError, InputError
 from audio_ft.families import load_family
 from audio_ft.family import Family, load_config
+from audio_ft.pull import pull
 from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import MODEL_FOLDER
@@ -108,8 +109,10 @@ def load(path_or_repo: str | os.PathLike[str], *, revision: str | None = None, d
 def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:
     """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id.
 
+    An id may name its revision itself, user/name@v2.
+
     Raises:
-        InputError: there is no such folder, and the Hub has no such repository or cannot be reached.
+        InputError: there is no such folder, and the Hub has no such repository. AudioFTError: it cannot be reached.
     """
     folder = Path(path_or_repo).expanduser()
     if (folder / MODEL_FOLDER / "config.json").is_file():
@@ -118,23 +121,10 @@ def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = No
         if (folder / "config.json").is_file():
             return folder
         raise InputError(f"{path_or_repo} holds no model; give the --output-dir of a finished training.")
-    name = str(path_or_repo)
+    name, _, at = str(path_or_repo).partition("@")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise InputError(f"There is no folder {path_or_repo}; give a run's folder or a Hub id like user/name.")
-    return _download(name, revision)
-
-
-def _download(repository: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, revision=revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
-        raise InputError(
-            f"There is no folder {repository}, and the Hub does not give a repository of that name "
-            f"({str(error).strip().splitlines()[0]})."
-        ) from error
+    return pull(name, revision or at or None)
 
 
 def openable(source: Source) -> Any:

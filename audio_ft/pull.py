@@ -22,14 +22,15 @@ def pull(repository: str, revision: str | None = None) -> Path:
         InputError: there is no such repository or revision, it is not for this token, or audio_ft did not make it.
         AudioFTError: the Hub cannot be reached and the cache has no copy.
     """
-    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         with impatient():
             # A small file first: it tells whether the large ones are of any use.
-            hf_hub_download(repository, CHAIN_FILE, revision=revision)
-            return Path(snapshot_download(repository, revision=revision, ignore_patterns=UNUSED))
+            folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[CHAIN_FILE]))
+            if (folder / CHAIN_FILE).is_file():
+                return Path(snapshot_download(repository, revision=revision, ignore_patterns=UNUSED))
     except HFValidationError as error:
         raise InputError(f"There is no folder {repository}; give a run's folder or a Hub id like user/name.") from error
     except LocalEntryNotFoundError as error:
@@ -38,6 +39,10 @@ def pull(repository: str, revision: str | None = None) -> Path:
         raise _refused(error, repository, revision) from error
     except hub_errors() as error:
         raise AudioFTError(f"{repository} cannot be fetched: {sentence(error, repository)}.") from error
+    raise InputError(
+        f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads models "
+        "that audio_ft saved. Any checkpoint can be trained further: `audio-ft train --model`."
+    )
 
 
 def _not_cached(error: BaseException, repository: str) -> AudioFTError:
@@ -48,21 +53,16 @@ def _not_cached(error: BaseException, repository: str) -> AudioFTError:
     inner = error.__cause__ or error
     if constants.is_offline_mode() or isinstance(inner, OfflineModeIsEnabled):
         return InputError(
-            f"{repository} is no folder here, and no copy of it is in the cache, and HF_HUB_OFFLINE keeps the Hub from "
-            "being asked; run once without HF_HUB_OFFLINE."
+            f"{repository} is no folder here, nor whole in the cache, and HF_HUB_OFFLINE keeps the Hub from being "
+            "asked; run once without HF_HUB_OFFLINE."
         )
-    return AudioFTError(f"{repository} is no folder here, nor in the cache, and {sentence(inner, repository)}.")
+    return AudioFTError(f"{repository} is no folder here, nor whole in the cache, and {sentence(inner, repository)}.")
 
 
 def _refused(error: BaseException, repository: str, revision: str | None) -> AudioFTError:
     """Return the error for an answer of the Hub."""
     from huggingface_hub import constants, get_token
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        RemoteEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     address = f"{constants.ENDPOINT}/{repository}"
     if isinstance(error, GatedRepoError):
@@ -70,11 +70,6 @@ def _refused(error: BaseException, repository: str, revision: str | None) -> Aud
         return InputError(f"{repository} is given only to those who ask its owner; ask at {address}, {mend}.")
     if isinstance(error, RevisionNotFoundError):
         return InputError(f"{repository} has no branch, tag or commit {revision!r}; {address}/tree/main lists them.")
-    if isinstance(error, RemoteEntryNotFoundError):
-        return InputError(
-            f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads "
-            "models that audio_ft saved. Any checkpoint can be trained further: `audio-ft train --model`."
-        )
     if isinstance(error, RepositoryNotFoundError):
         seen = (
             "the account that is logged in may see" if get_token() else f"is open to all (if it is private, {LOG_IN})"

@@ -183,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
                 answer = getattr(self, kind)(body, **{k: unquote(v or "") for k, v in match.groupdict().items()})
             if fault and fault.drop == "after":
                 raise Dropped
-            self.answer(*answer)
+            self.answer(*answer, half=fault is not None and fault.drop == "half")
         except Refused as refused:
             code = {"X-Error-Code": refused.code} if refused.code else {}
             headers = {"X-Error-Message": str(refused)} | code | refused.headers
@@ -232,7 +232,9 @@ class Handler(BaseHTTPRequestHandler):
             message = (fault.body or {}).get("error", f"test fault {fault.status}")
             raise Refused(fault.status, message, headers=fault.headers, **(fault.body or {}))
 
-    def answer(self, content: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def answer(
+        self, content: Any, status: int = 200, headers: dict[str, str] | None = None, half: bool = False
+    ) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         given = {"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {})
         self.send_response(status)
@@ -240,7 +242,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if half else body)
+        if half:
+            raise Dropped
 
     def ranged(self, content: bytes, headers: dict[str, str]) -> tuple[bytes, int, dict[str, str]]:
         """Return content, or the part that a Range header asks for."""
@@ -328,7 +332,7 @@ class Front(Handler):
         mine = user is not None and (owner == user["name"] or owner in user["orgs"])
         if repo is None or (repo.private and not mine):
             if user is None:
-                raise Refused(401, "Invalid username or password.")
+                raise Refused(401, "Invalid username or password.", "RepoNotFound")
             raise Refused(404, "Repository not found", "RepoNotFound")
         if write and not self.may_write(owner):
             raise Refused(403 if user else 401, "You don't have the rights to write to this repository")

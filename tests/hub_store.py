@@ -62,8 +62,9 @@ class Repo:
 
 @dataclass
 class Fault:
-    """Break the requests of one kind: answer with `status`, or drop the connection before, amid or after the work.
+    """Break the requests of one kind: answer with `status`, or drop the connection.
 
+    `drop` says when: "before" the request is read, in the "middle" of it, "after" the work, "half" through the answer.
     `skip` requests of that kind pass first, then `times` are broken.
     """
 
