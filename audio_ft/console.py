@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from audio_ft.errors import AudioFTError, InputError
+from audio_ft.quiet import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 
@@ -166,18 +167,6 @@ def screen(debug: bool, quiet: bool) -> Iterator[None]:
             logger.removeHandler(handler)
             root.removeHandler(others)
             logger.level, logger.propagate, root.level = before
-
-
-@contextmanager
-def environment(settings: dict[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set, for as long as the context lasts."""
-    added = [name for name in settings if name not in os.environ]
-    os.environ.update({name: settings[name] for name in added})
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def test_one_run_comes_out_of_two_processes(tmp_path: Path) -> None:
     launch(tmp_path / "program.py", tmp_path / "recipe.json", tmp_path / "run")
     run = Run.load(tmp_path / "run")
     assert max(entry["step"] for entry in run.history) == 2 * 24 / (4 * 2)
-    assert {path.name for path in run.folder.iterdir()} == {"model", "run.json", "predictions.parquet"}
+    assert {path.name for path in run.folder.iterdir()} == {"model", "run.json", "predictions.parquet", "metrics.jsonl"}
 
 
 def test_two_processes_share_a_training(tmp_path: Path) -> None:

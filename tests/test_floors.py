@@ -35,6 +35,8 @@ HEAVY_AT_THE_TOP = {
     "families/padding.py": "torch.nn.Module subclasses",
     "training/averaging.py": "a transformers.TrainerCallback subclass",
     "training/freeze.py": "a transformers.TrainerCallback subclass",
+    "training/journal.py": "a transformers.TrainerCallback subclass",
+    "training/screen.py": "a transformers.TrainerCallback subclass",
     "metrics/classification.py": "subclasses of the metric below",
     "metrics/metric.py": "an evaluate.Metric subclass",
     "metrics/ranking.py": "subclasses of the same",

@@ -80,7 +80,12 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path)
     assert resumed.digests == straight.digests, "the weights are the same to the last bit"
     assert score_values(resumed) == score_values(straight)
     assert resumed.best == straight.best
-    assert {path.name for path in resumed.folder.iterdir()} == {"model", "run.json", "predictions.parquet"}
+    assert {path.name for path in resumed.folder.iterdir()} == {
+        "model",
+        "run.json",
+        "predictions.parquet",
+        "metrics.jsonl",
+    }
 
 
 def test_early_stopping_counts_on_after_an_interruption(tiny: str, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def curve(run: Any, name: str) -> dict[int, float]:
 
 
 def test_the_folder_holds_the_run_and_nothing_else(small_run: Path) -> None:
-    assert {path.name for path in small_run.iterdir()} == {"model", "run.json", "predictions.parquet"}
+    assert {path.name for path in small_run.iterdir()} == {"model", "run.json", "predictions.parquet", "metrics.jsonl"}
     assert {path.name for path in (small_run / "model").iterdir()} >= {
         "config.json",
         "model.safetensors",

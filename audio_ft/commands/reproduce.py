@@ -16,8 +16,9 @@ EPILOG = """examples:
   audio-ft reproduce runs/first
   audio-ft reproduce me/keywords --data recordings --model facebook/wav2vec2-base --json
 
-Exit code 0: every headline score of the test split lies within the 95 % interval that it had; 1: one does not. Versions,
-hardware and data that differ are named. A reproduction that was stopped goes on when the same command runs again."""
+Exit code 0: every headline score of the test split lies within the 95 % interval that it had; 1: one does not.
+Versions, hardware and data that differ are named. A reproduction that was stopped goes on when the same command runs
+again."""
 WORDS = {"exactly": "the same", "within": "within the interval", "outside": "OUTSIDE the interval"}
 
 
