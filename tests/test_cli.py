@@ -33,6 +33,7 @@ FLAGS = {
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where",
+    "compare": "first second --split --json",
     "predict": "model files --json --format --top-k --output --output-dir",
     "report": "run --output --errors --no-audio",
     "card": "run --output --repo-id --set",

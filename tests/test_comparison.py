@@ -57,6 +57,7 @@ def test_a_better_second_is_called_better_and_a_worse_one_worse(kind, groups):
     assert better.difference == scores[1] - scores[0]
     assert better.sentence.startswith("The second is better than the first: ")
     assert better.n == 60
+    assert not better.alike
 
 
 @pytest.mark.parametrize("kind", ["single", "multi", "regression", "text"])
@@ -66,7 +67,10 @@ def test_a_model_against_itself_is_not_distinguishable(kind):
     assert itself.verdict == "not distinguishable"
     assert itself.difference == 0
     assert itself.low <= 0 <= itself.high
-    assert itself.sentence.startswith("The two are not distinguishable: ")
+    assert itself.alike
+    assert itself.sentence.endswith(" No clip tells them apart.")
+    assert itself.sentence.startswith("The first and the second are not distinguishable: ")
+    assert itself.told("runs/a", "runs/a").startswith("runs/a and runs/a are not")
 
 
 def test_mcnemars_mid_p_halves_the_exact_tests_own_table():

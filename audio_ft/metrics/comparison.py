@@ -53,6 +53,7 @@ class Comparison:
         verdict: what the second is against the first: "better", "worse" or "not distinguishable".
         p_value: McNemar's mid-p for accuracy by clip; None elsewhere.
         n: number of clips.
+        alike: whether every clip counts alike for both, so that the interval is only what can stay unseen.
         resampling: what the interval resamples, and why.
     """
 
@@ -65,21 +66,26 @@ class Comparison:
     verdict: Verdict
     p_value: float | None
     n: int
+    alike: bool
     resampling: str
 
     @property
     def sentence(self) -> str:
         """Return the comparison in plain words."""
-        said = {
-            "better": "The second is better than the first",
-            "worse": "The second is worse than the first",
-            "not distinguishable": "The two are not distinguishable",
-        }[self.verdict]
+        words = self.told("the first", "the second")
+        return words[0].upper() + words[1:]
+
+    def told(self, first: str, second: str) -> str:
+        """Return the comparison in plain words, calling the two by name."""
+        said = f"{second} is {self.verdict} than {first}"
+        if self.verdict == "not distinguishable":
+            said = f"{first} and {second} are not distinguishable"
         interval = f"[{self.low:+.3f}, {self.high:+.3f}]" if math.isfinite(self.low) else "[no interval]"
         test = "" if self.p_value is None else f", McNemar's p = {self.p_value:.3f}"
         return (
             f"{said}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same {self.n:,} "
             f"clip{'s' * (self.n != 1)}, a difference of {self.difference:+.3f} {interval}{test}."
+            f"{' No clip tells them apart.' if self.alike else ''}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,6 +151,7 @@ def compare(
         verdict=_verdict(difference, half, p_value, chosen.greater_is_better),
         p_value=p_value,
         n=len(one),
+        alike=difference == 0 and not np.nan_to_num(replicates).any(),
         resampling=resampling(groups),
     )
 
