@@ -121,7 +121,9 @@ def moved(data: Data, path: str) -> Data:
     """Return the same wishes for data at another place; what is true of the old place only is dropped."""
     if path == data.path:
         return data
-    told_of_it: dict[str, Any] = dict.fromkeys(("name", "revision", "splits", "licence", "source", "language"))
+    told_of_it: dict[str, Any] = dict.fromkeys(
+        ("name", "revision", "audio", "target", "splits", "licence", "source", "language")
+    )
     return dataclasses.replace(data, path=local(path), **told_of_it)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # Positions of Whisper's decoder; a transcript with its special tokens has to fit.
 LONGEST_LABEL = 448
 TIMESTAMP = 0.02
+# Tokens that validation allows beyond twice the longest transcript.
+SPARE = 8
 # The vocabulary of English-only checkpoints of every size; the multilingual ones have at least one token more.
 ENGLISH_ONLY = 51_864
 
@@ -36,20 +39,22 @@ ENGLISH_ONLY = 51_864
 class Seq2Seq(Transcription):
     """Write down speech as the checkpoint's own decoder does, in its own spelling.
 
-    `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids.
+    `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids; `limit` is the
+    most tokens that validation waits for while the network learns, so that a loop does not hold it up.
     """
 
     labels: tuple[str, ...]
     text: Text
     tokenizer: Any
     prefix: tuple[int, ...]
+    limit: int = LONGEST_LABEL
     kind: str = "text"
 
     name = "seq2seq"
     from_scratch = False
     # The checkpoint can transcribe already; what it learns is this data's voices and spelling.
-    enough_steps = 160
-    epochs = (3, 15)
+    enough_steps = 96
+    epochs = (3, 12)
 
     @classmethod
     def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
@@ -59,7 +64,9 @@ class Seq2Seq(Transcription):
         refuse_other_targets(kind)
         assert speech is not None, "a task that writes text is planned from transcripts"
         tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
-        return cls._with(tokenizer, speech.text, speech.family.config)
+        task = cls._with(tokenizer, speech.text, speech.family.config)
+        longest = max((len(task.label(task.text.apply(text), 0.0)) for text in speech.transcripts), default=0)
+        return dataclasses.replace(task, limit=min(2 * longest + SPARE, LONGEST_LABEL))
 
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
@@ -202,8 +209,10 @@ class Seq2Seq(Transcription):
         self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
+        # In validation a text twice as long as any transcript is wrong whatever follows; a final score takes it whole.
+        settings = {} if outputs is None else {"max_length": self.limit}
         with window_of(model, inputs["input_features"]):
-            return model.generate(**inputs)
+            return model.generate(**inputs, **settings)
 
     def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return the text of each recording, "" where the checkpoint hears no speech."""

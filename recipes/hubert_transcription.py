@@ -1,0 +1,37 @@
+r"""Speech recognition with HuBERT: characters by CTC, from a checkpoint that never saw a transcript.
+
+Command    python recipes/hubert_transcription.py --output-dir runs/hubert-transcription
+On a CPU   python recipes/hubert_transcription.py --data ../shared/data/prompts_asr --where language=en \
+               --model ../shared/checkpoints/hubert-mini --output-dir runs/hubert-transcription-prompts
+Try it     add --smoke: four steps on a few clips, under a minute on a CPU
+Hardware   the first command wants a GPU with 12 GB or more; the second runs on two CPU cores
+Expected   second command: EXPECTED; the first was never run here
+"""
+
+from audio_ft import Data, Recipe, Text, main
+from audio_ft.steps import Mono, Normalize, Resample, Trim
+
+recipe = Recipe(
+    name="hubert-transcription",
+    task="transcription",
+    model="facebook/hubert-base-ls960",
+    data=Data(
+        path="openslr/librispeech_asr",
+        name="clean",
+        splits={"train.100": "train", "validation": "validation", "test": "test"},
+        licence="cc-by-4.0",
+        source="Panayotov et al. 2015, LibriSpeech",
+        group="speaker_id",
+    ),
+    # The vocabulary is made of the training transcripts: lower case, no punctuation, apostrophes inside words kept.
+    text=Text(language="en", case="lower", punctuation="remove"),
+    chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
+    # A head that starts from nothing needs many passes: a small set is seen forty times.
+    training={"num_train_epochs": 40, "per_device_train_batch_size": 16},
+    intended_use="Writing down read English, for search in recordings and as a start for other voices.",
+    limits="Read English in quiet rooms; names are often wrong. Not for decisions about people.",
+    consent="Volunteers read public-domain books for LibriVox, in the public domain; LibriSpeech is CC BY 4.0.",
+)
+
+if __name__ == "__main__":
+    main(recipe)
