@@ -135,10 +135,11 @@ def in_one_move(file: Path, write: Callable[[BinaryIO], Any]) -> None:
     part = file.with_name(f".{secrets.token_hex(8)}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            write(stream)
-        os.replace(part, file)
+        try:
+            with part.open("wb") as stream:
+                write(stream)
+            os.replace(part, file)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ identification using auditory features and computational auditory scene analysis
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 ORDER, BANDS, CEPSTRA = 4, 64, 20
 LOWEST_HZ, HIGHEST_HZ = 50.0, 8_000.0
+# The narrowest filter has forgotten a sample after a quarter of a second; recordings are filtered in blocks.
+_MEMORY_SECONDS, _BLOCK_SECONDS = 0.25, 2.0
 
 
 def bandwidth(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -34,31 +35,44 @@ def centres(rate: int, bands: int = BANDS) -> NDArray[np.float64]:
     return (10 ** (np.linspace(low, high, bands, endpoint=False) / 21.4) - 1) / 0.00437
 
 
-def response(centre: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the magnitude of a gammatone filter at frequencies in Hz; its gain at the centre is about 1.
+def response(centre: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return the complex response of a gammatone filter at frequencies in Hz; its gain at the centre is about 1.
 
-    The Fourier transform of the impulse response, both halves of the cosine: |(b + i(f - c))^-4 + (b + i(f + c))^-4|
-    times b^4, with b = 1.019 ERB(c).
+    The Fourier transform of the impulse response, both halves of the cosine: b^4 ((b + i(f - c))^-4 + (b + i(f +
+    c))^-4), with b = 1.019 ERB(c).
     """
     width = 1.019 * bandwidth(centre)
     upper, lower = width / (width + 1j * (hz - centre)), width / (width + 1j * (hz + centre))
-    return np.abs(upper**ORDER + lower**ORDER)
+    return np.asarray(upper**ORDER + lower**ORDER, np.complex128)
 
 
-def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float64]:
-    """Return the root mean square amplitude of each band (BANDS, frames) of a wave (time,) at `rate` Hz.
+def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float32]:
+    """Return the root mean square amplitude of each filter's output (BANDS, frames) for a wave (time,) at `rate` Hz.
 
-    The filters weigh the power spectrum of Hann windows of `window` samples every `hop`, centred. A sine at a centre
-    frequency reads its own root mean square there.
+    Frames are Hann windows of `window` samples every `hop`, centred. A steady sine at a centre frequency reads its own
+    root mean square there.
     """
-    import librosa
+    from scipy.fft import irfft, next_fast_len, rfft
+    from scipy.signal import get_window
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_fft=", category=UserWarning)  # clips shorter than a window
-        power = np.abs(librosa.stft(samples, n_fft=window, hop_length=hop)) ** 2
-    energy = float((librosa.filters.get_window("hann", window) ** 2).sum())
-    # Parseval: the bins up to half the rate hold half of window * energy * mean square.
-    return np.sqrt(_filters(rate, window) @ power.astype(np.float64) * 2 / (window * energy))
+    memory, weights = round(_MEMORY_SECONDS * rate), get_window("hann", window)
+    weights = (weights / weights.sum()).astype(np.float32)
+    padded = np.pad(samples, (memory + window // 2, window // 2))
+    frames = (len(samples) + 2 * (window // 2) - window) // hop + 1
+    together = max(1, round(_BLOCK_SECONDS * rate / hop))
+    # Zeros behind the block keep its end from ringing into its beginning.
+    size = next_fast_len((together - 1) * hop + window + 2 * memory, real=True)
+    filters, power = _filters(rate, size), np.empty((BANDS, frames), np.float32)
+    for first in range(0, frames, together):
+        last = min(first + together, frames)
+        length = (last - first - 1) * hop + window
+        spectrum = rfft(padded[first * hop : first * hop + memory + length], size)
+        for band in range(BANDS):
+            heard = irfft(spectrum * filters[band], size)[memory : memory + length]
+            framed = np.lib.stride_tricks.sliding_window_view(heard**2, window)[::hop]
+            power[band, first:last] = framed @ weights
+    # Rounding may leave less than nothing of silence.
+    return np.sqrt(np.maximum(power, 0))
 
 
 def cepstra(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float32]:
@@ -69,8 +83,8 @@ def cepstra(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -
     return np.asarray(dct(loudness, type=2, norm="ortho", axis=0)[:CEPSTRA], np.float32)
 
 
-@lru_cache(maxsize=8)
-def _filters(rate: int, window: int) -> NDArray[np.float64]:
-    """Return the power response of each filter at each bin, (BANDS, bins)."""
-    bins = np.arange(window // 2 + 1) * rate / window
-    return response(centres(rate)[:, np.newaxis], bins) ** 2
+@lru_cache(maxsize=2)
+def _filters(rate: int, size: int) -> NDArray[np.complex64]:
+    """Return the response of each filter at each bin of a Fourier transform over `size` samples, (BANDS, bins)."""
+    bins = np.fft.rfftfreq(size, 1 / rate)
+    return np.stack([response(centre, bins).astype(np.complex64) for centre in centres(rate)])
