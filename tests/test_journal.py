@@ -136,8 +136,7 @@ def test_the_other_processes_of_a_distributed_training_write_nothing(tmp_path: P
 
 
 @pytest.mark.parametrize(("higher", "best"), [(True, 0.9), (False, 0.4)])
-def test_the_best_score_so_far_follows_its_direction(higher, best, monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+def test_the_best_score_so_far_follows_its_direction(higher, best):
     lines: list[str] = []
     screen, arguments = Screen(lines.append, "wer"), SimpleNamespace(greater_is_better=higher)
     screen.on_train_begin(arguments, state(0), None)
@@ -147,12 +146,13 @@ def test_the_best_score_so_far_follows_its_direction(higher, best, monkeypatch):
 
 
 def test_a_log_file_hears_of_a_long_epoch_now_and_then(monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
     now = [1000.0]
     monkeypatch.setattr("audio_ft.training.screen.time.monotonic", lambda: now[0])
     lines: list[str] = []
     screen, arguments = Screen(lines.append, "wer"), SimpleNamespace(greater_is_better=False)
     screen.on_train_begin(arguments, state(0), None)
+    # As tqdm makes it where TQDM_DISABLE was set before it was imported, which the command line does.
+    screen.bar.disable = True
     for step in range(1, 11):
         now[0] += SILENCE / 4
         screen.on_log(arguments, state(step), None, logs={"loss": 2.0, "learning_rate": 1e-4})
