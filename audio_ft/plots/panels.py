@@ -151,7 +151,7 @@ def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
     axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.colour(0), linewidth=1.2, marker=marker)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter("{x:,.10g}")
-    axes.set_ylabel(f"{shown.feature.title}\n({shown.feature.unit})")
+    axes.set_ylabel(shown.feature.unit)
 
 
 def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
