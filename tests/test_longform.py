@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+import jiwer
 import numpy as np
 import pytest
 import soundfile
-from checkpoints import speech
+from checkpoints import fetched_whisper, speech, tiny_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -296,3 +300,148 @@ def test_unknown_times_and_blank_words_are_seen_to():
     words = [word("a", None, 1.0), word(" ", 1, 1.2), word("b", None, 2.0), word("c", 2.5, None), word("d", 9.0, 99.0)]
     (one,) = join([(piece(5, 10), words)])
     assert one["words"] == [word("a", 5.0, 6.0), word("b", 6.2, 7.0), word("c", 7.5, 15.0), word("d", 15.0, 15.0)]
+
+
+# --- with models
+
+
+def transcriber(checkpoint, *, ctc):
+    """Return a model that transcribes, as it is before any training."""
+    from audio_ft.families import load_family
+    from audio_ft.predict import Model
+    from audio_ft.task import HeadSettings, Speech
+    from audio_ft.tasks import task_class
+    from audio_ft.transcripts import Text
+
+    family = load_family(checkpoint)
+    speech_of = Speech(family, checkpoint, None, Text(language="en"), ["the quick brown fox jumps over a lazy dog"])
+    task = task_class("ctc" if ctc else "seq2seq").plan("text", (), speech_of)
+    network = task.build(family, checkpoint, HeadSettings()).eval()
+    return Model(Path(checkpoint), network, family.with_window(30.0), task, DEFAULT_CHAIN)
+
+
+@pytest.fixture(scope="module")
+def scribbler(tmp_path_factory):
+    """Return an untrained CTC model, which finds words in everything it hears."""
+    return transcriber(tiny_checkpoint("wav2vec2-layer", tmp_path_factory.mktemp("tiny")), ctc=True)
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_a_minute_of_silence_or_noise_gives_no_text(scribbler, tmp_path, words):
+    noise = 0.05 * np.random.default_rng(0).standard_normal(60 * RATE).astype(np.float32)
+    write(Clip(noise, RATE), tmp_path / "noise.wav")
+    nothing = {"text": "", "segments": []}
+    assert scribbler(tmp_path / "noise.wav", words=words) == nothing
+    assert scribbler(Clip.silence(60.0), words=words) == nothing
+    assert scribbler(Clip.silence(2.0), words=words) == nothing
+    assert scribbler(Clip(speech(2 * RATE), RATE), words=words)["text"]
+
+
+def test_a_long_answer_has_ordered_times_inside_the_recording(scribbler, tmp_path):
+    wave = talk([12, -1, 20, -40, 25, -0.5, 9])
+    write(Clip(wave, RATE), tmp_path / "a.flac")
+    answer = json.loads(json.dumps(scribbler(tmp_path / "a.flac", words=True)))
+    assert " ".join(segment["text"] for segment in answer["segments"]) == answer["text"]
+    marks = [
+        mark for segment in answer["segments"] for word in segment["words"] for mark in (word["start"], word["end"])
+    ]
+    assert marks == sorted(marks)
+    assert marks[0] >= 0
+    assert marks[-1] <= len(wave) / RATE
+    assert not [mark for mark in marks if 34 < mark < 72]  # the long pause
+    short = [{name: segment[name] for name in ("start", "end", "text")} for segment in answer["segments"]]
+    assert scribbler(tmp_path / "a.flac") == {"text": answer["text"], "segments": short}
+
+
+MODEL_PEAK = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from test_longform import transcriber
+import torch
+torch.set_num_threads(1)
+model = transcriber(sys.argv[2], ctc=sys.argv[3] == "ctc")
+model(sys.argv[4], words=True)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model(sys.argv[5], words=True)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def growth(checkpoint, kind, short, long):
+    """Return by how many kilobytes the peak memory of a process grows when it hears a long recording after a short."""
+    words = [sys.executable, "-c", MODEL_PEAK, str(Path(__file__).parent), checkpoint, kind, str(short), str(long)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts peak memory in kilobytes")
+def test_predicting_a_long_recording_costs_the_memory_of_a_short_one(scribbler, tmp_path):
+    minute = talk([9, -1, 12, -0.5, 25, -2.5, 10])
+    for minutes in (1, 20):
+        write(Clip(np.tile(minute, minutes), RATE), tmp_path / f"{minutes}.wav")
+    assert growth(str(scribbler.folder), "ctc", tmp_path / "1.wav", tmp_path / "20.wav") < 100_000
+
+
+def prompts(shared, split, count):
+    """Return English prompts of the shared set as (clip, transcript)."""
+    folder = shared / "data" / "prompts_asr" / split
+    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["language"] == "en"][:count]
+    return [(read(folder / row["file_name"]), row["transcription"]) for row in rows]
+
+
+def strung_together(spoken, pause, seed=0):
+    """Join clips with `pause()` seconds of faint noise after each; return the clip and when each prompt is said."""
+    rng, parts, spans, clock = np.random.default_rng(seed), [], [], 0
+    for clip, _ in spoken:
+        gap = round(pause() * clip.rate)
+        parts += [clip.samples[0], (1e-4 * rng.standard_normal(gap)).astype(np.float32)]
+        spans.append((clock / clip.rate, (clock + clip.length) / clip.rate))
+        clock += clip.length + gap
+    return Clip(np.concatenate(parts), spoken[0][0].rate), spans
+
+
+@pytest.mark.real
+def test_prompts_in_a_row_are_transcribed_with_the_times_at_which_they_are_said(shared):
+    from audio_ft.metrics.normalizers import normalizer
+
+    model = transcriber(fetched_whisper(shared, "whisper-tiny.en"), ctc=False)
+    spoken = prompts(shared, "test", 20)
+    long, spans = strung_together(spoken, lambda: 0.8)
+    assert long.seconds > 45
+    # Half a minute of silence and of noise in the middle add no word.
+    half = round(spans[10][0] * long.rate)
+    noise = 0.02 * np.random.default_rng(1).standard_normal((1, 40 * long.rate)).astype(np.float32)
+    gap = np.concatenate([np.zeros((1, 35 * long.rate), np.float32), noise], axis=1)
+    whole = long.with_samples(np.concatenate([long.samples[:, :half], gap, long.samples[:, half:]], axis=1))
+    answer = model(whole, words=True)
+    norm = normalizer("en")
+    reference = norm(" ".join(text for _, text in spoken))
+    assert jiwer.wer(reference, norm(answer["text"])) < 0.25
+    said = [word for segment in answer["segments"] for word in segment["words"]]
+    moved = [(a + 75 * (place >= 10), b + 75 * (place >= 10)) for place, (a, b) in enumerate(spans)]
+    middles = [(word["start"] + word["end"]) / 2 for word in said]
+    inside = [any(a - 0.4 <= middle <= b + 0.4 for a, b in moved) for middle in middles]
+    assert np.mean(inside) > 0.9
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_seventeen_minutes_are_transcribed_as_well_as_clip_by_clip(shared, tmp_path):
+    from audio_ft.metrics.normalizers import normalizer
+
+    checkpoint = fetched_whisper(shared, "whisper-tiny.en")
+    model = transcriber(checkpoint, ctc=False)
+    spoken = [pair for split in ("train", "validation", "test") for pair in prompts(shared, split, None)]
+    pauses = np.random.default_rng(0)
+    long, _ = strung_together(spoken, lambda: pauses.uniform(0.3, 2.2))
+    assert long.seconds > 960
+    write(long, tmp_path / "long.wav")
+    write(long.with_samples(long.samples[:, : 60 * long.rate]), tmp_path / "minute.wav")
+    norm = normalizer("en")
+    reference = norm(" ".join(text for _, text in spoken))
+    alone = " ".join(answer["text"] for answer in model.stream([clip for clip, _ in spoken]))
+    together = model(tmp_path / "long.wav")["text"]
+    assert jiwer.wer(reference, norm(together)) <= 1.2 * jiwer.wer(reference, norm(alone))
+    assert growth(checkpoint, "seq2seq", tmp_path / "minute.wav", tmp_path / "long.wav") < 200_000
