@@ -132,15 +132,15 @@ class Recipe:
         """Return the changes to training clips, once it is settled which."""
         return tuple(self.augment or ())
 
-    def settled(self, *, task: str, training_seconds: float, window: float) -> Recipe:
-        """Return the recipe with what it left open decided: task, window, and augmentation by the amount of audio.
+    def settled(self, *, task: str, text: Text, training_seconds: float, window: float) -> Recipe:
+        """Return the recipe with what it left open decided: task, spelling, window, and augmentation by how much audio.
 
         Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some
         noise stand in for the missing ones. Large sets have them, and keep their features in the cache.
         """
         little = training_seconds < LITTLE_AUDIO
         chosen = self.augments if self.augment is not None else LITTLE_AUDIO_AUGMENT if little else ()
-        return dataclasses.replace(self, task=task, augment=chosen, window=window)
+        return dataclasses.replace(self, task=task, text=text, augment=chosen, window=window)
 
     @property
     def head(self) -> HeadSettings:

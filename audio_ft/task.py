@@ -103,6 +103,10 @@ class Task(ABC):
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, from its configuration and what `save` left beside it."""
 
+    def settled(self, text: Text) -> Text:
+        """Return a recipe's settings of transcripts with what it left open decided; a classifier has none."""
+        return text
+
     def hearing(self, family: Family) -> Family:
         """Return the family as the finished model hears it."""
         return family

@@ -56,6 +56,10 @@ class Transcription(Task):
             window = math.ceil(SLACK * float(durations.max())) or 1
         return family.with_window(min(window or LONGEST, LONGEST))
 
+    def settled(self, text: Text) -> Text:
+        """Return the settings with language and spelling as this checkpoint has them."""
+        return self.text
+
     def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
         """Return the transcripts in the form that the recipe asks for (clips,)."""
         references = np.empty(len(targets), object)

@@ -45,7 +45,8 @@ class Adapters:
         for settings in self.tuner.peft_config.values():
             settings.base_model_name_or_path = checkpoint
             settings.inference_mode = True
-        self.tuner.save_pretrained(folder)
+        # Asked for the embeddings of a network without text input, peft would fail on the question.
+        self.tuner.save_pretrained(folder, save_embedding_layers=False)
         # A card full of blanks; ours stands beside the model.
         (folder / "README.md").unlink(missing_ok=True)
 

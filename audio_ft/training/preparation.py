@@ -74,7 +74,12 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     speech = Speech(family, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
     task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
     family = task.adapt(family, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
-    recipe = recipe.settled(task=task.name, training_seconds=seconds_of(loaded.splits["train"]), window=family.window)
+    recipe = recipe.settled(
+        task=task.name,
+        text=task.settled(recipe.text),
+        training_seconds=seconds_of(loaded.splits["train"]),
+        window=family.window,
+    )
     recipe = with_their_chain(recipe, loaded)
     check_chain(recipe.steps, family)
     steps = chain_for(recipe.steps, loaded)
