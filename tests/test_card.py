@@ -275,6 +275,45 @@ def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_a
     assert "weaker" not in model_card(run_of())
 
 
+def stressed(tmp_path: Path, **settings) -> Run:
+    """Return a run beside which lies a made-up stress.json."""
+    worse = {"level": 0.0, "score": WRONG.to_dict(), "verdict": "worse"}
+    mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
+    silent = {"level": 1.0, "score": None, "verdict": "nothing can be heard"}
+    found = {
+        "complete": True, "data": "/data/recordings", "split": "test", "metric": "accuracy", "clean": RIGHT.to_dict(),
+        "sentence": "worst is white noise at an SNR of 0 dB",
+        "stresses": [
+            {"title": "white noise", "unit": "dB SNR", "levels": [mild, worse]},
+            {"title": "telephone band", "unit": "", "levels": [silent]},
+        ],
+    }  # fmt: skip
+    (tmp_path / "stress.json").write_text(json.dumps(found | settings))
+    return dataclasses.replace(run_of(), folder=tmp_path)
+
+
+def test_robustness_is_told_once_it_was_measured_whole(tmp_path):
+    card = model_card(stressed(tmp_path))
+    assert "The test split was also heard through worse recordings, accuracy 0.900 [0.800, 0.950] when clean" in card
+    assert "worst is white noise at an SNR of 0 dB." in card
+    assert rows(card, "change")[1:] == [
+        ["white noise, dB SNR", "20: 0.900; 0: **0.125**"],
+        ["telephone band", "nothing can be heard"],
+    ]
+    assert "The test split of `others` was" in model_card(stressed(tmp_path, data="/data/others"))
+    assert "### Robustness" not in model_card(stressed(tmp_path, complete=False))
+
+
+def test_what_fine_tuning_did_to_earlier_abilities_is_told():
+    retention = {place: {"untuned": {"wer": WRONG}, "fine-tuned": {"wer": RIGHT}} for place in ("test", "also")}
+    run = run_of("text", also=Data(path="/home/somebody/english"), interpolate=0.5)
+    card = model_card(dataclasses.replace(run, retention=retention))
+    assert rows(card, "score")[0] == ["score", "recordings", "this model", "before fine-tuning"]
+    assert "| `english`: Word error rate | 0.125 [0.100, 0.200] | 0.900 [0.800, 0.950] |" in card
+    assert "| `interpolate` | `0.5` |" in card
+    assert "somebody" not in card
+
+
 def test_the_spelling_of_transcripts_is_told():
     card = model_card(run_of("text", text=Text(language="french", case="lower", punctuation="remove")))
     assert "Transcripts were learnt in lower case and without punctuation." in card

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audio_ft.card.names import score_name
+from audio_ft.card.names import SCORES, score_name, shown
 from audio_ft.card.tables import table
 from audio_ft.metrics import Score
 
@@ -66,3 +67,48 @@ def calibration(found: dict[str, Any]) -> str:
         f"{sentence} Dividing the logits by {told['temperature']:.2f}, which suits the validation split best, changes "
         f"this to {told['error_after']:.3f}."
     )
+
+
+def robustness(found: dict[str, Any], home: str) -> str:
+    """Return a sentence and a table of what worse recordings do to the headline; nothing where it was not measured.
+
+    `home` is the data of the training; others are named.
+    """
+    if not found.get("complete"):
+        return ""
+    where = "" if shown(found["data"]) == shown(home) else f" of `{shown(found['data'])}`"
+    rows = []
+    for stress in found["stresses"]:
+        unit = f", {stress['unit']}" if stress["unit"] else ""
+        cells = (_under(level, len(stress["levels"]) > 1) for level in stress["levels"])
+        rows.append([f"{stress['title']}{unit}", "; ".join(cells)])
+    title = score_name(found["metric"]).title
+    said = found["sentence"]
+    return (
+        f"The {found['split']} split{where} was also heard through worse recordings, {title.lower()} "
+        f"{Score.from_dict(found['clean'])} when clean: {said}. Scores that are worse than chance explains are in bold."
+        f"\n\n{table(['change', title], rows)}"
+    )
+
+
+def _under(level: dict[str, Any], several: bool) -> str:
+    """Return the score under one level of a stress, after the level where there are several."""
+    score = "nothing can be heard" if level["score"] is None else f"{level['score']['value']:.3f}"
+    if level["verdict"] == "worse":
+        score = f"**{score}**"
+    return f"{level['level']:g}: {score}" if several else score
+
+
+def retention(found: Mapping[str, Mapping[str, Mapping[str, Score]]], second: str) -> str:
+    """Return the table of what fine-tuning did to earlier abilities; nothing where it was not measured."""
+    if not found:
+        return ""
+    places = {"test": "test split", "also": second}
+    states = list(next(iter(found.values())))
+    rows = [
+        [f"{places[place]}: {known.title}", *(str(scores[state].get(name, "–")) for state in states)]
+        for place, scores in found.items()
+        for name, known in SCORES.items()
+        if name in scores[states[0]]
+    ]
+    return table(["score", *(state.replace("untuned", "before") for state in states)], rows)

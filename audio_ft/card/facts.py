@@ -28,7 +28,7 @@ DIGEST = 12
 # Recipe fields that the card tells elsewhere.
 TOLD_ELSEWHERE = {
     "model", "revision", "data", "name", "task", "text", "chain", "augment", "training", "intended_use", "limits",
-    "consent", "licence", "push_to_hub",
+    "consent", "licence", "push_to_hub", "also",
 }  # fmt: skip
 
 
@@ -134,6 +134,18 @@ class Facts:
     def calibration(self) -> str:
         """Say how far the stated probabilities can be trusted, if that was looked at."""
         return evidence.calibration(self._slices)
+
+    @cached_property
+    def robustness(self) -> str:
+        """Return what worse recordings do to the score, if that was measured."""
+        found = evidence.measured(self.run.folder, evidence.STRESS_FILE)
+        return evidence.robustness(found, str(self.run.data["path"]))
+
+    @cached_property
+    def retention(self) -> str:
+        """Return what fine-tuning did to earlier abilities, if that was measured."""
+        also = self.run.recipe.also
+        return evidence.retention(self.run.retention, f"`{shown(also.path)}`" if also else "")
 
     @cached_property
     def _slices(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def metadata(run: Run, name: str) -> str:
 
 def languages(run: Run) -> list[str]:
     """Return the codes of the languages that the recipe names for its data, or else for its transcripts."""
-    return (run.recipe.data.language or run.recipe.text.language or "").replace(",", " ").split()
+    return (run.recipe.data.language or run.language or "").replace(",", " ").split()
 
 
 def model_index(run: Run) -> list[EvalResult]:
