@@ -58,13 +58,8 @@ class Run:
 
     @property
     def language(self) -> str | None:
-        """Return what is spoken, where recipe or checkpoint says so: English-only Whisper needs no telling."""
-        said = self.recipe.text.language
-        settings = self.model_folder / "generation_config.json"
-        if said is None and self.kind == "text" and settings.is_file():
-            only_english = json.loads(settings.read_text(encoding="utf-8")).get("is_multilingual") is False
-            return "en" if only_english else None
-        return said
+        """Return the language of the transcripts, where recipe or checkpoint says so."""
+        return self.recipe.text.language
 
     def _repr_html_(self) -> str:
         """Return scores with intervals beside the baselines, and learning curves, for notebooks."""

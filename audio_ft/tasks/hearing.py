@@ -110,7 +110,7 @@ def words_of(
     pending: list[int] = []
     began = 0.0
     for place, token in enumerate(tokens.tolist()):
-        if token in special or token >= tokenizer.convert_tokens_to_ids("<|0.00|>"):
+        if token in special or token > tokenizer.convert_tokens_to_ids("<|notimestamps|>"):
             continue
         start = float(times[place])
         began = began if pending else start

@@ -116,7 +116,8 @@ class Seq2Seq(Transcription):
         # A word's first token holds the space before it, also at the start: so the checkpoint was trained.
         words = list(self.tokenizer(f" {transcript}", add_special_tokens=False).input_ids) if transcript else []
         if self.text.timestamps:
-            zero = self.tokenizer.convert_tokens_to_ids("<|0.00|>")
+            # Times have no names in every tokenizer; their ids follow the one that says there are none.
+            zero = self.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1
             words = [zero, *words, zero + round(seconds / TIMESTAMP)]
         return [*self.prefix[1:], *words, self.tokenizer.eos_token_id]
 
