@@ -21,6 +21,16 @@ DIGITS = ("keep", "refuse")
 # What stands for the space between words in a vocabulary, as transformers' Wav2Vec2CTCTokenizer has it.
 DELIMITER = "|"
 
+# Whisper's codes, here so that a recipe that names one of them is read without importing transformers.
+CODES = frozenset(
+    (
+        "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr "
+        "bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn "
+        "yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su "
+        "yue"
+    ).split()
+)
+
 NULL = "no transcript"
 EMPTY = "empty transcript"
 BARE = "only punctuation"
@@ -212,8 +222,8 @@ def _language_code(language: str | None) -> str | None:
     Raises:
         InputError: a language that Whisper does not know.
     """
-    if language is None:
-        return None
+    if language is None or language in CODES:
+        return language
     from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
 
     if not isinstance(language, str):

@@ -14,6 +14,7 @@ from audio_ft.mojibake import garbled
 from audio_ft.transcripts import (
     BARE,
     CASES,
+    CODES,
     DIGITS,
     EMPTY,
     FORMS,
@@ -254,3 +255,9 @@ def test_no_real_transcript_is_called_garbled(shared):
         misread = [text.encode().decode("latin-1") for text in said if not text.isascii()]
         assert misread
         assert [text for text in misread if not garbled(text)] == []
+
+
+def test_the_codes_are_whispers():
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES
+
+    assert frozenset(LANGUAGES) == CODES
