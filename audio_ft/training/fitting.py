@@ -15,6 +15,7 @@ from audio_ft.recipe import build_arguments
 from audio_ft.training.adapters import Adapters
 from audio_ft.training.automatic import BATCH, automatic_settings
 from audio_ft.training.briefing import briefing
+from audio_ft.training.processes import leave_group_at_exit
 from audio_ft.training.retention import Retention
 from audio_ft.training.scoring import score_untuned
 from audio_ft.training.trackers import tracked
@@ -94,6 +95,7 @@ def _fit(
     # Trackers call the run what its folder is called.
     settings = {**automatic, "run_name": folder.resolve().name, **recipe.training, **shape}
     arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
+    leave_group_at_exit()
     set_seed(arguments.seed)
     model = prepared.task.build(prepared.family, recipe.model, prepared.head, recipe.revision)
     untuned = score_untuned(prepared, model, arguments, folder, tell)
