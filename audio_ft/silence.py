@@ -19,8 +19,8 @@ HEARD_HZ = (100.0, 8_000.0)
 HELD_SECONDS = 0.1
 BAND_HZ = 500.0
 
-SILENT_DBFS = -60.0
-"""Below this level, held for 100 ms, nothing was said into the microphone."""
+SILENT_DBFS = -70.0
+"""Below this level, held for 100 ms, nothing was said into the microphone; speech 10 dB louder is faint, but speech."""
 STEADY_DB = 4.0
 """Whatever rises less above its own median, in no band of 500 Hz for 100 ms, is steady noise.
 
