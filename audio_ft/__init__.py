@@ -84,7 +84,13 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 
+# Rooms that are public whole: `aft.plots.mel(clip)`.
+_ROOMS = ("features", "plots")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"audio_ft.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'audio_ft' has no attribute {name!r}")
     value = getattr(import_module(f"audio_ft.{_HOMES[name]}"), name)

@@ -20,9 +20,11 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from audio_ft import Clip, InputError, plots
 from audio_ft.features import FEATURES, named
+from audio_ft.metrics import direction
 from audio_ft.metrics.score import Score
 from audio_ft.plots import DARK, LIGHT
 from audio_ft.plots.panels import panel
+from audio_ft.plots.training import HEADLINE
 
 LABELS = ["yes", "no", "$stop$ <b>", "右"]
 
@@ -248,10 +250,18 @@ def test_a_transcription_is_followed_by_its_error_rates():
     figure = plots.learning_curves(transcribed())
     assert [line.get_label() for line in figure.axes[1].lines[:2]] == ["WER", "CER"]
     scores = plots.score_intervals(transcribed())
-    assert [axes.get_title(loc="left") for axes in scores.axes] == ["WER", "WER, normalised", "CER"]
+    assert [axes.get_title(loc="left") for axes in scores.axes] == [
+        f"{name} (lower is better)" for name in ("WER", "WER, normalised", "CER")
+    ]
+    assert plots.score_intervals(a_run()).axes[0].get_title(loc="left") == "F1, macro"
     names = [text.get_text() for text in scores.axes[0].get_yticklabels()]
     assert names == ["Fine-tuned", "Untuned checkpoint"]
     assert scores.axes[0].get_xlim()[1] > 1.5
+
+
+def test_headline_names_are_scores_that_exist():
+    for name in HEADLINE:
+        assert isinstance(direction(name), bool)
 
 
 def test_a_run_without_history_or_scores_says_so():

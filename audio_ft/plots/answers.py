@@ -41,7 +41,7 @@ def confusion_matrix(
     figure = blank(theme, size, size * 0.92)
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap=theme.shades(), vmin=0, vmax=1, interpolation="nearest", aspect="equal")
+    image = axes.imshow(shares, cmap=theme.shades(), vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     if classes <= _MOST_NUMBERS:
         _write_counts(axes, counts, shares, theme)
     step = max(1, -(-classes // _MOST_LABELS))

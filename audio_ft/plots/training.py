@@ -16,22 +16,14 @@ if TYPE_CHECKING:
     from audio_ft.metrics.score import Score
 
 # The scores that speak for a run of any kind, in the order in which they are drawn.
-HEADLINE: tuple[str, ...] = (
-    "accuracy",
-    "unweighted_average_recall",
-    "f1_macro",
-    "wer",
-    "wer_normalized",
-    "cer",
-    "f1_micro",
-    "roc_auc",
-)
-HEADLINE += ("mean_average_precision", "mae", "rmse", "pearson", "spearman", "r2")
+HEADLINE: tuple[str, ...] = ("accuracy", "unweighted_average_recall", "f1_macro", "wer", "wer_normalized", "cer")
+HEADLINE += ("mean_average_precision", "f1_micro", "subset_accuracy", "roc_auc_macro")
+HEADLINE += ("mean_absolute_error", "root_mean_squared_error", "concordance", "pearson")
 _MOST_CURVES, _MOST_SCORES = 3, 4
 STYLES = ("-", "-.", ":")
-_NAMES = {"wer": "WER", "wer_normalized": "WER, normalised", "cer": "CER", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+_NAMES = {"wer": "WER", "wer_normalized": "WER, normalised", "cer": "CER", "roc_auc_macro": "ROC AUC, macro"}
 _NAMES |= {"linear_mfcc": "Linear on MFCC", "majority": "Commonest answer", "untuned": "Untuned checkpoint"}
-_NAMES |= {"roc_auc": "ROC AUC", "f1_macro": "F1, macro", "f1_micro": "F1, micro", "f1_weighted": "F1, weighted"}
+_NAMES |= {"f1_macro": "F1, macro", "f1_micro": "F1, micro", "f1_weighted": "F1, weighted"}
 
 
 class Trained(Protocol):
@@ -115,7 +107,7 @@ def score_intervals(
     for axes, metric in zip(grid, chosen, strict=True):
         plain(axes, theme, grid="x")
         shown = {name: scores[metric] for name, scores in rows.items() if metric in scores}
-        axes.set_title(title_of(metric), loc="left")
+        axes.set_title(f"{title_of(metric)}{_lower(metric)}", loc="left")
         for place, score in enumerate(shown.values()):
             colour = theme.colour(0) if place == 0 else theme.muted
             dot(axes, score, place, colour, MARKERS[min(place, len(MARKERS) - 1)])
@@ -132,6 +124,16 @@ def headline(run: Trained, split: str = "test") -> list[str]:
     first = str(run.best.get("metric", ""))
     there = [name for name in dict.fromkeys((first, *HEADLINE)) if name in run.scores.get(split, {})]
     return (there or [name for name in run.scores.get(split, {}) if "[" not in name])[:_MOST_SCORES]
+
+
+def _lower(metric: str) -> str:
+    """Return " (lower is better)" for an error; a score of old that nobody knows any more says nothing."""
+    from audio_ft.metrics import direction
+
+    try:
+        return "" if direction(metric) else " (lower is better)"
+    except InputError:
+        return ""
 
 
 def title_of(name: str) -> str:
