@@ -86,5 +86,5 @@ def cepstra(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -
 @lru_cache(maxsize=2)
 def _filters(rate: int, size: int) -> NDArray[np.complex64]:
     """Return the response of each filter at each bin of a Fourier transform over `size` samples, (BANDS, bins)."""
-    bins = np.arange(size // 2 + 1) * (rate / size)
+    bins = np.arange(size // 2 + 1, dtype=np.float64) * (rate / size)
     return np.stack([response(centre, bins).astype(np.complex64) for centre in centres(rate)])
