@@ -37,7 +37,10 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    # A carriage return ends a row where it is read and is left bare where it is written.
+    bare = any("\r" in cell for row in rows for cell in row.values() if isinstance(cell, str))
+    quoting = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)
     write_text(file, text.getvalue())

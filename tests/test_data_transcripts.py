@@ -12,6 +12,7 @@ import pytest
 from audio_ft.clip import Clip, write
 from audio_ft.data import Data, load
 from audio_ft.errors import InputError
+from audio_ft.lists import write_table
 
 KINDS = ("csv", "tsv", "jsonl", "json", "parquet")
 GAPS = (None, float("nan"), "", "  \t")
@@ -189,6 +190,15 @@ def test_a_transcript_that_is_no_text_is_refused(tmp_path, tone, kind, cell):
 def test_numbers_in_json_are_read_as_they_are_written(tmp_path, tone):
     found, _ = heard(said(tmp_path, filled([7, 7.0, 2.5, True, datetime(2024, 1, 31).isoformat()]), tone, "jsonl"))
     assert [found[f"{place:03d}.wav"] for place in range(4)] == ["7", "7", "2.5", "True"]
+
+
+def test_a_table_that_we_write_reads_back_as_it_was(tmp_path, tone):
+    texts = filled([*VERBATIM, "a\rb", "a\r\nb", "a\nb", " space ", "", "\ufeffmark", "one\u2028two"], 40)
+    rows = [{"file_name": f"{place:03d}.wav", "text": text} for place, text in enumerate(texts)]
+    for row in rows:
+        write(tone, tmp_path / row["file_name"])
+    write_table(tmp_path / "list.csv", rows)
+    assert heard(tmp_path / "list.csv")[0] == {row["file_name"]: row["text"] for row in rows}
 
 
 # Files that cannot be read
