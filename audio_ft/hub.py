@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.parcel import pack
 from audio_ft.refusals import LOG_IN, hub_errors, impatient, lost, refusal, status
-from audio_ft.training.saving import CHAIN_FILE
+from audio_ft.run import CHAIN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.card.names import shown
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe
-from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
-from audio_ft.training.saving import CHAIN_FILE, RECIPE_FILE
+from audio_ft.run import CHAIN_FILE, PREDICTIONS_FILE, RECIPE_FILE, RUN_FILE
 
 if TYPE_CHECKING:
     from audio_ft.run import Run

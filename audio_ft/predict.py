@@ -18,10 +18,9 @@ from audio_ft.family import Family, load_config
 from audio_ft.pull import pull
 from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
-from audio_ft.run import MODEL_FOLDER
+from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
 from audio_ft.task import Task
 from audio_ft.tasks import task_class
-from audio_ft.training.saving import CHAIN_FILE, RECIPE_FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

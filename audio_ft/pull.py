@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.refusals import LOG_IN, hub_errors, impatient, sentence
-from audio_ft.training.saving import CHAIN_FILE
+from audio_ft.run import CHAIN_FILE
 
 # Other frameworks' weights, what only a training needs, and pickles, which nobody should open.
 UNUSED = ["last-checkpoint/*", "checkpoint-*/*", "pytorch_model*", "training_args.bin", "*.pt", "*.pth", "*.pkl",

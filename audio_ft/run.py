@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
 PREDICTIONS_FILE = "predictions.parquet"
+# In the model folder, beside what transformers writes there.
+CHAIN_FILE = "chain.json"
+RECIPE_FILE = "recipe.json"
 
 
 @dataclass(frozen=True, kw_only=True)

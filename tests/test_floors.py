@@ -20,8 +20,8 @@ steps family metrics stresses
 chain families task
 tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles formats plots notebook
 recipe data run validity inspection predictions pairing slicing slices calibration description
-train training textbook
-predict card report hub parcel pull refusals reproduction
+train training textbook card hub parcel refusals
+predict report pull reproduction
 evaluation robustness speed
 console commands
 cli door __main__

@@ -65,8 +65,7 @@ def chosen_recipe(source: str | None) -> Recipe:
     from audio_ft.commands.train import read_recipe
     from audio_ft.data import Data
     from audio_ft.recipe import Recipe
-    from audio_ft.run import MODEL_FOLDER
-    from audio_ft.training.saving import RECIPE_FILE
+    from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
 
     if source is None:
         return Recipe(model="none", data=Data(path="none"))

@@ -7,14 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.run import write_json
+from audio_ft.run import CHAIN_FILE, RECIPE_FILE, write_json
 
 if TYPE_CHECKING:
     from audio_ft.training.fitting import Fitted
     from audio_ft.training.preparation import Prepared
-
-CHAIN_FILE = "chain.json"
-RECIPE_FILE = "recipe.json"
 
 
 def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
