@@ -15,6 +15,7 @@ from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.inference import responses_of
 from audio_ft.metrics import resampling
+from audio_ft.predictions import Predictions, tabulated
 from audio_ft.run import scores_to_dict
 from audio_ft.training.preparation import chain_for, check_chain
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from audio_ft.data import Data
     from audio_ft.metrics import Score
     from audio_ft.predict import Model
+
+# Recordings kept at hand for whoever times or plays some.
+SAMPLED = 20
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Evaluation:
         resampling: what the intervals resample, and why.
         rule: how the split came about.
         warnings: what a reader should know about the data.
+        predictions: the answers beside the truth, one row a clip.
+        sources: an even sample of the recordings, as `Model` takes them.
     """
 
     split: str
@@ -45,6 +51,8 @@ class Evaluation:
     resampling: str
     rule: str
     warnings: tuple[str, ...]
+    predictions: Predictions
+    sources: tuple[str | bytes, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable."""
@@ -89,4 +97,13 @@ def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[st
         resampling=resampling(groups),
         rule=loaded.rule,
         warnings=loaded.warnings,
+        predictions=Predictions(
+            tabulated(split, table, cleaned, model.task, predictions), model.task.kind, model.task.labels, seed
+        ),
+        sources=tuple(_source(table[int(place)]["audio"]) for place in present[:: max(1, len(present) // SAMPLED)]),
     )
+
+
+def _source(audio: Mapping[str, Any]) -> str | bytes:
+    """Return a recording of a table, which is stored there or named by its path."""
+    return audio["path"] if audio.get("bytes") is None else audio["bytes"]
