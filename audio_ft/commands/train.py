@@ -61,7 +61,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"see whether everything fits together: {SMOKE_STEPS} steps, {SMOKE_CLIPS} clips a split, into RUN-smoke",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a run that lies in the output folder")
-    parser.add_argument("--push-to-hub", metavar="REPO", help="upload the finished model to this repository of the Hub")
+    parser.add_argument("--push-to-hub", metavar="REPO", help="put checkpoints and the finished run on the Hub")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,20 +78,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> int:
     """Train a recipe with flags above it; `name` names the output folder where neither flag nor recipe does."""
-    from audio_ft import hub
     from audio_ft.train import train
 
     recipe = adjusted(recipe, arguments)
     folder = output_folder(arguments, recipe.name or name)
     if arguments.smoke:
         recipe, folder = smoke(recipe), folder.with_name(f"{folder.name}-smoke")
-    if recipe.push_to_hub:
-        hub.check(recipe, recipe.push_to_hub)
-    finished = train(recipe, folder, overwrite=arguments.overwrite or arguments.smoke, tell=say, report=show)
+    train(recipe, folder, overwrite=arguments.overwrite or arguments.smoke, tell=say, report=show)
     if arguments.smoke:
         say("This was a smoke run: everything fits together, and the scores mean nothing.")
-    if recipe.push_to_hub:
-        show(f"pushed      {hub.push(finished, recipe.push_to_hub)}")
     return DONE
 
 
@@ -104,7 +99,10 @@ def adjusted(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     if arguments.model:
         recipe = dataclasses.replace(recipe, model=arguments.model, revision=None)
     if arguments.data:
-        recipe = dataclasses.replace(recipe, data=moved(recipe.data, arguments.data))
+        data = moved(recipe.data, arguments.data)
+        # Who agreed to what is true of the recipe's own recordings; others need a sentence of their own.
+        consent = recipe.consent if data.path == recipe.data.path else ""
+        recipe = dataclasses.replace(recipe, data=data, consent=consent)
     if arguments.task:
         recipe = dataclasses.replace(recipe, task=arguments.task)
     recipe = recipe.override(arguments.set)
