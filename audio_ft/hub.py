@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from audio_ft.run import Run
 
 MAIN = "main"
+# The branch for checkpoints of a training that is still running; main shows finished models only.
+TRAINING = "training"
 # Of an earlier push or of a training in progress: beside other weights they would be believed and be wrong.
 OURS = (
     "*.safetensors", "*.safetensors.index.json", "pytorch_model*", "training_args.bin", "last-checkpoint/*",
@@ -32,6 +34,7 @@ SAFE = (
     "Nothing of the run stands in {repository} yet; the same command finishes the push, without sending again what has "
     "arrived."
 )
+UNTRAINED = "Nothing was trained yet."
 UNSURE = "Whether the last step arrived is not known; the same command looks, and does only what is missing."
 UNSURE_PROPOSAL = (
     "Whether the pull request was opened is not known; look at {endpoint}/{repository}/discussions before "
@@ -56,9 +59,6 @@ class Pushed:
     commit: str
     files: tuple[tuple[str, int], ...]
     changed: bool
-
-    def __str__(self) -> str:
-        return self.url
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ def push(
         return Pushed(repo_id, "", "", files, changed=False)
     api = connected(token)
     with impatient():
-        target = _target(api, repo_id, private, revision, create_pr)
+        target = _target(api, repo_id, private, revision, create_pr, SAFE.format(repository=repo_id))
         url, commit = _commit(api, target, items, f"Add {run.recipe.name or 'model'}")
     return Pushed(repo_id, url, commit, files, changed=commit != target.head)
 
 
 def check(recipe: Recipe, repository: str) -> None:
-    """Refuse, before any training, what could not be pushed after it; the repository is there afterwards.
+    """Refuse, before any training, what could not be pushed after it; repository and branch are there afterwards.
 
     Raises:
         InputError: no token, a name that is no repository's, a repository that is not what was asked for, or a recipe
@@ -132,7 +132,16 @@ def check(recipe: Recipe, repository: str) -> None:
         )
     api = connected(None)
     with impatient():
-        _target(api, repository, bool(recipe.training.get("hub_private_repo")), None, create_pr=False)
+        _target(api, repository, is_private(recipe), None, False, UNTRAINED)
+        try:
+            api.create_branch(repository, branch=recipe.training.get("hub_revision") or TRAINING, exist_ok=True)
+        except hub_errors() as error:
+            raise refusal(error, repository, UNTRAINED) from error
+
+
+def is_private(recipe: Recipe) -> bool:
+    """Return whether a recipe wants its repository private: Trainer's own setting says so."""
+    return bool(recipe.training.get("hub_private_repo"))
 
 
 def check_name(repository: str) -> None:
@@ -168,8 +177,8 @@ def connected(token: str | None) -> HfApi:
     return HfApi(token=chosen, library_name="audio_ft")
 
 
-def _target(api: HfApi, repository: str, private: bool, revision: str | None, create_pr: bool) -> Target:
-    """Return where the commit goes, once the repository is there and may be written.
+def _target(api: HfApi, repository: str, private: bool, revision: str | None, create_pr: bool, after: str) -> Target:
+    """Return where the commit goes, once the repository is there and may be written; `after` ends a refusal.
 
     Raises:
         InputError: a repository, branch or visibility that is not what was asked for.
@@ -192,7 +201,7 @@ def _target(api: HfApi, repository: str, private: bool, revision: str | None, cr
     except hub_errors() as error:
         if isinstance(error, AudioFTError):
             raise
-        raise refusal(error, repository, SAFE.format(repository=repository)) from error
+        raise refusal(error, repository, after) from error
     files = tuple(sibling.rfilename for sibling in info.siblings or ())
     if "config.json" in files and CHAIN_FILE not in files and not create_pr:
         raise InputError(

@@ -59,7 +59,7 @@ def pack(run: Run, repository: str, *, predictions: bool = False) -> tuple[Item,
     items.append(Item(CARD_FILE, model_card(told, repository).encode()))
     items += [Item(f"{RESULTS_FOLDER}/{name}", text.encode()) for name, text in eval_results(told).items()]
     if predictions:
-        items.append(Item(PREDICTIONS_FILE, _predictions(run.folder / PREDICTIONS_FILE, local_places(run))))
+        items.append(Item(PREDICTIONS_FILE, _predictions(run)))
     return tuple(sorted(items, key=lambda item: item.path))
 
 
@@ -82,7 +82,7 @@ def model_files(run: Run) -> dict[str, Path]:
 
 def published(run: Run) -> Run:
     """Return the run as strangers may read it: places on this machine by their last part, no tokens."""
-    places = local_places(run)
+    places = local_places(run.recipe, run.folder)
     kept = ("folder", "recipe", "labels", "scores", "baselines", "splits")
     told = {item.name: cleaned(getattr(run, item.name), places) for item in dataclasses.fields(run)}
     recipe = Recipe.from_dict(published_recipe(run.recipe.to_dict(), places))
@@ -96,17 +96,19 @@ def published_recipe(plain: Mapping[str, Any], places: Mapping[str, str]) -> dic
     """Return a recipe's settings with local places by their last part, and without tokens."""
     told = cleaned(dict(plain), places)
     told["model"] = shown(plain["model"])
-    told["data"]["path"] = shown(plain["data"]["path"])
+    for name in ("data", "also"):
+        if told.get(name):
+            told[name]["path"] = shown(plain[name]["path"])
     told["training"] = {name: _last(value) for name, value in told["training"].items() if "token" not in name}
     for listed in ("chain", "augment"):
         told[listed] = told[listed] and [{name: _last(value) for name, value in one.items()} for one in told[listed]]
     return dict(told)
 
 
-def local_places(run: Run) -> dict[str, str]:
-    """Return {path on this machine: what is shown instead of it}, longest first."""
-    named: list[str | Path] = [run.recipe.model, run.recipe.data.path, run.folder, Path.cwd()]
-    named += [value for value in _strings(run.recipe.to_dict()) if os.path.isabs(value)]
+def local_places(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Return {path on this machine: what is shown instead of it}, longest first, for a recipe and its run's folder."""
+    named: list[str | Path] = [recipe.model, recipe.data.path, folder, Path.cwd()]
+    named += [value for value in _strings(recipe.to_dict()) if os.path.isabs(value)]
     found = {form: os.path.basename(form) for place in named for form in _forms(place)}
     found |= dict.fromkeys(_forms(Path.home()), "~")
     return {form: found[form] for form in sorted(found, key=len, reverse=True)}
@@ -173,16 +175,15 @@ def _model_file(path: str, file: Path, run: Run) -> bytes | Path:
     """Return a file of the model folder, rewritten where it would name a place on this machine."""
     if path not in (RECIPE_FILE, *CONFIGURATIONS):
         return file
-    places, plain = local_places(run), json.loads(file.read_text(encoding="utf-8"))
     if path == RECIPE_FILE:
-        # The words for the card may have been told after the training; the rest is as the model was saved.
-        told = {name: value for name, value in run.recipe.to_dict().items() if name in plain}
-        return as_json(published_recipe(plain | told, places))
+        # Not the file: words for the card may have been told after the training.
+        return as_json(published_recipe(run.recipe.to_dict(), local_places(run.recipe, run.folder)))
+    plain = json.loads(file.read_text(encoding="utf-8"))
     clean = plain | {name: shown(plain[name]) for name in LOADED_FROM if isinstance(plain.get(name), str)}
     return file if clean == plain else as_json(clean)
 
 
-def _predictions(file: Path, places: Mapping[str, str]) -> bytes:
+def _predictions(run: Run) -> bytes:
     """Return the table of predictions without folders of this machine and without private columns.
 
     Raises:
@@ -190,6 +191,7 @@ def _predictions(file: Path, places: Mapping[str, str]) -> bytes:
     """
     import pandas
 
+    file, places = run.folder / PREDICTIONS_FILE, local_places(run.recipe, run.folder)
     if not file.is_file():
         raise InputError(f"There is no {file}; push without --predictions, or train again.")
     table = pandas.read_parquet(file)

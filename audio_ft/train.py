@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from audio_ft import hub
+from audio_ft.errors import AudioFTError
 from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import Run
@@ -30,11 +32,13 @@ def train(
     """Fine-tune as a recipe says and return the finished run, also left in `output_dir`.
 
     A killed training goes on from its last checkpoint when called again with the same recipe and data. `tell` receives
-    what is said on the way, `report` the scores at the end (None: `tell` does).
+    what is said on the way, `report` the scores at the end (None: `tell` does). With `push_to_hub` in the recipe the
+    repository gets checkpoints on a branch while the training runs, and the whole run on its main branch at the end.
 
     Raises:
         InputError: settings or data that cannot be used, too many unreadable recordings, or a folder with another run
-        in it. AudioFTError: a loss that is not finite, or a saved model that does not answer as the trained one did.
+        in it. AudioFTError: a loss that is not finite, a saved model that does not answer as the trained one did, or a
+        Hub that does not take it.
     """
     from accelerate import PartialState
 
@@ -45,6 +49,8 @@ def train(
     tell = tell if first else logger.debug
     folder = Path(output_dir)
     refuse_finished(folder, overwrite)
+    if recipe.push_to_hub and first:
+        hub.check(recipe, recipe.push_to_hub)
     with PartialState().main_process_first():
         prepared = prepare(recipe, tell)
     clock.append(time.monotonic())
@@ -62,4 +68,21 @@ def train(
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
     if first:
         (report or tell)(results(run))
+    if first and recipe.push_to_hub:
+        (report or tell)(f"pushed      {publish(run, recipe.push_to_hub)}")
     return run
+
+
+def publish(run: Run, repository: str) -> str:
+    """Push a run that has just finished and return the commit's address.
+
+    Raises:
+        AudioFTError: the Hub refuses or cannot be reached; the run itself is whole.
+    """
+    try:
+        return hub.push(run, repository, private=hub.is_private(run.recipe)).url
+    except AudioFTError as error:
+        raise AudioFTError(
+            f"The training is done and the run in {run.folder} is whole, but not on the Hub. {error} "
+            f"(The command is now: audio-ft push {run.folder} {repository}.)"
+        ) from error

@@ -72,6 +72,8 @@ def check_settings(recipe: Any) -> None:
         _is_number(smoothing) and 0 <= smoothing < 1,
         "a number from 0 to below 1",
     )
+    pushing = recipe.training.get("push_to_hub")
+    _require("push_to_hub", pushing, not pushing, 'a repository in the recipe itself ("me/name"), none in training')
     check_class_weights(recipe.class_weights)
 
 

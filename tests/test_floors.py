@@ -45,6 +45,7 @@ HEAVY_AT_THE_TOP = {
     "training/sampler.py": "a torch.utils.data.Sampler subclass",
     "tasks/pooling.py": "torch.nn.Module subclasses",
     "training/trainer.py": "a transformers.Trainer subclass",
+    "training/uploads.py": "a transformers.TrainerCallback subclass",
 }
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "misc"}
 LONGEST_FUNCTION = 60

@@ -424,6 +424,7 @@ def test_before_training_the_repository_is_made_and_its_rights_are_tried(hub, on
     recipe = Recipe(model="m", data="d", training={"hub_private_repo": True}, **TOLD)
     door.check(recipe, "me/words")
     assert hub.repo().private
+    assert hub.repo().at("training")
     door.check(recipe, "me/words")
     hub.make("other/words")
     with pytest.raises(AudioFTError, match="may not write to other/words"):

@@ -80,11 +80,9 @@ def fit(prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[s
 def _fit(
     prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[str], None], shape: Mapping[str, int]
 ) -> Fitted:
-    from transformers import PrinterCallback, set_seed
+    from transformers import set_seed
 
     from audio_ft.training.freeze import freeze
-    from audio_ft.training.journal import Journal
-    from audio_ft.training.screen import Screen
 
     recipe = prepared.recipe
     # Trainer's own name for the same choice counts too: its direction must follow.
@@ -112,9 +110,7 @@ def _fit(
     }
     with tracked(arguments.report_to, folder):
         trainer = build_trainer(prepared, model, arguments, windows, metric)
-        trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(Screen(tell, metric))
-        trainer.add_callback(Journal(folder / METRICS_FILE))
+        follow(trainer, prepared, folder, metric, tell)
         tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
@@ -135,6 +131,23 @@ def _fit(
         parameters=parameters,
         precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
     )
+
+
+def follow(trainer: AudioTrainer, prepared: Prepared, folder: Path, metric: str, tell: Callable[[str], None]) -> None:
+    """Let the training be seen: on the screen, in the journal, and on the Hub where the recipe says so."""
+    from transformers import PrinterCallback
+
+    from audio_ft.training.journal import Journal
+    from audio_ft.training.screen import Screen
+    from audio_ft.training.uploads import Uploads
+
+    recipe = prepared.recipe
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Screen(tell, metric))
+    trainer.add_callback(Journal(folder / METRICS_FILE))
+    # Of low-rank matrices a checkpoint is no model of its own until they are merged, at the end.
+    if recipe.push_to_hub and recipe.peft != "lora" and trainer.args.hub_strategy != "end":
+        trainer.add_callback(Uploads(prepared, folder, tell))
 
 
 def build_trainer(
