@@ -98,7 +98,11 @@ def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[st
         rule=loaded.rule,
         warnings=loaded.warnings,
         predictions=Predictions(
-            tabulated(split, table, cleaned, model.task, predictions), model.task.kind, model.task.labels, seed
+            tabulated(split, table, cleaned, model.task, predictions),
+            model.task.kind,
+            model.task.labels,
+            seed,
+            model.task.language,
         ),
         sources=tuple(_source(table[int(place)]["audio"]) for place in present[:: max(1, len(present) // SAMPLED)]),
     )

@@ -41,12 +41,14 @@ class Predictions:
         kind: "single", "multi", "regression" or "text".
         labels: the names that the columns of `probabilities` stand for.
         seed: seed of the resamples.
+        language: what is spoken, which decides how transcripts are normalised.
     """
 
     table: DataFrame
     kind: str
     labels: tuple[str, ...] = ()
     seed: int = 0
+    language: str | None = None
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -59,7 +61,7 @@ class Predictions:
         Raises:
             InputError: the run has lost its predictions.
         """
-        return cls(read_table(run.folder / PREDICTIONS_FILE), run.kind, run.labels, run.recipe.seed)
+        return cls(read_table(run.folder / PREDICTIONS_FILE), run.kind, run.labels, run.recipe.seed, run.language)
 
     def split(self, name: str) -> Predictions:
         """Return the clips of one split."""
@@ -106,6 +108,7 @@ class Predictions:
             self.guesses,
             self.truth,
             labels=self.labels if self.kind in ("single", "multi") else (),
+            language=self.language,
             groups=self.groups,
             seed=self.seed,
             resamples=resamples,

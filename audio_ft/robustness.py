@@ -72,7 +72,8 @@ class Trial:
         references = list(chosen["target"])
         columns = self.model.task.columns(answers, references)
         table = pandas.DataFrame({"group": list(chosen["group"]), "reference": references, **columns})
-        return Predictions(table, self.model.task.kind, self.model.task.labels, self.seed)
+        task = self.model.task
+        return Predictions(table, task.kind, task.labels, self.seed, task.language)
 
 
 def measure(

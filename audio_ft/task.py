@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
+    from audio_ft.beam import Beam
     from audio_ft.chain import Chain
     from audio_ft.errors import AudioError
     from audio_ft.family import Family
@@ -103,6 +104,11 @@ class Task(ABC):
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, from its configuration and what `save` left beside it."""
 
+    @property
+    def language(self) -> str | None:
+        """Return the language of the answers, where they are in one."""
+        return None
+
     def settled(self, text: Text) -> Text:
         """Return a recipe's settings of transcripts with what it left open decided; a classifier has none."""
         return text
@@ -110,6 +116,17 @@ class Task(ABC):
     def hearing(self, family: Family) -> Family:
         """Return the family as the finished model hears it."""
         return family
+
+    def searching(self, beam: Beam) -> Task:
+        """Return the task with its answers searched for with a language model.
+
+        Raises:
+            InputError: its network does not write character by character, or the language model cannot be used.
+        """
+        raise InputError(
+            f"A language model helps networks that write character by character (task ctc), and this one's task is "
+            f"{self.name}; leave the language model out."
+        )
 
     def save(self, family: Family, folder: Path) -> None:
         """Write what plain transformers needs beside the weights to prepare audio and read the answers."""

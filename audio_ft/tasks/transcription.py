@@ -56,6 +56,11 @@ class Transcription(Task):
             window = math.ceil(SLACK * float(durations.max())) or 1
         return family.with_window(min(window or LONGEST, LONGEST))
 
+    @property
+    def language(self) -> str | None:
+        """Return the code of the language that is spoken, or None where the recipe does not say."""
+        return self.text.language
+
     def settled(self, text: Text) -> Text:
         """Return the settings with language and spelling as this checkpoint has them."""
         return self.text
