@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audio_ft.beam import Beam
     from audio_ft.chain import DEFAULT_CHAIN, Chain
     from audio_ft.clip import Clip, read
     from audio_ft.data import Data
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AudioError": "errors",
     "AudioFTError": "errors",
+    "Beam": "beam",
     "Chain": "chain",
     "Clip": "clip",
     "DEFAULT_CHAIN": "chain",
@@ -55,6 +57,7 @@ __all__ = [
     "DEFAULT_CHAIN",
     "AudioError",
     "AudioFTError",
+    "Beam",
     "Chain",
     "Clip",
     "Data",

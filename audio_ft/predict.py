@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
+    from audio_ft.beam import Beam
+
     Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
 
 # Windows computed together: enough to fill the processor, few enough for a laptop's memory.
@@ -80,11 +82,19 @@ class Model:
             yield from self.task.attempts(self.network, self.family, self.chain, clips, top_k, words)
 
 
-def load(path_or_repo: str | os.PathLike[str], *, revision: str | None = None, device: str | None = None) -> Model:
+def load(
+    path_or_repo: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    beam: Beam | None = None,
+) -> Model:
     """Load a model with the chain it was trained on: a run's folder, its model folder, or a Hub repository.
 
+    With a `beam`, texts are searched for with its language model.
+
     Raises:
-        InputError: nothing of that name, or a folder without a model.
+        InputError: nothing of that name, a folder without a model, or a beam for a model that takes none.
     """
     import torch
 
@@ -97,6 +107,7 @@ def load(path_or_repo: str | os.PathLike[str], *, revision: str | None = None, d
     recipe = Recipe.load(folder / RECIPE_FILE)
     family = load_family(str(folder))
     task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
+    task = task if beam is None else task.searching(beam)
     family = task.hearing(family.with_window(recipe.window or family.longest_window))
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with quiet_transformers():

@@ -17,7 +17,7 @@ errors
 clip codec quantise window hardware quiet pool headers mojibake signals player
 step augment transcripts stress
 steps family metrics stresses
-chain families task
+chain families task ngram beam
 tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles formats plots notebook
 recipe data run validity inspection predictions pairing slicing slices calibration description
 train training textbook card hub parcel refusals

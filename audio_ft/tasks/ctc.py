@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.beam import BeamSearch
 from audio_ft.errors import InputError
 from audio_ft.inference import NOTHING, responses_to
+from audio_ft.listening import UNSPACED
 from audio_ft.task import HeadSettings, Speech, Task
 from audio_ft.tasks.transcription import Transcription, refuse_other_targets
 from audio_ft.transcripts import DELIMITER, Text, unseen, vocabulary
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
+    from audio_ft.beam import Beam
     from audio_ft.family import Family
 
 PAD, UNKNOWN = "<pad>", "<unk>"
@@ -47,6 +51,7 @@ class CTC(Transcription):
     tokenizer: Any
     from_scratch: bool = True
     kind: str = "text"
+    search: BeamSearch | None = None
 
     name = "ctc"
     # A head that starts from nothing first learns to say nothing, and only then letters.
@@ -76,6 +81,16 @@ class CTC(Transcription):
 
         tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
         return cls(names_of(tokenizer), text, tokenizer)
+
+    def searching(self, beam: Beam) -> Task:
+        """Return the task with its texts searched for with a model of words.
+
+        Raises:
+            InputError: a language without spaces between words, or what BeamSearch refuses.
+        """
+        if self.text.language in UNSPACED:
+            raise InputError("This model's language leaves no space between words, so a model of words cannot help it.")
+        return dataclasses.replace(self, search=BeamSearch(beam, self.tokenizer, self.text))
 
     @property
     def selection_metric(self) -> str:
@@ -162,17 +177,17 @@ class CTC(Transcription):
     def respond(
         self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the best token of each frame int64 (batch, frames), -100 behind a clip's own frames."""
+        """Return the best token of each frame, or the best text's, int64 (batch, frames); -100 behind a clip's own."""
         import torch
 
         logits = model(**inputs).logits if outputs is None else outputs
-        best = logits.argmax(-1)
         frames = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(-1))
+        best = logits.argmax(-1) if self.search is None else self.search.best(logits, frames)
         behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
         return best.masked_fill(behind, NOTHING)
 
     def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
-        """Return the text of the best token of each frame."""
+        """Return the text of the tokens of the frames."""
         responses = responses_to(model, self, family, [family.extract(wave) for wave in waves])
         return [self.decode(int(token) for token in response if token != NOTHING) for response in responses]
 
