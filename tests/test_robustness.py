@@ -168,7 +168,7 @@ class Dictation:
 
 
 class Writing:
-    kind, labels, reads = "text", (), "transcription"
+    kind, labels, reads, language = "text", (), "transcription", None
 
     def columns(self, answers: Any, references: Any) -> dict[str, Any]:
         return {"prediction": [answer["text"].strip() for answer in answers]}

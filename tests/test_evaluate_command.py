@@ -1,0 +1,137 @@
+"""`audio-ft evaluate`: a screen that is short and says the same as its JSON, whose shape stays."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from audio_ft import cli
+from audio_ft.commands.evaluate_lines import classes, slices, trust
+from audio_ft.description import SLICES_FILE
+
+WORDS = Path(__file__).parents[1] / "audio_ft" / "assets" / "words"
+
+
+@pytest.fixture(scope="module")
+def run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy that may be written to."""
+    return Path(shutil.copytree(small_run, tmp_path_factory.mktemp("evaluated") / "run"))
+
+
+@pytest.fixture(scope="module")
+def told(run: Path) -> dict:
+    """Return the JSON of the test split."""
+    import contextlib
+    import io
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert cli.main(["evaluate", str(run), str(WORDS), "--json"]) == 0
+    return json.loads(out.getvalue())
+
+
+def test_the_json_has_a_stable_shape(told):
+    assert list(told) == [
+        "scores",
+        "split",
+        "n",
+        "headline",
+        "per_class",
+        "slices",
+        "calibration",
+        "selective",
+        "speed",
+    ]
+    assert (told["split"], told["n"], told["headline"]) == ("test", 48, ["accuracy", "f1_macro"])
+    assert set(told["per_class"]["yes"]) == {"f1", "precision", "recall"}
+    assert set(told["slices"]) == {"looked_at", "verdict", "slices"}
+    first = told["slices"]["slices"][0]
+    assert set(first) == {"column", "value", "n", "scores", "rest", "difference", "stands_out"}
+    assert set(first["rest"]) == set(first["difference"]) == {"value", "low", "high", "n"}
+    assert {"error", "chance", "chance_high", "bins", "temperature", "why", "error_after", "loss", "n"} <= set(
+        told["calibration"]
+    )
+    assert set(told["selective"]) == {"at", "thresholds", "curve", "aurc", "best"}
+    assert list(told["selective"]["at"]) == ["0.8", "0.9", "0.95"]
+    assert {"median", "p95", "real_time_factor", "memory", "processor", "threads"} <= set(told["speed"])
+
+
+def test_slices_know_what_each_recording_was_like(told):
+    columns = {one["column"] for one in told["slices"]["slices"]}
+    assert {"duration", "loudness", "SNR"} <= columns
+    assert "rate" not in columns  # all of one rate: nothing to compare
+
+
+def test_evaluating_its_own_data_leaves_slices_json_in_the_run(run, told):
+    kept = json.loads((run / SLICES_FILE).read_text())
+    assert kept["n"] == told["n"]
+    assert kept["per_class"]["yes"]["f1"]["value"] == pytest.approx(told["per_class"]["yes"]["f1"]["value"])
+
+
+def test_the_screen_is_short_and_says_what_the_json_says(run, told, capsys):
+    assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "duration"]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert len(lines) < 45
+    assert max(map(len, lines)) < 200
+    assert lines[0].startswith("test split")
+    assert f"accuracy                   {told['scores']['accuracy']['value']:.3f} [" in out
+    assert "f1[yes]" not in out
+    assert "slice " in out
+    assert "loudness" not in out
+    assert f"expected calibration error {told['calibration']['error']:.3f} (" in out
+    assert "80%: " in out
+    assert "real-time factor " in out
+
+
+def test_a_model_without_its_run_and_other_data_are_told_of_as_far_as_is_known(run, tmp_path, capsys):
+    folder = shutil.copytree(run / "model", tmp_path / "model")
+    part = tmp_path / "part"
+    part.mkdir()
+    for file in sorted((WORDS / "test").glob("*yes*.ogg"))[:3] + sorted((WORDS / "test").glob("*no*.ogg"))[:3]:
+        label = "yes" if "yes" in file.name else "no"
+        (part / label).mkdir(exist_ok=True)
+        shutil.copy(file, part / label)
+    assert cli.main(["evaluate", str(folder), str(part), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["n"] == 6
+    assert (told["calibration"]["temperature"], told["calibration"]["why"]) == (None, "no validation split")
+    assert told["slices"] == {"looked_at": 0, "verdict": told["slices"]["verdict"], "slices": []}
+    assert not (tmp_path / SLICES_FILE).exists()
+
+
+def test_an_unknown_column_is_named_with_those_there_are(run, capsys):
+    assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "accent"]) == 2
+    assert "no column 'accent' to slice by; there are class, group" in capsys.readouterr().err
+
+
+def score(value: float) -> dict:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 20}
+
+
+def test_many_classes_and_slices_are_cut_short_but_none_that_stands_out():
+    lines = classes({f"c{place:02d}": {"f1": score(place / 30)} for place in reversed(range(30))})
+    assert lines[1].startswith("c00 ")
+    assert (len(lines), lines[-1]) == (12, "… and 20 more classes (--json holds them)")
+    some = [
+        {
+            "column": "voice",
+            "value": str(place),
+            "n": 20,
+            "scores": {"accuracy": score(0.5)},
+            "rest": score(0.9),
+            "difference": score(-0.4),
+            "stands_out": place < 8,
+        }
+        for place in range(20)
+    ]
+    lines = slices({"slices": {"slices": some, "verdict": "the worst is …"}})
+    assert sum(line.endswith("*") for line in lines) == 8
+    assert lines[-2:] == ["… and 12 more slices (--json holds them)", "The worst is …."]
+
+
+def test_without_one_label_a_clip_there_is_no_line_on_trust():
+    assert trust({"calibration": None, "selective": None}) == []
