@@ -42,8 +42,8 @@ def _calibrated(found: Mapping[str, Any]) -> list[str]:
     )
     said = [
         f"Expected calibration error {error:.3f}: so far apart, on average, are the confidence stated and the share "
-        f"that is right. A perfectly calibrated model would show {usual:.3f} here, and less than {most:.3f} in 95 cases "
-        f"of 100, so this is {judged}."
+        f"that is right. A perfectly calibrated model would show {usual:.3f} here, and less than {most:.3f} in 95 "
+        f"cases of 100, so this is {judged}."
     ]
     if found["temperature"] is None:
         said.append(f"A temperature was not fitted: {found['why']}.")
@@ -56,15 +56,13 @@ def _calibrated(found: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def slices(told: Mapping[str, Any], run: Run) -> SlicesShown | None:
-    """Return the section on slices; None where there are too few recordings for any."""
+def slices(told: Mapping[str, Any], run: Run) -> SlicesShown:
+    """Return the section on slices, without rows where there are too few recordings for any."""
     found: Sequence[Mapping[str, Any]] = told["slices"]["slices"]
-    if not found:
-        return None
-    metric = next(iter(found[0]["scores"]))
+    metric = told["headline"][0]
     overall = run.scores["test"][metric]
     pairs = [(Score.from_dict(one["scores"][metric]), Score.from_dict(one["rest"])) for one in found]
-    axis = axis_of([overall, *(score for score, _ in pairs)])
+    axis = axis_of(metric, [overall, *(score for score, _ in pairs)])
     names = {"group": str(run.data.get("group") or "group"), "class": str(run.data.get("target") or "class")}
     rows = tuple(
         SliceRow(

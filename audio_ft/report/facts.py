@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Settings of a recipe that are whole structures, told elsewhere on the page.
 TOLD_ELSEWHERE = ("data", "chain", "model")
-WORD_ERRORS = ("were replaced", "were left out", "as many were added")
+WORD_ERRORS = ("replaced", "left out", "added")
 # How many of the remarks made while cleaning are listed.
 REMARKS = 6
 
@@ -52,8 +52,10 @@ def answers_lead(run: Run, clips: Sequence[Judged]) -> str:
     wrong, n = sum(clip.wrong for clip in clips), len(clips)
     if run.kind == "text":
         rates = {name: run.scores["test"].get(f"{name}_rate") for name in ("substitution", "deletion", "insertion")}
-        parts = [f"{score.value:.1%} {name}" for name, score in zip(WORD_ERRORS, rates.values(), strict=True) if score]
-        return f"Of the words spoken in the test split, {', '.join(parts)}." if parts else ""
+        parts = [
+            f"{100 * score.value:.1f} {what}" for what, score in zip(WORD_ERRORS, rates.values(), strict=True) if score
+        ]
+        return f"For every 100 words spoken in the test split: {', '.join(parts)}, as written." if parts else ""
     return f"{wrong:,} of {n:,} test recordings are answered wrongly."
 
 
@@ -66,7 +68,7 @@ def errors_lead(run: Run, clips: Sequence[Judged], shown: int) -> str:
         "single": "surest of a wrong answer first",
         "multi": "most labels wrong first",
         "regression": "farthest from the truth first",
-        "text": "most words wrong first",
+        "text": "most words wrong first, those aside that are only spelt otherwise",
     }[run.kind]
     which = f"All {wrong:,}" if shown == wrong else f"The worst {shown:,} of {wrong:,}"
     errors = "answers" if run.kind == "regression" else "errors"
@@ -143,6 +145,8 @@ def settings(run: Run) -> list[tuple[str, str]]:
     rows = [("model", shown(run.recipe.model)), ("data.path", shown(run.recipe.data.path))]
     rows += [(f"data.{name}", _value(value)) for name, value in recipe["data"].items() if name != "path"]
     rows += [(f"chain {place}", _value(step)) for place, step in enumerate(recipe["chain"], start=1)]
+    if isinstance(recipe.get("also"), dict):
+        recipe["also"] = {**recipe["also"], "path": shown(recipe["also"]["path"])}
     return rows + [(name, _value(value)) for name, value in recipe.items() if name not in TOLD_ELSEWHERE]
 
 

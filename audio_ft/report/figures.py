@@ -103,9 +103,13 @@ def trust(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
     ]
 
 
-def spectrogram(clip: Clip, file: str) -> Picture | None:
-    """Return the small mel spectrogram that stands beside a player; None for a clip without a sample."""
-    return picture(audio.mel(clip, width=SMALL), words=f"Mel spectrogram of {file}") if clip.length else None
+def spectrogram(clip: Clip, file: str, *, broad: bool) -> Picture | None:
+    """Return the mel spectrogram beside a player, `broad` where words need room; None for a clip without a sample."""
+    return (
+        picture(audio.mel(clip, width=NARROW if broad else SMALL), words=f"Mel spectrogram of {file}")
+        if clip.length
+        else None
+    )
 
 
 def before_after(before: Clip, after: Clip, file: str, caption: str) -> Picture | None:

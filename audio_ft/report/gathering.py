@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from audio_ft.card.names import BASELINES
+from audio_ft.card.names import BASELINES, shown
 from audio_ft.description import describe
 from audio_ft.errors import AudioFTError
 from audio_ft.predictions import Predictions
@@ -35,9 +35,10 @@ class Follow(Protocol):
 def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
     """Return the page of a run; `follow` goes through keys of recordings and shows how far it is."""
     test = Predictions.of(run).split("test")
-    clips = judged(test)
+    clips = judged(test, run.language)
     told = describe(run)
     recordings, silent = find(run) if audio else (None, ASKED_SILENT)
+    states, kept = scores.kept(run)
     worst = [clip for clip in clips if clip.wrong][:errors]
     return Page(
         title=facts.title(run),
@@ -50,6 +51,8 @@ def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
         headlines=scores.headlines(run),
         columns=columns(run),
         scores=scores.table(run),
+        states=states,
+        kept=kept,
         best=run.best,
         learning=figures.learning(run),
         answers_lead=facts.answers_lead(run, clips),
@@ -59,7 +62,7 @@ def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
         trust=evidence.trust(told, test),
         slices=evidence.slices(told, run),
         errors_lead=facts.errors_lead(run, clips, len(worst)),
-        worst=[show(clip, recordings, run.kind) for clip in follow(worst, "errors")],
+        worst=[show(clip, recordings, run) for clip in follow(worst, "errors")],
         all_clips=clips[:ROWS],
         left_out=max(len(clips) - ROWS, 0),
         grouped=str(run.data.get("group") or "") if any(clip.group for clip in clips) else "",
@@ -88,7 +91,7 @@ def confused(run: Run, clips: Sequence[Judged]) -> list[Picture]:
 def pairs(run: Run, clips: Sequence[Judged]) -> list[Confusion]:
     """Return what is commonly taken for what: classes, or words."""
     if run.kind == "text":
-        return replaced(clips)
+        return replaced(clips, run.language)
     return confusions(clips) if run.kind == "single" else []
 
 
@@ -97,16 +100,18 @@ def find(run: Run) -> tuple[Recordings | None, str]:
     try:
         return Recordings.of(run), ""
     except AudioFTError as error:
-        return None, f"The recordings were not there when this page was made, so it has no players: {error}"
+        place = run.recipe.data.path
+        why = str(error).replace(place, shown(place))  # the folders above are nobody's business
+        return None, f"The recordings could not be found when this page was made, so it has no players: {why}"
 
 
-def show(clip: Judged, recordings: Recordings | None, kind: str) -> Shown:
+def show(clip: Judged, recordings: Recordings | None, run: Run) -> Shown:
     """Return one error with what can be seen and heard of it."""
-    words = aligned(clip) if kind == "text" else ()
+    words = aligned(clip, run.language) if run.kind == "text" else ()
     heard = recordings.hear(clip.file) if recordings else None
     if heard is None:
         return Shown(clip, words)
-    return Shown(clip, words, figures.spectrogram(heard.clean, clip.file), player(heard.raw))
+    return Shown(clip, words, figures.spectrogram(heard.clean, clip.file, broad=run.kind == "text"), player(heard.raw))
 
 
 def cleaned(run: Run, recordings: Recordings | None, keys: Sequence[str], follow: Follow) -> CleaningShown:

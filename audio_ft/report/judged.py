@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from audio_ft.metrics.alignment import Aligned
     from audio_ft.predictions import Predictions
 
 # Answers shown beside the truth.
@@ -55,6 +54,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Word:
+    """Hold a spoken word beside the one written, "" where there is none.
+
+    `kind` is "equal", "substitution", "deletion", "insertion", or "spelling" for a substitution that the normaliser
+    forgives.
+    """
+
+    kind: str
+    reference: str
+    hypothesis: str
+
+
+@dataclass(frozen=True)
 class Confusion:
     """Count the test clips of one class that were taken for another."""
 
@@ -64,10 +76,18 @@ class Confusion:
     of: int
 
 
-def judged(predictions: Predictions) -> list[Judged]:
-    """Return clips with the answers they were given, worst first."""
-    judge = {"single": _label, "multi": _labels, "regression": _number, "text": _text}[predictions.kind]
-    clips = [judge(row, predictions.labels) for row in predictions.table.to_dict("records")]
+def judged(predictions: Predictions, language: str | None = None) -> list[Judged]:
+    """Return clips with the answers they were given, worst first.
+
+    Args:
+        predictions: clips of one split.
+        language: what is spoken, for transcripts: errors that its normaliser forgives come after all others.
+    """
+    if predictions.kind == "text":
+        clips = _texts(predictions.table.to_dict("records"), language)
+    else:
+        judge = {"single": _label, "multi": _labels, "regression": _number}[predictions.kind]
+        clips = [judge(row, predictions.labels) for row in predictions.table.to_dict("records")]
     return sorted(clips, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
 
 
@@ -79,21 +99,29 @@ def confusions(clips: Sequence[Judged]) -> list[Confusion]:
     return [Confusion(truth, taken_for, count, sizes[truth]) for (truth, taken_for), count in commonest]
 
 
-def replaced(clips: Iterable[Judged]) -> list[Confusion]:
-    """Return the commonest pairs of a spoken word and the one it was taken for, left out ("") or added ("")."""
-    from audio_ft.metrics.alignment import align
+def replaced(clips: Iterable[Judged], language: str | None) -> list[Confusion]:
+    """Return the pairs of a spoken word and the one it was taken for, "" where it was left out or added.
 
-    words = [word for clip in clips if clip.wrong for word in align(clip.reference, clip.prediction)]
-    spoken = Counter(word.reference or "" for word in words)
-    pairs = Counter((word.reference or "", word.hypothesis or "") for word in words if word.kind != "equal")
-    return [Confusion(*pair, count, spoken[pair[0]]) for pair, count in pairs.most_common(CONFUSIONS)]
+    The commonest come first; what happened once, or is only spelt otherwise, is no habit.
+    """
+    words = [word for clip in clips if clip.wrong for word in aligned(clip, language)]
+    spoken = Counter(word.reference for word in words)
+    pairs = Counter((word.reference, word.hypothesis) for word in words if word.kind not in ("equal", "spelling"))
+    return [Confusion(*pair, count, spoken[pair[0]]) for pair, count in pairs.most_common(CONFUSIONS) if count > 1]
 
 
-def aligned(clip: Judged) -> tuple[Aligned, ...]:
+def aligned(clip: Judged, language: str | None) -> tuple[Word, ...]:
     """Return truth and transcript of a clip side by side."""
     from audio_ft.metrics.alignment import align
+    from audio_ft.metrics.normalizers import normalizer
 
-    return align(clip.reference, clip.prediction)
+    plain = normalizer(language)
+    words = []
+    for pair in align(clip.reference, clip.prediction):
+        said, written = pair.reference or "", pair.hypothesis or ""
+        forgiven = pair.kind == "substitution" and plain(said).split() == plain(written).split()
+        words.append(Word("spelling" if forgiven else pair.kind, said, written))
+    return tuple(words)
 
 
 def _shared(row: dict[str, Any]) -> dict[str, Any]:
@@ -147,8 +175,19 @@ def _number(row: dict[str, Any], labels: Sequence[str]) -> Judged:
     )
 
 
-def _text(row: dict[str, Any], labels: Sequence[str]) -> Judged:
-    """Judge a transcript by how many words are wrong in it, then by their share."""
+def _texts(rows: Sequence[dict[str, Any]], language: str | None) -> list[Judged]:
+    """Judge transcripts by the words that stay wrong after normalising, then by all wrong words."""
+    from audio_ft.metrics.alignment import errors
+    from audio_ft.metrics.normalizers import normalizer
+
+    plain = normalizer(language)
+    texts = [[plain(str(row[side])) for row in rows] for side in ("reference", "prediction")]
+    grave = [count.total for count in errors(*texts)] if rows else []
+    return [_text(row, left) for row, left in zip(rows, grave, strict=True)]
+
+
+def _text(row: dict[str, Any], grave: int) -> Judged:
+    """Judge one transcript, of which `grave` words are wrong after normalising."""
     words, counts = int(row["words"]), [int(row[name]) for name in ("substitutions", "deletions", "insertions")]
     wrong = sum(counts)
     parts = [f"{count} {what}" for count, what in zip(counts, ("replaced", "left out", "added"), strict=True) if count]
@@ -158,8 +197,8 @@ def _text(row: dict[str, Any], labels: Sequence[str]) -> Judged:
         reference=str(row["reference"]),
         prediction=str(row["prediction"]),
         wrong=wrong > 0,
-        badness=wrong + min(wrong / max(words, 1), 1.0) / 2,
-        verdict=said,
+        badness=1_000 * grave + wrong + min(wrong / max(words, 1), 1.0) / 2,
+        verdict=said if grave or not wrong else f"{said}; none wrong but in case, punctuation or spelling",
     )
 
 

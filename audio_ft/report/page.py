@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from audio_ft.metrics import Score
-    from audio_ft.metrics.alignment import Aligned
     from audio_ft.report.cleaning import Effects
     from audio_ft.report.figures import Picture
-    from audio_ft.report.judged import Confusion, Judged
+    from audio_ft.report.judged import Confusion, Judged, Word
     from audio_ft.report.recordings import Player
     from audio_ft.report.scores import Bar, ClassRow, Headline
 
@@ -31,7 +30,7 @@ class Shown:
     """Hold one error: the clip, its words side by side (transcripts), spectrogram and player where there are any."""
 
     clip: Judged
-    words: tuple[Aligned, ...] = ()
+    words: tuple[Word, ...] = ()
     picture: Picture | None = None
     player: Player | None = None
 
@@ -120,13 +119,15 @@ class Page:
     headlines: Sequence[Headline]
     columns: Mapping[str, str]
     scores: Sequence[tuple[str, Mapping[str, Score]]]
+    states: Sequence[str]
+    kept: Sequence[tuple[str, Mapping[str, Score]]]
     best: Mapping[str, Any]
     learning: Sequence[Picture] = ()
     answers_lead: str
     confusion: Sequence[Picture] = ()
     confusions: Sequence[Confusion]
     trust: Trust | None
-    slices: SlicesShown | None
+    slices: SlicesShown
     classes: Sequence[ClassRow]
     errors_lead: str
     worst: Sequence[Shown]
@@ -149,7 +150,7 @@ class Page:
             "errors": ("Farthest off" if self.kind == "regression" else "Worst errors", True),
             "answers": (answers[self.kind], self.kind != "regression"),
             "trust": ("Confidence", self.trust is not None),
-            "slices": ("Slices", self.slices is not None),
+            "slices": ("Slices", True),
             "learning": ("Learning", bool(self.learning)),
             "cleaning": ("Cleaning", True),
             "making": ("How it was made", True),

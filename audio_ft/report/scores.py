@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audio_ft.card import names
-from audio_ft.metrics import Score, direction
+from audio_ft.metrics import METRICS, Score, direction
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
@@ -71,7 +71,7 @@ def headline(run: Run, name: str) -> Headline:
     """Return one score of the test split beside those of the baselines that have it."""
     ours = run.scores["test"][name]
     others = {key: scores[name] for key, scores in run.baselines.items() if name in scores}
-    axis = axis_of([ours, *others.values()])
+    axis = axis_of(name, [ours, *others.values()])
     lines = [Line("this model", ours, bar(ours, axis), ours=True)]
     lines += [Line(names.BASELINES.get(key, key), score, bar(score, axis)) for key, score in others.items()]
     higher = direction(name)
@@ -93,11 +93,12 @@ def verdict(ours: Score, other: Line, higher_is_better: bool) -> str:
     return f"{other.name[:1].upper()}{other.name[1:]}: {value:.3f}, {side}."
 
 
-def axis_of(scores: Iterable[Score]) -> tuple[float, float]:
-    """Return an axis from 0 to 1, or wider where a score or an interval leaves that."""
+def axis_of(name: str, scores: Iterable[Score]) -> tuple[float, float]:
+    """Return an axis for values of a score: from 0 to 1, wider where they leave that, their own for errors in units."""
     values = [value for score in scores for value in (score.value, score.low, score.high) if math.isfinite(value)]
     low, high = min([0.0, *values]), max([0.0, *values])
-    return (-1.0 if low < 0 else 0.0), (1.0 if high <= 1 else high * 1.05)
+    in_units = any(name in metric.names and metric.scale == "positive" for metric in METRICS.values())
+    return (-1.0 if low < 0 else 0.0), (1.0 if high <= 1 and not in_units else high * 1.05 or 1.0)
 
 
 def bar(score: Score, axis: tuple[float, float]) -> Bar:
@@ -115,10 +116,25 @@ def bar(score: Score, axis: tuple[float, float]) -> Bar:
 def table(run: Run) -> list[tuple[str, dict[str, Score]]]:
     """Return every score but those of single classes: its name, and its value by split and baseline."""
     columns = {**run.scores, **run.baselines}
+    first = names.headlines(run)
+    rest = [name for name in run.scores["test"] if not name.endswith("]") and name not in first]
     return [
         (names.score_name(name).title, {key: scores[name] for key, scores in columns.items() if name in scores})
-        for name in names.headlines(run)
+        for name in (*first, *rest)
     ]
+
+
+def kept(run: Run) -> tuple[list[str], list[tuple[str, Mapping[str, Score]]]]:
+    """Return the table of what fine-tuning did to the test split and to a second set: its columns and its rows."""
+    places = {"test": "test split", "also": "second set"}
+    states = list(dict.fromkeys(state for found in run.retention.values() for state in found))
+    rows: list[tuple[str, Mapping[str, Score]]] = [
+        (f"{places.get(place, place)}: {names.score_name(name).title}", {state: found[state][name] for state in found})
+        for place, found in run.retention.items()
+        for name in names.headlines(run)[:HEADLINES]
+        if all(name in scores for scores in found.values())
+    ]
+    return states, rows
 
 
 def classes(run: Run) -> list[ClassRow]:
