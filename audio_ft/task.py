@@ -74,6 +74,7 @@ class Task(ABC):
         scores_untuned: whether the checkpoint is scored before training, for the result to stand beside.
         enough_steps: optimizer steps below which such trainings end early; the automatic number of epochs reaches them.
         epochs: the fewest and the most automatic epochs.
+        batch: clips in a batch, unless the recipe says otherwise.
         label_smoothing: the share of a target that is spread over all labels, unless the recipe says otherwise.
     """
 
@@ -82,6 +83,7 @@ class Task(ABC):
     whole: ClassVar[bool] = False
     enough_steps: ClassVar[int] = 480
     epochs: ClassVar[tuple[int, int]] = (4, 40)
+    batch: ClassVar[int] = 16
     label_smoothing: ClassVar[float] = 0.0
     scores_untuned: ClassVar[bool] = False
     from_scratch: bool = True

@@ -26,8 +26,8 @@ recipe = Recipe(
     # The vocabulary is made of the training transcripts: lower case, no punctuation, apostrophes inside words kept.
     text=Text(language="en", case="lower", punctuation="remove"),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
-    # A head that starts from nothing needs many passes: a small set is seen twenty-five times.
-    training={"num_train_epochs": 25, "per_device_train_batch_size": 16},
+    # A head that starts from nothing needs many passes: a small set is seen thirty times.
+    training={"num_train_epochs": 30, "per_device_train_batch_size": 8},
     intended_use="Writing down read English, for search in recordings and as a start for other voices.",
     limits="Read English in quiet rooms; names are often wrong. Not for decisions about people.",
     consent="Volunteers read public-domain books for LibriVox, in the public domain; LibriSpeech is CC BY 4.0.",

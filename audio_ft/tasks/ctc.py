@@ -55,8 +55,11 @@ class CTC(Transcription):
 
     name = "ctc"
     # A head that starts from nothing first learns to say nothing, and only then letters.
-    enough_steps = 2_400
-    epochs = (10, 100)
+    enough_steps = 1_600
+    epochs = (10, 60)
+    # Twice the steps from the same clips: after twelve passes over 241 clips hubert-mini had a character error rate of
+    # .78 with batches of 8 and of .97 with 16.
+    batch = 8
 
     @classmethod
     def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
@@ -99,7 +102,7 @@ class CTC(Transcription):
 
     def defaults(self, family: Family) -> Mapping[str, Any]:
         """Return a learning rate that falls with the width of the network."""
-        return {"learning_rate": 1e-4 if family.config.hidden_size >= WIDE else 5e-4}
+        return {"learning_rate": 1e-4 if family.config.hidden_size >= WIDE else 7e-4}
 
     def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
         """Return why the frames do not suffice: each label takes one, and two alike in a row a blank between them."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
     from audio_ft.task import Task
 
-BATCH = 16
-
 
 def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, metric: str) -> dict[str, Any]:
     """Return TrainingArguments settings for `rows` training windows; the recipe's own go above them.
@@ -25,7 +23,7 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
     import torch
 
     chosen = precision(recipe.precision)
-    batch = int(recipe.training.get("per_device_train_batch_size", BATCH))
+    batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
     processes = max(torch.cuda.device_count(), 1)
     steps = max(1, math.ceil(rows / (batch * accumulation * processes)))

@@ -13,7 +13,7 @@ from audio_ft.batch import Collator
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.recipe import build_arguments
 from audio_ft.training.adapters import Adapters
-from audio_ft.training.automatic import BATCH, automatic_settings
+from audio_ft.training.automatic import automatic_settings
 from audio_ft.training.briefing import briefing
 from audio_ft.training.processes import leave_group_at_exit
 from audio_ft.training.retention import Retention
@@ -61,7 +61,7 @@ def fit(prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[s
             return _fit(prepared, folder, resume, tell, shape)
         except torch.OutOfMemoryError as error:
             batch = shape.get("per_device_train_batch_size") or int(
-                prepared.recipe.training.get("per_device_train_batch_size", BATCH)
+                prepared.recipe.training.get("per_device_train_batch_size", prepared.task.batch)
             )
             if batch == 1:
                 raise AudioFTError(
