@@ -28,7 +28,7 @@ TRAINING = "training"
 OURS = (
     "*.safetensors", "*.safetensors.index.json", "pytorch_model*", "training_args.bin", "last-checkpoint/*",
     "checkpoint-*/*", "*_config.json", "vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json",
-    "special_tokens_map.json", "normalizer.json", "predictions.parquet", ".eval_results/*.yaml",
+    "special_tokens_map.json", "normalizer.json", "predictions.parquet", ".eval_results/*.yaml", "adapter/*",
 )  # fmt: skip
 SAFE = (
     "Nothing of the run stands in {repository} yet; the same command finishes the push, without sending again what has "

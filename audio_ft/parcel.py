@@ -16,6 +16,7 @@ from audio_ft.card.names import shown
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, PREDICTIONS_FILE, RECIPE_FILE, RUN_FILE
+from audio_ft.training.workplace import ADAPTER_FOLDER
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
@@ -64,20 +65,28 @@ def pack(run: Run, repository: str, *, predictions: bool = False) -> tuple[Item,
 
 
 def model_files(run: Run) -> dict[str, Path]:
-    """Return what lies in the model folder, by its place in the repository.
+    """Return what lies in the model folder and a kept adapter, by its place in the repository.
 
     Raises:
         InputError: no weights, no configuration, or no chain.
     """
     folder = run.model_folder
-    found = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
-    found = {path: file for path, file in found.items() if not any(part.startswith(".") for part in Path(path).parts)}
+    found = dict(_files(folder))
     missing = [name for name in ("config.json", CHAIN_FILE, RECIPE_FILE) if name not in found]
     if not any(path.endswith(".safetensors") for path in found):
         missing.append("*.safetensors")
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}, so it is no whole model; train again to push it.")
-    return found
+    adapter = run.folder / ADAPTER_FOLDER
+    return found | {f"{ADAPTER_FOLDER}/{path}": file for path, file in _files(adapter)}
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files below a folder with their places in it, save hidden ones, which are half-written or nobody's."""
+    for file in sorted(folder.rglob("*")):
+        place = file.relative_to(folder)
+        if file.is_file() and not any(part.startswith(".") for part in place.parts):
+            yield place.as_posix(), file
 
 
 def published(run: Run) -> Run:
@@ -173,7 +182,7 @@ def _name(key: str) -> str:
 
 def _model_file(path: str, file: Path, run: Run) -> bytes | Path:
     """Return a file of the model folder, rewritten where it would name a place on this machine."""
-    if path not in (RECIPE_FILE, *CONFIGURATIONS):
+    if PurePosixPath(path).name not in (RECIPE_FILE, *CONFIGURATIONS):
         return file
     if path == RECIPE_FILE:
         # Not the file: words for the card may have been told after the training.
