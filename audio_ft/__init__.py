@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from audio_ft.hub import push
     from audio_ft.predict import Model, load
     from audio_ft.recipe import Recipe
+    from audio_ft.report import write_report
     from audio_ft.run import Run
     from audio_ft.train import train
     from audio_ft.transcripts import Text
@@ -51,6 +52,7 @@ _HOMES = {
     "push": "hub",
     "read": "clip",
     "train": "train",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "push",
     "read",
     "train",
+    "write_report",
 ]
 
 

@@ -1,9 +1,9 @@
-"""Open a report in headless Chromium, as a reader would: console errors, requests, a player that plays, screenshots.
+"""Open a report in headless Chromium, as a reader would: console errors, requests, a player, controls, screenshots.
 
     python benchmarks/report_in_browser.py runs/first/report.html shots/
 
 Needs `chromium` on the PATH (Debian: apt-get install chromium). It fails when the page logs an error, asks any network
-for anything, is wider than the screen, or holds players of which the first does not play.
+for anything, is wider than the screen, holds players of which the first does not play, or controls that do nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,36 @@ PLAY = """(async () => {
   try { await player.play(); } catch (error) { return {there: true, error: String(error)}; }
   await new Promise(done => setTimeout(done, 500));
   return {there: true, at: player.currentTime, seconds: player.duration, ended: player.ended};
+})()"""
+# The page's own script: colours change at a press, a filter hides, a press on a heading sorts.
+PRESS = """(() => {
+  const wrong = [];
+  const toggle = document.querySelector(".theme"), colours = new Set();
+  for (let press = 0; press < 3; press++) {
+    colours.add(getComputedStyle(document.body).backgroundColor);
+    toggle.click();
+  }
+  if (colours.size !== 2) wrong.push(`three presses give ${colours.size} backgrounds`);
+  for (const controls of document.querySelectorAll(".controls")) {
+    const field = controls.querySelector("input"), items = document.getElementById(controls.dataset.of);
+    const left = () => items.querySelectorAll("[data-search]:not([hidden])").length;
+    const before = left();
+    for (const [text, wanted] of [["no such thing", 0], ["", before]]) {
+      field.value = text;
+      field.dispatchEvent(new Event("input"));
+      if (left() !== wanted || !before) wrong.push(`filter ${controls.dataset.of}: ${left()} of ${before} shown`);
+    }
+  }
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const head = table.querySelector("thead th");
+    const rows = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent);
+    head.querySelector("button").click();
+    const up = rows();
+    head.querySelector("button").click();
+    if (head.getAttribute("aria-sort") !== "descending" || (new Set(up).size > 1 && up[0] === rows()[0]))
+      wrong.push("a table does not sort");
+  }
+  return wrong;
 })()"""
 WIDTHS = """({
   page: document.documentElement.scrollWidth, screen: innerWidth,
@@ -157,6 +187,7 @@ async def look(report: Path, folder: Path) -> list[str]:
         print(f"first player: {played}")
         if played["there"] and (played.get("error") or not (played["at"] > 0 or played["ended"])):
             problems.append(f"the first player does not play: {played}")
+        problems += await tab.value(PRESS)
         outside = [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:"))]
         problems += tab.problems + [f"asks for {url}" for url in outside]
     return problems
@@ -184,7 +215,10 @@ def main() -> int:
     arguments.shots.mkdir(parents=True, exist_ok=True)
     problems = asyncio.run(look(arguments.report, arguments.shots))
     print(f"{arguments.report}: {arguments.report.stat().st_size / 1e6:.2f} MB")
-    print("\n".join(problems) or "nothing wrong: no console error, no request, no page wider than its screen")
+    print(
+        "\n".join(problems)
+        or "nothing wrong: no console error, no request, no page wider than its screen, no dead control"
+    )
     return 1 if problems else 0
 
 
