@@ -39,7 +39,7 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = io.StringIO(newline="")
     # A carriage return ends a row where it is read and is left bare where it is written.
     bare = any("\r" in cell for row in rows for cell in row.values() if isinstance(cell, str))
-    quoting = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)

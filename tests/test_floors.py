@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "audio_ft"
 
-# One floor a line, from the bottom up. A room may import from its own floor and from those below; the package itself
+# One floor a line (an indented line goes on with the one above), from the bottom up. A room may import from its own floor and from those below; the package itself
 # stands on top, because it hands out names from every floor when they are asked for.
 HOUSE = """
 errors
@@ -18,7 +18,8 @@ clip codec quantise window hardware quiet pool headers mojibake signals player
 step augment transcripts stress
 steps family metrics stresses
 chain families task ngram beam
-tasks answering listening augments clean clipfacts baseline batch inference features files lists longform silence subtitles formats plots notebook
+tasks answering listening augments clean clipfacts baseline batch inference features files lists longform
+  silence subtitles formats plots notebook
 recipe data run validity inspection predictions pairing slicing slices calibration description
 train training textbook card hub parcel refusals
 predict report pull reproduction
@@ -27,7 +28,7 @@ console commands
 cli door __main__
 audio_ft
 """
-FLOORS = [set(floor.split()) for floor in HOUSE.strip().splitlines()]
+FLOORS = [set(floor.split()) for floor in HOUSE.strip().replace("\n  ", " ").splitlines()]
 HEAVY = {"accelerate", "av", "datasets", "evaluate", "librosa", "matplotlib", "pandas", "pyarrow", "scipy", "sklearn"}
 HEAVY |= {"soundfile", "torch", "transformers"}
 # Classes need their bases when the module is imported, so these are themselves imported inside functions only.
