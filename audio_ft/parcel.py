@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.card.facts import facts
 from audio_ft.card.names import shown
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe
@@ -28,6 +29,8 @@ CONFIGURATIONS = (
     "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json", "adapter_config.json",
 )  # fmt: skip
 LOADED_FROM = ("_name_or_path", "name_or_path", "base_model_name_or_path")
+# Of a split, recordings with the reason why they were left out.
+SET_ASIDE = ("unreadable", "set_aside")
 # A row's other columns, as the data had them: ages, addresses, whatever somebody once wrote down.
 PRIVATE_COLUMNS = ("meta",)
 
@@ -53,11 +56,10 @@ def pack(run: Run, repository: str, *, predictions: bool = False) -> tuple[Item,
     """
     from audio_ft.card import eval_results, model_card
 
-    files = model_files(run)
-    told = published(run)
+    files, told, places = model_files(run), published(run), local_places(run.recipe, run.folder)
     items = [Item(path, _model_file(path, file, run)) for path, file in files.items()]
     items.append(Item(RUN_FILE, as_json(told.to_dict())))
-    items.append(Item(CARD_FILE, model_card(told, repository).encode()))
+    items.append(Item(CARD_FILE, cleaned(model_card(told, repository), places).encode()))
     items += [Item(f"{RESULTS_FOLDER}/{name}", text.encode()) for name, text in eval_results(told).items()]
     if predictions:
         items.append(Item(PREDICTIONS_FILE, _predictions(run)))
@@ -95,9 +97,9 @@ def published(run: Run) -> Run:
     kept = ("folder", "recipe", "labels", "scores", "baselines", "splits")
     told = {item.name: cleaned(getattr(run, item.name), places) for item in dataclasses.fields(run)}
     recipe = Recipe.from_dict(published_recipe(run.recipe.to_dict(), places))
-    splits = {split: _without_folders(facts, places) for split, facts in run.splits.items()}
+    splits = {split: _without_folders(counts, places) for split, counts in run.splits.items()}
     told = {name: value for name, value in told.items() if name not in kept}
-    told["data"]["path"] = recipe.data.path
+    told["data"] |= {"path": recipe.data.path, "warnings": cleaned(facts(run).warnings, places)}
     return dataclasses.replace(run, recipe=recipe, splits=splits, **told)
 
 
@@ -168,11 +170,10 @@ def _last(value: Any) -> Any:
     return shown(value) if isinstance(value, str) and os.path.isabs(os.path.expanduser(value)) else value
 
 
-def _without_folders(facts: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
-    """Return a split's counts with unreadable recordings that lay elsewhere named by their last part."""
-    told = dict(cleaned(facts, places))
-    told["unreadable"] = [[_name(key), reason] for key, reason in told.get("unreadable", [])]
-    return told
+def _without_folders(counts: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    """Return a split's counts with recordings named as in the data; those that lay elsewhere by their last part."""
+    told = dict(cleaned(counts, places))
+    return told | {kind: [[_name(key), why] for key, why in told[kind]] for kind in SET_ASIDE if kind in told}
 
 
 def _name(key: str) -> str:
