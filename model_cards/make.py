@@ -1,10 +1,10 @@
 """Write the cards in this folder anew, each from the run.json beside it.
 
 Command    make cards                 or  python model_cards/make.py
-Take in    make cards RUNS=runs       or  python model_cards/make.py runs     every finished run in that folder, by name
+Take in    make cards RUNS=runs       or  python model_cards/make.py runs     the finished runs in that folder
 
 A run is taken in with what its card needs and nothing else: run.json, slices.json, stress.json. Paths lose the folders
-above them, as in a push.
+above them, as in a push. A run whose recipe lacks the words of a card is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from audio_ft.card import model_card
 from audio_ft.description import SLICES_FILE, describe
+from audio_ft.errors import InputError
 from audio_ft.parcel import published
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE, Run
 
@@ -29,16 +30,23 @@ def main(runs: list[str]) -> None:
     """Take in the runs of each folder, then write every card."""
     for folder in runs:
         for file in sorted(Path(folder).glob(f"*/{RUN_FILE}")):
-            take_in(file.parent, CARDS / file.parent.name)
+            run = Run.load(file.parent)
+            try:
+                model_card(run)
+            except InputError as error:
+                print(f"left out: {file.parent}: {error}")
+            else:
+                take_in(run, CARDS / (run.recipe.name or file.parent.name))
     for file in sorted(CARDS.glob(f"*/{RUN_FILE}")):
         (file.parent / CARD_FILE).write_text(model_card(Run.load(file.parent)), encoding="utf-8")
         print(f"written: {file.parent / CARD_FILE}")
 
 
-def take_in(source: Path, target: Path) -> None:
+def take_in(run: Run, target: Path) -> None:
     """Copy what the card of a run needs, looking at the slices of its predictions if nobody has."""
+    source = run.folder
     target.mkdir(exist_ok=True)
-    dataclasses.replace(published(Run.load(source)), folder=target).save()
+    dataclasses.replace(published(run), folder=target).save()
     with tempfile.TemporaryDirectory() as scratch:
         # In a copy, because looking writes its findings beside the run.
         for name in (RUN_FILE, PREDICTIONS_FILE, *MEASURED):

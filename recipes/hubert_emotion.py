@@ -22,6 +22,7 @@ recipe = Recipe(
         splits={"crema_d": "train"},
         group="speaker_id",
         licence="odbl",
+        language="en",
         source="Cao et al. 2014, CREMA-D, as collected in CAMEO",
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)),
@@ -32,6 +33,7 @@ recipe = Recipe(
     intended_use="Research on acted emotion in speech.",
     limits="Acted sentences by few speakers. Says nothing about what a person feels; not for decisions about people.",
     consent="Actors were recorded for publication in CREMA-D.",
+    licence="apache-2.0",
 )
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ recipe = Recipe(
         revision="refs/convert/parquet",
         group="speaker_id",
         licence="cc-by-4.0",
+        language="en",
         source="Warden 2018, Speech Commands",
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)),
@@ -34,6 +35,7 @@ recipe = Recipe(
     intended_use="Short commands to a device, spoken close to its microphone.",
     limits="English words only, one a clip. Any other word is taken for one of them. Not for safety-critical control.",
     consent="Speakers gave their recordings to Speech Commands for publication under CC BY 4.0.",
+    licence="apache-2.0",
 )
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ recipe = Recipe(
     intended_use="Writing down speeches and meetings in English, for search and as a draft of minutes.",
     limits="English of one setting; names and numbers are often wrong. Not for decisions about people.",
     consent="Speeches held in the European Parliament, published by it; VoxPopuli is CC0.",
+    licence="apache-2.0",
 )
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def test_a_run_is_taken_in_without_the_folders_above_it(tmp_path):
     source.mkdir()
     (source / "run.json").write_text(json.dumps(run))
     shutil.copy(FOLDER / "quickstart" / "slices.json", source)
-    make["take_in"](source, tmp_path / "taken")
+    make["take_in"](Run.load(source), tmp_path / "taken")
     taken = Run.load(tmp_path / "taken")
     assert taken.recipe.data.path == "words"
     assert taken.splits["train"]["unreadable"] == [["words/a.wav", "empty"]]
