@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -15,6 +16,7 @@ from audio_ft.metrics import score
 from audio_ft.metrics.comparison import compare
 from audio_ft.pairing import compare_runs
 from audio_ft.recipe import Recipe
+from audio_ft.transcripts import Text
 from audio_ft.run import PREDICTIONS_FILE, Run
 
 LABELS = ("no", "yes")
@@ -158,8 +160,7 @@ def test_transcripts_are_compared_by_word_errors_in_their_language(tmp_path):
     assert found.headline.metric == "wer"
     normalized = next(each for each in found.others if each.metric == "wer_normalized")
     assert normalized.second > 0
-    (second.model_folder).mkdir()
-    (second.model_folder / "generation_config.json").write_text('{"is_multilingual": false}')
+    second = dataclasses.replace(second, recipe=dataclasses.replace(second.recipe, text=Text(language="en")))
     assert (first.language, second.language) == (None, "en")
     normalized = next(each for each in compare_runs(first, second).others if each.metric == "wer_normalized")
     assert (normalized.first, normalized.second) == (pytest.approx(1 / 6), 0.0)
