@@ -11,6 +11,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics import score
+from audio_ft.metrics.comparison import COMPARED_BY
 from audio_ft.run import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
@@ -24,12 +25,8 @@ if TYPE_CHECKING:
     from audio_ft.task import Task
 
 # By kind of target: the score by which clips are compared, then one to stand beside it.
-HEADLINES = {
-    "single": ("accuracy", "f1_macro"),
-    "multi": ("f1_micro", "mean_average_precision"),
-    "regression": ("mean_absolute_error", "concordance"),
-    "text": ("wer", "cer"),
-}
+BESIDE = {"single": "f1_macro", "multi": "mean_average_precision", "regression": "concordance", "text": "cer"}
+HEADLINES = {kind: (name, BESIDE[kind]) for kind, name in COMPARED_BY.items()}
 
 
 @dataclass(frozen=True)
