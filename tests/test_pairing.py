@@ -16,8 +16,8 @@ from audio_ft.metrics import score
 from audio_ft.metrics.comparison import compare
 from audio_ft.pairing import compare_runs
 from audio_ft.recipe import Recipe
-from audio_ft.transcripts import Text
 from audio_ft.run import PREDICTIONS_FILE, Run
+from audio_ft.transcripts import Text
 
 LABELS = ("no", "yes")
 FILES = [f"test/{name}.wav" for name in range(60)]
