@@ -24,6 +24,7 @@ VERBS = {
     "stress": "say how the score falls in noise, rooms, on the telephone, too loud, too fast or cut short",
     "compare": "say which of two runs is better, on the same clips",
     "predict": "answer about recordings, with the model's own cleaning",
+    "lm": "make a language model of words, for predict and evaluate --lm",
     "report": "write a run as one HTML page: scores, curves, confusions, and errors to listen to",
     "card": "write the model card of a run",
     "reproduce": "train again from run.json, and say whether the scores agree",

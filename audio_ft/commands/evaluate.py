@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.commands.decoding import add_beam_arguments, beam_of
 from audio_ft.commands.evaluate_lines import table
 from audio_ft.commands.labelled import Labelled, add_data_arguments, labelled, run_of
 from audio_ft.console import DONE, say, show
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help='print one JSON object only: {"scores": {name: {value, low, high, n}}, …}'
     )
+    add_beam_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_ft.evaluation import evaluate
     from audio_ft.predict import load
 
-    model = load(arguments.model)
+    model = load(arguments.model, beam=beam_of(arguments))
     asked = labelled(arguments, model)
     evaluation = evaluate(model, asked.data, arguments.split, need=asked.need)
     for warning in evaluation.warnings:

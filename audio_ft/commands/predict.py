@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from audio_ft.commands.decoding import add_beam_arguments, beam_of
 from audio_ft.console import DONE, WRONG, say
 from audio_ft.errors import AudioError, InputError
 
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", metavar="FILE", help="write there instead of on the screen (*.jsonl: as JSON)")
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
+    add_beam_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"Subtitles of {len(files):,} recordings need a file each: name a folder with --output-dir.")
     from audio_ft.predict import load
 
-    model = load(arguments.model)
+    model = load(arguments.model, beam=beam_of(arguments))
     _refuse_wrong_kind(arguments, model, form)
     top_k = None if _spoken(model) else arguments.top_k or (None if form == "json" else TABLE_ANSWERS)
     answers = model.attempts(files, top_k, words=form != "text")
