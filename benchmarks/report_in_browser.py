@@ -212,6 +212,8 @@ def main() -> int:
     parser.add_argument("report", type=Path)
     parser.add_argument("shots", type=Path, help="folder for the screenshots")
     arguments = parser.parse_args()
+    if not arguments.report.is_file():
+        parser.error(f"there is no {arguments.report}; `audio-ft report RUN` writes one")
     arguments.shots.mkdir(parents=True, exist_ok=True)
     problems = asyncio.run(look(arguments.report, arguments.shots))
     print(f"{arguments.report}: {arguments.report.stat().st_size / 1e6:.2f} MB")
