@@ -14,8 +14,8 @@ from audio_ft.errors import InputError
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL = frozenset((BEGIN, END, UNKNOWN))
-# KenLM as flashlight-text brings it knows six; beyond three a few thousand sentences have nothing to tell.
-ORDERS = (1, 2, 3, 4, 5)
+# KenLM reads no models of single words, and beyond three a few thousand sentences have little to tell.
+ORDERS = (2, 3, 4, 5)
 # What ARPA files say for the probability of a beginning, which nobody asks for.
 _NEVER = -99.0
 # A discount for texts in which nothing is counted once.
@@ -85,6 +85,8 @@ def estimate(sentences: Iterable[Sequence[str]], order: int = 3) -> LanguageMode
     if order not in ORDERS:
         raise InputError(f"The order of a language model is one of {', '.join(map(str, ORDERS))}, not {order}.")
     levels = _adjusted(_counted(sentences, order))
+    if not levels[0]:
+        raise InputError("There is not one word to make a language model of.")
     if not levels[-1]:
         raise InputError(f"There is no sentence of {max(order - 2, 1)} words to make a model of order {order} of.")
     # Below the unigrams stands the empty n-gram: its words are all alike, the unknown one among them.

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="TEXT_OR_DATA", help="text file, run, or data with transcripts")
     parser.add_argument("output", metavar="OUT.arpa", help="file to write")
-    parser.add_argument("--order", metavar="N", type=int, default=3, help="longest n-grams, 1 to 5 (default: 3)")
+    parser.add_argument("--order", metavar="N", type=int, default=3, help="longest n-grams, 2 to 5 (default: 3)")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of data or text; repeatable"
     )
@@ -54,13 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _recipe(source: Path) -> Recipe:
     """Return the recipe of a run or of its model folder, or one that says nothing but where the data is."""
+    from audio_ft.data import Data
     from audio_ft.recipe import Recipe
     from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
 
     for folder in (source / MODEL_FOLDER, source):
         if (folder / RECIPE_FILE).is_file():
             return Recipe.load(folder / RECIPE_FILE)
-    return Recipe(model="none", data=str(source))
+    return Recipe(model="none", data=Data(path=str(source)))
 
 
 def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
