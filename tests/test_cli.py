@@ -26,7 +26,7 @@ LABELS = {"down", "go", "left", "no", "right", "stop", "up", "yes"}
 COMMON = {"-h", "--help", "--debug", "--quiet"}
 # Scripts rely on these: adding is fine (and needs a line here), removing and renaming breaks somebody.
 FLAGS = {
-    "quickstart": "--output-dir --data --epochs --overwrite",
+    "quickstart": "--task --output-dir --data --epochs --overwrite",
     "inspect": "data --decode --json --task --target --group --where",
     "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "source target --recipe --set",
