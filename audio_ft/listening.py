@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from audio_ft.family import Family
 
 # Pieces of a long recording that are heard together: more would hold more of the recording in memory.
-TOGETHER = 4
+TOGETHER = 2
 # Languages whose writing leaves no space between words.
 UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 

@@ -45,13 +45,16 @@ def hear(
 
     features = family.collate([family.extract(wave) for wave in waves])["input_features"].to(model.device)
     model.eval()
-    with torch.inference_mode(), window_of(model, features), attention_of(model, words):
-        found = _generated(model, features, words)
+    with torch.inference_mode(), window_of(model, features):
+        # Encoded once and with the usual arithmetic: the encoder's own attention, which nobody reads, would be a
+        # quarter of a gigabyte for each clip of thirty seconds.
+        states = model.get_encoder()(features).last_hidden_state
+        found = _generated(model, states, words)
         answers = []
         for row, wave in enumerate(waves):
             heard = _heard(task, found, row, len(wave) / family.rate)
             if packing(heard.text) > LOOP:
-                again = _generated(model, features[row : row + 1], words, no_repeat_ngram_size=REPEATED)
+                again = _generated(model, states[row : row + 1], words, no_repeat_ngram_size=REPEATED)
                 heard = _heard(task, again, 0, len(wave) / family.rate)
             looping = packing(heard.text) > LOOP
             answers.append(Heard("") if looping or found["speechless"][row] else heard)
@@ -64,19 +67,27 @@ def packing(text: str) -> float:
     return len(plain) / len(zlib.compress(plain)) if plain else 0.0
 
 
-def _generated(model: Any, features: torch.Tensor, words: bool, **settings: Any) -> dict[str, Any]:
-    """Return tokens (batch, tokens), their times in seconds where asked for, and which clips hold no speech."""
-    import torch
+def _generated(model: Any, states: torch.Tensor, words: bool, **settings: Any) -> dict[str, Any]:
+    """Return tokens (batch, tokens), their times in seconds where asked for, and which clips hold no speech.
 
-    encoded = model.get_encoder()(features)
-    start = torch.full((len(features), 1), model.config.decoder_start_token_id, device=features.device)
+    `states` are the encoder's (batch, positions, width).
+    """
+    import torch
+    from transformers.modeling_outputs import BaseModelOutput
+
+    encoded = BaseModelOutput(last_hidden_state=states)
+    start = torch.full((len(states), 1), model.config.decoder_start_token_id, device=states.device)
     first = model(encoder_outputs=encoded, decoder_input_ids=start).logits[:, -1].float().softmax(-1)
     # In every checkpoint the token for "no speech" comes right before the one for "no timestamps".
     silent = first[:, model.generation_config.no_timestamps_token_id - 1]
-    # The features go along, because generation reads the length of the window off them.
-    outputs = model.generate(
-        features, return_dict_in_generate=True, output_scores=True, return_token_timestamps=words, **settings
-    )
+    with attention_of(model, words):
+        outputs = model.generate(
+            encoder_outputs=encoded,
+            return_dict_in_generate=True,
+            output_scores=True,
+            return_token_timestamps=words,
+            **settings,
+        )
     tokens, scores = outputs["sequences"], outputs["scores"]
     written = tokens[:, tokens.shape[1] - len(scores) :]
     logs = (
