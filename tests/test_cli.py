@@ -35,7 +35,8 @@ FLAGS = {
     "evaluate": "model data --split --json --set --where --slice --lm --lm-words --lm-weight --word-score --beams",
     "stress": "model data --split --json --set --where --only --limit --output",
     "compare": "first second --split --json",
-    "predict": "model files --json --format --top-k --output --output-dir --lm --lm-words --lm-weight --word-score --beams",
+    "predict": "model files --json --format --top-k --output --output-dir --lm --lm-words --lm-weight --word-score"
+    " --beams",
     "lm": "source output --order --set",
     "report": "run --output --errors --no-audio",
     "card": "run --output --repo-id --set",
