@@ -10,9 +10,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "audio_ft"
 
-# One floor a line (an indented line goes on with the one above), from the bottom up. A room may import from its own floor
-# and from those below; the package itself stands on top, because it hands out names from every floor when they are
-# asked for.
+# One floor a line (an indented line goes on with the one above), from the bottom up. A room may import from its own
+# floor and from those below; the package itself stands on top, because it hands out names from every floor when they
+# are asked for.
 HOUSE = """
 errors
 clip codec quantise window hardware quiet pool headers mojibake signals player
