@@ -267,7 +267,7 @@ def _commit(api: HfApi, target: Target, items: Sequence[Item], title: str) -> tu
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     sent = {item.path for item in items}
-    stale = [path for path in target.files if path not in sent and any(fnmatch(path, own) for own in OURS)]
+    stale = [path for path in target.files if path not in sent and _ours(path)]
     operations = [CommitOperationAdd(item.path, item.content) for item in items]
     with warnings.catch_warnings():
         # predictions.parquet beside a model is what was asked for.
@@ -284,6 +284,11 @@ def _commit(api: HfApi, target: Target, items: Sequence[Item], title: str) -> tu
         except hub_errors() as error:
             return _after(api, target, title, error)
     return done.pr_url or done.commit_url, done.oid
+
+
+def _ours(path: str) -> bool:
+    """Return whether a push or a training puts such a file into a repository; other folders are their owner's."""
+    return any(fnmatch(path, own) for own in OURS if own.count("/") == path.count("/"))
 
 
 def _after(api: HfApi, target: Target, title: str, error: BaseException) -> tuple[str, str]:

@@ -204,9 +204,14 @@ def test_pushing_again_changes_nothing_and_another_run_replaces_the_old_files(hu
     assert hub.uploaded() == sent
     repo = hub.repo()
     files = dict(repo.main.files) | {"LICENSE": (b"Apache", False), "model-00001-of-00002.safetensors": (b"old", True)}
-    repo.add("refs/heads/main", "by hand", files | {"last-checkpoint/optimizer.pt": (b"", True)}, repo.main.oid)
+    repo.add(
+        "refs/heads/main",
+        "by hand",
+        files | {"last-checkpoint/optimizer.pt": (b"", True), "onnx/x.safetensors": (b"", True)},
+        repo.main.oid,
+    )
     push(run, "me/words")
-    assert "LICENSE" in repo.files
+    assert {"LICENSE", "onnx/x.safetensors"} <= repo.files.keys()
     assert not {"predictions.parquet", "last-checkpoint/optimizer.pt", "model-00001-of-00002.safetensors"} & {
         *repo.files
     }
