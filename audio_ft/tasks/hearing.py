@@ -80,19 +80,17 @@ def _generated(model: Any, states: torch.Tensor, words: bool, **settings: Any) -
     first = model(encoder_outputs=encoded, decoder_input_ids=start).logits[:, -1].float().softmax(-1)
     # In every checkpoint the token for "no speech" comes right before the one for "no timestamps".
     silent = first[:, model.generation_config.no_timestamps_token_id - 1]
+    sureness = _Sureness()
     with attention_of(model, words):
         outputs = model.generate(
             encoder_outputs=encoded,
             return_dict_in_generate=True,
-            output_scores=True,
             return_token_timestamps=words,
+            logits_processor=[sureness],
             **settings,
         )
-    tokens, scores = outputs["sequences"], outputs["scores"]
-    written = tokens[:, tokens.shape[1] - len(scores) :]
-    logs = (
-        torch.stack([step.float().log_softmax(-1) for step in scores], 1).gather(2, written.unsqueeze(-1)).squeeze(-1)
-    )
+    tokens, logs = outputs["sequences"], torch.stack(sureness.logs, 1)
+    written = tokens[:, tokens.shape[1] - logs.shape[1] :]
     real = written != model.generation_config.pad_token_id
     # The end of the text counts as one token, as it does in Whisper's own transcription.
     mean = (logs.masked_fill(~real, 0).sum(1)) / (real.sum(1) + 1)
@@ -101,6 +99,20 @@ def _generated(model: Any, states: torch.Tensor, words: bool, **settings: Any) -
         "times": outputs["token_timestamps"].float().cpu().numpy() if words else None,
         "speechless": ((silent > NO_SPEECH) & (mean < IMPROBABLE)).cpu().numpy(),
     }
+
+
+class _Sureness:
+    """Note the log-probability of each token as it is written: the greatest there is.
+
+    The scores of the whole vocabulary, which `generate` would keep for every step, are 93 MB for a clip in a loop.
+    """
+
+    def __init__(self) -> None:
+        self.logs: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self.logs.append(scores.float().log_softmax(-1).amax(-1))
+        return scores
 
 
 def _heard(task: Any, found: dict[str, Any], row: int, seconds: float) -> Heard:
