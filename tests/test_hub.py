@@ -99,7 +99,7 @@ def test_what_names_this_machine_or_a_secret_stays_here(small_run, hub, online, 
     home = tmp_path / "home" / "anna"
     (home / "clients" / "acme recordings").mkdir(parents=True)
     online.setenv("HOME", str(home))
-    folder = tmp_path / "elsewhere" / "run"
+    folder = tmp_path / "faraway" / "run"
     shutil.copytree(small_run, folder)
     table = pandas.read_parquet(folder / "predictions.parquet").assign(meta='{"age": 41}')
     table.loc[0, "file"] = str(home / "clients" / "lost" / "a.wav")
@@ -127,7 +127,7 @@ def test_what_names_this_machine_or_a_secret_stays_here(small_run, hub, online, 
 
     files = hub.repo().files
     for name, content in files.items():
-        for secret in (b"anna", b"clients", b"hf_secret", b"elsewhere", str(tmp_path).encode()):
+        for secret in (b"anna", b"clients", b"hf_secret", b"faraway", str(tmp_path).encode()):
             assert secret not in content, f"{secret!r} in {name}"
     told = json.loads(files["run.json"])
     assert told["recipe"]["model"] == "mine"

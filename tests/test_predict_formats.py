@@ -39,7 +39,7 @@ class Transcriber:
 @pytest.fixture
 def transcriber(monkeypatch):
     model = Transcriber()
-    monkeypatch.setattr("audio_ft.predict.load", lambda name: model)
+    monkeypatch.setattr("audio_ft.predict.load", lambda name, **settings: model)
     return model
 
 
