@@ -32,7 +32,8 @@ class Run:
     `splits` holds for each split clips, seconds before and after cleaning, unreadable recordings with reasons, notes
     and class
     counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was kept and
-    why.
+    why. `training` holds the settings that were used, those that the recipe leaves open too, and `seconds` the time of
+    all starts; runs made before there was `training` have it empty.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Run:
     versions: Mapping[str, str]
     hardware: Mapping[str, Any]
     seconds: Mapping[str, float]
+    training: Mapping[str, Any] = field(default_factory=dict)
     created: str = field(default="")
     retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import Run
 from audio_ft.training.briefing import results
+from audio_ft.training.clock import Clock
 from audio_ft.training.finish import finish
 from audio_ft.training.fitting import fit
 from audio_ft.training.preparation import prepare
-from audio_ft.training.workplace import CHECKPOINTS, begin, last_checkpoint, refuse_finished, withdraw
+from audio_ft.training.workplace import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, withdraw
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def train(
     """
     from accelerate import PartialState
 
-    clock = [time.monotonic()]
+    clock = Clock()
     recipe.check()
     # Under torchrun or `accelerate launch` every process comes through here; the first one cleans, saves and speaks.
     first = PartialState().is_main_process
@@ -53,17 +53,20 @@ def train(
         hub.check(recipe, recipe.push_to_hub)
     with PartialState().main_process_first():
         prepared = prepare(recipe, tell)
-    clock.append(time.monotonic())
     with PartialState().main_process_first():
         resume = begin(folder, prepared, overwrite) if first else last_checkpoint(folder / CHECKPOINTS)
+    if first:
+        clock.open(folder / STARTED_FILE)
+    clock.enter("training")
     with quiet_transformers():
         try:
-            fitted = fit(prepared, folder, resume, tell)
+            fitted = fit(prepared, folder, resume, tell, clock.keep)
         except BaseException:
             if first:
+                clock.keep()
                 withdraw(folder)
             raise
-        clock.append(time.monotonic())
+        clock.enter("scoring")
         with PartialState().main_process_first():
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
     if first:

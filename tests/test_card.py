@@ -395,3 +395,18 @@ def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
     assert capsys.readouterr().out == f"written: {file}\n"
     assert cli.main(["card", str(folder), "--set", "limits="]) == 2
     assert "limits is empty" in capsys.readouterr().err
+
+
+def test_settings_that_were_left_open_are_told_as_they_were_used():
+    run = run_of(training={"learning_rate": 1e-4, "per_device_train_batch_size": 8}, layer_decay=0.9)
+    used = {"learning_rate": 1e-4, "per_device_train_batch_size": 4, "clips_per_step": 8, "num_train_epochs": 20}
+    assert rows(model_card(dataclasses.replace(run, training=used)), "setting")[1:] == [
+        ["`learning_rate`", "`0.0001`", "recipe"],
+        # Halved where the accelerator's memory was too small for what the recipe asked.
+        ["`per_device_train_batch_size`", "`4`", "audio_ft"],
+        ["`clips_per_step`", "`8`", "audio_ft"],
+        ["`num_train_epochs`", "`20`", "audio_ft"],
+        ["`layer_decay`", "`0.9`", "recipe"],
+    ]
+    # A run made before they were kept tells its recipe.
+    assert rows(model_card(run), "setting")[:2] == [["setting", "value"], ["`learning_rate`", "`0.0001`"]]

@@ -215,13 +215,22 @@ class Facts:
 
     @cached_property
     def settings(self) -> str:
-        """Return the table of the settings that the recipe makes: Trainer's, then its own that are no default."""
-        recipe = self.run.recipe
+        """Return the table of the settings: those used and who chose them, then the recipe's own that are no default.
+
+        Runs made before `Run.training` was kept tell what the recipe says alone.
+        """
+        recipe, used = self.run.recipe, self.run.training
         usual = Recipe(model=recipe.model, data=recipe.data).to_dict()
         own = {name: value for name, value in recipe.to_dict().items() if name not in TOLD_ELSEWHERE}
-        chosen = {name: value for name, value in own.items() if value != usual[name]}
-        rows = [[code(name), code(json.dumps(value))] for name, value in {**recipe.training, **chosen}.items()]
-        return table(["setting", "value"], rows) if rows else ""
+        asked = {**recipe.training} | {name: value for name, value in own.items() if value != usual[name]}
+        told = dict(used) | {name: value for name, value in asked.items() if name not in used}
+        rows = [
+            [code(name), code(json.dumps(value)), "recipe" if asked.get(name) == value else "audio_ft"]
+            for name, value in told.items()
+        ]
+        if not used:
+            return table(["setting", "value"], [row[:2] for row in rows]) if rows else ""
+        return table(["setting", "value", "chosen by"], rows)
 
     @cached_property
     def steps(self) -> str:

@@ -10,7 +10,7 @@ from audio_ft.card.names import shown
 from audio_ft.report.page import SplitRow, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from audio_ft.report.judged import Judged
     from audio_ft.run import Run
@@ -130,6 +130,7 @@ def making(run: Run) -> list[tuple[str, str]]:
     seconds = run.seconds
     return [
         ("Chosen checkpoint", f"step {run.best['step']:,}: {run.best['why']}"),
+        *learnt(run.training),
         ("Window", f"{run.data['window_seconds']:g} s at once" if "window_seconds" in run.data else "not told"),
         ("Augmentation", ", ".join(type(one).__name__ for one in run.recipe.augments) or "none"),
         ("Precision", str(run.hardware.get("precision", "not told"))),
@@ -139,15 +140,25 @@ def making(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+def learnt(used: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return learning rate and batch that a training used; nothing of runs that did not keep them."""
+    if not used:
+        return []
+    rate, head = used["learning_rate"], used.get("head_learning_rate")
+    apart = f", {head:g} for the head" if head not in (None, rate) else ""
+    return [("Learning rate", f"{rate:g}{apart}"), ("Batch", f"{used['clips_per_step']:,} clips a step")]
+
+
 def settings(run: Run) -> list[tuple[str, str]]:
-    """Return the recipe's settings as they were, places without the folders above them."""
+    """Return the recipe's settings as they were, places without the folders above them, and what training used."""
     recipe = run.recipe.to_dict()
     rows = [("model", shown(run.recipe.model)), ("data.path", shown(run.recipe.data.path))]
     rows += [(f"data.{name}", _value(value)) for name, value in recipe["data"].items() if name != "path"]
     rows += [(f"chain {place}", _value(step)) for place, step in enumerate(recipe["chain"], start=1)]
     if isinstance(recipe.get("also"), dict):
         recipe["also"] = {**recipe["also"], "path": shown(recipe["also"]["path"])}
-    return rows + [(name, _value(value)) for name, value in recipe.items() if name not in TOLD_ELSEWHERE]
+    rows += [(name, _value(value)) for name, value in recipe.items() if name not in TOLD_ELSEWHERE]
+    return rows + [(f"used {name}", _value(value)) for name, value in run.training.items()]
 
 
 def versions(run: Run) -> list[tuple[str, str]]:

@@ -9,9 +9,25 @@ from audio_ft.hardware import available_cores, precision
 from audio_ft.metrics import direction
 
 if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
     from audio_ft.family import Family
     from audio_ft.recipe import Recipe
     from audio_ft.task import Task
+
+# What of TrainingArguments decides the weights, whoever chose it; precision, seed and freezing are recorded elsewhere.
+DECIDING = (
+    "learning_rate",
+    "num_train_epochs",
+    "max_steps",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "weight_decay",
+    "optim",
+    "max_grad_norm",
+)
 
 
 def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, metric: str) -> dict[str, Any]:
@@ -71,3 +87,18 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
         # Layers asleep, or skipped by layerdrop, leave parameters without a gradient.
         "ddp_find_unused_parameters": recipe.freeze == "gradual" or family.skips_layers,
     }
+
+
+def used_settings(arguments: TrainingArguments, head_rate: float | None) -> dict[str, Any]:
+    """Return by name the settings that a training really used; `clips_per_step` counts all devices.
+
+    `head_rate` is the learning rate of the head, None where the optimizer knows no rate of its own for it.
+    """
+    used = {name: getattr(arguments, name) for name in DECIDING}
+    # Trainer looks at one of the two.
+    del used["num_train_epochs" if arguments.max_steps > 0 else "max_steps"]
+    devices = max(arguments.world_size, 1)
+    used["clips_per_step"] = arguments.train_batch_size * arguments.gradient_accumulation_steps * devices
+    if head_rate is not None:
+        used["head_learning_rate"] = head_rate
+    return {name: getattr(value, "value", value) for name, value in used.items()}

@@ -7,7 +7,6 @@ import hashlib
 import logging
 import os
 import shutil
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.metrics import Score
+    from audio_ft.training.clock import Clock
     from audio_ft.training.fitting import Fitted
     from audio_ft.training.preparation import Prepared
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 SCORED = ("validation", "test")
 
 
-def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float]) -> Run:
+def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Run:
     """Save and score a fitted network and return its record, once a clean process has loaded it and agreed.
 
     Raises:
@@ -50,7 +50,6 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
     scores = {split: score_split(prepared, split, predictions[split]) for split in SCORED}
     write_predictions(prepared, predictions, folder / PREDICTIONS_FILE)
     prove(prepared, model, model_folder)
-    ended = time.monotonic()
     run = Run(
         folder=folder,
         recipe=prepared.recipe,
@@ -65,6 +64,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
         best=fitted.best,
         history=fitted.history,
         parameters=fitted.parameters,
+        training=fitted.settings,
         digests={
             "recipe": prepared.recipe.digest,
             "chain": prepared.recipe.steps.digest,
@@ -73,12 +73,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: list[float])
         },
         versions=versions(),
         hardware=describe() | {"precision": fitted.precision},
-        seconds={
-            "cleaning": round(clock[1] - clock[0], 1),
-            "training": round(clock[2] - clock[1], 1),
-            "scoring": round(ended - clock[2], 1),
-            "total": round(ended - clock[0], 1),
-        },
+        seconds=clock.seconds(),
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
     run.save()

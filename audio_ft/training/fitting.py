@@ -13,7 +13,7 @@ from audio_ft.batch import Collator
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.recipe import build_arguments
 from audio_ft.training.adapters import Adapters
-from audio_ft.training.automatic import automatic_settings
+from audio_ft.training.automatic import automatic_settings, used_settings
 from audio_ft.training.briefing import briefing
 from audio_ft.training.processes import leave_group_at_exit
 from audio_ft.training.retention import Retention
@@ -41,13 +41,20 @@ class Fitted:
     best: Mapping[str, Any]
     parameters: Mapping[str, int]
     precision: str
+    settings: Mapping[str, Any]
 
 
-def fit(prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[str], None]) -> Fitted:
+def fit(
+    prepared: Prepared,
+    folder: Path,
+    resume: Path | None,
+    tell: Callable[[str], None],
+    logged: Callable[[], None] = lambda: None,
+) -> Fitted:
     """Fine-tune, from `resume` if it is a checkpoint, and return the best network by the validation split alone.
 
     When the accelerator's memory is too small for the batch, half of it is tried with twice the accumulation, which
-    makes the same optimizer steps.
+    makes the same optimizer steps. `logged` is called whenever something was.
 
     Raises:
         InputError: settings that TrainingArguments or the network refuse.
@@ -58,7 +65,7 @@ def fit(prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[s
     shape: dict[str, int] = {}
     while True:
         try:
-            return _fit(prepared, folder, resume, tell, shape)
+            return _fit(prepared, folder, resume, tell, logged, shape)
         except torch.OutOfMemoryError as error:
             batch = shape.get("per_device_train_batch_size") or int(
                 prepared.recipe.training.get("per_device_train_batch_size", prepared.task.batch)
@@ -78,7 +85,12 @@ def fit(prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[s
 
 
 def _fit(
-    prepared: Prepared, folder: Path, resume: Path | None, tell: Callable[[str], None], shape: Mapping[str, int]
+    prepared: Prepared,
+    folder: Path,
+    resume: Path | None,
+    tell: Callable[[str], None],
+    logged: Callable[[], None],
+    shape: Mapping[str, int],
 ) -> Fitted:
     from transformers import set_seed
 
@@ -110,7 +122,7 @@ def _fit(
     }
     with tracked(arguments.report_to, folder):
         trainer = build_trainer(prepared, model, arguments, windows, metric)
-        follow(trainer, prepared, folder, metric, tell)
+        follow(trainer, prepared, folder, metric, tell, logged)
         tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
@@ -130,10 +142,18 @@ def _fit(
         best=kept(trainer, metric),
         parameters=parameters,
         precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
+        settings=used_settings(arguments, trainer.head_rate),
     )
 
 
-def follow(trainer: AudioTrainer, prepared: Prepared, folder: Path, metric: str, tell: Callable[[str], None]) -> None:
+def follow(
+    trainer: AudioTrainer,
+    prepared: Prepared,
+    folder: Path,
+    metric: str,
+    tell: Callable[[str], None],
+    logged: Callable[[], None],
+) -> None:
     """Let the training be seen: on the screen, in the journal, and on the Hub where the recipe says so."""
     from transformers import PrinterCallback
 
@@ -144,7 +164,7 @@ def follow(trainer: AudioTrainer, prepared: Prepared, folder: Path, metric: str,
     recipe = prepared.recipe
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Screen(tell, metric))
-    trainer.add_callback(Journal(folder / METRICS_FILE))
+    trainer.add_callback(Journal(folder / METRICS_FILE, logged))
     # Of low-rank matrices a checkpoint is no model of its own until they are merged, at the end.
     if recipe.push_to_hub and recipe.peft != "lora" and trainer.args.hub_strategy != "end":
         trainer.add_callback(Uploads(prepared, folder, tell))

@@ -13,6 +13,8 @@ from transformers import TrainerCallback
 from audio_ft.run import finite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
 
@@ -20,10 +22,11 @@ class Journal(TrainerCallback):
     """Append step, epoch, time (UTC) and numbers of each log and evaluation to a file.
 
     A training that goes on from a checkpoint goes on from the lines up to its step: what came after is made once more.
+    `logged` is called after each line.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, logged: Callable[[], None] = lambda: None) -> None:
+        self.file, self.logged = file, logged
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -52,6 +55,7 @@ class Journal(TrainerCallback):
         entry |= {name: finite(value) for name, value in logs.items() if name not in entry}
         with self.file.open("a", encoding="utf-8") as stream:
             stream.write(f"{json.dumps(entry)}\n")
+        self.logged()
 
     def _lines(self) -> list[str]:
         return self.file.read_text(encoding="utf-8").splitlines(keepends=True) if self.file.is_file() else []

@@ -47,6 +47,8 @@ class AudioTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        # Known once there is an optimizer with groups of ours.
+        self.head_rate: float | None = None
         self.average = average
         if average is not None:
             self.add_callback(average)
@@ -134,12 +136,13 @@ class AudioTrainer(Trainer):
         if self.optimizer is not None or arranged:
             return super().create_optimizer()
         factor = HEAD_FACTOR if self.task.from_scratch else 1.0
+        self.head_rate = self.recipe.head_learning_rate or self.args.learning_rate * factor
         groups = parameter_groups(
             network,
             self.family,
             decay_names=set(self.get_decay_parameter_names(network)),
             learning_rate=self.args.learning_rate,
-            head_learning_rate=self.recipe.head_learning_rate or self.args.learning_rate * factor,
+            head_learning_rate=self.head_rate,
             layer_decay=self.recipe.layer_decay,
             weight_decay=self.args.weight_decay,
         )

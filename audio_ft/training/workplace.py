@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.run import RUN_FILE, write_json
@@ -47,6 +47,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
     """
     mine = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
     marker = folder / STARTED_FILE
+    theirs: dict[str, Any] = {}
     if overwrite:
         shutil.rmtree(folder, ignore_errors=True)
     if marker.is_file():
@@ -58,7 +59,8 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
                 "or pass --overwrite to start again."
             )
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(marker, mine)
+    # Earlier starts have left there how long they took.
+    write_json(marker, theirs | mine)
     return last_checkpoint(folder / CHECKPOINTS)
 
 
