@@ -70,6 +70,7 @@ def train(
         with PartialState().main_process_first():
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
     if first:
+        fitted.listeners.hear(fitted.model, run.scores["test"])
         (report or tell)(results(run))
     if first and recipe.push_to_hub:
         (report or tell)(f"pushed      {publish(run, recipe.push_to_hub)}")

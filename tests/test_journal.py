@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,6 +72,66 @@ def test_tensorboard_reads_the_same_numbers_in_the_run_folder(finished):
     events.Reload()
     seen = {event.step: event.value for event in events.Scalars("eval/f1_macro")}
     assert seen == pytest.approx({e["step"]: e["eval_f1_macro"] for e in entries(run) if "eval_f1_macro" in e})
+    (score,) = events.Scalars("test/f1_macro")
+    assert (score.step, score.value) == (STEPS_AN_EPOCH * EPOCHS, pytest.approx(run.scores["test"]["f1_macro"].value))
+    assert not any("[" in tag for tag in events.Tags()["scalars"]), "scores of single classes"
+
+
+class FakeWandb(ModuleType):
+    """Stand in for the package: what is logged, by run, and whether one is open."""
+
+    def __init__(self) -> None:
+        super().__init__("wandb")
+        self.run: Any = None
+        self.logged: list[list[dict[str, Any]]] = []
+        self.exits: list[int] = []
+        self.config: dict[str, Any] = {}
+
+    def init(self, **settings: Any) -> None:
+        self.run = SimpleNamespace(**settings, summary={}, _label=lambda **label: None)
+        self.logged.append([])
+
+    def log(self, logs: dict[str, Any]) -> None:
+        self.logged[-1].append(logs)
+
+    def finish(self, exit_code: int = 0) -> None:
+        self.run = None
+        self.exits.append(exit_code)
+
+
+@pytest.fixture
+def wandb(monkeypatch: pytest.MonkeyPatch) -> FakeWandb:
+    from transformers.integrations import integration_utils
+
+    fake, errors = FakeWandb(), ModuleType("wandb.sdk.lib.config_util")
+    errors.ConfigError = type("ConfigError", (Exception,), {})  # type: ignore[attr-defined]
+    for name in ("wandb", "wandb.sdk", "wandb.sdk.lib"):
+        monkeypatch.setitem(sys.modules, name, fake)
+    monkeypatch.setitem(sys.modules, errors.__name__, errors)
+    monkeypatch.setattr(integration_utils, "is_wandb_available", lambda: True)
+    return fake
+
+
+def test_every_training_has_a_wandb_run_of_its_own_that_ends_with_the_test_scores(recipe, tmp_path, wandb):
+    reported = recipe.override(["report_to=wandb", "num_train_epochs=1"])
+
+    def stop(line: str) -> None:
+        if line.startswith("epoch   1.0"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        aft.train(reported, tmp_path / "stopped", tell=stop)
+    assert (wandb.run, wandb.exits) == (None, [1])
+    run = aft.train(reported, tmp_path / "first")
+    assert (wandb.run, wandb.exits) == (None, [1, 0])
+    last = wandb.logged[1][-1]
+    assert last["test/f1_macro"] == run.scores["test"]["f1_macro"].value
+    assert last["train/global_step"] == STEPS_AN_EPOCH
+    wandb.init(name="the caller's own")
+    aft.train(reported, tmp_path / "second")
+    assert wandb.run.name == "the caller's own", "still open for what its owner has to say"
+    assert len(wandb.logged) == 3
+    assert "test/f1_macro" in wandb.logged[2][-1]
 
 
 def test_a_line_for_each_evaluation_tells_where_the_training_stands(finished):

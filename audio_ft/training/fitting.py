@@ -18,7 +18,7 @@ from audio_ft.training.briefing import briefing
 from audio_ft.training.processes import leave_group_at_exit
 from audio_ft.training.retention import Retention
 from audio_ft.training.scoring import score_untuned
-from audio_ft.training.trackers import tracked
+from audio_ft.training.trackers import Listeners, tracked
 from audio_ft.training.workplace import ADAPTER_FOLDER, CHECKPOINTS, METRICS_FILE
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Fitted:
     parameters: Mapping[str, int]
     precision: str
     settings: Mapping[str, Any]
+    listeners: Listeners
 
 
 def fit(
@@ -120,11 +121,17 @@ def _fit(
         "total": sum(parameter.numel() for parameter in model.parameters()),
         "trainable": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
     }
+    listeners = Listeners(arguments.report_to, folder)
     with tracked(arguments.report_to, folder):
         trainer = build_trainer(prepared, model, arguments, windows, metric)
         follow(trainer, prepared, folder, metric, tell, logged)
         tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        except BaseException:
+            listeners.leave(failed=True)
+            raise
+        listeners.join(trainer)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
         trainer.average.keep()
     if adapters is not None:
@@ -143,6 +150,7 @@ def _fit(
         parameters=parameters,
         precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
         settings=used_settings(arguments, trainer.head_rate),
+        listeners=listeners,
     )
 
 
