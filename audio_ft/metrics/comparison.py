@@ -22,7 +22,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from audio_ft.errors import InputError
-from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, interval, resampling, standard_error, units
+from audio_ft.metrics.intervals import (
+    FloatArray,
+    bootstrap,
+    design_effect,
+    equal_units,
+    interval,
+    resampling,
+    standard_error,
+    units,
+)
 from audio_ft.metrics.registry import METRICS
 from audio_ft.metrics.sample import Sample, sample
 
@@ -197,7 +206,7 @@ def _half_width(
     """Return half the width of the difference's interval, NaN where one clip or group cannot have one."""
     from scipy.stats import t
 
-    count = units(n, groups)[1]
+    count = equal_units(n, groups)
     if count < 2:
         return math.nan
     error = standard_error(replicates, count)

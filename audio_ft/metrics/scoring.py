@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, interval, units
+from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, equal_units, interval
 from audio_ft.metrics.registry import METRICS
 from audio_ft.metrics.sample import Sample, View, sample
 from audio_ft.metrics.score import Score
@@ -80,7 +80,7 @@ def scored(
     if not found:
         return {}
     replicates = bootstrap(replicate, len(data), groups=groups, seed=seed, resamples=resamples)
-    count = units(len(data), groups)[1]
+    count = equal_units(len(data), groups)
     scores = {}
     for i, name in enumerate(found):
         metric, measured = point[name]
