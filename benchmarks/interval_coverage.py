@@ -307,7 +307,8 @@ def others(draws: int, resamples: int) -> None:
 def within_reach(shares: list[float]) -> str:
     """Say how many shares are what a 95 % interval promises, give or take what 1,000 draws leave open."""
     near = sum(0.93 <= share <= 0.97 for share in shares)
-    return f"{near} of {len(shares)} between .93 and .97, mean {np.mean(shares):.3f}, {min(shares):.3f} to {max(shares):.3f}"
+    ends = f"{min(shares):.3f} to {max(shares):.3f}"
+    return f"{near} of {len(shares)} between .93 and .97, mean {np.mean(shares):.3f}, {ends}"
 
 
 PARTS = {"accuracy": accuracies, "error_rates": error_rates, "others": others}
