@@ -12,6 +12,8 @@ import numpy as np
 # What most style guides for subtitles allow: two lines, each read at a glance.
 LINE_WIDTH = 42
 LINES = 2
+# Time to read a word; a model may place the only word of a piece at a single instant.
+SHOWN_MS = 700
 _UNSEEN = ("Cc", "Cs")
 _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -48,7 +50,10 @@ def vtt(segments: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cues(segments: Sequence[Mapping[str, Any]]) -> list[Cue]:
-    """Return cues of at most two lines of 42 characters, one after another, none without text or duration."""
+    """Return cues of at most two lines of 42 characters, one after another, none without text or duration.
+
+    A cue that is shorter than 0.7 s stays on until then, or until the next one comes.
+    """
     found: list[Cue] = []
     free = 0
     for segment in sorted(segments, key=lambda segment: float(segment["start"])):
@@ -56,7 +61,13 @@ def cues(segments: Sequence[Mapping[str, Any]]) -> list[Cue]:
             start = max(free, round(1000 * begin))
             free = max(start + 1, round(1000 * end))
             found.append(Cue(start, free, lines))
-    return found
+    return [_readable(cue, found[place + 1 : place + 2]) for place, cue in enumerate(found)]
+
+
+def _readable(cue: Cue, following: Sequence[Cue]) -> Cue:
+    """Return a cue that stays on for at least 0.7 s where the next one leaves it that."""
+    until = min([cue.start + SHOWN_MS, *(other.start for other in following)])
+    return Cue(cue.start, max(cue.end, until), cue.lines)
 
 
 def _timed(segment: Mapping[str, Any]) -> Iterator[tuple[float, float, tuple[str, ...]]]:

@@ -72,6 +72,25 @@ def test_the_pieces_of_a_recording_make_it_up_and_are_cut_in_its_pauses(tmp_path
         assert any(start < piece.start < stop for start, stop in pauses)
 
 
+def test_a_long_recording_is_cut_where_an_utterance_ends_and_a_short_one_is_not():
+    plan = [4, -1, 1, -0.9, 2, -1.2, 5, -0.5, 3, -2, 4, -1, 12]
+    wave = talk(plan)
+    ends = np.cumsum(np.abs(plan))
+    # The first silence is the end of 4 s; the second would leave 1 s, so the third is next; 0.5 s is a breath.
+    middles = [ends[place] + plan[place] / 2 for place in (1, 5, 9, 11)]
+    found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0))
+    np.testing.assert_array_equal(laid_out(found, len(wave)), wave)
+    assert [piece.start for piece in found[1:]] == pytest.approx(middles, abs=0.1)
+    assert not any(piece.silent for piece in found)
+    assert len(list(pieces(Clip(wave[: 29 * RATE], RATE), PLAIN, RATE, 30.0))) == 1
+
+
+def test_silence_at_either_end_is_no_piece_of_its_own():
+    wave = talk([-6, 10, -1, 10, -1, 10, -5])
+    found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0))
+    assert [piece.start for piece in found] == pytest.approx([0, 16.5, 27.5], abs=0.1)
+
+
 def test_without_pauses_pieces_overlap_by_two_seconds_on_both_sides():
     wave = speech(100 * RATE)
     found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0))
@@ -424,6 +443,17 @@ def test_prompts_in_a_row_are_transcribed_with_the_times_at_which_they_are_said(
     middles = [(word["start"] + word["end"]) / 2 for word in said]
     inside = [any(a - 0.4 <= middle <= b + 0.4 for a, b in moved) for middle in middles]
     assert np.mean(inside) > 0.9
+
+
+@pytest.mark.real
+def test_the_words_of_a_recording_are_its_text_letter_by_letter(shared):
+    model = transcriber(fetched_whisper(shared, "whisper-tiny.en"), ctc=False)
+    clips = [clip for clip, _ in prompts(shared, "test", 8)]
+    for alone, timed in zip(model(clips), model(clips, words=True), strict=True):
+        assert "".join(alone["text"].split()) == "".join(timed["text"].split())
+        assert "<|" not in timed["text"]
+        words = [word["text"] for segment in timed["segments"] for word in segment["words"]]
+        assert "".join(words) == "".join(timed["text"].split())
 
 
 @pytest.mark.real

@@ -128,7 +128,7 @@ def test_segments_out_of_order_or_one_over_the_other_are_shown_one_after_another
         (0, 2000, ["a"]),
         (2000, 3000, ["b"]),
         (5000, 6000, ["c"]),
-        (6000, 6001, ["d"]),
+        (6000, 6700, ["d"]),  # said at one instant, and shown as long as it takes to read
     ]
 
 

@@ -128,7 +128,8 @@ def words_of(
 
     `times` are the seconds at which each token begins; it reaches up to the next one.
     """
-    special = set(tokenizer.all_special_ids)
+    # `all_special_ids` names the token for the end alone; the start, the language and the like are added ones.
+    special = set(tokenizer.added_tokens_decoder)
     word: dict[str, Any] | None = None
     pending: list[int] = []
     began = 0.0

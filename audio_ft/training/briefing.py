@@ -54,10 +54,11 @@ def briefing(
     lines += [_split_line(name, prepared) for name in prepared.cleaned]
     lines += _note_lines(prepared)
     lines += prepared.task.describe(prepared.targets)
+    cut = "cut at pauses" if prepared.task.whole else "cut and their answers averaged"
     precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
     lines += [
         f"cleaning    {prepared.recipe.steps.describe()}",
-        f"window      {prepared.family.window:g} s (longer recordings are cut and their answers averaged)",
+        f"window      {prepared.family.window:g} s (longer recordings are {cut})",
         f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them learn; "
         f"{precision}, {arguments.device}",
         f"steps       {steps:,} optimizer steps: {arguments.num_train_epochs:g} epochs of at most "
