@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,56 @@ def tiny_checkpoint(name: str, folder: Path, **settings: Any) -> str:
     else:
         layer = getattr(config, "feat_extract_norm", "layer") == "layer"
         Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=layer).save_pretrained(folder)
+    return str(folder)
+
+
+def tiny_transcriber(folder: Path) -> str:
+    """Write a tiny random Whisper that writes small letters into `folder`, and return the folder's name.
+
+    Dropout is on, so that a training's random state shows in its weights; texts end after a few tokens.
+    """
+    import torch
+    from transformers import (
+        GenerationConfig,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperTokenizer,
+    )
+
+    letters = ("\u0120", *string.ascii_lowercase)  # as byte-level tokenizers spell a space
+    special = ("endoftext", "startoftranscript", "en", "translate", "transcribe", "startofprev", "notimestamps")
+    tokenizer = WhisperTokenizer(vocab={letter: place for place, letter in enumerate(letters)}, merges=[])
+    names = [f"<|{name}|>" for name in special]
+    tokenizer.add_special_tokens({"additional_special_tokens": names})
+    places = dict(zip(special, tokenizer.convert_tokens_to_ids(names), strict=True))
+    ends = {
+        "pad_token_id": places["startofprev"],
+        "bos_token_id": places["endoftext"],
+        "eos_token_id": places["endoftext"],
+        "decoder_start_token_id": places["startoftranscript"],
+    }
+    torch.manual_seed(0)
+    model = WhisperForConditionalGeneration(
+        WhisperConfig(**{**_WHISPER, **ends, "dropout": 0.1, "vocab_size": len(tokenizer)})
+    ).eval()
+    with torch.no_grad():
+        # What comes next then hangs on the place in the text: no loops, and an end after a few letters.
+        model.model.decoder.embed_positions.weight.mul_(10)
+    model.generation_config = GenerationConfig(
+        **ends,
+        lang_to_id={"<|en|>": places["en"]},
+        task_to_id={"transcribe": places["transcribe"], "translate": places["translate"]},
+        no_timestamps_token_id=places["notimestamps"],
+        is_multilingual=True,
+        # Every token but the letters and the end, as Whisper's own checkpoints have it.
+        suppress_tokens=[place for name, place in places.items() if name != "endoftext"],
+        begin_suppress_tokens=[],
+        max_length=24,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    WhisperFeatureExtractor().save_pretrained(folder)
     return str(folder)
 
 

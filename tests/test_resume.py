@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
-from checkpoints import WORDS, tiny_checkpoint
+import soundfile
+from checkpoints import RATE, WORDS, speech, tiny_checkpoint, tiny_transcriber
 
 import audio_ft as aft
-from audio_ft import Data, Recipe
-from audio_ft.augments import Gain, Mixup, Shift, SpecAugment
+from audio_ft import Data, Recipe, Text
+from audio_ft.augments import Gain, Mixup, Noise, Shift, SpecAugment, Speed
 
 PROGRAM = """
 import sys
@@ -86,6 +88,55 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path)
         "predictions.parquet",
         "metrics.jsonl",
     }
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Write a manifest of transcribed recordings of several lengths in three splits."""
+    folder = tmp_path_factory.mktemp("sentences")
+    texts = ("hello there", "bells ring", "noon soon", "yes", "so it goes", "come in")
+    rows = []
+    for split, count in (("train", 12), ("validation", 4), ("test", 4)):
+        for index in range(count):
+            name = f"{split}{index}.wav"
+            soundfile.write(folder / name, speech(12_000 + 1_000 * (index % 5), seed=len(rows)), RATE)
+            text = f"{texts[index % len(texts)]} {split[index % 3 :][:3]}"
+            rows.append({"file_name": name, "text": text, "split": split, "speaker": name})
+    pandas.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
+    return str(folder / "metadata.csv")
+
+
+@pytest.mark.parametrize(("name", "epochs", "rate"), [("ctc", 12, 3e-3), ("seq2seq", 8, 1e-3)])
+def test_a_killed_training_of_transcripts_goes_on_to_the_same_result(
+    name: str, epochs: int, rate: float, sentences: str, tmp_path: Path
+) -> None:
+    model = tmp_path / "checkpoint"
+    checkpoint = tiny_checkpoint("hubert-layer", model) if name == "ctc" else tiny_transcriber(model)
+    whole = Recipe(
+        model=checkpoint,
+        data=Data(path=sentences),
+        task="transcription",
+        text=Text(language="en"),
+        augment=(Speed(probability=1.0), Noise(snr=(10.0, 30.0)), SpecAugment()),
+        precision="float32",
+        training={"num_train_epochs": epochs, "per_device_train_batch_size": 4, "learning_rate": rate},
+    )
+    straight = aft.train(whole, tmp_path / "straight")
+    assert straight.recipe.task == name
+    kill_after(tmp_path / "killed", 6, whole)
+    reached = max(checkpoints(tmp_path / "killed"))
+    assert reached < 3 * epochs
+    assert (tmp_path / "killed" / "untuned.json").is_file()
+    lines: list[str] = []
+    resumed = aft.train(whole, tmp_path / "killed", tell=lines.append)
+    assert any(f"resuming from checkpoint-{reached}" in line for line in lines)
+    assert not any(line.startswith("untuned ") for line in lines), "scored again, with a head drawn anew"
+    assert resumed.digests == straight.digests, "the weights are the same to the last bit"
+    assert (resumed.scores, resumed.baselines) == (straight.scores, straight.baselines)
+    assert resumed.best == straight.best
+    mine, theirs = (pandas.read_parquet(run.folder / "predictions.parquet") for run in (resumed, straight))
+    pandas.testing.assert_frame_equal(mine, theirs)
+    assert mine["prediction"].str.len().min() > 0
 
 
 def test_early_stopping_counts_on_after_an_interruption(tiny: str, tmp_path: Path) -> None:
