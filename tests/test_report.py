@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import itertools
+import json
 import re
 import shutil
 from collections import Counter
@@ -183,6 +184,46 @@ def test_its_players_hold_the_recordings_of_the_worst_errors(run: Run, page: Pag
     ours, theirs = heard.samples[0], original.samples[0]
     length = min(len(ours), len(theirs))
     assert np.corrcoef(ours[:length], theirs[:length])[0, 1] > 0.9
+
+
+def stressed(run: Run, folder: Path, **settings) -> Run:
+    """Return a run beside which lies what `audio-ft stress` might have left."""
+    shutil.copytree(run.folder, folder)
+    clean, poor = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40)
+    lost = {"value": -0.775, "low": -0.8, "high": -0.7, "n": 40}
+    levels = [
+        {"level": 20.0, "said": "noise of 20 dB", "score": clean.to_dict(), "difference": lost | {"value": 0.0},
+         "verdict": "not distinguishable", "failed": 0},
+        {"level": 0.0, "said": HOSTILE, "score": poor.to_dict(), "difference": lost, "verdict": "worse", "failed": 3},
+    ]  # fmt: skip
+    deaf = {"level": 1.0, "said": "nothing left", "score": None, "difference": None, "verdict": "-", "failed": 40}
+    found = {
+        "complete": True, "data": run.data["path"], "split": "test", "metric": "accuracy", "n": 40,
+        "clean": clean.to_dict(), "sentence": "worst is noise of 0 dB: accuracy 0.125",
+        "stresses": [
+            {"title": "white noise", "unit": "dB SNR", "levels": [*levels, deaf]},
+            {"title": "line", "unit": "", "levels": levels[:1]},
+        ],
+    }  # fmt: skip
+    (folder / "stress.json").write_text(json.dumps(found | settings))
+    return dataclasses.replace(run, folder=folder)
+
+
+def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measured_whole(run, page, tmp_path):
+    told = Page(write_report(stressed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
+    check_sound(told)
+    assert "40 recordings of the test split were heard as they are, accuracy 0.900 [0.800, 0.950]," in told.text
+    assert "Worst is noise of 0 dB: accuracy 0.125." in told.text
+    assert "White noise: worse than clean at 0 dB SNR." in told.text
+    curves = [svg["aria-label"] for svg in told.all("svg") if "under" in svg.get("aria-label", "")]
+    assert curves == ["Accuracy under White noise"], "one level is no curve"
+    assert f"{HOSTILE} worse 3 not to be heard 0.125 [0.100, 0.200] -0.775" in told.text
+    assert "nothing left 40 not to be heard – –" in told.text
+    elsewhere = stressed(run, tmp_path / "elsewhere", data="/data/others")
+    assert "the test split of others were" in Page(write_report(elsewhere, audio=False).read_text("utf-8")).text
+    half = stressed(run, tmp_path / "half", complete=False)
+    for without in (page, Page(write_report(half, audio=False).read_text("utf-8"))):
+        assert "robustness" not in {attributes.get("id") for attributes in without.all("section")}
 
 
 def test_data_that_is_gone_leaves_a_page_without_players_that_says_so(run: Run, tmp_path: Path):

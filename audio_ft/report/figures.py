@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from audio_ft.calibration import BINS
 from audio_ft.plots import audio
 from audio_ft.plots.answers import confusion_matrix, reliability, selective_accuracy
+from audio_ft.plots.comparisons import stress_curve
 from audio_ft.plots.pictures import to_svg
 from audio_ft.plots.theme import DARK, LIGHT
 from audio_ft.plots.training import learning_curves
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from audio_ft.clip import Clip
+    from audio_ft.metrics import Score
     from audio_ft.run import Run
 
 # Inches. Narrow figures keep their text readable where a phone shrinks them to its width.
@@ -101,6 +103,22 @@ def trust(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
             "interval shaded.",
         ),
     ]
+
+
+def stress(
+    levels: Sequence[tuple[float, Score]], *, title: str, unit: str, metric: str, clean: Score, caption: str
+) -> Picture:
+    """Return the score at each level of a stress."""
+    figure = stress_curve(
+        [level for level, _ in levels],
+        [score for _, score in levels],
+        metric=metric,
+        stress=title,
+        unit=unit,
+        clean=clean,
+        width=SMALL,
+    )
+    return picture(figure, caption=caption)
 
 
 def spectrogram(clip: Clip, file: str, *, broad: bool) -> Picture | None:

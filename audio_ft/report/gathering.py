@@ -14,6 +14,7 @@ from audio_ft.report.cleaning import Measured, effects, examples, measure, sampl
 from audio_ft.report.judged import Confusion, Judged, aligned, confusions, judged, replaced
 from audio_ft.report.page import CleaningShown, Example, Page, Shown
 from audio_ft.report.recordings import Recordings, player
+from audio_ft.report.robustness import robustness
 
 if TYPE_CHECKING:
     from audio_ft.report.figures import Picture
@@ -61,6 +62,7 @@ def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
         classes=scores.classes(run),
         trust=evidence.trust(told, test),
         slices=evidence.slices(told, run),
+        robustness=robustness(run),
         errors_lead=facts.errors_lead(run, clips, len(worst)),
         worst=[show(clip, recordings, run) for clip in follow(worst, "errors")],
         all_clips=clips[:ROWS],

@@ -105,6 +105,28 @@ class SlicesShown:
     overall: Bar
 
 
+@dataclass(frozen=True)
+class LevelRow:
+    """Hold one level of a stress: what recordings went through, the score (None: nothing heard), what it lost."""
+
+    stress: str
+    said: str
+    score: Score | None
+    difference: float | None
+    worse: bool
+    failed: int
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Hold the section on robustness: what worse recordings do in words, the score, a curve a stress, every level."""
+
+    said: tuple[str, ...]
+    metric: str
+    pictures: tuple[Picture, ...]
+    rows: tuple[LevelRow, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """Hold all that the templates show; `silent` says why there are no players, "" where there are."""
@@ -128,6 +150,7 @@ class Page:
     confusions: Sequence[Confusion]
     trust: Trust | None
     slices: SlicesShown
+    robustness: Robustness | None
     classes: Sequence[ClassRow]
     errors_lead: str
     worst: Sequence[Shown]
@@ -151,6 +174,7 @@ class Page:
             "answers": (answers[self.kind], self.kind != "regression"),
             "trust": ("Confidence", self.trust is not None),
             "slices": ("Slices", True),
+            "robustness": ("Robustness", self.robustness is not None),
             "learning": ("Learning", bool(self.learning)),
             "cleaning": ("Cleaning", True),
             "making": ("How it was made", True),
