@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 # Rows in a block: small enough that a killed run repeats little, large enough that starting the workers does not show.
 BLOCK = 1_000
 # Raised when the layout or meaning of cached rows changes, so that old caches are not read.
-LAYOUT = 3
+LAYOUT = 4
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -74,6 +75,34 @@ def test_what_ffmpeg_reads_comes_in_the_same_samples(tmp_path, suffix, container
     path = make_av(tmp_path / f"a{suffix}", codec, container, speechlike(5.3, rate), rate)
     agree(path)
     agree(path.read_bytes(), 2.0)
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+@pytest.mark.parametrize("begins", [0, 48_000])
+def test_opus_comes_without_the_encoders_delay_wherever_its_clock_begins(tmp_path, begins, layout):
+    # As cut out of a longer stream, or recorded from a broadcast, where `begins` is not nought.
+    path, rate = tmp_path / "a.opus", 48_000
+    samples = speechlike(2.0, rate, channels=1 if layout == "mono" else 2)
+    with av.open(str(path), "w", format="ogg") as file:
+        # One mode of the codec: between two FFmpeg's decoder, which is our witness, fades otherwise than libopus.
+        stream = file.add_stream("libopus", rate=rate, layout=layout, options={"application": "lowdelay"})
+        for start in range(0, samples.shape[1], 960):
+            packed = np.ascontiguousarray(samples[:, start : start + 960].T.reshape(1, -1))
+            frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+            frame.sample_rate, frame.pts = rate, begins + start
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    with av.open(str(path)) as file:
+        heard = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1)
+    for source in (path, path.read_bytes()):
+        whole, _ = agree(source, 0.3)
+        assert whole.notes == ()
+        np.testing.assert_allclose(whole.samples, heard, atol=1e-5)
+        for start, seconds in ((0.0, 0.5), (0.25, 0.5), (1.0, None)):
+            part = read(source, start=start, seconds=seconds).samples
+            wanted = whole.samples[:, round(start * rate) :][:, : part.shape[1]]
+            assert part.shape[1] == round((seconds or 2.0 - start) * rate)
+            np.testing.assert_allclose(part, wanted, atol=1e-4)
 
 
 def test_a_block_as_long_as_the_recording_and_blocks_that_divide_it_leave_no_empty_one(tmp_path):

@@ -165,7 +165,12 @@ def open_soundfile(target: str | bytes | BinaryIO) -> soundfile.SoundFile:
     import soundfile
 
     try:
-        return _forward_file()(target)
+        sound = _forward_file()(target)
+        if sound.subtype == "OPUS" and sound.can_seek():
+            # Of a stream whose clock does not begin at nought (cut out of a longer one, or recorded from a broadcast)
+            # libsndfile drops the encoder's delay, usually 6.5 ms, after a seek only, and else as much of the end.
+            sound.seek(0)
+        return sound
     except soundfile.LibsndfileError as error:
         raise NotForSoundfile(error.error_string, damaged=error.code not in _NOT_MINE) from error
     except (TypeError, ValueError) as error:  # a headerless kind (.raw) wants its rate from the caller
