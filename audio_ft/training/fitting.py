@@ -117,20 +117,12 @@ def _fit(
         adapters = Adapters(recipe, model, prepared.family, prepared.task.from_scratch)
     elif recipe.peft is None:
         freeze(model, prepared.family, recipe.freeze)
-    parameters = {
-        "total": sum(parameter.numel() for parameter in model.parameters()),
-        "trainable": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
-    }
-    listeners = Listeners(arguments.report_to, folder)
-    with tracked(arguments.report_to, folder):
+    parameters = counted(model)
+    with tracked(arguments.report_to, folder), Listeners(arguments.report_to, folder) as listeners:
         trainer = build_trainer(prepared, model, arguments, windows, metric)
         follow(trainer, prepared, folder, metric, tell, logged)
         tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
-        try:
-            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-        except BaseException:
-            listeners.leave(failed=True)
-            raise
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         listeners.join(trainer)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
         trainer.average.keep()
@@ -152,6 +144,12 @@ def _fit(
         settings=used_settings(arguments, trainer.head_rate),
         listeners=listeners,
     )
+
+
+def counted(model: PreTrainedModel) -> dict[str, int]:
+    """Return how many parameters there are, and how many of them learn."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return {"total": sum(size for size, _ in sizes), "trainable": sum(size for size, learns in sizes if learns)}
 
 
 def follow(

@@ -46,6 +46,15 @@ class Listeners:
         self._callbacks: list[Any] = []
         self._settings: tuple[Any, Any, Any] | None = None
 
+    def __enter__(self) -> Listeners:
+        """Begin to report."""
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        """End what a training that failed has begun; one that did not has its scores yet to tell."""
+        if kind is not None:
+            self.leave(failed=True)
+
     def join(self, trainer: Trainer) -> None:
         """Remember whom a trainer that has finished reports to; not the trainer, which holds the optimizer's memory."""
         from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
