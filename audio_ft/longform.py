@@ -32,9 +32,9 @@ _EDGE_SECONDS = 0.1
 # Speech goes on after a breath; what follows a longer silence, or the end of a sentence, is a segment of its own.
 SEGMENT_GAP_SECONDS = 0.8
 # Such a silence also ends a piece that has this much: what a model was tuned on are utterances, seldom several in one
-# clip. whisper-tiny.en tuned on prompts, 69 others joined: WER as written .245 in pieces as long as can be, .152 so
-# (.155 clip by clip); untuned .287 and .297; normalised .074 and .026 (.047), untuned .067 and .064.
-UTTERANCE_SECONDS = 3.0
+# clip. whisper-tiny.en tuned on prompts, 69 others joined: WER as written .245 in pieces as long as can be, .155 so
+# (.155 clip by clip), untuned .287 and .287; normalised .074 and .032 (.047), untuned .067 and .071.
+UTTERANCE_SECONDS = 2.0
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
 
@@ -74,7 +74,7 @@ def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> It
     """Yield a recording of any length in pieces of at most `longest` seconds, one channel at `rate` Hz.
 
     A recording that fits is one piece. A longer one is cut in its silences of 0.8 s and more, unless that leaves less
-    than three seconds; where there are none, in pauses in the last two thirds of a piece, and otherwise at the quietest
+    than two seconds; where there are none, in pauses in the last two thirds of a piece, and otherwise at the quietest
     place of its second half, with an overlap of up to two seconds on both sides. Each is cleaned by the chain as a
     training clip was; what Trim cuts moves the piece's start, and it cuts nothing that two pieces share. Memory holds
     little more than one piece.
