@@ -11,6 +11,17 @@ them other scores: unbalanced classes with confusions for macro averages, normal
 Error rates: a clip has 1 + Poisson words, each wrong with the clip's own chance, so that two words of a clip agree with
 correlation `within`; words are added in bursts (a negative binomial, a fifth as many as there are wrong ones). By
 group, the groups' error rates have a standard deviation of `spread` times their mean.
+
+Each part ends with how many settings are between .93 and .97. 1,000 draws know a share to .014 (two standard errors);
+4,000 draws of these settings, with standard errors from residuals instead of resamples, put 63 of 66 error rates inside
+(.916 to .977) and 28 of 30 accuracies (.931 to .974). What stays outside, and why:
+
+- 100 x 8 words, within .4, wer .024 (.916): nineteen errors in nine clips tell too little of how errors cluster, and
+  the guess that stands in (.2) is half of the truth. A guess of .3 mends it (.932) and breaks within 0 (.972).
+- 10 or 12 groups, spread 1, wer .12 (.93): one speaker of 12 makes 28 % of the errors. Where none such was drawn the
+  rate is too low and so is the spread; accuracy .9 of ten groups of 50 that agree by .3 comes to .89 for that reason.
+- few errors in groups of 1 to 6, or of 10 and 90 clips (.974 to .977): uneven groups count as four equal ones at least,
+  and few equal ones have wide intervals; to count ten in full holds the truth in .86 where p is .5.
 """
 
 from __future__ import annotations
