@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
+import importlib.util
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,8 @@ class Recipe:
       `head_learning_rate` (None: ten times the rest), `layer_decay` (each layer's learning rate as a share of the one
       above it), `average_weights` (keep the running average of the weights instead of single steps).
     - `peft` (lora: low-rank matrices of `lora_rank` beside attention's queries and values, merged into the saved
-      weights, and with `keep_adapter` also kept apart; adapter: the small layers by which MMS learns a language).
+      weights, and with `keep_adapter` also kept apart; adapter: the small layers by which MMS learns a language);
+      `load_in_8bit` (with lora: the weights that stand still are held in 8 bits while the network learns).
     - `interpolate`: where between checkpoint (0) and fine-tuned weights (1) the saved ones lie; `also`: a second set on
       which the network is scored before and after, to show what it forgot (`also.where=…` changes this set's own).
     - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision`, `seed`.
@@ -87,6 +89,7 @@ class Recipe:
     peft: str | None = None
     lora_rank: int = 32
     keep_adapter: bool = False
+    load_in_8bit: bool = False
     interpolate: float | None = None
     also: Data | None = None
     metric: str | None = None
@@ -111,6 +114,8 @@ class Recipe:
         object.__setattr__(self, "training", MappingProxyType(dict(self.training)))
         if self.peft is not None:
             _one_of("peft", self.peft, PEFTS)
+        if self.load_in_8bit and self.peft != "lora":
+            raise InputError("load_in_8bit holds weights that stand still beside low-rank ones; add peft=lora.")
         if isinstance(self.also, str):
             object.__setattr__(self, "also", Data(path=self.also))
         _one_of("sampling", self.sampling, SAMPLINGS)
@@ -245,7 +250,7 @@ class Recipe:
         """Build the TrainingArguments, so that a typo in `training` stops before anything is downloaded.
 
         Raises:
-            InputError: TrainingArguments refuses a setting; its own words are passed on.
+            InputError: TrainingArguments refuses a setting; its own words are passed on. Or a package is missing.
         """
         import torch
 
@@ -257,6 +262,8 @@ class Recipe:
         metric = self.training.get("metric_for_best_model", self.metric)
         if metric is not None:
             direction(str(metric).removeprefix("eval_"))
+        if self.load_in_8bit and importlib.util.find_spec("bitsandbytes") is None:
+            raise InputError("load_in_8bit needs bitsandbytes: pip install 'audio-ft[8bit]', or leave it out.")
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON."""

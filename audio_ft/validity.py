@@ -54,7 +54,8 @@ def check_settings(recipe: Any) -> None:
         _require(name, value := getattr(recipe, name), isinstance(value, str), "text")
     for name in TEXTS_OR_NONE:
         _require(name, value := getattr(recipe, name), value is None or isinstance(value, str), "text")
-    _require("weighted_layers", recipe.weighted_layers, isinstance(recipe.weighted_layers, bool), "true or false")
+    for name in ("weighted_layers", "keep_adapter", "load_in_8bit"):
+        _require(name, value := getattr(recipe, name), isinstance(value, bool), "true or false")
     for name in COUNTS:
         value = getattr(recipe, name)
         _require(name, value, _is_whole(value) and 0 <= value < 2**32, "a whole number of 0 or more")

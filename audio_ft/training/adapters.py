@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
+from audio_ft.training.eightbit import in_eight_bits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
     from transformers import PreTrainedModel
 
     from audio_ft.family import Family
@@ -28,17 +32,43 @@ class Adapters:
             from peft import LoraConfig, get_peft_model
         except ImportError as error:
             raise InputError("peft=lora needs the peft package: pip install 'audio-ft[lora]'.") from error
+        self.model: Any = model
+        self.family, self.rounded = family, recipe.load_in_8bit
+        if self.rounded:
+            in_eight_bits(_body(model, family))
         settings = LoraConfig(r=recipe.lora_rank, lora_alpha=ALPHA * recipe.lora_rank, target_modules=list(TARGETS))
-        pretrained = {id(weight) for weight in _body(model, family)}
+        pretrained = {id(weight) for weight in _body(model, family).parameters()}
         head = [weight for weight in model.parameters() if id(weight) not in pretrained]
-        # Modules are replaced inside `model` itself; only the matrices learn from here on.
+        # Modules are replaced inside `model` itself; only the matrices learn from here on. The flag tells peft which
+        # layers to look for, and would tell Trainer not to train.
+        setattr(model, "is_loaded_in_8bit", self.rounded)  # noqa: B010  (a plain flag, which nn.Module's types do not know)
         self.tuner: Any = get_peft_model(model, settings)
+        delattr(model, "is_loaded_in_8bit")
         for weight in head if head_learns else ():
             weight.requires_grad_(True)
 
-    def merge(self) -> None:
-        """Add the matrices to the weights they stand beside, so that the network is an ordinary one again."""
-        self.tuner.merge_and_unload()
+    def merge(self, again: Callable[[], PreTrainedModel]) -> PreTrainedModel:
+        """Add the matrices to the weights they stand beside, and return the network, an ordinary one again.
+
+        Rounded weights are left behind: the matrices and the head go into the checkpoint as `again` reads it.
+        """
+        if not self.rounded:
+            self.tuner.merge_and_unload()
+            return self.model
+        from peft.tuners.lora import LoraLayer
+
+        exact: Any = again()
+        exact.to(self.model.device)
+        layers: dict[str, Any] = {
+            name: layer for name, layer in self.model.named_modules() if isinstance(layer, LoraLayer)
+        }
+        for name, layer in layers.items():
+            exact.get_submodule(name).weight.data += layer.get_delta_weight("default")
+        body = {id(weight) for weight in _body(self.model, self.family).parameters()}
+        for name, weight in self.model.named_parameters():
+            if id(weight) not in body:
+                exact.get_parameter(name).data.copy_(weight.detach())
+        return exact
 
     def save(self, folder: Path, checkpoint: str) -> None:
         """Write the matrices alone, with the checkpoint they belong to; transformers loads both where peft is there."""
@@ -51,7 +81,7 @@ class Adapters:
         (folder / "README.md").unlink(missing_ok=True)
 
 
-def _body(model: PreTrainedModel, family: Family) -> list[Any]:
-    """Return all weights that come with the checkpoint: those of a decoder too."""
-    whole = getattr(model, "model", None)
-    return list(whole.parameters()) if whole is not None else list(family.encoder(model).parameters())
+def _body(model: PreTrainedModel, family: Family) -> nn.Module:
+    """Return the part that comes with the checkpoint: a decoder too."""
+    whole: Any = getattr(model, "model", None)
+    return family.encoder(model) if whole is None else whole

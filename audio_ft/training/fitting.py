@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,8 @@ def _fit(
     arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
     leave_group_at_exit()
     set_seed(arguments.seed)
-    model = prepared.task.build(prepared.family, recipe.model, prepared.head, recipe.revision)
+    build = partial(prepared.task.build, prepared.family, recipe.model, prepared.head, recipe.revision)
+    model = build()
     untuned = score_untuned(prepared, model, arguments, folder, tell)
     retention = Retention(prepared, model)
     retention.measure("untuned", untuned)
@@ -129,7 +131,7 @@ def _fit(
     if adapters is not None:
         if recipe.keep_adapter:
             adapters.save(folder / ADAPTER_FOLDER, recipe.model)
-        adapters.merge()
+        model = retention.model = adapters.merge(build)
     retention.measure("fine-tuned")
     if retention.interpolate():
         retention.measure("interpolated")
