@@ -268,6 +268,16 @@ def test_lora_learns_beside_the_weights_and_is_merged_into_them(
     }
 
 
+def test_lora_is_refused_where_it_would_change_nothing(recordings: Path, tmp_path: Path) -> None:
+    model = tiny_checkpoint("wavlm-group", tmp_path / "model")
+    data = Data(path=str(recordings))
+    with pytest.raises(InputError, match="changes nothing in WavLM"):
+        aft.train(
+            Recipe(model=model, data=data, task="transcription", training=TRAINING, peft="lora"), tmp_path / "run"
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_language_adapters_learn_and_the_body_stands_still(recordings: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
     from transformers import AutoModelForCTC

@@ -32,6 +32,12 @@ class Adapters:
             from peft import LoraConfig, get_peft_model
         except ImportError as error:
             raise InputError("peft=lora needs the peft package: pip install 'audio-ft[lora]'.") from error
+        if model.config.model_type == "wavlm":
+            # transformers hands WavLM's projections to torch as bare weights: matrices beside them would never be used.
+            raise InputError(
+                "peft=lora changes nothing in WavLM, whose attention takes its weights past the low-rank ones; leave "
+                "it out, or start from a HuBERT or Wav2Vec2 checkpoint of the same size."
+            )
         self.model: Any = model
         self.family, self.rounded = family, recipe.load_in_8bit
         if self.rounded:
