@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas
 import pytest
+import soundfile
 
 from audio_ft import Clip, InputError, read
 from audio_ft.cli import main
@@ -146,6 +147,17 @@ def test_one_recording_becomes_one_npz(folder):
     assert main(["show", "mine/a.wav", "--feature", "mfcc", "mfcc_delta", "--save", "one.npz"]) == 0
     with np.load("one.npz") as stored:
         np.testing.assert_array_equal(stored["mfcc_delta"], compute(read("mine/a.wav"), ["mfcc_delta"])["mfcc_delta"])
+
+
+def test_what_is_too_long_to_be_held_is_refused_with_a_way_to_cut_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    soundfile.write("mine/long.flac", np.zeros(30 * 60 * 1_000 + 1, np.float32), 1_000)
+    soundfile.write("mine/fits.flac", np.zeros(30 * 60 * 1_000, np.float32), 1_000)
+    assert main(["show", "mine/long.flac", "--feature", "rms", "--save", "one.npz"]) == 2
+    assert "longer than 30 minutes; cut it first" in capsys.readouterr().err
+    assert main(["show", "mine", "--feature", "rms", "--save", "out.parquet"]) == 0
+    assert "set aside: long.flac: longer than 30 minutes" in capsys.readouterr().err
 
 
 def test_not_one_readable_recording_is_a_failure(folder, capsys):

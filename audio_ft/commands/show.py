@@ -152,14 +152,12 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
 def _save(source: Path, names: Sequence[str], target: Path) -> int:
     """Write the arrays of a recording or of a folder."""
     from audio_ft.features.arrays import write_arrays
-    from audio_ft.features.saving import TABLE, facts, save_features
+    from audio_ft.features.saving import TABLE, facts, save_features, whole
     from audio_ft.files import refuse_overlap
 
     suffix = target.suffix.lower()
     if not source.is_dir() and suffix == ".npz":
-        from audio_ft.clip import read
-
-        write_arrays(facts(read(str(source)), names), target)
+        write_arrays(facts(whole(str(source)), names), target)
         return _told(1, (), f"recording in {target}")
     if suffix == ".npz":
         raise InputError(f"{target} holds one recording; for a folder give a folder, or a name ending in {TABLE}.")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TABLE, ABOUT, ASIDE = ".parquet", "features.json", "unreadable.csv"
 # Values in one row group of the table; a reader holds a group at once, and a group's lists count with 32 bits.
 _GROUP = 16_000_000
+# A recording and its features are held at once; of half an hour, the spectrogram alone is some hundred megabytes.
+LONGEST_MINUTES = 30
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Extract:
             InputError: a place that cannot be written.
         """
         try:
-            clip = read(source.path)
+            clip = whole(source.path)
         except AudioError as error:
             return Extracted(source.key, error=error.reason)
         if source.target is None:
@@ -110,6 +112,22 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
         [{"file": key, "reason": reason} for key, reason in aside],
     )
     return Saved(len(done) - len(aside), aside)
+
+
+def whole(path: str) -> Clip:
+    """Return a recording to be held in one piece.
+
+    Raises:
+        AudioError: it cannot be read, or is too long for that.
+    """
+    clip = read(path, seconds=60.0 * LONGEST_MINUTES + 1)
+    if clip.seconds > 60 * LONGEST_MINUTES:
+        raise AudioError(
+            path,
+            f"longer than {LONGEST_MINUTES} minutes; cut it first, such as with "
+            "ffmpeg -i LONG.wav -f segment -segment_time 600 -c copy PART%03d.wav",
+        )
+    return clip
 
 
 def facts(clip: Clip, names: Iterable[str]) -> dict[str, NDArray[Any]]:
