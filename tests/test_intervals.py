@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_ft.metrics import bootstrap, resampling, score
+from audio_ft.metrics.intervals import equal_units, poisson, wilson
 
 
 def accuracy(right, **settings):
@@ -134,6 +136,28 @@ def test_all_right_by_group_is_known_less_well_than_by_clip():
     assert (1 - by_group.low) / (1 - by_clip.low) == pytest.approx(5.9 * (2.262 / 1.965) ** 2, rel=0.05)
 
 
+def test_groups_of_unequal_sizes_count_as_fewer_equal_ones():
+    assert equal_units(40, None) == equal_units(40, ["one"] * 40) == 40
+    assert equal_units(60, [str(i % 6) for i in range(60)]) == pytest.approx(6)
+    uneven = [str(g) for g in range(6) for _ in range(10 * (1 + (g == 0)))]
+    assert equal_units(70, uneven) == pytest.approx(70**2 / (20**2 + 5 * 10**2))
+    assert equal_units(205, ["most"] * 195 + [str(i) for i in range(10)]) == 4
+
+
+@pytest.mark.parametrize("value", [0.03, 0.4, 0.9])
+@pytest.mark.parametrize("lean", [1.0, 1.25])
+def test_the_ends_are_where_the_value_is_as_many_errors_away_as_the_quantile(value, lean):
+    ratio = 0.02
+    binomial = lambda p: value * (1 - value) + lean * (1 - 2 * value) * (p - value) - (p - value) ** 2  # noqa: E731
+    counted = lambda r: value + lean * (r - value)  # noqa: E731
+    for interval, variance in ((wilson, binomial), (poisson, counted)):
+        ends = [
+            scipy.optimize.brentq(lambda x, v=variance: (x - value) ** 2 - ratio * v(x), *between)
+            for between in ((value * 1e-3, value), (value, 1.5))
+        ]
+        assert interval(value, ratio, lean) == pytest.approx(tuple(ends))
+
+
 def test_few_groups_are_resampled_by_clip_and_say_so():
     right = np.random.default_rng(4).random(100) < 0.7
     one_speaker = ["yweweler"] * 100
@@ -195,6 +219,7 @@ def test_undefined_resamples_are_left_out():
         ((10,) * 20, 0.8, 0.15),
         ((5,) * 30, 0.9, 0.1),
         ((50,) * 10, 0.98, 0.1),
+        (tuple(range(2, 31, 2)), 0.8, 0.1),
     ],
 )
 def test_intervals_hold_the_truth_as_often_as_they_say(sizes, p, icc):
