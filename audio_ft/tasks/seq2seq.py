@@ -168,6 +168,8 @@ class Seq2Seq(Transcription):
         generation.language = self.text.language if multilingual else None
         generation.task = "transcribe" if multilingual else None
         generation.forced_decoder_ids = None
+        # Left open, transformers' pipeline searches with five beams and may write something else than was scored.
+        generation.num_beams = 1
         return model
 
     def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
