@@ -98,6 +98,7 @@ def test_a_checkpoint_is_asked_in_a_language_that_it_knows(english: str, multili
         planned(english, language="fr")
     model: Any = planned(multilingual, language="fr").build(load_family(multilingual), multilingual, HeadSettings())
     assert (model.generation_config.language, model.generation_config.task) == ("fr", "transcribe")
+    assert model.generation_config.num_beams == 1
     plain: Any = planned(english).build(load_family(english), english, HeadSettings())
     assert (plain.generation_config.language, plain.generation_config.task) == (None, None)
 
