@@ -249,6 +249,22 @@ def test_voices_on_both_sides_are_told():
     assert "on new voices expect less" in alone
 
 
+def test_what_was_noticed_is_told_without_names_of_people_and_recordings():
+    noticed = [
+        "2 speaker values in both train and test (Anna (alto), Bob (bass)): scores there flatter the model",
+        "3 recordings of test are in train too (first: anna/2 (1).wav is bob/1.wav); a score on them says nothing.",
+        "9 of 40 transcripts of test are in train too (first: 'I am Anna (41).'): scores there flatter the model",
+        "1 file listed in list.csv missing (first: anna.wav)",
+    ]
+    run = run_of()
+    card = model_card(dataclasses.replace(run, data=run.data | {"warnings": noticed}))
+    assert "Anna" not in card
+    assert "anna" not in card
+    assert "- 2 speaker values in both train and test: scores there flatter the model\n" in card
+    assert "- 3 recordings of test are in train too; a score on them says nothing.\n" in card
+    assert "- 1 file listed in list.csv missing\n" in card
+
+
 def sliced(column: str, value: str, accuracy: float, *, out: bool = False) -> dict:
     score = Score(accuracy, accuracy - 0.1, accuracy + 0.1, 20).to_dict()
     return {"column": column, "value": value, "n": 20, "scores": {"accuracy": score}, "rest": RIGHT.to_dict(),

@@ -161,10 +161,13 @@ class Facts:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """Return what was noticed in the data, without the names of speakers: they may be names of people."""
+        """Return what was noticed in the data, without names of speakers and recordings or what was said."""
         group = self.run.data.get("group")
+        # Up to the last parenthesis: names may hold some of their own.
         return [
-            re.sub(r" \([^()]*\):", ":", warning) if f"{group} values in both" in warning else warning
+            re.sub(
+                r" \(.*\)" if f"{group} values in both" in warning else r" \(first: .*\)", "", warning, flags=re.DOTALL
+            )
             for warning in self.run.data["warnings"]
         ]
 
