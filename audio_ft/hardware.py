@@ -38,7 +38,7 @@ def available_cores() -> int:
 
 
 def describe() -> dict[str, object]:
-    """Return processor or accelerator names, cores and memory, for run.json."""
+    """Return processor or accelerator names, cores, threads and memory, for run.json."""
     import torch
 
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -46,6 +46,7 @@ def describe() -> dict[str, object]:
     return {
         "processor": _processor(),
         "cores": available_cores(),
+        "threads": torch.get_num_threads(),
         "memory_gb": round(pages / 1e9, 1),
         "accelerators": devices,
         "system": platform.platform(),

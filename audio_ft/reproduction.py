@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What of the machine can change a result; memory and the system's build cannot.
-DECIDING_HARDWARE = ("processor", "cores", "accelerators", "precision")
+# What of the machine can change a result; memory and the system's build cannot. Threads share out the sums of a matrix
+# product, whose last bits then differ: with one thread instead of two a small training ended six points apart.
+DECIDING_HARDWARE = ("processor", "cores", "threads", "accelerators", "precision")
 # Settings of TrainingArguments that would publish the reproduction.
 PUBLISHING = ("push_to_hub", "hub_")
 # A score that the second run does not have, because its answers leave it undefined.
@@ -143,7 +144,11 @@ def compared(first: Run, second: Run) -> Reproduction:
     """Return how the scores of two runs of one recipe agree, and what differs between them."""
     then, now = first.scores["test"], second.scores["test"]
     scores = {name: Pair(then[name], now.get(name, UNDEFINED)) for name in headlines(first)}
-    differences = (*_machine(first, second.versions, second.hardware), *_data(first, second))
+    differences = (
+        *_machine(first, second.versions, second.hardware),
+        *_settings(first, second),
+        *_data(first, second),
+    )
     return Reproduction(first, second, scores, differences)
 
 
@@ -166,6 +171,13 @@ def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any
     for name in DECIDING_HARDWARE:
         if name in first.hardware and name in hardware and first.hardware[name] != hardware[name]:
             yield Difference(name, first.hardware[name], hardware[name])
+
+
+def _settings(first: Run, second: Run) -> Iterator[Difference]:
+    """Yield the settings that one recipe left open and two machines, or two versions, chose differently."""
+    for name, then in first.training.items():
+        if name in second.training and second.training[name] != then:
+            yield Difference(name, then, second.training[name])
 
 
 def _data(first: Run, second: Run) -> Iterator[Difference]:

@@ -62,12 +62,13 @@ def test_without_an_interval_only_the_same_score_agrees():
     assert Pair(bare, dataclasses.replace(bare, value=0.91)).verdict == "outside"
 
 
-def test_versions_hardware_and_data_that_differ_are_named(first):
+def test_versions_hardware_settings_and_data_that_differ_are_named(first):
     fewer = first.splits | {"train": first.splits["train"] | {"clips": 47}}
     other = dataclasses.replace(
         first,
         versions=first.versions | {"torch": "9.9"},
-        hardware=first.hardware | {"accelerators": ["NVIDIA H100"], "memory_gb": 1.0},
+        hardware=first.hardware | {"threads": 99, "accelerators": ["NVIDIA H100"], "memory_gb": 1.0},
+        training=first.training | {"clips_per_step": 999},
         digests=first.digests | {"data": "f" * 64, "model": "e" * 64},
         splits=fewer,
     )
@@ -76,7 +77,9 @@ def test_versions_hardware_and_data_that_differ_are_named(first):
     torch = first.versions["torch"]
     assert told == [
         f"torch: {torch} then, 9.9 now",
+        f"threads: {first.hardware['threads']} then, 99 now",
         "accelerators: none then, NVIDIA H100 now",
+        f"clips_per_step: {first.training['clips_per_step']} then, 999 now",
         f"clean recordings and targets (digest): {first.digests['data'][:12]} then, {'f' * 12} now",
         "train split, recordings: 48 then, 47 now",
     ]
