@@ -59,8 +59,11 @@ class Retention:
         if share is None:
             return False
         fresh = fresh_weights(self.prepared, self.model)
+        moved: set[int] = set()
         for name, weight in self.model.state_dict().items():
-            if weight.is_floating_point() and name not in fresh:
+            # Whisper's output layer is its embedding under a second name, and would move twice.
+            if weight.is_floating_point() and name not in fresh and weight.data_ptr() not in moved:
+                moved.add(weight.data_ptr())
                 weight.lerp_(self.before[name].to(weight.device), 1 - share)
         return True
 
