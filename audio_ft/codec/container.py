@@ -92,8 +92,9 @@ def _judge_iff(file: BinaryIO, head: bytes, size: int) -> Verdict:
     offset, promised = found
     present = max(size - offset, 0)
     # A recorder that stopped before it closed its file leaves zeros: libsndfile then returns no samples and no error,
-    # FFmpeg reads to the end. Where the outer size was filled in, the zero was meant.
-    if promised == 0 and present and struct.unpack(order, head[4:8])[0] + 8 < offset:
+    # FFmpeg reads to the end. The outer size is then nought, or that of an empty file, with which Python's wave module
+    # begins; where it covers what follows, the zero was meant.
+    if promised == 0 and present and struct.unpack(order, head[4:8])[0] + 8 <= offset:
         return Verdict("PyAV", (f"unfinished header: it promises no audio, {present} bytes follow",))
     return Verdict("soundfile", _shortfall(promised, present)) if promised > present else _SOUND
 
