@@ -391,6 +391,21 @@ def test_columns_can_be_named(tmp_path):
     assert (loaded.target, loaded.group, loaded.labels) == ("mood", "who", ("no", "yes"))
 
 
+def test_names_of_columns_are_known_however_their_words_are_parted(tmp_path):
+    def told(path, speaker, target, place):
+        cells = {path: "file_name", speaker: "speaker_id", target: "label"}
+        own = [{name: row[known] for name, known in cells.items()} | {place: "ab"[take % 2]}
+               for take, row in enumerate(rows())]  # fmt: skip
+        table(tmp_path / "list.csv", own)
+        loaded = load(Data(str(tmp_path / "list.csv")))
+        return loaded.target, loaded.group
+
+    table(tmp_path / "list.csv", rows())
+    assert told("filePath", "speakerId", "className", "location") == ("className", "speakerId")
+    assert told("File Name", "Speaker-ID", "Class", "Location") == ("Class", "Speaker-ID")
+    assert told("AudioPath", "SPEAKER_ID", "LABEL", "location") == ("LABEL", "SPEAKER_ID")
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [({"target": "mood"}, "no column 'mood'; the columns there are file_name, label, speaker_id, note"),
@@ -590,6 +605,7 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
         ("a.csv", b"file_name,label\na.wav,x,y\n", "a.csv, line 2: expected 2 cells as in the header, got 3"),
         ("a.csv", b"file_name,label\na.wav\n", "line 2: expected 2 cells as in the header, got 1"),
         ("a.csv", b'file_name,label\n"a.wav,x\nb.wav,y\n', "a.csv, line .*: not a readable row"),
+        ("a.csv", b'file_name,label\na.wav,"x\n' + 40_000 * b"b.wav,y\n", "a.csv, line .*: not a readable row"),
         ("a.csv", b"label,label\nx,y\n", "two columns are called 'label'"),
         ("a.csv", b"file_name,label\n,x\n", "row 1 has no path in column 'file_name'"),
         ("a.csv", b"label,mood\nx,y\n", "no column holds the path of the recording"),

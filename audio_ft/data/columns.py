@@ -50,8 +50,13 @@ _NAMED_GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 
 def plain(name: str) -> str:
-    """Return a column name as it is compared: lower case, spaces and hyphens as underscores."""
-    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+    """Return a column name as it is compared: "Speaker ID", "speaker-id", "speaker_id" and "speakerId" are one."""
+    return re.sub(r"[\s\-_]+", "", name.lower())
+
+
+def _among(name: str, known: Sequence[str]) -> bool:
+    """Tell whether a column has one of the names known."""
+    return plain(name) in map(plain, known)
 
 
 def named(names: Iterable[str], name: str, source: str) -> str:
@@ -74,7 +79,7 @@ def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: st
     """
     names = list(names)
     for tier in tiers:
-        found = [name for name in names if plain(name) in tier]
+        found = [name for name in names if _among(name, tier)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -92,7 +97,7 @@ def find_audio(columns: Mapping[str, Sequence[Any]], wish: str | None, source: s
     if wish is not None:
         return named(columns, wish, source)
     files = [name for name, cells in columns.items() if _lists_audio(cells)]
-    likely = [name for name in files if any(plain(name) in tier for tier in AUDIO)]
+    likely = [name for name in files if any(_among(name, tier) for tier in AUDIO)]
     if not likely and len(files) == 1:
         return files[0]
     return find(likely or columns, AUDIO, "the path of the recording", "audio=NAME", source)
@@ -120,7 +125,7 @@ def find_group(columns: Mapping[str, Sequence[Any]], wish: str | None, target: s
         return named(columns, wish, source)
     by_name = {plain(name): name for name in columns if name != target}
     constant = None
-    for name in (by_name[known] for known in GROUP if known in by_name):
+    for name in (by_name[plain(known)] for known in GROUP if plain(known) in by_name):
         filled = [cell for cell in columns[name] if not missing(cell)]
         distinct = len(set(map(str, filled)))
         if distinct == 1 and len(filled) > 1:

@@ -75,7 +75,10 @@ def _sniff(text: str) -> str:
 
     def fit(delimiter: str) -> tuple[bool, int]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        widths = [len(cells) for cells in itertools.islice(reader, 20) if cells]
+        widths: list[int] = []
+        # A quote that is never closed makes one cell of all the rest; parsing says in which line.
+        with contextlib.suppress(csv.Error):
+            widths.extend(len(cells) for cells in itertools.islice(reader, 20) if cells)
         width = widths[0] if widths else 0
         # Every file has one cell a line by a delimiter that it does not hold, so one cell proves nothing.
         return width > 1 and len(set(widths)) == 1, width
