@@ -262,6 +262,10 @@ class Recipe:
         metric = self.training.get("metric_for_best_model", self.metric)
         if metric is not None:
             direction(str(metric).removeprefix("eval_"))
+        if self.keep_adapter and self.peft != "lora":
+            raise InputError("keep_adapter keeps low-rank matrices apart, and there are none; add peft=lora.")
+        if self.peft == "lora" and not self.lora_rank:
+            raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
         if self.load_in_8bit and importlib.util.find_spec("bitsandbytes") is None:
             raise InputError("load_in_8bit needs bitsandbytes: pip install 'audio-ft[8bit]', or leave it out.")
 

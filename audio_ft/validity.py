@@ -54,7 +54,7 @@ def check_settings(recipe: Any) -> None:
         _require(name, value := getattr(recipe, name), isinstance(value, str), "text")
     for name in TEXTS_OR_NONE:
         _require(name, value := getattr(recipe, name), value is None or isinstance(value, str), "text")
-    for name in ("weighted_layers", "keep_adapter", "load_in_8bit"):
+    for name in ("weighted_layers", "average_weights", "keep_adapter", "load_in_8bit"):
         _require(name, value := getattr(recipe, name), isinstance(value, bool), "true or false")
     for name in COUNTS:
         value = getattr(recipe, name)

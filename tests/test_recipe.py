@@ -120,6 +120,7 @@ def test_a_recipe_cannot_be_changed_from_outside() -> None:
         ({"head_learning_rate": "fast"}, "head_learning_rate: expected a number"),
         ({"max_corrupt": 5}, "max_corrupt: expected a number from 0 to 1"),
         ({"weighted_layers": "yes"}, "weighted_layers: expected true or false"),
+        ({"average_weights": "no"}, "average_weights: expected true or false"),
         ({"class_weights": "balance"}, 'class_weights: expected "balanced"'),
         ({"class_weights": {"a": 0, "b": 1}}, "class_weights: expected"),
         ({"training": {"label_smoothing_factor": 1.5}}, "label_smoothing_factor: expected"),
@@ -154,6 +155,18 @@ def test_check_finds_a_metric_that_does_not_exist() -> None:
     with pytest.raises(InputError, match=r"acuracy.*accuracy"):
         recipe(metric="acuracy").check()
     recipe(metric="mean_absolute_error").check()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"keep_adapter": True}, "keep_adapter .* add peft=lora"),
+        ({"peft": "lora", "lora_rank": 0}, "lora_rank: expected a whole number of 1 or more"),
+    ],
+)
+def test_check_finds_low_rank_settings_without_low_rank_matrices(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        recipe(**settings).check()
 
 
 def test_bf16_by_hand_passes_on_a_processor() -> None:

@@ -20,6 +20,7 @@ from audio_ft.family import Family
 from audio_ft.task import HeadSettings, Speech, Task
 from audio_ft.tasks import task_for
 from audio_ft.training.admission import without_unfit
+from audio_ft.training.sense import refuse_unused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,6 +74,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         tell(f"warning: {warning}")
     speech = Speech(family, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
     task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
+    refuse_unused(recipe, task)
     family = task.adapt(family, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
     recipe = recipe.settled(
         task=task.name,
