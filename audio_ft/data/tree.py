@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,12 +30,16 @@ def split_name(name: str) -> str | None:
 
 @dataclass
 class Tree:
-    """What lies below a folder, by relative path: recordings with their stats, manifests, folders; the rest counted."""
+    """What lies below a folder, by relative path: recordings with their stats, manifests, folders; the rest counted.
+
+    `passed` are folders that were not looked into, because their names say that they hold no class.
+    """
 
     root: Path
     audio: dict[str, Stat] = field(default_factory=dict)
     manifests: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
 
     def children(self, prefix: str = "") -> list[str]:
@@ -61,7 +65,7 @@ class Tree:
 
 
 def scan(root: Path) -> Tree:
-    """List a folder with its subfolders; hidden files are passed over, links are followed once.
+    """List a folder with its subfolders; hidden files are passed over, links are followed once, real folders first.
 
     Raises:
         InputError: a folder that cannot be listed.
@@ -69,9 +73,9 @@ def scan(root: Path) -> Tree:
     from tqdm import tqdm
 
     tree = Tree(root)
-    for path, entry in tqdm(_walk(root, "", set()), desc="listing", unit=" files", delay=2, leave=False):
+    for path, entry in tqdm(_walk_all(root), desc="listing", unit=" files", delay=2, leave=False):
         if entry.is_dir():
-            tree.folders.append(path)
+            (tree.passed if _is_passed(entry) else tree.folders).append(path)
             continue
         suffix = os.path.splitext(path)[1].lower()
         try:
@@ -88,8 +92,22 @@ def scan(root: Path) -> Tree:
     return tree
 
 
-def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield (relative path, entry) for folders and files, sorted; each real folder once, so that links cannot loop."""
+def _walk_all(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield (relative path, entry) for folders and files; each real folder once, so that links cannot loop.
+
+    Linked folders come last: a folder keeps its own name (which may be a label) where a link leads to it as well.
+    """
+    seen: set[tuple[int, int]] = set()
+    links: deque[tuple[str, str]] = deque([(os.fspath(root), "")])
+    while links:
+        folder, prefix = links.popleft()
+        yield from _walk(Path(folder), prefix, seen, links)
+
+
+def _walk(
+    folder: Path, prefix: str, seen: set[tuple[int, int]], links: deque[tuple[str, str]]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield what lies in a folder and its real subfolders, sorted; linked ones are noted in `links`."""
     try:
         about = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -99,12 +117,20 @@ def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[tup
         return
     seen.add((about.st_dev, about.st_ino))
     for entry in entries:
-        # "._x" are resource forks of macOS; "_background_noise_" and its like are no class.
-        if entry.name.startswith(".") or (entry.is_dir() and entry.name.startswith("_")):
+        if entry.name.startswith("."):  # "._x" are resource forks of macOS
             continue
         yield prefix + entry.name, entry
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", seen)
+        if entry.is_dir() and not _is_passed(entry):
+            below = f"{prefix}{entry.name}/"
+            if entry.is_symlink():
+                links.append((entry.path, below))
+            else:
+                yield from _walk(Path(entry.path), below, seen, links)
+
+
+def _is_passed(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a folder is not looked into: "_background_noise_" and its like are no class."""
+    return entry.name.startswith("_")
 
 
 def stat_of(file: str) -> Stat:
@@ -117,11 +143,14 @@ def stat_of(file: str) -> Stat:
 
 
 def left_out(tree: Tree) -> list[str]:
-    """Say how many files are no recordings."""
-    if not tree.other:
-        return []
-    kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(tree.other.items()))
-    return [f"{count(tree.other.total(), 'file')} left out that are not audio ({kinds})"]
+    """Say how many files are no recordings, and which folders were not looked into."""
+    notes = [
+        f"folder {path} left out: a name that begins with _ is no class; rename it if it is one" for path in tree.passed
+    ]
+    if tree.other:
+        kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(tree.other.items()))
+        notes.append(f"{count(tree.other.total(), 'file')} left out that are not audio ({kinds})")
+    return notes
 
 
 def count(number: int, noun: str) -> str:
