@@ -155,6 +155,25 @@ def test_what_is_no_recording_is_left_out_and_counted(tmp_path):
     assert "4 files left out that are not audio (.jpg 1, .txt 1, .wav 1, broken link 1)" in loaded.warnings
 
 
+def test_folders_that_are_no_classes_are_named(tmp_path):
+    classes(tmp_path, names=("_silence_", "no", "yes"))
+    loaded = load(Data(str(tmp_path)))
+    assert loaded.labels == ("no", "yes")
+    assert any("folder _silence_ left out" in note for note in loaded.warnings)
+
+
+def test_a_linked_folder_takes_no_name_away(tmp_path):
+    classes(tmp_path, names=("no", "yes"))
+    (tmp_path / "alias").symlink_to("yes")
+    (tmp_path / "circle").symlink_to(".")
+    assert load(Data(str(tmp_path))).labels == ("no", "yes")
+    classes(tmp_path / "elsewhere", names=("maybe",))
+    (tmp_path / "data").mkdir()
+    for name, target in (("a", "no"), ("b", "elsewhere/maybe")):
+        (tmp_path / "data" / name).symlink_to(tmp_path / target)
+    assert load(Data(str(tmp_path / "data"))).labels == ("a", "b")
+
+
 def test_metadata_in_split_folders(tmp_path):
     for split, own in (("train", rows(20, 4)), ("validation", rows(8, 2)), ("test", rows(8, 2))):
         for row in own:
@@ -334,6 +353,17 @@ def test_parquet_with_recordings_inside(tmp_path, layout):
     assert loaded.labels == ("off", "on")
     assert loaded.splits["train"][0]["audio"]["bytes"]
     assert loaded.rule.startswith("made here: 80/10/10")
+
+
+def test_rows_without_a_recording_stay_to_be_set_aside(tmp_path):
+    clips = [{"bytes": b"x", "path": None}] * 20
+    clips[3], clips[4] = None, {"bytes": None, "path": None}
+    audio = pa.array(clips, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    pq.write_table(pa.table({"audio": audio, "label": ["no", "yes"] * 10}), tmp_path / "all.parquet")
+    loaded = load(Data(str(tmp_path)))
+    cells = [audio for split in loaded.splits.values() for audio in split["audio"]]
+    assert sorted((cell["bytes"], cell["path"] or "") for cell in cells if cell["bytes"] is None) == [(None, "")] * 2
+    assert all(cell["bytes"] is not None or cell["path"] == "" for cell in cells)
 
 
 def test_parquet_with_paths(tmp_path):
@@ -619,6 +649,12 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
 def test_broken_manifests_are_refused_with_their_place(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     refused(words, Data(str(tmp_path / name)))
+
+
+def test_names_that_are_no_utf8_are_refused_by_name(tmp_path):
+    classes(tmp_path)
+    (tmp_path / "yes" / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"x")
+    refused(r"yes/caf\\udce9.wav: expected UTF-8", Data(str(tmp_path)))
 
 
 @pytest.mark.parametrize("path", ["/no/such/folder", "./missing", "missing.csv", "a/b/c"])

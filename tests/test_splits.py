@@ -203,6 +203,12 @@ def test_leaks_name_the_groups_on_two_sides():
     assert leaks(loaded(train=train, test=[("a", "eve"), ("b", None)])) == ()
 
 
+def test_leaks_name_groups_that_are_spelled_in_two_ways():
+    (note,) = leaks(loaded(train=[("a", "Ann"), ("b", "eve")], test=[("a", "ann "), ("b", "Bob")]))
+    assert "1 speaker values in train and test differ only by case" in note
+    assert "'Ann' and 'ann '" in note
+
+
 def test_leaks_name_the_classes_that_a_split_lacks():
     (note,) = leaks(loaded(train=[("a", "1"), ("b", "2"), ("c", "3")], test=[("b", "4")]))
     assert note == "no clip of a, c in test"

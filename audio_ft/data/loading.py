@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.codec.source import printable
 from audio_ft.data import columns, parts, splits, targets
 from audio_ft.data.request import Data
 from audio_ft.data.rows import Part, Source, merged
@@ -104,7 +105,7 @@ def load(
     used = {source.audio, target, group or ""}
     metas = {name: _metas(own.part, used) for name, own in rows.items()}
     keys = _unique({name: own.part.keys for name, own in rows.items()})
-    tables = {name: _table(own, keys[name], metas[name], kind) for name, own in rows.items()}
+    tables = {name: _tabled(own, keys[name], metas[name], kind) for name, own in rows.items()}
     if kind == "text":
         notes += doubts({name: (own.targets, keys[name]) for name, own in rows.items()})
     loaded = Loaded(
@@ -252,6 +253,21 @@ def _metas(part: Part, used: set[str]) -> list[str]:
         return ["{}"] * len(part)
     return [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=str)
             for row in zip(*cells, strict=True)]  # fmt: skip
+
+
+def _tabled(rows: _Rows, keys: list[str], metas: list[str], kind: str) -> Dataset:
+    """Return the rows as a table.
+
+    Raises:
+        InputError: a file name or a cell that is no UTF-8, which no table can hold.
+    """
+    try:
+        return _table(rows, keys, metas, kind)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{printable(error.object)[:200]}: expected UTF-8, got bytes that are none; rename the file (convmv does a "
+            "whole folder), or mend the cell"
+        ) from error
 
 
 def _table(rows: _Rows, keys: list[str], metas: list[str], kind: str) -> Dataset:

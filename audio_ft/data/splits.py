@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from audio_ft.data.balance import Array, Places, by_group
-from audio_ft.data.targets import names_in
+from audio_ft.data.targets import folded, names_in
 from audio_ft.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -219,4 +219,10 @@ def _shared(values: Mapping[str, set[str]], what: str, why: str) -> list[str]:
             if both:
                 shown = ", ".join(both[:5]) + (", …" if len(both) > 5 else "")
                 notes.append(f"{len(both)} {what} in both {first} and {second} ({shown}): {why}")
+            own, others = ({folded(value): value for value in values[name] - set(both)} for name in (first, second))
+            alike = sorted(own.keys() & others.keys())
+            if alike:
+                shown = ", ".join(f"{own[value]!r} and {others[value]!r}" for value in alike[:5])
+                notes.append(f"{len(alike)} {what} in {first} and {second} differ only by case, spaces or accents "
+                             f"({shown}{', …' if len(alike) > 5 else ''}): if they are the same, {why}")  # fmt: skip
     return notes

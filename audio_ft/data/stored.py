@@ -15,6 +15,7 @@ from audio_ft.data.tree import scan, split_name
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
 
 
@@ -154,10 +155,31 @@ def _part(table: Dataset, column: str, prefix: str, root: Path | None) -> tuple[
         raise InputError(f"{prefix}: column {column!r} holds paths, not recordings; name the column of recordings")
     stored = table.select_columns([column]).rename_column(column, "audio") if column != "audio" else table
     stored = stored.select_columns(["audio"]).cast_column("audio", Audio(decode=False))
-    paths = pc.struct_field(stored.with_format("arrow")[:].column("audio"), "path").to_pylist()
+    cells = stored.with_format("arrow")[:].column("audio")
+    paths = pc.struct_field(cells, "path").to_pylist()
     keys = [f"{prefix}/{row}" for row in range(len(table))]
     names = [path or "" for path in paths]
+    if any(path is None for path in paths):
+        stored = _with_paths(stored, cells)
     return Part(columns, keys, names, stored=stored, places=list(range(len(table)))), []
+
+
+def _with_paths(stored: Dataset, cells: pa.ChunkedArray) -> Dataset:
+    """Return the table with an empty path where a row has neither bytes nor path: reading it says "no such file"."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from datasets import Dataset
+
+    content, path = pc.struct_field(cells, "bytes"), pc.struct_field(cells, "path")
+    if not pc.any(pc.and_(pc.is_null(content), pc.is_null(path))).as_py():
+        return stored
+    filled = pc.fill_null(path, "").combine_chunks()
+    chunks = []
+    start = 0
+    for chunk in content.chunks:
+        chunks.append(pa.StructArray.from_arrays([chunk, filled.slice(start, len(chunk))], ["bytes", "path"]))
+        start += len(chunk)
+    return Dataset(pa.table({"audio": pa.chunked_array(chunks)}, schema=stored.features.arrow_schema))
 
 
 def _plain_columns(table: Dataset, audio: str) -> Columns:

@@ -99,11 +99,16 @@ def names_in(targets: Iterable[Any], kind: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def folded(name: str) -> str:
+    """Return a name without what people spell differently: case, spaces around it, the coding of accents."""
+    return unicodedata.normalize("NFC", name).casefold().strip()
+
+
 def twins(labels: Iterable[str]) -> tuple[str, ...]:
     """Return a warning for each set of labels that differ only by case, spaces or the spelling of accents."""
     alike: dict[str, list[str]] = defaultdict(list)
     for label in labels:
-        alike[unicodedata.normalize("NFC", label).casefold().strip()].append(label)
+        alike[folded(label)].append(label)
     return tuple(
         f"labels {', '.join(map(repr, same))} differ only by case, spaces or accents and are kept as separate classes"
         for same in alike.values()
