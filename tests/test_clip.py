@@ -411,6 +411,29 @@ def test_other_containers_are_read_by_pyav(tmp_path, suffix, container, codec, r
     np.testing.assert_array_equal(read(path.read_bytes()).samples, clip.samples)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "container", "codec", "mark", "offset"),
+    [(".m4a", "ipod", "alac", b"mdat", 10), (".ac3", "ac3", "ac3", b"\x0b\x77", 4)],
+)
+def test_a_damaged_packet_is_left_out_whatever_the_decoder_calls_it(tmp_path, suffix, container, codec, mark, offset):
+    path = make_av(tmp_path / f"a{suffix}", codec, container, Clip.tone(440, 2.0, 44_100).samples, 44_100)
+    data = bytearray(path.read_bytes())
+    data[data.index(mark) + offset] ^= 0xFF  # FFmpeg: "not yet implemented", and a number of the codec's own
+    clip = read(bytes(data))
+    assert 0.9 < clip.length / read(path).length < 1
+    assert clip.notes == ("damaged: 1 packets could not be decoded",)
+
+
+def test_a_stream_that_begins_inside_a_file_ends_nothing(tmp_path):
+    path = make_av(tmp_path / "a.ts", "aac", "mpegts", Clip.tone(440, 2.0, 44_100).samples, 44_100)
+    data = bytearray(path.read_bytes())
+    packets = range(0, len(data), 188)
+    last = [at for at in packets if data[at + 1] & 0x40 and data[at + 2] == 0 and data[at + 1] & 0x1F == 1][-1]
+    data[last + 2] = 5  # a packet of a stream that no table has announced
+    assert read(path).length - read(bytes(data)).length == 1024
+    assert probe(bytes(data)).seconds == pytest.approx(2.0, abs=0.05)
+
+
 def test_pyav_keeps_every_bit_of_a_lossless_codec(tmp_path):
     samples = speechlike(2.0)
     path = make_av(tmp_path / "a.mka", "pcm_f32le", "matroska", samples, RATE)

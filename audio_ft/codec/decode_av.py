@@ -215,12 +215,14 @@ class _Reader:
                 packet = next(packets)
             except StopIteration:
                 return
+            except IndexError:  # behind the last packet PyAV stumbles over a stream that only began inside the file
+                return
             except av.FFmpegError:
                 self.damaged += 1
                 return
             try:
                 yield from packet.decode()
-            except av.error.InvalidDataError:
+            except av.FFmpegError:  # decoders report damage by many names ("not yet implemented", numbers of their own)
                 self.damaged += 1
 
     def _samples(self, frame: AudioFrame) -> NDArray[np.float32]:
@@ -267,6 +269,6 @@ def _packet_seconds(container: InputContainer, stream: AudioStream) -> float:
     try:
         for packet in container.demux(stream):
             ticks += packet.duration or 0
-    except av.FFmpegError:
-        pass  # a cut file: what came before the cut counts
+    except (av.FFmpegError, IndexError):
+        pass  # a cut file, or at the end a stream that began inside: what came before counts
     return float(ticks * stream.time_base) if stream.time_base is not None else 0.0
