@@ -54,16 +54,27 @@ def pack(run: Run, repository: str, *, predictions: bool = False) -> tuple[Item,
     Raises:
         InputError: the model folder is not whole, or the recipe lacks what the card needs.
     """
-    from audio_ft.card import eval_results, model_card
+    from audio_ft.card import eval_results
 
-    files, told, places = model_files(run), published(run), local_places(run.recipe, run.folder)
+    files, told = model_files(run), published(run)
     items = [Item(path, _model_file(path, file, run)) for path, file in files.items()]
     items.append(Item(RUN_FILE, as_json(told.to_dict())))
-    items.append(Item(CARD_FILE, cleaned(model_card(told, repository), places).encode()))
+    items.append(Item(CARD_FILE, card(run, repository).encode()))
     items += [Item(f"{RESULTS_FOLDER}/{name}", text.encode()) for name, text in eval_results(told).items()]
     if predictions:
         items.append(Item(PREDICTIONS_FILE, _predictions(run)))
     return tuple(sorted(items, key=lambda item: item.path))
+
+
+def card(run: Run, repository: str | None = None) -> str:
+    """Return a run's model card as strangers may read it; see `model_card`.
+
+    Raises:
+        InputError: the recipe lacks what the card needs.
+    """
+    from audio_ft.card import model_card
+
+    return str(cleaned(model_card(published(run), repository), local_places(run.recipe, run.folder)))
 
 
 def model_files(run: Run) -> dict[str, Path]:
@@ -144,8 +155,8 @@ def as_json(content: Any) -> bytes:
 def _cleaned_text(text: str, places: Mapping[str, str]) -> str:
     for place, instead in places.items():
         if place in text:
-            # Not in the middle of a longer name, nor of an address on the web.
-            text = re.sub(rf"(?<![\w.:/~-]){re.escape(place)}(?![\w.-])", instead.replace("\\", r"\\"), text)
+            # Not in the middle of a longer name, nor of an address on the web; a full stop after it ends the sentence.
+            text = re.sub(rf"(?<![\w.:/~-]){re.escape(place)}(?![\w-]|\.\w)", instead.replace("\\", r"\\"), text)
     return re.sub(r"~(?:/[^/\s\"',;)]+)+", lambda found: PurePosixPath(found[0]).name, text)
 
 

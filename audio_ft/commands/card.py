@@ -13,7 +13,8 @@ EPILOG = """examples:
   audio-ft card runs/first --repo-id me/doors --output README.md --set limits="English, close microphone."
 
 The card holds what run.json holds. What a model is for, what it cannot do and that the people heard agreed only its
-maker knows: intended_use, limits and consent of the recipe, or of --set."""
+maker knows: intended_use, limits and consent of the recipe, or of --set. It is the card that push sends: tokens are
+left out, and paths of this machine are cut to their last part."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the card and return the exit code."""
-    from audio_ft.card import model_card, retold
+    from audio_ft import parcel
+    from audio_ft.card import retold
     from audio_ft.run import Run
 
     finished = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
-    card = model_card(finished, arguments.repo_id)
+    card = parcel.card(finished, arguments.repo_id)
     if arguments.output is None:
         show(card)
         return DONE

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.card.names import shown
+from audio_ft.parcel import published
 from audio_ft.report.page import SplitRow, duration
 
 if TYPE_CHECKING:
@@ -150,13 +151,12 @@ def learnt(used: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def settings(run: Run) -> list[tuple[str, str]]:
-    """Return the recipe's settings as they were, places without the folders above them, and what training used."""
-    recipe = run.recipe.to_dict()
+    """Return the recipe's settings as a push tells them, and what training used."""
+    # Whoever gets the page is a stranger: no tokens, and no folders of this machine in chain or training either.
+    recipe = published(run).recipe.to_dict()
     rows = [("model", shown(run.recipe.model)), ("data.path", shown(run.recipe.data.path))]
     rows += [(f"data.{name}", _value(value)) for name, value in recipe["data"].items() if name != "path"]
     rows += [(f"chain {place}", _value(step)) for place, step in enumerate(recipe["chain"], start=1)]
-    if isinstance(recipe.get("also"), dict):
-        recipe["also"] = {**recipe["also"], "path": shown(recipe["also"]["path"])}
     rows += [(name, _value(value)) for name, value in recipe.items() if name not in TOLD_ELSEWHERE]
     return rows + [(f"used {name}", _value(value)) for name, value in run.training.items()]
 
