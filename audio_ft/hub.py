@@ -118,12 +118,15 @@ def check(recipe: Recipe, repository: str) -> None:
 
     Raises:
         InputError: no token, a name that is no repository's, a repository that is not what was asked for, or a recipe
-            that does not say what the model is for, what it cannot do, and that the people recorded agreed.
+            that does not say what the model is for, what it cannot do, and that the people recorded agreed, or names a
+            language as the Hub does not.
         AudioFTError: the Hub refuses or cannot be reached.
     """
+    from audio_ft.card.metadata import languages
     from audio_ft.card.page import TOLD
 
     check_name(repository)
+    languages(recipe)
     untold = [name for name in TOLD if not getattr(recipe, name).strip()]
     if untold:
         raise InputError(

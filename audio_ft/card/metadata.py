@@ -7,10 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from audio_ft.card.names import KINDS, LICENCES, headlines, hub_id, score_name, shown
+from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
+    from audio_ft.recipe import Recipe
     from audio_ft.run import Run
 
 # Significant digits of a score where machines read it: more are noise, and would differ from machine to machine.
@@ -27,7 +29,7 @@ def metadata(run: Run, name: str) -> str:
     told = recipe.licence.strip().lower()
     licence = (told if told in LICENCES else "other") if told else None
     card = ModelCardData(
-        language=languages(run) or None,
+        language=languages(recipe) or None,
         license=licence,
         # The Hub's way for a licence that it does not know.
         license_name=_slug(recipe.licence.lower()) if licence == "other" else None,
@@ -43,9 +45,24 @@ def metadata(run: Run, name: str) -> str:
     return str(card.to_yaml())
 
 
-def languages(run: Run) -> list[str]:
-    """Return the codes of the languages that the recipe names for its data, or else for its transcripts."""
-    return (run.recipe.data.language or run.language or "").replace(",", " ").split()
+def languages(recipe: Recipe) -> list[str]:
+    """Return the codes of the languages that the recipe names for its data, or else for its transcripts.
+
+    The Hub takes codes of two or three letters and refuses the whole commit for any other word, regions included.
+
+    Raises:
+        InputError: a word that is no such code.
+    """
+    told = re.split(r"[\s,;]+", (recipe.data.language or recipe.text.language or "").strip().lower())
+    codes = [re.split("[-_]", word)[0] for word in told if word]
+    for code in codes:
+        if not re.fullmatch("[a-z]{2,3}", code):
+            raise InputError(
+                f"data.language: the Hub takes codes such as 'fr' or 'yue', several with spaces between them, and no "
+                f"{code!r}; add --set data.language=CODE."
+            )
+    # Whisper writes Javanese as nobody else does.
+    return list(dict.fromkeys("jv" if code == "jw" else code for code in codes))
 
 
 def model_index(run: Run) -> list[EvalResult]:
@@ -104,4 +121,5 @@ def _rounded(value: float) -> float:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", text).strip("-") or "data"
+    # The Hub refuses letters beyond ASCII here, and the whole commit with them.
+    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-") or "data"

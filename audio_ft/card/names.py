@@ -95,7 +95,7 @@ lgpl-2.1 lgpl-3.0 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by openrail osl-3.0 
 """
 # The licence identifiers that the Hub takes; any other is "other" with a name of its own.
 LICENCES = frozenset(_LICENCES.split())
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 
 
 def score_name(name: str) -> Name:
