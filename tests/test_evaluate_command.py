@@ -133,5 +133,13 @@ def test_many_classes_and_slices_are_cut_short_but_none_that_stands_out():
     assert lines[-2:] == ["… and 12 more slices (--json holds them)", "The worst is …."]
 
 
+def test_a_class_without_a_clip_takes_no_column_from_the_others():
+    score = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 4}
+    lines = classes({"a": {"f1": score, "precision": score}, "b": {"f1": score, "precision": score, "recall": score}})
+    assert [line.split() for line in lines[:1]] == [["class", "f1", "precision", "recall"]]
+    assert lines[1].split()[-1] == "–"
+    assert lines[2].count("0.500 [0.400, 0.600]") == 3
+
+
 def test_without_one_label_a_clip_there_is_no_line_on_trust():
     assert trust({"calibration": None, "selective": None}) == []

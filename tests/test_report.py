@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 from audio_ft import Data, InputError, read
+from audio_ft.augments import Noise
 from audio_ft.card import names
 from audio_ft.chain import Chain
 from audio_ft.clip import Clip
@@ -173,6 +174,17 @@ def test_it_shows_no_folder_of_the_machine(run: Run, page: Page):
         assert str(Path(place).parent) not in page.source
 
 
+def test_it_tells_no_token_and_no_folder_of_a_setting(run: Run, tmp_path: Path):
+    training = {"hub_token": "hf_secret", "deepspeed": "/home/somebody/private/zero.json"}
+    recipe = dataclasses.replace(run.recipe, training=training, augment=(Noise(folder="/home/somebody/street"),))
+    told = dataclasses.replace(run, recipe=recipe)
+    page = Page(write_report(told, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
+    assert "hf_secret" not in page.source
+    assert "somebody" not in page.source
+    assert "zero.json" in page.text
+    assert "street" in page.text
+
+
 def test_its_players_hold_the_recordings_of_the_worst_errors(run: Run, page: Page):
     sounds = {audio["aria-label"]: audio["src"] for audio in page.all("audio")}
     worst = [clip.file for clip in judged(Predictions.of(run).split("test")) if clip.wrong][:4]
@@ -298,6 +310,31 @@ def test_transcripts_stand_word_by_word_beside_the_truth(run: Run, tmp_path: Pat
         assert str(told.scores["test"][name]) in page.text
 
 
+def test_a_class_without_a_clip_leaves_the_columns_as_they_are(run: Run, tmp_path: Path):
+    answers = {"a": [0.8, 0.1, 0.1], "b": [0.1, 0.8, 0.1]}
+    rows = [
+        {
+            "file": f"{place}.wav",
+            "reference": "b",
+            "prediction": said,
+            "confidence": 0.8,
+            "probabilities": answers[said],
+        }
+        for place, said in enumerate("abbb")
+    ]
+    told = tell(run, tmp_path / "run", rows, labels=("a", "b", "c"))
+    page = Page(write_report(told, audio=False).read_text(encoding="utf-8"))
+    check_sound(page)
+    scores = told.scores["test"]
+    assert "recall[a]" not in scores
+    table = page.text.partition("hardest to find first")[2]
+    assert "class clips recall recall as a bar precision f1" in table
+    counts = run.splits["test"]["classes"]
+    found = " ".join(str(scores[f"{stem}[b]"]) for stem in ("recall", "precision", "f1"))
+    missing = f"– {scores['precision[a]']} {scores['f1[a]']}"
+    assert f"b {counts.get('b', 0)} {found} a {counts.get('a', 0)} {missing}" in table
+
+
 @pytest.mark.parametrize(
     ("kind", "rows", "order"),
     [
@@ -317,6 +354,11 @@ def test_transcripts_stand_word_by_word_beside_the_truth(run: Run, tmp_path: Pat
                 {"file": "far", "reference": 1.0, "prediction": -3.0},
             ],
             ["far", "near"],
+        ),
+        (
+            "multi",
+            [{"file": name, "reference": [], "prediction": [], "probabilities": [0.1, 0.2]} for name in ("x", "y")],
+            ["x", "y"],
         ),
     ],
 )

@@ -31,8 +31,9 @@ def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a line for each class, the weakest first."""
     if not per_class:
         return []
-    names = list(next(iter(per_class.values())))
-    order = sorted(per_class, key=lambda label: per_class[label][names[0]]["value"])
+    # The first class may lack one: a class without a clip has no recall.
+    names = list(dict.fromkeys(name for found in per_class.values() for name in found))
+    order = sorted(per_class, key=lambda label: per_class[label].get(names[0], {"value": 1.0})["value"])
     width = max(len("class"), *(len(label) for label in order[:CLASSES])) + 2
     lines = ["class".ljust(width) + "".join(f"{name:<24}" for name in names).rstrip()]
     for label in order[:CLASSES]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,8 @@ def slices(told: Mapping[str, Any], run: Run) -> SlicesShown:
     """Return the section on slices, without rows where there are too few recordings for any."""
     found: Sequence[Mapping[str, Any]] = told["slices"]["slices"]
     metric = told["headline"][0]
-    overall = run.scores["test"][metric]
+    # Without a single label in truth and answers there is no F1, and then no slice of it.
+    overall = run.scores["test"].get(metric, Score(0.0, math.nan, math.nan, 0))
     pairs = [(Score.from_dict(one["scores"][metric]), Score.from_dict(one["rest"])) for one in found]
     axis = axis_of(metric, [overall, *(score for score, _ in pairs)])
     names = {"group": str(run.data.get("group") or "group"), "class": str(run.data.get("target") or "class")}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # More headline scores than this and none is one.
 HEADLINES = 3
+# Of a class's scores, the one that orders them first.
+STEMS = ("recall", "precision", "f1")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,14 @@ class Headline:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """Hold the scores of one class on the test split by name ("recall", "precision", "f1"), those that there are."""
+    """Hold the scores of one class on the test split by name ("recall", "precision", "f1"): all that any class has.
+
+    None stands where this one has none: a class without a clip has no recall.
+    """
 
     label: str
     clips: int
-    scores: Mapping[str, tuple[Score, Bar]]
+    scores: Mapping[str, tuple[Score, Bar] | None]
 
 
 def headlines(run: Run) -> list[Headline]:
@@ -141,11 +146,12 @@ def classes(run: Run) -> list[ClassRow]:
     """Return the test scores of every class, hardest to find first."""
     test = run.scores["test"]
     clips = run.splits.get("test", {}).get("classes", {})
+    stems = [stem for stem in STEMS if any(f"{stem}[{label}]" in test for label in run.labels)]
     rows = []
     for label in run.labels:
-        found = {stem: test[f"{stem}[{label}]"] for stem in ("recall", "precision", "f1") if f"{stem}[{label}]" in test}
-        if found:
-            placed = {stem: (score, bar(score, (0.0, 1.0))) for stem, score in found.items()}
+        found = {stem: test.get(f"{stem}[{label}]") for stem in stems}
+        if any(found.values()):
+            placed = {stem: (score, bar(score, (0.0, 1.0))) if score else None for stem, score in found.items()}
             rows.append(ClassRow(label, int(clips.get(label, 0)), placed))
-    first = next((stem for stem in ("recall", "f1") if all(stem in row.scores for row in rows)), None)
-    return sorted(rows, key=lambda row: row.scores[first][0].value) if first else rows
+    firsts = [(row.scores[stems[0]], row) for row in rows]
+    return [row for _, row in sorted(firsts, key=lambda pair: pair[0][0].value if pair[0] else math.inf)]
