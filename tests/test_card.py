@@ -199,6 +199,23 @@ def test_what_lies_on_the_hub_is_linked():
     assert "(https://huggingface.co/datasets/google/speech_commands), configuration `v0.02`" in card
 
 
+def test_names_beyond_ascii_are_written_as_the_hub_takes_them():
+    for name, written in (("Größe Daten", "Gr-e-Daten"), ("录音", "data")):
+        (result, *_) = ModelCard(model_card(run_of(data=Data(path=f"/home/x/{name}")))).data.eval_results
+        assert (result.dataset_name, result.dataset_type) == (name, written)
+    assert ModelCard(model_card(run_of(licence="Große Freiheit 7"))).data.license_name == "gro-e-freiheit-7"
+
+
+def test_languages_are_written_as_the_hub_takes_them():
+    def told(language: str) -> list[str]:
+        return ModelCard(model_card(run_of(data=Data(path="recordings", language=language)))).data.language
+
+    assert told("de-AT, pt_BR; EN de") == ["de", "pt", "en"]
+    assert ModelCard(model_card(run_of("text", text=Text(language="javanese")))).data.language == ["jv"]
+    with pytest.raises(InputError, match=r"no 'german'; add --set data\.language=CODE"):
+        told("German")
+
+
 def test_a_folder_that_looks_like_an_id_is_none(tmp_path, monkeypatch):
     (tmp_path / "facebook" / "wav2vec2-base").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
@@ -255,6 +272,7 @@ def test_what_was_noticed_is_told_without_names_of_people_and_recordings():
         "3 recordings of test are in train too (first: anna/2 (1).wav is bob/1.wav); a score on them says nothing.",
         "9 of 40 transcripts of test are in train too (first: 'I am Anna (41).'): scores there flatter the model",
         "1 file listed in list.csv missing (first: anna.wav)",
+        "no clip of <noise> in test",
     ]
     run = run_of()
     card = model_card(dataclasses.replace(run, data=run.data | {"warnings": noticed}))
@@ -263,6 +281,7 @@ def test_what_was_noticed_is_told_without_names_of_people_and_recordings():
     assert "- 2 speaker values in both train and test: scores there flatter the model\n" in card
     assert "- 3 recordings of test are in train too; a score on them says nothing.\n" in card
     assert "- 1 file listed in list.csv missing\n" in card
+    assert "- no clip of \\<noise\\> in test\n" in card
 
 
 def sliced(column: str, value: str, accuracy: float, *, out: bool = False) -> dict:
@@ -274,8 +293,9 @@ def sliced(column: str, value: str, accuracy: float, *, out: bool = False) -> di
 def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_are_not_named(tmp_path):
     parts = [
         sliced("group", "Alice Example", 0.3, out=True),
+        *(sliced(column, "Alice Example", 0.3, out=True) for column in ("speaker", "Client-ID", "full name")),
         sliced("snr", "below 10 dB", 0.5, out=True),
-        *(sliced("class", label, 0.8) for label in "abcd"),
+        *(sliced("class", label, 0.8) for label in ("<noise>", "a*b*", "c", "d")),
     ]
     calibration = {"error": 0.07, "chance": 0.02, "temperature": 0.7, "error_after": 0.03, "n": 40}
     (tmp_path / "slices.json").write_text(json.dumps({"slices": {"slices": parts}, "calibration": calibration}))
@@ -283,7 +303,7 @@ def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_a
     assert "Of 5 slices of the test split, one is worse than the rest by more than chance" in card
     assert rows(card, "slice")[1:] == [
         ["snr: below 10 dB", "20", "0.500 [0.400, 0.600]", "0.900", "yes"],
-        *([f"class: {label}", "20", "0.800 [0.700, 0.900]", "0.900", "no"] for label in "ab"),
+        *([f"class: {label}", "20", "0.800 [0.700, 0.900]", "0.900", "no"] for label in (r"\<noise\>", r"a\*b\*")),
     ]
     assert "Alice" not in card
     assert "differ by 0.070 on average" in card
@@ -411,6 +431,18 @@ def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
     assert capsys.readouterr().out == f"written: {file}\n"
     assert cli.main(["card", str(folder), "--set", "limits="]) == 2
     assert "limits is empty" in capsys.readouterr().err
+
+
+def test_the_command_tells_neither_tokens_nor_folders(tmp_path: Path, capsys):
+    training = {"hub_token": "hf_secret", "deepspeed": "/home/somebody/private/zero.json"}
+    run = run_of(training=training, intended_use="As in /home/somebody/private/recordings.")
+    (tmp_path / "run.json").write_text(json.dumps(run.to_dict()))
+    assert cli.main(["card", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "hf_secret" not in printed
+    assert "somebody" not in printed
+    assert '| `deepspeed` | `"zero.json"` |' in printed
+    assert "As in recordings." in printed
 
 
 def test_settings_that_were_left_open_are_told_as_they_were_used():

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.card.names import SCORES, score_name, shown
-from audio_ft.card.tables import table
+from audio_ft.card.tables import literal, table
+from audio_ft.data.columns import GROUP, plain
 from audio_ft.metrics import Score
 
 SLICES_FILE = "slices.json"
 STRESS_FILE = "stress.json"
 # The weakest slices are shown, and every one that stands out.
 WEAKEST = 3
-# Names of speakers are names of people, and a card is public.
-PRIVATE = "group"
 
 
 def measured(folder: Path, file: str) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def measured(folder: Path, file: str) -> dict[str, Any]:
 
 def slices(found: dict[str, Any], group: str | None) -> str:
     """Return a sentence and a table of the weakest slices of the test split; nothing where none was looked at."""
-    kept = [one for one in found["slices"]["slices"] if one["column"] not in (PRIVATE, group)]
+    kept = [one for one in found["slices"]["slices"] if one["column"] != group and not names_somebody(one["column"])]
     if not kept:
         return ""
     outstanding = [one for one in kept if one["stands_out"]]
@@ -35,7 +34,7 @@ def slices(found: dict[str, Any], group: str | None) -> str:
     headline = next(iter(shown[0]["scores"]))
     rows = [
         [
-            f"{one['column']}: {one['value']}",
+            literal(f"{one['column']}: {one['value']}"),
             f"{one['n']:,}",
             str(Score.from_dict(one["scores"][headline])),
             f"{one['rest']['value']:.3f}",
@@ -50,6 +49,12 @@ def slices(found: dict[str, Any], group: str | None) -> str:
         f"Of {len(kept)} slices of the test split, {count if outstanding else 'none is'} worse than the rest by more "
         f"than chance among so many explains. The weakest:\n\n{table(header, rows, numbers=(1, 3))}"
     )
+
+
+def names_somebody(column: str) -> bool:
+    """Tell whether a column's values are names of speakers or the like: a card is public."""
+    name = plain(column)
+    return name == "group" or name in map(plain, GROUP) or name.endswith(("id", "name"))
 
 
 def calibration(found: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.card import evidence
 from audio_ft.card.energy import Energy, energy
 from audio_ft.card.names import BASELINES, KINDS, headlines, hub_id, score_name, shown
-from audio_ft.card.tables import code, table
+from audio_ft.card.tables import code, literal, table
 from audio_ft.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -170,6 +170,11 @@ class Facts:
             )
             for warning in self.run.data["warnings"]
         ]
+
+    @cached_property
+    def noticed(self) -> list[str]:
+        """Return the same as Markdown shows it."""
+        return [literal(" ".join(warning.split())) for warning in self.warnings]
 
     @cached_property
     def groups(self) -> str:

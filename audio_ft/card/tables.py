@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -19,3 +20,8 @@ def cell(text: object) -> str:
 def code(text: object) -> str:
     """Return text set as code, which Markdown and HTML leave alone."""
     return f"`{str(text).replace('`', chr(39))}`"
+
+
+def literal(text: object) -> str:
+    """Return text that shows as it is: a label such as <noise> would be markup, and vanish."""
+    return re.sub(r"([\\`*<>\[\]])", r"\\\1", str(text))
