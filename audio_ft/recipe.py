@@ -23,7 +23,14 @@ from audio_ft.step import Step
 from audio_ft.task import POOLINGS, HeadSettings
 from audio_ft.tasks import check_task
 from audio_ft.transcripts import Text
-from audio_ft.validity import check_plain, check_settings, check_trackers, check_training_value
+from audio_ft.validity import (
+    check_plain,
+    check_seen_to,
+    check_settings,
+    check_trackers,
+    check_training_value,
+    strategies,
+)
 
 SAMPLINGS = ("natural", "over", "under")
 PEFTS = ("lora", "adapter")
@@ -256,8 +263,11 @@ class Recipe:
 
         from audio_ft.metrics import direction
 
-        # As in training itself: without an accelerator bf16 is refused unless the processor is named.
-        arguments = build_arguments({"use_cpu": not torch.accelerator.is_available(), **self.training}, Path("unused"))
+        check_seen_to(self.training)
+        # As in training itself: without an accelerator bf16 is refused unless the processor is named, and settings of
+        # the best checkpoint unless something is evaluated and saved.
+        usual = {"use_cpu": not torch.accelerator.is_available(), **strategies(self.training)}
+        arguments = build_arguments({**usual, **self.training}, Path("unused"))
         check_trackers(arguments.report_to)
         metric = self.training.get("metric_for_best_model", self.metric)
         if metric is not None:

@@ -42,6 +42,16 @@ POSITIVE = (
     "gradient_accumulation_steps",
     "num_train_epochs",
 )
+# What a run sees to itself. Trainer would take these, and they would be forgotten or break it later.
+SEEN_TO = {
+    "output_dir": "the run's folder is given with --output-dir, or to train()",
+    "resume_from_checkpoint": "a training goes on by itself where the same recipe has stopped in the same folder",
+    "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
+    "remove_unused_columns": "batches hold what the network needs and nothing else",
+    "label_names": "targets are named with --set data.target=…",
+    "batch_eval_metrics": "answers are made small before they are gathered",
+    "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
+}
 
 
 def check_settings(recipe: Any) -> None:
@@ -117,6 +127,38 @@ def check_training_value(name: str, value: Any, default: Any, kind: Any) -> None
             _require(name, value, _is_whole(value), "a whole number")
     if name in POSITIVE:
         _require(name, value, _is_number(value) and value > 0, "a number above 0")
+
+
+def check_seen_to(training: Mapping[str, Any]) -> None:
+    """Check that a recipe leaves alone what a run sees to itself.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name, reason in SEEN_TO.items():
+        if training.get(name):
+            raise InputError(f"{name} cannot be set here: {reason}.")
+
+
+def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
+    """Return when a training evaluates and saves: at each epoch, or as far as a recipe says, one as the other.
+
+    A recipe that names one of the two need not name the other, nor say that without both there is no best checkpoint;
+    `every` is the number of steps where it wants steps and names none.
+    """
+    asked = {name: training.get(f"{name}_strategy") for name in ("eval", "save")}
+    usual = "steps" if {"eval_steps", "save_steps"} & training.keys() else "epoch"
+    evaluation = asked["eval"] or (asked["save"] if asked["save"] in ("steps", "epoch") else usual)
+    saving = asked["save"] or (evaluation if evaluation != "no" else usual)
+    settings = {
+        "eval_strategy": evaluation,
+        "save_strategy": saving,
+        "load_best_model_at_end": evaluation != "no" and saving != "no",
+    }
+    if "steps" in (evaluation, saving):
+        steps = training.get("eval_steps") or training.get("save_steps") or every
+        settings |= {"eval_steps": steps, "save_steps": steps}
+    return settings
 
 
 def check_trackers(names: Sequence[str]) -> None:

@@ -14,7 +14,9 @@ import pytest
 from audio_ft import Data, Recipe
 from audio_ft.augments import Gain, Mixup, Noise, SpecAugment
 from audio_ft.errors import InputError
+from audio_ft.recipe import build_arguments
 from audio_ft.steps import Mono, Resample, Trim
+from audio_ft.validity import strategies
 
 
 def recipe(**settings: Any) -> Recipe:
@@ -144,6 +146,10 @@ def test_a_setting_that_cannot_be_is_named(settings: dict[str, Any], message: st
         ({"load_best_model_at_end": "no"}, "load_best_model_at_end: expected true or false"),
         ({"per_device_train_batch_size": 0}, "per_device_train_batch_size: expected a number above 0"),
         ({"metric_for_best_model": "eval_acuracy"}, "acuracy.*accuracy"),
+        ({"output_dir": "there"}, "output_dir cannot be set here: .*--output-dir"),
+        ({"resume_from_checkpoint": "there"}, "resume_from_checkpoint cannot be set here: .*goes on by itself"),
+        ({"remove_unused_columns": True}, "remove_unused_columns cannot be set here"),
+        ({"dataloader_persistent_workers": True}, "would augment each one as they did the first"),
     ],
 )
 def test_check_finds_typos_in_training_settings(training: dict[str, Any], message: str) -> None:
@@ -167,6 +173,33 @@ def test_check_finds_a_metric_that_does_not_exist() -> None:
 def test_check_finds_low_rank_settings_without_low_rank_matrices(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         recipe(**settings).check()
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({}, ("epoch", "epoch", True)),
+        ({"eval_steps": 20}, ("steps", "steps", True)),
+        ({"save_steps": 20}, ("steps", "steps", True)),
+        ({"eval_strategy": "steps"}, ("steps", "steps", True)),
+        ({"eval_strategy": "no"}, ("no", "epoch", False)),
+        ({"save_strategy": "no"}, ("epoch", "no", False)),
+        ({"save_strategy": "best"}, ("epoch", "best", True)),
+        ({"eval_strategy": "steps", "eval_steps": 20, "save_steps": 40}, ("steps", "steps", True)),
+        ({"load_best_model_at_end": True}, ("epoch", "epoch", True)),
+        ({"lr_scheduler_type": "reduce_lr_on_plateau"}, ("epoch", "epoch", True)),
+    ],
+)
+def test_evaluating_and_saving_go_together_unless_a_recipe_says_otherwise(
+    training: dict[str, Any], expected: tuple[str, str, bool]
+) -> None:
+    recipe(training=training).check()
+    arguments = build_arguments({**strategies(training, every=7), **training}, Path("unused"))
+    found = arguments.eval_strategy.value, arguments.save_strategy.value, arguments.load_best_model_at_end
+    assert found == expected
+    if "steps" in expected:
+        assert arguments.eval_steps == training.get("eval_steps", training.get("save_steps", 7))
+        assert arguments.save_steps == training.get("save_steps", arguments.eval_steps)
 
 
 def test_bf16_by_hand_passes_on_a_processor() -> None:

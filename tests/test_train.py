@@ -269,6 +269,27 @@ def test_a_training_that_never_evaluates(tiny: str, tmp_path: Path) -> None:
     assert run.best["why"].startswith("the last step")
 
 
+def test_the_last_step_is_kept_and_said_to_be_where_no_best_one_is_wanted(tiny: str, tmp_path: Path) -> None:
+    settings = {**TOO_FAST, "load_best_model_at_end": False}
+    run = aft.train(recipe(tiny, settings, metric="loss"), tmp_path / "run")
+    losses = curve(run, "loss")
+    last = max(losses)
+    assert min(losses, key=losses.__getitem__) < last, "the test needs a training that gets worse"
+    assert run.best == {"metric": "loss", "step": last, "why": "the last step, since no best one was to be kept"}
+
+
+def test_strategies_follow_what_a_recipe_says_of_one_and_no_clip_is_dropped(tiny: str, tmp_path: Path) -> None:
+    """Steps for evaluation are steps for saving, and the last validation batch counts also where training drops it."""
+    few = {"eval_steps": 2, "max_steps": 5, "num_train_epochs": 9, "dataloader_drop_last": True}
+    run = aft.train(recipe(tiny, {**few, "per_device_eval_batch_size": 7}), tmp_path / "run")
+    # Trainer evaluates after the last step in any case.
+    assert list(curve(run, "loss")) == [2, 4, 5]
+    table = predictions(run.folder, "validation")
+    assert accuracy_score(table["reference"], table["prediction"]) == pytest.approx(
+        curve(run, "accuracy")[run.best["step"]]
+    )
+
+
 # ---- what stops a training
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.hardware import available_cores, precision
 from audio_ft.metrics import direction
+from audio_ft.validity import strategies
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -55,10 +56,8 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
         "num_train_epochs": min(most, max(fewest, math.ceil(task.enough_steps / steps))),
         "warmup_steps": 0.1,
         "weight_decay": 0.01,
-        "eval_strategy": "epoch",
-        "save_strategy": "epoch",
+        **strategies(recipe.training, every=steps),
         "save_total_limit": 1,
-        "load_best_model_at_end": True,
         "metric_for_best_model": metric,
         # Left alone, Trainer believes that every score is better when higher and keeps the worst checkpoint by error
         # rate.
@@ -73,8 +72,9 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
         "restore_callback_states_from_checkpoint": True,
         # bf16 on a processor is refused unless the processor is named.
         "use_cpu": not torch.accelerator.is_available(),
-        "bf16": chosen == "bf16",
-        "fp16": chosen == "fp16",
+        # A recipe that asks for the one does not mean the other as well.
+        "bf16": chosen == "bf16" and not recipe.training.get("fp16"),
+        "fp16": chosen == "fp16" and not recipe.training.get("bf16"),
         "seed": recipe.seed,
         "data_seed": recipe.seed,
         "remove_unused_columns": False,

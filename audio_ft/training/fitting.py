@@ -242,6 +242,8 @@ def kept(trainer: AudioTrainer, metric: str) -> dict[str, Any]:
             "step": state.global_step,
             "why": "the last step, since nothing was evaluated on the way",
         }
+    if not (trainer.args.load_best_model_at_end and state.best_model_checkpoint):
+        return {"metric": metric, "step": state.global_step, "why": "the last step, since no best one was to be kept"}
     side = "highest" if higher else "lowest"
     return {
         "metric": metric,

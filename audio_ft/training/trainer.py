@@ -65,12 +65,13 @@ class AudioTrainer(Trainer):
         return torch.utils.data.SequentialSampler(eval_dataset)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
-        """Return evaluation batches, never augmented."""
+        """Return evaluation batches, never augmented; the last one too, also where training drops it."""
         training, self.data_collator = self.data_collator, self.eval_collator
+        dropped, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
-            self.data_collator = training
+            self.data_collator, self.args.dataloader_drop_last = training, dropped
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate the averaged weights, which are the ones that are kept."""
