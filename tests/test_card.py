@@ -317,7 +317,8 @@ def stressed(tmp_path: Path, **settings) -> Run:
     mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
     silent = {"level": 1.0, "score": None, "verdict": "nothing can be heard"}
     found = {
-        "complete": True, "data": "/data/recordings", "split": "test", "metric": "accuracy", "clean": RIGHT.to_dict(),
+        "complete": True, "data": "/data/recordings", "n": 200, "split": "test",
+        "metric": "accuracy", "clean": RIGHT.to_dict(),
         "sentence": "worst is white noise at an SNR of 0 dB",
         "stresses": [
             {"title": "white noise", "unit": "dB SNR", "levels": [mild, worse]},
@@ -330,13 +331,13 @@ def stressed(tmp_path: Path, **settings) -> Run:
 
 def test_robustness_is_told_once_it_was_measured_whole(tmp_path):
     card = model_card(stressed(tmp_path))
-    assert "The test split was also heard through worse recordings, accuracy 0.900 [0.800, 0.950] when clean" in card
+    assert "200 recordings of the test split were also heard in worse quality, accuracy 0.900 [0.800, 0.950]" in card
     assert "worst is white noise at an SNR of 0 dB." in card
     assert rows(card, "change")[1:] == [
         ["white noise, dB SNR", "20: 0.900; 0: **0.125**"],
         ["telephone band", "nothing can be heard"],
     ]
-    assert "The test split of `others` was" in model_card(stressed(tmp_path, data="/data/others"))
+    assert "200 recordings of the test split of `others` were" in model_card(stressed(tmp_path, data="/data/others"))
     assert "### Robustness" not in model_card(stressed(tmp_path, complete=False))
 
 

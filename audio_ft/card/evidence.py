@@ -90,9 +90,9 @@ def robustness(found: dict[str, Any], home: str) -> str:
     title = score_name(found["metric"]).title
     said = found["sentence"]
     return (
-        f"The {found['split']} split{where} was also heard through worse recordings, {title.lower()} "
-        f"{Score.from_dict(found['clean'])} when clean: {said}. Scores that are worse than chance explains are in bold."
-        f"\n\n{table(['change', title], rows)}"
+        f"{found['n']:,} recordings of the {found['split']} split{where} were also heard in worse quality, "
+        f"{title.lower()} {Score.from_dict(found['clean'])} when clean: {said}. Scores that are worse than "
+        f"chance explains are in bold.\n\n{table(['change', title], rows)}"
     )
 
 
