@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from audio_ft.metrics import Score
     from audio_ft.run import Run
 
+logger = logging.getLogger(__name__)
+
 SLICES_FILE = "slices.json"
 # Raised when the shape or meaning of slices.json changes, so that an older one is made anew.
 LAYOUT = 1
@@ -28,6 +31,8 @@ LAYOUT = 1
 
 def describe(run: Run, split: str = "test") -> dict[str, Any]:
     """Return what a finished run's predictions tell, from slices.json where that is of these predictions.
+
+    Where slices.json cannot be written, a warning is logged.
 
     The keys are `split`, `n`, `headline` (names of scores), `per_class`, `slices` (`looked_at`, `verdict` and the
     slices themselves, worst first), `calibration` and `selective` (None unless the target is one label).
@@ -42,7 +47,11 @@ def describe(run: Run, split: str = "test") -> dict[str, Any]:
     made = description(
         predictions.split(split), predictions.split("validation"), run.scores.get(split, {}), split=split
     )
-    write_json(file, made | {"of": source})
+    try:
+        write_json(file, made | {"of": source})
+    except OSError as error:
+        # What was found can still be told; a run may lie where nobody may write.
+        logger.warning("warning: %s is not written: %s: %s.", SLICES_FILE, error.strerror, run.folder)
     return made | {"of": source}
 
 

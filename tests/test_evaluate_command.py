@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from audio_ft import cli
+from audio_ft import cli, description
 from audio_ft.commands.evaluate_lines import classes, slices, trust
 from audio_ft.description import SLICES_FILE
 
@@ -101,6 +102,25 @@ def test_a_model_without_its_run_and_other_data_are_told_of_as_far_as_is_known(r
     assert (told["calibration"]["temperature"], told["calibration"]["why"]) == (None, "no validation split")
     assert told["slices"] == {"looked_at": 0, "verdict": told["slices"]["verdict"], "slices": []}
     assert not (tmp_path / SLICES_FILE).exists()
+
+
+def test_a_run_that_was_copied_without_its_predictions_is_scored(run, tmp_path, capsys):
+    folder = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("predictions.parquet", SLICES_FILE))
+    assert cli.main(["evaluate", str(folder), str(WORDS), "--slice", "class", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["calibration"]["why"] == "no validation split"
+    assert not (folder / SLICES_FILE).exists()
+
+
+def test_what_cannot_be_kept_is_told_all_the_same(run, monkeypatch, capsys):
+    def refuse(file: Path, content: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(description, "write_json", refuse)
+    (run / SLICES_FILE).unlink(missing_ok=True)
+    assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "class"]) == 0
+    said = capsys.readouterr()
+    assert "warning: slices.json is not written: Read-only file system" in said.err
+    assert said.out.startswith("test split")
 
 
 def test_an_unknown_column_is_named_with_those_there_are(run, capsys):

@@ -215,3 +215,5 @@ def test_the_command_shows_a_line_for_each_stress_and_leaves_stress_json_in_the_
     assert json.loads(capsys.readouterr().out) == kept
     assert cli.main([*words[:3], "--only", "hail"]) == 2
     assert "no stress is called 'hail'" in capsys.readouterr().err
+    assert cli.main([*words[:3], "--output", str(tmp_path / "nowhere" / "stress.json")]) == 2
+    assert "nowhere is no folder to write into; give another place with --output" in capsys.readouterr().err

@@ -70,24 +70,26 @@ def run(arguments: argparse.Namespace) -> int:
 def described(evaluation: Evaluation, beside: Run | None, columns: list[str] | None) -> dict[str, Any]:
     """Return classes, slices, calibration and selective accuracy.
 
-    The temperature is fitted on the run's own validation clips, whatever data is evaluated.
+    The temperature is fitted on the run's own validation clips, whatever data is evaluated; a run that was copied
+    without its predictions has none.
     """
     from audio_ft.description import description
     from audio_ft.predictions import Predictions
+    from audio_ft.run import PREDICTIONS_FILE
 
-    validation = Predictions.of(beside).split("validation") if beside else None
+    kept = beside is not None and (beside.folder / PREDICTIONS_FILE).is_file()
+    validation = Predictions.of(beside).split("validation") if beside and kept else None
     return description(evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=columns)
 
 
 def keep(beside: Run | None, asked: Labelled, arguments: argparse.Namespace) -> None:
     """Leave slices.json beside a run whose own data was evaluated, for its report and its card."""
     from audio_ft.description import describe
+    from audio_ft.run import PREDICTIONS_FILE
 
-    if beside and asked.own and not (arguments.where or arguments.set):
-        try:
-            describe(beside)
-        except PermissionError as error:
-            say(f"slices.json is not written: {error.strerror}: {beside.folder}.")
+    kept = beside is not None and (beside.folder / PREDICTIONS_FILE).is_file()
+    if beside and kept and asked.own and not (arguments.where or arguments.set):
+        describe(beside)
 
 
 def timed(model: Model, evaluation: Evaluation) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.commands.labelled import add_data_arguments, labelled, run_of
 from audio_ft.console import DONE, say, show
+from audio_ft.errors import InputError
 from audio_ft.metrics import Score
 
 if TYPE_CHECKING:
@@ -59,11 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def place(output: str | None, model: Model) -> Path | None:
-    """Return the file that holds the result: the one asked for, or stress.json beside the run."""
+    """Return the file that holds the result: the one asked for, or stress.json beside the run.
+
+    Raises:
+        InputError: it cannot be written, which nobody wants to hear after the first level.
+    """
     from audio_ft.robustness import STRESS_FILE
 
     beside = run_of(model)
-    return Path(output) if output else beside.folder / STRESS_FILE if beside else None
+    file = Path(output).expanduser() if output else beside.folder / STRESS_FILE if beside else None
+    if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        raise InputError(f"{file}: {file.parent} is no folder to write into; give another place with --output.")
+    return file
 
 
 def table(found: Mapping[str, Any], only: list[str]) -> str:
