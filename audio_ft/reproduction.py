@@ -125,7 +125,9 @@ def reproduce(
         AudioFTError: the training fails.
     """
     recipe = _moved(run.recipe, model, data)
-    folder = Path(output_dir) if output_dir is not None else run.folder.with_name(f"{run.folder.resolve().name}-again")
+    # "." and ".." have no name to put "-again" behind.
+    own = run.folder if run.folder.name not in ("", "..") else run.folder.resolve()
+    folder = Path(output_dir) if output_dir is not None else own.with_name(f"{run.folder.resolve().name}-again")
     if folder.resolve() == run.folder.resolve():
         raise InputError(f"{folder} is the run itself; give another --output-dir.")
     for difference in _machine(run, versions(), describe()):

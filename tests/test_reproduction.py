@@ -111,6 +111,16 @@ def test_the_run_itself_and_the_run_of_another_recipe_are_left_alone(first, agai
         reproduce(other, again)
 
 
+def test_the_folder_one_stands_in_can_be_reproduced(first, again, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    shutil.copy(first.folder / "run.json", tmp_path / "run")
+    shutil.copytree(again, tmp_path / "run-again")
+    monkeypatch.chdir(tmp_path / "run")
+    found = reproduce(Run.load("."))
+    assert found.second.folder == tmp_path / "run-again"
+    assert found.agrees
+
+
 def test_the_command_says_whether_the_scores_agree(first, again, tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
