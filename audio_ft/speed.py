@@ -68,7 +68,7 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
         model: what `audio_ft.load` returned.
         sources: recordings, in any form that the model takes; those that cannot be read are left out.
         clips: recordings that are timed, an even sample of the sources.
-        together: recordings in a batch.
+        together: recordings in a batch; fewer where these would take longer than `MOST_SECONDS`.
 
     Raises:
         InputError: not one recording can be read.
@@ -80,10 +80,11 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
         raise InputError("speed: not one of these recordings can be read; give some that can.")
     heard, durations = [source for source, _ in lasting], np.asarray([seconds for _, seconds in lasting])
     on_accelerator = model.network.device.type == "cuda"
-    for source in heard[:WARM_UP]:
-        model(source)
+    _timed(model, [[source] for source in heard[:WARM_UP]])
     _forget_peak(on_accelerator)
     alone = _timed(model, [[source] for source in heard])
+    # Of recordings of half an hour, eight together would keep waiting what one alone says already.
+    together = max(1, min(together, int(MOST_SECONDS / float(np.median(alone)))))
     batches = [heard[start : start + together] for start in range(0, len(heard), together)]
     joint = _timed(model, batches)
     parts = [len(batch) for batch in batches[: len(joint)]]

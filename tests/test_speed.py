@@ -48,6 +48,9 @@ def test_a_slow_model_is_not_waited_for(monkeypatch):
     model: Any = Sleeper()
     found = speed.measure(model, [Clip.tone(440, 1.0)] * 20)
     assert found.n < 6
+    # Warm-up and batches are no longer than what is measured: eight together would take 100 ms and more.
+    assert found.batch <= 3
+    assert sum(model.calls) < 16
     assert found.real_time_factor == pytest.approx(found.median, rel=0.5)
 
 
