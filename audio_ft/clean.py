@@ -185,7 +185,19 @@ def clean(
         needed = expected_bytes(seconds_of(split), cleaner)
         refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
     with mortal_children():
-        parts = [
+        parts = [_cleaned_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
+    return _summarise(concatenate_datasets(parts), split)
+
+
+def _cleaned_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str, workers: int, cache: Path) -> Dataset:
+    """Return the rows of one block, from the cache where it holds all of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fingerprint = _fingerprint(split, block, cleaner)
+
+    def rows() -> Dataset:
+        return (
             split.select(block)
             .select_columns(["audio"])
             .map(
@@ -198,15 +210,27 @@ def clean(
                 features=cleaner.schema(),
                 # Starting workers for a handful of clips takes longer than cleaning them.
                 num_proc=workers if len(block) > 64 and workers > 1 else None,
-                new_fingerprint=(fingerprint := _fingerprint(split, block, cleaner)),
+                new_fingerprint=fingerprint,
                 cache_file_name=str(cache / f"clean-{fingerprint}.arrow"),
                 load_from_cache_file=True,
                 writer_batch_size=64,
                 desc=f"cleaning {name} {block.start:,}-{block.stop:,} of {len(split):,}",
             )
-            for block in blocks
-        ]
-    return _summarise(concatenate_datasets(parts), split)
+        )
+
+    # A machine that lost its power leaves files that end early: Arrow refuses some and takes others for shorter tables.
+    try:
+        found = rows()
+        if pc.count_distinct(found.data.column("clip")).as_py() == len(block):
+            return found
+    except (pa.ArrowInvalid, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # the system's own, such as a full disk
+            raise
+        logger.debug("%s: %s", fingerprint, error)
+    logger.warning("warning: a file in %s is damaged; its recordings are cleaned again", cache)
+    for file in cache.glob(f"clean-{fingerprint}*.arrow"):
+        file.unlink()
+    return rows()
 
 
 def cache_folder() -> Path:

@@ -11,6 +11,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from audio_ft.batch import Collator, Windows
@@ -137,6 +138,21 @@ def test_an_edited_recording_recomputes_only_its_block(family, tmp_path, monkeyp
     assert len(after.keys() - before.keys()) == 1
     assert {name: after[name] for name in before} == before
     assert again.rows[5]["length"] == 14_400
+
+
+@pytest.mark.parametrize("kept", ["nothing", "half", "whole rows"])
+def test_a_cache_that_ends_early_is_made_anew(family, tmp_path, kept):
+    split, cache = table(recordings(tmp_path / "in", 5)), tmp_path / "cache"
+    first = clean(split, cleaner(family), name="test", workers=1, cache=cache).rows[:]
+    (file,) = cache.glob("*.arrow")
+    content = file.read_bytes()
+    with pa.ipc.open_stream(content) as stream:
+        rows = stream.read_all().slice(0, 3)
+    file.write_bytes({"nothing": b"", "half": content[: len(content) // 2], "whole rows": b""}[kept])
+    if kept == "whole rows":
+        with pa.ipc.new_stream(str(file), rows.schema) as stream:
+            stream.write_table(rows)
+    assert clean(split, cleaner(family), name="test", workers=1, cache=cache).rows[:] == first
 
 
 def test_unreadable_recordings_are_set_aside_with_their_reasons(family, tmp_path):
