@@ -76,18 +76,22 @@ class Collator:
         """Return {input_values or input_features, attention_mask?, labels?}."""
         import torch
 
-        batch: dict[str, Any] = self.family.collate([self._features(row) for row in rows])
+        heard = [self._features(row) for row in rows]
+        batch: dict[str, Any] = self.family.collate([features for features, _ in heard])
         if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
-            seconds = [float(row["length"]) / self.family.rate for row in rows]
+            # Times in a target are those of the clip as it is heard, which may be faster than it was.
+            seconds = [length / self.family.rate for _, length in heard]
             batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
         if self.training and "labels" in batch:
             self._mix(batch, rows)
         return batch
 
-    def _features(self, row: dict[str, Any]) -> Features:
+    def _features(self, row: dict[str, Any]) -> tuple[Features, int]:
+        """Return the features of a clip, and how many samples are heard of it."""
+        length = int(row["length"])
         if not self.training or not self.augments:
-            return self.family.extract(wave_of(row)) if "samples" in row else row
+            return (self.family.extract(wave_of(row)) if "samples" in row else row), length
         rng = generator(self.seed, self.epoch, int(row["index"]))
         features = row
         if "samples" in row:
@@ -97,9 +101,10 @@ class Collator:
             if self.task is not None and self.task.whole and len(changed) > self.family.window * self.family.rate:
                 # Slowed down it no longer fits, and without its end it would not say what its target says.
                 changed = wave
+            length = length if changed is wave else len(changed)
             features = self.family.extract(changed)
         masks = [augment for augment in self.augments if augment.stage == "features"]
-        return self.family.mask_features(features, masks, rng) if masks else features
+        return (self.family.mask_features(features, masks, rng) if masks else features), length
 
     def _mix(self, batch: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
         """Blend each clip with another of the batch, inputs and targets alike (mixup, Zhang et al. 2018)."""
