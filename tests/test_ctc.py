@@ -142,6 +142,27 @@ def test_a_vocabulary_that_fits_is_kept_and_another_is_not(checkpoint: str, tmp_
     assert "z" in other.labels
 
 
+def test_a_head_without_outputs_for_beginning_and_end_is_kept_all_the_same(checkpoint: str, tmp_path: Path) -> None:
+    """Checkpoints of 2021 have no outputs for <s> and </s>, which their tokenizers add when they are read today."""
+    from transformers import Wav2Vec2CTCTokenizer
+
+    task, family, folder = planned(checkpoint), load_family(checkpoint), tmp_path / "tuned"
+    model: Any = task.build(family, checkpoint, HeadSettings())
+    model.save_pretrained(folder)
+    family.save_extractor(folder)
+    (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(task.labels)}))
+    Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
+    again = planned(str(folder), ("Hello, hello!",))
+    assert len(again.tokenizer) == len(task.labels) + 2
+    assert again.labels == task.labels
+    kept: Any = again.build(load_family(str(folder)), str(folder), HeadSettings())
+    torch.testing.assert_close(kept.lm_head.weight, model.lm_head.weight)
+    assert CTC.restore(kept.config, folder, again.text).labels == task.labels
+    model.config.vocab_size = len(task.labels) + 5
+    model.config.save_pretrained(folder)
+    assert planned(str(folder)).from_scratch, "outputs without a name mean nothing"
+
+
 def test_transcription_means_what_the_checkpoint_can(checkpoint: str) -> None:
     family = load_family(checkpoint)
     assert task_for("transcription", family) is CTC

@@ -69,7 +69,7 @@ class CTC(Transcription):
         known = known_vocabulary(speech)
         if known is not None:
             tokenizer, text = known
-            return cls(names_of(tokenizer), text, tokenizer, from_scratch=False)
+            return cls(names_of(tokenizer, speech.family.config), text, tokenizer, from_scratch=False)
         text = speech.text.settled(case="lower", punctuation="remove")
         characters = vocabulary(text.apply(transcript) for transcript in speech.transcripts)
         if not characters:
@@ -83,7 +83,7 @@ class CTC(Transcription):
         from transformers import Wav2Vec2CTCTokenizer
 
         tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
-        return cls(names_of(tokenizer), text, tokenizer)
+        return cls(names_of(tokenizer, config), text, tokenizer)
 
     def searching(self, beam: Beam) -> Task:
         """Return the task with its texts searched for with a model of words.
@@ -281,10 +281,14 @@ def make_tokenizer(characters: Sequence[str]) -> Any:
         )
 
 
-def names_of(tokenizer: Any) -> tuple[str, ...]:
-    """Return the tokens in the order of their ids."""
+def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:
+    """Return the tokens in the order of their ids, those that a network of this configuration has outputs for.
+
+    Tokenizers add tokens for beginning and end behind the others when they are read, which many heads never had.
+    """
     vocabulary = tokenizer.get_vocab()
-    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+    names = tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+    return names if config is None else names[: config.vocab_size]
 
 
 def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
@@ -300,7 +304,10 @@ def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
     letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
     case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
     text = speech.text.settled(case=case, punctuation="remove")
-    strange = unseen(tuple(tokenizer.get_vocab()), (text.apply(transcript) for transcript in speech.transcripts))
+    names = names_of(tokenizer, speech.family.config)
+    if len(names) < speech.family.config.vocab_size:
+        return None  # outputs without a name
+    strange = unseen(names, (text.apply(transcript) for transcript in speech.transcripts))
     return None if strange else (tokenizer, text)
 
 
