@@ -49,6 +49,7 @@ SEEN_TO = {
     "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
     "remove_unused_columns": "batches hold what the network needs and nothing else",
     "label_names": "targets are named with --set data.target=…",
+    "neftune_noise_alpha": "it puts noise on the vectors of words, and these networks hear waves; see augment",
     "batch_eval_metrics": "answers are made small before they are gathered",
     "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
 }
@@ -127,6 +128,8 @@ def check_training_value(name: str, value: Any, default: Any, kind: Any) -> None
             _require(name, value, _is_whole(value), "a whole number")
     if name in POSITIVE:
         _require(name, value, _is_number(value) and value > 0, "a number above 0")
+    if name == "max_steps":
+        _require(name, value, value != 0, "a whole number above 0, or -1 for as many as the epochs make")
 
 
 def check_seen_to(training: Mapping[str, Any]) -> None:

@@ -356,3 +356,9 @@ def test_real_whisper_features_and_answers_are_transformers_own(shared: Path, tm
         with torch.inference_mode():
             theirs = plain(**inputs).logits.numpy()
         assert np.abs(theirs - forward(model, TASK, ours)).max() < 1e-4
+
+
+def test_convolutions_above_the_layers_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    folder = tiny_checkpoint("wav2vec2-layer", tmp_path, add_adapter=True, output_hidden_size=32)
+    with pytest.raises(InputError, match=r"convolutions above its layers \(add_adapter\)"):
+        load_family(folder)

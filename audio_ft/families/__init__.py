@@ -25,4 +25,9 @@ def load_family(checkpoint: str, revision: str | None = None) -> Family:
         near = difflib.get_close_matches(config.model_type, Family.registry, 1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InputError(f"{checkpoint} is a {config.model_type!r} model; audio_ft fine-tunes {known}.{hint}")
+    if getattr(config, "add_adapter", False):
+        raise InputError(
+            f"{checkpoint} has convolutions above its layers (add_adapter), which no task here learns with; start from "
+            "the checkpoint that it was made of."
+        )
     return family(config, load_extractor(checkpoint, revision))
