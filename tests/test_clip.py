@@ -434,6 +434,27 @@ def test_a_stream_that_begins_inside_a_file_ends_nothing(tmp_path):
     assert probe(bytes(data)).seconds == pytest.approx(2.0, abs=0.05)
 
 
+@pytest.mark.parametrize(("layout", "channels"), [("7.1", 8), ("hexadecagonal", 16)])
+def test_channels_of_films_are_read(tmp_path, layout, channels):
+    path = tmp_path / "film.m4a"
+    time = np.arange(48_000) / 48_000
+    tones = np.stack([0.1 * np.sin(2 * np.pi * (200 + 100 * place) * time) for place in range(channels)])
+    with av.open(str(path), "w", format="ipod") as out:
+        stream = out.add_stream("aac", rate=48_000, layout=layout)
+        for start in range(0, 48_000, 1024):
+            piece = np.ascontiguousarray(tones.T[start : start + 1024].reshape(1, -1), np.float32)
+            frame = av.AudioFrame.from_ndarray(piece, format="flt", layout=layout)
+            frame.sample_rate, frame.pts = 48_000, start
+            for planar in av.AudioResampler("fltp", layout, 48_000).resample(frame):
+                out.mux(stream.encode(planar))
+        out.mux(stream.encode(None))
+    clip = read(path)
+    assert clip.channels == channels
+    heard = np.abs(np.fft.rfft(clip.samples[:, 4096 : 4096 + 38_400], axis=1)).argmax(axis=1) * 1.25
+    # FFmpeg's encoder leaves next to nothing of such a tone in the bass channel.
+    assert len({200.0 + 100 * place for place in range(channels)} & set(heard.tolist())) >= channels - 1
+
+
 def test_pyav_keeps_every_bit_of_a_lossless_codec(tmp_path):
     samples = speechlike(2.0)
     path = make_av(tmp_path / "a.mka", "pcm_f32le", "matroska", samples, RATE)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -33,6 +33,7 @@ _FORMATS = (
 # Containers whose header states a duration. For the others (raw MP3 and AAC above all) FFmpeg guesses one from the
 # bit rate, so that only counting packets tells.
 _STATES_DURATION = ("mov,mp4", "matroska,webm", "asf", "avi", "caf", "flac", "wav", "ogg", "au", "aiff")
+_KINDS = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
 
 
@@ -229,15 +230,25 @@ class _Reader:
         """Return a frame as float32 (time, channels) with full scale at 1."""
         if (frame.sample_rate, len(frame.layout.channels)) != (self.rate, self.channels):
             raise AudioError(self.name, "the sample rate or the channels change inside the file")
-        kind = frame.format.name
-        values = frame.to_ndarray()
-        values = values.T if frame.format.is_planar else values.reshape(-1, self.channels)
+        base = frame.format.name.removesuffix("p")
+        values = _planes(frame, base).T if frame.format.is_planar else frame.to_ndarray().reshape(-1, self.channels)
         samples = values.astype(np.float32)
-        base = kind.removesuffix("p")
         if base == "u8":
             samples -= 128.0
         samples /= _FULL_SCALE[base]
         return samples
+
+
+def _planes(frame: AudioFrame, base: str) -> NDArray[Any]:
+    """Return the samples (channels, time) of a planar frame as they are.
+
+    PyAV's own `to_ndarray` counts planes up to an empty one, which no frame of eight channels or more has: it reads
+    beyond the frame, and the process dies.
+    """
+    from av.audio.plane import AudioPlane
+
+    planes: Iterator[Any] = (AudioPlane(frame, index) for index in range(len(frame.layout.channels)))
+    return np.stack([np.frombuffer(plane, _KINDS[base], frame.samples) for plane in planes])
 
 
 def _clock(frame: AudioFrame) -> Fraction | None:
