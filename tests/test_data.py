@@ -5,6 +5,7 @@ import json
 import os
 import random
 import time
+import unicodedata
 
 import datasets
 import pyarrow as pa
@@ -274,6 +275,18 @@ def test_absolute_paths_and_paths_outside(tmp_path):
         json.dump(own, file)
     loaded = load(Data(str(tmp_path / "meta" / "list.json")))
     assert loaded.splits["test"][0]["key"].startswith(str(tmp_path / "audio"))
+
+
+@pytest.mark.parametrize("folder", ["", "clips"])
+def test_accents_may_be_coded_otherwise_on_the_disk(tmp_path, folder):
+    own = [row | {"file_name": f"café {row['file_name']}"} for row in rows()]
+    manifest = table(tmp_path / "list.csv", own)
+    (tmp_path / "clips").mkdir(exist_ok=True)
+    for file in tmp_path.glob("*.wav"):
+        file.rename(tmp_path / folder / unicodedata.normalize("NFD", file.name))
+    loaded = load(Data(str(manifest)))
+    assert all(os.path.isfile(audio["path"]) for split in loaded.splits.values() for audio in split["audio"])
+    assert not any("missing" in note for note in loaded.warnings)
 
 
 def test_missing_files_stay_as_rows_and_are_counted(tmp_path):

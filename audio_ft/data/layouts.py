@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -220,7 +221,7 @@ def listed_part(
     if empty is not None:
         raise InputError(f"{table}: row {empty + 1} has no path in column {column!r}; fill it in or remove the row")
     base = _base(names, [Path(os.path.abspath(base)) for base in bases])
-    files = [os.path.normpath(os.path.join(base, name)) for name in names]
+    files = [_as_on_disk(os.path.normpath(os.path.join(base, name))) for name in names]
     keys = list(_keys(files, names, str(root)))
     stats = [known[key] if key in known else stat_of(file) for key, file in zip(keys, files, strict=True)]
     gone = [row for row, about in enumerate(stats) if about == GONE]
@@ -237,9 +238,17 @@ def listed_part(
 def _base(names: list[str], bases: list[Path]) -> str:
     """Return the first folder in which one of the first files lies; the first folder where none does."""
     for base in bases:
-        if any(os.path.isfile(os.path.join(base, name)) for name in names[:50]):
+        if any(os.path.isfile(_as_on_disk(os.path.join(base, name))) for name in names[:50]):
             return str(base)
     return str(bases[0])
+
+
+def _as_on_disk(file: str) -> str:
+    """Return a path with its accents coded as the disk has them: archives from a Mac take é apart, manifests do not."""
+    if file.isascii() or os.path.lexists(file):
+        return file
+    spelled = (unicodedata.normalize(form, file) for form in ("NFC", "NFD"))
+    return next(filter(os.path.lexists, spelled), file)
 
 
 def _keys(files: Iterable[str], names: Iterable[str], root: str) -> Iterator[str]:
