@@ -269,6 +269,30 @@ def test_a_training_that_never_evaluates(tiny: str, tmp_path: Path) -> None:
     assert run.best["why"].startswith("the last step")
 
 
+def test_epochs_are_enough_for_what_one_draws(tiny: str, tmp_path: Path) -> None:
+    """An epoch of evened-out classes holds two clips of each here, of 96: as many steps take more epochs."""
+    rows = [{"path": str(path), "target": "other", "split": split} for split in ("train", "validation", "test")
+            for path in sorted((Path(WORDS) / split).glob("*.ogg"))]  # fmt: skip
+    for split in ("train", "validation", "test"):
+        for row in [row for row in rows if row["split"] == split][:2]:
+            row["target"] = "rare"
+    data, settings = write_manifest(tmp_path / "data", rows), {"max_steps": 1, "per_device_train_batch_size": 1}
+    recipes = [
+        Recipe(model=tiny, data=data, augment=(), training=settings, sampling=name) for name in ("natural", "under")
+    ]
+    natural, under = (epochs_said(whole, tmp_path / whole.sampling) for whole in recipes)
+    assert under == 40 > natural
+
+
+def epochs_said(whole: Recipe, folder: Path) -> int:
+    """Return the number of epochs that a training announces."""
+    lines: list[str] = []
+    aft.train(whole, folder, tell=lines.append)
+    found = re.search(r"(\d+) epochs of at most", "\n".join(lines))
+    assert found
+    return int(found[1])
+
+
 def test_the_last_step_is_kept_and_said_to_be_where_no_best_one_is_wanted(tiny: str, tmp_path: Path) -> None:
     settings = {**TOO_FAST, "load_best_model_at_end": False}
     run = aft.train(recipe(tiny, settings, metric="loss"), tmp_path / "run")

@@ -23,6 +23,7 @@ from audio_ft.training.trackers import Listeners, tracked
 from audio_ft.training.workplace import ADAPTER_FOLDER, CHECKPOINTS, METRICS_FILE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel, TrainingArguments
 
     from audio_ft.batch import Windows
@@ -103,7 +104,7 @@ def _fit(
     chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
     metric = str(chosen).removeprefix("eval_")
     windows = prepared.windows("train")
-    automatic = automatic_settings(recipe, prepared.family, prepared.task, len(windows), metric)
+    automatic = automatic_settings(recipe, prepared.family, prepared.task, rows_an_epoch(prepared, windows), metric)
     # Trackers call the run what its folder is called.
     settings = {**automatic, "run_name": folder.resolve().name, **recipe.training, **shape}
     arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
@@ -187,8 +188,7 @@ def build_trainer(
     from audio_ft.training.trainer import AudioTrainer, callbacks
 
     recipe, family, task = prepared.recipe, prepared.family, prepared.task
-    targets = prepared.targets["train"]
-    classes = targets[windows.clips] if task.kind == "single" else None
+    classes = classes_of(prepared, windows)
     if recipe.sampling != "natural" and classes is None:
         raise InputError(f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.kind!r}.")
     seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
@@ -213,6 +213,19 @@ def build_trainer(
         compute_metrics=validation_scores(prepared, validation, metric),
         callbacks=callbacks(recipe, arguments, model, family, sampler, training),
     )
+
+
+def classes_of(prepared: Prepared, windows: Windows) -> NDArray[np.int64] | None:
+    """Return each training window's class, or None where clips have no single label."""
+    return prepared.targets["train"][windows.clips] if prepared.task.kind == "single" else None
+
+
+def rows_an_epoch(prepared: Prepared, windows: Windows) -> int:
+    """Return how many windows one epoch draws: classes made even draw more than there are, or fewer."""
+    from audio_ft.training.sampler import BucketSampler
+
+    classes = classes_of(prepared, windows)
+    return len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=prepared.recipe.sampling))
 
 
 def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
