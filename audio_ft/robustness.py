@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from audio_ft.card.names import as_place
 from audio_ft.clip import Clip, read
 from audio_ft.data import load
 from audio_ft.data.splits import SPLITS
@@ -215,7 +216,7 @@ def _opened(kept: dict[str, Any], clean: Predictions, of: dict[str, Any], split:
     return {
         "of": of,
         "complete": False,
-        "data": data.path,
+        "data": as_place(data.path),
         "split": split,
         "n": len(clean),
         "metric": metric,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from audio_ft import hub
+from audio_ft.card.names import as_place
 from audio_ft.errors import AudioFTError
 from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
@@ -43,6 +45,7 @@ def train(
     from accelerate import PartialState
 
     clock = Clock()
+    recipe = placed(recipe)
     recipe.check()
     # Under torchrun or `accelerate launch` every process comes through here; the first one cleans, saves and speaks.
     first = PartialState().is_main_process
@@ -75,6 +78,13 @@ def train(
     if first and recipe.push_to_hub:
         (report or tell)(f"pushed      {publish(run, recipe.push_to_hub)}")
     return run
+
+
+def placed(recipe: Recipe) -> Recipe:
+    """Return the recipe with its local folders named as such: cards are written elsewhere, where they are not."""
+    data = dataclasses.replace(recipe.data, path=as_place(recipe.data.path))
+    also = recipe.also and dataclasses.replace(recipe.also, path=as_place(recipe.also.path))
+    return dataclasses.replace(recipe, model=as_place(recipe.model), data=data, also=also)
 
 
 def publish(run: Run, repository: str) -> str:

@@ -19,6 +19,7 @@ from audio_ft.augments import Noise
 from audio_ft.card import eval_results, model_card, retold
 from audio_ft.card.energy import energy
 from audio_ft.metrics import Score
+from audio_ft.train import train
 from audio_ft.transcripts import Text
 
 ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
@@ -220,6 +221,25 @@ def test_a_folder_that_looks_like_an_id_is_none(tmp_path, monkeypatch):
     (tmp_path / "facebook" / "wav2vec2-base").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert ModelCard(model_card(run_of(model="facebook/wav2vec2-base"))).data.get("base_model") is None
+
+
+def test_folders_named_like_ids_stay_folders_wherever_the_card_is_written(tmp_path, monkeypatch, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "words").symlink_to(ASSETS / "words")
+    (tmp_path / "data" / "mini").symlink_to(ASSETS / "wav2vec2-mini")
+    monkeypatch.chdir(tmp_path)
+    recipe = Recipe(model="data/mini", data=Data(path="data/words", limit=16), training={"max_steps": 1}, **WORDS)
+    train(recipe, "run")
+    assert cli.main(["stress", "run", "data/words", "--only", "mu_law", "--limit", "8"]) == 0
+    monkeypatch.chdir("/")
+    capsys.readouterr()
+    assert cli.main(["card", str(tmp_path / "run")]) == 0
+    card = capsys.readouterr().out
+    assert "It is `mini` (a local checkpoint), fine-tuned with audio_ft on `words` (local recordings)" in card
+    assert "8 recordings of the test split were also heard" in card
+    head = ModelCard(card).data
+    assert (head.get("base_model"), head.get("datasets")) == (None, None)
+    assert {result.dataset_type for result in head.eval_results} == {"words"}
 
 
 def test_a_licence_unknown_to_the_hub_is_called_other():

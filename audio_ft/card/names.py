@@ -116,6 +116,11 @@ def hub_id(place: str) -> str | None:
     return place
 
 
+def as_place(name: str) -> str:
+    """Return what names a folder here, so that it is taken for one from anywhere: data/words may be an id as well."""
+    return f"./{name}" if _HUB_ID.fullmatch(name) and Path(name).exists() else name
+
+
 def shown(place: str) -> str:
     """Return a place as a card shows it: the folders above are nobody's business."""
     return place if hub_id(place) else place.replace("\\", "/").rstrip("/").rpartition("/")[2]
