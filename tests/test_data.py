@@ -379,6 +379,15 @@ def test_rows_without_a_recording_stay_to_be_set_aside(tmp_path):
     assert all(cell["bytes"] is not None or cell["path"] == "" for cell in cells)
 
 
+def test_a_parquet_named_alone_is_split_here_whatever_its_folder_is_called(tmp_path):
+    own = rows()
+    table(tmp_path / "test" / "list.csv", own)
+    file = tmp_path / "test" / "calls.parquet"
+    pq.write_table(pa.Table.from_pylist(own), file)
+    assert sizes(load(Data(str(file)))) == sizes(load(Data(str(tmp_path / "test" / "list.csv"))))
+    assert list(load(Data(str(file)), need=("test",)).splits) == ["test"]
+
+
 def test_parquet_with_paths(tmp_path):
     table(tmp_path / "list.csv", rows())
     pq.write_table(pa.Table.from_pylist(rows()), tmp_path / "list.parquet")

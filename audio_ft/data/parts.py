@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.data import columns, layouts, stored
@@ -38,7 +39,9 @@ def read(data: Data) -> Source:
         if suffix not in MANIFEST_SUFFIXES:
             raise InputError(f"{data.path}: expected a folder or a manifest ({', '.join(sorted(MANIFEST_SUFFIXES))})")
         if suffix == ".parquet":
-            return stored.read_parquet([path], path.parent, data.audio)
+            source = stored.read_parquet([path], path.parent, data.audio)
+            # Of a file that was named alone neither its name nor its folder's makes a split, as with any manifest.
+            return replace(source, parts={"": join(list(source.parts.values()))})
         return layouts.read_table(path, data.audio)
     if suffix in MANIFEST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):
         raise InputError(f"{data.path}: no such folder or file; expected a folder of recordings, a manifest "
