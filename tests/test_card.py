@@ -452,6 +452,8 @@ def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
     assert capsys.readouterr().out == f"written: {file}\n"
     assert cli.main(["card", str(folder), "--set", "limits="]) == 2
     assert "limits is empty" in capsys.readouterr().err
+    assert cli.main(["card", str(folder), "--repo-id", "my doors/1"]) == 2
+    assert "'my doors/1' is no repository on the Hub" in capsys.readouterr().err
 
 
 def test_the_command_tells_neither_tokens_nor_folders(tmp_path: Path, capsys):

@@ -411,6 +411,13 @@ def test_it_appears_whole_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(run: Run, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("audio_ft.report.writing.os.access", lambda place, mode: False)
+    monkeypatch.setattr("audio_ft.report.writing.gather", None)
+    with pytest.raises(InputError, match=r"nothing can be written into .*give another place with --output"):
+        write_report(run, tmp_path / "page.html")
+
+
 def test_a_run_without_its_predictions_is_refused(run: Run, tmp_path: Path):
     with pytest.raises(InputError, match=PREDICTIONS_FILE):
         write_report(dataclasses.replace(run, folder=tmp_path))

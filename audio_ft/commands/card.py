@@ -36,8 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print or write the card and return the exit code."""
     from audio_ft import parcel
     from audio_ft.card import retold
+    from audio_ft.hub import check_name
     from audio_ft.run import Run
 
+    if arguments.repo_id is not None:
+        check_name(arguments.repo_id)
     finished = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
     card = parcel.card(finished, arguments.repo_id)
     if arguments.output is None:

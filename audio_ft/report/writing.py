@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Sequence
@@ -41,6 +42,9 @@ def write_report(
     target = run.folder / REPORT_FILE if output is None else Path(output)
     if not target.parent.is_dir():
         raise InputError(f"{target}: no such folder to write into: {target.parent}; make it, or give another place.")
+    # Asked first: the page takes minutes, and nobody wants to hear this after them.
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target}: nothing can be written into {target.parent}; give another place with --output.")
     page = gather(run, errors, audio, follow)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
@@ -50,7 +54,9 @@ def write_report(
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror}; give another place.") from error
     finally:
-        part.unlink(missing_ok=True)
+        # Where nothing can be written nothing can be removed either, and the sentence above says more.
+        with contextlib.suppress(OSError):
+            part.unlink()
     return target
 
 
