@@ -158,14 +158,35 @@ def as_clip(source: Source) -> Clip:
     """
     if isinstance(source, Clip):
         return source
-    if isinstance(source, tuple) and len(source) == 2:
-        return Clip(np.asarray(source[0], np.float32), int(source[1]))
+    if isinstance(source, tuple):
+        if len(source) != 2 or isinstance(source[0], str | os.PathLike):
+            raise InputError("A tuple is one recording, (array, rate in Hz); give several recordings as a list.")
+        return Clip(samples_from(source[0]), int(source[1]))
     if isinstance(source, dict):
         if not {"array", "sampling_rate"} <= source.keys():
             raise InputError(
                 f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
             )
-        return Clip(np.asarray(source["array"], np.float32), int(source["sampling_rate"]))
+        return Clip(samples_from(source["array"]), int(source["sampling_rate"]))
     if isinstance(source, np.ndarray):
         raise InputError("An array alone does not say its rate; give (array, rate in Hz), or a Clip.")
     return read(source)
+
+
+def samples_from(array: Any) -> NDArray[np.float32]:
+    """Return samples as float32 between -1 and 1; the whole numbers of a sound file are read by their type's range.
+
+    Raises:
+        InputError: whole numbers of a type that no sound file has, or no numbers.
+    """
+    samples = np.asarray(array)
+    if np.issubdtype(samples.dtype, np.floating):
+        return np.asarray(samples, np.float32)
+    if samples.dtype == np.uint8:
+        return ((samples / 128.0) - 1.0).astype(np.float32)
+    if samples.dtype in (np.int16, np.int32):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    raise InputError(
+        f"Samples are floating-point numbers between -1 and 1, or int16, int32 or uint8 as sound files have them; "
+        f"these are {samples.dtype}."
+    )

@@ -11,7 +11,7 @@ import pytest
 
 import audio_ft as aft
 from audio_ft.clip import Clip, read, write
-from audio_ft.predict import Model
+from audio_ft.predict import Model, as_clip
 
 WORDS = Path(__file__).parents[1] / "audio_ft" / "assets" / "words" / "test"
 LABELS = {"down", "go", "left", "no", "right", "stop", "up", "yes"}
@@ -60,6 +60,15 @@ def test_all_forms_of_one_recording_get_one_answer(model, files, clips):
         np.testing.assert_allclose(vector(model(form)), expected, atol=1e-5)
     with file.open("rb") as stream:
         np.testing.assert_allclose(vector(model(stream)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "scale", "zero"), [("int16", 2**15, 0), ("int32", 2**31, 0), ("uint8", 2**7, 128)])
+def test_whole_numbers_of_a_sound_file_are_read_by_their_types_range(clips, kind, scale, zero):
+    """What scipy.io.wavfile gives is 32,768 times too loud for a network that does not scale each clip."""
+    wave = clips[0].samples[0]
+    codes = np.clip(np.round(wave.astype(np.float64) * scale) + zero, np.iinfo(kind).min, np.iinfo(kind).max)
+    heard = as_clip((codes.astype(kind), clips[0].rate))
+    np.testing.assert_allclose(heard.samples[0], wave, atol=1 / scale + 1e-6)
 
 
 def test_a_list_is_answered_in_order_as_each_alone(model, files):
@@ -136,6 +145,8 @@ def test_a_clip_too_short_for_the_network_is_answered(model):
     [
         (np.zeros(1_600, np.float32), "does not say its rate"),
         ({"array": [0.0]}, "sampling_rate"),
+        (("one.wav", "two.wav"), "several recordings as a list"),
+        ((np.zeros(1_600, np.int64), 16_000), "these are int64"),
         (3.5, "expected audio as a path"),
     ],
 )
