@@ -127,7 +127,9 @@ def test_a_clips_tokens_do_not_depend_on_its_neighbours(checkpoint: str) -> None
             assert len(own) == family.frames(len(feature["input_values"]))
 
 
-def test_a_vocabulary_that_fits_is_kept_and_another_is_not(checkpoint: str, tmp_path: Path) -> None:
+def test_a_vocabulary_that_fits_is_kept_and_another_is_not(
+    checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     task, family = planned(checkpoint), load_family(checkpoint)
     model = task.build(family, checkpoint, HeadSettings())
     model.save_pretrained(tmp_path / "tuned")
@@ -137,8 +139,10 @@ def test_a_vocabulary_that_fits_is_kept_and_another_is_not(checkpoint: str, tmp_
     assert not again.from_scratch
     kept = again.build(load_family(str(tmp_path / "tuned")), str(tmp_path / "tuned"), HeadSettings())
     torch.testing.assert_close(kept.lm_head.weight, model.lm_head.weight)
+    assert "the checkpoint has no" not in caplog.text
     other = planned(str(tmp_path / "tuned"), ("zzz",))
     assert other.from_scratch
+    assert "the checkpoint has no z, which training transcripts do" in caplog.text
     assert "z" in other.labels
 
 

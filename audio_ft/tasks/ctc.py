@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from audio_ft.beam import Beam
     from audio_ft.family import Family
+
+logger = logging.getLogger(__name__)
 
 PAD, UNKNOWN = "<pad>", "<unk>"
 # Below this width a checkpoint is a small one, which learns at rates that would ruin a base model.
@@ -282,10 +285,7 @@ def make_tokenizer(characters: Sequence[str]) -> Any:
 
 
 def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:
-    """Return the tokens in the order of their ids, those that a network of this configuration has outputs for.
-
-    Tokenizers add tokens for beginning and end behind the others when they are read, which many heads never had.
-    """
+    """Return the tokens in the order of their ids, as many as a network has outputs: few have any for <s> and </s>."""
     vocabulary = tokenizer.get_vocab()
     names = tuple(sorted(vocabulary, key=vocabulary.__getitem__))
     return names if config is None else names[: config.vocab_size]
@@ -308,6 +308,12 @@ def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
     if len(names) < speech.family.config.vocab_size:
         return None  # outputs without a name
     strange = unseen(names, (text.apply(transcript) for transcript in speech.transcripts))
+    if strange:
+        shown = " ".join(character for character, _ in strange.most_common(SHOWN_CHARACTERS))
+        sentence = (
+            "warning: the checkpoint has no %s, which training transcripts do, so its head is left for a new one."
+        )
+        logger.warning(sentence, shown)
     return None if strange else (tokenizer, text)
 
 
