@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A clip's answer in one run goes with the other run's by this name: a file may be in a split more than once.
 Key = tuple[str, int]
+# Seconds by which decoders may differ about one recording; more are another recording of the same name.
+SAME_LENGTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Paired:
         others: comparisons by the kind's other scores, which have less to say the more of them there are.
         only_first: files that only the first run answered about; they are left out.
         only_second: files that only the second run answered about.
+        unlike: files that last otherwise in the second run, so that they are other recordings of the same name.
     """
 
     split: str
@@ -40,6 +43,7 @@ class Paired:
     others: tuple[Comparison, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
+    unlike: tuple[str, ...] = ()
 
 
 def compare_runs(first: Run, second: Run, split: str = "test") -> Paired:
@@ -60,12 +64,21 @@ def compare_runs(first: Run, second: Run, split: str = "test") -> Paired:
     )
     _require_same_truth(first, second, one, two)
     headline, *others = _comparisons(one, two, first.language or second.language)
-    return Paired(split, headline, tuple(others), _missing(places[0], places[1]), _missing(places[1], places[0]))
+    left_out = _missing(places[0], places[1]), _missing(places[1], places[0])
+    return Paired(split, headline, tuple(others), *left_out, _unlike(one.table, two.table))
 
 
 def _missing(mine: Collection[Key], other: Collection[Key]) -> tuple[str, ...]:
     """Return the files of clips that only one run has, each once."""
     return tuple(dict.fromkeys(key[0] for key in mine if key not in other))
+
+
+def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
+    """Return the files whose recordings last otherwise; older runs did not note how long they are."""
+    if "seconds" not in one or "seconds" not in two:
+        return ()
+    apart = (one["seconds"].astype(float) - two["seconds"].astype(float)).abs() > SAME_LENGTH
+    return tuple(map(str, one["file"][apart]))
 
 
 def _comparisons(one: Predictions, two: Predictions, language: str | None) -> list[Comparison]:

@@ -136,6 +136,17 @@ def test_clips_that_only_one_run_has_are_named_and_left_out(tmp_path, capsys):
     assert "test/50.wav, test/51.wav, test/52.wav and 7 more" in err
 
 
+def test_other_recordings_of_the_same_name_are_told(tmp_path, capsys):
+    first = words(tmp_path / "a", range(9), seconds=[1.0] * 60)
+    second = words(tmp_path / "b", range(5), seconds=[1.02] * 57 + [1.4, 0.8, 2.0])
+    assert compare_runs(first, second).unlike == tuple(FILES[57:])
+    assert cli.main(["compare", str(first.folder), str(second.folder), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["unlike"] == FILES[57:]
+    assert f"warning: 3 of 60 clips last otherwise in {second.folder} (first: test/57.wav)" in err
+    assert compare_runs(first, words(tmp_path / "old", range(5))).unlike == ()
+
+
 def test_a_file_that_is_there_twice_is_paired_in_order(tmp_path):
     twice = [*FILES[:30], *FILES[:30]]
     truth = TRUTH[:30] * 2

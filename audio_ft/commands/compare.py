@@ -43,6 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         if files:
             more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
             say(f"warning: only {name} answers about {', '.join(files[:_MOST_NAMED])}{more}; left out.")
+    if paired.unlike:
+        say(
+            f"warning: {len(paired.unlike):,} of {paired.headline.n:,} clips last otherwise in {arguments.second} "
+            f"(first: {paired.unlike[0]}): other recordings of the same name, which this compares too."
+        )
     show(
         json.dumps(to_dict(paired), ensure_ascii=False, allow_nan=False)
         if arguments.json
@@ -59,6 +64,7 @@ def to_dict(paired: Paired) -> dict[str, object]:
         "others": [each.to_dict() for each in paired.others],
         "only_first": list(paired.only_first),
         "only_second": list(paired.only_second),
+        "unlike": list(paired.unlike),
     }
 
 
