@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -21,6 +23,9 @@ CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "MATROSKA", "as
 # Two recordings of one size are compared by this many bytes of their middle before all of them are read.
 _PEEK = 4096
 _AT_ONCE = 256
+# Recordings of more samples than this (200 MB of them) are decoded one at a time: a dozen of an hour fill a machine.
+_LARGE = 50_000_000
+_one_large = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def listen(keys: Sequence[str], audio: Any, *, decode: bool = False, name: str =
 
     waiting = sources()
     bar = tqdm(total=len(keys), desc=f"reading {name}".strip(), unit=" files", delay=2, leave=False)
-    with bar, ThreadPoolExecutor(4 * available_cores()) as threads:
+    # Headers are mostly waited for, samples are mostly computed.
+    with bar, ThreadPoolExecutor(available_cores() * (1 if decode else 4)) as threads:
         while some := list(islice(waiting, _AT_ONCE)):
             for one in threads.map(partial(_hear, decode), *zip(*some, strict=True)):
                 bar.update()
@@ -74,8 +80,10 @@ def _hear(decode: bool, key: str, source: str | bytes) -> Heard:
         seconds: float = about.seconds
         notes: tuple[str, ...] = ()
         if decode:
-            clip = read(source)
-            seconds, notes = clip.seconds, clip.notes
+            with _one_large if about.frames * about.channels > _LARGE else nullcontext():
+                clip = read(source)
+                seconds, notes = clip.seconds, clip.notes
+                del clip
         container = CONTAINERS.get(about.format, about.format.upper())
         return Heard(key, size, seconds, about.rate, about.channels, container, notes, None, content)
     except AudioError as error:

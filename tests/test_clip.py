@@ -9,6 +9,7 @@ import struct
 import sys
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -658,6 +659,14 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         write(Clip.tone(880, 0.1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+    def refused(*_):
+        raise soundfile.LibsndfileError(2)  # "System error" is all that it says of a full disk
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", refused)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(InputError, match="no space left on the disk"):
+        write(Clip.tone(880, 0.1), path)
 
 
 # --- probing

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import wave
 
 import numpy as np
@@ -100,6 +101,28 @@ def test_only_decoding_finds_what_headers_hide(voices):
     assert found.decoded
     assert found.unreadable == (("train/00.wav", "non-finite samples (NaN or infinity)"),)
     assert found.notes["silent"] == 1
+
+
+def test_large_recordings_are_decoded_one_at_a_time(voices, monkeypatch):
+    from audio_ft import headers
+
+    read, open_now, most = headers.read, [], []
+
+    def counted(source):
+        open_now.append(source)
+        most.append(len(open_now))
+        time.sleep(0.02)
+        open_now.remove(source)
+        return read(source)
+
+    monkeypatch.setattr(headers, "read", counted)
+    monkeypatch.setattr(headers, "available_cores", lambda: 4)
+    assert inspect(Data(str(voices)), decode=True).decoded
+    assert max(most) == 4
+    most.clear()
+    monkeypatch.setattr(headers, "_LARGE", 0)
+    assert inspect(Data(str(voices)), decode=True).decoded
+    assert max(most) == 1
 
 
 def test_a_group_on_two_sides_is_a_leak(voices):

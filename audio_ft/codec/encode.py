@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
     except soundfile.LibsndfileError as error:
         if not target.parent.is_dir():
             raise InputError(f"{target}: no such folder to write into: {target.parent}") from error
+        if shutil.disk_usage(target.parent).free < samples.nbytes:
+            raise InputError(f"{target}: cannot be written: no space left on the disk") from error
         shape = f"{len(samples)} channels at {rate} Hz"
         raise InputError(f"{target}: {container} cannot be written here with {shape}: {error.error_string}") from error
     except OSError as error:
