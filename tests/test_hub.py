@@ -233,6 +233,13 @@ def test_the_card_needs_its_words_before_anything_is_asked(hub, online, small_ru
     assert not hub.requests
 
 
+def test_a_language_that_the_hub_would_refuse_is_refused_before_any_training(hub, online, run):
+    recipe = replace(run.recipe, data=replace(run.recipe.data, language="German"))
+    with pytest.raises(InputError, match=r"no 'german'; add --set data\.language=CODE"):
+        door.check(recipe, "me/words")
+    assert not hub.requests
+
+
 @pytest.mark.parametrize("repository", ["me/words/more", "a b", "-x/y", "", "words", "me/a--b"])
 def test_a_name_that_is_no_repository_is_refused(repository, run):
     with pytest.raises(InputError, match="user/"):
