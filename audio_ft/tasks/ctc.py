@@ -286,8 +286,7 @@ def make_tokenizer(characters: Sequence[str]) -> Any:
 
 def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:
     """Return the tokens in the order of their ids, as many as a network has outputs: few have any for <s> and </s>."""
-    vocabulary = tokenizer.get_vocab()
-    names = tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+    names = tuple(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
     return names if config is None else names[: config.vocab_size]
 
 
