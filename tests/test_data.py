@@ -517,6 +517,22 @@ def test_kinds_of_target(tmp_path, cells, kind, first):
     assert loaded.labels == {"multi": ("cat", "dog"), "regression": (), "single": ("1", "2", "10")}[kind]
 
 
+def test_a_folder_is_one_label_whatever_its_name(tmp_path):
+    classes(tmp_path, names=("0.5", "1.0", "rock;pop"))
+    loaded = load(Data(str(tmp_path)))
+    assert (loaded.kind, loaded.labels) == ("single", ("0.5", "1.0", "rock;pop"))
+
+
+def test_rows_that_are_parts_of_files_are_warned_of(tmp_path):
+    def warned(**cells):
+        own = [row | {name: values[take % 2] for name, values in cells.items()} for take, row in enumerate(rows())]
+        return [note for note in load(Data(str(table(tmp_path / "list.csv", own)))).warnings if "not cut" in note]
+
+    (note,) = warned(startTime=("0.0", "1.5"), end=("1.5", "3"))
+    assert "column 'startTime'" in note
+    assert warned(offset=("0.0", "0"), onset=("", "sudden")) == []
+
+
 def test_lists_are_several_labels(tmp_path):
     features = Features(audio=Audio(), labels=List(ClassLabel(names=["a", "b"])))
     cells = {"audio": [{"bytes": b"", "path": None}] * 30, "labels": [[0], [0, 1], []] * 10}

@@ -38,6 +38,17 @@ GROUP: tuple[str, ...] = (
     "session_id", "session", "conversation_id", "dialogue_id", "recording_id", "recording", "source_file", "src_file",
     "original_file", "video_id", "youtube_id", "ytid", "fsid", "freesound_id", "location", "site", "device_id",
 )  # fmt: skip
+# How manifests of long recordings say where a row begins in its file.
+STARTS: tuple[str, ...] = (
+    "offset",
+    "start",
+    "start_time",
+    "start_sec",
+    "start_seconds",
+    "begin",
+    "begin_time",
+    "onset",
+)
 SPLIT: tuple[str, ...] = ("split", "subset", "partition")
 
 # File names of well-known sets that say who speaks: what to call it, and the pattern each name must match.
@@ -133,6 +144,16 @@ def find_group(columns: Mapping[str, Sequence[Any]], wish: str | None, target: s
         elif 1 < distinct < len(columns[name]):
             return name
     return constant
+
+
+def cuts(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return a warning for each column by which rows seem to be parts of their files, which nothing here cuts."""
+    return [
+        f"column {name!r} seems to say where in its file a row begins; files are not cut, each row is its whole file: "
+        "cut them first, into a file a row"
+        for name, cells in columns.items()
+        if _among(name, STARTS) and any(_number(cell) for cell in cells if not missing(cell))
+    ]
 
 
 def group_from_names(names: Sequence[str]) -> tuple[str, list[str]] | None:

@@ -92,13 +92,12 @@ def load(
     table = merged(list(given.values()))
     place = f"{data.path}" + (f" where {' and '.join(data.where)}" if data.where else "")
     target = _target(table, data, task, source)
-    kind = kind or ("text" if task == "transcription" else
-                    targets.kind_of(table[target], chosen=data.target is not None))  # fmt: skip
+    kind = kind or _kind(table[target], data, task, source)
     group, groups, told = _groups(table, [name for part in given.values() for name in part.names], data, target, source)
     rows = _cut(given, table[target], groups, kind, f"{place}, column {target!r}")
     rows, rule, uneven = _carve(rows, need, alone, data, kind, group)
     known = _labels(rows, kind, labels)
-    notes = [*source.notes, *notes, *told, *targets.twins(known), *_twice(rows), *uneven]
+    notes = [*source.notes, *notes, *told, *targets.twins(known), *_twice(rows), *columns.cuts(table), *uneven]
     if data.limit is not None:
         rows = {name: _limited(own, data, kind) for name, own in rows.items()}
         rule += f"; at most {data.limit:,} clips a split"
@@ -144,6 +143,15 @@ def _target(table: Mapping[str, Sequence[Any]], data: Data, task: str, source: S
     if task == "transcription":
         return source.text or columns.find(table, columns.TEXT, "the transcript", "target=NAME", data.path)
     return source.label or columns.find(table, columns.TARGET, "the label", "target=NAME", data.path)
+
+
+def _kind(cells: Sequence[Any], data: Data, task: str, source: Source) -> str:
+    """Return the kind of the targets: a folder is one label, also one called "0.5" or "rock;pop"."""
+    if task == "transcription":
+        return "text"
+    if source.label is not None and source.chain is None and data.target is None:
+        return "single"
+    return targets.kind_of(cells, chosen=data.target is not None)
 
 
 def _groups(
