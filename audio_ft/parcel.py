@@ -183,8 +183,9 @@ def _last(value: Any) -> Any:
 
 def _without_folders(counts: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
     """Return a split's counts with recordings named as in the data; those that lay elsewhere by their last part."""
-    told = dict(cleaned(counts, places))
-    return told | {kind: [[_name(key), why] for key, why in told[kind]] for kind in SET_ASIDE if kind in told}
+    # Named first: with its beginning cut, a path from elsewhere would look like one in the data.
+    named = {kind: [[_name(key), why] for key, why in counts[kind]] for kind in SET_ASIDE if kind in counts}
+    return dict(cleaned({**counts, **named}, places))
 
 
 def _name(key: str) -> str:
@@ -217,7 +218,7 @@ def _predictions(run: Run) -> bytes:
         raise InputError(f"There is no {file}; push without --predictions, or train again.")
     table = pandas.read_parquet(file)
     table = table.drop(columns=[name for name in PRIVATE_COLUMNS if name in table])
-    table["file"] = [_name(_cleaned_text(key, places)) for key in table["file"]]
+    table["file"] = [_cleaned_text(_name(key), places) for key in table["file"]]
     written = io.BytesIO()
     table.to_parquet(written, index=False)
     return written.getvalue()

@@ -103,6 +103,7 @@ def test_what_names_this_machine_or_a_secret_stays_here(small_run, hub, online, 
     shutil.copytree(small_run, folder)
     table = pandas.read_parquet(folder / "predictions.parquet").assign(meta='{"age": 41}')
     table.loc[0, "file"] = str(home / "clients" / "lost" / "a.wav")
+    table.loc[1, "file"] = str(Path.cwd() / "clients" / "f.wav")
     table.to_parquet(folder / "predictions.parquet")
     found = Run.load(folder)
     data = str(home / "clients" / "acme recordings")
@@ -115,7 +116,9 @@ def test_what_names_this_machine_or_a_secret_stays_here(small_run, hub, online, 
             "limits": f"Made from {data}/a.wav and ~/notes/limits.txt, /m/09x0r excepted.",
         }
     )  # fmt: skip
-    test = dict(found.splits["test"]) | {"unreadable": [["/mnt/anna/b.wav", "no audio"], ["c/d.wav", "damaged"]]}
+    beside = str(Path.cwd() / "clients" / "e.wav")
+    lost = [["/mnt/anna/b.wav", "no audio"], ["c/d.wav", "damaged"], [beside, "empty file"]]
+    test = dict(found.splits["test"]) | {"unreadable": lost}
     spoke = "2 speaker_id values in both train and test (anna, bob): scores there flatter the model"
     noticed = [f"list.csv: paths are relative to {home}/clients/shelf", spoke]
     about = dict(found.data) | {"path": data, "group": "speaker_id", "warnings": noticed}
@@ -135,7 +138,8 @@ def test_what_names_this_machine_or_a_secret_stays_here(small_run, hub, online, 
     assert told["recipe"]["augment"][0]["folder"] == "street"
     assert told["recipe"]["training"] == {"deepspeed": "zero.json", "num_train_epochs": 2}
     assert told["recipe"]["limits"] == "Made from acme recordings/a.wav and limits.txt, /m/09x0r excepted."
-    assert told["splits"]["test"]["unreadable"] == [["b.wav", "no audio"], ["c/d.wav", "damaged"]]
+    named = [["b.wav", "no audio"], ["c/d.wav", "damaged"], ["e.wav", "empty file"]]
+    assert told["splits"]["test"]["unreadable"] == named
     assert told["data"]["warnings"] == ["list.csv: paths are relative to shelf", spoke.replace(" (anna, bob)", "")]
     assert json.loads(files["recipe.json"]) == told["recipe"]
     sent = json.loads(files["config.json"])
@@ -143,8 +147,8 @@ def test_what_names_this_machine_or_a_secret_stays_here(small_run, hub, online, 
     assert sent["id2label"]["0"] == "/m/09x0r"
     predictions = pandas.read_parquet(io.BytesIO(files["predictions.parquet"]))
     assert "meta" not in predictions
-    assert predictions["file"][0] == "a.wav"
-    assert list(predictions["file"][1:]) == list(table["file"][1:])
+    assert list(predictions["file"][:2]) == ["a.wav", "f.wav"]
+    assert list(predictions["file"][2:]) == list(table["file"][2:])
 
 
 def test_scores_on_data_of_the_hub_are_listed_for_it(hub, online, run):
