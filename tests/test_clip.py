@@ -1,5 +1,6 @@
 """The audio door: every source in, every failure named, nothing copied or decoded that need not be."""
 
+import contextlib
 import errno
 import io
 import os
@@ -158,6 +159,18 @@ def test_path_bytes_and_file_objects_give_the_same_samples(tmp_path, channels):
             np.testing.assert_array_equal(clip.samples, samples)
             assert (clip.rate, clip.notes, clip.samples.flags.c_contiguous) == (RATE, (), True)
         assert not file.closed
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_damaged_header_in_memory_prints_no_traceback(tmp_path):
+    data = bytearray(make(tmp_path / "a.aiff", speechlike()).read_bytes())
+    at = data.index(b"SSND")
+    for place in range(12, at + 16):
+        for bits in (0x0F, 0x55, 0xFF):
+            damaged = bytearray(data)
+            damaged[place] ^= bits
+            with contextlib.suppress(AudioError):
+                assert read(bytes(damaged)).rate
 
 
 @pytest.mark.parametrize("source", [io.StringIO("RIFF"), 3, None])

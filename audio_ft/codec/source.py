@@ -108,15 +108,29 @@ def _regular_size(path: str, name: str) -> int:
 
 def _seekable(source: bytes | BinaryIO) -> BinaryIO:
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return io.BytesIO(source)
+        return _Memory(source)
     if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
         raise InputError(
             f"expected audio as a path, bytes or a file object opened with 'rb', got {type(source).__name__}"
         )
     seekable = getattr(source, "seekable", None)
     if seekable is None or not seekable():
-        return io.BytesIO(source.read())
+        return _Memory(source.read())
     return source
+
+
+class _Memory(io.BytesIO):
+    """A file's content that stays where it is when a damaged header leads before its beginning.
+
+    libsndfile seeks by a callback, in which an error prints a traceback and changes nothing.
+    """
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a place and return it."""
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return self.tell()
 
 
 def _os_reason(path: str | None, error: OSError) -> str:
