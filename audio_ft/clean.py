@@ -22,6 +22,7 @@ import numpy as np
 from audio_ft.baseline import mfcc_statistics
 from audio_ft.clip import probe, read
 from audio_ft.clipfacts import ClipFacts
+from audio_ft.codec.decode_av import has_pyav
 from audio_ft.errors import AudioError, InputError
 from audio_ft.hardware import available_cores
 from audio_ft.pool import mortal_children, one_thread
@@ -131,7 +132,9 @@ class Cleaner:
 
     def settings(self) -> dict[str, Any]:
         """Return all that decides the rows besides the recordings."""
-        return {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.family.settings()}
+        known = {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.family.settings()}
+        # What could not be read for want of PyAV is read once that is there.
+        return known if has_pyav() else {**known, "pyav": False}
 
 
 def raw_features(samples: NDArray[np.float32]) -> dict[str, Any]:
@@ -253,6 +256,8 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
                     "utf-8", "surrogateescape"
                 )
             )
+            if not os.access(audio["path"], os.R_OK):  # a permission given later leaves the time of change as it is
+                seen.update(b"no access\n")
         except OSError:
             seen.update(f"{audio['path']}|missing\n".encode("utf-8", "surrogateescape"))
     return seen.hexdigest()[:32]

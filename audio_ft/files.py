@@ -148,11 +148,14 @@ class Journal:
         return cls(folder, known)
 
     def stands(self, job: Job) -> bool:
-        """Tell whether a job is done: the same recording, and its file still there (or found unreadable before)."""
+        """Tell whether a job is done: the same recording, and its file still there.
+
+        What could not be read is tried again: a permission or a decoder that lacked may be there by now.
+        """
         outcome = self.known.get(job.key)
         if outcome is None or outcome.stamp != job.stamp() or outcome.target != self.relative(job.target):
             return False
-        return outcome.error is not None or (job.target.is_file() and (job.beside is None or job.beside.is_file()))
+        return outcome.error is None and job.target.is_file() and (job.beside is None or job.beside.is_file())
 
     def relative(self, target: str | Path) -> str:
         """Return a target as it is remembered, so that the folder can move."""

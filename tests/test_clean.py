@@ -18,7 +18,7 @@ from audio_ft.batch import Collator, Windows
 from audio_ft.chain import DEFAULT_CHAIN, Chain
 from audio_ft.clean import Cleaner, clean
 from audio_ft.clip import Clip, write
-from audio_ft.errors import InputError
+from audio_ft.errors import AudioError, InputError
 from audio_ft.families import load_family
 from audio_ft.steps import Mono, Resample
 
@@ -163,6 +163,27 @@ def test_unreadable_recordings_are_set_aside_with_their_reasons(family, tmp_path
     cleaned = clean(split, cleaner(family), name="test", workers=1, cache=tmp_path / "cache")
     assert cleaned.errors == (("0001.wav", "empty file"), ("0002.wav", "no such file"))
     assert (cleaned.clips, cleaned.rows["clip"][:]) == (2, [0, 3])
+
+
+def test_what_could_not_be_read_for_a_passing_reason_is_tried_again(family, tmp_path, monkeypatch):
+    paths, cache = recordings(tmp_path / "in", 3), tmp_path / "cache"
+
+    def errors():
+        return clean(table(paths), cleaner(family), name="test", workers=1, cache=cache).errors
+
+    def forbidden(source, **_):
+        raise AudioError(source, "permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("audio_ft.clean.read", forbidden)
+        patch.setattr(os, "access", lambda *_: False)
+        assert {reason for _, reason in errors()} == {"permission denied"}
+    assert errors() == ()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "av", None)
+        before = written(cache)
+        assert errors() == ()
+        assert written(cache) != before
 
 
 def test_long_recordings_are_cut_into_even_windows_that_overlap(family, tmp_path):

@@ -88,6 +88,15 @@ def probe_av(file: BinaryIO, name: str, *, known: bool) -> AudioInfo:
     return AudioInfo(round(seconds * rate), rate, channels, float(seconds), kind, "PyAV")
 
 
+def has_pyav() -> bool:
+    """Tell whether PyAV imports, which reads what libsndfile cannot."""
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 @contextmanager
 def _opened(file: BinaryIO, name: str, *, known: bool) -> Iterator[tuple[InputContainer, AudioStream]]:
     try:
