@@ -108,7 +108,8 @@ def published(run: Run) -> Run:
     kept = ("folder", "recipe", "labels", "scores", "baselines", "splits")
     told = {item.name: cleaned(getattr(run, item.name), places) for item in dataclasses.fields(run)}
     recipe = Recipe.from_dict(published_recipe(run.recipe.to_dict(), places))
-    splits = {split: _without_folders(counts, places) for split, counts in run.splits.items()}
+    home = run.recipe.data.path
+    splits = {split: _without_folders(counts, places, home) for split, counts in run.splits.items()}
     told = {name: value for name, value in told.items() if name not in kept}
     told["data"] |= {"path": recipe.data.path, "warnings": cleaned(facts(run).warnings, places)}
     return dataclasses.replace(run, recipe=recipe, splits=splits, **told)
@@ -181,16 +182,17 @@ def _last(value: Any) -> Any:
     return shown(value) if isinstance(value, str) and os.path.isabs(os.path.expanduser(value)) else value
 
 
-def _without_folders(counts: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+def _without_folders(counts: Mapping[str, Any], places: Mapping[str, str], home: str) -> dict[str, Any]:
     """Return a split's counts with recordings named as in the data; those that lay elsewhere by their last part."""
     # Named first: with its beginning cut, a path from elsewhere would look like one in the data.
-    named = {kind: [[_name(key), why] for key, why in counts[kind]] for kind in SET_ASIDE if kind in counts}
+    named = {kind: [[_name(key, home), why] for key, why in counts[kind]] for kind in SET_ASIDE if kind in counts}
     return dict(cleaned({**counts, **named}, places))
 
 
-def _name(key: str) -> str:
-    """Return a recording's name in the data; one outside of it by its last part."""
-    return PurePosixPath(key).name if os.path.isabs(key) or key.startswith("../") else key
+def _name(key: str, home: str) -> str:
+    """Return a recording's name in the data, which lies in `home`; one outside of it by its last part."""
+    outside = (os.path.isabs(key) or key.startswith("../")) and not key.startswith(f"{home.rstrip('/')}/")
+    return PurePosixPath(key).name if outside else key
 
 
 def _model_file(path: str, file: Path, run: Run) -> bytes | Path:
@@ -218,7 +220,7 @@ def _predictions(run: Run) -> bytes:
         raise InputError(f"There is no {file}; push without --predictions, or train again.")
     table = pandas.read_parquet(file)
     table = table.drop(columns=[name for name in PRIVATE_COLUMNS if name in table])
-    table["file"] = [_cleaned_text(_name(key), places) for key in table["file"]]
+    table["file"] = [_cleaned_text(_name(key, run.recipe.data.path), places) for key in table["file"]]
     written = io.BytesIO()
     table.to_parquet(written, index=False)
     return written.getvalue()
