@@ -86,6 +86,7 @@ def measure(
     only: Sequence[str] = (),
     seed: int = 0,
     file: Path | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Score a model under every stress and return what `stress.json` holds.
 
@@ -101,15 +102,17 @@ def measure(
         only: names of stresses; all of them when empty.
         seed: seed of noises, rooms and resamples.
         file: where finished levels are kept; None keeps them nowhere.
+        overwrite: replace a finished result of other clips, another model or another seed that `file` holds.
 
     Raises:
-        InputError: an unknown stress or split, data that cannot be used, or not one readable recording.
+        InputError: an unknown stress or split, data that cannot be used, not one readable recording, or a `file` that
+            holds such a result and is not to be replaced.
     """
     from tqdm.auto import tqdm
 
     stresses = chosen_stresses(only)
     trial, of = _trial(model, data, split, need, seed)
-    kept = _kept(file, of)
+    kept = _kept(file, of, overwrite)
     waiting = [
         (stress, level) for stress in stresses for level in stress.levels if (stress.name, level) not in _done(kept)
     ]
@@ -241,17 +244,33 @@ def _done(kept: dict[str, Any]) -> set[tuple[str, float]]:
     return {(entry["name"], level["level"]) for entry in kept.get("stresses", ()) for level in entry["levels"]}
 
 
-def _kept(file: Path | None, of: dict[str, Any]) -> dict[str, Any]:
-    """Return what an earlier run left that was about the very same, without stresses that have changed since."""
+def _kept(file: Path | None, of: dict[str, Any], overwrite: bool) -> dict[str, Any]:
+    """Return what an earlier run left that was about the very same, without stresses that have changed since.
+
+    Raises:
+        InputError: it has finished and was about something else, which may not be replaced unasked.
+    """
     try:
         found = dict(json.loads(file.read_text(encoding="utf-8"))) if file else {}
     except (FileNotFoundError, ValueError):
         return {}
     if found.get("of") != of:
+        if found.get("complete") and not overwrite and (other := _other(found.get("of", {}), of)):
+            raise InputError(
+                f"{file} holds a finished result of {found['n']:,} clips of the {found['split']} split of "
+                f"{found['data']}, and this is {other}. Keep both with --output FILE, or replace the old one with "
+                "--overwrite."
+            )
         return {}
     current = [one for one in found["stresses"] if one["name"] in STRESSES]
     same = [one for one in current if one["version"] == STRESSES[one["name"]].version]
     return found | {"stresses": same, "complete": found["complete"] and len(same) == len(found["stresses"])}
+
+
+def _other(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Say what is tried otherwise than before; nothing where the layout of the file alone has changed."""
+    named = {"model": "another model", "split": "another split", "data": "other clips", "seed": "another seed"}
+    return " and ".join(words for name, words in named.items() if old.get(name) != new[name])
 
 
 def _save(file: Path | None, found: dict[str, Any]) -> None:

@@ -115,15 +115,34 @@ def test_other_data_another_seed_or_a_newer_stress_is_measured_anew(model, few, 
     data, file = aft.Data(path=str(few)), tmp_path / "stress.json"
     measure(model, data, only=["telephone", "mu_law"], file=file)
     counting = Counting.watch(monkeypatch)
-    measure(model, data, only=["telephone", "mu_law"], file=file, seed=1)
+    measure(model, data, only=["telephone", "mu_law"], file=file, seed=1, overwrite=True)
     assert counting.asked == 3
-    measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file)
+    measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file, overwrite=True)
     assert counting.asked == 6
     monkeypatch.setitem(STRESSES, "mu_law", dataclasses.replace(STRESSES["mu_law"], version=2))
     found = measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file)
     assert counting.asked == 8
     assert found["complete"]
     assert {one["name"]: one["version"] for one in found["stresses"]} == {"telephone": 1, "mu_law": 2}
+
+
+def test_a_finished_result_of_something_else_is_not_replaced_unasked_and_an_unfinished_one_is(
+    model, few, tmp_path, monkeypatch
+):
+    data, file = aft.Data(path=str(few)), tmp_path / "stress.json"
+    finished = measure(model, data, only=["mu_law"], file=file)
+    counting = Counting.watch(monkeypatch)
+    with pytest.raises(aft.InputError, match=r"of 8 clips of the test split of \S+/few, and this is another seed"):
+        measure(model, data, only=["mu_law"], file=file, seed=1)
+    with pytest.raises(aft.InputError, match="and this is another split and other clips"):
+        measure(model, dataclasses.replace(data, limit=4), "train", only=["mu_law"], file=file)
+    assert counting.asked == 0
+    assert json.loads(file.read_text()) == finished
+    Counting.watch(monkeypatch, stop_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        measure(model, data, only=["gain"], file=file)
+    monkeypatch.setattr(Model, "attempts", ATTEMPTS)
+    assert measure(model, dataclasses.replace(data, limit=4), only=["mu_law"], file=file)["n"] == 4
 
 
 def test_clips_that_cannot_be_read_or_no_longer_be_heard_are_left_out_and_counted(model, few, monkeypatch):
@@ -213,6 +232,18 @@ def test_the_command_shows_a_line_for_each_stress_and_leaves_stress_json_in_the_
     kept = json.loads((folder / robustness.STRESS_FILE).read_text())
     assert cli.main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == kept
+    capsys.readouterr()
+    assert cli.main([*words[:-1], "5"]) == 2
+    said = capsys.readouterr().err
+    assert "stress.json holds a finished result of 4 clips of the test split of" in said
+    assert "and this is other clips. Keep both with --output FILE, or replace the old one with --overwrite." in said
+    assert json.loads((folder / robustness.STRESS_FILE).read_text()) == kept
+    assert cli.main([*words[:-1], "5", "--output", str(tmp_path / "five.json")]) == 0
+    assert json.loads((folder / robustness.STRESS_FILE).read_text()) == kept
+    assert cli.main([*words[:-1], "5", "--overwrite"]) == 0
+    kept = json.loads((folder / robustness.STRESS_FILE).read_text())
+    assert kept == json.loads((tmp_path / "five.json").read_text())
+    assert kept["n"] == 5
     assert cli.main([*words[:3], "--only", "hail"]) == 2
     assert "no stress is called 'hail'" in capsys.readouterr().err
     assert cli.main([*words[:3], "--output", str(tmp_path / "nowhere" / "stress.json")]) == 2

@@ -28,7 +28,7 @@ stresses: white_noise babble reverberation telephone mu_law opus mp3 gain clippi
 
 Each recording is changed as it came, before the model's own cleaning, and the same clips are heard at every level.
 What is finished stands in stress.json in the run's folder (or in --output); the same command goes on where it
-stopped."""
+stopped. A finished result of other clips or another model is replaced with --overwrite only."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", metavar="N", type=int, default=LIMIT, help=f"at most N clips, stratified (default: {LIMIT})"
     )
     parser.add_argument("--output", metavar="FILE", help="default: stress.json in the run's folder")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a finished result of other clips or another model"
+    )
     parser.add_argument("--json", action="store_true", help="print what stress.json holds only")
 
 
@@ -53,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     asked = labelled(arguments, model)
     data = dataclasses.replace(asked.data, limit=min(arguments.limit, asked.data.limit or arguments.limit))
     file = place(arguments.output, model)
-    found = measure(model, data, arguments.split, need=asked.need, only=arguments.only, file=file)
+    found = measure(
+        model, data, arguments.split, need=asked.need, only=arguments.only, file=file, overwrite=arguments.overwrite
+    )
     show(json.dumps(found, allow_nan=False, ensure_ascii=False) if arguments.json else table(found, arguments.only))
     if file:
         say(f"all of it stands in {file}.")
