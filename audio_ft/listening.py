@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Pieces of a long recording that are heard together: more would hold more of the recording in memory.
 TOGETHER = 2
-# Languages whose writing leaves no space between words.
-UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 
 
 class Listener:
@@ -80,11 +78,12 @@ class Listener:
 
     def _alone(self, source: Any, words: bool) -> dict[str, Any] | AudioError:
         """Return the answer to one recording of any length; memory holds a few pieces of it at a time."""
+        space = self.task.text.space
         try:
-            segments = join(self._told(source), between="" if self.task.text.language in UNSPACED else " ")
+            segments = join(self._told(source), between=space)
         except AudioError as error:
             return error
-        text = " ".join(segment["text"] for segment in segments)
+        text = space.join(segment["text"] for segment in segments)
         if not words:
             segments = [{name: segment[name] for name in ("start", "end", "text")} for segment in segments]
         return {"text": text, "segments": segments}

@@ -29,6 +29,9 @@ gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue
 """
 CODES = frozenset(_CODES.split())
 
+# Languages whose writing leaves no space between words.
+UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
+
 NULL = "no transcript"
 EMPTY = "empty transcript"
 BARE = "only punctuation"
@@ -61,7 +64,8 @@ class Text:
             forward". Apostrophes between letters stay, all of them straight: "we’ll" and "well" are two words.
         unicode: "NFC", "NFKC", "NFD" or "NFKD": whether "é" is one character or two, and (K) "ﬁ" is "fi".
         digits: "keep", or "refuse" to set transcripts with numerals aside: "1984" does not say how it was read.
-        prompt: what Whisper is told before each transcript while it trains, such as names it should know.
+        prompt: what Whisper is told before each transcript, such as names it should know: in training, for its scores,
+            and whenever audio_ft asks the model.
         timestamps: whether Whisper trains on the times of segments.
 
     Raises:
@@ -108,6 +112,11 @@ class Text:
             if name not in known:
                 raise InputError(f"text has no setting {name!r}.{_hint(name, known)} There are {', '.join(known)}.")
         return cls(**settings)
+
+    @property
+    def space(self) -> str:
+        """Return what stands between two words: nothing in languages that are written without spaces."""
+        return "" if self.language in UNSPACED else " "
 
     def settled(self, *, case: str, punctuation: str) -> Text:
         """Return the settings with what they left open decided, as suits a task."""

@@ -16,6 +16,7 @@ import audio_ft as aft
 from audio_ft import Data, Recipe, Text
 from audio_ft.errors import InputError
 from audio_ft.families import load_family
+from audio_ft.steps import Resample
 from audio_ft.task import HeadSettings, Speech
 from audio_ft.tasks import Seq2Seq, task_for
 from audio_ft.tasks.hearing import packing, window_of
@@ -35,9 +36,9 @@ def multilingual(shared: Path) -> str:
     return fetched_whisper(shared, "whisper-tiny")
 
 
-def planned(checkpoint: str, **text: Any) -> Seq2Seq:
+def planned(checkpoint: str, transcripts: tuple[str, ...] = TEXTS, **text: Any) -> Seq2Seq:
     """Return the task for a checkpoint."""
-    task = Seq2Seq.plan("text", (), Speech(load_family(checkpoint), checkpoint, None, Text(**text), TEXTS))
+    task = Seq2Seq.plan("text", (), Speech(load_family(checkpoint), checkpoint, None, Text(**text), transcripts))
     assert isinstance(task, Seq2Seq)
     return task
 
@@ -89,6 +90,61 @@ def test_times_and_prompts_are_told_but_a_prompt_is_not_learnt(english: str) -> 
     assert names[0] == "<|startofprev|>"
     assert names.index("<|startoftranscript|>") == (asked[0] == -100).sum()
     assert prompted.tokenizer.decode(asked[0][asked[0] != -100], skip_special_tokens=True) == " Yes"
+
+
+def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path) -> None:
+    from transformers import AutoProcessor
+
+    task, family = planned(english, prompt=" Asterisk, voicemail "), load_family(english)
+    model: Any = task.build(family, english, HeadSettings()).eval()
+    files = [shared / "data" / "prompts_asr" / "test" / name for name in ("en_activated.flac", "en_agent-user.flac")]
+    waves = [Resample(RATE)(aft.read(file)).samples[0] for file in files]
+    inputs = family.collate([family.extract(wave) for wave in waves])
+    processor = AutoProcessor.from_pretrained(english)
+    prompt = processor.get_prompt_ids("Asterisk, voicemail", return_tensors="pt")
+    told = processor.batch_decode(model.generate(**inputs, prompt_ids=prompt), skip_special_tokens=True)
+    untold = processor.batch_decode(model.generate(**inputs), skip_special_tokens=True)
+    assert told != untold, "else this says nothing"
+    assert task.listen(model, family, waves) == [text.strip() for text in told]
+    spoken = task.listen_for_words(model, family, waves)
+    assert [" ".join(word["text"] for word in words) for words in spoken] == [text.strip() for text in told]
+    responses = task.respond(model, inputs).numpy()
+    assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
+
+
+def test_a_prompt_longer_than_the_decoder_is_told_is_refused(english: str) -> None:
+    with pytest.raises(InputError, match=r"text\.prompt is 301 tokens long, and Whisper is told 223"):
+        planned(english, prompt="yes " * 300)
+
+
+def test_what_transcripts_hold_is_not_forbidden(english: str, multilingual: str) -> None:
+    marked = ('"Yes": press (one);', "Բարև")
+    task = planned(multilingual, transcripts=marked, language="hy")
+    model: Any = task.build(load_family(multilingual), multilingual, HeadSettings())
+    # Armenian letters are bytes to this tokenizer, behind a space of its own.
+    assert task.label(marked[1], 1.0)[len(task.prefix) - 1] not in model.generation_config.begin_suppress_tokens
+    assert task.tokenizer.eos_token_id in model.generation_config.begin_suppress_tokens
+    written = {token for text in marked for token in task.label(text, 1.0)[len(task.prefix) - 1 :]}
+    assert not written & set(model.generation_config.suppress_tokens)
+    from transformers import GenerationConfig
+
+    theirs = GenerationConfig.from_pretrained(multilingual).suppress_tokens
+    assert written & set(theirs), "else this says nothing"
+    assert set(model.generation_config.suppress_tokens) == set(theirs) - written
+    assert model.generation_config.suppress_tokens[-6:] == theirs[-6:], "transformers finds tokens by these places"
+    plain: Any = planned(english).build(load_family(english), english, HeadSettings())
+    assert plain.generation_config.suppress_tokens == GenerationConfig.from_pretrained(english).suppress_tokens
+
+
+@pytest.mark.parametrize(("language", "text"), [("th", "สวัสดี"), ("zh", "你好"), ("ja", "はい")])
+def test_languages_without_spaces_begin_with_none(multilingual: str, language: str, text: str) -> None:
+    task = planned(multilingual, language=language)
+    label = task.label(text, 1.0)
+    assert task.tokenizer.decode(label, skip_special_tokens=True) == text
+    assert (
+        task.tokenizer.decode(planned(multilingual, language="fr").label("oui", 1.0), skip_special_tokens=True)
+        == " oui"
+    )
 
 
 def test_a_checkpoint_is_asked_in_a_language_that_it_knows(english: str, multilingual: str) -> None:

@@ -16,7 +16,6 @@ import numpy as np
 from audio_ft.beam import BeamSearch
 from audio_ft.errors import InputError
 from audio_ft.inference import NOTHING, responses_to
-from audio_ft.listening import UNSPACED
 from audio_ft.task import HeadSettings, Speech, Task
 from audio_ft.tasks.transcription import Transcription, refuse_other_targets
 from audio_ft.transcripts import DELIMITER, Text, unseen, vocabulary
@@ -94,7 +93,7 @@ class CTC(Transcription):
         Raises:
             InputError: a language without spaces between words, or what BeamSearch refuses.
         """
-        if self.text.language in UNSPACED:
+        if not self.text.space:
             raise InputError("This model's language leaves no space between words, so a model of words cannot help it.")
         return dataclasses.replace(self, search=BeamSearch(beam, self.tokenizer, self.text))
 

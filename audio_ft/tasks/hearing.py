@@ -49,12 +49,12 @@ def hear(
         # Encoded once and with the usual arithmetic: the encoder's own attention, which nobody reads, would be a
         # quarter of a gigabyte for each clip of thirty seconds.
         states = model.get_encoder()(features).last_hidden_state
-        found = _generated(model, states, words)
+        found = _generated(task, model, states, words)
         answers = []
         for row, wave in enumerate(waves):
             heard = _heard(task, found, row, len(wave) / family.rate)
             if packing(heard.text) > LOOP:
-                again = _generated(model, states[row : row + 1], words, no_repeat_ngram_size=REPEATED)
+                again = _generated(task, model, states[row : row + 1], words, no_repeat_ngram_size=REPEATED)
                 heard = _heard(task, again, 0, len(wave) / family.rate)
             looping = packing(heard.text) > LOOP
             answers.append(Heard("") if looping or found["speechless"][row] else heard)
@@ -67,7 +67,7 @@ def packing(text: str) -> float:
     return len(plain) / len(zlib.compress(plain)) if plain else 0.0
 
 
-def _generated(model: Any, states: torch.Tensor, words: bool, **settings: Any) -> dict[str, Any]:
+def _generated(task: Any, model: Any, states: torch.Tensor, words: bool, **settings: Any) -> dict[str, Any]:
     """Return tokens (batch, tokens), their times in seconds where asked for, and which clips hold no speech.
 
     `states` are the encoder's (batch, positions, width).
@@ -88,15 +88,17 @@ def _generated(model: Any, states: torch.Tensor, words: bool, **settings: Any) -
             return_token_timestamps=words,
             logits_processor=[sureness],
             **settings,
+            **task.told(model),
         )
-    tokens, logs = outputs["sequences"], torch.stack(sureness.logs, 1)
+    # Asked for details, `generate` returns the prompt as well.
+    tokens, logs = outputs["sequences"][:, len(task.prompt) :], torch.stack(sureness.logs, 1)
     written = tokens[:, tokens.shape[1] - logs.shape[1] :]
     real = written != model.generation_config.pad_token_id
     # The end of the text counts as one token, as it does in Whisper's own transcription.
     mean = (logs.masked_fill(~real, 0).sum(1)) / (real.sum(1) + 1)
     return {
         "tokens": tokens.cpu().numpy(),
-        "times": outputs["token_timestamps"].float().cpu().numpy() if words else None,
+        "times": outputs["token_timestamps"][:, len(task.prompt) :].float().cpu().numpy() if words else None,
         "speechless": ((silent > NO_SPEECH) & (mean < IMPROBABLE)).cpu().numpy(),
     }
 

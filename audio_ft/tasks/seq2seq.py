@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Positions of Whisper's decoder; a transcript with its special tokens has to fit.
 LONGEST_LABEL = 448
 TIMESTAMP = 0.02
+# The longest prompt in tokens: transformers cuts longer ones, as OpenAI's own transcription does.
+LONGEST_PROMPT = LONGEST_LABEL // 2 - 1
 # Tokens that validation allows beyond twice the longest transcript.
 SPARE = 8
 # The vocabulary of English-only checkpoints of every size; the multilingual ones have at least one token more.
@@ -40,7 +42,8 @@ class Seq2Seq(Transcription):
     """Write down speech as the checkpoint's own decoder does, in its own spelling.
 
     `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids; `limit` is the
-    most tokens that validation waits for while the network learns, so that a loop does not hold it up.
+    most tokens that validation waits for while the network learns, so that a loop does not hold it up; `writes` and
+    `begins` are the tokens that training transcripts hold and begin with, as ids.
     """
 
     labels: tuple[str, ...]
@@ -48,6 +51,8 @@ class Seq2Seq(Transcription):
     tokenizer: Any
     prefix: tuple[int, ...]
     limit: int = LONGEST_LABEL
+    writes: tuple[int, ...] = ()
+    begins: tuple[int, ...] = ()
     kind: str = "text"
 
     name = "seq2seq"
@@ -65,8 +70,20 @@ class Seq2Seq(Transcription):
         assert speech is not None, "a task that writes text is planned from transcripts"
         tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
         task = cls._with(tokenizer, speech.text, speech.family.config)
-        longest = max((len(task.label(task.text.apply(text), 0.0)) for text in speech.transcripts), default=0)
-        return dataclasses.replace(task, limit=min(2 * longest + SPARE, LONGEST_LABEL))
+        if len(task.prompt) > LONGEST_PROMPT:
+            raise InputError(
+                f"text.prompt is {len(task.prompt):,} tokens long, and Whisper is told {LONGEST_PROMPT} at most; leave "
+                "out what is said often enough to be learnt."
+            )
+        applied = [task.text.apply(text) for text in speech.transcripts]
+        longest = max((len(task.label(text, 0.0)) for text in applied), default=0)
+        tokens = [task._words(text) for text in applied]
+        return dataclasses.replace(
+            task,
+            limit=min(2 * longest + SPARE, LONGEST_LABEL),
+            writes=tuple(sorted({token for words in tokens for token in words})),
+            begins=tuple(sorted({token for words in tokens for token in words[:1]})),
+        )
 
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
@@ -113,27 +130,43 @@ class Seq2Seq(Transcription):
 
         With `text.timestamps` the transcript stands between its times.
         """
-        # A word's first token holds the space before it, also at the start: so the checkpoint was trained.
-        words = list(self.tokenizer(f" {transcript}", add_special_tokens=False).input_ids) if transcript else []
+        words = self._words(transcript)
         if self.text.timestamps:
             # Times have no names in every tokenizer; their ids follow the one that says there are none.
             zero = self.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1
             words = [zero, *words, zero + round(seconds / TIMESTAMP)]
         return [*self.prefix[1:], *words, self.tokenizer.eos_token_id]
 
+    def _words(self, transcript: str) -> list[int]:
+        """Return the tokens of a transcript alone.
+
+        A word's first token holds the space before it, also at the start: so the checkpoint was trained. Languages
+        whose words are not parted have none there.
+        """
+        if not transcript:
+            return []
+        return list(self.tokenizer(f"{self.text.space}{transcript}", add_special_tokens=False).input_ids)
+
     def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
         """Return why the decoder has too few positions for a transcript."""
-        length = len(self.label(transcript, 0.0)) + len(self._prompt())
+        length = len(self.label(transcript, 0.0)) + len(self.prompt)
         if length >= LONGEST_LABEL:
             return f"{length} tokens, and the decoder has {LONGEST_LABEL} positions"
         return None
 
-    def _prompt(self) -> list[int]:
-        """Return what the decoder is told before the transcript, as ids; it never learns to say it."""
+    @property
+    def prompt(self) -> list[int]:
+        """Return what the decoder is told before a transcript, as ids; it never learns to say it."""
         if not self.text.prompt:
             return []
-        words = self.tokenizer(f" {self.text.prompt}", add_special_tokens=False).input_ids
+        words = self.tokenizer(f" {self.text.prompt.strip()}", add_special_tokens=False).input_ids
         return [self.tokenizer.convert_tokens_to_ids("<|startofprev|>"), *words]
+
+    def told(self, model: Any) -> dict[str, torch.Tensor]:
+        """Return the prompt as `generate` takes it, on the network's device; nothing where there is none."""
+        import torch
+
+        return {"prompt_ids": torch.tensor(self.prompt, device=model.device)} if self.text.prompt else {}
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the text of generated tokens."""
@@ -170,6 +203,11 @@ class Seq2Seq(Transcription):
         generation.forced_decoder_ids = None
         # Left open, transformers' pipeline searches with five beams and may write something else than was scored.
         generation.num_beams = 1
+        # What the transcripts hold must not be forbidden: OpenAI's list, made against descriptions of noise, has every
+        # colon, semicolon, quotation mark and bracket on it.
+        for name, there in (("suppress_tokens", self.writes), ("begin_suppress_tokens", self.begins)):
+            forbidden = getattr(generation, name, None) or ()
+            setattr(generation, name, [token for token in forbidden if token not in there])
         return model
 
     def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
@@ -202,7 +240,7 @@ class Seq2Seq(Transcription):
 
         start = labels.new_full((len(labels), 1), self.prefix[0])
         said = torch.cat([start, labels[:, :-1].masked_fill(labels[:, :-1] == NOTHING, self.tokenizer.eos_token_id)], 1)
-        prompt = labels.new_tensor(self._prompt())
+        prompt = labels.new_tensor(self.prompt)
         if not len(prompt):
             return said, labels
         before = prompt.expand(len(labels), -1)
@@ -215,7 +253,7 @@ class Seq2Seq(Transcription):
         # In validation a text twice as long as any transcript is wrong whatever follows; a final score takes it whole.
         settings = {} if outputs is None else {"max_length": self.limit}
         with window_of(model, inputs["input_features"]):
-            return model.generate(**inputs, **settings)
+            return model.generate(**inputs, **settings, **self.told(model))
 
     def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return the text of each recording, "" where the checkpoint hears no speech."""
@@ -235,7 +273,7 @@ class Seq2Seq(Transcription):
 
     def proof(self, head: HeadSettings) -> str:
         """Return a program that prints what the saved model writes about a stored wave in transformers' pipeline."""
-        return PROOF
+        return f"PROMPT = {self.text.prompt!r}\n{PROOF}"
 
     def proved(self, model: Any, family: Family, wave: NDArray[Any]) -> Any:
         """Return the text, with the settings that say in which language it is."""
@@ -259,6 +297,8 @@ listen = pipeline(
     tokenizer=processor.tokenizer,
     feature_extractor=processor.feature_extractor,
 )
-text = listen({"raw": wave, "sampling_rate": processor.feature_extractor.sampling_rate})["text"].strip()
+told = {"prompt_ids": processor.get_prompt_ids(PROMPT, return_tensors="pt")} if PROMPT else {}
+heard = listen({"raw": wave, "sampling_rate": processor.feature_extractor.sampling_rate}, generate_kwargs=told)
+text = heard["text"].strip()
 print(json.dumps({"text": text, "language": model.generation_config.language, "task": model.generation_config.task}))
 """

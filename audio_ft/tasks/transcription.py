@@ -100,7 +100,7 @@ class Transcription(Task):
         for clip, response in zip(clips, responses, strict=True):
             parts[clip].append(self.decode(int(token) for token in response if token != NOTHING))
         texts = np.empty(count, object)
-        texts[:] = [" ".join(part for part in own if part) for own in parts]
+        texts[:] = [self.text.space.join(part for part in own if part) for own in parts]
         return texts
 
     def points(self, predictions: NDArray[Any], references: NDArray[Any]) -> dict[str, float]:
