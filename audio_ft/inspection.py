@@ -167,7 +167,7 @@ def _understood(data: Data, task: str, error: InputError) -> dict[str, _Rows]:
         InputError: the refusal itself, where there are no recordings to look at.
     """
     try:
-        source = parts.read(data)
+        source = parts.read(data, task)
         given, _ = parts.by_split(data, source)
     except InputError:
         folder = Path(data.path).expanduser()

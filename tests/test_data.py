@@ -123,6 +123,35 @@ def test_bare_folders_called_train_and_test_are_refused(tmp_path):
     refused("may be splits or labels", Data(str(tmp_path)))
 
 
+def test_class_folders_give_the_labels_that_a_list_beside_them_lacks(tmp_path):
+    classes(tmp_path, count=20)
+    own = [{"file": f"{label}/{take}.wav", "seconds": "1.5", "speaker": f"s{take % 10}"}
+           for label in ("no", "yes") for take in range(19)]  # fmt: skip
+    table(tmp_path / "durations.csv", [*own, {"file": "gone.wav", "seconds": "", "speaker": ""}])
+    loaded = load(Data(str(tmp_path)))
+    assert (loaded.labels, loaded.group, sum(sizes(loaded).values())) == (("no", "yes"), "speaker", 40)
+    notes = " | ".join(loaded.warnings)
+    assert "(its columns are seconds, speaker), so the folders are the labels; target=NAME" in notes
+    assert "1 recording of that list in no class folder left out (first: gone.wav)" in notes
+    assert "2 of 40 rows have no 'speaker'" in notes
+    refused("not a number|no target", Data(str(tmp_path), target="seconds"), kind="regression")
+    refused("no column holds the transcript", Data(str(tmp_path)), task="transcription")
+    # A list that has a label stays the one that is read.
+    table(tmp_path / "durations.csv", [row | {"emotion": "ab"[place % 2]} for place, row in enumerate(own)])
+    assert load(Data(str(tmp_path))).labels == ("a", "b")
+
+
+def test_the_one_folder_that_holds_the_split_folders_is_looked_into(tmp_path):
+    for split in ("train", "test"):
+        classes(tmp_path / "data", split, count=10)
+    (tmp_path / "README.md").write_text("A card.")
+    loaded = load(Data(str(tmp_path)))
+    assert (sizes(loaded)["test"], loaded.labels) == (20, ("no", "yes"))
+    assert loaded.rule.startswith("splits given by the data: train, test")
+    classes(tmp_path, "other")
+    assert "other" in load(Data(str(tmp_path))).labels
+
+
 def test_splits_inside_class_folders(tmp_path):
     for label in ("no", "yes"):
         for split in ("train", "dev", "test"):

@@ -70,6 +70,11 @@ def _among(name: str, known: Sequence[str]) -> bool:
     return plain(name) in map(plain, known)
 
 
+def known(names: Iterable[str], tiers: Tiers) -> bool:
+    """Tell whether a tier knows one of the names."""
+    return any(_among(name, tier) for name in names for tier in tiers)
+
+
 def named(names: Iterable[str], name: str, source: str) -> str:
     """Return the column that the user named.
 

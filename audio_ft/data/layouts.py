@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.chain import Chain
 from audio_ft.clip import AUDIO_SUFFIXES
-from audio_ft.data.columns import find_audio, missing
+from audio_ft.data.columns import TARGET, TEXT, find_audio, known
+from audio_ft.data.listed import listed_part
 from audio_ft.data.manifests import Columns, read_manifest
-from audio_ft.data.rows import GONE, Part, Source, Stat
-from audio_ft.data.tree import Tree, count, left_out, split_name, stat_of
+from audio_ft.data.rows import Part, Source
+from audio_ft.data.tree import Tree, count, left_out, scan, split_name
 from audio_ft.errors import InputError
 
 LABEL, FILE, BELOW = "label", "file_name", "subfolder"
@@ -22,11 +22,12 @@ LABEL, FILE, BELOW = "label", "file_name", "subfolder"
 _BESIDE = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
 
 
-def read_folder(tree: Tree, audio: str | None) -> Source:
+def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Source:
     """Read a folder of recordings, listed in `tree`, whatever of the known layouts it has.
 
     Known are: what `audio-ft prepare` wrote; metadata files in the folder or in its split folders; one manifest a
-    split, or one manifest; class folders, in split folders or not.
+    split, or one manifest; class folders, in split folders or not. With `classes` (labels are wanted, by no column's
+    name) class folders give the labels that a manifest lacks.
 
     Raises:
         InputError: no recordings, or a layout that does not say which recording has which label.
@@ -34,13 +35,58 @@ def read_folder(tree: Tree, audio: str | None) -> Source:
     root = tree.root
     if (root / "chain.json").is_file() and ((root / "splits").is_dir() or (root / "prepared.json").is_file()):
         return _prepared(tree, audio)
-    found = _by_metadata(tree, audio) or _by_root_manifests(tree, audio) or _by_folders(tree)
+    sole = _sole(tree)
+    if sole is not None:
+        return read_folder(scan(root / sole), audio, classes=classes)
+    found = _by_metadata(tree, audio) or _by_root_manifests(tree, audio)
+    if found is not None and classes:
+        found = _labelled(tree, found)
+    found = found or _by_folders(tree)
     if found is None:
         raise InputError(
             f"{root}: no recordings there ({', '.join(sorted(AUDIO_SUFFIXES))}) and no manifest that lists any; "
             "expected class folders, split folders, metadata.csv or a manifest"
         )
     return Source(found.parts, found.audio, found.label, (*found.notes, *left_out(tree)))
+
+
+def _sole(tree: Tree) -> str | None:
+    """Return the one folder that all else lies in, where it holds split folders, as repositories of the Hub have it."""
+    names = tree.children()
+    if len(names) != 1 or split_name(names[0]) or tree.tables() or any("/" not in path for path in tree.audio):
+        return None
+    inner = tree.children(f"{names[0]}/")
+    return names[0] if inner and all(map(split_name, inner)) else None
+
+
+def _labelled(tree: Tree, listed: Source) -> Source:
+    """Return the class folders with the columns of the one manifest beside them, where that has no label of its own."""
+    names = [name for part in listed.parts.values() for name in part.columns if name != listed.audio]
+    if len(listed.parts) != 1 or known(names, TARGET) or known(names, TEXT):
+        return listed
+    try:
+        folders = _by_folders(tree)
+    except InputError:
+        return listed
+    if folders is None or len({label for part in folders.parts.values() for label in part.columns[LABEL]}) < 2:
+        return listed
+    (manifest,) = listed.parts.values()
+    rows = {key: row for row, key in reversed(list(enumerate(manifest.keys)))}
+    parts = {}
+    for split, part in folders.parts.items():
+        beside = {
+            name: [manifest.columns[name][rows[key]] if key in rows else None for key in part.keys]
+            for name in names
+            if name not in part.columns
+        }
+        parts[split] = replace(part, columns={**part.columns, **beside})
+    there = f"its columns are {', '.join(names)}" if names else "it has no other column"
+    notes = [f"the list beside the class folders holds no label by its name ({there}), so the folders are the labels; "
+             "target=NAME takes a column in their place"]  # fmt: skip
+    lost = sorted(rows.keys() - {key for part in parts.values() for key in part.keys})
+    if lost:
+        notes.append(f"{count(len(lost), 'recording')} of that list in no class folder left out (first: {lost[0]})")
+    return replace(folders, parts=parts, notes=(*folders.notes, *notes))
 
 
 def _prepared(tree: Tree, audio: str | None) -> Source:
@@ -206,56 +252,3 @@ def _class_part(tree: Tree, prefix: str) -> Part:
         columns[BELOW] = ["/".join(step[1:-1]) for step in steps]
     files = [os.path.join(tree.root, path) for path in paths]
     return Part(columns, paths, [step[-1] for step in steps], files, [tree.audio[path] for path in paths])
-
-
-def listed_part(
-    columns: Columns, column: str, table: Path, bases: list[Path], root: Path, known: Mapping[str, Stat]
-) -> tuple[Part, list[str]]:
-    """Return the rows of a manifest as a part sorted by key, and notes; stats come from `known` or from the disk.
-
-    Raises:
-        InputError: a row without a path, or none of the files is there.
-    """
-    names = columns[column]
-    empty = next((row for row, name in enumerate(names) if missing(name) or not isinstance(name, str)), None)
-    if empty is not None:
-        raise InputError(f"{table}: row {empty + 1} has no path in column {column!r}; fill it in or remove the row")
-    base = _base(names, [Path(os.path.abspath(base)) for base in bases])
-    files = [_as_on_disk(os.path.normpath(os.path.join(base, name))) for name in names]
-    keys = list(_keys(files, names, str(root)))
-    stats = [known[key] if key in known else stat_of(file) for key, file in zip(keys, files, strict=True)]
-    gone = [row for row, about in enumerate(stats) if about == GONE]
-    if len(gone) == len(names):
-        raise InputError(f"{table}: none of its {len(names)} files is there, the first being {files[0]!r}; paths in "
-                         f"column {column!r} are relative to {base}, or absolute")  # fmt: skip
-    notes = [f"{table.name}: paths are relative to {base}"] if base != os.path.abspath(bases[0]) else []
-    if gone:
-        notes.append(f"{count(len(gone), 'file')} listed in {table.name} missing (first: {names[gone[0]]})")
-    part = Part(columns, keys, [os.path.basename(file) for file in files], files, stats)
-    return part.take(sorted(range(len(keys)), key=keys.__getitem__)), notes
-
-
-def _base(names: list[str], bases: list[Path]) -> str:
-    """Return the first folder in which one of the first files lies; the first folder where none does."""
-    for base in bases:
-        if any(os.path.isfile(_as_on_disk(os.path.join(base, name))) for name in names[:50]):
-            return str(base)
-    return str(bases[0])
-
-
-def _as_on_disk(file: str) -> str:
-    """Return a path with its accents coded as the disk has them: archives from a Mac take é apart, manifests do not."""
-    if file.isascii() or os.path.lexists(file):
-        return file
-    spelled = (unicodedata.normalize(form, file) for form in ("NFC", "NFD"))
-    return next(filter(os.path.lexists, spelled), file)
-
-
-def _keys(files: Iterable[str], names: Iterable[str], root: str) -> Iterator[str]:
-    """Yield each file's path relative to the root; an absolute path outside of it stays absolute."""
-    start = os.path.abspath(root) + os.sep
-    for file, name in zip(files, names, strict=True):
-        if file.startswith(start):
-            yield file[len(start) :].replace(os.sep, "/")
-        else:
-            yield name if os.path.isabs(name) else os.path.relpath(file, root).replace(os.sep, "/")

@@ -86,7 +86,7 @@ def load(
         InputError: anything in the data that cannot be used, with file or column and the mend.
     """
     _check_wishes(task, need, kind)
-    source = parts.read(data)
+    source = parts.read(data, task)
     given, notes = parts.by_split(data, source)
     given, alone = parts.needed(data, given, need)
     table = merged(list(given.values()))

@@ -19,8 +19,10 @@ from audio_ft.errors import InputError
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def read(data: Data) -> Source:
+def read(data: Data, task: str = "classification") -> Source:
     """Read the rows of a folder, a manifest, a saved `datasets` folder or a data set of the Hub.
+
+    What a folder's manifest must hold depends on the task: class folders can give labels, but no transcripts.
 
     Raises:
         InputError: nothing of that name, or something that cannot be read.
@@ -34,7 +36,8 @@ def read(data: Data) -> Source:
         tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
         if tables and not tree.audio:
             return stored.read_parquet(tables, path, data.audio)
-        return layouts.read_folder(tree, data.audio)
+        classes = task == "classification" and data.target is None and data.audio is None
+        return layouts.read_folder(tree, data.audio, classes=classes)
     if path.is_file():
         if suffix not in MANIFEST_SUFFIXES:
             raise InputError(f"{data.path}: expected a folder or a manifest ({', '.join(sorted(MANIFEST_SUFFIXES))})")

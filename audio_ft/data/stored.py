@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.data.columns import AUDIO, find, find_audio, named
-from audio_ft.data.layouts import listed_part, read_folder
+from audio_ft.data.layouts import read_folder
+from audio_ft.data.listed import listed_part
 from audio_ft.data.manifests import Columns
 from audio_ft.data.rows import Part, Source
 from audio_ft.data.tree import scan, split_name
