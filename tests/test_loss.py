@@ -152,6 +152,8 @@ def test_balanced_weights_are_scikit_learns() -> None:
 def test_balanced_weights_of_several_labels_are_absent_over_present() -> None:
     references = np.asarray([[1, 0, 1], [1, 0, 0], [0, 1, 1], [1, 0, 1]], np.float32)
     assert task("multi").balanced_weights(references) == pytest.approx({"cat": 1 / 3, "dog": 3, "owl": 1 / 3})
+    always = np.asarray([[1, 0, 0], [1, 0, 1]], np.float32)
+    assert task("multi").balanced_weights(always) == pytest.approx({"cat": 1, "dog": 2, "owl": 1})
 
 
 def test_balanced_weights_need_labels() -> None:

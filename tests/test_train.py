@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import torch
 from checkpoints import WORDS, tiny_checkpoint
 from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
 
@@ -23,6 +24,7 @@ from audio_ft import Data, Recipe
 from audio_ft.augments import Gain, Mixup, Noise, SpecAugment, Speed
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.steps import Mono, Resample
+from audio_ft.tasks import Classification
 
 TRAINING = {"num_train_epochs": 2, "per_device_train_batch_size": 8, "learning_rate": 1e-3}
 
@@ -276,7 +278,7 @@ def test_epochs_are_enough_for_what_one_draws(tiny: str, tmp_path: Path) -> None
     for split in ("train", "validation", "test"):
         for row in [row for row in rows if row["split"] == split][:2]:
             row["target"] = "rare"
-    data, settings = write_manifest(tmp_path / "data", rows), {"max_steps": 1, "per_device_train_batch_size": 1}
+    data, settings = write_manifest(tmp_path / "data", rows), {"per_device_train_batch_size": 1}
     recipes = [
         Recipe(model=tiny, data=data, augment=(), training=settings, sampling=name) for name in ("natural", "under")
     ]
@@ -285,12 +287,54 @@ def test_epochs_are_enough_for_what_one_draws(tiny: str, tmp_path: Path) -> None
 
 
 def epochs_said(whole: Recipe, folder: Path) -> int:
-    """Return the number of epochs that a training announces."""
+    """Return the number of epochs that a training announces, which then is stopped."""
+    said: list[int] = []
+
+    def tell(line: str) -> None:
+        if found := re.search(r"(\d+) epochs of at most", line):
+            said.append(int(found[1]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        aft.train(whole, folder, tell=tell)
+    return said[0]
+
+
+def test_what_will_be_made_is_told_as_it_is(tiny: str, tmp_path: Path) -> None:
     lines: list[str] = []
-    aft.train(whole, folder, tell=lines.append)
-    found = re.search(r"(\d+) epochs of at most", "\n".join(lines))
-    assert found
-    return int(found[1])
+    aft.train(
+        recipe(tiny, {"max_steps": 2, "num_train_epochs": 40}, freeze="gradual"), tmp_path / "run", tell=lines.append
+    )
+    assert "2 optimizer steps: 0.667 epochs of at most 3, 8 clips each" in "\n".join(lines)
+    assert "in a single one the head alone learns" in "\n".join(lines)
+
+
+def test_memory_too_small_for_a_batch_halves_it_and_goes_on(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clips at once are all that fit from the second epoch on: the first one's steps are not made again."""
+    lines: list[str] = []
+    learn, batches = Classification.step, []
+
+    def step(self: Any, model: Any, inputs: Any, labels: Any, head: Any) -> Any:
+        if model.training:
+            batches.append(len(labels))
+            if len(batches) > 3 and len(labels) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+        return learn(self, model, inputs, labels, head)
+
+    monkeypatch.setattr(Classification, "step", step)
+    run = aft.train(recipe(tiny), tmp_path / "run", tell=lines.append)
+    told = "\n".join(lines)
+    assert [line for line in told.splitlines() if line.startswith("memory")] == [
+        "memory is too small for 8 clips at once; trying 4",
+        "memory is too small for 4 clips at once; trying 2",
+    ]
+    assert told.count("resuming from checkpoint-3") == 2
+    assert batches == [8, 8, 8, 8, 4, *[2] * 12]
+    assert run.training["per_device_train_batch_size"] == 2
+    assert run.training["clips_per_step"] == 8
+    assert [entry["step"] for entry in run.history if "eval_loss" in entry] == [3, 6]
 
 
 def test_the_last_step_is_kept_and_said_to_be_where_no_best_one_is_wanted(tiny: str, tmp_path: Path) -> None:
@@ -374,6 +418,7 @@ def test_an_unfinished_training_of_another_recipe_is_left_alone(tiny: str, tmp_p
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"window": 60.0, "task": "classification"}, "window=60: here the network hears 30 s at once"),
         ({"class_weights": {"yes": 1.0}}, "class_weights names yes and the labels are down"),
         ({"freeze": "layers:9"}, "more layers than the 3"),
         ({"model": "/absent/checkpoint"}, "no checkpoint folder /absent/checkpoint"),

@@ -240,7 +240,8 @@ class Classification(Task):
     def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
         """Return weights inverse to how often each label occurs, as scikit-learn's "balanced".
 
-        For several labels at once it is the ratio of absent to present, as BCEWithLogitsLoss wants it.
+        For several labels at once it is the ratio of absent to present, as BCEWithLogitsLoss wants it; a label that
+        every clip has, of which there is nothing to make up for, counts once.
 
         Raises:
             InputError: the target is a number and has no classes.
@@ -249,7 +250,7 @@ class Classification(Task):
             raise InputError('class_weights="balanced" needs labels, and the target is a number; leave it out.')
         if self.kind == "multi":
             counts = references.sum(0)
-            weights = (len(references) - counts) / np.maximum(counts, 1)
+            weights = np.where(counts == len(references), 1.0, (len(references) - counts) / np.maximum(counts, 1))
         else:
             counts = np.bincount(references, minlength=len(self.labels))
             weights = len(references) / (len(self.labels) * np.maximum(counts, 1))

@@ -55,27 +55,40 @@ def briefing(
     lines += _note_lines(prepared)
     lines += prepared.task.describe(prepared.targets)
     cut = "cut at pauses" if prepared.task.whole else "cut and their answers averaged"
+    an_epoch = math.ceil(rows / _clips_a_step(arguments))
+    epochs = steps / an_epoch
+    told_epochs = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
     precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
     lines += [
         f"cleaning    {prepared.recipe.steps.describe()}",
         f"window      {prepared.family.window:g} s (longer recordings are {cut})",
         f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them learn; "
         f"{precision}, {arguments.device}",
-        f"steps       {steps:,} optimizer steps: {arguments.num_train_epochs:g} epochs of at most "
-        f"{math.ceil(rows / _clips_a_step(arguments)):,}, {_clips_a_step(arguments)} clips each, "
-        f"learning rate {arguments.learning_rate:g}",
+        f"steps       {steps:,} optimizer steps: {told_epochs} of at most {an_epoch:,}, "
+        f"{_clips_a_step(arguments)} clips each, learning rate {arguments.learning_rate:g}",
         f"needs       about {_disk(prepared, parameters) / 1e6:,.0f} MB of disk, "
         f"and {_memory(parameters) / 1e6:,.0f} MB of memory beside the activations",
     ]
-    enough = prepared.task.enough_steps
+    lines += _doubts(prepared, steps, epochs)
+    if resume:
+        lines.append(f"resuming from {resume.name}")
+    return "\n".join(lines)
+
+
+def _doubts(prepared: Prepared, steps: int, epochs: float) -> list[str]:
+    """Return warnings of a training too short for what it is to do."""
+    enough, lines = prepared.task.enough_steps, []
     if steps < enough // 2:
         lines.append(
             f"warning: {steps} optimizer steps are few to learn from; small sets usually need {enough} or more. "
             "Raise num_train_epochs, or leave it out."
         )
-    if resume:
-        lines.append(f"resuming from {resume.name}")
-    return "\n".join(lines)
+    if prepared.recipe.freeze == "gradual" and epochs <= 1:
+        lines.append(
+            "warning: freeze=gradual wakes layers when an epoch begins, so in a single one the head alone learns. "
+            "Raise num_train_epochs, or leave it out."
+        )
+    return lines
 
 
 def optimizer_steps(arguments: TrainingArguments, rows: int) -> int:

@@ -20,7 +20,7 @@ from audio_ft.training.processes import leave_group_at_exit
 from audio_ft.training.retention import Retention
 from audio_ft.training.scoring import score_untuned
 from audio_ft.training.trackers import Listeners, tracked
-from audio_ft.training.workplace import ADAPTER_FOLDER, CHECKPOINTS, METRICS_FILE
+from audio_ft.training.workplace import ADAPTER_FOLDER, CHECKPOINTS, METRICS_FILE, last_checkpoint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,8 @@ def fit(
     """Fine-tune, from `resume` if it is a checkpoint, and return the best network by the validation split alone.
 
     When the accelerator's memory is too small for the batch, half of it is tried with twice the accumulation, which
-    makes the same optimizer steps. `logged` is called whenever something was.
+    makes the same optimizer steps, and the training goes on from its last checkpoint. `logged` is called whenever
+    something was.
 
     Raises:
         InputError: settings that TrainingArguments or the network refuse.
@@ -85,6 +86,8 @@ def fit(
             tell(f"memory is too small for {batch} clips at once; trying {batch // 2}")
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
         torch.cuda.empty_cache()
+        # A step is of the same clips as before, so what was reached stands.
+        resume = last_checkpoint(folder / CHECKPOINTS) or resume
 
 
 def _fit(
@@ -117,6 +120,8 @@ def _fit(
     retention.measure("untuned", untuned)
     adapters = None
     if recipe.peft == "lora":
+        # Else a raw wave's convolutions, where no matrix lies, would be gone through backwards for nothing.
+        freeze(model, prepared.family, "feature_encoder")
         adapters = Adapters(recipe, model, prepared.family, prepared.task.from_scratch)
     elif recipe.peft is None:
         freeze(model, prepared.family, recipe.freeze)

@@ -76,6 +76,11 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
     refuse_unused(recipe, task)
     family = task.adapt(family, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
+    if recipe.window and recipe.window > family.window:
+        raise InputError(
+            f"window={recipe.window:g}: here the network hears {family.window:g} s at once at most; longer recordings "
+            "are cut. Take that or less, or leave window out."
+        )
     recipe = recipe.settled(
         task=task.name,
         text=task.settled(recipe.text),
