@@ -273,6 +273,38 @@ def test_manifests_of_any_delimiter(tmp_path, suffix, delimiter):
     }
 
 
+def test_blanks_after_delimiters_belong_to_no_cell(tmp_path):
+    path = tmp_path / "list.csv"
+    table(path, rows())
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line.replace(",", ", ").replace("take", '"take, take') + '"' * (place > 0)
+                              for place, line in enumerate(lines)))  # fmt: skip
+    loaded = load(Data(str(path)))
+    assert (loaded.labels, loaded.group) == (("no", "yes"), "speaker_id")
+    assert json.loads(loaded.splits["train"][0]["meta"])["note"].startswith("take, take")
+
+
+def test_decimal_commas_are_read_as_numbers_where_the_whole_column_is_such(tmp_path):
+    def scored(*cells):
+        own = [row | {"label": cells[place % len(cells)]} for place, row in enumerate(rows())]
+        return load(Data(str(table(tmp_path / "list.csv", own, ";"))))
+
+    loaded = scored("0,5", "1", "-2,25")
+    assert loaded.kind == "regression"
+    assert {value for split in loaded.splits.values() for value in split["target"]} == {0.5, 1.0, -2.25}
+    assert "column 'label' has decimal commas and is read as numbers: 0,5 is 0.5" in loaded.warnings
+    assert scored("0,5", "1,5", "loud").labels == ("0,5", "1,5", "loud")
+    assert scored("1", "2").labels == ("1", "2")
+
+
+def test_a_recording_of_json_may_be_described_as_datasets_does(tmp_path):
+    table(tmp_path / "list.csv", rows())
+    lines = [{"audio": {"path": row["file_name"], "bytes": None}, "label": row["label"]} for row in rows()]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    loaded = load(Data(str(tmp_path / "list.jsonl")))
+    assert loaded.splits["train"][0]["audio"]["path"] == str(tmp_path / loaded.splits["train"][0]["key"])
+
+
 def test_text_stays_text(tmp_path):
     own = [{"file_name": f"{row}.wav", "label": ("03", "3", "NA")[row % 3], "code": "007"} for row in range(60)]
     path = table(tmp_path / "list.csv", own)
@@ -331,6 +363,20 @@ def test_a_manifest_of_nothing_that_is_there_is_refused(tmp_path):
     for file in tmp_path.glob("*.wav"):
         file.unlink()
     refused(f"none of its 60 files is there, the first being '{tmp_path}/000.wav'", Data(str(path)))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_where_the_files_of_a_manifest_are_is_said(tmp_path, whole):
+    own = [row | {"file_name": f"s1/{row['file_name']}"} for row in rows()]
+    path = table(tmp_path / "list.csv", own)
+    given = Data(str(tmp_path if whole else path))
+    text = path.read_text()
+    path.write_text(text.replace("s1/", ""))
+    refused("where '000.wav' is listed there is 's1/000.wav': write the paths with their folders into", given)
+    path.write_text(text.replace("s1/", "s1\\"))
+    refused(r"s1/000.wav is there: write / in place of \\ in that column", given)
+    path.write_text(text.replace("s1/", "other_"))
+    refused("are relative to .*, or absolute$", given)
 
 
 def test_a_prepared_folder_brings_its_chain(tmp_path):
@@ -422,6 +468,23 @@ def test_parquet_with_paths(tmp_path):
     pq.write_table(pa.Table.from_pylist(rows()), tmp_path / "list.parquet")
     loaded = load(Data(str(tmp_path / "list.parquet")))
     assert loaded.splits["train"][0]["audio"]["path"].startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize("folder", ["", "data"])
+def test_paths_stored_in_place_of_recordings_are_relative_to_their_table(tmp_path, folder):
+    table(tmp_path / folder / "list.csv", rows())
+    clips = [{"bytes": None, "path": row["file_name"]} for row in rows()]
+    clips[0] = {"bytes": b"x", "path": "000.wav"}
+    audio = pa.array(clips, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    labels = [row["label"] for row in rows()]
+    pq.write_table(pa.table({"audio": audio, "label": labels}), tmp_path / folder / "all.parquet")
+    for name in ("list.csv", *(row["file_name"] for row in rows())):
+        if folder == "data" and name == "list.csv":
+            (tmp_path / folder / name).unlink()
+    loaded = load(Data(str(tmp_path / folder / "all.parquet")))
+    cells = [cell for split in loaded.splits.values() for cell in split["audio"]]
+    assert sum(cell["path"].startswith(str(tmp_path / folder)) and os.path.isfile(cell["path"]) for cell in cells) == 59
+    assert [cell for cell in cells if cell["bytes"] is not None] == [{"bytes": b"x", "path": "000.wav"}]
 
 
 class Builder:

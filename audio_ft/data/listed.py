@@ -13,6 +13,9 @@ from audio_ft.data.rows import GONE, Part, Stat
 from audio_ft.data.tree import count, stat_of
 from audio_ft.errors import InputError
 
+# As many rows tell where the files of a manifest are; as many folders are searched for one that is not there.
+_TRIED, _FOLDERS = 50, 2_000
+
 
 def listed_part(
     columns: Columns, column: str, table: Path, bases: list[Path], root: Path, known: Mapping[str, Stat]
@@ -32,8 +35,9 @@ def listed_part(
     stats = [known[key] if key in known else stat_of(file) for key, file in zip(keys, files, strict=True)]
     gone = [row for row, about in enumerate(stats) if about == GONE]
     if len(gone) == len(names):
+        mend = _elsewhere(names, column, bases, known)
         raise InputError(f"{table}: none of its {len(names)} files is there, the first being {files[0]!r}; paths in "
-                         f"column {column!r} are relative to {base}, or absolute")  # fmt: skip
+                         f"column {column!r} are relative to {base}, or absolute{mend}")  # fmt: skip
     notes = [f"{table.name}: paths are relative to {base}"] if base != os.path.abspath(bases[0]) else []
     if gone:
         notes.append(f"{count(len(gone), 'file')} listed in {table.name} missing (first: {names[gone[0]]})")
@@ -41,10 +45,34 @@ def listed_part(
     return part.take(sorted(range(len(keys)), key=keys.__getitem__)), notes
 
 
+def _elsewhere(names: list[str], column: str, bases: list[Path], known: Iterable[str]) -> str:
+    """Say where one of the first files is that a manifest names otherwise, "" where it is not found either."""
+    turned = [name.replace("\\", "/") for name in names[:_TRIED]]
+    for base in bases:
+        for name, own in zip(names, turned, strict=False):
+            if own != name and os.path.isfile(base / own):
+                return f"; {base / own} is there: write / in place of \\ in that column"
+    places = {os.path.basename(own): own for own in reversed(turned)}
+    found = next((path for path in known or _below(bases[0]) if os.path.basename(path) in places), None)
+    if found is None:
+        return ""
+    name = places[os.path.basename(found)]
+    return f"; where {name!r} is listed there is {found!r}: write the paths with their folders into column {column!r}"
+
+
+def _below(folder: Path) -> Iterator[str]:
+    """Yield the files below a folder by relative path, as many as are listed in a moment."""
+    for seen, (place, folders, files) in enumerate(os.walk(folder)):
+        if seen == _FOLDERS:
+            return
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (os.path.relpath(os.path.join(place, name), folder) for name in sorted(files))
+
+
 def _base(names: list[str], bases: list[Path]) -> str:
     """Return the first folder in which one of the first files lies; the first folder where none does."""
     for base in bases:
-        if any(os.path.isfile(_as_on_disk(os.path.join(base, name))) for name in names[:50]):
+        if any(os.path.isfile(_as_on_disk(os.path.join(base, name))) for name in names[:_TRIED]):
             return str(base)
     return str(bases[0])
 

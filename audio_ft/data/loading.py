@@ -92,12 +92,14 @@ def load(
     table = merged(list(given.values()))
     place = f"{data.path}" + (f" where {' and '.join(data.where)}" if data.where else "")
     target = _target(table, data, task, source)
-    kind = kind or _kind(table[target], data, task, source)
+    plain = task == "transcription" or kind not in (None, "regression") or target == source.label
+    answers, commas = (table[target], []) if plain else targets.decimals(table[target], target)
+    kind = kind or _kind(answers, data, task, source)
     group, groups, told = _groups(table, [name for part in given.values() for name in part.names], data, target, source)
-    rows = _cut(given, table[target], groups, kind, f"{place}, column {target!r}")
+    rows = _cut(given, answers, groups, kind, f"{place}, column {target!r}")
     rows, rule, uneven = _carve(rows, need, alone, data, kind, group)
     known = _labels(rows, kind, labels)
-    notes = [*source.notes, *notes, *told, *targets.twins(known), *_twice(rows), *columns.cuts(table), *uneven]
+    notes = [*source.notes, *notes, *commas, *told, *targets.twins(known), *_twice(rows), *columns.cuts(table), *uneven]
     if data.limit is not None:
         rows = {name: _limited(own, data, kind) for name, own in rows.items()}
         rule += f"; at most {data.limit:,} clips a split"

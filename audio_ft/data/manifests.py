@@ -17,6 +17,8 @@ Columns = dict[str, list[Any]]
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".json", ".parquet"})
 _DELIMITERS = ",;\t|"
+# What `datasets` says of a recording.
+_RECORDING = {"path", "bytes", "array", "sampling_rate"}
 # A transcript or a list of tags may be long, but a cell of a megabyte means a quote that was never closed.
 _LONGEST_CELL = 1_000_000
 
@@ -24,8 +26,8 @@ _LONGEST_CELL = 1_000_000
 def read_manifest(path: Path) -> Columns:
     """Read a CSV, TSV, JSONL, JSON or Parquet manifest into columns of equal length.
 
-    Cells of CSV and TSV stay text ("03" is not 3); JSON and Parquet values keep their type, a missing one becomes
-    None.
+    Cells of CSV and TSV stay text ("03" is not 3), in CSV without the blanks that follow a delimiter; JSON and Parquet
+    values keep their type, a missing one becomes None. A recording of JSON may be {"path": …}, as `datasets` has it.
 
     Raises:
         InputError: a file that is not UTF-8, a broken row (with its line), two columns of one name, no row at all.
@@ -38,7 +40,13 @@ def read_manifest(path: Path) -> Columns:
         return _read_delimited(text, path)
     records = _json_lines(text, path) if suffix == ".jsonl" else _json_list(text, path)
     names = list(dict.fromkeys(name for record in records for name in record))
-    return {name: [record.get(name) for record in records] for name in names}
+    return {name: [_path_of(record.get(name)) for record in records] for name in names}
+
+
+def _path_of(value: Any) -> Any:
+    """Return the path of a recording that is described by nothing else, any other value as it is."""
+    described = isinstance(value, dict) and value.keys() <= _RECORDING and value.get("bytes") is None
+    return value["path"] if described and isinstance(value.get("path"), str) else value
 
 
 def _read_parquet(path: Path) -> Columns:
@@ -74,7 +82,7 @@ def _sniff(text: str) -> str:
     """Return the delimiter that cuts the first lines into the most cells, all lines alike."""
 
     def fit(delimiter: str) -> tuple[bool, int]:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         widths: list[int] = []
         # A quote that is never closed makes one cell of all the rest; parsing says in which line.
         with contextlib.suppress(csv.Error):
@@ -90,7 +98,10 @@ def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Col
     """Parse delimited text strictly: each row has as many cells as the header."""
     previous = csv.field_size_limit(_LONGEST_CELL)
     # newline="" keeps line ends inside quoted cells as they are.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    blanks = path.suffix.lower() != ".tsv"
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, skipinitialspace=blanks, strict=True
+    )
     rows: list[list[str]] = []
     header: list[str] | None = None
     try:

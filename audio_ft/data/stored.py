@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source
         found = {split: Dataset.from_parquet(paths) for split, paths in by_split.items()}
     except (OSError, ValueError, DatasetsError) as error:
         raise InputError(f"{files[0]}: not readable as Parquet ({_first_line(error)}); write it again") from error
-    return _source(found, audio, root.name, root)
+    return _source(found, audio, root.name, root, sorted(files))
 
 
 def read_hub(repo: str, name: str | None, revision: str | None, audio: str | None) -> Source:
@@ -100,8 +101,10 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _source(found: Dataset | Mapping[str, Dataset], audio: str | None, name: str, root: Path | None) -> Source:
-    """Turn what `datasets` loaded into parts."""
+def _source(
+    found: Dataset | Mapping[str, Dataset], audio: str | None, name: str, root: Path | None, files: Sequence[Path] = ()
+) -> Source:
+    """Turn what `datasets` loaded from `files` below `root` into parts."""
     from datasets import Dataset
 
     tables = {"": found} if isinstance(found, Dataset) else dict(found)
@@ -109,12 +112,13 @@ def _source(found: Dataset | Mapping[str, Dataset], audio: str | None, name: str
     if first is None:
         raise InputError(f"{name}: this data set has no rows; check how it was saved")
     column = _audio_column(first, audio, name)
+    places = [] if root is None else list(dict.fromkeys([root, *(file.parent for file in files)]))
     parts: dict[str, Part] = {}
     notes: list[str] = []
     for split, table in tables.items():
         named(table.column_names, column, f"{name}, split {split!r}")
         prefix = "/".join(filter(None, (name, split)))
-        part, note = _part(table, column, prefix, root)
+        part, note = _part(table, column, prefix, root, places)
         parts[split], notes = part, [*notes, *note]
     return Source(parts, column, notes=tuple(notes))
 
@@ -144,7 +148,9 @@ def _is_text(feature: Any) -> bool:
     return getattr(feature, "dtype", None) in {"string", "large_string"}
 
 
-def _part(table: Dataset, column: str, prefix: str, root: Path | None) -> tuple[Part, list[str]]:
+def _part(
+    table: Dataset, column: str, prefix: str, root: Path | None, places: Sequence[Path]
+) -> tuple[Part, list[str]]:
     """Turn one table into a part: paths become files, stored recordings stay where they are."""
     import pyarrow.compute as pc
     from datasets import Audio
@@ -160,24 +166,35 @@ def _part(table: Dataset, column: str, prefix: str, root: Path | None) -> tuple[
     paths = pc.struct_field(cells, "path").to_pylist()
     keys = [f"{prefix}/{row}" for row in range(len(table))]
     names = [path or "" for path in paths]
-    if any(path is None for path in paths):
-        stored = _with_paths(stored, cells)
+    found = _paths(paths, pc.is_null(pc.struct_field(cells, "bytes")).to_pylist(), places)
+    if found != paths:
+        stored = _with_paths(stored, cells, found)
     return Part(columns, keys, names, stored=stored, places=list(range(len(table)))), []
 
 
-def _with_paths(stored: Dataset, cells: pa.ChunkedArray) -> Dataset:
-    """Return the table with an empty path where a row has neither bytes nor path: reading it says "no such file"."""
+def _paths(paths: list[str | None], unstored: list[bool], places: Sequence[Path]) -> list[str | None]:
+    """Return the paths of recordings as they are found on the disk: relative ones in the folder of their table first.
+
+    A row with neither bytes nor path gets an empty path: reading it says "no such file".
+    """
+
+    def found(path: str) -> str:
+        here = (os.path.join(os.path.abspath(place), path) for place in places)
+        return path if os.path.isabs(path) else next(filter(os.path.isfile, here), path)
+
+    return [found(path or "") if alone else path for path, alone in zip(paths, unstored, strict=True)]
+
+
+def _with_paths(stored: Dataset, cells: pa.ChunkedArray, paths: list[str | None]) -> Dataset:
+    """Return the table with other paths; the recordings that it holds are not copied."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from datasets import Dataset
 
-    content, path = pc.struct_field(cells, "bytes"), pc.struct_field(cells, "path")
-    if not pc.any(pc.and_(pc.is_null(content), pc.is_null(path))).as_py():
-        return stored
-    filled = pc.fill_null(path, "").combine_chunks()
+    filled = pa.array(paths, pa.string())
     chunks = []
     start = 0
-    for chunk in content.chunks:
+    for chunk in pc.struct_field(cells, "bytes").chunks:
         chunks.append(pa.StructArray.from_arrays([chunk, filled.slice(start, len(chunk))], ["bytes", "path"]))
         start += len(chunk)
     return Dataset(pa.table({"audio": pa.chunked_array(chunks)}, schema=stored.features.arrow_schema))

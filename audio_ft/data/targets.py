@@ -15,6 +15,20 @@ from audio_ft.errors import InputError
 KINDS = ("single", "multi", "regression", "text")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
+# "0,5", as tables have it where the comma is the decimal sign.
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+
+
+def decimals(cells: Sequence[Any], column: str) -> tuple[Sequence[Any], list[str]]:
+    """Return the cells and a note: decimal commas as points where every filled cell is such a number or a whole one."""
+    filled = [cell for cell in cells if not missing(cell)]
+    numbers = all(isinstance(cell, str) and (_COMMA.fullmatch(cell) or _NUMBER.fullmatch(cell)) for cell in filled)
+    if not numbers or any("." in cell for cell in filled) or not any("," in cell for cell in filled):
+        return cells, []
+    first = next(cell for cell in filled if "," in cell).strip()
+    note = f"column {column!r} has decimal commas and is read as numbers: {first} is {first.replace(',', '.')}"
+    return [cell.replace(",", ".") if isinstance(cell, str) else cell for cell in cells], [note]
+
 
 def kind_of(cells: Iterable[Any], *, chosen: bool) -> str:
     """Return "multi", "regression" or "single" for the cells of a target column.
