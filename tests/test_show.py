@@ -15,6 +15,7 @@ import soundfile
 
 from audio_ft import Clip, InputError, read
 from audio_ft.cli import main
+from audio_ft.data import Data, load
 from audio_ft.features import FEATURES, compute
 from audio_ft.features.saving import save_features
 from tests.checkpoints import WORDS
@@ -102,7 +103,7 @@ def test_a_folder_becomes_a_figure_each(folder, capsys):
 def test_a_folder_becomes_arrays_each_in_its_file(folder):
     assert main(["show", "mine", "--save", "out"]) == 0
     found = {path.relative_to("out").as_posix() for path in Path("out").rglob("*") if path.is_file()}
-    assert found == {"a.ogg.npz", "a.wav.npz", "sub/b.npz", "features.json", "unreadable.csv"}
+    assert found == {"a.ogg.npz", "a.wav.npz", "sub/b.npz", "features.json", "unreadable.txt"}
     clip = read(folder / "a.ogg")
     with np.load("out/a.ogg.npz") as stored:
         expected = compute(clip)
@@ -112,7 +113,7 @@ def test_a_folder_becomes_arrays_each_in_its_file(folder):
         assert (stored["rate"], stored["seconds"]) == (clip.rate, clip.seconds)
     about = json.loads(Path("out/features.json").read_text())
     assert about["spectral_centroid"]["unit"] == "Hz"
-    with Path("out/unreadable.csv").open() as stream:
+    with Path("out/unreadable.txt").open() as stream:
         assert list(csv.DictReader(stream)) == [
             {"file": "empty.wav", "reason": "empty file"},
             {"file": "text.wav", "reason": "not audio"},
@@ -129,8 +130,20 @@ def test_a_folder_becomes_one_table(folder):
         assert (row["rate"], row["seconds"]) == (clip.rate, clip.seconds)
         for name, array in compute(clip, ["gfcc", "rms", "waveform"]).items():
             np.testing.assert_array_equal(np.stack(row[name]), array)
-    assert "empty.wav,empty file" in Path("out.unreadable.csv").read_text()
-    assert sorted(path.name for path in folder.parent.iterdir()) == ["mine", "out.parquet", "out.unreadable.csv"]
+    assert "empty.wav,empty file" in Path("out.unreadable.txt").read_text()
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["mine", "out.parquet", "out.unreadable.txt"]
+
+
+def test_what_a_table_leaves_beside_it_is_no_manifest_of_the_data(folder):
+    for place, name in enumerate(("a.wav", "a.ogg")):
+        (folder / f"class{place}").mkdir()
+        (folder / name).rename(folder / f"class{place}" / name)
+    (folder / "sub").rename(folder / "class2")
+    for name in ("empty.wav", "text.wav"):
+        (folder / name).rename(folder / "class0" / name)
+    assert main(["show", "mine", "--feature", "rms", "--save", "mine/out.parquet"]) == 0
+    assert (folder / "out.unreadable.txt").is_file()
+    assert list(load(Data(str(folder)), need=("test",)).labels) == ["class0", "class1", "class2"]
 
 
 def test_a_second_table_is_the_same_and_forgets_what_was_mended(folder):
@@ -140,7 +153,7 @@ def test_a_second_table_is_the_same_and_forgets_what_was_mended(folder):
         (folder / name).unlink()
     assert main(["show", "mine", "--feature", "rms", "--save", "out.parquet"]) == 0
     assert pandas.read_parquet("out.parquet")["file"].tolist() == before["file"].tolist()
-    assert not Path("out.unreadable.csv").exists()
+    assert not Path("out.unreadable.txt").exists()
 
 
 def test_one_recording_becomes_one_npz(folder):

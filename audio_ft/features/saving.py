@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from audio_ft.clip import Clip
 
-TABLE, ABOUT, ASIDE = ".parquet", "features.json", "unreadable.csv"
+TABLE, ABOUT, ASIDE = ".parquet", "features.json", "unreadable.txt"
 # Values in one row group of the table; a reader holds a group at once, and a group's lists count with 32 bits.
 _GROUP = 16_000_000
 # A recording and its features are held at once; of half an hour, the spectrogram alone is some hundred megabytes.
@@ -88,7 +88,7 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
 
     A target ending in .parquet becomes one table: file, seconds, rate, and a column a feature that holds its rows as
     lists. Any other is a folder: one .npz a recording under its name, `features.json` that says what each array is, and
-    `unreadable.csv` where something was set aside.
+    `unreadable.txt` (comma-separated; no layout of data takes it for a manifest) where something was set aside.
 
     Raises:
         InputError: an unknown feature, or a place that cannot be written.
