@@ -24,6 +24,7 @@ from audio_ft.clip import probe, read
 from audio_ft.clipfacts import ClipFacts
 from audio_ft.codec.decode_av import has_pyav
 from audio_ft.errors import AudioError, InputError
+from audio_ft.files import shown_size
 from audio_ft.hardware import available_cores
 from audio_ft.pool import mortal_children, one_thread
 from audio_ft.quantise import codes_of, samples_of
@@ -272,7 +273,7 @@ def refuse_full_disk(folder: Path, needed: float, doing: str, mend: str) -> None
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"{doing} needs about {needed / 1e9:.1f} GB in {folder} and {free / 1e9:.1f} GB are free; {mend}."
+            f"{doing} needs about {shown_size(needed)} in {folder} and {shown_size(free)} are free; {mend}."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import logging
 import os
 import signal
@@ -112,6 +113,8 @@ def _ended(error: BaseException, debug: bool) -> int:
         code, sentence = STOPPED, "stopped; the same command goes on from what is finished."
     elif isinstance(error, AudioFTError):
         code, sentence = WRONG if isinstance(error, InputError) else FAILED, f"error: {error}"
+    elif _is_full(error):
+        code, sentence = FAILED, "error: cannot be written: no space left on the disk; free some and run this again."
     else:
         said = (str(error).strip() or "no message").splitlines()[0]
         end = "" if said.endswith((".", "!", "?")) else "."
@@ -130,6 +133,11 @@ def _interrupted(error: BaseException) -> bool:
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__cause__ or seen.__context__
     return seen is not None
+
+
+def _is_full(error: BaseException) -> bool:
+    """Tell whether a disk filled: the system says so by number, libraries that write by themselves in their text."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
 
 
 def _close_bars() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from audio_ft import cli
 from audio_ft.clip import Clip, read, write
@@ -121,6 +123,8 @@ def fail(error: BaseException):
         (InputError("the mend."), 2, "audio-ft: error: the mend.\n"),
         (AudioFTError("no luck."), 1, "audio-ft: error: no luck.\n"),
         (KeyError("seven"), 1, "audio-ft: error: unexpected KeyError: 'seven'. Run again with --debug"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "audio-ft: error: cannot be written: no space left on"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), 1, "audio-ft: error: cannot be written"),
         (KeyboardInterrupt(), 130, "audio-ft: stopped"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.console import DONE, say, show
+from audio_ft.files import shown_size
 
 if TYPE_CHECKING:
     from audio_ft.hub import Pushed
@@ -86,11 +87,3 @@ def summary(pushed: Pushed) -> str:
 def total(pushed: Pushed) -> int:
     """Return the bytes of all files."""
     return sum(size for _, size in pushed.files)
-
-
-def shown_size(size: int) -> str:
-    """Return a number of bytes as people read it, in powers of a thousand."""
-    amount, units = float(size), ["bytes", "kB", "MB", "GB"]
-    while amount >= 1000 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:,.0f} bytes" if units[0] == "bytes" else f"{amount:,.1f} {units[0]}"
