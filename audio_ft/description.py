@@ -41,7 +41,7 @@ def describe(run: Run, split: str = "test") -> dict[str, Any]:
         InputError: the run has lost its predictions.
     """
     predictions = Predictions.of(run)
-    file, source = run.folder / SLICES_FILE, {"layout": LAYOUT, "predictions": _digest(run.folder / PREDICTIONS_FILE)}
+    file, source = run.folder / SLICES_FILE, _source(run)
     if (kept := _kept(file)) and kept.get("of") == source and kept.get("split") == split:
         return kept
     made = description(
@@ -53,6 +53,27 @@ def describe(run: Run, split: str = "test") -> dict[str, Any]:
         # What was found can still be told; a run may lie where nobody may write.
         logger.warning("warning: %s is not written: %s: %s.", SLICES_FILE, error.strerror, run.folder)
     return made | {"of": source}
+
+
+def describes(found: Mapping[str, Any], run: Run) -> bool:
+    """Tell whether what a slices.json holds is of this run, as far as what lies beside the run can tell.
+
+    Without predictions.parquet the digest of the weights decides; in older files, which lack it, the classes' scores.
+    """
+    of = found.get("of", {})
+    if any(of.get(name, value) != value for name, value in _source(run).items() if name != "layout"):
+        return False
+    return "model" in of or found.get("per_class") == per_class(run.scores.get(found.get("split", ""), {}))
+
+
+def _source(run: Run) -> dict[str, Any]:
+    """Return what slices.json is made of: predictions, where the run still has them, and the weights behind them."""
+    file = run.folder / PREDICTIONS_FILE
+    return {
+        "layout": LAYOUT,
+        "model": run.digests["model"],
+        **({"predictions": _digest(file)} if file.is_file() else {}),
+    }
 
 
 def description(

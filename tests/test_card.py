@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 from ast import literal_eval
@@ -43,6 +44,8 @@ SHOWN = {
     "regression": ["Concordance", "Pearson correlation", "Mean absolute error"],
     "text": ["Word error rate", "Word error rate, normalised", "Character error rate"],
 }
+# The digest of its weights, by which a run knows what was measured on it.
+OF = "0123456789abcdef" * 4
 PIPELINES = {"text": "automatic-speech-recognition"}
 
 
@@ -79,7 +82,7 @@ def run_of(kind: str = "single", **recipe) -> Run:
         best={"metric": "f1_macro", "value": 0.9, "step": 300, "why": "highest f1_macro on the validation split (0.9)"},
         history=({"loss": 1.0, "step": 350, "epoch": 11.7}, {"train_runtime": 50.0, "step": 360, "epoch": 12.0}),
         parameters={"total": 3_000_000, "trainable": 2_000_000},
-        digests=dict.fromkeys(("recipe", "chain", "data", "model"), "0123456789abcdef" * 4),
+        digests=dict.fromkeys(("recipe", "chain", "data", "model"), OF),
         versions={"python": "3.11.7", "torch": "2.13.0"},
         hardware={"processor": "Some CPU", "cores": 8, "memory_gb": 32.0, "accelerators": [], "precision": "bf16"},
         seconds={"cleaning": 10.0, "training": 3580.0, "scoring": 10.0, "total": 3600.0},
@@ -291,6 +294,8 @@ def test_what_was_noticed_is_told_without_names_of_people_and_recordings():
         "2 speaker values in both train and test (Anna (alto), Bob (bass)): scores there flatter the model",
         "3 recordings of test are in train too (first: anna/2 (1).wav is bob/1.wav); a score on them says nothing.",
         "9 of 40 transcripts of test are in train too (first: 'I am Anna (41).'): scores there flatter the model",
+        "1 speaker value in both train and validation (Anna (alto)): scores there flatter the model",
+        "1 speaker value in train and test differs only by case ('Anna' and 'anna'): if they are the same, so",
         "1 file listed in list.csv missing (first: anna.wav)",
         "no clip of <noise> in test",
     ]
@@ -299,6 +304,8 @@ def test_what_was_noticed_is_told_without_names_of_people_and_recordings():
     assert "Anna" not in card
     assert "anna" not in card
     assert "- 2 speaker values in both train and test: scores there flatter the model\n" in card
+    assert "- 1 speaker value in both train and validation: scores there flatter the model\n" in card
+    assert "- 1 speaker value in train and test differs only by case: if they are the same, so\n" in card
     assert "- 3 recordings of test are in train too; a score on them says nothing.\n" in card
     assert "- 1 file listed in list.csv missing\n" in card
     assert "- no clip of \\<noise\\> in test\n" in card
@@ -318,7 +325,8 @@ def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_a
         *(sliced("class", label, 0.8) for label in ("<noise>", "a*b*", "c", "d")),
     ]
     calibration = {"error": 0.07, "chance": 0.02, "temperature": 0.7, "error_after": 0.03, "n": 40}
-    (tmp_path / "slices.json").write_text(json.dumps({"slices": {"slices": parts}, "calibration": calibration}))
+    found = {"of": {"model": OF}, "slices": {"slices": parts}, "calibration": calibration}
+    (tmp_path / "slices.json").write_text(json.dumps(found))
     card = model_card(dataclasses.replace(run_of(), folder=tmp_path))
     assert "Of 5 slices of the test split, one is worse than the rest by more than chance" in card
     assert rows(card, "slice")[1:] == [
@@ -337,7 +345,7 @@ def stressed(tmp_path: Path, **settings) -> Run:
     mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
     silent = {"level": 1.0, "score": None, "verdict": "nothing can be heard"}
     found = {
-        "complete": True, "data": "/data/recordings", "n": 200, "split": "test",
+        "of": {"model": [OF, "a chain's"]}, "complete": True, "data": "/data/recordings", "n": 200, "split": "test",
         "metric": "accuracy", "clean": RIGHT.to_dict(),
         "sentence": "worst is white noise at an SNR of 0 dB",
         "stresses": [
@@ -359,6 +367,60 @@ def test_robustness_is_told_once_it_was_measured_whole(tmp_path):
     ]
     assert "200 recordings of the test split of `others` were" in model_card(stressed(tmp_path, data="/data/others"))
     assert "### Robustness" not in model_card(stressed(tmp_path, complete=False))
+
+
+def test_what_was_measured_on_another_run_is_left_out_and_said(small_run, tmp_path, capsys):
+    from audio_ft.description import describe
+
+    folder = Path(shutil.copytree(small_run, tmp_path / "run"))
+    words = ["card", str(folder), *(f"--set={name}={said}" for name, said in WORDS.items())]
+    other = sliced("class", "yes", 0.3)
+    foreign = {
+        "of": {"layout": 1, "predictions": "057ff87bdcaa6748"},
+        "split": "test", "per_class": {}, "slices": {"slices": [other]}, "calibration": None,
+    }  # fmt: skip
+    (folder / "slices.json").write_text(json.dumps(foreign))
+    stressed(folder, of={"model": ["another's", "a chain's"]})
+    assert cli.main(words) == 0
+    said = capsys.readouterr()
+    assert "### Where it is weaker" not in said.out
+    assert "### Robustness" not in said.out
+    for file, verb in (("slices.json", "evaluate"), ("stress.json", "stress")):
+        assert f"{folder / file} is of another training than this run and is left out" in said.err
+        assert f"`audio-ft {verb} {folder} DATA` measures this." in said.err
+    # As model_cards/ has it: without predictions the weights tell, or in files from before the classes' scores.
+    describe(Run.load(folder))
+    own = json.loads((folder / "slices.json").read_text())
+    (folder / "predictions.parquet").unlink()
+    (folder / "stress.json").unlink()
+    older = own | {"of": {name: value for name, value in own["of"].items() if name != "model"}}
+    for found, believed in (
+        (own, True),
+        (own | {"of": own["of"] | {"model": "another's"}}, False),
+        (older, True),
+        (older | {"per_class": foreign["per_class"]}, False),
+    ):
+        (folder / "slices.json").write_text(json.dumps(found))
+        assert cli.main(words) == 0
+        said = capsys.readouterr()
+        assert ("### Where it is weaker" in said.out) == believed
+        assert ("left out" in said.err) != believed
+
+
+def test_the_snippets_name_the_folder_that_the_run_lies_in(small_run, tmp_path, capsys):
+    folder = tmp_path / "runs" / "first"
+    for part in (folder, tmp_path / "elsewhere" / "second"):
+        shutil.copytree(small_run, part)
+    words = [f"--set={name}={said}" for name, said in WORDS.items()]
+    for run, place in ((folder, "runs/first/model"), (tmp_path / "elsewhere" / "second", "second/model")):
+        assert cli.main(["card", str(run), *words]) == 0
+        card = capsys.readouterr().out
+        assert card.count(f'"{place}"') == 2
+        assert f"audio-ft predict {place} recording.wav" in card
+        assert str(tmp_path) not in card
+    assert "# small\n" in card, "its title stays the recipe's name"
+    assert 'aft.load("runs/doors/model")' in model_card(run_of())
+    assert 'aft.load("me/doors")' in model_card(run_of(), "me/doors")
 
 
 def test_what_fine_tuning_did_to_earlier_abilities_is_told():

@@ -210,7 +210,8 @@ def stressed(run: Run, folder: Path, **settings) -> Run:
     ]  # fmt: skip
     deaf = {"level": 1.0, "said": "nothing left", "score": None, "difference": None, "verdict": "-", "failed": 40}
     found = {
-        "complete": True, "data": run.data["path"], "split": "test", "metric": "accuracy", "n": 40,
+        "of": {"model": [run.digests["model"]]}, "data": run.data["path"], "complete": True,
+        "split": "test", "metric": "accuracy", "n": 40,
         "clean": clean.to_dict(), "sentence": "worst is noise of 0 dB: accuracy 0.125",
         "stresses": [
             {"title": "white noise", "unit": "dB SNR", "levels": [*levels, deaf]},
@@ -221,7 +222,7 @@ def stressed(run: Run, folder: Path, **settings) -> Run:
     return dataclasses.replace(run, folder=folder)
 
 
-def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measured_whole(run, page, tmp_path):
+def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measured_whole(run, page, tmp_path, caplog):
     told = Page(write_report(stressed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
     check_sound(told)
     assert "40 recordings of the test split were heard as they are, accuracy 0.900 [0.800, 0.950]," in told.text
@@ -234,7 +235,10 @@ def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measur
     elsewhere = stressed(run, tmp_path / "elsewhere", data="/data/others")
     assert "the test split of others were" in Page(write_report(elsewhere, audio=False).read_text("utf-8")).text
     half = stressed(run, tmp_path / "half", complete=False)
-    for without in (page, Page(write_report(half, audio=False).read_text("utf-8"))):
+    copied = stressed(run, tmp_path / "copied", of={"model": ["another's"]})
+    pages = [Page(write_report(one, audio=False).read_text("utf-8")) for one in (half, copied)]
+    assert f"{copied.folder / 'stress.json'} is of another training than this run and is left out" in caplog.text
+    for without in (page, *pages):
         assert "robustness" not in {attributes.get("id") for attributes in without.all("section")}
 
 

@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.card.names import SCORES, score_name, shown
 from audio_ft.card.tables import literal, table
 from audio_ft.data.columns import GROUP, plain
+from audio_ft.description import SLICES_FILE, describes
 from audio_ft.metrics import Score
 
-SLICES_FILE = "slices.json"
+if TYPE_CHECKING:
+    from audio_ft.run import Run
+
+logger = logging.getLogger(__name__)
+
 STRESS_FILE = "stress.json"
 # The weakest slices are shown, and every one that stands out.
 WEAKEST = 3
 
 
-def measured(folder: Path, file: str) -> dict[str, Any]:
-    """Return what a file beside run.json holds, nothing where there is none."""
-    path = folder / file
+def measured_slices(run: Run) -> dict[str, Any]:
+    """Return what slices.json beside a run holds, nothing where there is none or it is another run's."""
+    found = _beside(run, SLICES_FILE)
+    return found if found and describes(found, run) else _left_out(run, SLICES_FILE, found, "evaluate")
+
+
+def measured_robustness(run: Run) -> dict[str, Any]:
+    """Return what stress.json beside a run holds, nothing where there is none or it is another run's."""
+    found = _beside(run, STRESS_FILE)
+    own = run.digests["model"] in found.get("of", {}).get("model", ())
+    return found if own else _left_out(run, STRESS_FILE, found, "stress")
+
+
+def _beside(run: Run, file: str) -> dict[str, Any]:
+    path = run.folder / file
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _left_out(run: Run, file: str, found: dict[str, Any], verb: str) -> dict[str, Any]:
+    """Return nothing, with a warning where something was there."""
+    if found:
+        logger.warning(
+            "warning: %s is of another training than this run and is left out; `audio-ft %s %s DATA` measures this.",
+            run.folder / file,
+            verb,
+            run.folder,
+        )
+    return {}
 
 
 def slices(found: dict[str, Any], group: str | None) -> str:

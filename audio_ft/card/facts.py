@@ -138,7 +138,7 @@ class Facts:
     @cached_property
     def robustness(self) -> str:
         """Return what worse recordings do to the score, if that was measured."""
-        found = evidence.measured(self.run.folder, evidence.STRESS_FILE)
+        found = evidence.measured_robustness(self.run)
         return evidence.robustness(found, str(self.run.data["path"]))
 
     @cached_property
@@ -149,7 +149,7 @@ class Facts:
 
     @cached_property
     def _slices(self) -> dict[str, Any]:
-        return evidence.measured(self.run.folder, evidence.SLICES_FILE)
+        return evidence.measured_slices(self.run)
 
     @cached_property
     def spelling(self) -> str:
@@ -162,14 +162,15 @@ class Facts:
     @cached_property
     def warnings(self) -> list[str]:
         """Return what was noticed in the data, without names of speakers and recordings or what was said."""
-        group = self.run.data.get("group")
         # Up to the last parenthesis: names may hold some of their own.
         return [
-            re.sub(
-                r" \(.*\)" if f"{group} values in both" in warning else r" \(first: .*\)", "", warning, flags=re.DOTALL
-            )
+            re.sub(r" \(.*\)" if self._named(warning) else r" \(first: .*\)", "", warning, flags=re.DOTALL)
             for warning in self.run.data["warnings"]
         ]
+
+    def _named(self, warning: str, where: str = "") -> bool:
+        """Tell whether a warning is of groups in two splits, which it names."""
+        return bool(re.search(rf"{re.escape(str(self.run.data.get('group')))} values? in {where}", warning))
 
     @cached_property
     def noticed(self) -> list[str]:
@@ -185,7 +186,7 @@ class Facts:
                 "The data does not say which recordings belong together (one speaker, one session), so some of a group "
                 "may be on either side; on new voices expect less than these scores."
             )
-        if any(f"{group} values in both" in warning for warning in self.run.data["warnings"]):
+        if any(self._named(warning, "both ") for warning in self.run.data["warnings"]):
             return f"Some groups (`{group}`) are on more than one side, as told below."
         return f"Each group (`{group}`) is on one side only: the test split holds none that was heard in training."
 

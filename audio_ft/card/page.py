@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from audio_ft.card.facts import facts
 from audio_ft.card.metadata import metadata
 from audio_ft.errors import InputError
+from audio_ft.run import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
@@ -42,8 +43,19 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    place = repo_id or f"runs/{name}/model"
+    place = repo_id or _place(run, name)
     return template.render(name=name, place=place, metadata=metadata(run, name), run=run, facts=facts(run))
+
+
+def _place(run: Run, name: str) -> str:
+    """Return where a run's model is, as a snippet says it: its folder by its own name, the folders above are private.
+
+    A run that lies here without its model, as in model_cards/, is told as one in runs/ that has its name.
+    """
+    if not run.model_folder.is_dir():
+        return f"runs/{name}/{MODEL_FOLDER}"
+    folder = run.folder.resolve()
+    return f"{'runs/' if folder.parent.name == 'runs' else ''}{folder.name}/{MODEL_FOLDER}"
 
 
 def retold(run: Run, assignments: Sequence[str]) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.card.evidence import STRESS_FILE, measured
+from audio_ft.card.evidence import measured_robustness
 from audio_ft.card.names import score_name, shown
 from audio_ft.metrics import Score
 from audio_ft.report import figures
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def robustness(run: Run) -> Robustness | None:
     """Return what worse recordings do to the score: the worst of it in words, curves, and every level."""
-    found = measured(run.folder, STRESS_FILE)
+    found = measured_robustness(run)
     if not found.get("complete"):
         return None
     title, clean = score_name(found["metric"]).title, Score.from_dict(found["clean"])
