@@ -703,8 +703,14 @@ def test_recordings_in_two_splits_are_said_and_keys_stay_unique(tmp_path):
         table(tmp_path / f"{name}.csv", rows(8, 2))
     loaded = load(Data(str(tmp_path), group=""))
     assert any("8 recordings are in two splits (first: 000.wav)" in note for note in loaded.warnings)
+    assert any("8 recordings are listed more than once (first: 000.wav)" in note for note in loaded.warnings)
     keys = [key for split in loaded.splits.values() for key in split["key"]]
     assert len(set(keys)) == len(keys) == 24
+    table(tmp_path / "test.csv", [*rows(1), *rows(8, 2, "other")])
+    table(tmp_path / "validation.csv", rows(8, 2, "third"))
+    told = load(Data(str(tmp_path), group="")).warnings
+    assert "1 recording is listed more than once (first: 000.wav)" in told
+    assert "1 recording is in two splits (first: 000.wav): scores there flatter the model" in told
 
 
 def test_limit_keeps_every_class_and_all_labels(tmp_path):

@@ -129,7 +129,7 @@ def test_a_group_on_two_sides_is_a_leak(voices):
     rewrite(voices / "test" / "metadata.csv", "test0", "train0")
     leaks = inspect(Data(str(voices))).leaks
     assert len(leaks) == 1
-    assert "1 speaker_id values in both train and test (train0)" in leaks[0]
+    assert "1 speaker_id value in both train and test (train0)" in leaks[0]
 
 
 def test_equal_content_is_found_by_its_bytes(voices):

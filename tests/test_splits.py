@@ -199,14 +199,18 @@ def test_leaks_name_the_groups_on_two_sides():
     train = [("a", "ann"), ("b", "bob")]
     notes = leaks(loaded(train=train, test=[("a", "ann"), ("b", "eve")]))
     assert len(notes) == 1
-    assert "1 speaker values in both train and test (ann)" in notes[0]
+    assert "1 speaker value in both train and test (ann)" in notes[0]
+    (note,) = leaks(loaded(train=train, test=[("a", "ann"), ("b", "bob")]))
+    assert note.startswith("2 speaker values in both train and test (ann, bob): ")
     assert leaks(loaded(train=train, test=[("a", "eve"), ("b", None)])) == ()
 
 
 def test_leaks_name_groups_that_are_spelled_in_two_ways():
     (note,) = leaks(loaded(train=[("a", "Ann"), ("b", "eve")], test=[("a", "ann "), ("b", "Bob")]))
-    assert "1 speaker values in train and test differ only by case" in note
+    assert "1 speaker value in train and test differs only by case" in note
     assert "'Ann' and 'ann '" in note
+    (note,) = leaks(loaded(train=[("a", "Ann"), ("b", "bob")], test=[("a", "ann "), ("b", "Bob")]))
+    assert "2 speaker values in train and test differ only by case" in note
 
 
 def test_leaks_name_the_classes_that_a_split_lacks():

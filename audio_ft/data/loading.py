@@ -235,12 +235,14 @@ def _twice(rows: Mapping[str, _Rows]) -> list[str]:
     twice = sorted(key for key, number in listed.items() if number > 1)
     sides = Counter(key for own in rows.values() for key in set(own.part.keys))
     across = sorted(key for key, number in sides.items() if number > 1)
-    notes = [f"{len(twice):,} recordings are listed more than once (first: {twice[0]})"] if twice else []
+    notes = [f"{_counted(twice)} listed more than once (first: {twice[0]})"] if twice else []
     if across:
-        notes.append(
-            f"{len(across):,} recordings are in two splits (first: {across[0]}): scores there flatter the model"
-        )
+        notes.append(f"{_counted(across)} in two splits (first: {across[0]}): scores there flatter the model")
     return notes
+
+
+def _counted(keys: Sequence[str]) -> str:
+    return "1 recording is" if len(keys) == 1 else f"{len(keys):,} recordings are"
 
 
 def _unique(keys: Mapping[str, list[str]]) -> dict[str, list[str]]:

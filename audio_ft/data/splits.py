@@ -183,7 +183,7 @@ def leaks(loaded: Split) -> tuple[str, ...]:
     if "train" in rows and loaded.kind != "text":
         _check_train(rows["train"]["target"], names, loaded.kind)
     groups = {name: set(columns["group"]) - {None} for name, columns in rows.items()}
-    notes = _shared(groups, f"{loaded.group or 'group'} values", "scores there flatter the model")
+    notes = _shared(groups, f"{loaded.group or 'group'} value", "scores there flatter the model")
     notes += [
         f"no clip of {', '.join(lost)} in {name}"
         for name in rows
@@ -210,7 +210,7 @@ def _check_train(targets: Sequence[Any], names: Mapping[str, Sequence[str]], kin
 
 
 def _shared(values: Mapping[str, set[str]], what: str, why: str) -> list[str]:
-    """Return a warning for each pair of splits that have values in common."""
+    """Return a warning for each pair of splits that have values in common; `what` names one of them."""
     notes = []
     names = [name for name in SPLITS if name in values]
     for place, first in enumerate(names):
@@ -218,11 +218,13 @@ def _shared(values: Mapping[str, set[str]], what: str, why: str) -> list[str]:
             both = sorted(values[first] & values[second])
             if both:
                 shown = ", ".join(both[:5]) + (", …" if len(both) > 5 else "")
-                notes.append(f"{len(both)} {what} in both {first} and {second} ({shown}): {why}")
+                values_in = f"{what}s in" if len(both) > 1 else f"{what} in"
+                notes.append(f"{len(both)} {values_in} both {first} and {second} ({shown}): {why}")
             own, others = ({folded(value): value for value in values[name] - set(both)} for name in (first, second))
             alike = sorted(own.keys() & others.keys())
             if alike:
                 shown = ", ".join(f"{own[value]!r} and {others[value]!r}" for value in alike[:5])
-                notes.append(f"{len(alike)} {what} in {first} and {second} differ only by case, spaces or accents "
+                values_in, differ = (f"{what}s in", "differ") if len(alike) > 1 else (f"{what} in", "differs")
+                notes.append(f"{len(alike)} {values_in} {first} and {second} {differ} only by case, spaces or accents "
                              f"({shown}{', …' if len(alike) > 5 else ''}): if they are the same, {why}")  # fmt: skip
     return notes
