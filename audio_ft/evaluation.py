@@ -17,6 +17,7 @@ from audio_ft.inference import responses_of
 from audio_ft.metrics import resampling
 from audio_ft.predictions import Predictions, tabulated
 from audio_ft.run import scores_to_dict
+from audio_ft.slicing import check_columns, known_columns
 from audio_ft.training.preparation import chain_for, check_chain
 
 if TYPE_CHECKING:
@@ -59,7 +60,15 @@ class Evaluation:
         return {"scores": scores_to_dict(self.scores)}
 
 
-def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[str] = (), seed: int = 0) -> Evaluation:
+def evaluate(
+    model: Model,
+    data: Data,
+    split: str = "test",
+    *,
+    need: Sequence[str] = (),
+    seed: int = 0,
+    columns: Sequence[str] = (),
+) -> Evaluation:
     """Score a model on one split of labelled data.
 
     Args:
@@ -69,9 +78,11 @@ def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[st
         need: splits to make where the data gives none: all three for data that the model was trained on, so that its
             training recordings stay out of the test; empty takes data without splits as the split asked for.
         seed: seed of the resamples.
+        columns: what the answers are to be sliced by, refused before the model is asked where it is not there.
 
     Raises:
-        InputError: data that cannot be read, labels that the model does not know, or not one readable recording.
+        InputError: data that cannot be read, labels that the model does not know, a column that the data does not have,
+            or not one readable recording.
     """
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
@@ -79,6 +90,8 @@ def evaluate(model: Model, data: Data, split: str = "test", *, need: Sequence[st
     check_chain(model.chain, model.family)
     loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
     table = loaded.splits[split]
+    if columns:
+        check_columns(columns, known_columns(model.task.kind, table["group"], table["meta"]))
     cleaned = clean(table, Cleaner(chain_for(model.chain, loaded), model.family, features=True), name=split)
     if not cleaned.clips:
         raise InputError(f"Not one recording of the {split} split can be read (first: {': '.join(cleaned.errors[0])}).")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,7 @@ def cuts(predictions: Predictions, least: int, columns: Sequence[str] | None = N
         InputError: one of `columns` is not there; lists those that are.
     """
     known = list(_columns(predictions, least))
-    for column in columns or ():
-        if column not in (there := [name for name, _, _ in known]):
-            raise InputError(f"the clips have no column {column!r} to slice by; there are {', '.join(there)}.")
+    check_columns(columns or (), [name for name, _, _ in known])
     found: list[Cut] = []
     seen: set[bytes] = set()
     for column, names, by_target in known:
@@ -59,6 +57,27 @@ def cuts(predictions: Predictions, least: int, columns: Sequence[str] | None = N
             if least <= count <= len(names) - least:
                 found.append(Cut(column, value, np.asarray([name == value for name in names]), by_target))
     return found
+
+
+def known_columns(kind: str, groups: Iterable[str | None], metas: Iterable[str | None]) -> list[str]:
+    """Return what clips of a kind can be parted by, before anything is asked about them: see `cuts`.
+
+    `groups` and `metas` hold a group and the other columns (JSON) for each clip.
+    """
+    own = {"single": ["class"], "regression": ["target"]}.get(kind, [])
+    grouped = ["group"] if any(group is not None for group in groups) else []
+    return [*own, *grouped, *_meta({"meta": metas}), *(name for name, _ in FACTS.values())]
+
+
+def check_columns(columns: Iterable[str], there: Sequence[str]) -> None:
+    """Refuse a column that is not there.
+
+    Raises:
+        InputError: lists those that are.
+    """
+    for column in columns:
+        if column not in there:
+            raise InputError(f"the clips have no column {column!r} to slice by; there are {', '.join(there)}.")
 
 
 def _parting(names: Sequence[str | None]) -> bytes:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from audio_ft import cli, description
+from audio_ft import InputError, Run, cli, description, evaluation, slicing
 from audio_ft.commands.evaluate_lines import classes, slices, trust
 from audio_ft.description import SLICES_FILE
+from audio_ft.predictions import Predictions
 
 WORDS = Path(__file__).parents[1] / "audio_ft" / "assets" / "words"
 
@@ -123,9 +125,22 @@ def test_what_cannot_be_kept_is_told_all_the_same(run, monkeypatch, capsys):
     assert said.out.startswith("test split")
 
 
-def test_an_unknown_column_is_named_with_those_there_are(run, capsys):
-    assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "accent"]) == 2
-    assert "no column 'accent' to slice by; there are class, group" in capsys.readouterr().err
+def test_an_unknown_column_is_named_with_those_there_are_before_anything_is_heard(run, monkeypatch, capsys):
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a recording was cleaned or heard")
+
+    for heard in ("clean", "responses_of"):
+        monkeypatch.setattr(evaluation, heard, refuse)
+    assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "duration", "--slice", "accent"]) == 2
+    said = capsys.readouterr().err
+    there = re.search(r"no column 'accent' to slice by; there are (.*)\.$", said, re.MULTILINE)
+    assert there is not None
+    # Those that the predictions of the run can be sliced by.
+    predictions = Predictions.of(Run.load(run)).split("test")
+    with pytest.raises(InputError) as after:
+        slicing.cuts(predictions, 10, ["accent"])
+    assert str(after.value) in said
+    assert there[1].split(", ")[:2] == ["class", "group"]
 
 
 def score(value: float) -> dict:

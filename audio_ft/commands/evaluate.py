@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = load(arguments.model, beam=beam_of(arguments))
     asked = labelled(arguments, model)
-    evaluation = evaluate(model, asked.data, arguments.split, need=asked.need)
+    evaluation = evaluate(model, asked.data, arguments.split, need=asked.need, columns=arguments.slice or ())
     for warning in evaluation.warnings:
         say(f"warning: {warning}")
     for file, reason in evaluation.unreadable:
