@@ -119,8 +119,6 @@ def load(
 def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:
     """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id.
 
-    An id may name its revision itself, user/name@v2.
-
     Raises:
         InputError: there is no such folder, and the Hub has no such repository. AudioFTError: it cannot be reached.
     """
@@ -131,10 +129,7 @@ def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = No
         if (folder / "config.json").is_file():
             return folder
         raise InputError(f"{path_or_repo} holds no model; give the --output-dir of a finished training.")
-    name, _, at = str(path_or_repo).partition("@")
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise InputError(f"There is no folder {path_or_repo}; give a run's folder or a Hub id like user/name.")
-    return pull(name, revision or at or None)
+    return pull(str(path_or_repo), revision)
 
 
 def openable(source: Source) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from audio_ft.errors import AudioFTError, InputError
@@ -13,10 +14,15 @@ UNUSED = ["last-checkpoint/*", "checkpoint-*/*", "pytorch_model*", "training_arg
           "*.ckpt", "*.h5", "*.msgpack", "*.onnx", "predictions.parquet"]  # fmt: skip
 
 
-def pull(repository: str, revision: str | None = None) -> Path:
+def pull(place: str, revision: str | None = None, *, only: Sequence[str] = ()) -> Path:
     """Return the folder in the cache that holds a repository's model, downloaded as far as it is not there yet.
 
     Without a network, or with HF_HUB_OFFLINE set, what was downloaded before is used.
+
+    Args:
+        place: a repository's id, which may name its revision itself, user/name@v2.
+        revision: a branch, tag or commit.
+        only: files that are all one needs, as far as the repository has them; all that a model takes where empty.
 
     Raises:
         InputError: there is no such repository or revision, it is not for this token, or audio_ft did not make it.
@@ -25,12 +31,20 @@ def pull(repository: str, revision: str | None = None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    repository, _, at = place.partition("@")
+    if repository.count("/") != 1 or repository.startswith((".", "/", "~")):
+        raise InputError(f"There is no folder {place}; give a run's folder or a Hub id like user/name.")
+    revision = revision or at or None
     try:
         with impatient():
             # A small file first: it tells whether the large ones are of any use.
             folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[CHAIN_FILE]))
             if (folder / CHAIN_FILE).is_file():
-                return Path(snapshot_download(repository, revision=revision, ignore_patterns=UNUSED))
+                wanted, unwanted = (list(only), None) if only else (None, UNUSED)
+                folder = Path(
+                    snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted)
+                )
+                return _whole(folder, place, only)
     except HFValidationError as error:
         raise InputError(f"There is no folder {repository}; give a run's folder or a Hub id like user/name.") from error
     except LocalEntryNotFoundError as error:
@@ -43,6 +57,20 @@ def pull(repository: str, revision: str | None = None) -> Path:
         f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads models "
         "that audio_ft saved. Any checkpoint can be trained further: `audio-ft train --model`."
     )
+
+
+def _whole(folder: Path, place: str, only: Sequence[str]) -> Path:
+    """Return the folder, refused where weights are wanted and only smaller files were ever fetched.
+
+    Raises:
+        InputError: it lacks the weights.
+    """
+    if not only and not any(folder.glob("*.safetensors")):
+        raise InputError(
+            f"{place} has no weights (*.safetensors), or without a network only what was fetched before, which was not "
+            "them; run once with a network."
+        )
+    return folder
 
 
 def _not_cached(error: BaseException, repository: str) -> AudioFTError:

@@ -172,6 +172,46 @@ def test_the_command_line_pulls_and_trains_on(hub, tmp_path, small_run):
     assert Run.load(tmp_path / "second").recipe.model == "me/words"
 
 
+def test_card_report_and_compare_take_what_was_pushed_without_its_weights(
+    hub, tmp_path, small_run, capsys, monkeypatch
+):
+    from audio_ft.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    with connected(hub, tmp_path / "ours"):
+        pushed(small_run, predictions=True)
+        pushed(small_run, "me/silent")
+        sent = hub.repo().main.files["README.md"][0].decode()
+    with connected(hub, tmp_path / "cache") as patch:
+        from huggingface_hub import constants
+
+        assert main(["card", "me/words"]) == 0
+        assert capsys.readouterr().out == sent
+        assert main(["compare", "me/words@main", str(small_run), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["difference"] == 0
+        assert main(["report", "me/words", "--no-audio"]) == 0
+        assert capsys.readouterr().out.startswith("words.html (")
+        kept = {file.name for file in (tmp_path / "cache").rglob("snapshots/*/*")}
+        assert kept == {"chain.json", "run.json", "predictions.parquet"}
+        for words in (["report", "me/silent"], ["compare", str(small_run), "me/silent"]):
+            assert main(words) == 2
+            said = capsys.readouterr().err
+            assert "me/silent came without predictions.parquet" in said
+            assert "`audio-ft push RUN me/silent --predictions`" in said
+        assert main(["report", str(tmp_path / "nowhere")]) == 2
+        assert "There is no folder" in capsys.readouterr().err
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(InputError, match="me/words has no weights"):
+            load("me/words")
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        assert load("me/words").chain == load(small_run).chain
+        repo = hub.repo()
+        held = {name: file for name, file in repo.main.files.items() if name != "run.json"}
+        repo.add("refs/heads/main", "bare", held, repo.main.oid)
+        assert main(["card", "me/words"]) == 2
+        assert "me/words holds no run.json" in capsys.readouterr().err
+
+
 def test_a_revision_is_what_was_pushed_to_it(hub, tmp_path, small_run):
     with connected(hub, tmp_path / "cache"):
         pushed(small_run)

@@ -6,10 +6,12 @@ import argparse
 import os
 from pathlib import Path
 
+from audio_ft.commands.finished import HELP, RUN_OR_MODEL, finished, repository_of
 from audio_ft.console import DONE, show
 
 EPILOG = """examples:
   audio-ft card runs/first
+  audio-ft card me/doors --output README.md
   audio-ft card runs/first --repo-id me/doors --output README.md --set limits="English, close microphone."
 
 The card holds what run.json holds. What a model is for, what it cannot do and that the people heard agreed only its
@@ -20,7 +22,7 @@ left out, and paths of this machine are cut to their last part."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `card`."""
     parser.epilog = EPILOG
-    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
     parser.add_argument("--output", metavar="FILE", help="write it there instead of printing it")
     parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub for which it is written")
     parser.add_argument(
@@ -37,12 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_ft import parcel
     from audio_ft.card import retold
     from audio_ft.hub import check_name
-    from audio_ft.run import Run
 
     if arguments.repo_id is not None:
         check_name(arguments.repo_id)
-    finished = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
-    card = parcel.card(finished, arguments.repo_id)
+    told = retold(finished(arguments.run), arguments.set)
+    card = parcel.card(told, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
         show(card)
         return DONE

@@ -7,6 +7,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+from audio_ft.commands.finished import HELP, finished
 from audio_ft.console import DONE, say, show
 
 if TYPE_CHECKING:
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   audio-ft compare runs/first runs/second
   audio-ft compare runs/first runs/second --split validation --json
+  audio-ft compare me/keywords runs/second
 
 Both runs are scored on the same clips, matched by file name, so that what is hard for both cancels out. The verdict is
 by accuracy, micro F1 (several labels), mean absolute error (numbers) or word error rate (transcripts); the table shows
-the other scores. Of twenty scores one differs by chance."""
+the other scores. Of twenty scores one differs by chance. On the Hub are the answers of what was pushed with
+--predictions."""
 _MOST_NAMED = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `compare`."""
     parser.epilog = EPILOG
-    parser.add_argument("first", metavar="RUN_A", help="the folder of a finished run")
-    parser.add_argument("second", metavar="RUN_B", help="the folder of the run to hold against it")
+    parser.add_argument("first", metavar="RUN_A", help=HELP)
+    parser.add_argument("second", metavar="RUN_B", help="the run to hold against it, the same")
     parser.add_argument("--split", default="test", choices=("validation", "test"), help="default: test")
     parser.add_argument("--json", action="store_true", help="print verdict, scores, difference and interval as JSON")
 
@@ -35,9 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare the two runs and return the exit code."""
     from audio_ft.pairing import compare_runs
-    from audio_ft.run import Run
 
-    first, second = Run.load(arguments.first), Run.load(arguments.second)
+    first, second = (finished(place, predictions=True) for place in (arguments.first, arguments.second))
     paired = compare_runs(first, second, arguments.split)
     for name, files in ((arguments.first, paired.only_first), (arguments.second, paired.only_second)):
         if files:

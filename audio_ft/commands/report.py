@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import shutil
+import tempfile
 from pathlib import Path
 
+from audio_ft.commands.finished import HELP, RUN_OR_MODEL, finished, repository_of
 from audio_ft.console import DONE, show
 
 EPILOG = """examples:
   audio-ft report runs/first
   audio-ft report runs/first --output first.html --errors 50
   audio-ft report runs/first --no-audio
+  audio-ft report me/keywords --output keywords.html
 
 The page opens offline and needs no other file. It holds scores with intervals beside baselines, the worst errors with
 players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Nothing is trained or
 predicted; recordings are read again from the run's data, and where they are gone the page is made without players.
-Whoever has the page has the recordings in it: --no-audio leaves them out."""
+Whoever has the page has the recordings in it: --no-audio leaves them out. Of a model on the Hub it takes the answers
+that were pushed with --predictions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `report`."""
     parser.epilog = EPILOG
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--output", metavar="FILE.html", help="default: report.html in the run's folder")
+    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
+    parser.add_argument(
+        "--output",
+        metavar="FILE.html",
+        help="default: report.html in the run's folder; of a model on the Hub, NAME.html here",
+    )
     parser.add_argument(
         "--errors", metavar="N", type=_count, help="worst errors with player and spectrogram (default: 24)"
     )
@@ -32,12 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the page, print where it is and how large, and return the exit code."""
     from audio_ft.report import ERRORS, write_report
-    from audio_ft.run import Run
+    from audio_ft.run import PREDICTIONS_FILE
 
     errors = ERRORS if arguments.errors is None else arguments.errors
     output = None if arguments.output is None else Path(arguments.output).expanduser()
-    found = Run.load(Path(arguments.run).expanduser())
-    file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
+    found, repository = finished(arguments.run, predictions=True), repository_of(arguments.run)
+    with tempfile.TemporaryDirectory() as scratch:
+        if repository:
+            # What the page is made of is also noted beside the run, and the Hub's cache is no place for that.
+            shutil.copy(found.folder / PREDICTIONS_FILE, scratch)
+            found = dataclasses.replace(found, folder=Path(scratch))
+            output = output or Path(f"{Path(repository).name}.html")
+        file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
     show(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
     return DONE
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio_ft.commands.finished import HELP, RUN_OR_MODEL, finished, repository_of
 from audio_ft.console import DONE, FAILED, say, show
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ WORDS = {"exactly": "the same", "within": "within the interval", "outside": "OUT
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `reproduce`."""
     parser.epilog = EPILOG
-    parser.add_argument("run", metavar="RUN_OR_MODEL", help="a run's folder, or a model's id on the Hub")
+    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
     parser.add_argument("--output-dir", metavar="OUT", help="folder for the new run (default: RUN-again)")
     parser.add_argument("--model", metavar="ID_OR_PATH", help="where the checkpoint lies now, if not where it was")
     parser.add_argument("--data", metavar="DATA", help="where the data lies now, if not where it was")
@@ -36,16 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train again, compare, and return 0 where the scores agree, else 1."""
     from audio_ft.commands.train import local
-    from audio_ft.predict import model_folder
     from audio_ft.reproduction import reproduce
-    from audio_ft.run import Run
 
-    place, output = Path(arguments.run).expanduser(), arguments.output_dir
-    if not place.is_dir():
-        # A repository of the Hub holds run.json beside its model; its cached copy is no place for another run.
-        place, output = model_folder(arguments.run), output or Path("runs", f"{place.name}-again")
+    output, repository = arguments.output_dir, repository_of(arguments.run)
+    if repository and not output:
+        # The Hub's cache is no place for another run.
+        output = Path("runs", f"{Path(repository).name}-again")
     found = reproduce(
-        Run.load(place),
+        finished(arguments.run),
         output and local(str(output)),
         model=arguments.model and local(arguments.model),
         data=arguments.data and local(arguments.data),
