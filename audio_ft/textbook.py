@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.clean import refuse_full_disk, seconds_of
-from audio_ft.data import Loaded, load
+from audio_ft.data import Data, Loaded, load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.features import LogMel, ModelInput, WriteFeatures
@@ -79,6 +79,15 @@ def prepare(recipe: Recipe, folder: Path, *, task: str | None = None, own_featur
     _write_lists(folder / LISTS, good)
     clips = {split: len(own) for split, own in good.items()}
     return Prepared(folder, loaded.rule, loaded.warnings, clips, report)
+
+
+def raw_data(folder: Path) -> Data | None:
+    """Return the data that a prepared folder was made from, with its columns and shares; None for any other folder."""
+    marker = folder / MARKER
+    if not marker.is_file():
+        return None
+    known = json.loads(marker.read_text(encoding="utf-8"))
+    return Data.from_dict(known["data"] | {"path": known["source"][0]}) if "data" in known else None
 
 
 def _features(recipe: Recipe, own: bool) -> LogMel | ModelInput:

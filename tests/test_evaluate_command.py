@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from audio_ft import InputError, Run, cli, description, evaluation, slicing
 from audio_ft.commands.evaluate_lines import classes, slices, trust
+from audio_ft.data import Data, load
 from audio_ft.description import SLICES_FILE
 from audio_ft.predictions import Predictions
 
@@ -104,6 +106,25 @@ def test_a_model_without_its_run_and_other_data_are_told_of_as_far_as_is_known(r
     assert (told["calibration"]["temperature"], told["calibration"]["why"]) == (None, "no validation split")
     assert told["slices"] == {"looked_at": 0, "verdict": told["slices"]["verdict"], "slices": []}
     assert not (tmp_path / SLICES_FILE).exists()
+
+
+def test_what_the_training_recordings_were_prepared_from_keeps_their_splits(run, tmp_path, capsys):
+    raw, ready = tmp_path / "raw", tmp_path / "ready"
+    for row in load(Data(str(WORDS)), need=("test",)).splits["test"]:
+        (raw / row["target"]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(row["audio"]["path"], raw / row["target"])
+    assert cli.main(["prepare", str(raw), str(ready), "--set", "data.seed=3", "--set", "data.test=0.2"]) == 0
+    own = Path(shutil.copytree(run, tmp_path / "run"))
+    recipe = json.loads((own / "model" / "recipe.json").read_text())
+    recipe["data"] = {"path": str(ready)}
+    (own / "model" / "recipe.json").write_text(json.dumps(recipe))
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(own), str(raw), "--json"]) == 0
+    printed = capsys.readouterr()
+    with (ready / "splits" / "test.csv").open(newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert json.loads(printed.out)["n"] == len(listed) < 24
+    assert f"{raw} is what {ready} was prepared from, so the splits are those of the training." in printed.err
 
 
 def test_a_run_that_was_copied_without_its_predictions_is_scored(run, tmp_path, capsys):
