@@ -46,7 +46,7 @@ def make_av(path, codec, container, samples, rate, container_options=None):
         stream.codec_context.bit_rate = 64_000
         stream.codec_context.open()
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
-        frame.sample_rate = rate
+        frame.sample_rate, frame.pts = rate, 0
         fitting = av.AudioResampler(stream.codec_context.format, "mono", rate, stream.codec_context.frame_size or 1024)
         for part in (*fitting.resample(frame), *fitting.resample(None), None):
             out.mux(stream.encode(part))
@@ -423,6 +423,22 @@ def test_other_containers_are_read_by_pyav(tmp_path, suffix, container, codec, r
     assert np.argmax(np.abs(np.fft.rfft(middle))) == 440
     assert np.abs(middle).max() == pytest.approx(np.abs(tone.samples).max(), rel=0.05)
     np.testing.assert_array_equal(read(path.read_bytes()).samples, clip.samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec", "rate"),
+    [("a.oga", "ogg", "flac", 16_000), ("a.mp2", "mp2", "mp2", 44_100), ("a.wav", "wav", "mp3", 44_100)],
+)
+def test_where_nothing_was_lost_there_is_no_note(tmp_path, name, container, codec, rate):
+    tone = Clip.tone(440, 2.0, rate)
+    path = make_av(tmp_path / name, codec, container, tone.samples, rate)
+    for clip in (read(path), read(path.read_bytes())):
+        assert (clip.notes, clip.rate) == ((), rate)
+        assert tone.length <= clip.length <= tone.length + 4096
+    if codec == "flac":
+        # Cut, the same recording is noted.
+        path.write_bytes(path.read_bytes()[:-2_000])
+        assert [note.partition(":")[0] for note in read(path).notes] == ["truncated"]
 
 
 @pytest.mark.parametrize(

@@ -172,9 +172,21 @@ def open_soundfile(target: str | bytes | BinaryIO) -> soundfile.SoundFile:
             sound.seek(0)
         return sound
     except soundfile.LibsndfileError as error:
-        raise NotForSoundfile(error.error_string, damaged=error.code not in _NOT_MINE) from error
+        damaged = error.code not in _NOT_MINE and not _is_ogg_flac(target)
+        raise NotForSoundfile(error.error_string, damaged=damaged) from error
     except (TypeError, ValueError) as error:  # a headerless kind (.raw) wants its rate from the caller
         raise NotForSoundfile(str(error), damaged=False) from error
+
+
+def _is_ogg_flac(target: str | bytes | BinaryIO) -> bool:
+    """Tell whether a file is FLAC in Ogg: libsndfile refuses the sound headers that FFmpeg writes there."""
+    if isinstance(target, str | bytes):  # a path, as `Opened.target` gives it
+        with open(target, "rb") as file:
+            head = file.read(64)
+    else:
+        target.seek(0)
+        head = target.read(64)
+    return head.startswith(b"OggS") and b"\x7fFLAC" in head
 
 
 def soundfile_info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
@@ -249,6 +261,9 @@ def parts_soundfile(sound: soundfile.SoundFile, name: str, seconds: float, notes
 
 def _with_shortfall(sound: soundfile.SoundFile, notes: tuple[str, ...], wanted: int, got: int) -> tuple[str, ...]:
     """Return the notes, with one on samples that the header promised in vain where nothing else explains it."""
+    # Only MP3 files state a length (Xing, VBRI); libsndfile guesses that of Layer II and of MP3 inside WAV by bit rate.
+    if sound.subtype.startswith("MPEG") and (sound.format == "WAV" or not sound.subtype.endswith("_III")):
+        return notes
     # Ogg states its length by page, and encoders are a packet off.
     if notes or wanted - got <= (slack(sound.samplerate) if sound.format == "OGG" else 0):
         return notes
