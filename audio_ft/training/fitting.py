@@ -16,6 +16,7 @@ from audio_ft.recipe import build_arguments
 from audio_ft.training.adapters import Adapters
 from audio_ft.training.automatic import automatic_settings, used_settings
 from audio_ft.training.briefing import briefing
+from audio_ft.training.determinism import one_order
 from audio_ft.training.processes import leave_group_at_exit
 from audio_ft.training.retention import Retention
 from audio_ft.training.scoring import score_untuned
@@ -100,8 +101,6 @@ def _fit(
 ) -> Fitted:
     from transformers import set_seed
 
-    from audio_ft.training.freeze import freeze
-
     recipe = prepared.recipe
     # Trainer's own name for the same choice counts too: its direction must follow.
     chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
@@ -118,19 +117,14 @@ def _fit(
     untuned = score_untuned(prepared, model, arguments, folder, tell)
     retention = Retention(prepared, model)
     retention.measure("untuned", untuned)
-    adapters = None
-    if recipe.peft == "lora":
-        # Else a raw wave's convolutions, where no matrix lies, would be gone through backwards for nothing.
-        freeze(model, prepared.family, "feature_encoder")
-        adapters = Adapters(recipe, model, prepared.family, prepared.task.from_scratch)
-    elif recipe.peft is None:
-        freeze(model, prepared.family, recipe.freeze)
+    adapters = choose_what_learns(prepared, model)
     parameters = counted(model)
     with tracked(arguments.report_to, folder), Listeners(arguments.report_to, folder) as listeners:
         trainer = build_trainer(prepared, model, arguments, windows, metric)
         follow(trainer, prepared, folder, metric, tell, logged)
         tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        with one_order(arguments.device.type == "cpu"):
+            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         listeners.join(trainer)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
         trainer.average.keep()
@@ -152,6 +146,20 @@ def _fit(
         settings=used_settings(arguments, trainer.head_rate),
         listeners=listeners,
     )
+
+
+def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
+    """Freeze what the recipe wants to stand still, in place, and return low-rank matrices where it asks for them."""
+    from audio_ft.training.freeze import freeze
+
+    recipe, family = prepared.recipe, prepared.family
+    if recipe.peft == "lora":
+        # Else a raw wave's convolutions, where no matrix lies, would be gone through backwards for nothing.
+        freeze(model, family, "feature_encoder")
+        return Adapters(recipe, model, family, prepared.task.from_scratch)
+    if recipe.peft is None:
+        freeze(model, family, recipe.freeze)
+    return None
 
 
 def counted(model: PreTrainedModel) -> dict[str, int]:
