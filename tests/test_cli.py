@@ -35,7 +35,7 @@ FLAGS = {
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where --slice --lm --lm-words --lm-weight --word-score --beams",
-    "stress": "model data --split --json --set --where --only --limit --output",
+    "stress": "model data --split --json --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
     "predict": "model files --json --format --top-k --output --output-dir --lm --lm-words --lm-weight --word-score"
     " --beams",
