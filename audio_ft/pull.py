@@ -39,12 +39,12 @@ def pull(place: str, revision: str | None = None, *, only: Sequence[str] = ()) -
         with impatient():
             # A small file first: it tells whether the large ones are of any use.
             folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[CHAIN_FILE]))
-            if (folder / CHAIN_FILE).is_file():
+            ours = (folder / CHAIN_FILE).is_file()
+            if ours:
                 wanted, unwanted = (list(only), None) if only else (None, UNUSED)
                 folder = Path(
                     snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted)
                 )
-                return _whole(folder, place, only)
     except HFValidationError as error:
         raise InputError(f"There is no folder {repository}; give a run's folder or a Hub id like user/name.") from error
     except LocalEntryNotFoundError as error:
@@ -53,18 +53,11 @@ def pull(place: str, revision: str | None = None, *, only: Sequence[str] = ()) -
         raise _refused(error, repository, revision) from error
     except hub_errors() as error:
         raise AudioFTError(f"{repository} cannot be fetched: {sentence(error, repository)}.") from error
-    raise InputError(
-        f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads models "
-        "that audio_ft saved. Any checkpoint can be trained further: `audio-ft train --model`."
-    )
-
-
-def _whole(folder: Path, place: str, only: Sequence[str]) -> Path:
-    """Return the folder, refused where weights are wanted and only smaller files were ever fetched.
-
-    Raises:
-        InputError: it lacks the weights.
-    """
+    if not ours:
+        raise InputError(
+            f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads "
+            "models that audio_ft saved. Any checkpoint can be trained further: `audio-ft train --model`."
+        )
     if not only and not any(folder.glob("*.safetensors")):
         raise InputError(
             f"{place} has no weights (*.safetensors), or without a network only what was fetched before, which was not "

@@ -71,7 +71,7 @@ def sentence(error: BaseException, repository: str) -> str:
         return f"the connection to {constants.ENDPOINT} failed ({said}); see to the network and run this again"
     if isinstance(inner, OSError):
         return f"a file cannot be read or written here ({said})"
-    return f"{constants.ENDPOINT} does not answer as a Hub does ({said}); is HF_ENDPOINT right?"
+    return f"{constants.ENDPOINT} does not answer as a Hub does ({said}); see whether HF_ENDPOINT is right"
 
 
 def _answered(error: HfHubHTTPError, repository: str) -> str:

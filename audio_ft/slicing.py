@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.data.columns import GROUP, plain
+from audio_ft.data.columns import GROUP, among, plain
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _named(column: str, values: Sequence[Any], least: int) -> list[str | None]:
     """Return the parts of a column of the data: its values, or ranges where they are many numbers."""
     numbers = [_number(value) for value in values]
     given = [number for value, number in zip(values, numbers, strict=True) if value not in (None, "")]
-    identifies = plain(column) in map(plain, GROUP) or plain(column).endswith("id")
+    identifies = among(column, GROUP) or plain(column).endswith("id")
     if given and None not in given and len(set(given)) > MOST_VALUES and not identifies:
         return ranges(numbers, "", least)
     return [None if value is None or value == "" else str(value) for value in values]

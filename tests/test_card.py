@@ -507,7 +507,7 @@ def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
     (folder / "run.json").write_text(json.dumps(told_run.to_dict()))
     assert cli.main(["card", str(folder), "--repo-id", "me/doors"]) == 0
     printed = capsys.readouterr().out
-    assert printed == model_card(told_run, "me/doors") + "\n"
+    assert printed == model_card(told_run, "me/doors")
     file = tmp_path / "README.md"
     assert cli.main(["card", str(folder), "--output", str(file), "--set", "limits=Quiet rooms."]) == 0
     assert "Quiet rooms." in file.read_text()

@@ -201,15 +201,17 @@ def test_card_report_and_compare_take_what_was_pushed_without_its_weights(
         assert main(["report", str(tmp_path / "nowhere")]) == 2
         assert "There is no folder" in capsys.readouterr().err
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(InputError, match="me/words has no weights"):
+        with pytest.raises(InputError, match="me/words is no folder here, nor whole in the cache"):
             load("me/words")
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         assert load("me/words").chain == load(small_run).chain
         repo = hub.repo()
-        held = {name: file for name, file in repo.main.files.items() if name != "run.json"}
+        held = {name: file for name, file in repo.main.files.items() if name not in ("run.json", "model.safetensors")}
         repo.add("refs/heads/main", "bare", held, repo.main.oid)
         assert main(["card", "me/words"]) == 2
         assert "me/words holds no run.json" in capsys.readouterr().err
+        with pytest.raises(InputError, match="me/words has no weights"):
+            load("me/words")
 
 
 def test_a_revision_is_what_was_pushed_to_it(hub, tmp_path, small_run):

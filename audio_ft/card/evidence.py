@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.card.names import SCORES, score_name, shown
 from audio_ft.card.tables import literal, table
-from audio_ft.data.columns import GROUP, plain
+from audio_ft.data.columns import GROUP, among, plain
 from audio_ft.description import SLICES_FILE, describes
 from audio_ft.metrics import Score
 
@@ -82,8 +82,7 @@ def slices(found: dict[str, Any], group: str | None) -> str:
 
 def names_somebody(column: str) -> bool:
     """Tell whether a column's values are names of speakers or the like: a card is public."""
-    name = plain(column)
-    return name == "group" or name in map(plain, GROUP) or name.endswith(("id", "name"))
+    return among(column, ("group", *GROUP)) or plain(column).endswith(("id", "name"))
 
 
 def calibration(found: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     told = retold(finished(arguments.run), arguments.set)
     card = parcel.card(told, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
-        show(card)
+        show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
         return DONE
     file = Path(arguments.output).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -51,6 +51,7 @@ def labelled(arguments: argparse.Namespace, model: Model) -> Labelled:
     """Return the data that the arguments name, with the columns and splits of the training where that is its data."""
     from audio_ft.recipe import Recipe
     from audio_ft.run import RECIPE_FILE
+    from audio_ft.textbook import raw_data
 
     recipe = Recipe.load(model.folder / RECIPE_FILE)
     named_alike = is_namesake(recipe.data, arguments.data) and not Path(arguments.model).expanduser().exists()
@@ -58,7 +59,7 @@ def labelled(arguments: argparse.Namespace, model: Model) -> Labelled:
     if named_alike:
         say(f"{arguments.data} is taken for the data that {arguments.model} was trained on, whose name it has.")
     here = wishes(arguments.data)
-    raw = prepared_from(recipe.data)
+    raw = raw_data(Path(recipe.data.path).expanduser())
     if raw is not None and not trained_on and same_place(raw, arguments.data):
         say(f"{arguments.data} is what {recipe.data.path} was prepared from, so the splits are those of the training.")
         recipe, trained_on = dataclasses.replace(recipe, data=raw), True
@@ -66,13 +67,6 @@ def labelled(arguments: argparse.Namespace, model: Model) -> Labelled:
     known = dataclasses.replace(recipe.data, path=here.path) if trained_on else here
     data = dataclasses.replace(recipe, data=known).override(settings).data
     return Labelled(dataclasses.replace(data, where=(*data.where, *arguments.where)), trained_on)
-
-
-def prepared_from(data: Data) -> Data | None:
-    """Return the data that `audio-ft prepare` made the data from; None where it did not, or where that is not here."""
-    from audio_ft.textbook import raw_data
-
-    return raw_data(Path(data.path).expanduser())
 
 
 def run_of(model: Model) -> Run | None:

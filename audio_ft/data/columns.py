@@ -65,14 +65,14 @@ def plain(name: str) -> str:
     return re.sub(r"[\s\-_]+", "", name.lower())
 
 
-def _among(name: str, known: Sequence[str]) -> bool:
+def among(name: str, known: Sequence[str]) -> bool:
     """Tell whether a column has one of the names known."""
     return plain(name) in map(plain, known)
 
 
-def known(names: Iterable[str], tiers: Tiers) -> bool:
-    """Tell whether a tier knows one of the names."""
-    return any(_among(name, tier) for name in names for tier in tiers)
+def names_one_of(names: Iterable[str], tiers: Tiers) -> bool:
+    """Tell whether one of the columns has a name that one of the tiers holds."""
+    return any(among(name, tier) for name in names for tier in tiers)
 
 
 def named(names: Iterable[str], name: str, source: str) -> str:
@@ -95,7 +95,7 @@ def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: st
     """
     names = list(names)
     for tier in tiers:
-        found = [name for name in names if _among(name, tier)]
+        found = [name for name in names if among(name, tier)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -113,7 +113,7 @@ def find_audio(columns: Mapping[str, Sequence[Any]], wish: str | None, source: s
     if wish is not None:
         return named(columns, wish, source)
     files = [name for name, cells in columns.items() if _lists_audio(cells)]
-    likely = [name for name in files if any(_among(name, tier) for tier in AUDIO)]
+    likely = [name for name in files if any(among(name, tier) for tier in AUDIO)]
     if not likely and len(files) == 1:
         return files[0]
     return find(likely or columns, AUDIO, "the path of the recording", "audio=NAME", source)
@@ -157,7 +157,7 @@ def cuts(columns: Mapping[str, Sequence[Any]]) -> list[str]:
         f"column {name!r} seems to say where in its file a row begins; files are not cut, each row is its whole file: "
         "cut them first, into a file a row"
         for name, cells in columns.items()
-        if _among(name, STARTS) and any(_number(cell) for cell in cells if not missing(cell))
+        if among(name, STARTS) and any(_number(cell) for cell in cells if not missing(cell))
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audio_ft.chain import Chain
 from audio_ft.clip import AUDIO_SUFFIXES
-from audio_ft.data.columns import TARGET, TEXT, find_audio, known
+from audio_ft.data.columns import TARGET, TEXT, find_audio, names_one_of
 from audio_ft.data.listed import listed_part
 from audio_ft.data.manifests import Columns, read_manifest
 from audio_ft.data.rows import Part, Source
@@ -62,7 +62,7 @@ def _sole(tree: Tree) -> str | None:
 def _labelled(tree: Tree, listed: Source) -> Source:
     """Return the class folders with the columns of the one manifest beside them, where that has no label of its own."""
     names = [name for part in listed.parts.values() for name in part.columns if name != listed.audio]
-    if len(listed.parts) != 1 or known(names, TARGET) or known(names, TEXT):
+    if len(listed.parts) != 1 or names_one_of(names, (*TARGET, *TEXT)):
         return listed
     try:
         folders = _by_folders(tree)
