@@ -122,7 +122,7 @@ def test_a_transcriber_by_characters_comes_back(hub, tmp_path):
 def test_a_transcriber_by_words_comes_back(hub, tmp_path, shared):
     recipe = Recipe(
         model=fetched_whisper(shared, "whisper-tiny.en"),
-        data=Data(path=str(shared / "data" / "prompts_asr"), where=("language=en",), limit=6),
+        data=Data(path=str(shared / "data" / "prompts_asr"), where=("language=en",), limit=3),
         task="transcription",
         training={"max_steps": 1, "per_device_train_batch_size": 2},
     )

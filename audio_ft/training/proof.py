@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Two float32 computations of one clip's logits, batched and padded differently.
 TOLERANCE = 1e-3
+# The very folder is asked, never the network.
+APART = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
 # Characters of an answer in a message.
 SHOWN = 300
 
@@ -39,19 +41,7 @@ def prove(prepared: Prepared, model: Any, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "wave.npy"
         np.save(file, wave)
-        # The very folder is asked, never the network; a process of its own sees no state of this one.
-        environment = os.environ | {
-            "HF_HUB_OFFLINE": "1",
-            "CUDA_VISIBLE_DEVICES": "",
-            "TOKENIZERS_PARALLELISM": "false",
-        }
-        outcome = subprocess.run(
-            [sys.executable, "-c", prepared.task.proof(prepared.head), str(folder.resolve()), str(file)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
+        outcome = in_clean_process(prepared.task.proof(prepared.head), str(folder.resolve()), str(file))
     if outcome.returncode:
         raise AudioFTError(f"The saved model in {folder} fails in a clean process: {outcome.stderr.strip()[-800:]}")
     theirs = json.loads(outcome.stdout.strip().splitlines()[-1])
@@ -60,6 +50,12 @@ def prove(prepared: Prepared, model: Any, folder: Path) -> None:
             f"The saved model in {folder} answers {_short(theirs)} in a clean process and {_short(ours)} here, so it "
             "must not be used."
         )
+
+
+def in_clean_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program where no state of this process is seen, no network and no GPU."""
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | APART, check=False)
 
 
 def agree(ours: Any, theirs: Any) -> bool:
