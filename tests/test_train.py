@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -300,13 +301,19 @@ def epochs_said(whole: Recipe, folder: Path) -> int:
     return said[0]
 
 
-def test_what_will_be_made_is_told_as_it_is(tiny: str, tmp_path: Path) -> None:
+def test_what_will_be_made_is_told_as_it_is(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
+
+    def nearly_full(path: Any) -> Any:
+        return SimpleNamespace(free=5e3 if tmp_path in (Path(path), *Path(path).parents) else 1e9)
+
+    monkeypatch.setattr("shutil.disk_usage", nearly_full)
     aft.train(
         recipe(tiny, {"max_steps": 2, "num_train_epochs": 40}, freeze="gradual"), tmp_path / "run", tell=lines.append
     )
     assert "2 optimizer steps: 0.667 epochs of at most 3, 8 clips each" in "\n".join(lines)
     assert "in a single one the head alone learns" in "\n".join(lines)
+    assert f"MB, and 5.0 kB are free in {tmp_path / 'run'}" in "\n".join(lines)
 
 
 def test_memory_too_small_for_a_batch_halves_it_and_goes_on(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.clean import Cleaner, expected_bytes
+from audio_ft.files import shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from transformers import TrainingArguments
 
@@ -72,6 +74,8 @@ def briefing(
     lines += _doubts(prepared, steps, epochs)
     if resume:
         lines.append(f"resuming from {resume.name}")
+    else:
+        lines += _disk_doubts(Path(str(arguments.output_dir)), _kept(parameters))
     return "\n".join(lines)
 
 
@@ -162,8 +166,24 @@ def _clips_a_step(arguments: TrainingArguments) -> int:
 def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
     seconds = sum(cleaned.seconds for cleaned in prepared.cleaned.values())
     cache = expected_bytes(seconds, Cleaner(prepared.recipe.steps, prepared.family, features=True))
-    # Two checkpoints (best and last) with optimizer state, and the model itself.
-    return cache + 2 * (4 * parameters["total"] + 8 * parameters["trainable"]) + 4 * parameters["total"]
+    return cache + _kept(parameters)
+
+
+def _kept(parameters: Mapping[str, int]) -> float:
+    """Return about how many bytes are written: two checkpoints (best and last) with optimizer state, and the model."""
+    return 2 * (4 * parameters["total"] + 8 * parameters["trainable"]) + 4 * parameters["total"]
+
+
+def _disk_doubts(folder: Path, needed: float) -> list[str]:
+    """Return a warning where checkpoints may fill the disk. They are not refused: some optimizers remember less."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
+    if needed <= free:
+        return []
+    return [
+        f"warning: checkpoints and model take about {shown_size(needed)}, and {shown_size(free)} are free in {there}. "
+        "Free some: a full disk ends a training, which then has to go on from its last checkpoint."
+    ]
 
 
 def _memory(parameters: Mapping[str, int]) -> float:
