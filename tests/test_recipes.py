@@ -110,7 +110,7 @@ def test_a_missing_recipe_file_is_an_error_of_the_arguments(tmp_path, capsys):
 
 
 @pytest.mark.real
-def test_a_smoke_run_on_real_recordings_takes_under_a_minute(shared, tmp_path):
+def test_a_smoke_run_on_real_recordings_is_small_and_says_so(shared, tmp_path):
     words = [str(REPOSITORY / "recipes" / "wav2vec2_keywords.py"), "--smoke", "--output-dir", str(tmp_path / "run")]
     words += ["--data", str(shared / "data" / "digits"), "--model", str(shared / "checkpoints" / "wav2vec2-mini")]
     outcome = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=180, check=False)

@@ -90,7 +90,9 @@ class Comparison:
         if self.verdict == "not distinguishable":
             said = f"{first} and {second} are not distinguishable"
         interval = f"[{self.low:+.3f}, {self.high:+.3f}]" if math.isfinite(self.low) else "[no interval]"
-        test = "" if self.p_value is None else f", McNemar's p = {self.p_value:.3f}"
+        test = ""
+        if self.p_value is not None:
+            test = f", McNemar's p {'< 0.001' if self.p_value < 0.001 else f'= {self.p_value:.3f}'}"
         return (
             f"{said}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same {self.n:,} "
             f"clip{'s' * (self.n != 1)}, a difference of {self.difference:+.3f} {interval}{test}."
