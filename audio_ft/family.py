@@ -27,12 +27,14 @@ class Family(ABC):
     """Hold the conventions of one checkpoint: rate, features, padding, mask, window and the places of its layers.
 
     `window` is the longest piece of audio the network sees at once, in seconds; longer recordings are cut into windows
-    and their answers pooled. `transcription` names the task by which its checkpoints write down speech.
+    and their answers pooled. `stretches` says that a batch is padded to its longest clip where the extractor pads all
+    clips to the window; see `elastic`. `transcription` names the task by which its checkpoints write down speech.
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
     transcription: ClassVar[str] = "ctc"
     registry: ClassVar[dict[str, type[Family]]] = {}
+    stretches = False
 
     def __init__(self, config: PreTrainedConfig, extractor: Any, window: float | None = None) -> None:
         self.config = config

@@ -52,7 +52,7 @@ class Recipe:
       classification, or transcription (ctc, seq2seq); `text`: how transcripts are spelt, and in which language.
     - `chain`: cleaning steps; `augment`: changes to training clips only (None: speed and noise below ten hours);
       `window`: the longest piece heard at once, in seconds (None: whole seconds that cover the training clips, at most
-      30).
+      30; where Whisper writes, those that cover each batch).
     - `pooling` (mean, max, attention, statistics), `weighted_layers`, `dropout` (None: the checkpoint's own).
     - `loss` (cross_entropy, focal), `focal_gamma`, `class_weights` ("balanced" or a weight for each label), `sampling`
       (natural, over, under).
@@ -144,7 +144,7 @@ class Recipe:
         """Return the changes to training clips, once it is settled which."""
         return tuple(self.augment or ())
 
-    def settled(self, *, task: str, text: Text, training_seconds: float, window: float) -> Recipe:
+    def settled(self, *, task: str, text: Text, training_seconds: float, window: float | None) -> Recipe:
         """Return the recipe with what it left open decided: task, spelling, window, and augmentation by how much audio.
 
         Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some

@@ -8,10 +8,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from checkpoints import WORDS, tiny_checkpoint, tiny_transcriber
 
-from audio_ft import InputError, Run, cli
+from audio_ft import Data, InputError, Recipe, Run, cli
 from audio_ft.metrics import Score
 from audio_ft.reproduction import Pair, compared, reproduce
+from audio_ft.train import train
+from audio_ft.transcripts import Text
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +144,22 @@ def test_the_command_says_whether_the_scores_agree(first, again, tmp_path, capsy
     assert found["scores"]["accuracy"]["verdict"] == "outside"
     assert found["scores"]["f1_macro"]["verdict"] == "exactly"
     assert found["run"] == str(again)
+
+
+@pytest.mark.parametrize("name", ["ctc", "seq2seq"])
+def test_what_the_recipe_left_open_is_the_same_again(name, tmp_path):
+    """Whisper's window follows each batch: named in run.json, it would be thirty seconds for all of them."""
+    model = tmp_path / "checkpoint"
+    recipe = Recipe(
+        model=tiny_checkpoint("wav2vec2-group", model) if name == "ctc" else tiny_transcriber(model),
+        data=Data(path=WORDS, target="label", limit=16),
+        task="transcription",
+        text=Text(language="en"),
+        training={"max_steps": 3, "per_device_train_batch_size": 8},
+    )
+    run = train(recipe, tmp_path / "run")
+    found = reproduce(Run.load(run.folder))
+    assert run.recipe.task == name
+    assert found.same_weights
+    assert found.second.recipe == run.recipe
+    assert found.differences == ()

@@ -34,7 +34,6 @@ class Whisper(Family):
 
     model_types = ("whisper",)
     transcription = "seq2seq"
-    stretches = False
 
     @property
     def longest_window(self) -> float:

@@ -85,7 +85,8 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         task=task.name,
         text=task.settled(recipe.text),
         training_seconds=seconds_of(loaded.splits["train"]),
-        window=family.window,
+        # A window that follows each batch has no name: written down, it would be the same for all when trained again.
+        window=None if family.stretches else family.window,
     )
     recipe = with_their_chain(recipe, loaded)
     check_chain(recipe.steps, family)
