@@ -25,10 +25,10 @@ WEAKEST = 10
 MOST_LABELS = 30
 # So many characters tell one digest from another.
 DIGEST = 12
-# Recipe fields that the card tells elsewhere.
+# Recipe fields that the card tells elsewhere. Who chose the window is not known: a run's recipe has it settled.
 TOLD_ELSEWHERE = {
     "model", "revision", "data", "name", "task", "text", "chain", "augment", "training", "intended_use", "limits",
-    "consent", "licence", "push_to_hub", "also",
+    "consent", "licence", "push_to_hub", "also", "window",
 }  # fmt: skip
 
 
