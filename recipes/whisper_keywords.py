@@ -27,7 +27,7 @@ recipe = Recipe(
         source="Warden 2018, Speech Commands",
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
-    # Whisper's window follows the clips: the encoder hears two seconds, not thirty, and is saved that way.
+    # Whisper's window follows the clips: the encoder hears a second or two, not thirty, and is saved that way.
     window=None,
     freeze="nothing",
     # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
