@@ -19,6 +19,7 @@ check: $(STAMP) ## lint, formatting, docstrings and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP) ## mend formatting and whatever lint can mend
 	$(BIN)/ruff check --fix .

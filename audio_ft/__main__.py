@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from audio_ft.cli import main
+from audio_ft.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

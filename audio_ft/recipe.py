@@ -12,18 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from audio_ft.augment import Augment
-from audio_ft.augments import Noise, Speed
-from audio_ft.chain import DEFAULT_CHAIN, Chain
+from audio_ft.augmentation import Noise, Speed
+from audio_ft.augmentation.base import Augment
+from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
+from audio_ft.cleaning.step import Step
 from audio_ft.data import Data
+from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
-from audio_ft.step import Step
-from audio_ft.task import POOLINGS, HeadSettings
-from audio_ft.tasks import check_task
-from audio_ft.transcripts import Text
-from audio_ft.validity import (
+from audio_ft.settings import (
     check_plain,
     check_seen_to,
     check_settings,
@@ -31,6 +29,11 @@ from audio_ft.validity import (
     check_training_value,
     strategies,
 )
+from audio_ft.tasks import check_task
+from audio_ft.tasks.base import POOLINGS, HeadSettings
+
+if TYPE_CHECKING:
+    pass
 
 SAMPLINGS = ("natural", "over", "under")
 PEFTS = ("lora", "adapter")
@@ -38,6 +41,8 @@ PRECISIONS = ("auto", "float32", "bf16", "fp16")
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
 LITTLE_AUDIO = 36_000.0
 LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
+# What readers of the model card need to know and only the maker of the model knows.
+REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
 FREEZES = ("nothing", "feature_encoder", "layers:N", "encoder", "gradual")
 
 

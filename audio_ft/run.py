@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import finite, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
@@ -68,7 +68,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return scores with intervals beside the baselines, and learning curves, for notebooks."""
-        from audio_ft.notebook import run_html
+        from audio_ft.plots.notebook import run_html
 
         return run_html(self, ": ".join(filter(None, (self.recipe.name, self.recipe.model))))
 
@@ -120,11 +120,6 @@ class Run:
         )
 
 
-def finite(value: Any) -> Any:
-    """Return a value of the history, None for a number without a word in JSON, such as an overflown gradient norm."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def scores_to_dict(scores: Mapping[str, Score]) -> dict[str, Any]:
     """Return {name: {value, low, high, n}}, the shape that stays stable in files and on standard output."""
     return {name: score.to_dict() for name, score in scores.items()}
@@ -135,8 +130,7 @@ def scores_from_dict(plain: Mapping[str, Any]) -> dict[str, Score]:
     return {name: Score.from_dict(score) for name, score in plain.items()}
 
 
-def write_json(file: Path, content: Any) -> None:
-    """Write JSON in one step: a reader sees the old file or the new one, never half of it."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+ADAPTER_FOLDER = "adapter"
+
+
+UNTUNED_FILE = "untuned.json"

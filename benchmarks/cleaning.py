@@ -18,10 +18,10 @@ import numpy as np
 import soundfile
 from datasets import Audio, Dataset, disable_progress_bars
 
-from audio_ft.chain import DEFAULT_CHAIN
-from audio_ft.clean import Cleaner, clean
-from audio_ft.clip import Clip, read
-from audio_ft.families import load_family
+from audio_ft.audio.clip import Clip, read
+from audio_ft.cleaning.chain import DEFAULT_CHAIN
+from audio_ft.cleaning.dataset import Cleaner, clean
+from audio_ft.models import load_family
 
 SHIPPED = Path(__file__).parents[1] / "audio_ft" / "assets" / "wav2vec2-mini"
 

@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.metrics import bootstrap, score
-from audio_ft.metrics.sample import Sample, Tally
-from audio_ft.metrics.scoring import scored
+from audio_ft.metrics.compute import scored
+from audio_ft.metrics.resampling import Sample, Tally
 
 FloatArray = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.generic]]]

@@ -3,7 +3,8 @@
     python benchmarks/slice_alarms.py [--draws 1000]
 
 Every draw is a test split of a classifier that is right equally often everywhere, parted by four columns into 18 parts,
-by clip or in groups that are right or wrong together. An alarm: some slice stands out, which `audio_ft.slices` promises
+by clip or in groups that are right or wrong together. An alarm: some slice stands out, which
+`audio_ft.evaluation.slices` promises
 in at most 5 % of the draws. Naive: some slice's plain 95 % interval is below the score of the rest. Found: in the last
 line one part of six is truly weaker, and stands out.
 """
@@ -16,8 +17,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from audio_ft.predictions import Predictions
-from audio_ft.slices import slices
+from audio_ft.evaluation.predictions import Predictions
+from audio_ft.evaluation.slices import slices
 
 COLUMNS = {"room": 2, "device": 4, "language": 6, "age": 6}
 LABELS = ("no", "yes")

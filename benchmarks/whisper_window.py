@@ -14,10 +14,10 @@ import time
 import numpy as np
 import torch
 
-from audio_ft.families import load_family
-from audio_ft.hardware import precision
-from audio_ft.task import HeadSettings
+from audio_ft.models import load_family
+from audio_ft.system import precision
 from audio_ft.tasks import Classification
+from audio_ft.tasks.base import HeadSettings
 
 
 def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -> float:

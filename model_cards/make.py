@@ -15,10 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from audio_ft.card import model_card
-from audio_ft.description import SLICES_FILE, describe
 from audio_ft.errors import InputError
-from audio_ft.parcel import published
+from audio_ft.evaluation.summary import SLICES_FILE, describe
+from audio_ft.redaction import published
+from audio_ft.reporting.card import model_card
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE, Run
 
 CARDS = Path(__file__).parent

@@ -9,8 +9,8 @@ Expected   second command: accuracy 0.661 [0.573, 0.740] in seven minutes; the f
 """
 
 from audio_ft import Data, Recipe, main
-from audio_ft.augments import Noise, Speed
-from audio_ft.steps import BandPass, Mono, Normalize, Resample, Trim
+from audio_ft.augmentation import Noise, Speed
+from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
 
 recipe = Recipe(
     name="hubert-emotion",

@@ -9,8 +9,8 @@ Expected   second command: accuracy 0.888 [0.857, 0.913] in three minutes; the f
 """
 
 from audio_ft import Data, Recipe, main
-from audio_ft.augments import Noise, SpecAugment, Speed
-from audio_ft.steps import BandPass, Mono, Normalize, Resample, Trim
+from audio_ft.augmentation import Noise, SpecAugment, Speed
+from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
 
 recipe = Recipe(
     name="wav2vec2-keywords",

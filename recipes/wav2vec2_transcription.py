@@ -9,7 +9,7 @@ Expected   second command: character error rate 0.346 [0.281, 0.432] in eight mi
 """
 
 from audio_ft import Data, Recipe, Text, main
-from audio_ft.steps import Mono, Normalize, Resample, Trim
+from audio_ft.cleaning.steps import Mono, Normalize, Resample, Trim
 
 recipe = Recipe(
     name="wav2vec2-transcription",

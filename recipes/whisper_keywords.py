@@ -10,7 +10,7 @@ Expected   second command: accuracy 0.994 [0.983, 0.998] in two minutes; the fir
 """
 
 from audio_ft import Data, Recipe, main
-from audio_ft.steps import Mono, Normalize, Resample, Trim
+from audio_ft.cleaning.steps import Mono, Normalize, Resample, Trim
 
 recipe = Recipe(
     name="whisper-keywords",

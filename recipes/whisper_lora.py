@@ -10,7 +10,7 @@ Expected   second command: word error rate 0.163 [0.103, 0.274], 0.304 before, i
 """
 
 from audio_ft import Data, Recipe, Text, main
-from audio_ft.steps import Mono, Normalize, Resample, Trim
+from audio_ft.cleaning.steps import Mono, Normalize, Resample, Trim
 
 recipe = Recipe(
     name="whisper-lora",

@@ -13,7 +13,7 @@ import pytest
 from forked import in_fork
 from hub_server import Hub, running_hub
 
-from audio_ft.training import proof
+from audio_ft.training import parity_check as proof
 
 # Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -68,7 +68,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     The scores are near chance; what the run left behind is complete.
     """
     from audio_ft import Data, Recipe
-    from audio_ft.train import train
+    from audio_ft.training.train import train
 
     recipe = Recipe(
         name="small",

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-from audio_ft.training import proof
+from audio_ft.training import parity_check as proof
 
 in_new_process = proof.in_clean_process
 

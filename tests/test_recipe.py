@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from audio_ft import Data, Recipe
-from audio_ft.augments import Gain, Mixup, Noise, SpecAugment
+from audio_ft.augmentation import Gain, Mixup, Noise, SpecAugment
+from audio_ft.cleaning.steps import Mono, Resample, Trim
 from audio_ft.errors import InputError
 from audio_ft.recipe import build_arguments
-from audio_ft.steps import Mono, Resample, Trim
-from audio_ft.validity import strategies
+from audio_ft.settings import strategies
 
 
 def recipe(**settings: Any) -> Recipe:

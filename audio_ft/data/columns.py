@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from audio_ft.clip import AUDIO_SUFFIXES
+from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.errors import InputError
 
 # A tier is tried after the one before it found nothing; two names of one tier at once are ambiguous.

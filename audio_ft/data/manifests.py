@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from audio_ft.data.plaintext import read_text
+from audio_ft.data.text_files import read_text
 from audio_ft.errors import InputError
 
 Columns = dict[str, list[Any]]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from audio_ft.data.balance import Array, Places, by_group
+from audio_ft.data.group_split import Array, Places, by_group
 from audio_ft.data.targets import folded, names_in
 from audio_ft.errors import InputError
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audio_ft.clip import AUDIO_SUFFIXES
+from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.rows import GONE, Stat
 from audio_ft.errors import InputError

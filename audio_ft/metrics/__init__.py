@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+# After the submodule of the same name: the package's attribute `score` is the function.
+from audio_ft.metrics.compute import score
 from audio_ft.metrics.intervals import bootstrap, resampling
 from audio_ft.metrics.registry import METRICS, direction
 from audio_ft.metrics.score import Score
-
-# After the submodule of the same name: the package's attribute `score` is the function.
-from audio_ft.metrics.scoring import score
 
 if TYPE_CHECKING:
     from audio_ft.metrics.classification import confusion

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.metrics.base import AudioMetric, Measured
 from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.metric import AudioMetric, Measured
-from audio_ft.metrics.sample import Counts, View
+from audio_ft.metrics.resampling import Counts, View
 
 
 def _divide(above: FloatArray, below: FloatArray) -> FloatArray:

@@ -33,10 +33,10 @@ from audio_ft.metrics.intervals import (
     units,
 )
 from audio_ft.metrics.registry import METRICS
-from audio_ft.metrics.sample import Sample, sample
+from audio_ft.metrics.resampling import Sample, sample
 
 if TYPE_CHECKING:
-    from audio_ft.metrics.metric import AudioMetric, Measured
+    from audio_ft.metrics.base import AudioMetric, Measured
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from audio_ft.metrics.base import AudioMetric, Measured
 from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.metric import AudioMetric, Measured
-from audio_ft.metrics.sample import View
+from audio_ft.metrics.resampling import View
 
 
 def _average(values: FloatArray, sizes: FloatArray) -> Measured:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from audio_ft.metrics.base import AudioMetric, Measured
 from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.metric import AudioMetric, Measured
-from audio_ft.metrics.sample import Tally, View
+from audio_ft.metrics.resampling import Tally, View
 
 # Errors of one clip come together (a noisy recording, a sentence left out): two words of a clip are taken to be right
 # or wrong together with this correlation until the resamples say otherwise.
@@ -34,7 +34,7 @@ class Wer(AudioMetric):
 
 
 class WerNormalized(AudioMetric):
-    """Word error rate after Whisper's normaliser for the language; see audio_ft.metrics.normalizers."""
+    """Word error rate after Whisper's normaliser for the language; see audio_ft.metrics.text_normalizers."""
 
     kinds = ("text",)
     names = ("wer_normalized",)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from audio_ft.clip import Clip
+    from audio_ft.audio.clip import Clip
 
 USUAL = ("waveform", "spectrogram", "mel")
 _WAVE_HEIGHT, _IMAGE_HEIGHT, _AROUND = 1.3, 1.9, 0.5
@@ -37,7 +37,7 @@ def mel(clip: Clip, *, theme: Theme = LIGHT, width: float = WIDTH) -> Figure:
 def feature(
     clip: Clip, name: str, *, log_frequency: bool = False, theme: Theme = LIGHT, width: float = WIDTH
 ) -> Figure:
-    """Draw one feature of the table `audio_ft.features.FEATURES`.
+    """Draw one feature of the table `audio_ft.audio.features.FEATURES`.
 
     Raises:
         InputError: an unknown feature, an empty clip, or a rate that is too low for it.

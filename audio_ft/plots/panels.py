@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.features.measures import HOP_SECONDS, contrast_octaves
-from audio_ft.features.table import Feature, named
+from audio_ft.audio.features.registry import Feature, named
+from audio_ft.audio.features.spectral import HOP_SECONDS, contrast_octaves
 from audio_ft.plots.theme import Theme, plain
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
-    from audio_ft.clip import Clip
+    from audio_ft.audio.clip import Clip
 
 # More columns than a figure has dots are pooled before drawing: of images, and of waveforms.
 COLUMNS, STRETCHES = 1_600, 1_000

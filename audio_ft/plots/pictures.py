@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.audio.features.arrays import in_one_move
 from audio_ft.errors import InputError
-from audio_ft.features.arrays import in_one_move
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

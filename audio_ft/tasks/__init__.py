@@ -6,13 +6,13 @@ import difflib
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
-from audio_ft.task import Task
+from audio_ft.tasks.base import Task
 from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC
-from audio_ft.tasks.seq2seq import Seq2Seq
+from audio_ft.tasks.whisper import Seq2Seq
 
 if TYPE_CHECKING:
-    from audio_ft.family import Family
+    from audio_ft.models.base import Family
 
 __all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "check_task", "task_class", "task_for"]
 

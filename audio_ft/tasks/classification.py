@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import AudioError, InputError
-from audio_ft.task import POOLINGS, HeadSettings, Speech, Task
+from audio_ft.tasks.base import POOLINGS, HeadSettings, Speech, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.chain import Chain
-    from audio_ft.family import Family
+    from audio_ft.cleaning.chain import Chain
+    from audio_ft.data.transcripts import Text
     from audio_ft.metrics import Score
-    from audio_ft.transcripts import Text
+    from audio_ft.models.base import Family
 
 PROBLEM_TYPES = {
     "single": "single_label_classification",
@@ -89,7 +89,7 @@ class Classification(Task):
         import torch
         from transformers import AutoModelForAudioClassification
 
-        from audio_ft.tasks.pooling import install_pooling
+        from audio_ft.models.pooling import install_pooling
 
         if head.pooling not in POOLINGS:
             raise InputError(f"pooling is one of {', '.join(POOLINGS)}, not {head.pooling!r}.")
@@ -131,7 +131,7 @@ class Classification(Task):
         from safetensors.torch import load_file
         from transformers import AutoConfig, AutoModelForAudioClassification
 
-        from audio_ft.tasks.pooling import install_pooling
+        from audio_ft.models.pooling import install_pooling
 
         # Asked of the folder itself, since the family may be that of the checkpoint from which the training began.
         pooling = getattr(AutoConfig.from_pretrained(folder), "audio_ft_pooling", "mean")
@@ -208,7 +208,7 @@ class Classification(Task):
         self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
     ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield {label: probability} for each recording, the answers to its windows pooled."""
-        from audio_ft.answering import pooled
+        from audio_ft.inference.classifier import pooled
 
         for answer in pooled(self, model, family, chain, sources):
             yield answer if isinstance(answer, AudioError) or not top_k else dict(list(answer.items())[:top_k])
@@ -233,7 +233,7 @@ class Classification(Task):
 
     def points(self, predictions: NDArray[Any], references: NDArray[Any]) -> dict[str, float]:
         """Return the plain values of all scores over the whole set, for choosing a checkpoint."""
-        from audio_ft.metrics.points import points
+        from audio_ft.metrics.compute import points
 
         return points(self.kind, predictions, references, labels=self.labels)
 
@@ -272,7 +272,7 @@ class Classification(Task):
         self, features: NDArray[np.float32], references: NDArray[Any], others: NDArray[np.float32]
     ) -> dict[str, NDArray[Any]]:
         """Return the commonest answer, and those of a linear model on MFCC statistics."""
-        from audio_ft import baseline
+        from audio_ft.evaluation import baselines as baseline
 
         classes = len(self.labels)
         return {
@@ -298,7 +298,7 @@ class Classification(Task):
 
     def proved(self, model: Any, family: Family, wave: NDArray[np.float32]) -> Any:
         """Return the logits (labels,)."""
-        from audio_ft.inference import forward
+        from audio_ft.inference.forward import forward
 
         return forward(model, self, family.collate([family.extract(wave)]))[0].tolist()
 
@@ -323,7 +323,7 @@ with torch.inference_mode():
 OWN_PROOF = """
 import json, sys
 import numpy
-from audio_ft.predict import load
+from audio_ft import load
 model = load(sys.argv[1])
 wave = numpy.load(sys.argv[2])
 print(json.dumps(model.task.proved(model.network, model.family, wave)))

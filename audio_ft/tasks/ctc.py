@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.beam import BeamSearch
+from audio_ft.data.transcripts import DELIMITER, Text, unseen, vocabulary
 from audio_ft.errors import InputError
-from audio_ft.inference import NOTHING, responses_to
-from audio_ft.task import HeadSettings, Speech, Task
+from audio_ft.inference.forward import NOTHING, responses_to
+from audio_ft.tasks.base import HeadSettings, Speech, Task
+from audio_ft.tasks.ctc_beam import BeamSearch
 from audio_ft.tasks.transcription import Transcription, refuse_other_targets
-from audio_ft.transcripts import DELIMITER, Text, unseen, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.beam import Beam
-    from audio_ft.family import Family
+    from audio_ft.models.base import Family
+    from audio_ft.tasks.ctc_beam import Beam
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.data.transcripts import Text, fault
 from audio_ft.errors import InputError
-from audio_ft.inference import NOTHING
-from audio_ft.task import Task
-from audio_ft.transcripts import Text, fault
+from audio_ft.inference.forward import NOTHING
+from audio_ft.tasks.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from audio_ft.chain import Chain
+    from audio_ft.cleaning.chain import Chain
     from audio_ft.errors import AudioError
-    from audio_ft.family import Family
     from audio_ft.metrics import Score
+    from audio_ft.models.base import Family
 
 # Speed augmentation plays a clip at 0.9 of its speed at the slowest, so the window leaves room for a slower clip.
 SLACK = 1.15
@@ -105,7 +105,7 @@ class Transcription(Task):
 
     def points(self, predictions: NDArray[Any], references: NDArray[Any]) -> dict[str, float]:
         """Return the plain error rates, for choosing a checkpoint."""
-        from audio_ft.metrics.points import points
+        from audio_ft.metrics.compute import points
 
         return points("text", predictions, references, language=self.text.language)
 
@@ -129,7 +129,7 @@ class Transcription(Task):
         self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
     ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield {"text", "segments"} for each recording, however long it is."""
-        from audio_ft.listening import Listener
+        from audio_ft.inference.transcriber import Listener
 
         return Listener(model, family, self, chain).attempts(sources, words)
 

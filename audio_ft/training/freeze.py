@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
-    from audio_ft.family import Family
+    from audio_ft.models.base import Family
 
 
 def freeze(model: PreTrainedModel, family: Family, policy: str) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.batch import Collator, Windows
-from audio_ft.clean import Cleaner, clean
+from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import load
-from audio_ft.inference import responses_of
-from audio_ft.training.preparation import chain_for
-from audio_ft.training.scoring import predict_split, score_split
+from audio_ft.evaluation.evaluate import predict_split, score_split
+from audio_ft.inference.batching import Collator, Windows
+from audio_ft.inference.forward import responses_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from audio_ft.metrics import Score
-    from audio_ft.training.preparation import Prepared
+    from audio_ft.training.setup import Prepared
 
 # The names under which a run holds the scores of the test split and of the second set.
 OWN, OTHER = "test", "also"
@@ -82,7 +81,7 @@ def score_other(prepared: Prepared, model: Any) -> dict[str, Score]:
     assert data is not None, "called for recipes that name a second set"
     loaded = load(data, task=task.reads, need=(OWN,), labels=task.labels or None, kind=task.kind)
     table = loaded.splits[OWN]
-    chain = chain_for(prepared.recipe.steps, loaded)
+    chain = prepared.recipe.steps.remaining(loaded.chain)
     cleaned = clean(table, Cleaner(chain, prepared.family, features=True), name="the second set")
     references = task.encode(table["target"])
     windows = Windows(cleaned.rows, references)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
-    from audio_ft.batch import Collator
-    from audio_ft.family import Family
+    from audio_ft.inference.batching import Collator
+    from audio_ft.models.base import Family
     from audio_ft.recipe import Recipe
-    from audio_ft.task import HeadSettings, Task
-    from audio_ft.training.averaging import WeightAverage
+    from audio_ft.tasks.base import HeadSettings, Task
+    from audio_ft.training.ema import WeightAverage
 
 
 # The head starts from nothing and the layers below do not; at one rate either the head lags or they forget.

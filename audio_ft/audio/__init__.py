@@ -1,0 +1,1 @@
+"""One recording: read, write, measure and draw it; nothing here knows about labels or models."""

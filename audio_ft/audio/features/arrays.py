@@ -1,0 +1,92 @@
+"""Features as files: one array a clip, a log-mel spectrogram or what a model's own extractor makes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from audio_ft.audio.clip import Clip
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Compute log-mel spectrograms float32 (bands, frames), in dB: 10 log10 of the power in each band, at least -100.
+
+    Equal to `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` with Hann windows of
+    `window_seconds` every `hop_seconds`, the Slaney mel scale up to half the rate, and centred frames.
+    """
+
+    bands: int = 80
+    window_seconds: float = 0.025
+    hop_seconds: float = 0.010
+
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the spectrogram of a clip, (channels, bands, frames) where it has several channels."""
+        import librosa
+
+        with warnings.catch_warnings():
+            # Very short clips are padded, and at low rates a narrow band may hold no bin: it reads as the floor.
+            warnings.simplefilter("ignore", UserWarning)
+            power = librosa.feature.melspectrogram(
+                y=clip.samples,
+                sr=clip.rate,
+                n_fft=round(self.window_seconds * clip.rate),
+                hop_length=round(self.hop_seconds * clip.rate),
+                n_mels=self.bands,
+            )
+        decibels = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None).astype(np.float32)
+        return decibels[0] if clip.channels == 1 else decibels
+
+    def describe(self) -> str:
+        """Return what the arrays are, for people."""
+        frames = f"{1000 * self.window_seconds:g} ms every {1000 * self.hop_seconds:g} ms"
+        return f"log-mel spectrogram in dB, float32 ({self.bands}, frames): {frames}, as librosa computes it"
+
+
+def write_array(array: NDArray[np.float32], file: Path) -> None:
+    """Write a .npy in one move.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    in_one_move(file, lambda stream: np.save(stream, array, allow_pickle=False))
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]], file: Path) -> None:
+    """Write a .npz of named arrays in one move.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    unnamed: Any = np.savez  # its annotation takes a keyword of its own for one of the arrays
+    in_one_move(file, lambda stream: unnamed(stream, **arrays))
+
+
+def in_one_move(file: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Let `write` fill a file that appears under its name complete or not at all; its folder is made.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    part = file.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as stream:
+                write(stream)
+            os.replace(part, file)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}") from error

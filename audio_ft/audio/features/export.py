@@ -1,0 +1,203 @@
+"""Features of many recordings as files: one .npz a recording, or one Parquet table with a row a recording."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.audio.clip import read
+from audio_ft.audio.features.arrays import write_arrays
+from audio_ft.audio.features.registry import compute, named
+from audio_ft.audio.features.spectral import HOP_SECONDS
+from audio_ft.audio.output_paths import names_for
+from audio_ft.errors import AudioError, InputError
+from audio_ft.file_io import write_table, write_text
+from audio_ft.parallel import spread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.audio.clip import Clip
+
+TABLE, ABOUT, ASIDE = ".parquet", "features.json", "unreadable.txt"
+# Values in one row group of the table; a reader holds a group at once, and a group's lists count with 32 bits.
+_GROUP = 16_000_000
+# A recording and its features are held at once; of half an hour, the spectrogram alone is some hundred megabytes.
+LONGEST_MINUTES = 30
+
+
+@dataclass(frozen=True)
+class Source:
+    """Name one recording, and the .npz to write, if any."""
+
+    key: str
+    path: str
+    target: Path | None = None
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Hold the features of one recording by name (empty where they went into a file), or why there are none."""
+
+    key: str
+    seconds: float = 0.0
+    rate: int = 0
+    arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Compute chosen features of one recording, in whatever process."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, source: Source) -> Extracted:
+        """Return the features, or write them to the source's target.
+
+        Raises:
+            InputError: a place that cannot be written.
+        """
+        try:
+            clip = whole(source.path)
+        except AudioError as error:
+            return Extracted(source.key, error=error.reason)
+        if source.target is None:
+            return Extracted(source.key, clip.seconds, clip.rate, compute(clip, self.names))
+        write_arrays(facts(clip, self.names), source.target)
+        return Extracted(source.key, clip.seconds, clip.rate)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Say what was written, and what was set aside: key and reason."""
+
+    written: int
+    aside: tuple[tuple[str, str], ...]
+
+
+def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) -> Saved:
+    """Write features of recordings, given by key and path; recordings that cannot be read are listed beside.
+
+    A target ending in .parquet becomes one table: file, seconds, rate, and a column a feature that holds its rows as
+    lists. Any other is a folder: one .npz a recording under its name, `features.json` that says what each array is, and
+    `unreadable.txt` (comma-separated; no layout of data takes it for a manifest) where something was set aside.
+
+    Raises:
+        InputError: an unknown feature, or a place that cannot be written.
+    """
+    for name in names:
+        named(name)
+    table = target.suffix.lower() == TABLE
+    called = names_for(paths)
+    sources = [Source(key, path, None if table else target / f"{called[key]}.npz") for key, path in paths.items()]
+    results = spread(Extract(tuple(names)), sources, len(sources), describe="computing features")
+    try:
+        (target.parent if table else target).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+    done = _write_table(results, names, target) if table else list(results)
+    if not table:
+        write_text(target / ABOUT, json.dumps(about(names), indent=2, ensure_ascii=False) + "\n")
+    aside = tuple((one.key, one.error) for one in done if one.error is not None)
+    write_table(
+        target.with_suffix(f".{ASIDE}") if table else target / ASIDE,
+        [{"file": key, "reason": reason} for key, reason in aside],
+    )
+    return Saved(len(done) - len(aside), aside)
+
+
+def whole(path: str) -> Clip:
+    """Return a recording to be held in one piece.
+
+    Raises:
+        AudioError: it cannot be read, or is too long for that.
+    """
+    clip = read(path, seconds=60.0 * LONGEST_MINUTES + 1)
+    if clip.seconds > 60 * LONGEST_MINUTES:
+        raise AudioError(
+            path,
+            f"longer than {LONGEST_MINUTES} minutes; cut it first, such as with "
+            "ffmpeg -i LONG.wav -f segment -segment_time 600 -c copy PART%03d.wav",
+        )
+    return clip
+
+
+def facts(clip: Clip, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return what the .npz of a recording holds: its features, `seconds`, `rate` in Hz and `hop_seconds`."""
+    plain = {"seconds": clip.seconds, "rate": clip.rate, "hop_seconds": HOP_SECONDS}
+    return {**compute(clip, names), **{name: np.asarray(value) for name, value in plain.items()}}
+
+
+def about(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return what the named features are, for whoever finds the arrays."""
+    told = ("title", "what", "shape", "rows", "unit", "source")
+    return {name: {item: getattr(named(name), item) for item in told} for name in names}
+
+
+def _write_table(results: Iterator[Extracted], names: Sequence[str], target: Path) -> list[Extracted]:
+    """Write a Parquet table in one move, some recordings at a time, and return the results without their arrays."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    told = about(names)
+    values = pa.list_(pa.list_(pa.float32()))
+    columns = [pa.field("file", pa.string()), pa.field("seconds", pa.float64()), pa.field("rate", pa.int64())]
+    columns += [pa.field(name, values, metadata=told[name]) for name in names]
+    schema = pa.schema(columns, metadata={"features": json.dumps(told), "hop_seconds": str(HOP_SECONDS)})
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    done: list[Extracted] = []
+    try:
+        with parquet.ParquetWriter(part, schema) as writer:
+            for group in _groups(results):
+                good = [one for one in group if one.error is None]
+                arrays: list[Any] = [pa.array([one.key for one in good]), pa.array([one.seconds for one in good])]
+                arrays += [pa.array([one.rate for one in good], pa.int64())]
+                arrays += [_column([one.arrays[name] for one in good]) for name in names]
+                if good:
+                    writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+                done += [Extracted(one.key, one.seconds, one.rate, error=one.error) for one in group]
+        os.replace(part, target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return done
+
+
+def _groups(results: Iterable[Extracted]) -> Iterator[list[Extracted]]:
+    """Yield results together until they hold as many values as a row group may."""
+    group: list[Extracted] = []
+    size = 0
+    for one in results:
+        group.append(one)
+        size += sum(array.size for array in one.arrays.values())
+        if size >= _GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _column(arrays: Sequence[NDArray[np.float32]]) -> Any:
+    """Return arrays (rows, frames) as one Arrow column of lists of lists, without a Python object a value."""
+    import pyarrow as pa
+
+    widths = np.concatenate([np.full(array.shape[0], array.shape[1]) for array in arrays])
+    rows = np.array([array.shape[0] for array in arrays])
+    flat = np.concatenate([array.ravel() for array in arrays])
+    inner = pa.ListArray.from_arrays(_offsets(widths), pa.array(flat, pa.float32()))
+    return pa.ListArray.from_arrays(_offsets(rows), inner)
+
+
+def _offsets(lengths: NDArray[Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))

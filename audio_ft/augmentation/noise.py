@@ -1,0 +1,123 @@
+"""Noise at a known distance below the signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audio_ft.audio.channels import mixdown
+from audio_ft.audio.clip import AUDIO_SUFFIXES, probe, read
+from audio_ft.audio.resampling import resample
+from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Power falls as 1 / frequency^slope.
+_SLOPES = {"white": 0, "pink": 1, "brown": 2}
+_KINDS = (*_SLOPES, "any")
+# Blocks bound what a worker remembers of long recordings: 32 of them are 61 MB at 16 kHz.
+_BLOCK_SECONDS = 30
+_BLOCKS_REMEMBERED = 32
+
+
+@dataclass(frozen=True)
+class Noise(WaveAugment):
+    """Add noise at a signal-to-noise ratio drawn in `snr`, in dB over the whole clip; a silent clip stays as it is.
+
+    `kind` is "white", "pink", "brown" or "any" of them, drawn for each clip. With `folder`, the noise is a random
+    stretch of a random recording below it (averaged to one channel, repeated where the clip is longer), and `kind` is
+    not used.
+
+    Raises:
+        InputError: an unknown kind; while running, a folder without recordings.
+        AudioError: while running, a recording that cannot be read.
+    """
+
+    snr: tuple[float, float] = (10.0, 30.0)
+    kind: str = "any"
+    folder: str | None = None
+
+    def check(self) -> None:
+        """Refuse settings outside their ranges."""
+        self.require_range("snr", -60, 120)
+        self.require(self.kind in _KINDS, "kind", f"one of {', '.join(_KINDS)}")
+        if self.folder is not None:
+            object.__setattr__(self, "folder", str(self.folder))
+
+    @property
+    def effect(self) -> str:
+        """Return what is done to a clip in a few English words."""
+        source = "recorded noise" if self.folder else "noise" if self.kind == "any" else f"{self.kind} noise"
+        return f"{source} at an SNR of {describe_range(self.snr, 'dB')}"
+
+    def prepare(self) -> None:
+        """Raise InputError for a folder without recordings, AudioError for a recording whose header is damaged."""
+        for path in _recordings(self.folder) if self.folder else ():
+            _seconds(path)
+
+    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+        """Return samples plus noise of power P_signal / 10^(SNR / 10)."""
+        snr = rng.uniform(*self.snr)
+        noise = self._draw(len(samples), rate, rng)
+        signal_power, noise_power = (np.mean(np.square(wave, dtype=np.float64)) for wave in (samples, noise))
+        if signal_power == 0 or noise_power == 0:
+            return samples
+        return samples + noise * np.sqrt(signal_power / noise_power / 10 ** (snr / 10))
+
+    def _draw(self, length: int, rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+        """Return noise (length,) at any level."""
+        if self.folder is None:
+            kind = self.kind if self.kind != "any" else tuple(_SLOPES)[rng.integers(len(_SLOPES))]
+            return coloured(length, _SLOPES[kind], rng)
+        paths = _recordings(self.folder)
+        path = paths[rng.integers(len(paths))]
+        blocks = int(np.ceil(_seconds(path) / _BLOCK_SECONDS))
+        block = _block(path, int(rng.integers(max(blocks, 1))), rate)
+        return np.take(block, np.arange(length) + rng.integers(len(block)), mode="wrap")
+
+
+def coloured(length: int, slope: float, rng: np.random.Generator) -> NDArray[np.floating]:
+    """Return Gaussian noise (length,) whose power spectrum falls as 1 / frequency^slope; slope 0 is white.
+
+    Timmer and Koenig, "On generating power law noise", Astronomy and Astrophysics 300, 1995.
+    """
+    if slope == 0:
+        return rng.standard_normal(length, dtype=np.float32)
+    from scipy.fft import irfft, next_fast_len
+
+    # One sample has no spectrum but its mean, which is left out: cut short noise from a longer stretch.
+    size = next_fast_len(max(length, 64), real=True)
+    bins = np.arange(1, size // 2 + 1, dtype=np.float32)
+    spectrum = np.zeros(size // 2 + 1, np.complex64)
+    spectrum[1:] = rng.standard_normal(2 * len(bins), dtype=np.float32).view(np.complex64) * bins ** (-slope / 2)
+    return irfft(spectrum, size)[:length]
+
+
+@lru_cache(maxsize=8)
+def _recordings(folder: str) -> tuple[Path, ...]:
+    """Return the audio files below a folder, in an order that no file system changes."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    if not paths:
+        raise InputError(f"Noise: expected recordings below the folder {folder!r}, found none: check its path")
+    return tuple(paths)
+
+
+@lru_cache(maxsize=100_000)
+def _seconds(path: Path) -> float:
+    """Return the duration of a recording."""
+    return probe(path).seconds
+
+
+@lru_cache(maxsize=_BLOCKS_REMEMBERED)
+def _block(path: Path, number: int, rate: int) -> NDArray[np.float32]:
+    """Return block `number` of a recording as read-only (time,) at `rate` Hz."""
+    # The last block starts early enough to be as long as the others, so that a recording's end is not drawn more often.
+    start = min(number * _BLOCK_SECONDS, max(_seconds(path) - _BLOCK_SECONDS, 0))
+    recording = read(path, start=start, seconds=_BLOCK_SECONDS)
+    return resample(mixdown(recording), rate).samples[0]

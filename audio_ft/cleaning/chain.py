@@ -1,0 +1,172 @@
+"""Steps in a row: the cleaning of a recording as a value that can be printed, compared, saved and replayed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.cleaning.step import Step
+from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from audio_ft.audio.clip import Clip
+
+# Of the file, not of the steps: those carry their own versions.
+FILE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Hold cleaning steps in the order in which they run; calling it cleans a clip.
+
+    Raises:
+        InputError: something among the steps that is no step.
+    """
+
+    steps: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take any sequence of steps, and nothing but steps."""
+        if not isinstance(self.steps, (tuple, list)):
+            raise InputError(f"chain: expected a list of cleaning steps, got {self.steps!r}")
+        object.__setattr__(self, "steps", tuple(self.steps))
+        for step in self.steps:
+            if not isinstance(step, Step):
+                mend = f"; write {step.__name__}()" if isinstance(step, type) and issubclass(step, Step) else ""
+                raise InputError(f"chain: expected cleaning steps such as Trim(), got {step!r}{mend}")
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the cleaned clip."""
+        cleaned = clip
+        for _step, cleaned in self.trace(clip):  # noqa: B007  (the clip after the last step is the answer)
+            pass
+        return cleaned
+
+    def trace(self, clip: Clip) -> Iterator[tuple[Step, Clip]]:
+        """Yield each step with the clip as it left it."""
+        for step in self.steps:
+            clip = step(clip)
+            yield step, clip
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of the canonical JSON of all steps: settings, order and versions."""
+        canonical = json.dumps(self.to_list(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def output_rate(self, rate: int) -> int:
+        """Return the rate in Hz of a clip that came in at `rate`."""
+        for step in self.steps:
+            rate = step.output_rate(rate)
+        return rate
+
+    def require_rate(self, rate: int) -> None:
+        """Refuse a model's sample rate in Hz that the chain does not end at, judged by its settings alone.
+
+        Raises:
+            InputError: the chain ends at another rate.
+        """
+        # A chain that leaves the rate as it is ends at two here; whether recordings suit the model shows when they
+        # are read.
+        ends = {self.output_rate(start) for start in (8_000, 44_100)}
+        if len(ends) == 1 and ends != {rate}:
+            raise InputError(
+                f"The model expects {rate:,} Hz and the chain ({self.describe()}) does not end there; "
+                f"add or change Resample({rate})."
+            )
+
+    def remaining(self, applied: Sequence[Any] | None) -> Chain:
+        """Return what is left to run over recordings that were cleaned with the steps `applied`; None: not cleaned.
+
+        Raises:
+            InputError: they were cleaned by another chain than this one.
+        """
+        if applied is None:
+            return self
+        theirs = Chain.from_list(applied)
+        if theirs.digest != self.digest:
+            raise InputError(
+                f"These recordings were cleaned by another chain ({theirs.describe()}) than the recipe's "
+                f"({self.describe()}); prepare them again with this chain, or train with theirs."
+            )
+        return Chain(())
+
+    def describe(self) -> str:
+        """Return one English sentence for the model card."""
+        phrases = [step.describe() for step in self.steps]
+        if not phrases:
+            return "The recordings are used as they are."
+        told = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])}, then {phrases[-1]}"
+        return f"Each recording is cleaned like this: {told}."
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the steps as JSON values."""
+        return [step.to_dict() for step in self.steps]
+
+    @classmethod
+    def from_list(cls, data: Sequence[Any]) -> Chain:
+        """Return the chain that `to_list` wrote down.
+
+        Raises:
+            InputError: an unknown step or setting, or a step whose installed version cleans differently.
+        """
+        for item in data:
+            if not isinstance(item, dict):
+                raise InputError(f'chain: expected steps such as {{"step": "Trim"}}, got {item!r}')
+        return cls(tuple(Step.from_dict(item) for item in data))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the chain to `path` as JSON: all of it or, after a kill, nothing."""
+        path = Path(path)
+        text = json.dumps({"format": FILE_FORMAT, "steps": self.to_list()}, indent=2, allow_nan=False) + "\n"
+        handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes the file private; a saved model is meant to be read by others.
+            os.chmod(unfinished, 0o644)
+            os.replace(unfinished, path)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Chain:
+        """Return the chain saved at `path`.
+
+        Raises:
+            InputError: a missing file, one that holds no chain, or a chain that this audio_ft cannot replay.
+        """
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{os.fspath(path)}: cannot read the cleaning chain ({error.strerror})") from error
+        except ValueError as error:
+            raise InputError(
+                f"{os.fspath(path)}: expected a chain saved as JSON, got something else ({error})"
+            ) from error
+        steps = data.get("steps") if isinstance(data, dict) else None
+        if not isinstance(steps, list):
+            raise InputError(f'{os.fspath(path)}: expected {{"format": {FILE_FORMAT}, "steps": [...]}}, got other JSON')
+        if data.get("format", FILE_FORMAT) != FILE_FORMAT:
+            raise InputError(
+                f"{os.fspath(path)}: expected chain format {FILE_FORMAT}, got {data['format']!r}: upgrade audio_ft"
+            )
+        try:
+            return cls.from_list(steps)
+        except InputError as error:
+            raise InputError(f"{os.fspath(path)}: {error}") from error
+
+
+DEFAULT_CHAIN = Chain((Resample(16_000), Mono(), Trim(), BandPass(50, 7_600), Normalize(dbfs=-1)))

@@ -1,0 +1,324 @@
+"""The chain and the feature extractor as one `datasets.map`: parallel, cached by content, resumable, with a quarantine.
+
+The rows of a split are mapped in blocks. Each block is one `map` call with a cache file named after all that decides
+its rows: the recordings (path, size, time of change), the chain's settings and versions, and the family's features. A
+block that is finished is never computed again; a killed run loses at most the block it was in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from audio_ft.audio.clip import probe, read
+from audio_ft.audio.clip_stats import ClipFacts
+from audio_ft.audio.codec.pyav import has_pyav
+from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
+from audio_ft.audio.pcm16 import codes_of, samples_of
+from audio_ft.audio.windows import windows
+from audio_ft.errors import AudioError, InputError
+from audio_ft.file_io import refuse_full_disk
+from audio_ft.parallel import mortal_children, one_thread
+from audio_ft.system import available_cores
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+    from numpy.typing import NDArray
+
+    from audio_ft.cleaning.chain import Chain
+
+logger = logging.getLogger(__name__)
+
+# Rows in a block: small enough that a killed run repeats little, large enough that starting the workers does not show.
+BLOCK = 1_000
+# Raised when the layout or meaning of cached rows changes, so that old caches are not read.
+LAYOUT = 4
+
+
+class Extractor(Protocol):
+    """What cleaning asks of a checkpoint: its sample rate in Hz, its window in seconds, and its features."""
+
+    window: float
+
+    @property
+    def rate(self) -> int:
+        """Return the sample rate in Hz."""
+
+    def extract(self, samples: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the features of samples (time,)."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that decides the features."""
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """Turn batches of {audio} rows into batches of clean windows: the function that `datasets.map` runs in its workers.
+
+    With `features` the family's extractor runs here; without, rows keep 16-bit `samples`, for training that changes
+    the wave. A recording that cannot be read becomes one row with its reason in `error`.
+    """
+
+    chain: Chain
+    family: Extractor
+    features: bool
+
+    def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
+        """Clean the recordings of one batch; `indices` are their positions in the split, counted from `first`."""
+        with one_thread():
+            rows = [
+                row
+                for index, audio in zip(indices, batch["audio"], strict=True)
+                for row in self._rows(first + index, audio)
+            ]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    def _rows(self, index: int, audio: dict[str, Any]) -> list[dict[str, Any]]:
+        source = audio["bytes"] if audio.get("bytes") is not None else audio["path"]
+        try:
+            raw = read(source)
+            clip = self.chain(raw)
+            if clip.rate != self.family.rate:
+                raise InputError(
+                    f"The chain ends at {clip.rate:,} Hz and the model hears {self.family.rate:,} Hz; "
+                    f"add Resample({self.family.rate}) to the chain."
+                )
+            mono = clip.samples[0] if clip.channels == 1 else None
+            if mono is None:
+                raise InputError(
+                    f"The chain ends with {clip.channels} channels and models hear one; add Mono() to the chain."
+                )
+        except AudioError as error:
+            return [self._row(index, error=error.reason)]
+        mfcc = mfcc_statistics(mono, clip.rate)
+        facts = ClipFacts.of(raw)
+        shared: dict[str, Any] = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
+        shared |= {"mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
+        size = round(self.family.window * clip.rate)
+        return [
+            self._row(index, mono[start:stop], start=start / clip.rate, **shared)
+            for start, stop in windows(len(mono), size)
+        ]
+
+    def _row(self, index: int, samples: NDArray[np.float32] | None = None, **known: Any) -> dict[str, Any]:
+        used = np.zeros(1, np.float32) if samples is None else samples
+        # Features are those of the 16-bit samples that the other path stores, so that both give the very same batches.
+        stored = self.family.extract(samples_of(*codes_of(used))) if self.features else raw_features(used)
+        return {
+            "clip": index,
+            "start": 0.0,
+            "length": 0 if samples is None else len(samples),
+            "seconds": 0.0 if samples is None else len(samples) / self.family.rate,
+            "before": 0.0,
+            "rate": 0,
+            "level": None,
+            "snr": None,
+            "error": None,
+            "notes": [],
+            "digest": "",
+            "mfcc": np.zeros(0, np.float32),
+            **{name: np.ravel(value) if isinstance(value, np.ndarray) else value for name, value in stored.items()},
+            **known,
+        }
+
+    def schema(self) -> Features:
+        """Return the columns of a clean row; feature columns follow from what the family extracts."""
+        from datasets import Features, LargeList, List, Value
+
+        kinds = {"clip": "int64", "start": "float64", "length": "int64", "seconds": "float64", "before": "float64"}
+        kinds |= {"rate": "int64", "level": "float64", "snr": "float64"}
+        columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
+        columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
+        columns["mfcc"] = List(Value("float32"))
+        quiet = np.zeros(self.family.rate, np.float32)
+        for name, value in (self.family.extract(quiet) if self.features else raw_features(quiet)).items():
+            array = isinstance(value, np.ndarray)
+            # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
+            columns[name] = LargeList(Value(str(value.dtype))) if array else Value("float32")
+        return Features(columns)
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that decides the rows besides the recordings."""
+        known = {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.family.settings()}
+        # What could not be read for want of PyAV is read once that is there.
+        return known if has_pyav() else {**known, "pyav": False}
+
+
+def raw_features(samples: NDArray[np.float32]) -> dict[str, Any]:
+    """Return clean samples as 16-bit codes and their scale, the form in which they wait for wave augmentation."""
+    codes, scale = codes_of(samples)
+    return {"samples": codes, "scale": scale}
+
+
+def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
+    """Return the samples (time,) of a row that `raw_features` made."""
+    return samples_of(np.asarray(row["samples"]), row["scale"])
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Hold one split after cleaning: `rows` of windows, and what happened on the way.
+
+    `errors` pairs each unreadable recording's key with its reason; `notes` counts what cleaning noticed.
+    """
+
+    rows: Dataset
+    clips: int
+    errors: tuple[tuple[str, str], ...]
+    notes: dict[str, int]
+    seconds_before: float
+    seconds: float
+
+    def facts(self) -> dict[str, list[Any]]:
+        """Return the place in the split of each clip that was cleaned, and what it was like before: `ClipFacts`."""
+        names = {"clip": "clip", "before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
+        table = self.rows.select_columns(["start", *names]).to_pandas()
+        firsts = table[table["start"] == 0].sort_values("clip")
+        return {ours: firsts[theirs].to_list() for theirs, ours in names.items()}
+
+
+def clean(
+    split: Dataset, cleaner: Cleaner, *, name: str, workers: int | None = None, cache: Path | None = None
+) -> Cleaned:
+    """Clean one split, in parallel, reading finished blocks from the cache.
+
+    Raises:
+        InputError: the chain does not end at the model's rate in one channel, or the disk cannot hold the result.
+    """
+    from datasets import concatenate_datasets
+
+    cache = cache or cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    workers = workers or available_cores()
+    blocks = [range(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
+    if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
+        needed = expected_bytes(seconds_of(split), cleaner)
+        refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
+    with mortal_children():
+        parts = [_cleaned_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
+    return _summarise(concatenate_datasets(parts), split)
+
+
+def _cleaned_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str, workers: int, cache: Path) -> Dataset:
+    """Return the rows of one block, from the cache where it holds all of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fingerprint = _fingerprint(split, block, cleaner)
+
+    def rows() -> Dataset:
+        return (
+            split.select(block)
+            .select_columns(["audio"])
+            .map(
+                cleaner,
+                batched=True,
+                batch_size=16,
+                with_indices=True,
+                fn_kwargs={"first": block.start},
+                remove_columns=["audio"],
+                features=cleaner.schema(),
+                # Starting workers for a handful of clips takes longer than cleaning them.
+                num_proc=workers if len(block) > 64 and workers > 1 else None,
+                new_fingerprint=fingerprint,
+                cache_file_name=str(cache / f"clean-{fingerprint}.arrow"),
+                load_from_cache_file=True,
+                writer_batch_size=64,
+                desc=f"cleaning {name} {block.start:,}-{block.stop:,} of {len(split):,}",
+            )
+        )
+
+    # A machine that lost its power leaves files that end early: Arrow refuses some and takes others for shorter tables.
+    try:
+        found = rows()
+        if pc.count_distinct(found.data.column("clip")).as_py() == len(block):
+            return found
+    except (pa.ArrowInvalid, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # the system's own, such as a full disk
+            raise
+        logger.debug("%s: %s", fingerprint, error)
+    logger.warning("warning: a file in %s is damaged; its recordings are cleaned again", cache)
+    for file in cache.glob(f"clean-{fingerprint}*.arrow"):
+        file.unlink()
+    return rows()
+
+
+def cache_folder() -> Path:
+    """Return where clean rows are kept: AUDIO_FT_CACHE, or audio_ft in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("AUDIO_FT_CACHE") or Path(base) / "audio_ft")
+
+
+def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
+    """Hash the recordings of a block and all that is done to them."""
+    seen = hashlib.sha256(json.dumps(cleaner.settings(), sort_keys=True, default=str).encode())
+    for audio in split.select(block)["audio"]:
+        if audio.get("bytes") is not None:
+            seen.update(hashlib.sha256(audio["bytes"]).digest())
+            continue
+        try:
+            stat = os.stat(audio["path"])
+            seen.update(
+                f"{os.path.abspath(audio['path'])}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(
+                    "utf-8", "surrogateescape"
+                )
+            )
+            if not os.access(audio["path"], os.R_OK):  # a permission given later leaves the time of change as it is
+                seen.update(b"no access\n")
+        except OSError:
+            seen.update(f"{audio['path']}|missing\n".encode("utf-8", "surrogateescape"))
+    return seen.hexdigest()[:32]
+
+
+def expected_bytes(seconds: float, cleaner: Cleaner) -> int:
+    """Return about how many bytes the cache of `seconds` of audio takes, from the size of one second's features."""
+    second = np.zeros(cleaner.family.rate, np.float32)
+    stored = cleaner.family.extract(second) if cleaner.features else raw_features(second)
+    return round(seconds * sum(np.asarray(value).nbytes for value in stored.values()))
+
+
+def seconds_of(split: Dataset, sample: int = 500) -> float:
+    """Return about how many seconds of audio a split holds, from the headers of at most `sample` recordings."""
+    durations = header_seconds(split, sample)
+    return float(np.mean(durations) * len(split)) if len(durations) else 0.0
+
+
+def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
+    """Return the durations in seconds that the headers of an even sample of recordings state, where readable."""
+    chosen: Any = np.unique(np.linspace(0, len(split) - 1, min(sample, len(split))).astype(int)) if len(split) else []
+    durations = []
+    for audio in split.select(chosen)["audio"] if len(split) else []:
+        try:
+            durations.append(probe(audio["bytes"] if audio.get("bytes") is not None else audio["path"]).seconds)
+        except AudioError:
+            continue  # the map itself meets this file again, and sets it aside with its reason
+    return np.asarray(durations, np.float64)
+
+
+def _summarise(rows: Dataset, split: Dataset) -> Cleaned:
+    table = rows.select_columns(["clip", "start", "seconds", "before", "error", "notes"]).to_pandas()
+    bad = table[table["error"].notna()]
+    firsts = table[table["error"].isna() & (table["start"] == 0)]
+    keys = split.select(bad["clip"].tolist())["key"] if len(bad) else []
+    good = np.flatnonzero(table["error"].isna().to_numpy())
+    return Cleaned(
+        rows=rows.select(good) if len(bad) else rows,
+        clips=len(firsts),
+        errors=tuple(zip(keys, bad["error"], strict=True)),
+        notes=dict(Counter(note for notes in firsts["notes"] for note in notes)),
+        seconds_before=float(firsts["before"].sum()),
+        seconds=float(table["seconds"].sum()),
+    )
+
+
+def _digest(samples: NDArray[np.float32]) -> str:
+    """Return a digest by which the same recording is found again in another split."""
+    return hashlib.sha256(codes_of(samples)[0].tobytes()).hexdigest()[:16]

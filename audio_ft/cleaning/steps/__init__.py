@@ -1,0 +1,13 @@
+"""The cleaning steps, one a file; a new one needs a file and a line here."""
+
+from audio_ft.cleaning.steps.bandpass import BandPass
+from audio_ft.cleaning.steps.denoise import Denoise
+from audio_ft.cleaning.steps.highpass import HighPass
+from audio_ft.cleaning.steps.lowpass import LowPass
+from audio_ft.cleaning.steps.mono import Mono
+from audio_ft.cleaning.steps.normalize import Normalize
+from audio_ft.cleaning.steps.preemphasis import PreEmphasis
+from audio_ft.cleaning.steps.resample import Resample
+from audio_ft.cleaning.steps.trim import Trim
+
+__all__ = ["BandPass", "Denoise", "HighPass", "LowPass", "Mono", "Normalize", "PreEmphasis", "Resample", "Trim"]

@@ -1,0 +1,45 @@
+"""Keep the band that speech lives in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audio_ft.audio.clip import Clip
+from audio_ft.audio.filters import MAX_ORDER, zero_phase
+from audio_ft.cleaning.step import Step
+from audio_ft.errors import AudioError
+
+
+@dataclass(frozen=True)
+class BandPass(Step):
+    """Keep what lies between `low` and `high` Hz (-6 dB at both): a zero-phase Butterworth filter of `order` a side.
+
+    A clip whose rate cannot hold `high` (at or above half the rate) has nothing up there: only its lower side is
+    filtered.
+    """
+
+    low: float = 50.0
+    high: float = 7_600.0
+    order: int = 4
+
+    def check(self) -> None:
+        """Refuse a band that is empty and an order that no filter has."""
+        self.require(self.low > 0, "low", "a frequency above 0 Hz")
+        self.require(self.high > self.low, "high", f"a frequency above low ({self.low:,g} Hz)")
+        self.require(1 <= self.order <= MAX_ORDER, "order", f"an order from 1 to {MAX_ORDER}")
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the filtered clip.
+
+        Raises:
+            AudioError: a clip whose rate holds nothing above `low`.
+        """
+        if self.low >= clip.rate / 2:
+            raise AudioError("clip", f"a rate of {clip.rate:,} Hz holds nothing of the band above {self.low:,g} Hz")
+        if self.high >= clip.rate / 2:
+            return clip.with_samples(zero_phase(clip.samples, clip.rate, "highpass", (self.low,), self.order))
+        return clip.with_samples(zero_phase(clip.samples, clip.rate, "bandpass", (self.low, self.high), self.order))
+
+    def describe(self) -> str:
+        """Return the phrase for the card."""
+        return f"keep {self.low:,g} to {self.high:,g} Hz"

@@ -1,0 +1,39 @@
+"""Take away what lies below a frequency: offset, rumble, hum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audio_ft.audio.clip import Clip
+from audio_ft.audio.filters import MAX_ORDER, zero_phase
+from audio_ft.cleaning.step import Step
+from audio_ft.errors import AudioError
+
+
+@dataclass(frozen=True)
+class HighPass(Step):
+    """Take away what lies below `cutoff` Hz (-6 dB there), with a zero-phase Butterworth filter of `order`."""
+
+    cutoff: float = 50.0
+    order: int = 4
+
+    def check(self) -> None:
+        """Refuse a cutoff or an order that no filter has."""
+        self.require(self.cutoff > 0, "cutoff", "a frequency above 0 Hz")
+        self.require(1 <= self.order <= MAX_ORDER, "order", f"an order from 1 to {MAX_ORDER}")
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the filtered clip.
+
+        Raises:
+            AudioError: a clip whose rate holds nothing above `cutoff`.
+        """
+        if self.cutoff >= clip.rate / 2:
+            raise AudioError(
+                "clip", f"a rate of {clip.rate:,} Hz holds nothing above the high-pass at {self.cutoff:,g} Hz"
+            )
+        return clip.with_samples(zero_phase(clip.samples, clip.rate, "highpass", (self.cutoff,), self.order))
+
+    def describe(self) -> str:
+        """Return the phrase for the card."""
+        return f"take away what lies below {self.cutoff:,g} Hz"

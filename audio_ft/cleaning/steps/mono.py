@@ -1,0 +1,41 @@
+"""Bring every clip to one channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audio_ft.audio.channels import mixdown
+from audio_ft.audio.clip import Clip
+from audio_ft.cleaning.step import Step
+from audio_ft.errors import AudioError
+
+
+@dataclass(frozen=True)
+class Mono(Step):
+    """Average the channels, or keep one of them (`channel`, counted from 0).
+
+    When the average lies more than 15 dB below the channels' mean power (offsets aside), the channels cancel each
+    other: the loudest one is kept instead and the clip gets the note "anti-phase stereo: …".
+    """
+
+    channel: int | None = None
+
+    def check(self) -> None:
+        """Refuse a negative channel."""
+        self.require(self.channel is None or self.channel >= 0, "channel", "a channel from 0 up, or none to average")
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the clip with one channel.
+
+        Raises:
+            AudioError: a clip without the channel asked for.
+        """
+        if self.channel is not None:
+            if self.channel >= clip.channels:
+                raise AudioError("clip", f"no channel {self.channel}: it has {clip.channels}, counted from 0")
+            return clip.with_samples(clip.samples[self.channel : self.channel + 1])
+        return mixdown(clip)
+
+    def describe(self) -> str:
+        """Return the phrase for the card."""
+        return "average the channels" if self.channel is None else f"keep channel {self.channel}"

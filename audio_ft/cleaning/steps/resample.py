@@ -1,0 +1,36 @@
+"""Bring every clip to one sampling rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audio_ft.audio.clip import Clip
+from audio_ft.audio.resampling import resample
+from audio_ft.cleaning.step import Step
+
+
+@dataclass(frozen=True)
+class Resample(Step):
+    """Resample to `rate` Hz with soxr's high-quality band-limited filter, as librosa calls it.
+
+    A clip of n samples at r Hz becomes one of ceil(n * rate / r) samples; one that is at `rate` already passes as it
+    is.
+    """
+
+    rate: int = 16_000
+
+    def check(self) -> None:
+        """Refuse a rate that is not positive."""
+        self.require(self.rate > 0, "rate", "a rate above 0 Hz")
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the clip at `rate`."""
+        return resample(clip, self.rate)
+
+    def output_rate(self, rate: int) -> int:
+        """Return this step's own rate, whatever comes in."""
+        return self.rate
+
+    def describe(self) -> str:
+        """Return the phrase for the card."""
+        return f"resample to {self.rate:,} Hz"

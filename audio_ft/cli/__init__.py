@@ -1,0 +1,1 @@
+"""The command line: one file a command in `commands/`, and what the commands share beside it."""

@@ -1,0 +1,56 @@
+"""`audio-ft card`: the model card of a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from audio_ft.cli.console import DONE, show
+from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+
+EPILOG = """examples:
+  audio-ft card runs/first
+  audio-ft card me/doors --output README.md
+  audio-ft card runs/first --repo-id me/doors --output README.md --set limits="English, close microphone."
+
+The card holds what run.json holds. What a model is for, what it cannot do and that the people heard agreed only its
+maker knows: intended_use, limits and consent of the recipe, or of --set. It is the card that push sends: tokens are
+left out, and paths of this machine are cut to their last part."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `card`."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
+    parser.add_argument("--output", metavar="FILE", help="write it there instead of printing it")
+    parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub for which it is written")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="words for the card: intended_use, limits, consent, licence, data.licence …; repeatable",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or write the card and return the exit code."""
+    from audio_ft.hub import bundle as parcel
+    from audio_ft.hub.push import check_name
+    from audio_ft.reporting.card import retold
+
+    if arguments.repo_id is not None:
+        check_name(arguments.repo_id)
+    told = retold(finished(arguments.run), arguments.set)
+    card = parcel.card(told, arguments.repo_id or repository_of(arguments.run))
+    if arguments.output is None:
+        show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
+        return DONE
+    file = Path(arguments.output).expanduser()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(card, encoding="utf-8")
+    os.replace(partial, file)
+    show(f"written: {file}")
+    return DONE

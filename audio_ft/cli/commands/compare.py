@@ -1,0 +1,85 @@
+"""`audio-ft compare`: is one run better than another, as far as the clips that both answered about can tell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import TYPE_CHECKING
+
+from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.run_options import HELP, finished
+
+if TYPE_CHECKING:
+    from audio_ft.evaluation.compare_runs import Paired
+    from audio_ft.metrics.comparison import Comparison
+
+EPILOG = """examples:
+  audio-ft compare runs/first runs/second
+  audio-ft compare runs/first runs/second --split validation --json
+  audio-ft compare me/keywords runs/second
+
+Both runs are scored on the same clips, matched by file name, so that what is hard for both cancels out. The verdict is
+by accuracy, micro F1 (several labels), mean absolute error (numbers) or word error rate (transcripts); the table shows
+the other scores. Of twenty scores one differs by chance. On the Hub are the answers of what was pushed with
+--predictions."""
+_MOST_NAMED = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `compare`."""
+    parser.epilog = EPILOG
+    parser.add_argument("first", metavar="RUN_A", help=HELP)
+    parser.add_argument("second", metavar="RUN_B", help="the run to hold against it, the same")
+    parser.add_argument("--split", default="test", choices=("validation", "test"), help="default: test")
+    parser.add_argument("--json", action="store_true", help="print verdict, scores, difference and interval as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare the two runs and return the exit code."""
+    from audio_ft.evaluation.compare_runs import compare_runs
+
+    first, second = (finished(place, predictions=True) for place in (arguments.first, arguments.second))
+    paired = compare_runs(first, second, arguments.split)
+    for name, files in ((arguments.first, paired.only_first), (arguments.second, paired.only_second)):
+        if files:
+            more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+            say(f"warning: only {name} answers about {', '.join(files[:_MOST_NAMED])}{more}; left out.")
+    if paired.unlike:
+        say(
+            f"warning: {len(paired.unlike):,} of {paired.headline.n:,} clips last otherwise in {arguments.second} "
+            f"(first: {paired.unlike[0]}): other recordings of the same name, which this compares too."
+        )
+    show(
+        json.dumps(to_dict(paired), ensure_ascii=False, allow_nan=False)
+        if arguments.json
+        else told(paired, arguments.first, arguments.second)
+    )
+    return DONE
+
+
+def to_dict(paired: Paired) -> dict[str, object]:
+    """Return the comparison as plain JSON values, the headline's fields on top."""
+    return {
+        "split": paired.split,
+        **paired.headline.to_dict(),
+        "others": [each.to_dict() for each in paired.others],
+        "only_first": list(paired.only_first),
+        "only_second": list(paired.only_second),
+        "unlike": list(paired.unlike),
+    }
+
+
+def told(paired: Paired, first: str, second: str) -> str:
+    """Return the sentence and the table as lines of text."""
+    rows: list[tuple[str, ...]] = [("", "first", "second", "difference", "95 % interval", "the second is")]
+    rows += [_row(each) for each in (paired.headline, *paired.others)]
+    widths = [max(len(row[column]) for row in rows) + 2 for column in range(len(rows[0]))]
+    lines = ["".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    how = paired.headline.resampling.partition(": ")[2]
+    return "\n".join([paired.headline.told(first, second), "", *lines, f"{paired.split} split, paired, {how}"])
+
+
+def _row(each: Comparison) -> tuple[str, ...]:
+    ends = f"[{each.low:+.3f}, {each.high:+.3f}]" if math.isfinite(each.low) else "none"
+    return each.metric, f"{each.first:.3f}", f"{each.second:.3f}", f"{each.difference:+.3f}", ends, each.verdict

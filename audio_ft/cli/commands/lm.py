@@ -1,0 +1,86 @@
+"""`audio-ft lm`: an n-gram language model of words, from a run's training transcripts or from any text."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_ft.cli.console import DONE, say, show
+
+if TYPE_CHECKING:
+    from audio_ft.recipe import Recipe
+
+EPILOG = """examples:
+  audio-ft lm runs/speech words.arpa                     the transcripts that a model was trained on
+  audio-ft lm sentences.txt words.arpa --order 2         a sentence a line
+  audio-ft lm recordings words.arpa --set data.target=sentence --set text.language=tr
+  audio-ft predict runs/speech talk.wav --lm words.arpa
+
+Of data the training split alone is read. Words are spelt as the run spells them, else in lower case and without
+punctuation. More text makes a better model, and only words that the text holds can be written with it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `lm`."""
+    parser.epilog = EPILOG
+    parser.add_argument("source", metavar="TEXT_OR_DATA", help="text file, run, or data with transcripts")
+    parser.add_argument("output", metavar="OUT.arpa", help="file to write")
+    parser.add_argument("--order", metavar="N", type=int, default=3, help="longest n-grams, 2 to 5 (default: 3)")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of data or text; repeatable"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the language model and return the exit code."""
+    from audio_ft.tasks.ngram_lm import estimate
+
+    source = Path(arguments.source).expanduser()
+    recipe = _recipe(source).override(arguments.set)
+    text = recipe.text.settled(case="lower", punctuation="remove")
+    spelt = [text.apply(sentence) for sentence in _sentences(source, recipe)]
+    sentences = [sentence.split() for sentence in spelt if sentence]
+    model = estimate(sentences, arguments.order)
+    model.write(arguments.output)
+    words = sum(map(len, sentences))
+    show(
+        f"written: {arguments.output}, order {model.order}: {len(model.words):,} different words, of {words:,} in "
+        f"{len(sentences):,} sentences"
+    )
+    return DONE
+
+
+def _recipe(source: Path) -> Recipe:
+    """Return the recipe of a run or of its model folder, or one that says nothing but where the data is."""
+    from audio_ft.data import Data
+    from audio_ft.recipe import Recipe
+    from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
+
+    for folder in (source / MODEL_FOLDER, source):
+        if (folder / RECIPE_FILE).is_file():
+            return Recipe.load(folder / RECIPE_FILE)
+    return Recipe(model="none", data=Data(path=str(source)))
+
+
+def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
+    """Return the sentences of a text file, or the sound transcripts of the training split.
+
+    Raises:
+        InputError: there is nothing to read, or no transcripts.
+    """
+    from audio_ft.data import load
+    from audio_ft.data.manifests import MANIFEST_SUFFIXES
+    from audio_ft.data.splits import SPLITS
+    from audio_ft.data.text_files import read_text
+    from audio_ft.data.transcripts import fault
+
+    if source.is_file() and source.suffix.lower() not in MANIFEST_SUFFIXES:
+        return read_text(source).splitlines()
+    loaded = load(recipe.data, task="transcription", need=SPLITS)
+    transcripts = list(loaded.splits["train"]["target"])
+    sound = [transcript for transcript in transcripts if fault(transcript, recipe.text) is None]
+    if len(sound) < len(transcripts):
+        say(f"set aside: {len(transcripts) - len(sound):,} transcripts that cannot be learnt from")
+    return sound

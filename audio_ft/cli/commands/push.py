@@ -1,0 +1,89 @@
+"""`audio-ft push`: a finished run becomes a repository on the Hub."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_ft.cli.console import DONE, say, show
+from audio_ft.system import shown_size
+
+if TYPE_CHECKING:
+    from audio_ft.hub.push import Pushed
+
+EPILOG = """examples:
+  audio-ft push runs/first me/keywords --dry-run
+  audio-ft push runs/first me/keywords --private
+  audio-ft push runs/first team/keywords --create-pr --set consent="All speakers agreed in writing."
+
+Weights, configuration, chain, recipe, run.json, model card and scores go in one commit: all or nothing. Paths of this
+machine are cut to their last part, in what is sent and not in the run. What failed half-way is finished by the same
+command. HF_TOKEN or `hf auth login` gives the token, HF_ENDPOINT another Hub."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `push`."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar="RUN", help="the folder of a finished run")
+    parser.add_argument("repository", metavar="REPO_ID", help="user/name on the Hub; made if it is not there")
+    parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument("--revision", metavar="BRANCH", help="push to this branch, which must be there (default: main)")
+    parser.add_argument("--create-pr", action="store_true", help="open a pull request instead of writing to main")
+    parser.add_argument(
+        "--predictions",
+        action="store_true",
+        help="send predictions.parquet too: names of recordings, speakers, references and answers",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="send nothing; list what would go")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="words for the card that the recipe lacks: intended_use=…, limits=…, consent=…, licence=…; repeatable",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Push the run and return the exit code."""
+    from audio_ft.hub.push import push
+    from audio_ft.reporting.card import retold
+    from audio_ft.run import Run
+
+    told = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
+    pushed = push(
+        told,
+        arguments.repository,
+        private=arguments.private,
+        revision=arguments.revision,
+        create_pr=arguments.create_pr,
+        predictions=arguments.predictions,
+        dry_run=arguments.dry_run,
+    )
+    if arguments.dry_run:
+        show(listed(pushed))
+        say("This was a dry run: nothing was sent.")
+        return DONE
+    say(summary(pushed))
+    show(pushed.url)
+    return DONE
+
+
+def listed(pushed: Pushed) -> str:
+    """Return the files with their sizes, and their sum."""
+    rows = [*pushed.files, (f"{len(pushed.files)} files for {pushed.repository}", total(pushed))]
+    width = max(len(path) for path, _ in rows)
+    return "\n".join(f"{path:<{width}}  {shown_size(size):>10}" for path, size in rows)
+
+
+def summary(pushed: Pushed) -> str:
+    """Say in a line what went where."""
+    if not pushed.changed:
+        return f"{pushed.repository} holds this run already; nothing was sent."
+    return f"{len(pushed.files)} files, {shown_size(total(pushed))}, are in {pushed.repository}."
+
+
+def total(pushed: Pushed) -> int:
+    """Return the bytes of all files."""
+    return sum(size for _, size in pushed.files)

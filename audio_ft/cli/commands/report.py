@@ -1,0 +1,64 @@
+"""`audio-ft report`: a finished run as one HTML page that can be sent to somebody."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+import tempfile
+from pathlib import Path
+
+from audio_ft.cli.console import DONE, show
+from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+
+EPILOG = """examples:
+  audio-ft report runs/first
+  audio-ft report runs/first --output first.html --errors 50
+  audio-ft report runs/first --no-audio
+  audio-ft report me/keywords --output keywords.html
+
+The page opens offline and needs no other file. It holds scores with intervals beside baselines, the worst errors with
+players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Nothing is trained or
+predicted; recordings are read again from the run's data, and where they are gone the page is made without players.
+Whoever has the page has the recordings in it: --no-audio leaves them out. Of a model on the Hub it takes the answers
+that were pushed with --predictions."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `report`."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
+    parser.add_argument(
+        "--output",
+        metavar="FILE.html",
+        help="default: report.html in the run's folder; of a model on the Hub, NAME.html here",
+    )
+    parser.add_argument(
+        "--errors", metavar="N", type=_count, help="worst errors with player and spectrogram (default: 24)"
+    )
+    parser.add_argument("--no-audio", action="store_true", help="leave all recordings out of the page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page, print where it is and how large, and return the exit code."""
+    from audio_ft.reporting.html import ERRORS, write_report
+    from audio_ft.run import PREDICTIONS_FILE
+
+    errors = ERRORS if arguments.errors is None else arguments.errors
+    output = None if arguments.output is None else Path(arguments.output).expanduser()
+    found, repository = finished(arguments.run, predictions=True), repository_of(arguments.run)
+    with tempfile.TemporaryDirectory() as scratch:
+        if repository:
+            # What the page is made of is also noted beside the run, and the Hub's cache is no place for that.
+            shutil.copy(found.folder / PREDICTIONS_FILE, scratch)
+            found = dataclasses.replace(found, folder=Path(scratch))
+            output = output or Path(f"{Path(repository).name}.html")
+        file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
+    show(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
+    return DONE
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of errors; give 0 or more")
+    return int(text)

@@ -1,0 +1,72 @@
+"""`audio-ft reproduce`: train again from run.json, and see whether the scores agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+
+if TYPE_CHECKING:
+    from audio_ft.training.reproduce import Reproduction
+
+EPILOG = """examples:
+  audio-ft reproduce runs/first
+  audio-ft reproduce me/keywords --data recordings --model facebook/wav2vec2-base --json
+
+Exit code 0: every headline score of the test split lies within the 95 % interval that it had; 1: one does not.
+Versions, hardware and data that differ are named. A reproduction that was stopped goes on when the same command runs
+again."""
+WORDS = {"exactly": "the same", "within": "within the interval", "outside": "OUTSIDE the interval"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `reproduce`."""
+    parser.epilog = EPILOG
+    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
+    parser.add_argument("--output-dir", metavar="OUT", help="folder for the new run (default: RUN-again)")
+    parser.add_argument("--model", metavar="ID_OR_PATH", help="where the checkpoint lies now, if not where it was")
+    parser.add_argument("--data", metavar="DATA", help="where the data lies now, if not where it was")
+    parser.add_argument("--overwrite", action="store_true", help="train again where a reproduction has finished")
+    parser.add_argument("--json", action="store_true", help="print the comparison as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train again, compare, and return 0 where the scores agree, else 1."""
+    from audio_ft.cli.commands.train import local
+    from audio_ft.training.reproduce import reproduce
+
+    output, repository = arguments.output_dir, repository_of(arguments.run)
+    if repository and not output:
+        # The Hub's cache is no place for another run.
+        output = Path("runs", f"{Path(repository).name}-again")
+    found = reproduce(
+        finished(arguments.run),
+        output and local(str(output)),
+        model=arguments.model and local(arguments.model),
+        data=arguments.data and local(arguments.data),
+        overwrite=arguments.overwrite,
+        tell=say,
+    )
+    show(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if arguments.json else told(found))
+    return DONE if found.agrees else FAILED
+
+
+def told(found: Reproduction) -> str:
+    """Return a reproduction as lines of text."""
+    width = max(map(len, ("test split", *found.scores))) + 2
+    lines = [f"{'test split':<{width}}{'then':<24}{'now':<24}"]
+    lines += [
+        f"{name:<{width}}{pair.then!s:<24}{pair.now!s:<24}{WORDS[pair.verdict]}" for name, pair in found.scores.items()
+    ]
+    lines += [f"differs: {difference}" for difference in found.differences]
+    if not found.differences:
+        lines.append("versions, hardware and data are the same")
+    lines.append("the weights are the same" if found.same_weights else "the weights are not the same")
+    verdict = "yes" if found.agrees else "no"
+    ends = "every score lies" if found.agrees else "not every score lies"
+    lines.append(f"reproduced: {verdict}, {ends} within the interval it had; the new run is in {found.second.folder}")
+    return "\n".join(lines)

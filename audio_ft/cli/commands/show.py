@@ -1,0 +1,197 @@
+"""`audio-ft show`: a figure of a recording's features, or figures and arrays of a whole folder."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.errors import AudioError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audio_ft.audio.features.export import Source
+
+EPILOG = """examples:
+  audio-ft show door.wav
+  audio-ft show door.wav --feature mfcc mfcc_delta chroma --output door.svg
+  audio-ft show recordings --output pictures
+  audio-ft show recordings --feature mfcc gfcc --save features.parquet
+  audio-ft show --list
+
+A figure shows waveform, spectrogram and mel spectrogram unless features are named; `--feature all` takes every one."""
+_MOST_TOLD = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `show`."""
+    parser.epilog = EPILOG
+    parser.add_argument("source", metavar="FILE|FOLDER", nargs="?", help="a recording, or a folder of them")
+    parser.add_argument(
+        "--feature", metavar="NAME", nargs="+", action="extend", default=[], help="what to show; --list names them"
+    )
+    parser.add_argument(
+        "--output", metavar="OUT", help="figure to write, .png or .svg (default: FILE.png here); for a folder, a folder"
+    )
+    parser.add_argument(
+        "--save", metavar="OUT", help="write the arrays instead: .npz, .parquet, or for a folder a folder of .npz"
+    )
+    parser.add_argument("--log-frequency", action="store_true", help="a logarithmic frequency axis in the spectrogram")
+    parser.add_argument("--dark", action="store_true", help="figures on a dark ground")
+    parser.add_argument("--list", action="store_true", help="list the features: what each is, its shape and unit")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show or save as the arguments say; exit code 1 when not one recording of a folder can be read."""
+    if arguments.list:
+        from audio_ft.audio.features.registry import described
+
+        show(described())
+        return DONE
+    if arguments.source is None:
+        raise InputError("expected a recording or a folder, and before --feature: audio-ft show FILE --feature NAME …")
+    if arguments.output and arguments.save:
+        raise InputError("--output writes figures and --save arrays; give one of them.")
+    source = Path(arguments.source).expanduser()
+    if arguments.save:
+        return _save(source, chosen(arguments.feature, all_but_waveform()), Path(arguments.save).expanduser())
+    from audio_ft.plots.audio import USUAL
+
+    drawing = Drawing(chosen(arguments.feature, USUAL), arguments.log_frequency, arguments.dark)
+    if source.is_dir():
+        return _draw_folder(source, drawing, arguments.output)
+    return _draw_file(source, drawing, arguments.output)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Draw recordings into figures, in whatever process."""
+
+    names: tuple[str, ...]
+    log_frequency: bool
+    dark: bool
+
+    def __call__(self, source: Source) -> tuple[str, str | None]:
+        """Draw one recording into its target; return its key, and why not where it cannot be read."""
+        try:
+            self.draw(source.path, source.target or Path(f"{source.key}.png"))
+        except AudioError as error:
+            return source.key, error.reason
+        return source.key, None
+
+    def draw(self, path: str, target: Path) -> None:
+        """Draw one recording into a file.
+
+        Raises:
+            AudioError: it cannot be read.
+            InputError: the file cannot be written.
+        """
+        from audio_ft.audio.clip import read
+        from audio_ft.plots import DARK, LIGHT, features, write
+
+        look: dict[str, Any] = {"log_frequency": self.log_frequency, "theme": DARK if self.dark else LIGHT}
+        write(features(read(path), self.names, title=Path(path).name, **look), target)
+
+
+def chosen(names: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
+    """Return the features asked for, each once, or the usual ones where none is.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    from audio_ft.audio.features.registry import named
+
+    if list(names) == ["all"]:
+        return ("waveform", *all_but_waveform())
+    for name in names:
+        if Path(name).expanduser().exists():
+            raise InputError(f"{name} stands after --feature; recordings come first: audio-ft show {name} --feature …")
+        named(name)
+    return tuple(dict.fromkeys(names or usual))
+
+
+def all_but_waveform() -> tuple[str, ...]:
+    """Return every feature that says more than the recording itself."""
+    from audio_ft.audio.features.registry import FEATURES
+
+    return tuple(name for name in FEATURES if name != "waveform")
+
+
+def _draw_file(source: Path, drawing: Drawing, output: str | None) -> int:
+    target = Path(output).expanduser() if output else Path(f"{source.name}.png")
+    if target.is_dir():
+        target = target / f"{source.name}.png"
+    drawing.draw(str(source), target)
+    show(f"written: {target}")
+    return DONE
+
+
+def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
+    """Draw each recording of a folder into another of the same shape."""
+    from audio_ft.audio.features.export import Source
+    from audio_ft.audio.output_paths import names_for, refuse_overlap
+    from audio_ft.parallel import spread
+
+    if output is None:
+        raise InputError(f"{source} is a folder: say where its figures go with --output FOLDER, or its arrays: --save.")
+    target = Path(output).expanduser()
+    if target.is_file() or target.suffix.lower() in (".png", ".svg"):
+        raise InputError(f"{target} is one file and {source} a folder of recordings; give a folder.")
+    refuse_overlap(source, target)
+    paths = _recordings(source)
+    called = names_for(paths)
+    sources = [Source(key, path, target / f"{called[key]}.png") for key, path in paths.items()]
+    done = list(spread(drawing, sources, len(sources), describe="drawing"))
+    aside = [(key, reason) for key, reason in done if reason is not None]
+    return _told(len(done) - len(aside), aside, f"figures in {target}")
+
+
+def _save(source: Path, names: Sequence[str], target: Path) -> int:
+    """Write the arrays of a recording or of a folder."""
+    from audio_ft.audio.features.arrays import write_arrays
+    from audio_ft.audio.features.export import TABLE, facts, save_features, whole
+    from audio_ft.audio.output_paths import refuse_overlap
+
+    suffix = target.suffix.lower()
+    if not source.is_dir() and suffix == ".npz":
+        write_arrays(facts(whole(str(source)), names), target)
+        return _told(1, (), f"recording in {target}")
+    if suffix == ".npz":
+        raise InputError(f"{target} holds one recording; for a folder give a folder, or a name ending in {TABLE}.")
+    if target.is_file() and suffix != TABLE:
+        raise InputError(f"{target} is a file; give a folder, or a name ending in {TABLE}.")
+    if source.is_dir() and suffix != TABLE:
+        refuse_overlap(source, target)
+    saved = save_features(_recordings(source), names, target)
+    return _told(saved.written, saved.aside, f"recordings with {len(names)} features each in {target}")
+
+
+def _recordings(source: Path) -> dict[str, str]:
+    """Return the recordings by key and path: one file, or those below a folder.
+
+    Raises:
+        InputError: a folder without recordings.
+    """
+    if not source.is_dir():
+        return {source.name: str(source)}
+    from audio_ft.data.tree import scan
+
+    keys = scan(source).below("")
+    if not keys:
+        raise InputError(f"{source}: no recordings there; give a recording or a folder that holds some.")
+    return {key: str(source / key) for key in keys}
+
+
+def _told(written: int, aside: Sequence[tuple[str, str]], what: str) -> int:
+    """Say what was written and what was set aside, and return the exit code."""
+    from audio_ft.audio.codec.source import printable
+
+    for key, reason in aside[:_MOST_TOLD]:
+        say(f"set aside: {printable(key)}: {reason}")
+    if len(aside) > _MOST_TOLD:
+        say(f"set aside: {len(aside) - _MOST_TOLD:,} more")
+    show(f"written: {written:,} {what}")
+    return DONE if written else FAILED

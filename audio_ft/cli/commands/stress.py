@@ -1,0 +1,102 @@
+"""`audio-ft stress`: how a model's score falls in noise, rooms, on the telephone, too loud, too fast or cut short."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.data_options import add_data_arguments, labelled, run_of
+from audio_ft.errors import InputError
+from audio_ft.metrics import Score
+
+if TYPE_CHECKING:
+    from audio_ft.inference.predictor import Model
+
+LIMIT = 200
+EPILOG = """examples:
+  audio-ft stress runs/first recordings
+  audio-ft stress runs/first recordings --only babble --only reverberation --limit 50
+  audio-ft stress me/keywords recordings.csv --output stress.json --json
+
+stresses: white_noise babble reverberation telephone mu_law opus mp3 gain clipping speed truncation
+
+Each recording is changed as it came, before the model's own cleaning, and the same clips are heard at every level.
+What is finished stands in stress.json in the run's folder (or in --output); the same command goes on where it
+stopped. A finished result of other clips or another model is replaced with --overwrite only."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `stress`."""
+    parser.epilog = EPILOG
+    add_data_arguments(parser)
+    parser.add_argument("--only", metavar="STRESS", action="append", default=[], help="this stress only; repeatable")
+    parser.add_argument(
+        "--limit", metavar="N", type=int, default=LIMIT, help=f"at most N clips, stratified (default: {LIMIT})"
+    )
+    parser.add_argument("--output", metavar="FILE", help="default: stress.json in the run's folder")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a finished result of other clips or another model"
+    )
+    parser.add_argument("--json", action="store_true", help="print what stress.json holds only")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and return the exit code."""
+    from audio_ft.evaluation.robustness import chosen_stresses, measure
+    from audio_ft.hub.load import load
+
+    chosen_stresses(arguments.only)
+    model = load(arguments.model)
+    asked = labelled(arguments, model)
+    data = dataclasses.replace(asked.data, limit=min(arguments.limit, asked.data.limit or arguments.limit))
+    file = place(arguments.output, model)
+    found = measure(
+        model, data, arguments.split, need=asked.need, only=arguments.only, file=file, overwrite=arguments.overwrite
+    )
+    show(json.dumps(found, allow_nan=False, ensure_ascii=False) if arguments.json else table(found, arguments.only))
+    if file:
+        say(f"all of it stands in {file}.")
+    return DONE
+
+
+def place(output: str | None, model: Model) -> Path | None:
+    """Return the file that holds the result: the one asked for, or stress.json beside the run.
+
+    Raises:
+        InputError: it cannot be written, which nobody wants to hear after the first level.
+    """
+    from audio_ft.evaluation.robustness import STRESS_FILE
+
+    beside = run_of(model)
+    file = Path(output).expanduser() if output else beside.folder / STRESS_FILE if beside else None
+    if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        raise InputError(f"{file}: {file.parent} is no folder to write into; give another place with --output.")
+    return file
+
+
+def table(found: Mapping[str, Any], only: list[str]) -> str:
+    """Return a line for each stress, and in words which level is the worst."""
+    shown = [one for one in found["stresses"] if not only or one["name"] in only]
+    titles = [f"{one['title']}, {one['unit']}" if one["unit"] else one["title"] for one in shown]
+    width = max(map(len, [*titles, "clean"])) + 2
+    clean = Score.from_dict(found["clean"])
+    lines = [f"{'clean':<{width}}{clean}  ({found['metric']}, {found['n']:,} clips of {found['split']})"]
+    for title, one in zip(titles, shown, strict=True):
+        cells = [cell(level, bool(one["unit"])) for level in one["levels"]]
+        lines.append(f"{title:<{width}}{'  '.join(cells)}".rstrip())
+    lines.append("* worse than clean: so says the 95 % interval of the difference on the same clips")
+    sentence = found["sentence"]
+    return "\n".join([*lines, f"{sentence[:1].upper()}{sentence[1:]}."])
+
+
+def cell(level: Mapping[str, Any], named: bool) -> str:
+    """Return one level as "10: 0.896*"."""
+    value = "–" if level["score"] is None else f"{level['score']['value']:.3f}"
+    mark = "*" if level["verdict"] == "worse" else " "
+    return f"{level['level']:g}: {value}{mark}" if named else f"{value}{mark}"

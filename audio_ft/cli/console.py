@@ -1,0 +1,198 @@
+"""What all commands share: where messages and results go, exit codes, and a parser that helps with typing errors."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NoReturn
+
+from audio_ft.errors import AudioFTError, InputError
+from audio_ft.system import environment
+
+DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
+
+# Read by the libraries when they are imported; a user's own choice stands.
+QUIET_LIBRARIES = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "DATASETS_VERBOSITY": "error",
+    "HF_HUB_VERBOSITY": "error",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+# Bars are for eyes: in a log file each of their movements would be one more line.
+NO_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+
+logger = logging.getLogger("audio_ft")
+
+
+def say(message: str) -> None:
+    """Write a message on standard error; `--quiet` leaves it out unless it warns."""
+    warns = message.startswith(("warning: ", "set aside: "))
+    logger.log(logging.WARNING if warns else logging.INFO, "%s", message)
+
+
+def show(result: str) -> None:
+    """Write a result on standard output."""
+    sys.stdout.write(f"{result}\n")
+
+
+class Parser(argparse.ArgumentParser):
+    """Parse arguments, refusing abbreviations, and report what is wrong as InputError with the closest known option."""
+
+    def __init__(self, **settings: Any) -> None:
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(allow_abbrev=False, formatter_class=formatter, **settings)
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return the parsed arguments; options may stand between and after files.
+
+        Raises:
+            InputError: an unknown or missing argument, or a value that cannot be.
+        """
+        parsed, unknown = self.parse_known_intermixed_args(arguments)
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            first = next((word for word in unknown if word.startswith("-")), unknown[0])
+            self.error(f"unknown argument {first!r}.{nearest(first.partition('=')[0], options)}")
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print.
+
+        Raises:
+            InputError: always.
+        """
+        end = "" if message.endswith((".", "?")) else "."
+        raise InputError(f"{message}{end} (`{self.prog} --help` lists the arguments.)")
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every command takes."""
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries log")
+    parser.add_argument("--quiet", action="store_true", help="show results, warnings and errors only")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return " Did you mean …?" when something known is close, else nothing."""
+    found = difflib.get_close_matches(word, known, 1)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def guarded(work: Callable[[], int], *, debug: bool = False, quiet: bool = False) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped.
+
+    Whatever goes wrong becomes one sentence on standard error; the traceback is for `debug`.
+    """
+    with screen(debug, quiet), stoppable():
+        try:
+            code = work()
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            # The reader (`| head`) has seen enough. Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return STOPPED
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the last door: a user gets one sentence)
+            return _ended(error, debug)
+
+
+def _ended(error: BaseException, debug: bool) -> int:
+    """Say what ended a command, and return its exit code."""
+    if _interrupted(error):
+        code, sentence = STOPPED, "stopped; the same command goes on from what is finished."
+    elif isinstance(error, AudioFTError):
+        code, sentence = WRONG if isinstance(error, InputError) else FAILED, f"error: {error}"
+    elif _is_full(error):
+        code, sentence = FAILED, "error: cannot be written: no space left on the disk; free some and run this again."
+    else:
+        said = (str(error).strip() or "no message").splitlines()[0]
+        end = "" if said.endswith((".", "!", "?")) else "."
+        mend = "Run again with --debug to see where it comes from."
+        code, sentence = FAILED, f"error: unexpected {type(error).__name__}: {said}{end} {mend}"
+    if debug:
+        traceback.print_exception(error)
+    _close_bars()
+    sys.stderr.write(f"audio-ft: {sentence}\n")
+    return code
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Tell whether a stop began it all: libraries that clean up after one raise errors of their own."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
+
+
+def _is_full(error: BaseException) -> bool:
+    """Tell whether a disk filled: the system says so by number, libraries that write by themselves in their text."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+
+
+def _close_bars() -> None:
+    """End the line of a progress bar that the failure left open, so that the sentence has a line of its own."""
+    if "tqdm" in sys.modules:
+        for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
+            bar.close()
+
+
+@contextmanager
+def screen(debug: bool, quiet: bool) -> Iterator[None]:
+    """Put our messages on standard error and keep the libraries' own talk off it, unless it is asked for."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
+    others = handler if debug else logging.NullHandler()
+    root = logging.getLogger()
+    before = logger.level, logger.propagate, root.level
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
+    with ExitStack() as stack:
+        if not debug:
+            stack.enter_context(environment(QUIET_LIBRARIES | (NO_BARS if quiet or not sys.stderr.isatty() else {})))
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        logger.addHandler(handler)
+        root.addHandler(others)
+        logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+        logger.propagate = False
+        if debug:
+            root.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            root.removeHandler(others)
+            logger.level, logger.propagate, root.level = before
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM stop a command as Ctrl-C does; processes started on the way end as they always would."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner = os.getpid()
+
+    def stop(number: int, frame: object) -> None:
+        if os.getpid() != owner:  # a forked worker that inherited this function
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

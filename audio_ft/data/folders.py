@@ -1,0 +1,254 @@
+"""Layouts: how recordings lie in folders and manifests, read into rows without opening one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from audio_ft.audio.clip import AUDIO_SUFFIXES
+from audio_ft.cleaning.chain import Chain
+from audio_ft.data.columns import TARGET, TEXT, find_audio, names_one_of
+from audio_ft.data.manifests import Columns, read_manifest
+from audio_ft.data.paths import listed_part
+from audio_ft.data.rows import Part, Source
+from audio_ft.data.tree import Tree, count, left_out, scan, split_name
+from audio_ft.errors import InputError
+
+LABEL, FILE, BELOW = "label", "file_name", "subfolder"
+# Where published sets keep the recordings that a manifest names without their folder.
+_BESIDE = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
+
+
+def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Source:
+    """Read a folder of recordings, listed in `tree`, whatever of the known layouts it has.
+
+    Known are: what `audio-ft prepare` wrote; metadata files in the folder or in its split folders; one manifest a
+    split, or one manifest; class folders, in split folders or not. With `classes` (labels are wanted, by no column's
+    name) class folders give the labels that a manifest lacks.
+
+    Raises:
+        InputError: no recordings, or a layout that does not say which recording has which label.
+    """
+    root = tree.root
+    if (root / "chain.json").is_file() and ((root / "splits").is_dir() or (root / "prepared.json").is_file()):
+        return _prepared(tree, audio)
+    sole = _sole(tree)
+    if sole is not None:
+        return read_folder(scan(root / sole), audio, classes=classes)
+    found = _by_metadata(tree, audio) or _by_root_manifests(tree, audio)
+    if found is not None and classes:
+        found = _labelled(tree, found)
+    found = found or _by_folders(tree)
+    if found is None:
+        raise InputError(
+            f"{root}: no recordings there ({', '.join(sorted(AUDIO_SUFFIXES))}) and no manifest that lists any; "
+            "expected class folders, split folders, metadata.csv or a manifest"
+        )
+    return Source(found.parts, found.audio, found.label, (*found.notes, *left_out(tree)))
+
+
+def _sole(tree: Tree) -> str | None:
+    """Return the one folder that all else lies in, where it holds split folders, as repositories of the Hub have it."""
+    names = tree.children()
+    if len(names) != 1 or split_name(names[0]) or tree.tables() or any("/" not in path for path in tree.audio):
+        return None
+    inner = tree.children(f"{names[0]}/")
+    return names[0] if inner and all(map(split_name, inner)) else None
+
+
+def _labelled(tree: Tree, listed: Source) -> Source:
+    """Return the class folders with the columns of the one manifest beside them, where that has no label of its own."""
+    names = [name for part in listed.parts.values() for name in part.columns if name != listed.audio]
+    if len(listed.parts) != 1 or names_one_of(names, (*TARGET, *TEXT)):
+        return listed
+    try:
+        folders = _by_folders(tree)
+    except InputError:
+        return listed
+    if folders is None or len({label for part in folders.parts.values() for label in part.columns[LABEL]}) < 2:
+        return listed
+    (manifest,) = listed.parts.values()
+    rows = {key: row for row, key in reversed(list(enumerate(manifest.keys)))}
+    parts = {}
+    for split, part in folders.parts.items():
+        beside = {
+            name: [manifest.columns[name][rows[key]] if key in rows else None for key in part.keys]
+            for name in names
+            if name not in part.columns
+        }
+        parts[split] = replace(part, columns={**part.columns, **beside})
+    there = f"its columns are {', '.join(names)}" if names else "it has no other column"
+    notes = [f"the list beside the class folders holds no label by its name ({there}), so the folders are the labels; "
+             "target=NAME takes a column in their place"]  # fmt: skip
+    lost = sorted(rows.keys() - {key for part in parts.values() for key in part.keys})
+    if lost:
+        notes.append(f"{count(len(lost), 'recording')} of that list in no class folder left out (first: {lost[0]})")
+    return replace(folders, parts=parts, notes=(*folders.notes, *notes))
+
+
+def _prepared(tree: Tree, audio: str | None) -> Source:
+    """Read what `audio-ft prepare` wrote: its lists, its chain, and which columns are target and group.
+
+    Raises:
+        InputError: it was stopped before the lists were written.
+    """
+    root = tree.root
+    tables = {Path(path).stem: path for path in tree.tables("splits/")}
+    if not tables:
+        raise InputError(f"{root}: audio-ft prepare did not finish here; run it again, it goes on where it was")
+    marker = root / "prepared.json"
+    known = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else {}
+    source = _by_manifests(tree, tables, audio or FILE, [root])
+    target, text = known.get("target"), known.get("task") == "transcription"
+    return replace(
+        source,
+        label=None if text else target,
+        text=target if text else None,
+        group=known.get("group"),
+        chain=Chain.load(root / "chain.json").to_list(),
+    )
+
+
+def read_table(path: Path, audio: str | None) -> Source:
+    """Read a CSV, TSV, JSONL or JSON manifest whose paths are relative to its folder, or absolute.
+
+    Raises:
+        InputError: a broken manifest, or one that names no recording that is there.
+    """
+    columns = read_manifest(path)
+    column = find_audio(columns, audio, str(path))
+    part, notes = listed_part(columns, column, path, [path.parent / beside for beside in _BESIDE], path.parent, {})
+    return Source({"": part}, column, notes=tuple(notes))
+
+
+def _by_metadata(tree: Tree, audio: str | None) -> Source | None:
+    """Read metadata files: one in the folder, or one in each split folder (beside split folders of class folders)."""
+    whole = tree.metadata()
+    if whole is not None:
+        return _by_first_folder(_by_manifests(tree, {"": whole}, audio, [tree.root]))
+    top = [name for name in tree.folders if "/" not in name]
+    tables = {name: table for name in top if (table := tree.metadata(f"{name}/"))}
+    if not tables:
+        return None
+    source = _by_manifests(tree, tables, audio, None)
+    bare = {name: _class_part(tree, f"{name}/") for name in top if split_name(name) and name not in tables}
+    return Source({**source.parts, **bare}, source.audio, notes=source.notes)
+
+
+def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
+    """Read one manifest a split (train.csv, dev.tsv, …), else the one manifest that lists recordings."""
+    tables = tree.tables()
+    splits = {Path(path).stem: path for path in tables if split_name(Path(path).stem)}
+    if splits:
+        return _by_manifests(tree, splits, audio, None)
+    if not tables and len(tree.children()) < 2:
+        tables = tree.manifests
+    found = {path: _lists(tree.root / path, audio) for path in tables if not path.endswith(".parquet")}
+    listing = [path for path, lists in found.items() if lists is True]
+    broken = [lists for lists in found.values() if isinstance(lists, InputError)]
+    if broken and not listing and len(tree.children()) < 2:
+        raise broken[0]  # without class folders it is the one place that can say what was recorded
+    if len(listing) > 1:
+        raise InputError(
+            f"{tree.root}: {', '.join(listing)} each list recordings; give the path of the one to use, "
+            "or call them train, validation and test"
+        )
+    return _by_manifests(tree, {"": listing[0]}, audio, None) if listing else None
+
+
+def _lists(path: Path, audio: str | None) -> bool | InputError:
+    """Tell whether a manifest has a column of paths (another table may lie beside class folders), or why it is unread.
+
+    Which of the two is wrong with a table is decided by what else is there.
+    """
+    try:
+        table = read_manifest(path)
+    except InputError as error:
+        return error
+    try:
+        find_audio(table, audio, str(path))
+    except InputError:
+        return False
+    return True
+
+
+def _by_manifests(tree: Tree, tables: Mapping[str, str], audio: str | None, bases: list[Path] | None) -> Source:
+    """Read manifests by the name of their part; paths are relative to `bases`, by default each manifest's folder."""
+    parts, notes, column = {}, [], ""
+    for name, table in tables.items():
+        path = tree.root / table
+        columns = read_manifest(path)
+        column = find_audio(columns, audio, str(path))
+        near = bases or [path.parent / beside for beside in _BESIDE]
+        parts[name], new = listed_part(columns, column, path, near, tree.root, tree.audio)
+        notes += new
+    used = {key for part in parts.values() for key in part.keys}
+    unlisted = sorted(set(tree.audio) - used)
+    if unlisted:
+        notes.append(f"{count(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
+    return Source(parts, column, notes=tuple(notes))
+
+
+def _by_first_folder(source: Source) -> Source:
+    """Part the rows of one manifest by split folder, where every path begins with one."""
+    (part,) = source.parts.values()
+    heads = [key.partition("/")[0] if "/" in key else "" for key in part.keys]
+    if not all(map(split_name, set(heads))):
+        return source
+    rows = {head: [row for row, own in enumerate(heads) if own == head] for head in sorted(set(heads))}
+    return Source({head: part.take(own) for head, own in rows.items()}, source.audio, notes=source.notes)
+
+
+def _by_folders(tree: Tree) -> Source | None:
+    """Read class folders, in split folders or with split folders inside."""
+    names = tree.children()
+    if not names:
+        if tree.audio:
+            raise InputError(f"{tree.root}: recordings without labels; put them in one folder a class, or add "
+                             "a metadata.csv with the columns file_name and label")  # fmt: skip
+        return None
+    splits = [name for name in names if split_name(name)]
+    nested = [name for name in splits if tree.children(f"{name}/")]
+    inner = [split_name(child) for name in names for child in tree.children(f"{name}/")]
+    if nested and (len(splits) == len(names) or len(splits) > 1):
+        empty = [name for name in tree.folders if "/" not in name and split_name(name) and name not in names]
+        parts = {name: _class_part(tree, f"{name}/") for name in [*splits, *empty]}
+        ignored = [name for name in names if name not in splits]
+        note = [f"folders {', '.join(ignored)} beside the split folders left out"] if ignored else []
+        return Source(parts, FILE, LABEL, tuple(note))
+    if splits and len(splits) == len(names):
+        raise InputError(
+            f"{tree.root}: folders {', '.join(names)} hold recordings but no class folders and no metadata.csv, so "
+            "they may be splits or labels; add class folders or a metadata.csv to each, or list them in a manifest"
+        )
+    flat = any(path.count("/") == 1 for path in tree.audio)
+    if not splits and inner and all(inner) and not flat:
+        return _by_inner_splits(tree)
+    part = _class_part(tree, "")
+    note = [f"folders below the class folders are not labels: they are in column {BELOW!r}"] if inner else []
+    return Source({"": part}, FILE, LABEL, tuple(note))
+
+
+def _by_inner_splits(tree: Tree) -> Source:
+    """Read class folders that hold split folders: yes/train/a.wav."""
+    part = _class_part(tree, "")
+    heads = [below.partition("/")[0] for below in part.columns[BELOW]]
+    rows = {head: [row for row, own in enumerate(heads) if own == head] for head in sorted(set(heads))}
+    return Source({head: part.take(own) for head, own in rows.items()}, FILE, LABEL)
+
+
+def _class_part(tree: Tree, prefix: str) -> Part:
+    """Return the recordings below `prefix` with their first folder as label; loose ones are refused."""
+    paths = tree.below(prefix)
+    steps = [path[len(prefix) :].split("/") for path in paths]
+    loose = next((path for path, step in zip(paths, steps, strict=True) if len(step) == 1), None)
+    if loose is not None:
+        raise InputError(f"{tree.root}: {loose} lies beside the class folders, so it has no label; move it into one")
+    columns: Columns = {FILE: list(paths), LABEL: [step[0] for step in steps]}
+    if any(len(step) > 2 for step in steps):
+        columns[BELOW] = ["/".join(step[1:-1]) for step in steps]
+    files = [os.path.join(tree.root, path) for path in paths]
+    return Part(columns, paths, [step[-1] for step in steps], files, [tree.audio[path] for path in paths])

@@ -1,0 +1,288 @@
+"""What is in a set of recordings and what is wrong with it, before anything is cleaned or trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.audio.clip import decoders
+from audio_ft.data import Loaded, columns, load
+from audio_ft.data import sources as parts
+from audio_ft.data.probe import Heard, listen, same
+from audio_ft.data.spec import Data
+from audio_ft.data.targets import names_in
+from audio_ft.data.tree import scan
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Below this share of the largest class a small one is rarely learned without weights.
+IMBALANCE = 0.1
+FEW_CLIPS = 10
+SHORT_SECONDS, LONG_SECONDS = 0.1, 30.0
+# How `load` ends its sentences on what is on two sides of a split.
+FLATTERS = "scores there flatter the model"
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """Count one split: clips listed, those readable and their seconds, groups (None without any), and targets.
+
+    `classes` counts labels; `values` sums up numbers (lowest, median, highest) and `words` transcripts (words in all,
+    words in the longest, empty ones).
+    """
+
+    clips: int
+    readable: int
+    seconds: float
+    groups: int | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Sum up durations in seconds; `histogram` holds (from, to, recordings)."""
+
+    shortest: float
+    median: float
+    p95: float
+    longest: float
+    histogram: tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Say what recordings hold and what is wrong with them.
+
+    `problem` is what training would refuse them for, if anything; `decoded` whether more than headers was read;
+    `unreadable` pairs keys and reasons, `same` lists keys of equal content, `leaks` and `warnings` are sentences.
+    """
+
+    path: str
+    task: str
+    kind: str
+    target: str | None
+    group: str | None
+    rule: str
+    problem: str | None
+    splits: Mapping[str, SplitFacts]
+    durations: Durations | None
+    rates: Mapping[int, int]
+    channels: Mapping[int, int]
+    formats: Mapping[str, int]
+    notes: Mapping[str, int]
+    unreadable: tuple[tuple[str, str], ...]
+    same: tuple[tuple[str, ...], ...]
+    leaks: tuple[str, ...]
+    warnings: tuple[str, ...]
+    decoded: bool
+    decoders: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        plain = dataclasses.asdict(self)
+        for name in ("rates", "channels"):
+            plain[name] = {str(value): count for value, count in plain[name].items()}
+        return plain
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one split as far as they could be understood."""
+
+    keys: Sequence[str]
+    audio: Any
+    targets: Sequence[Any] | None = None
+    groups: Sequence[str | None] | None = None
+
+
+def inspect(
+    data: Data, *, task: str = "classification", decode: bool = False, workers: int | None = None
+) -> Inspection:
+    """Look at recordings, their targets and splits; only headers are read unless `decode`.
+
+    Data that training would refuse is inspected as far as it can be understood, and `problem` says what is wrong.
+
+    Raises:
+        InputError: nothing of that name, no recording in it, or a manifest that cannot be read.
+    """
+    loaded: Loaded | None = None
+    problem = None
+    try:
+        loaded = load(data, task=task)
+        rows = {name: _loaded_rows(table) for name, table in loaded.splits.items()}
+    except InputError as error:
+        problem = str(error)
+        rows = _understood(data, task, error)
+    heard = {name: list(listen(own.keys, own.audio, decode=decode, name=name)) for name, own in rows.items()}
+    kind = loaded.kind if loaded else "text" if task == "transcription" else "single"
+    facts = {name: _facts(own, heard[name], kind) for name, own in rows.items()}
+    every = [one for own in heard.values() for one in own]
+    good = [one for one in every if one.error is None]
+    equal = same(heard.values())
+    notes = loaded.warnings if loaded else ()
+    known = tuple(note for note in notes if note.endswith(FLATTERS))
+    return Inspection(
+        path=data.path,
+        task=task,
+        kind=kind,
+        target=loaded.target if loaded else None,
+        group=loaded.group if loaded else None,
+        rule=loaded.rule if loaded else "",
+        problem=problem,
+        splits=facts,
+        durations=_durations(np.array([one.seconds for one in good])),
+        rates=_counted(one.rate for one in good),
+        channels=_counted(one.channels for one in good),
+        formats=_counted(one.format for one in good),
+        notes=_counted(note.partition(":")[0] for one in good for note in one.notes),
+        unreadable=tuple((one.key, one.error) for one in every if one.error is not None),
+        same=tuple(equal),
+        leaks=(*known, *_leaks(rows, equal)),
+        warnings=(*(note for note in notes if note not in known), *_warnings(facts, good, len(every))),
+        decoded=decode,
+        decoders=decoders(),
+    )
+
+
+def _loaded_rows(table: Any) -> _Rows:
+    groups = list(table["group"])
+    return _Rows(list(table["key"]), table, list(table["target"]), groups if any(groups) else None)
+
+
+def _understood(data: Data, task: str, error: InputError) -> dict[str, _Rows]:
+    """Return what can be understood of data that `load` refuses: its splits and columns, or just its recordings.
+
+    Raises:
+        InputError: the refusal itself, where there are no recordings to look at.
+    """
+    try:
+        source = parts.read(data, task)
+        given, _ = parts.by_split(data, source)
+    except InputError:
+        folder = Path(data.path).expanduser()
+        keys = scan(folder).below("") if folder.is_dir() else []
+        if not keys:
+            raise error from None
+        return {"": _Rows(keys, [os.path.join(folder, key) for key in keys])}
+    rows = {}
+    for name, part in given.items():
+        audio = part.stored.select(part.places) if part.stored is not None else part.files
+        rows[name] = _Rows(part.keys, audio, _cells(part.columns, data, task, source.label or source.text))
+    return rows
+
+
+def _cells(table: Mapping[str, Sequence[Any]], data: Data, task: str, known: str | None) -> list[Any] | None:
+    """Return the targets of rows as text, None where no column is known to hold them."""
+    tiers = columns.TEXT if task == "transcription" else columns.TARGET
+    try:
+        name = data.target or known or columns.find(table, tiers, "the target", "target=NAME", data.path)
+    except InputError:
+        return None
+    return [columns.as_text(cell) for cell in table[name]] if name in table else None
+
+
+def _facts(rows: _Rows, heard: Sequence[Heard], kind: str) -> SplitFacts:
+    """Count one split."""
+    good = [one.seconds for one in heard if one.error is None]
+    counted: dict[str, Any] = {}
+    if rows.targets is not None and kind in ("single", "multi"):
+        found = Counter(own for target in rows.targets for own in (target if isinstance(target, list) else [target]))
+        counted["classes"] = {name: found[name] for name in names_in(found, "single")}
+    elif rows.targets is not None and kind == "regression":
+        low, middle, high = np.quantile(np.asarray(rows.targets, float), (0, 0.5, 1)).tolist()
+        counted["values"] = {"lowest": low, "median": middle, "highest": high}
+    elif rows.targets is not None:
+        words = [len(target.split()) for target in rows.targets]
+        counted["words"] = {"all": sum(words), "longest": max(words, default=0), "empty": words.count(0)}
+    groups = len(set(rows.groups) - {None}) if rows.groups else None
+    return SplitFacts(len(rows.keys), len(good), sum(good), groups, **counted)
+
+
+def _counted(values: Iterable[Any]) -> dict[Any, int]:
+    """Return how often each value is there, the most frequent first."""
+    return dict(sorted(Counter(values).items(), key=lambda pair: (-pair[1], str(pair[0]))))
+
+
+def _durations(seconds: NDArray[np.float64]) -> Durations | None:
+    """Sum up durations; the last bar of the histogram takes all that is longer than almost all others."""
+    if not len(seconds):
+        return None
+    shortest, median, p95, longest = np.quantile(seconds, (0, 0.5, 0.95, 1)).tolist()
+    step = _round_step(max(p95 - shortest, 0.01) / 8)
+    first = np.floor(shortest / step) * step
+    count = max(1, int(np.ceil((p95 - first) / step + 1e-9)))
+    edges = [round(float(first + step * place), 6) for place in range(count + 1)]
+    places = np.clip(((seconds - first) / step + 1e-9).astype(int), 0, count)
+    bars = [(low, high, int((places == place).sum())) for place, (low, high) in enumerate(pairwise(edges))]
+    beyond = int((places == count).sum())
+    if beyond:
+        bars.append((edges[-1], longest, beyond))
+    return Durations(shortest, median, p95, longest, tuple(bars))
+
+
+def _round_step(step: float) -> float:
+    """Return the next 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(step))
+    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999))
+
+
+def _leaks(rows: Mapping[str, _Rows], equal: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a sentence for what training and scores must not share; groups come with the warnings of `load`."""
+    place = {key: name for name, own in rows.items() for key in own.keys}
+    target = {
+        key: str(own)
+        for part in rows.values()
+        if part.targets
+        for key, own in zip(part.keys, part.targets, strict=True)
+    }
+    across = [keys for keys in equal if len({place[key] for key in keys}) > 1]
+    torn = [keys for keys in equal if len({target.get(key) for key in keys}) > 1]
+    if across:
+        yield f"{len(across):,} recordings lie in two splits, byte for byte ({across[0][0]} = {across[0][1]})"
+    if torn:
+        yield f"{len(torn):,} equal recordings have different targets ({torn[0][0]}, {torn[0][1]})"
+
+
+def _warnings(facts: Mapping[str, SplitFacts], good: Sequence[Heard], every: int) -> Iterator[str]:
+    """Yield sentences on what makes a set hard to learn from or to trust."""
+    train = facts.get("train") or next(iter(facts.values()), None)
+    classes = train.classes if train else {}
+    if len(classes) > 1:
+        (most, largest), (least, smallest) = _extremes(classes)
+        if smallest < IMBALANCE * largest:
+            yield (f"unbalanced: {least} has {smallest:,} clips and {most} {largest:,}; consider "
+                   "--set class_weights=balanced or --set sampling=over")  # fmt: skip
+        few = [name for name, number in classes.items() if number < FEW_CLIPS]
+        if few:
+            yield f"fewer than {FEW_CLIPS} clips to learn from: {', '.join(few[:5])}{', …' if len(few) > 5 else ''}"
+    short = sum(one.seconds < SHORT_SECONDS for one in good)
+    long = sum(one.seconds > LONG_SECONDS for one in good)
+    if short:
+        yield f"{short:,} recordings are shorter than {SHORT_SECONDS:g} s"
+    if long:
+        yield f"{long:,} recordings are longer than {LONG_SECONDS:g} s; they are cut into windows"
+    low = sum(one.rate < 16_000 for one in good)
+    if low and low < len(good):
+        yield f"{low:,} recordings have rates below 16,000 Hz, {len(good) - low:,} not: this may give the class away"
+    if every > len(good):
+        yield f"{every - len(good):,} of {every:,} recordings cannot be read ({(every - len(good)) / every:.1%})"
+    empty = sum(own.words.get("empty", 0) for own in facts.values())
+    if empty:
+        yield f"{empty:,} transcripts are empty"
+
+
+def _extremes(classes: Mapping[str, int]) -> tuple[tuple[str, int], tuple[str, int]]:
+    ordered = sorted(classes.items(), key=lambda pair: pair[1])
+    return ordered[-1], ordered[0]

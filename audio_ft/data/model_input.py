@@ -1,0 +1,54 @@
+"""Features as a checkpoint's own extractor computes them, one array a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audio_ft.audio.windows import windows
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.audio.clip import Clip
+    from audio_ft.models.base import Family
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """Compute what a checkpoint's own feature extractor makes of a clip, without padding.
+
+    A clip longer than the checkpoint's window gives one array a window, stacked.
+    """
+
+    family: Family
+    model: str
+
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return float32 (time,) for raw-wave models and (mel, frames) for Whisper, or these stacked.
+
+        Raises:
+            InputError: a clip of several channels or at another rate than the model's.
+        """
+        if clip.rate != self.family.rate or clip.channels != 1:
+            raise InputError(
+                f"The chain leaves {clip.channels} channels at {clip.rate:,} Hz here and {self.model} hears one at "
+                f"{self.family.rate:,} Hz; add Resample({self.family.rate}) and Mono() to the chain."
+            )
+        size = round(self.family.window * clip.rate)
+        parts = [self._window(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]
+        return parts[0] if len(parts) == 1 else np.stack(parts)
+
+    def _window(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        features = self.family.extract(samples)
+        for name, values in self.family.collate([features]).items():
+            if name in features:
+                return np.asarray(values[0], np.float32)[..., : np.shape(features[name])[-1]]
+        raise InputError(f"{self.model}: its extractor gives no features under a known name.")
+
+    def describe(self) -> str:
+        """Return what the arrays are, for people."""
+        return f"float32 input of {self.model}, by its own feature extractor, without padding"

@@ -1,0 +1,272 @@
+"""The tree of the textbooks: processed recordings, features and split lists, made once from untouched raw files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.audio.clip import Clip, read
+from audio_ft.audio.features import LogMel
+from audio_ft.audio.features.arrays import write_array
+from audio_ft.audio.output_paths import names_for, refuse_overlap
+from audio_ft.cleaning.chain import Chain
+from audio_ft.cleaning.dataset import seconds_of
+from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim, clean_files
+from audio_ft.data import Data, Loaded, load
+from audio_ft.data.model_input import ModelInput
+from audio_ft.data.splits import SPLITS
+from audio_ft.errors import InputError
+from audio_ft.file_io import as_cell, refuse_full_disk, write_json, write_table, write_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
+MARKER, UNREADABLE, README = "prepared.json", "unreadable.csv", "README.txt"
+FILE, RAW = "file_name", "raw_file"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Say what lies in a prepared folder: clips by split, what cleaning did, and what could not be read."""
+
+    folder: Path
+    rule: str
+    warnings: tuple[str, ...]
+    clips: Mapping[str, int]
+    report: Report
+
+
+def prepare(
+    data: Data,
+    chain: Chain,
+    folder: Path,
+    *,
+    task: str = "classification",
+    features: LogMel | ModelInput | None = None,
+    max_corrupt: float = 0.05,
+) -> Prepared:
+    """Write the tree for a data set and a chain.
+
+    `task` says which targets are meant, "classification" or "transcription"; `features` what is computed for each
+    recording (None: a log-mel spectrogram). Finished recordings are not done again, so a stopped call goes on where it
+    stopped, and a second call only checks.
+
+    Raises:
+        InputError: data, chain or folder that cannot be used, or a share of unreadable recordings above `max_corrupt`.
+    """
+    compute = features or LogMel()
+    if Path(data.path).is_dir():
+        refuse_overlap(Path(data.path), folder)
+    loaded = load(data, task=task, need=SPLITS)
+    if loaded.chain is not None:
+        raise InputError(f"{data.path} is prepared already; train on it as it is, or prepare the raw recordings.")
+    _claim(folder, data, chain, task, compute)
+    jobs = Jobs(loaded, folder)
+    _refuse_full_disk(loaded, chain, folder)
+    report = clean_files(jobs, Cleaning(chain, WriteFeatures(compute)), folder, describe="preparing")
+    errors = {outcome.key: outcome.error for outcome in report.errors}
+    rows = {split: [(errors.get(key), row) for key, row in jobs.rows(split)] for split in SPLITS}
+    good = {split: [row for error, row in own if error is None] for split, own in rows.items()}
+    bad = [
+        {"split": split, "reason": error, **row} for split in SPLITS for error, row in rows[split] if error is not None
+    ]
+    for row in bad:
+        row.pop(FILE)  # it was not written
+    write_table(folder / UNREADABLE, bad)
+    _refuse_corrupt(max_corrupt, folder, good, bad)
+    write_text(folder / MARKER, json.dumps(_marker(data, task, compute, loaded), indent=2, ensure_ascii=False) + "\n")
+    write_text(
+        folder / README,
+        readme(folder, loaded, {name: len(own) for name, own in good.items()}, len(bad), data, chain, task, compute),
+    )
+    _write_lists(folder / LISTS, good)
+    clips = {split: len(own) for split, own in good.items()}
+    return Prepared(folder, loaded.rule, loaded.warnings, clips, report)
+
+
+def raw_data(folder: Path) -> Data | None:
+    """Return the data that a prepared folder was made from, with its columns and shares; None for any other folder."""
+    marker = folder / MARKER
+    if not marker.is_file():
+        return None
+    known = json.loads(marker.read_text(encoding="utf-8"))
+    return Data.from_dict(known["data"] | {"path": known["source"][0]}) if "data" in known else None
+
+
+@dataclass(frozen=True)
+class WriteFeatures:
+    """Write the features of a job's finished file to its `beside`: of what the file holds, rounding included."""
+
+    compute: Callable[[Clip], NDArray[np.float32]]
+
+    def __call__(self, job: Job) -> None:
+        """Compute and write, the whole array or nothing."""
+        if job.beside is not None:
+            write_array(self.compute(read(job.target)), job.beside)
+
+
+def _claim(folder: Path, data: Data, chain: Chain, task: str, compute: LogMel | ModelInput) -> None:
+    """Take the folder, or check that what lies there was prepared from the same data in the same way.
+
+    Raises:
+        InputError: something else lies there.
+    """
+    marker = folder / MARKER
+    mine = _marker(data, task, compute, None)
+    if marker.is_file():
+        theirs = json.loads(marker.read_text(encoding="utf-8"))
+        for name in ("source", "features", "task"):
+            if theirs.get(name) != mine[name]:
+                raise InputError(
+                    f"{folder} was prepared with another {name} ({theirs.get(name)!r}, now {mine[name]!r}); "
+                    "give another folder, or remove this one."
+                )
+    elif (folder / CHAIN_FILE).is_file() and [path for path in folder.iterdir() if path.name != CHAIN_FILE]:
+        raise InputError(f"{folder} holds what `audio-ft clean` wrote; give an empty folder or a new one.")
+    claim(folder, chain)
+    if not marker.is_file():
+        write_json(marker, mine)
+
+
+def _marker(data: Data, task: str, compute: LogMel | ModelInput, loaded: Loaded | None) -> dict[str, Any]:
+    """Return what a later call, and whoever loads the tree, must know; columns once they are."""
+    known: dict[str, Any] = {
+        "source": [os.path.abspath(data.path) if os.path.exists(data.path) else data.path, data.name],
+        "task": task,
+        "features": compute.describe(),
+    }
+    if loaded is not None:
+        group = group_column(loaded)
+        known |= {"target": loaded.target, "group": "" if data.group == "" else group, "kind": loaded.kind}
+        known |= {"rule": loaded.rule, "data": data.to_dict()}
+    return known
+
+
+class Jobs(Sequence[Job]):
+    """List what there is to clean, each recording once however often it is listed; stored content is read late."""
+
+    def __init__(self, loaded: Loaded, folder: Path) -> None:
+        self._loaded, self._folder = loaded, folder
+        self._places: list[tuple[str, int, str, str | None]] = []
+        self._jobs_of: dict[str, list[str]] = {}
+        seen: dict[str, str] = {}
+        for split, table in loaded.splits.items():
+            paths = _paths(table)
+            self._jobs_of[split] = []
+            for place, (key, path) in enumerate(zip(table["key"], paths, strict=True)):
+                own = key if path is None else seen.setdefault(path, key)
+                if own == key:
+                    self._places.append((split, place, key, path))
+                self._jobs_of[split].append(own)
+        self._names = names_for(key for _, _, key, _ in self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return one job, with its recording's content where that is stored in a table."""
+        split, place, key, path = self._places[index]
+        name = self._names[key]
+        source = path if path is not None else self._loaded.splits[split][place]["audio"]["bytes"]
+        return Job(key, source, self._folder / PROCESSED / f"{name}.wav", self._folder / FEATURES / f"{name}.npy")
+
+    def rows(self, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield for each row of a split its job's key and its cells, the columns under their own names."""
+        loaded, group = self._loaded, group_column(self._loaded)
+        table = loaded.splits[split].select_columns(["key", "target", "group", "meta"])
+        for job, row in zip(self._jobs_of[split], table, strict=True):
+            cells = {FILE: f"{PROCESSED}/{self._names[job]}.wav", loaded.target: as_cell(row["target"], row["key"])}
+            if group is not None and group != loaded.target:
+                cells[group] = row["group"] or ""
+            for name, value in json.loads(row["meta"]).items():
+                cells[f"{name}_raw" if name in cells or name == RAW else name] = as_cell(value, row["key"])
+            yield job, {**cells, RAW: row["key"]}
+
+
+def _paths(table: Any) -> list[str | None]:
+    """Return the path of each recording that is a file, None for one stored in the table, without reading any."""
+    import pyarrow.compute as pc
+
+    audio = table.select_columns(["audio"]).with_format("arrow")[:].column("audio")
+    stored = pc.is_valid(pc.struct_field(audio, "bytes")).to_pylist()
+    paths = pc.struct_field(audio, "path").to_pylist()
+    return [None if inside else path for inside, path in zip(stored, paths, strict=True)]
+
+
+def group_column(loaded: Loaded) -> str | None:
+    """Return the column that groups are written to; groups that file names told get a column of their own."""
+    if loaded.group is None or "," not in loaded.group:
+        return loaded.group
+    return f"{loaded.group.partition(',')[0]}_id"
+
+
+def _refuse_full_disk(loaded: Loaded, chain: Chain, folder: Path) -> None:
+    """Refuse when recordings (16-bit) and features (at most as many float32 values) will not fit."""
+    if not (folder / JOURNAL).is_file():
+        needed = sum(map(seconds_of, loaded.splits.values())) * chain.output_rate(48_000) * (2 + 4)
+        refuse_full_disk(folder, needed, "Preparing", "free some space or give a folder on a larger disk")
+
+
+def _refuse_corrupt(allowed: float, folder: Path, good: Mapping[str, Sequence[Any]], bad: Sequence[Any]) -> None:
+    """Refuse to list what training would refuse.
+
+    Raises:
+        InputError: too many recordings cannot be read, or a split is left without any.
+    """
+    total = sum(map(len, good.values())) + len(bad)
+    empty = next((split for split, rows in good.items() if not rows), None)
+    if empty is not None:
+        raise InputError(f"Not one recording of the {empty} split can be read; {folder / UNREADABLE} lists why.")
+    if len(bad) > allowed * total:
+        raise InputError(
+            f"{len(bad)} of {total} recordings cannot be read, more than the allowed {allowed:.0%}; "
+            f"{folder / UNREADABLE} lists them: mend or remove them, or raise max_corrupt with --set."
+        )
+
+
+def _write_lists(folder: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write one list a split; at first all at once, so that an unfinished tree has none."""
+    place = folder if folder.is_dir() else folder.with_name(f".{folder.name}.partial")
+    place.mkdir(exist_ok=True)
+    for split in SPLITS:
+        write_table(place / f"{split}.csv", rows[split])
+    if place != folder:
+        os.replace(place, folder)
+
+
+def readme(
+    folder: Path,
+    loaded: Loaded,
+    clips: Mapping[str, int],
+    bad: int,
+    data: Data,
+    chain: Chain,
+    task: str,
+    compute: LogMel | ModelInput,
+) -> str:
+    """Return ten lines that explain the tree to whoever finds it."""
+    flag = "" if task == "classification" else f" --task {task}"
+    counts = ", ".join(f"{split} {number:,}" for split, number in clips.items())
+    aside = f"{bad:,} set aside, with their reasons" if bad else "none so far, and then there is no such file"
+    group = group_column(loaded)
+    columns = f"target {loaded.target!r}" + (f", group {group!r}" if group else "")
+    lines = [
+        f"Prepared by audio-ft from {data.path}; the raw files are untouched.",
+        "processed/      clean recordings, 16-bit wav, in the folders and under the names of the raw ones",
+        f"features/       one .npy a recording: {compute.describe()}",
+        f"splits/         one csv a split, one row a recording: file_name, {columns}, other columns, {RAW}",
+        f"                {counts} clips; {loaded.rule}",
+        f"unreadable.csv  recordings that cannot be read: {aside}",
+        "chain.json      the cleaning: " + "; ".join(step.describe() for step in chain.steps),
+        "prepared.json   how this tree was made; training reads it to know the columns",
+        f"Train on it:    audio-ft train --model MODEL --data {folder} --output-dir RUN{flag}",
+        "The trained model brings the cleaning along: give it raw recordings, not those of processed/.",
+    ]
+    return "\n".join(lines) + "\n"

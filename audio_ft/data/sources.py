@@ -1,0 +1,127 @@
+"""Parts: any source of recordings, filtered and in the splits that it gives, under our names for them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from audio_ft.data import arrow as stored
+from audio_ft.data import columns
+from audio_ft.data import folders as layouts
+from audio_ft.data.manifests import MANIFEST_SUFFIXES
+from audio_ft.data.rows import Part, Source, join
+from audio_ft.data.spec import Data
+from audio_ft.data.splits import SPLITS
+from audio_ft.data.tree import scan, split_name
+from audio_ft.errors import InputError
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def read(data: Data, task: str = "classification") -> Source:
+    """Read the rows of a folder, a manifest, a saved `datasets` folder or a data set of the Hub.
+
+    What a folder's manifest must hold depends on the task: class folders can give labels, but no transcripts.
+
+    Raises:
+        InputError: nothing of that name, or something that cannot be read.
+    """
+    path = Path(os.path.abspath(os.path.expanduser(data.path)))
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        if stored.is_saved(path):
+            return stored.read_saved(path, data.audio)
+        tree = scan(path)
+        tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
+        if tables and not tree.audio:
+            return stored.read_parquet(tables, path, data.audio)
+        classes = task == "classification" and data.target is None and data.audio is None
+        return layouts.read_folder(tree, data.audio, classes=classes)
+    if path.is_file():
+        if suffix not in MANIFEST_SUFFIXES:
+            raise InputError(f"{data.path}: expected a folder or a manifest ({', '.join(sorted(MANIFEST_SUFFIXES))})")
+        if suffix == ".parquet":
+            source = stored.read_parquet([path], path.parent, data.audio)
+            # Of a file that was named alone neither its name nor its folder's makes a split, as with any manifest.
+            return replace(source, parts={"": join(list(source.parts.values()))})
+        return layouts.read_table(path, data.audio)
+    if suffix in MANIFEST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):
+        raise InputError(f"{data.path}: no such folder or file; expected a folder of recordings, a manifest "
+                         "or an id on the Hub")  # fmt: skip
+    return stored.read_hub(data.path, data.name, data.revision, data.audio)
+
+
+def by_split(data: Data, source: Source) -> tuple[dict[str, Part], list[str]]:
+    """Return the rows that meet the filters, by our split names ("" where the data has no splits), and notes.
+
+    Raises:
+        InputError: no row left, or splits under names that are not known.
+    """
+    found = {}
+    for name, part in source.parts.items():
+        rows = columns.rows_where(part.columns, data.where, data.path)
+        found[name] = part if rows is None else part.take(rows)
+    if not any(map(len, found.values())):
+        why = f"row meets {' and '.join(data.where)}; check the filters" if data.where else "recording is in there"
+        raise InputError(f"{data.path}: no {why}")
+    if len(found) == 1:
+        found = _by_column(data, found)
+    names = data.splits if data.splits is not None else {name: split_name(name) for name in found}
+    absent = [name for name in data.splits or () if name not in found]
+    if absent:
+        there = ", ".join(filter(None, found)) or "none"
+        raise InputError(f"{data.path}: no split {absent[0]!r}; the splits there are {there}: mend splits=…")
+    ours: dict[str, list[Part]] = {}
+    for name, part in found.items():
+        if (own := names.get(name)) is not None:
+            ours.setdefault(own, []).append(part)
+    if not ours and len(found) == 1:
+        return {"": next(iter(found.values()))}, []
+    if not ours:
+        raise InputError(f"{data.path}: splits {', '.join(found)} are none of train, validation and test; say which is "
+                         "which with splits={'NAME': 'train', …}")  # fmt: skip
+    unused = [f"{name!r} ({len(part):,} rows)" for name, part in found.items() if names.get(name) is None]
+    notes = [f"splits {', '.join(unused)} left out"] if unused else []
+    return {name: join(ours[name]) for name in SPLITS if name in ours}, notes
+
+
+def _by_column(data: Data, found: Mapping[str, Part]) -> dict[str, Part]:
+    """Part the rows by the column that names their split, where there is one."""
+    ((name, part),) = found.items()
+    for column, cells in part.columns.items():
+        if columns.plain(column) not in columns.SPLIT or column == data.target:
+            continue
+        values = sorted(set(map(columns.as_text, cells)))
+        known = set(data.splits or ()) | {value for value in values if split_name(value)}
+        if known & set(values):
+            rows = {
+                value: [row for row, cell in enumerate(cells) if columns.as_text(cell) == value] for value in values
+            }
+            return {value or "(empty)": part.take(own) for value, own in rows.items()}
+    return {name: part}
+
+
+def needed(data: Data, given: dict[str, Part], need: Sequence[str]) -> tuple[dict[str, Part], bool]:
+    """Return the parts to use, and whether data without splits stands for the single split that was asked for.
+
+    Where train must be carved it is among them, though it may not be asked for itself.
+
+    Raises:
+        InputError: an empty split, or one that is missing and cannot be made.
+    """
+    if "" in given:
+        name = need[0] if len(need) == 1 else "train"
+        return {name: given[""]}, len(need) == 1
+    used = {name: part for name, part in given.items() if name in need}
+    missing = [name for name in need if name not in given]
+    if missing and ("train" in missing or "train" not in need):
+        raise InputError(f"{data.path}: no {missing[0]} split; the splits there are {', '.join(given)}: ask for one of "
+                         f"them, or rename one with splits={{'{next(iter(given))}': '{missing[0]}'}}")  # fmt: skip
+    for name, part in used.items():
+        if not len(part):
+            why = f" that meets {' and '.join(data.where)}" if data.where else ""
+            raise InputError(f"{data.path}: split {name!r} has no recording{why}; give it some, or remove it")
+    return used, False

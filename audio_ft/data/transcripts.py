@@ -1,0 +1,252 @@
+"""Transcripts: which spelling a model learns, the characters that takes, and why one cannot be learnt from."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from audio_ft.data.mojibake import garbled
+from audio_ft.errors import InputError
+
+CASES = ("keep", "lower", "upper")
+PUNCTUATION = ("keep", "remove")
+FORMS = ("NFC", "NFKC", "NFD", "NFKD")
+DIGITS = ("keep", "refuse")
+# What stands for the space between words in a vocabulary, as transformers' Wav2Vec2CTCTokenizer has it.
+DELIMITER = "|"
+
+# Whisper's codes, here so that a recipe that names one of them is read without importing transformers.
+_CODES = """
+en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi
+ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd
+gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue
+"""
+CODES = frozenset(_CODES.split())
+
+# Languages whose writing leaves no space between words.
+UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
+
+NULL = "no transcript"
+EMPTY = "empty transcript"
+BARE = "only punctuation"
+GARBLED = "wrongly decoded text"
+NUMERALS = "digits, which text.digits='refuse' sets aside"
+
+# Part of the spelling between two letters, and how it is written then: the apostrophe in its many forms, Catalan's
+# middle dot, Hebrew's geresh and gershayim.
+_INSIDE_WORDS = dict.fromkeys("'\u2019\u02bc\u2018\uff07`\u00b4", "'") | {dot: dot for dot in "\u00b7\u05f3\u05f4"}
+_SIGNS = "".join(_INSIDE_WORDS)
+_INSIDE = re.compile(rf"(?<=[^\s{_SIGNS}])[{_SIGNS}](?=[^\s{_SIGNS}])|(?P<loose>[{_SIGNS}])")
+# Invisible characters that spell something: Persian and the scripts of India join and part letters by them.
+_JOINERS = frozenset("\u200c\u200d")
+_DOTTED: Mapping[str, Mapping[int, str]] = {
+    "lower": str.maketrans({"I": "ı", "İ": "i"}),
+    "upper": str.maketrans({"i": "İ", "ı": "I"}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Say how transcripts are spelt before a model learns them; all of it is recorded with the model.
+
+    Attributes:
+        language: what is spoken, as Whisper's code or English name ("fr", "french"; "pt-BR" is taken as "pt"). None:
+            not told.
+        case: "keep", "lower" or "upper"; None: what suits the task (CTC learns lower case, Whisper keeps).
+        punctuation: "keep" or "remove"; None: what suits the task (CTC removes, Whisper keeps). Every character that
+            is no letter, mark or numeral becomes a space, hyphens too, because no sound tells "call-forward" from "call
+            forward". Apostrophes between letters stay, all of them straight: "we’ll" and "well" are two words.
+        unicode: "NFC", "NFKC", "NFD" or "NFKD": whether "é" is one character or two, and (K) "ﬁ" is "fi".
+        digits: "keep", or "refuse" to set transcripts with numerals aside: "1984" does not say how it was read.
+        prompt: what Whisper is told before each transcript, such as names it should know: in training, for its scores,
+            and whenever audio_ft asks the model.
+        timestamps: whether Whisper trains on the times of segments.
+
+    Raises:
+        InputError: a setting that cannot be.
+    """
+
+    language: str | None = None
+    case: str | None = None
+    punctuation: str | None = None
+    unicode: str = "NFC"
+    digits: str = "keep"
+    prompt: str = ""
+    timestamps: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices, optional in (
+            ("case", CASES, True),
+            ("punctuation", PUNCTUATION, True),
+            ("unicode", FORMS, False),
+            ("digits", DIGITS, False),
+        ):
+            value = getattr(self, name)
+            if value not in choices and not (optional and value is None):
+                raise InputError(f"text.{name} is one of {', '.join(choices)}, not {value!r}.{_hint(value, choices)}")
+        if not isinstance(self.prompt, str):
+            raise InputError(f"text.prompt: expected text, got {self.prompt!r}")
+        if not isinstance(self.timestamps, bool):
+            raise InputError(f"text.timestamps: expected true or false, got {self.timestamps!r}")
+        object.__setattr__(self, "language", _language_code(self.language))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Text:
+        """Return the Text that `to_dict` described; settings left out take their defaults.
+
+        Raises:
+            InputError: a setting that does not exist (with the closest that does), or one that cannot be.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in settings:
+            if name not in known:
+                raise InputError(f"text has no setting {name!r}.{_hint(name, known)} There are {', '.join(known)}.")
+        return cls(**settings)
+
+    @property
+    def space(self) -> str:
+        """Return what stands between two words: nothing in languages that are written without spaces."""
+        return "" if self.language in UNSPACED else " "
+
+    def settled(self, *, case: str, punctuation: str) -> Text:
+        """Return the settings with what they left open decided, as suits a task."""
+        return dataclasses.replace(self, case=self.case or case, punctuation=self.punctuation or punctuation)
+
+    def apply(self, transcript: str) -> str:
+        """Return a transcript as the model learns it, words parted by single spaces; a second time changes nothing.
+
+        Invisible characters (soft hyphens, marks of writing direction, byte-order marks) and control characters go in
+        any case, but for the joiners that spell something in some scripts.
+        """
+        # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
+        composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
+        spelt = unicodedata.normalize(composed, transcript.translate(_VISIBLE))
+        spelt = unicodedata.normalize(composed, self._cased(spelt))
+        if self.punctuation == "remove":
+            spelt = _without_punctuation(spelt)
+        form = cast("Literal['NFC', 'NFKC', 'NFD', 'NFKD']", self.unicode)
+        return " ".join(unicodedata.normalize(form, spelt).split())
+
+    def _cased(self, transcript: str) -> str:
+        if self.case is None or self.case == "keep":
+            return transcript
+        change: Callable[[str], str] = str.lower if self.case == "lower" else str.upper
+        # Two letters i, with and without dot, each with its capital.
+        dotted = self.language in ("tr", "az")
+        return change(transcript.translate(_DOTTED[self.case]) if dotted else transcript)
+
+
+def vocabulary(transcripts: Iterable[str]) -> tuple[str, ...]:
+    """Return the characters of applied transcripts by code point, without the space and the delimiter in its stead."""
+    return tuple(sorted(_characters(transcripts)))
+
+
+def unseen(known: Collection[str], transcripts: Iterable[str]) -> Counter[str]:
+    """Return how often each character that is not in `known` stands in applied transcripts."""
+    found = _characters(transcripts)
+    return Counter({character: number for character, number in found.items() if character not in known})
+
+
+def fault(transcript: str | None, text: Text) -> str | None:
+    """Return why a transcript as written cannot be learnt from, in words to count by; None where it can."""
+    if transcript is None:
+        return NULL
+    visible = transcript.translate(_VISIBLE)
+    if not visible.strip():
+        return EMPTY
+    if garbled(transcript):
+        return GARBLED
+    kinds = {unicodedata.category(character)[0] for character in set(text.apply(visible))}
+    if not kinds & {"L", "N"}:
+        return BARE
+    return NUMERALS if text.digits == "refuse" and "N" in kinds else None
+
+
+def _characters(transcripts: Iterable[str]) -> Counter[str]:
+    """Return how often each character stands in transcripts, spaces and delimiters left out."""
+    counts: Counter[str] = Counter()
+    for transcript in transcripts:
+        counts.update(transcript)
+    for blank in (" ", DELIMITER):
+        counts.pop(blank, None)
+    return counts
+
+
+class _Table(dict[int, str]):
+    """What becomes of each character, worked out when it is first met: `str.translate` takes it from there."""
+
+    def __init__(self, change: Callable[[str], str]) -> None:
+        super().__init__()
+        self._change = change
+
+    def __missing__(self, code: int) -> str:
+        self[code] = self._change(chr(code))
+        return self[code]
+
+
+def _visible(character: str) -> str:
+    """Return a character, nothing for an invisible one, a space for a control character."""
+    kind = unicodedata.category(character)
+    if kind == "Cf":
+        return character if character in _JOINERS else ""
+    return " " if kind == "Cc" else character
+
+
+def _spoken(character: str) -> str:
+    """Return a letter, mark or numeral, and what may stand inside a word; a space for all else."""
+    lasting = unicodedata.category(character)[0] in "LMN" or character in _JOINERS or character in _INSIDE_WORDS
+    return character if lasting else " "
+
+
+_VISIBLE, _SPOKEN = _Table(_visible), _Table(_spoken)
+
+
+def _without_punctuation(transcript: str) -> str:
+    """Return letters, marks, numerals and what spells a word from inside it; a space for all else."""
+
+    def settle(sign: re.Match[str]) -> str:
+        if not sign["loose"]:
+            return _INSIDE_WORDS[sign[0]]
+        # The letter apostrophe begins and ends words in some languages.
+        return sign[0] if unicodedata.category(sign[0]) == "Lm" else " "
+
+    return _INSIDE.sub(settle, transcript.translate(_SPOKEN))
+
+
+def _language_code(language: str | None) -> str | None:
+    """Return Whisper's code of a language.
+
+    Raises:
+        InputError: a language that Whisper does not know.
+    """
+    if language is None or language in CODES:
+        return language
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
+
+    if not isinstance(language, str):
+        raise InputError(f"text.language: expected a code or name such as 'fr' or 'french', got {language!r}")
+    name = " ".join(language.lower().split())
+    for word in (name, re.split(r"[-_]", name)[0]):
+        if word in LANGUAGES:
+            return word
+        if word in TO_LANGUAGE_CODE:
+            return str(TO_LANGUAGE_CODE[word])
+    hint = _hint(name, [*TO_LANGUAGE_CODE, *LANGUAGES])
+    raise InputError(
+        f"text.language: expected a code or English name such as 'fr' or 'french', got {language!r}.{hint}"
+    )
+
+
+def _hint(name: object, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(known), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""

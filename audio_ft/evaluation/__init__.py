@@ -1,0 +1,1 @@
+"""A model and labeled rows in, scores out: evaluation, slices, calibration, robustness, comparison and baselines."""

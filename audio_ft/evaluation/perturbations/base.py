@@ -1,0 +1,87 @@
+"""What a stress is: one way in which recordings get worse, at levels that are tried one by one."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_ft.audio.clip import Clip
+
+Change = Callable[[Clip, float, np.random.Generator], Clip]
+
+
+@dataclass(frozen=True)
+class Stress:
+    """Change a recording as the world outside might have, before the model's own cleaning sees it.
+
+    Attributes:
+        name: what it is called in files and on the command line.
+        title: what it is called in tables.
+        unit: the unit of its levels; "" where there is only one.
+        levels: the levels tried, in the order in which a curve is drawn.
+        phrase: what a recording went through at a level, with "{}" for the level ("white noise at an SNR of {} dB").
+        change: takes a clip, a level and a source of randomness; returns the changed clip.
+        version: raised whenever the same level changes recordings otherwise than before.
+    """
+
+    name: str
+    title: str
+    unit: str
+    levels: tuple[float, ...]
+    phrase: str
+    change: Change
+    version: int = 1
+
+    def __call__(self, clip: Clip, level: float, *, seed: int, place: int) -> Clip:
+        """Return the changed clip; the same seed and place in the data draw the same noise or room at every level."""
+        if not clip.length:
+            return clip
+        return self.change(clip, level, np.random.default_rng([seed, place, zlib.crc32(self.name.encode())]))
+
+    def said(self, level: float) -> str:
+        """Return in words what a recording went through at a level."""
+        return self.phrase.format(f"{level:g}".replace("-", "−"))
+
+
+def amplified(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
+    """Change the level as before a 16-bit converter: what is too loud clips, what is too soft loses its last bits."""
+    steps = np.rint(clip.samples.astype(np.float64) * 10 ** (decibels / 20) * 32768)
+    return clip.with_samples(np.clip(steps, -32768, 32767) / 32768)
+
+
+def clipped(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
+    """Cut off what lies less than so many dB below the peak; the peak is brought back to where it was."""
+    peak = float(np.abs(clip.samples).max())
+    edge = peak * 10 ** (-decibels / 20)
+    if edge == 0:
+        return clip
+    return clip.with_samples(np.clip(clip.samples, -edge, edge) * (peak / edge))
+
+
+LEVELS = (
+    Stress("gain", "gain", "dB", (-30.0, -20.0, -10.0, 5.0, 10.0), "a gain of {} dB", amplified),
+    Stress("clipping", "clipping", "dB off", (3.0, 6.0, 12.0, 18.0), "clipping of the top {} dB", clipped),
+)
+
+
+def played(clip: Clip, factor: float, rng: np.random.Generator) -> Clip:
+    """Play a clip faster (above 1) or slower, as a tape would: its pitch moves as well."""
+    import soxr
+
+    wave = soxr.resample(clip.samples.T, clip.rate * factor, clip.rate).T
+    return clip.with_samples(wave) if wave.shape[1] else clip
+
+
+def broken_off(clip: Clip, percent: float, rng: np.random.Generator) -> Clip:
+    """Keep the first so many per cent of a clip."""
+    return clip.with_samples(clip.samples[:, : math.ceil(clip.length * percent / 100)])
+
+
+TIMES = (
+    Stress("speed", "speed", "times", (0.8, 0.9, 1.1, 1.25), "a speed of {} times", played),
+    Stress("truncation", "truncation", "% kept", (90.0, 75.0, 50.0, 25.0), "breaking off after {} %", broken_off),
+)

@@ -1,0 +1,54 @@
+"""Noise beside the sound: steady and white, or babble that comes and goes as many voices do."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_ft.audio.clip import Clip
+from audio_ft.evaluation.perturbations.base import Stress
+
+SNRS = (30.0, 20.0, 10.0, 5.0, 0.0)
+TALKERS = 6
+# Syllables follow one another about four times a second (Houtgast and Steeneken, JASA 77, 1985).
+SYLLABLES_PER_SECOND = 4.0
+
+
+def white(clip: Clip, snr: float, rng: np.random.Generator) -> Clip:
+    """Add white Gaussian noise, the same to every channel, `snr` dB below the whole clip."""
+    return mixed(clip, rng.standard_normal(clip.length), snr)
+
+
+def babble(clip: Clip, snr: float, rng: np.random.Generator) -> Clip:
+    """Add what many voices at once sound like: noise with the spectrum of speech in the rhythm of syllables."""
+    return mixed(clip, sum((talker(clip.length, clip.rate, rng) for _ in range(TALKERS)), np.zeros(clip.length)), snr)
+
+
+def mixed(clip: Clip, noise: NDArray[np.float64], snr: float) -> Clip:
+    """Return a clip with noise (time,) in every channel; powers are averaged over the clip, without any offset."""
+    wave = clip.samples.astype(np.float64)
+    power, noise_power = float(wave.var(axis=1).mean()), float(noise.var())
+    if power == 0 or noise_power == 0:
+        return clip
+    return clip.with_samples(wave + noise * np.sqrt(power / noise_power / 10 ** (snr / 10)))
+
+
+def talker(length: int, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return noise (length,) shaped like one voice: flat to 500 Hz, 9 dB less an octave above, 12 dB below 100 Hz.
+
+    Its envelope is that of noise with the bandwidth of syllables.
+    """
+    spectrum = np.fft.rfft(rng.standard_normal(length))
+    hertz = np.maximum(np.fft.rfftfreq(length, 1 / rate), 1.0)
+    voice = np.fft.irfft(spectrum * np.minimum(1, (hertz / 500) ** -1.5) * np.minimum(1, (hertz / 100) ** 2), length)
+    knots = 2 + int(np.ceil(length / rate * 2 * SYLLABLES_PER_SECOND))
+    moves = rng.standard_normal((2, knots))
+    times = np.arange(length) / rate * 2 * SYLLABLES_PER_SECOND
+    envelope = np.hypot(*(np.interp(times, np.arange(knots), move) for move in moves))
+    return np.asarray(voice * envelope)
+
+
+NOISES = (
+    Stress("white_noise", "white noise", "dB SNR", SNRS, "white noise at an SNR of {} dB", white),
+    Stress("babble", "babble", "dB SNR", SNRS, "babble at an SNR of {} dB", babble),
+)

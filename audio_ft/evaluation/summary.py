@@ -1,0 +1,125 @@
+"""What a model's predictions tell beyond the headline: classes, slices, calibration, accuracy against share answered.
+
+`describe(run)` keeps it in slices.json beside the run, where the report and the card read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.evaluation.calibration import calibration, selective
+from audio_ft.evaluation.predictions import HEADLINES, Predictions
+from audio_ft.evaluation.slices import slices, verdict
+from audio_ft.file_io import write_json
+from audio_ft.run import PREDICTIONS_FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from audio_ft.metrics import Score
+    from audio_ft.run import Run
+
+logger = logging.getLogger(__name__)
+
+SLICES_FILE = "slices.json"
+# Raised when the shape or meaning of slices.json changes, so that an older one is made anew.
+LAYOUT = 1
+
+
+def describe(run: Run, split: str = "test") -> dict[str, Any]:
+    """Return what a finished run's predictions tell, from slices.json where that is of these predictions.
+
+    Where slices.json cannot be written, a warning is logged.
+
+    The keys are `split`, `n`, `headline` (names of scores), `per_class`, `slices` (`looked_at`, `verdict` and the
+    slices themselves, worst first), `calibration` and `selective` (None unless the target is one label).
+
+    Raises:
+        InputError: the run has lost its predictions.
+    """
+    predictions = Predictions.of(run)
+    file, source = run.folder / SLICES_FILE, _source(run)
+    if (kept := _kept(file)) and kept.get("of") == source and kept.get("split") == split:
+        return kept
+    made = description(
+        predictions.split(split), predictions.split("validation"), run.scores.get(split, {}), split=split
+    )
+    try:
+        write_json(file, made | {"of": source})
+    except OSError as error:
+        # What was found can still be told; a run may lie where nobody may write.
+        logger.warning("warning: %s is not written: %s: %s.", SLICES_FILE, error.strerror, run.folder)
+    return made | {"of": source}
+
+
+def describes(found: Mapping[str, Any], run: Run) -> bool:
+    """Tell whether what a slices.json holds is of this run, as far as what lies beside the run can tell.
+
+    Without predictions.parquet the digest of the weights decides; in older files, which lack it, the classes' scores.
+    """
+    of = found.get("of", {})
+    if any(of.get(name, value) != value for name, value in _source(run).items() if name != "layout"):
+        return False
+    return "model" in of or found.get("per_class") == per_class(run.scores.get(found.get("split", ""), {}))
+
+
+def _source(run: Run) -> dict[str, Any]:
+    """Return what slices.json is made of: predictions, where the run still has them, and the weights behind them."""
+    file = run.folder / PREDICTIONS_FILE
+    return {
+        "layout": LAYOUT,
+        "model": run.digests["model"],
+        **({"predictions": _digest(file)} if file.is_file() else {}),
+    }
+
+
+def description(
+    predictions: Predictions,
+    validation: Predictions | None,
+    scores: Mapping[str, Score],
+    *,
+    split: str,
+    columns: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return what `describe` does for the clips of one split and their scores, sliced by `columns` or by all."""
+    found = slices(predictions, columns)
+    calibrated, chosen = calibration(predictions, validation), selective(predictions)
+    return {
+        "split": split,
+        "n": len(predictions),
+        "headline": list(HEADLINES[predictions.kind]),
+        "per_class": per_class(scores),
+        "slices": {
+            "looked_at": len(found),
+            "verdict": verdict(found),
+            "slices": [one.to_dict() for one in found],
+        },
+        "calibration": calibrated.to_dict() if calibrated else None,
+        "selective": chosen.to_dict() if chosen else None,
+    }
+
+
+def per_class(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
+    """Return {label: {"f1": score, …}} from scores named "f1[label]"."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, score in scores.items():
+        stem, bracket, label = name.partition("[")
+        if bracket and name.endswith("]"):
+            found.setdefault(label[:-1], {})[stem] = score.to_dict()
+    return found
+
+
+def _kept(file: Path) -> dict[str, Any] | None:
+    """Return what slices.json holds, None where there is none or it is not whole."""
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

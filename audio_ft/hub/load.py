@@ -1,0 +1,78 @@
+"""Load a saved model from a run's folder, a model folder or a Hub repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from audio_ft.audio.clip import Clip
+from audio_ft.cleaning.chain import Chain
+from audio_ft.errors import InputError
+from audio_ft.hub.download import pull
+from audio_ft.inference.predictor import Model
+from audio_ft.models import load_family
+from audio_ft.models.base import load_config
+from audio_ft.recipe import Recipe
+from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
+from audio_ft.system import quiet_transformers
+from audio_ft.tasks import task_class
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.tasks.ctc_beam import Beam
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
+
+
+def load(
+    path_or_repo: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    beam: Beam | None = None,
+) -> Model:
+    """Load a model with the chain it was trained on: a run's folder, its model folder, or a Hub repository.
+
+    With a `beam`, texts are searched for with its language model.
+
+    Raises:
+        InputError: nothing of that name, a folder without a model, or a beam for a model that takes none.
+    """
+    import torch
+
+    folder = model_folder(path_or_repo, revision)
+    if not (folder / CHAIN_FILE).is_file():
+        raise InputError(
+            f"{path_or_repo} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; "
+            "audio_ft loads models that audio_ft saved."
+        )
+    recipe = Recipe.load(folder / RECIPE_FILE)
+    family = load_family(str(folder))
+    task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
+    task = task if beam is None else task.searching(beam)
+    family = task.hearing(family.with_window(recipe.window or family.longest_window))
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    with quiet_transformers():
+        network: Any = task.load(family, folder)
+        network.to(chosen).eval()
+    return Model(folder, network, family, task, Chain.load(folder / CHAIN_FILE))
+
+
+def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:
+    """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id.
+
+    Raises:
+        InputError: there is no such folder, and the Hub has no such repository. AudioFTError: it cannot be reached.
+    """
+    folder = Path(path_or_repo).expanduser()
+    if (folder / MODEL_FOLDER / "config.json").is_file():
+        return folder / MODEL_FOLDER
+    if folder.is_dir():
+        if (folder / "config.json").is_file():
+            return folder
+        raise InputError(f"{path_or_repo} holds no model; give the --output-dir of a finished training.")
+    return pull(str(path_or_repo), revision)

@@ -1,0 +1,124 @@
+"""From clean rows to a batch: the one place where cached features and features made on the fly meet.
+
+Rows hold either the family's features, or 16-bit samples for training that changes the wave. Both go through the
+family's `extract`, in the map or here, and then through its `collate`; so the two paths give equal batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.augmentation.base import apply_wave, generator
+from audio_ft.augmentation.mixup import Mixup, blend
+from audio_ft.cleaning.dataset import wave_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from datasets import Dataset
+    from numpy.typing import NDArray
+
+    from audio_ft.augmentation.base import Augment
+    from audio_ft.models.base import Family, Features
+    from audio_ft.tasks.base import Task
+
+
+class Windows:
+    """Serve clean rows with their clips' encoded targets; the shape of data set that Trainer and DataLoader want."""
+
+    def __init__(self, rows: Dataset, targets: NDArray[Any] | None) -> None:
+        self.clips = np.asarray(rows.with_format("numpy")["clip"], np.int64)
+        self.lengths = np.asarray(rows.with_format("numpy")["length"], np.int64)
+        self.targets = targets
+        unread = [
+            name
+            for name in ("error", "notes", "digest", "mfcc", "before", "seconds", "rate", "level", "snr")
+            if name in rows.column_names
+        ]
+        self._rows = rows.remove_columns(unread).with_format("numpy")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
+        """Return rows by number; a number past the end is a repeat (see BucketSampler), and keeps its own `index`."""
+        columns = self._rows[[index % len(self) for index in indices]]
+        rows = [{name: column[place] for name, column in columns.items()} for place in range(len(indices))]
+        for row, index in zip(rows, indices, strict=True):
+            row["index"] = index
+            if self.targets is not None:
+                row["target"] = self.targets[row["clip"]]
+        return rows
+
+
+@dataclass
+class Collator:
+    """Turn rows into network inputs, augmenting when `training`; `epoch` is set by the trainer.
+
+    Randomness comes from (seed, epoch, row), never from a shared state, so a resumed run draws what it would have
+    drawn.
+    """
+
+    family: Family
+    task: Task | None = None
+    augments: Sequence[Augment] = ()
+    seed: int = 0
+    training: bool = False
+    epoch: int = 0
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return {input_values or input_features, attention_mask?, labels?}."""
+        import torch
+
+        heard = [self._features(row) for row in rows]
+        batch: dict[str, Any] = self.family.collate([features for features, _ in heard])
+        if self.task is not None and rows and "target" in rows[0]:
+            batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
+            # Times in a target are those of the clip as it is heard, which may be faster than it was.
+            seconds = [length / self.family.rate for _, length in heard]
+            batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
+        if self.training and "labels" in batch:
+            self._mix(batch, rows)
+        return batch
+
+    def _features(self, row: dict[str, Any]) -> tuple[Features, int]:
+        """Return the features of a clip, and how many samples are heard of it."""
+        length = int(row["length"])
+        if not self.training or not self.augments:
+            return (self.family.extract(wave_of(row)) if "samples" in row else row), length
+        rng = generator(self.seed, self.epoch, int(row["index"]))
+        features = row
+        if "samples" in row:
+            waves = [augment for augment in self.augments if augment.stage == "wave"]
+            wave = wave_of(row)
+            changed = apply_wave(waves, wave, self.family.rate, rng)
+            if self.task is not None and self.task.whole and len(changed) > self.family.window * self.family.rate:
+                # Slowed down it no longer fits, and without its end it would not say what its target says.
+                changed = wave
+            length = length if changed is wave else len(changed)
+            features = self.family.extract(changed)
+        masks = [augment for augment in self.augments if augment.stage == "features"]
+        return (self.family.mask_features(features, masks, rng) if masks else features), length
+
+    def _mix(self, batch: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+        """Blend each clip with another of the batch, inputs and targets alike (mixup, Zhang et al. 2018)."""
+        import torch
+
+        for mixup in (augment for augment in self.augments if isinstance(augment, Mixup)):
+            rng = generator(self.seed, self.epoch, int(rows[0]["index"]))
+            order, share = (torch.as_tensor(drawn) for drawn in mixup.weights(len(rows), rng))
+            for name in ("input_values", "input_features"):
+                if name in batch:
+                    batch[name] = blend(batch[name], order, share)
+            if "attention_mask" in batch:  # a blend is as long as the longer of the two
+                batch["attention_mask"] = torch.maximum(batch["attention_mask"], batch["attention_mask"][order])
+            labels = batch["labels"]
+            if labels.dtype == torch.int64 and self.task is not None:
+                labels = torch.nn.functional.one_hot(labels, len(self.task.labels)).float()
+            batch["labels"] = blend(labels, order, share)

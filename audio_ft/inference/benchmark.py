@@ -1,0 +1,162 @@
+"""Speed: how long answers take on this machine, beside how long the recordings last, and how much memory they need."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.errors import AudioError, InputError
+from audio_ft.system import describe
+
+if TYPE_CHECKING:
+    from audio_ft.inference.predictor import Model
+
+WARM_UP = 2
+CLIPS = 20
+TOGETHER = 8
+# Enough for a figure; a slow model on a slow machine must not keep its user waiting.
+MOST_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Hold what answering costs, decoding and cleaning included.
+
+    Attributes:
+        median: seconds for one recording alone, median.
+        p95: seconds that 95 % of recordings alone stay below.
+        n: recordings timed alone.
+        real_time_factor: seconds of computing for a second of audio, recordings alone; below 1 is faster than speech.
+        batch: recordings answered together.
+        batch_median: seconds for each recording of such a batch, median of the batches.
+        batch_real_time_factor: seconds of computing for a second of audio, in batches.
+        seconds: mean duration of the recordings.
+        memory: peak resident memory of the process while answering, in bytes; None where the system does not tell.
+        accelerator_memory: peak memory on the accelerator, in bytes; None without one.
+        processor: name of the processor or accelerator.
+        threads: threads that the network computes with.
+    """
+
+    median: float
+    p95: float
+    n: int
+    real_time_factor: float
+    batch: int
+    batch_median: float
+    batch_real_time_factor: float
+    seconds: float
+    memory: int | None
+    accelerator_memory: int | None
+    processor: str
+    threads: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+
+def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, together: int = TOGETHER) -> Speed:
+    """Time a model on recordings alone and together, after a warm-up.
+
+    Args:
+        model: what `audio_ft.load` returned.
+        sources: recordings, in any form that the model takes; those that cannot be read are left out.
+        clips: recordings that are timed, an even sample of the sources.
+        together: recordings in a batch; fewer where these would take longer than `MOST_SECONDS`.
+
+    Raises:
+        InputError: not one recording can be read.
+    """
+    import torch
+
+    lasting = _durations([sources[place] for place in _even(len(sources), clips)])
+    if not lasting:
+        raise InputError("speed: not one of these recordings can be read; give some that can.")
+    heard, durations = [source for source, _ in lasting], np.asarray([seconds for _, seconds in lasting])
+    on_accelerator = model.network.device.type == "cuda"
+    _timed(model, [[source] for source in heard[:WARM_UP]])
+    _forget_peak(on_accelerator)
+    alone = _timed(model, [[source] for source in heard])
+    # Of recordings of half an hour, eight together would keep waiting what one alone says already.
+    together = max(1, min(together, int(MOST_SECONDS / float(np.median(alone)))))
+    batches = [heard[start : start + together] for start in range(0, len(heard), together)]
+    joint = _timed(model, batches)
+    parts = [len(batch) for batch in batches[: len(joint)]]
+    return Speed(
+        median=float(np.median(alone)),
+        p95=float(np.quantile(alone, 0.95)),
+        n=len(alone),
+        real_time_factor=float(sum(alone) / durations[: len(alone)].sum()),
+        batch=max(parts),
+        batch_median=float(np.median([seconds / size for seconds, size in zip(joint, parts, strict=True)])),
+        batch_real_time_factor=float(sum(joint) / durations[: sum(parts)].sum()),
+        seconds=float(durations.mean()),
+        memory=_peak_memory(),
+        accelerator_memory=torch.cuda.max_memory_allocated() if on_accelerator else None,
+        processor=torch.cuda.get_device_name() if on_accelerator else str(describe()["processor"]),
+        threads=torch.get_num_threads(),
+    )
+
+
+def _even(count: int, wanted: int) -> list[int]:
+    """Return an even sample of places."""
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(int)).tolist() if count else []
+
+
+def _durations(sources: Sequence[Any]) -> list[tuple[Any, float]]:
+    """Return each recording that can be read with its duration in seconds."""
+    from audio_ft.inference.predictor import as_clip
+
+    found = []
+    for source in sources:
+        try:
+            found.append((source, as_clip(source).seconds))
+        except AudioError:
+            continue  # evaluation has named it
+    return found
+
+
+def _timed(model: Model, batches: Sequence[list[Any]]) -> list[float]:
+    """Return the seconds that the answers to each batch take, until time is up."""
+    spent: list[float] = []
+    for batch in batches:
+        started = time.perf_counter()
+        model(batch)
+        spent.append(time.perf_counter() - started)
+        if sum(spent) > MOST_SECONDS:
+            break
+    return spent
+
+
+def _forget_peak(on_accelerator: bool) -> None:
+    """Let the peak of memory be that of what follows, where the system allows it."""
+    import torch
+
+    if on_accelerator:
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # the peak is then that of the whole process, which is no less
+
+
+def _peak_memory() -> int | None:
+    """Return the peak resident memory of this process in bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
+    if os.name == "nt":
+        return None
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

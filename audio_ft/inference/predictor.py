@@ -1,0 +1,129 @@
+"""A saved model and audio -> answers, through the very chain it was trained on: any format, any rate, any length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from audio_ft.audio.clip import Clip, read
+from audio_ft.cleaning.chain import Chain
+from audio_ft.errors import AudioError, InputError
+from audio_ft.models.base import Family
+from audio_ft.tasks.base import Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
+
+# Windows computed together: enough to fill the processor, few enough for a laptop's memory.
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """Answer about audio: `model(source)` gives {label: probability}, `model([source, …])` a list of them.
+
+    A source is a path, bytes, a binary file, a Clip, `(array, rate)`, or `{"array": …, "sampling_rate": …}`; arrays are
+    (time,) or (channels, time), rates in Hz.
+    """
+
+    folder: Path
+    network: PreTrainedModel
+    family: Family
+    task: Task
+    chain: Chain
+
+    def __call__(self, source: Source | Sequence[Source], top_k: int | None = None, *, words: bool = False) -> Any:
+        """Return the answer for one source, or a list of answers for a list of sources.
+
+        `top_k` is for labels, `words` for transcripts: it adds when each word is said.
+
+        Raises:
+            AudioError: a recording that cannot be read.
+        """
+        if isinstance(source, list):
+            return list(self.stream(source, top_k, words=words))
+        return next(self.stream(cast("list[Source]", [source]), top_k, words=words))
+
+    def stream(
+        self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield answers one by one, computing short recordings together.
+
+        Raises:
+            AudioError: a recording that cannot be read.
+        """
+        for answer in self.attempts(sources, top_k, words=words):
+            if isinstance(answer, AudioError):
+                raise answer
+            yield answer
+
+    def attempts(
+        self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
+    ) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield for each source its answer, or the error that its recording cannot be read with."""
+        for start in range(0, len(sources), BATCH):
+            clips = [openable(source) for source in sources[start : start + BATCH]]
+            yield from self.task.attempts(self.network, self.family, self.chain, clips, top_k, words)
+
+
+def openable(source: Source) -> Any:
+    """Return audio as a Clip, or as the path, bytes or file that can be read piece by piece.
+
+    A recording that cannot be had as a Clip is returned as its AudioError.
+    """
+    if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
+        return source
+    try:
+        return as_clip(source)
+    except AudioError as error:
+        return error
+
+
+def as_clip(source: Source) -> Clip:
+    """Return audio in any accepted form as a Clip.
+
+    Raises:
+        AudioError: it cannot be read; InputError: it is none of the accepted forms.
+    """
+    if isinstance(source, Clip):
+        return source
+    if isinstance(source, tuple):
+        if len(source) != 2 or isinstance(source[0], str | os.PathLike):
+            raise InputError("A tuple is one recording, (array, rate in Hz); give several recordings as a list.")
+        return Clip(samples_from(source[0]), int(source[1]))
+    if isinstance(source, dict):
+        if not {"array", "sampling_rate"} <= source.keys():
+            raise InputError(
+                f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
+            )
+        return Clip(samples_from(source["array"]), int(source["sampling_rate"]))
+    if isinstance(source, np.ndarray):
+        raise InputError("An array alone does not say its rate; give (array, rate in Hz), or a Clip.")
+    return read(source)
+
+
+def samples_from(array: Any) -> NDArray[np.float32]:
+    """Return samples as float32 between -1 and 1; the whole numbers of a sound file are read by their type's range.
+
+    Raises:
+        InputError: whole numbers of a type that no sound file has, or no numbers.
+    """
+    samples = np.asarray(array)
+    if np.issubdtype(samples.dtype, np.floating):
+        return np.asarray(samples, np.float32)
+    if samples.dtype == np.uint8:
+        return ((samples / 128.0) - 1.0).astype(np.float32)
+    if samples.dtype in (np.int16, np.int32):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    raise InputError(
+        f"Samples are floating-point numbers between -1 and 1, or int16, int32 or uint8 as sound files have them; "
+        f"these are {samples.dtype}."
+    )

@@ -1,0 +1,99 @@
+"""What scores, baselines and kinds of targets are called in tables and on the Hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Say what a model of one kind of target does, in the Hub's word and in ours."""
+
+    pipeline: str
+    task: str
+    answer: str
+
+
+# By Run.kind; {labels} and {target} are filled in.
+KINDS = {
+    "single": Kind(
+        "audio-classification",
+        "Audio classification",
+        "For each recording it names one of {count} labels, with a probability for each: {labels}.",
+    ),
+    "multi": Kind(
+        "audio-classification",
+        "Audio classification, several labels at once",
+        "For each recording it says which of {count} labels apply, with a probability for each: {labels}.",
+    ),
+    "regression": Kind(
+        "audio-classification", "A number for each recording", "For each recording it answers with a number, {target}."
+    ),
+    "text": Kind(
+        "automatic-speech-recognition", "Speech recognition", "For each recording it writes down what is said in it."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Name:
+    """Name a score in words, say what it measures, and give the Hub's id of the metric."""
+
+    title: str
+    meaning: str
+    hub: str
+
+
+# What a reader wants to know, in that order; all other scores are in run.json.
+SCORES = {
+    "wer": Name("Word error rate", "wrong, missing and added words, for each word spoken; lower is better", "wer"),
+    "wer_normalized": Name(
+        "Word error rate, normalised", "the same, without case, punctuation and spelling variants", "wer"
+    ),
+    "cer": Name("Character error rate", "the same as word error rate, counted in characters", "cer"),
+    "accuracy": Name("Accuracy", "share of recordings answered right", "accuracy"),
+    "subset_accuracy": Name("Exact match", "share of recordings with every label right", "accuracy"),
+    "f1_macro": Name("F1, macro", "harmonic mean of precision and recall, all classes counted alike", "f1"),
+    "f1_micro": Name("F1, micro", "the same, over all labels of all recordings at once", "f1"),
+    "unweighted_average_recall": Name(
+        "Unweighted average recall", "share found of each class, all classes counted alike", "recall"
+    ),
+    "mean_average_precision": Name(
+        "Mean average precision", "area under precision over recall, averaged over the labels", "mean_average_precision"
+    ),
+    "roc_auc_macro": Name(
+        "ROC AUC, macro", "chance that a recording with the label is ranked above one without", "roc_auc"
+    ),
+    "concordance": Name(
+        "Concordance", "correlation that also counts a shift or a scale as error; 1 is perfect", "concordance"
+    ),
+    "pearson": Name("Pearson correlation", "linear correlation of answer and truth; 1 is perfect", "pearsonr"),
+    "mean_absolute_error": Name(
+        "Mean absolute error", "average distance from the truth, in the target's unit; lower is better", "mae"
+    ),
+    "root_mean_squared_error": Name(
+        "Root mean squared error", "the same, large errors weighing more; lower is better", "rmse"
+    ),
+}
+
+
+BASELINES = {
+    "untuned": "before fine-tuning",
+    "linear_mfcc": "linear model on MFCC statistics",
+    "majority": "the same answer to all",
+}
+
+
+def score_name(name: str) -> Name:
+    """Return what a card calls a score; one that is not in the table keeps its own name."""
+    return SCORES.get(name, Name(name.replace("_", " ").capitalize(), "", name))
+
+
+def headlines(scores: Iterable[str]) -> list[str]:
+    """Return the names of the scores that stand on the card, the first one first."""
+    found = [name for name in scores if not name.endswith("]")]
+    return [name for name in SCORES if name in found] or found

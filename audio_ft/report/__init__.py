@@ -1,5 +1,0 @@
-"""A run as one self-contained HTML page: scores, curves, confusions, errors to listen to. Nothing here trains."""
-
-from audio_ft.report.writing import ERRORS, write_report
-
-__all__ = ["ERRORS", "write_report"]

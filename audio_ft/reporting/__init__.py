@@ -1,0 +1,1 @@
+"""A run as pages: the HTML report and the model card."""

@@ -1,0 +1,200 @@
+"""Beam search: the words that a CTC network's characters and a language model of words agree on (flashlight-text)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.errors import InputError
+from audio_ft.system import quiet_stderr
+from audio_ft.tasks.ngram_lm import UNKNOWN, unigrams
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from audio_ft.data.transcripts import Text
+
+logger = logging.getLogger(__name__)
+
+# A hypothesis so much less likely than the best one (natural logarithm) is given up.
+_HOPELESS = 50.0
+# As a log probability: never, and still far from where float32 loses count.
+_NEVER = -1e4
+# Words of one spelling that flashlight's trie holds: one written "Will" and "will" has two.
+_HOMOGRAPHS = 6
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Say how texts are searched for.
+
+    A text of n words has the score
+
+        log p(text | audio) + weight * log10 p(text | language model) + word_score * n
+
+    where the first term sums over all ways to spread the text over the frames.
+
+    Attributes:
+        model: n-gram model of words, an ARPA file or KenLM's binary form of one.
+        beams: hypotheses that are followed at a time.
+        weight: weight of the language model.
+        word_score: what each word adds; above 0 it makes up for words that the language model shortens a text by.
+        words: file with the words that may be written, parted by spaces or lines; None: those of the ARPA file.
+
+    Raises:
+        InputError: a setting that cannot be.
+    """
+
+    model: str
+    beams: int = 50
+    weight: float = 1.0
+    word_score: float = 0.0
+    words: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", os.fspath(self.model))
+        if isinstance(self.beams, bool) or not isinstance(self.beams, int) or self.beams < 1:
+            raise InputError(f"Beam.beams: expected a whole number of at least 1, got {self.beams!r}")
+        for name in ("weight", "word_score"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise InputError(f"Beam.{name}: expected a number, got {value!r}")
+
+
+class BeamSearch:
+    """Search with one model's characters; the language model is read once.
+
+    Words outside the list are never written; those that the characters cannot spell are taken off it, with a warning.
+
+    Raises:
+        InputError: flashlight-text is not installed, or a file is missing or not what it should be.
+    """
+
+    def __init__(self, beam: Beam, tokenizer: Any, text: Text) -> None:
+        decoder, kenlm, dictionary = _flashlight()
+        self.blank, self.delimiter = tokenizer.pad_token_id, tokenizer.word_delimiter_token_id
+        spellings = _spellings(beam, tokenizer, text)
+        known = dictionary([*spellings, UNKNOWN])
+        model = _language_model(kenlm, beam.model, known)
+        trie, start = decoder.Trie(len(tokenizer), self.delimiter), model.start(False)
+        for word, spelling in spellings.items():
+            place = known.get_index(word)
+            trie.insert(spelling, place, model.score(start, place)[1])
+        trie.smear(decoder.SmearingMode.MAX)
+        settings = decoder.LexiconDecoderOptions(
+            beam_size=beam.beams,
+            beam_size_token=len(tokenizer),
+            beam_threshold=_HOPELESS,
+            lm_weight=beam.weight,
+            word_score=beam.word_score,
+            unk_score=-math.inf,
+            sil_score=0.0,
+            log_add=True,
+            criterion_type=decoder.CriterionType.CTC,
+        )
+        labels = (self.delimiter, self.blank, known.get_index(UNKNOWN))
+        self._decoder = decoder.LexiconDecoder(settings, trie, model, *labels, [], False)
+
+    def best(self, logits: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """Return the best text's token of each frame int64 (batch, frames), blank behind a clip's own `frames`.
+
+        Read as the tokens of a greedy search are, they give the text and the frames of its words.
+        """
+        import torch
+
+        tokens = np.full(logits.shape[:2], self.blank, np.int64)
+        logs = logits.float().log_softmax(-1).cpu().numpy()
+        for row, count in enumerate(frames.tolist()):
+            tokens[row, :count] = self.path(logs[row, :count])
+        return torch.from_numpy(tokens).to(logits.device)
+
+    def path(self, logs: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the best text's tokens (frames,) for log probabilities (frames, labels).
+
+        A text whose last word cannot end is returned only where nothing else is left in the beam.
+        """
+        # Words end with a delimiter, and networks leave out the last one: it gets a frame behind the end.
+        ending = np.full((1, logs.shape[1]), _NEVER)
+        ending[0, self.delimiter] = 0.0
+        emissions = np.ascontiguousarray(np.concatenate([np.maximum(logs, _NEVER), ending]), np.float32)
+        found = self._decoder.decode(emissions.ctypes.data, *emissions.shape)
+        # Around the frames stand the beginning, the frame behind the end and the end.
+        tokens = np.asarray(found[0].tokens[1 : len(logs) + 1], np.int64)
+        return _single(tokens, self.blank, self.delimiter)
+
+
+def _single(tokens: NDArray[np.int64], blank: int, delimiter: int) -> NDArray[np.int64]:
+    """Return a path with one run of delimiters after each word and none before the first."""
+    single = tokens.copy()
+    between = True
+    for place, token in enumerate(tokens.tolist()):
+        if token == delimiter:
+            if between and (place == 0 or single[place - 1] != delimiter):
+                single[place] = blank
+            between = True
+        elif token != blank:
+            between = False
+    return single
+
+
+def _spellings(beam: Beam, tokenizer: Any, text: Text) -> dict[str, list[int]]:
+    """Return the tokens of each word that can be spelt as the model writes it, a delimiter at the end."""
+    words, lost, source = _words(beam), [], beam.words or beam.model
+    spellings: dict[str, list[int]] = {}
+    alike: Counter[str] = Counter()
+    for word in words:
+        spelt = text.apply(word)
+        spelling = tokenizer(spelt).input_ids
+        if not spelling or tokenizer.unk_token_id in spelling:
+            lost.append(word)
+        elif alike[spelt] < _HOMOGRAPHS:
+            alike[spelt] += 1
+            spellings[word] = [*spelling, tokenizer.word_delimiter_token_id]
+    if not spellings:
+        raise InputError(f"Not one of the {len(words):,} words of {source} can be spelt with the model's characters.")
+    if lost:
+        shown = ", ".join(lost[:_SHOWN]) + (", …" if len(lost) > _SHOWN else "")
+        sentence = "warning: %s of the %s words of %s cannot be spelt with the model's characters: %s"
+        logger.warning(sentence, f"{len(lost):,}", f"{len(words):,}", source, shown)
+    return spellings
+
+
+def _words(beam: Beam) -> list[str]:
+    """Return the words that may be written, each once."""
+    if beam.words is None:
+        return list(dict.fromkeys(unigrams(beam.model)))
+    try:
+        return list(dict.fromkeys(Path(beam.words).read_text(encoding="utf-8").split()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{beam.words}: expected words in UTF-8, parted by spaces or lines ({error}).") from error
+
+
+def _flashlight() -> tuple[Any, Any, Any]:
+    """Return flashlight-text's decoders, its KenLM and its dictionary."""
+    try:
+        from flashlight.lib.text import decoder
+        from flashlight.lib.text.decoder.kenlm import KenLM
+        from flashlight.lib.text.dictionary import Dictionary
+    except ImportError as error:
+        raise InputError(
+            f"Beam search needs flashlight-text ({error}): pip install 'audio-ft[beam]', or decode greedily."
+        ) from error
+    return decoder, KenLM, Dictionary
+
+
+def _language_model(kenlm: Any, file: str, words: Any) -> Any:
+    """Return an n-gram model as KenLM reads it."""
+    try:
+        with quiet_stderr():
+            return kenlm(file, words)
+    except RuntimeError as error:
+        raise InputError(f"{file} is no n-gram model that KenLM reads: {str(error).splitlines()[-1]}") from error

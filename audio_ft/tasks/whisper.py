@@ -1,0 +1,304 @@
+"""Sequence to sequence: Whisper writes text, token by token, about the window it hears."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.data.transcripts import Text
+from audio_ft.errors import InputError
+from audio_ft.inference.forward import NOTHING
+from audio_ft.tasks.base import HeadSettings, Speech, Task
+from audio_ft.tasks.transcription import Transcription, refuse_other_targets
+from audio_ft.tasks.whisper_decoding import hear, window_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from audio_ft.models.base import Family
+
+# Positions of Whisper's decoder; a transcript with its special tokens has to fit.
+LONGEST_LABEL = 448
+TIMESTAMP = 0.02
+# The longest prompt in tokens: transformers cuts longer ones, as OpenAI's own transcription does.
+LONGEST_PROMPT = LONGEST_LABEL // 2 - 1
+# Tokens that validation allows beyond twice the longest transcript.
+SPARE = 8
+# The vocabulary of English-only checkpoints of every size; the multilingual ones have at least one token more.
+ENGLISH_ONLY = 51_864
+
+
+@dataclass(frozen=True)
+class Seq2Seq(Transcription):
+    """Write down speech as the checkpoint's own decoder does, in its own spelling.
+
+    `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids; `limit` is the
+    most tokens that validation waits for while the network learns, so that a loop does not hold it up; `writes` and
+    `begins` are the tokens that training transcripts hold and begin with, as ids.
+    """
+
+    labels: tuple[str, ...]
+    text: Text
+    tokenizer: Any
+    prefix: tuple[int, ...]
+    limit: int = LONGEST_LABEL
+    writes: tuple[int, ...] = ()
+    begins: tuple[int, ...] = ()
+    kind: str = "text"
+
+    name = "seq2seq"
+    from_scratch = False
+    # The checkpoint can transcribe already; what it learns is this data's voices and spelling.
+    enough_steps = 96
+    epochs = (3, 12)
+
+    @classmethod
+    def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
+        """Return the task for a checkpoint, in the language that the recipe names."""
+        from transformers import AutoTokenizer
+
+        refuse_other_targets(kind)
+        assert speech is not None, "a task that writes text is planned from transcripts"
+        tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
+        task = cls._with(tokenizer, speech.text, speech.family.config)
+        if len(task.prompt) > LONGEST_PROMPT:
+            raise InputError(
+                f"text.prompt is {len(task.prompt):,} tokens long, and Whisper is told {LONGEST_PROMPT} at most; leave "
+                "out what is said often enough to be learnt."
+            )
+        applied = [task.text.apply(text) for text in speech.transcripts]
+        longest = max((len(task.label(text, 0.0)) for text in applied), default=0)
+        tokens = [task._words(text) for text in applied]
+        return dataclasses.replace(
+            task,
+            limit=min(2 * longest + SPARE, LONGEST_LABEL),
+            writes=tuple(sorted({token for words in tokens for token in words})),
+            begins=tuple(sorted({token for words in tokens for token in words[:1]})),
+        )
+
+    @classmethod
+    def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
+        """Return the task of a saved model, with the tokenizer beside it."""
+        from transformers import AutoTokenizer
+
+        return cls._with(AutoTokenizer.from_pretrained(folder), text, config)
+
+    @classmethod
+    def _with(cls, tokenizer: Any, text: Text, config: PreTrainedConfig) -> Seq2Seq:
+        text = text.settled(case="keep", punctuation="keep")
+        if config.vocab_size != ENGLISH_ONLY:
+            if text.language is None:
+                raise InputError("This Whisper checkpoint knows many languages; name yours: --set text.language=fr.")
+            tokenizer.set_prefix_tokens(language=text.language, task="transcribe", predict_timestamps=text.timestamps)
+        elif text.language not in (None, "en"):
+            raise InputError(
+                f"This Whisper checkpoint knows English only, and text.language is {text.language!r}; "
+                "take a multilingual one, such as openai/whisper-tiny instead of whisper-tiny.en."
+            )
+        else:
+            # An English-only checkpoint has no tokens for language and task.
+            text = Text.from_dict(text.to_dict() | {"language": "en"})
+            tokenizer.set_prefix_tokens(language=None, task=None, predict_timestamps=text.timestamps)
+        return cls((), text, tokenizer, tuple(tokenizer.prefix_tokens))
+
+    def defaults(self, family: Family) -> Mapping[str, Any]:
+        """Return the learning rate for a checkpoint whose head knows its task already."""
+        return {"learning_rate": 3e-5 if family.config.d_model <= 512 else 1e-5}
+
+    def adapt(self, family: Family, durations: NDArray[np.float64], window: float | None) -> Family:
+        """Return the family with its full window, which shrinks to the longest clip of each batch.
+
+        A `window` that the recipe names stays as it is for every batch: 30 is how the checkpoint was trained.
+        """
+        return family.with_window(window) if window else family.with_window(family.longest_window).elastic()
+
+    def hearing(self, family: Family) -> Family:
+        """Return the family with the full window, in which plain transformers listens to the saved model."""
+        return family.with_window(family.longest_window)
+
+    def label(self, transcript: str, seconds: float) -> list[int]:
+        """Return what the decoder has to say: the prefix but for its start, the transcript, and the end.
+
+        With `text.timestamps` the transcript stands between its times.
+        """
+        words = self._words(transcript)
+        if self.text.timestamps:
+            # Times have no names in every tokenizer; their ids follow the one that says there are none.
+            zero = self.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1
+            words = [zero, *words, zero + round(seconds / TIMESTAMP)]
+        return [*self.prefix[1:], *words, self.tokenizer.eos_token_id]
+
+    def _words(self, transcript: str) -> list[int]:
+        """Return the tokens of a transcript alone.
+
+        A word's first token holds the space before it, also at the start: so the checkpoint was trained. Languages
+        whose words are not parted have none there.
+        """
+        if not transcript:
+            return []
+        return list(self.tokenizer(f"{self.text.space}{transcript}", add_special_tokens=False).input_ids)
+
+    def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
+        """Return why the decoder has too few positions for a transcript."""
+        length = len(self.label(transcript, 0.0)) + len(self.prompt)
+        if length >= LONGEST_LABEL:
+            return f"{length} tokens, and the decoder has {LONGEST_LABEL} positions"
+        return None
+
+    @property
+    def prompt(self) -> list[int]:
+        """Return what the decoder is told before a transcript, as ids; it never learns to say it."""
+        if not self.text.prompt:
+            return []
+        words = self.tokenizer(f" {self.text.prompt.strip()}", add_special_tokens=False).input_ids
+        return [self.tokenizer.convert_tokens_to_ids("<|startofprev|>"), *words]
+
+    def told(self, model: Any) -> dict[str, torch.Tensor]:
+        """Return the prompt as `generate` takes it, on the network's device; nothing where there is none."""
+        import torch
+
+        return {"prompt_ids": torch.tensor(self.prompt, device=model.device)} if self.text.prompt else {}
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Return the text of generated tokens."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+
+    def build(
+        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+    ) -> PreTrainedModel:
+        """Load a checkpoint in float32 with language and task in its generation settings.
+
+        Raises:
+            InputError: the weights cannot be loaded, or the checkpoint has no decoder.
+        """
+        import torch
+        from transformers import AutoModelForSpeechSeq2Seq
+
+        if not any("ForConditionalGeneration" in name for name in family.config.architectures or ()):
+            raise InputError(
+                f"{checkpoint} was saved as {', '.join(family.config.architectures or ('something else',))}, without a "
+                "decoder that writes text; start from a Whisper checkpoint for transcription."
+            )
+        settings: dict[str, Any] = {} if head.dropout is None else {"dropout": head.dropout}
+        try:
+            model: Any = AutoModelForSpeechSeq2Seq.from_pretrained(
+                checkpoint, revision=revision, dtype=torch.float32, **settings
+            )
+        except OSError as error:
+            raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        multilingual = len(self.prefix) > 2
+        generation = model.generation_config
+        # Here and nowhere else: the model's configuration and forced_decoder_ids are where it used to go wrong.
+        generation.language = self.text.language if multilingual else None
+        generation.task = "transcribe" if multilingual else None
+        generation.forced_decoder_ids = None
+        # Left open, transformers' pipeline searches with five beams and may write something else than was scored.
+        generation.num_beams = 1
+        # What the transcripts hold must not be forbidden: OpenAI's list, made against descriptions of noise, has every
+        # colon, semicolon, quotation mark and bracket on it.
+        for name, there in (("suppress_tokens", self.writes), ("begin_suppress_tokens", self.begins)):
+            forbidden = getattr(generation, name, None) or ()
+            setattr(generation, name, [token for token in forbidden if token not in there])
+        return model
+
+    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+        """Load a saved model in float32."""
+        import torch
+        from transformers import AutoModelForSpeechSeq2Seq
+
+        return AutoModelForSpeechSeq2Seq.from_pretrained(folder, dtype=torch.float32)
+
+    def step(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the cross-entropy a token, and the logits (batch, tokens, vocabulary)."""
+        import torch
+
+        said, asked = self._decoder_inputs(labels)
+        with window_of(model, inputs["input_features"]):
+            logits = model(**inputs, decoder_input_ids=said).logits
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(),
+            asked.flatten(),
+            ignore_index=NOTHING,
+            label_smoothing=head.label_smoothing,
+        )
+        return loss, logits
+
+    def _decoder_inputs(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the decoder is told and what it has to say next, both (batch, tokens); -100 is not learnt."""
+        import torch
+
+        start = labels.new_full((len(labels), 1), self.prefix[0])
+        said = torch.cat([start, labels[:, :-1].masked_fill(labels[:, :-1] == NOTHING, self.tokenizer.eos_token_id)], 1)
+        prompt = labels.new_tensor(self.prompt)
+        if not len(prompt):
+            return said, labels
+        before = prompt.expand(len(labels), -1)
+        return torch.cat([before, said], 1), torch.cat([torch.full_like(before, NOTHING), labels], 1)
+
+    def respond(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
+        # In validation a text twice as long as any transcript is wrong whatever follows; a final score takes it whole.
+        settings = {} if outputs is None else {"max_length": self.limit}
+        with window_of(model, inputs["input_features"]):
+            return model.generate(**inputs, **settings, **self.told(model))
+
+    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Return the text of each recording, "" where the checkpoint hears no speech."""
+        return [heard.text for heard in hear(self, model, family, waves)]
+
+    def listen_for_words(
+        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+    ) -> list[list[dict[str, Any]]]:
+        """Return the words with times read off the decoder's attention to the encoder's positions."""
+        return [list(heard.words) for heard in hear(self, model, family, waves, words=True)]
+
+    def processor(self, family: Family) -> Any:
+        """Return WhisperProcessor."""
+        from transformers import WhisperProcessor
+
+        return WhisperProcessor(feature_extractor=family.extractor, tokenizer=self.tokenizer)
+
+    def proof(self, head: HeadSettings) -> str:
+        """Return a program that prints what the saved model writes about a stored wave in transformers' pipeline."""
+        return f"PROMPT = {self.text.prompt!r}\n{PROOF}"
+
+    def proved(self, model: Any, family: Family, wave: NDArray[Any]) -> Any:
+        """Return the text, with the settings that say in which language it is."""
+        from audio_ft.inference.forward import forward
+
+        tokens = forward(model, self, self.hearing(family).collate([self.hearing(family).extract(wave)]))[0]
+        settings = model.generation_config
+        return {"text": self.decode(tokens.tolist()), "language": settings.language, "task": settings.task}
+
+
+PROOF = """
+import json, sys
+import numpy
+from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor, pipeline
+folder, wave = sys.argv[1], numpy.load(sys.argv[2])
+processor = AutoProcessor.from_pretrained(folder)
+model = AutoModelForSpeechSeq2Seq.from_pretrained(folder).eval()
+listen = pipeline(
+    "automatic-speech-recognition",
+    model=model,
+    tokenizer=processor.tokenizer,
+    feature_extractor=processor.feature_extractor,
+)
+told = {"prompt_ids": processor.get_prompt_ids(PROMPT, return_tensors="pt")} if PROMPT else {}
+heard = listen({"raw": wave, "sampling_rate": processor.feature_extractor.sampling_rate}, generate_kwargs=told)
+text = heard["text"].strip()
+print(json.dumps({"text": text, "language": model.generation_config.language, "task": model.generation_config.task}))
+"""

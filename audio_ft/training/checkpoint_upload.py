@@ -1,0 +1,112 @@
+"""Checkpoints on a branch of the Hub while a training runs, sent in the background as Trainer's hub_strategy says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+from transformers.trainer_utils import HubStrategy
+
+from audio_ft.hub.errors import impatient, sentence
+from audio_ft.hub.push import TRAINING, connected
+from audio_ft.redaction import as_json, cleaned, local_places, published_recipe
+from audio_ft.run import CHAIN_FILE, RECIPE_FILE
+from audio_ft.training.ema import STEPPED_FILE
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    from audio_ft.training.setup import Prepared
+
+STATE_FILE = "trainer_state.json"
+# Written by Trainer beside the weights: a pickle of settings that names folders of this machine. Nobody needs it.
+PICKLED_SETTINGS = "training_args.bin"
+
+
+class Uploads(TrainerCallback):
+    """Send each saved checkpoint to a branch of the repository, so that the main one shows finished models only.
+
+    What is sent loads with `audio_ft.load("user/name@training")`. As in Trainer, a checkpoint is left out while the one
+    before it is still on its way, and hub_strategy adds what a training needs to go on: "checkpoint" in the folder
+    last-checkpoint, "all_checkpoints" each in its own.
+    """
+
+    def __init__(self, prepared: Prepared, folder: Path, tell: Callable[[str], None]) -> None:
+        self.prepared, self.tell = prepared, tell
+        self.repository = str(prepared.recipe.push_to_hub)
+        self.places = local_places(prepared.recipe, folder)
+        self.api: Any = None
+        self.jobs: list[Future[Any]] = []
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Send the checkpoint that was just saved."""
+        if not state.is_world_process_zero:
+            return
+        busy = bool(self.jobs) and not self.jobs[-1].done()
+        if busy and not args.hub_always_push:
+            return
+        self.api = self.api or connected(None)
+        checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        parcel = self._parcel(checkpoint, HubStrategy(args.hub_strategy).value)
+        branch = args.hub_revision or TRAINING
+        self.jobs.append(self.api.run_as_future(self._send, parcel, branch, f"Training, step {state.global_step}"))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Wait for what is on its way, and say what did not arrive."""
+        errors = [error for job in self.jobs if (error := job.exception()) is not None]
+        if errors:
+            self.tell(
+                f"warning: {len(errors)} of {len(self.jobs)} checkpoints did not reach the Hub: "
+                f"{sentence(errors[-1], self.repository)}."
+            )
+
+    def _parcel(self, checkpoint: Path, strategy: str) -> Path:
+        """Return a folder with what is to be sent, laid out as the repository; Trainer soon removes the checkpoint."""
+        prepared, parcel = self.prepared, checkpoint.with_name(f"sending-{checkpoint.name}")
+        shutil.rmtree(parcel, ignore_errors=True)
+        parcel.mkdir()
+        prepared.task.save(prepared.task.hearing(prepared.family), parcel)
+        prepared.recipe.steps.save(parcel / CHAIN_FILE)
+        (parcel / RECIPE_FILE).write_bytes(as_json(published_recipe(prepared.recipe.to_dict(), self.places)))
+        later = {"checkpoint": "last-checkpoint", "all_checkpoints": checkpoint.name}.get(strategy)
+        for file in (path for path in checkpoint.iterdir() if path.is_file() and path.name != PICKLED_SETTINGS):
+            of_model = file.suffix in (".json", ".safetensors") and file.name not in (STATE_FILE, STEPPED_FILE)
+            if of_model:
+                _same(file, parcel / file.name)
+            elif later:
+                (parcel / later).mkdir(exist_ok=True)
+                _same(file, parcel / later / file.name)
+        if later:
+            state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+            (parcel / later / STATE_FILE).unlink()
+            (parcel / later / STATE_FILE).write_bytes(as_json(cleaned(state, self.places)))
+        return parcel
+
+    def _send(self, parcel: Path, branch: str, title: str) -> None:
+        """Commit a parcel's files, and remove it."""
+        from huggingface_hub import CommitOperationAdd
+
+        files = [file for file in sorted(parcel.rglob("*")) if file.is_file()]
+        operations = [CommitOperationAdd(file.relative_to(parcel).as_posix(), str(file)) for file in files]
+        try:
+            with impatient():
+                self.api.create_commit(self.repository, operations, commit_message=title, revision=branch)
+        finally:
+            shutil.rmtree(parcel, ignore_errors=True)
+
+
+def _same(file: Path, place: Path) -> None:
+    """Put a file at a second place, without a second copy of its bytes where the disk allows it."""
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)

@@ -1,0 +1,108 @@
+"""Settings that a task makes no use of, refused before a recording is cleaned rather than taken and forgotten."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audio_ft.augmentation import Mixup
+from audio_ft.errors import InputError
+from audio_ft.metrics.registry import METRICS
+from audio_ft.tasks.base import Task
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.models.base import Family
+    from audio_ft.recipe import Recipe
+    from audio_ft.tasks.base import Task
+
+# What of freezing goes together with peft, which itself says what learns: the default, and nothing at all.
+BESIDE_PEFT = ("feature_encoder", "nothing")
+
+
+def refuse_unused(recipe: Recipe, task: Task) -> None:
+    """Refuse settings that would change nothing, or something else than they say, in this task.
+
+    Raises:
+        InputError: one of them, with what to do instead.
+    """
+    unused = _of_classes(recipe) if task.kind == "text" else []
+    if task.name != "seq2seq":
+        unused += _of_whisper(recipe)
+    if task.name == "ctc" and recipe.training.get("label_smoothing_factor"):
+        unused.append("label_smoothing_factor")
+    if unused:
+        raise InputError(f"{', '.join(unused)}: a training of task {task.name} makes no use of it; leave it out.")
+    if recipe.peft == "adapter" and task.name != "ctc":
+        raise InputError(
+            f"peft=adapter is how Wav2Vec2 checkpoints (XLS-R, MMS) learn to write a language, and this task is "
+            f"{task.name}; use peft=lora."
+        )
+    if recipe.peft is not None and recipe.freeze not in BESIDE_PEFT:
+        raise InputError(f"peft={recipe.peft} itself says what learns, so freeze={recipe.freeze} cannot; leave it out.")
+    refuse_metric(recipe, task)
+
+
+def refuse_metric(recipe: Recipe, task: Task) -> None:
+    """Refuse a score to choose the best checkpoint by that this task's targets do not have.
+
+    Raises:
+        InputError: the score of other targets, or of one class.
+    """
+    wanted = recipe.training.get("metric_for_best_model") or recipe.metric
+    known = ["loss", *(name for metric in METRICS.values() if task.kind in metric.kinds for name in metric.names)]
+    if wanted is not None and str(wanted).removeprefix("eval_") not in known:
+        raise InputError(f"The best checkpoint cannot be chosen by {wanted!r} here; there are {', '.join(known)}.")
+
+
+def _of_classes(recipe: Recipe) -> list[str]:
+    """Return the settings of classification that a recipe for transcription has."""
+    chosen = {
+        "loss": recipe.loss != "cross_entropy",
+        "class_weights": recipe.class_weights is not None,
+        "pooling": recipe.pooling != "mean",
+        "weighted_layers": recipe.weighted_layers,
+        "sampling": recipe.sampling != "natural",
+        "Mixup": any(isinstance(augment, Mixup) for augment in recipe.augments),
+    }
+    return [name for name, there in chosen.items() if there]
+
+
+def _of_whisper(recipe: Recipe) -> list[str]:
+    """Return the settings that only Whisper's decoder makes use of."""
+    chosen = {"text.prompt": bool(recipe.text.prompt), "text.timestamps": recipe.text.timestamps}
+    return [name for name, there in chosen.items() if there]
+
+
+def without_unfit(
+    cleaned: Cleaned, split: Dataset, task: Task, family: Family
+) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
+    """Return a split without the clips that cannot be learnt from, and key and reason of each of those."""
+    if type(task).fault is Task.fault and not task.whole:
+        return cleaned, ()
+    columns = cleaned.rows.with_format("numpy")
+    clips, lengths = np.asarray(columns["clip"], np.int64), np.asarray(columns["length"], np.int64)
+    targets, keys = split["target"], split["key"]
+    pieces = np.bincount(clips, minlength=len(split))
+    unfit = {}
+    for clip, length in zip(clips.tolist(), lengths.tolist(), strict=True):
+        reason = task.fault(targets[clip], length, family)
+        if reason is None and task.whole and pieces[clip] > 1:
+            reason = f"longer than the window of {family.window:g} s"
+        if reason is not None:
+            unfit[clip] = reason
+    if not unfit:
+        return cleaned, ()
+    kept = np.flatnonzero(~np.isin(clips, list(unfit)))
+    rows = cleaned.rows.select(kept)
+    left = dataclasses.replace(
+        cleaned,
+        rows=rows,
+        clips=len(np.unique(clips[kept])),
+        seconds=float(np.sum(lengths[kept]) / family.rate),
+    )
+    return left, tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))

@@ -1,0 +1,324 @@
+"""Build the network and let transformers.Trainer fit it, from the start or from a checkpoint."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.errors import AudioFTError, InputError
+from audio_ft.evaluation.evaluate import score_untuned
+from audio_ft.inference.batching import Collator
+from audio_ft.recipe import build_arguments
+from audio_ft.run import ADAPTER_FOLDER
+from audio_ft.training.defaults import automatic_settings, used_settings
+from audio_ft.training.lora import Adapters
+from audio_ft.training.messages import briefing
+from audio_ft.training.retention import Retention
+from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
+from audio_ft.training.trackers import Listeners, tracked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, TrainingArguments
+
+    from audio_ft.inference.batching import Windows
+    from audio_ft.metrics import Score
+    from audio_ft.training.setup import Prepared
+    from audio_ft.training.trainer import AudioTrainer
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Hold a fitted network, how it got there and why this checkpoint was kept."""
+
+    model: PreTrainedModel
+    untuned: Mapping[str, Score]
+    retention: Mapping[str, Mapping[str, Mapping[str, Score]]]
+    history: tuple[Mapping[str, Any], ...]
+    best: Mapping[str, Any]
+    parameters: Mapping[str, int]
+    precision: str
+    settings: Mapping[str, Any]
+    listeners: Listeners
+
+
+def fit(
+    prepared: Prepared,
+    folder: Path,
+    resume: Path | None,
+    tell: Callable[[str], None],
+    logged: Callable[[], None] = lambda: None,
+) -> Fitted:
+    """Fine-tune, from `resume` if it is a checkpoint, and return the best network by the validation split alone.
+
+    When the accelerator's memory is too small for the batch, half of it is tried with twice the accumulation, which
+    makes the same optimizer steps, and the training goes on from its last checkpoint. `logged` is called whenever
+    something was.
+
+    Raises:
+        InputError: settings that TrainingArguments or the network refuse.
+        AudioFTError: a loss that is not finite, or memory too small for a single clip.
+    """
+    import torch
+
+    shape: dict[str, int] = {}
+    while True:
+        try:
+            return _fit(prepared, folder, resume, tell, logged, shape)
+        except torch.OutOfMemoryError as error:
+            batch = shape.get("per_device_train_batch_size") or int(
+                prepared.recipe.training.get("per_device_train_batch_size", prepared.task.batch)
+            )
+            if batch == 1:
+                raise AudioFTError(
+                    f"The memory of {torch.cuda.get_device_name()} is too small for one clip of "
+                    f"{prepared.family.window:g} s; set a smaller window or model, or activation_checkpointing=true."
+                ) from error
+            accumulation = shape.get("gradient_accumulation_steps") or int(
+                prepared.recipe.training.get("gradient_accumulation_steps", 1)
+            )
+            shape = {"per_device_train_batch_size": batch // 2, "gradient_accumulation_steps": accumulation * 2}
+            tell(f"memory is too small for {batch} clips at once; trying {batch // 2}")
+        # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
+        torch.cuda.empty_cache()
+        # A step is of the same clips as before, so what was reached stands.
+        resume = last_checkpoint(folder / CHECKPOINTS) or resume
+
+
+def _fit(
+    prepared: Prepared,
+    folder: Path,
+    resume: Path | None,
+    tell: Callable[[str], None],
+    logged: Callable[[], None],
+    shape: Mapping[str, int],
+) -> Fitted:
+    from transformers import set_seed
+
+    recipe = prepared.recipe
+    # Trainer's own name for the same choice counts too: its direction must follow.
+    chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
+    metric = str(chosen).removeprefix("eval_")
+    windows = prepared.windows("train")
+    automatic = automatic_settings(recipe, prepared.family, prepared.task, rows_an_epoch(prepared, windows), metric)
+    # Trackers call the run what its folder is called.
+    settings = {**automatic, "run_name": folder.resolve().name, **recipe.training, **shape}
+    arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
+    leave_group_at_exit()
+    set_seed(arguments.seed)
+    build = partial(prepared.task.build, prepared.family, recipe.model, prepared.head, recipe.revision)
+    model = build()
+    untuned = score_untuned(prepared, model, arguments, folder, tell)
+    retention = Retention(prepared, model)
+    retention.measure("untuned", untuned)
+    adapters = choose_what_learns(prepared, model)
+    parameters = counted(model)
+    with tracked(arguments.report_to, folder), Listeners(arguments.report_to, folder) as listeners:
+        trainer = build_trainer(prepared, model, arguments, windows, metric)
+        follow(trainer, prepared, folder, metric, tell, logged)
+        tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
+        with one_order(arguments.device.type == "cpu"):
+            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        listeners.join(trainer)
+    if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
+        trainer.average.keep()
+    if adapters is not None:
+        if recipe.keep_adapter:
+            adapters.save(folder / ADAPTER_FOLDER, recipe.model)
+        model = retention.model = adapters.merge(build)
+    retention.measure("fine-tuned")
+    if retention.interpolate():
+        retention.measure("interpolated")
+    return Fitted(
+        model=model,
+        untuned=untuned,
+        retention=retention.scores,
+        history=tuple(trainer.state.log_history),
+        best=kept(trainer, metric),
+        parameters=parameters,
+        precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
+        settings=used_settings(arguments, trainer.head_rate),
+        listeners=listeners,
+    )
+
+
+def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
+    """Freeze what the recipe wants to stand still, in place, and return low-rank matrices where it asks for them."""
+    from audio_ft.training.freeze import freeze
+
+    recipe, family = prepared.recipe, prepared.family
+    if recipe.peft == "lora":
+        # Else a raw wave's convolutions, where no matrix lies, would be gone through backwards for nothing.
+        freeze(model, family, "feature_encoder")
+        return Adapters(recipe, model, family, prepared.task.from_scratch)
+    if recipe.peft is None:
+        freeze(model, family, recipe.freeze)
+    return None
+
+
+def counted(model: PreTrainedModel) -> dict[str, int]:
+    """Return how many parameters there are, and how many of them learn."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return {"total": sum(size for size, _ in sizes), "trainable": sum(size for size, learns in sizes if learns)}
+
+
+def follow(
+    trainer: AudioTrainer,
+    prepared: Prepared,
+    folder: Path,
+    metric: str,
+    tell: Callable[[str], None],
+    logged: Callable[[], None],
+) -> None:
+    """Let the training be seen: on the screen, in the journal, and on the Hub where the recipe says so."""
+    from transformers import PrinterCallback
+
+    from audio_ft.training.checkpoint_upload import Uploads
+    from audio_ft.training.metrics_log import Journal
+    from audio_ft.training.progress import Screen
+
+    recipe = prepared.recipe
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Screen(tell, metric))
+    trainer.add_callback(Journal(folder / METRICS_FILE, logged))
+    # Of low-rank matrices a checkpoint is no model of its own until they are merged, at the end.
+    if recipe.push_to_hub and recipe.peft != "lora" and trainer.args.hub_strategy != "end":
+        trainer.add_callback(Uploads(prepared, folder, tell))
+
+
+def build_trainer(
+    prepared: Prepared, model: PreTrainedModel, arguments: TrainingArguments, windows: Windows, metric: str
+) -> AudioTrainer:
+    """Return the trainer with sampler, collators, validation scores and callbacks in place."""
+    from audio_ft.training.ema import WeightAverage
+    from audio_ft.training.sampler import BucketSampler
+    from audio_ft.training.trainer import AudioTrainer, callbacks
+
+    recipe, family, task = prepared.recipe, prepared.family, prepared.task
+    classes = classes_of(prepared, windows)
+    if recipe.sampling != "natural" and classes is None:
+        raise InputError(f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.kind!r}.")
+    seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
+    sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
+    training = Collator(family.masking(prepared.head.mask), task, recipe.augments, seed=seed, training=True)
+    keys = prepared.loaded.splits["train"]["key"]
+    validation = prepared.windows("validation")
+    return AudioTrainer(
+        recipe=recipe,
+        family=family,
+        task=task,
+        head=prepared.head,
+        sampler=sampler,
+        eval_collator=Collator(family, task),
+        name_of=lambda index: str(keys[int(windows.clips[index % len(windows)])]),
+        average=WeightAverage(model) if recipe.average_weights else None,
+        model=model,
+        args=arguments,
+        train_dataset=windows,
+        eval_dataset=validation,
+        data_collator=training,
+        compute_metrics=validation_scores(prepared, validation, metric),
+        callbacks=callbacks(recipe, arguments, model, family, sampler, training),
+    )
+
+
+def classes_of(prepared: Prepared, windows: Windows) -> NDArray[np.int64] | None:
+    """Return each training window's class, or None where clips have no single label."""
+    return prepared.targets["train"][windows.clips] if prepared.task.kind == "single" else None
+
+
+def rows_an_epoch(prepared: Prepared, windows: Windows) -> int:
+    """Return how many windows one epoch draws: classes made even draw more than there are, or fewer."""
+    from audio_ft.training.sampler import BucketSampler
+
+    classes = classes_of(prepared, windows)
+    return len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=prepared.recipe.sampling))
+
+
+def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
+    """Return the function that turns the trainer's logits into scores of the validation split, one answer a clip."""
+    task, references = prepared.task, prepared.targets["validation"]
+    present = np.unique(windows.clips)
+
+    def compute(outputs: Any) -> dict[str, float]:
+        responses = np.asarray(outputs.predictions)
+        predictions = task.predictions(responses, windows.clips, len(references))[present]
+        scores = task.points(predictions, references[present])
+        if metric != "loss" and metric not in scores:
+            raise InputError(
+                f"The best checkpoint was to be chosen by {metric!r}, and there are only {', '.join(scores)}."
+            )
+        return scores
+
+    return compute
+
+
+def kept(trainer: AudioTrainer, metric: str) -> dict[str, Any]:
+    """Say which checkpoint was kept and why."""
+    state, higher = trainer.state, trainer.args.greater_is_better
+    if state.best_metric is None:
+        return {
+            "metric": metric,
+            "step": state.global_step,
+            "why": "the last step, since nothing was evaluated on the way",
+        }
+    if not (trainer.args.load_best_model_at_end and state.best_model_checkpoint):
+        return {"metric": metric, "step": state.global_step, "why": "the last step, since no best one was to be kept"}
+    side = "highest" if higher else "lowest"
+    return {
+        "metric": metric,
+        "value": float(state.best_metric),
+        "step": int(state.best_global_step or state.global_step),
+        "why": f"{side} {metric} on the validation split ({state.best_metric:.4f})",
+    }
+
+
+@contextmanager
+def one_order(on_processor: bool) -> Iterator[None]:
+    """Let a processor's threads add up gradients in one order while the context lasts.
+
+    torch adds the gradient of what was looked up by index, such as the positions of Whisper's decoder, in the order in
+    which threads come by; after some steps two trainings of one recipe differ. On accelerators the same costs speed,
+    and is left to `full_determinism` of TrainingArguments.
+    """
+    import torch
+
+    if not on_processor:
+        yield
+        return
+    before = (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled())
+    settings: Any = torch.utils.deterministic
+    filled = settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Reading memory that nobody wrote is a fault that this would hide, at a price for every tensor.
+    settings.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        settings.fill_uninitialized_memory = filled
+
+
+@functools.cache
+def leave_group_at_exit() -> None:
+    """See to it, once, that this process leaves its group before the interpreter ends.
+
+    Left to the interpreter, the group's threads are torn down while they run, and now and then the program aborts
+    after all work is done.
+    """
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

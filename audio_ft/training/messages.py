@@ -1,0 +1,191 @@
+"""What is said before the first step and after the last: plain lines, the same on a terminal and in a log."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_ft.cleaning.dataset import Cleaner, expected_bytes
+from audio_ft.system import shown_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from transformers import TrainingArguments
+
+    from audio_ft.run import Run
+    from audio_ft.training.setup import Prepared
+
+# Weight, gradient and Adam's two moments, four bytes each.
+BYTES_A_TRAINED_PARAMETER = 16
+BYTES_A_FROZEN_PARAMETER = 4
+# The scores a reader wants first; the others are in run.json.
+HEADLINES = (
+    "wer",
+    "wer_normalized",
+    "cer",
+    "substitution_rate",
+    "deletion_rate",
+    "insertion_rate",
+    "accuracy",
+    "f1_macro",
+    "unweighted_average_recall",
+    "mean_average_precision",
+    "roc_auc_macro",
+    "concordance",
+    "pearson",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+)
+BASELINES = {"untuned": "untuned", "linear_mfcc": "linear on MFCC", "majority": "majority"}
+
+
+def briefing(
+    prepared: Prepared,
+    arguments: TrainingArguments,
+    rows: int,
+    parameters: Mapping[str, int],
+    resume: Path | None,
+) -> str:
+    """Return what the coming training is made of: data, classes, steps, parameters, disk and memory."""
+    steps = optimizer_steps(arguments, rows)
+    lines = [f"{prepared.recipe.model} on {prepared.recipe.data.path}", f"split       {prepared.loaded.rule}"]
+    lines += [_split_line(name, prepared) for name in prepared.cleaned]
+    lines += _note_lines(prepared)
+    lines += prepared.task.describe(prepared.targets)
+    cut = "cut at pauses" if prepared.task.whole else "cut and their answers averaged"
+    an_epoch = math.ceil(rows / _clips_a_step(arguments))
+    epochs = steps / an_epoch
+    told_epochs = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
+    precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
+    lines += [
+        f"cleaning    {prepared.recipe.steps.describe()}",
+        f"window      {prepared.family.window:g} s (longer recordings are {cut})",
+        f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them learn; "
+        f"{precision}, {arguments.device}",
+        f"steps       {steps:,} optimizer steps: {told_epochs} of at most {an_epoch:,}, "
+        f"{_clips_a_step(arguments)} clips each, learning rate {arguments.learning_rate:g}",
+        f"needs       about {_disk(prepared, parameters) / 1e6:,.0f} MB of disk, "
+        f"and {_memory(parameters) / 1e6:,.0f} MB of memory beside the activations",
+    ]
+    lines += _doubts(prepared, steps, epochs)
+    if resume:
+        lines.append(f"resuming from {resume.name}")
+    else:
+        lines += _disk_doubts(Path(str(arguments.output_dir)), _kept(parameters))
+    return "\n".join(lines)
+
+
+def _doubts(prepared: Prepared, steps: int, epochs: float) -> list[str]:
+    """Return warnings of a training too short for what it is to do."""
+    enough, lines = prepared.task.enough_steps, []
+    if steps < enough // 2:
+        lines.append(
+            f"warning: {steps} optimizer steps are few to learn from; small sets usually need {enough} or more. "
+            "Raise num_train_epochs, or leave it out."
+        )
+    if prepared.recipe.freeze == "gradual" and epochs <= 1:
+        lines.append(
+            "warning: freeze=gradual wakes layers when an epoch begins, so in a single one the head alone learns. "
+            "Raise num_train_epochs, or leave it out."
+        )
+    return lines
+
+
+def optimizer_steps(arguments: TrainingArguments, rows: int) -> int:
+    """Return how many optimizer steps a training over `rows` windows makes."""
+    if arguments.max_steps > 0:
+        return int(arguments.max_steps)
+    return math.ceil(arguments.num_train_epochs * math.ceil(rows / _clips_a_step(arguments)))
+
+
+def results(run: Run) -> str:
+    """Return the scores of a finished run beside its baselines, and where everything lies."""
+    test = run.scores["test"]
+    names = [name for name in HEADLINES if name in test] or list(test)
+    others = [name for name in BASELINES if name in run.baselines]
+    titles = ["fine-tuned", *(BASELINES[name] for name in others)]
+    lines = ["", f"{'test split':<26}" + "".join(f"{title:<24}" for title in titles).rstrip()]
+    for name in names:
+        cells = [test.get(name), *(run.baselines[other].get(name) for other in others)]
+        lines.append(f"{name:<26}" + "".join(f"{'–' if cell is None else str(cell):<24}" for cell in cells).rstrip())
+    lines += retained(run)
+    lines += [
+        f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
+        f"kept        step {run.best['step']}: {run.best['why']}",
+        f"model       {run.model_folder} (loads with plain transformers)",
+        f"record      {run.folder / 'run.json'}, {run.folder / 'predictions.parquet'}",
+        f"took        {run.seconds['total']:,.0f} s: cleaning {run.seconds['cleaning']:,.0f}, "
+        f"training {run.seconds['training']:,.0f}, scoring {run.seconds['scoring']:,.0f}",
+    ]
+    return "\n".join(lines)
+
+
+def retained(run: Run) -> list[str]:
+    """Return the table of what the network could do before and can do now, on its own test split and elsewhere."""
+    if not run.retention:
+        return []
+    places = {"test": "test split", "also": "second set"}
+    states = list(next(iter(run.retention.values())))
+    lines = ["", f"{'before and after':<30}" + "".join(f"{state:<24}" for state in states).rstrip()]
+    for place, title in places.items():
+        scores = run.retention.get(place, {})
+        for name in (name for name in HEADLINES if scores and name in scores[states[0]]):
+            cells = "".join(f"{scores[state][name]!s:<24}" for state in states)
+            lines.append(f"{f'{title}, {name}':<30}{cells}".rstrip())
+    return [*lines, ""]
+
+
+def _split_line(name: str, prepared: Prepared) -> str:
+    cleaned = prepared.cleaned[name]
+    before, after = _duration(cleaned.seconds_before), _duration(cleaned.seconds)
+    line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"
+    if cleaned.errors:
+        line += f", {len(cleaned.errors)} unreadable set aside"
+    return line
+
+
+def _note_lines(prepared: Prepared) -> list[str]:
+    counts: Counter[str] = Counter()
+    for cleaned in prepared.cleaned.values():
+        counts.update({note.partition(":")[0]: count for note, count in cleaned.notes.items()})
+    return [f"noticed     {count:,} x {note}" for note, count in counts.most_common(5)]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.2f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
+def _clips_a_step(arguments: TrainingArguments) -> int:
+    return int(arguments.train_batch_size * arguments.gradient_accumulation_steps * max(arguments.world_size, 1))
+
+
+def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
+    seconds = sum(cleaned.seconds for cleaned in prepared.cleaned.values())
+    cache = expected_bytes(seconds, Cleaner(prepared.recipe.steps, prepared.family, features=True))
+    return cache + _kept(parameters)
+
+
+def _kept(parameters: Mapping[str, int]) -> float:
+    """Return about how many bytes are written: two checkpoints (best and last) with optimizer state, and the model."""
+    return 2 * (4 * parameters["total"] + 8 * parameters["trainable"]) + 4 * parameters["total"]
+
+
+def _disk_doubts(folder: Path, needed: float) -> list[str]:
+    """Return a warning where checkpoints may fill the disk. They are not refused: some optimizers remember less."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
+    if needed <= free:
+        return []
+    return [
+        f"warning: checkpoints and model take about {shown_size(needed)}, and {shown_size(free)} are free in {there}. "
+        "Free some: a full disk ends a training, which then has to go on from its last checkpoint."
+    ]
+
+
+def _memory(parameters: Mapping[str, int]) -> float:
+    frozen = parameters["total"] - parameters["trainable"]
+    return BYTES_A_TRAINED_PARAMETER * parameters["trainable"] + BYTES_A_FROZEN_PARAMETER * frozen

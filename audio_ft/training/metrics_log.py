@@ -1,0 +1,69 @@
+"""metrics.jsonl: what Trainer logs, one JSON object a line, written as the training goes."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from audio_ft.file_io import finite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+
+class Journal(TrainerCallback):
+    """Append step, epoch, time (UTC) and numbers of each log and evaluation to a file.
+
+    A training that goes on from a checkpoint goes on from the lines up to its step: what came after is made once more.
+    `logged` is called after each line.
+    """
+
+    def __init__(self, file: Path, logged: Callable[[], None] = lambda: None) -> None:
+        self.file, self.logged = file, logged
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Keep the lines up to the step where training begins or goes on."""
+        if not state.is_world_process_zero:
+            return
+        kept = [line for line in self._lines() if _step(line) <= state.global_step] if state.global_step else []
+        partial = self.file.with_name(f".{self.file.name}.partial")
+        partial.write_text("".join(kept), encoding="utf-8")
+        os.replace(partial, self.file)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Append a line."""
+        if not state.is_world_process_zero or not logs:
+            return
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        entry = {"step": state.global_step, "epoch": state.epoch, "time": now}
+        entry |= {name: finite(value) for name, value in logs.items() if name not in entry}
+        with self.file.open("a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps(entry)}\n")
+        self.logged()
+
+    def _lines(self) -> list[str]:
+        return self.file.read_text(encoding="utf-8").splitlines(keepends=True) if self.file.is_file() else []
+
+
+def _step(line: str) -> float:
+    """Return the step of a line; the last one may be cut short by a kill, and is then dropped as if yet to come."""
+    try:
+        return float(json.loads(line)["step"])
+    except json.JSONDecodeError:
+        return float("inf")

@@ -1,0 +1,202 @@
+"""A run -> the same training once more, and whether its scores agree; what differs between then and now is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from audio_ft.errors import InputError
+from audio_ft.metrics import Score
+from audio_ft.metrics.names import headlines
+from audio_ft.run import RUN_FILE, Run
+from audio_ft.system import describe, versions
+from audio_ft.training.train import train
+
+if TYPE_CHECKING:
+    from audio_ft.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+# What of the machine can change a result; memory and the system's build cannot. Threads share out the sums of a matrix
+# product, whose last bits then differ: with one thread instead of two a small training ended six points apart.
+DECIDING_HARDWARE = ("processor", "cores", "threads", "accelerators", "precision")
+# Settings of TrainingArguments that would publish the reproduction.
+PUBLISHING = ("push_to_hub", "hub_")
+# A score that the second run does not have, because its answers leave it undefined.
+UNDEFINED = Score(math.nan, math.nan, math.nan, 0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Name something that was not as it is now, and may be why scores differ."""
+
+    what: str
+    then: Any
+    now: Any
+
+    def __str__(self) -> str:
+        """Return the difference as a person reads it."""
+        return f"{self.what}: {_told(self.then)} then, {_told(self.now)} now"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Hold a score then and now: "exactly" the same, "within" the interval it had then, or "outside"."""
+
+    then: Score
+    now: Score
+
+    @property
+    def verdict(self) -> Literal["exactly", "within", "outside"]:
+        """Say how well they agree."""
+        if self.then.value == self.now.value:
+            return "exactly"
+        # A score without an interval has NaN for its ends, and nothing but itself is within.
+        return "within" if self.then.low <= self.now.value <= self.then.high else "outside"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Hold what came of training once more.
+
+    Attributes:
+        first: the run that was to be reproduced.
+        second: the run that did it.
+        scores: the headline scores of the test split, by name.
+        differences: what is known to differ between the two.
+    """
+
+    first: Run
+    second: Run
+    scores: Mapping[str, Pair]
+    differences: tuple[Difference, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether every score lies within the interval it had."""
+        return all(pair.verdict != "outside" for pair in self.scores.values())
+
+    @property
+    def same_weights(self) -> bool:
+        """Tell whether both trainings ended at the very same weights."""
+        return self.first.digests["model"] == self.second.digests["model"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON values, a shape that stays stable."""
+        return {
+            "agrees": self.agrees,
+            "same_weights": self.same_weights,
+            "scores": {
+                name: {"then": pair.then.to_dict(), "now": pair.now.to_dict(), "verdict": pair.verdict}
+                for name, pair in self.scores.items()
+            },
+            "differences": [dataclasses.asdict(difference) for difference in self.differences],
+            "run": str(self.second.folder),
+        }
+
+
+def reproduce(
+    run: Run,
+    output_dir: str | Path | None = None,
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = logger.info,
+) -> Reproduction:
+    """Train again from what a run recorded, and compare the scores; nothing is pushed.
+
+    Args:
+        run: the run to reproduce.
+        output_dir: folder for the new run; None takes the run's folder with "-again" behind its name. A training that
+            was stopped there goes on, and one that has finished there is compared as it is.
+        model: where the checkpoint lies now, if not where it was.
+        data: where the data lies now, if not where it was.
+        overwrite: train again where one has finished.
+        tell: receives what is said on the way.
+
+    Raises:
+        InputError: data or checkpoint that cannot be found, or a folder with another run in it.
+        AudioFTError: the training fails.
+    """
+    recipe = _moved(run.recipe, model, data)
+    # "." and ".." have no name to put "-again" behind.
+    own = run.folder if run.folder.name not in ("", "..") else run.folder.resolve()
+    folder = Path(output_dir) if output_dir is not None else own.with_name(f"{run.folder.resolve().name}-again")
+    if folder.resolve() == run.folder.resolve():
+        raise InputError(f"{folder} is the run itself; give another --output-dir.")
+    for difference in _machine(run, versions(), describe()):
+        tell(f"differs: {difference}")
+    if (folder / RUN_FILE).is_file() and not overwrite:
+        second = Run.load(folder)
+        if second.recipe.digest != recipe.digest:
+            raise InputError(f"{folder} holds a run of another recipe; choose another --output-dir.")
+        tell(f"{folder} was finished before and is compared as it is; --overwrite trains again.")
+    else:
+        second = train(recipe, folder, overwrite=overwrite, tell=tell, report=lambda _: None)
+    return compared(run, second)
+
+
+def compared(first: Run, second: Run) -> Reproduction:
+    """Return how the scores of two runs of one recipe agree, and what differs between them."""
+    then, now = first.scores["test"], second.scores["test"]
+    scores = {name: Pair(then[name], now.get(name, UNDEFINED)) for name in headlines(first.scores["test"])}
+    differences = (
+        *_machine(first, second.versions, second.hardware),
+        *_settings(first, second),
+        *_data(first, second),
+    )
+    return Reproduction(first, second, scores, differences)
+
+
+def _moved(recipe: Recipe, model: str | None, data: str | None) -> Recipe:
+    """Return the recipe with what lies elsewhere now, and with nothing that would publish the result."""
+    if model is not None:
+        recipe = dataclasses.replace(recipe, model=model)
+    if data is not None:
+        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=data))
+    private = {name: value for name, value in recipe.training.items() if not name.startswith(PUBLISHING)}
+    return dataclasses.replace(recipe, training=private, push_to_hub=None)
+
+
+def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what differs in versions and hardware; what is not known on one side is left out of the hardware."""
+    for name in {**first.versions, **versions}:
+        then, now = (found.get(name, "not recorded") for found in (first.versions, versions))
+        if then != now:
+            yield Difference(name, then, now)
+    for name in DECIDING_HARDWARE:
+        if name in first.hardware and name in hardware and first.hardware[name] != hardware[name]:
+            yield Difference(name, first.hardware[name], hardware[name])
+
+
+def _settings(first: Run, second: Run) -> Iterator[Difference]:
+    """Yield the settings that one recipe left open and two machines, or two versions, chose differently."""
+    for name, then in first.training.items():
+        if name in second.training and second.training[name] != then:
+            yield Difference(name, then, second.training[name])
+
+
+def _data(first: Run, second: Run) -> Iterator[Difference]:
+    """Yield what differs in recordings, targets and splits, by digest and by the counts that tell where."""
+    for name, what in (("chain", "cleaning chain (digest)"), ("data", "clean recordings and targets (digest)")):
+        if first.digests[name] != second.digests[name]:
+            yield Difference(what, first.digests[name][:12], second.digests[name][:12])
+    for split in first.splits:
+        for fact, what in (("clips", "recordings"), ("seconds", "seconds after cleaning"), ("classes", "classes")):
+            then, now = first.splits[split].get(fact), second.splits.get(split, {}).get(fact)
+            if then != now:
+                yield Difference(f"{split} split, {what}", then, now)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,97 @@
+"""The output folder of a training: whose it is, what a killed run left in it, and where to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import InputError
+from audio_ft.file_io import write_json
+from audio_ft.run import RUN_FILE, UNTUNED_FILE
+from audio_ft.training.trackers import FOLDERS
+
+if TYPE_CHECKING:
+    from audio_ft.training.setup import Prepared
+
+STARTED_FILE = "started.json"
+CHECKPOINTS = "checkpoints"
+METRICS_FILE = "metrics.jsonl"
+
+
+def refuse_finished(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that already holds a finished run, before any work is done.
+
+    Raises:
+        InputError: it does, and `overwrite` is off; or the folder holds something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder for the run with --output-dir.")
+    if (folder / RUN_FILE).is_file() and not overwrite:
+        raise InputError(f"{folder} already holds a finished run; choose another --output-dir, or pass --overwrite.")
+    strangers = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if strangers and STARTED_FILE not in strangers and RUN_FILE not in strangers:
+        raise InputError(
+            f"{folder} holds other files ({', '.join(sorted(strangers)[:3])}); choose an empty --output-dir."
+        )
+
+
+def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
+    """Claim the folder for this recipe and data, and return the checkpoint to go on from, or None to start.
+
+    Raises:
+        InputError: an unfinished training of another recipe or other data lies there.
+    """
+    mine = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
+    marker = folder / STARTED_FILE
+    theirs: dict[str, Any] = {}
+    if overwrite:
+        shutil.rmtree(folder, ignore_errors=True)
+    if marker.is_file():
+        theirs = json.loads(marker.read_text(encoding="utf-8"))
+        changed = " and ".join(name for name in mine if mine[name] != theirs.get(name))
+        if changed:
+            raise InputError(
+                f"{folder} holds an unfinished training with another {changed}; choose another --output-dir, "
+                "or pass --overwrite to start again."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    # Earlier starts have left there how long they took.
+    write_json(marker, theirs | mine)
+    return last_checkpoint(folder / CHECKPOINTS)
+
+
+def withdraw(folder: Path) -> None:
+    """Take back the claim on a folder in which no checkpoint was written yet: nothing half-written stays behind."""
+    if last_checkpoint(folder / CHECKPOINTS) is None:
+        for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE):
+            (folder / name).unlink(missing_ok=True)
+        for name in (CHECKPOINTS, *FOLDERS):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest complete checkpoint; a half-written one, from a kill while saving, is removed."""
+    found: list[tuple[int, Path]] = []
+    for path in folder.glob("checkpoint-*"):
+        # Trainer writes this file after all others.
+        if (path / "trainer_state.json").is_file():
+            found.append((int(path.name.rpartition("-")[2]), path))
+        else:
+            shutil.rmtree(path)
+    return max(found)[1] if found else None
+
+
+def data_digest(prepared: Prepared) -> str:
+    """Return a digest of what the training learns from: clean recordings, targets and splits, wherever they lie."""
+    seen = hashlib.sha256()
+    for split, cleaned in prepared.cleaned.items():
+        table = cleaned.rows.select_columns(["clip", "digest"]).to_pandas()
+        seen.update(f"{split}\n".encode())
+        seen.update("\n".join(f"{clip}:{digest}" for clip, digest in table.itertuples(index=False)).encode())
+        seen.update(repr(prepared.targets[split].tolist()).encode())
+    return seen.hexdigest()

@@ -1,0 +1,194 @@
+"""Everything before the first step: data read and split, recordings cleaned, conventions and targets settled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, header_seconds, seconds_of
+from audio_ft.data import Loaded, load
+from audio_ft.errors import InputError
+from audio_ft.inference.batching import Windows
+from audio_ft.models import load_family
+from audio_ft.models.base import Family
+from audio_ft.tasks import task_for
+from audio_ft.tasks.base import HeadSettings, Speech, Task
+from audio_ft.training.compatibility import refuse_unused, without_unfit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.recipe import Recipe
+
+SPLITS = ("train", "validation", "test")
+# The splits whose targets the network is fitted to or compared with while it learns; every clip of test is scored.
+FITTED = ("train", "validation")
+# The window is settled by the headers of at most this many training recordings.
+SAMPLED = 20_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Hold what stands ready before the first step; `targets` are references, one row a clip.
+
+    `set_aside` pairs the key of each readable clip that cannot be learnt from with its reason, by split.
+    """
+
+    recipe: Recipe
+    loaded: Loaded
+    family: Family
+    task: Task
+    head: HeadSettings
+    cleaned: Mapping[str, Cleaned]
+    targets: Mapping[str, NDArray[Any]]
+    set_aside: Mapping[str, tuple[tuple[str, str], ...]]
+
+    def windows(self, split: str) -> Windows:
+        """Return a split's rows with their targets."""
+        return Windows(self.cleaned[split].rows, self.targets[split])
+
+    def groups(self, split: str) -> list[str | None] | None:
+        """Return each clip's group, or None where the data has none."""
+        groups = list(self.loaded.splits[split]["group"])
+        return groups if any(group is not None for group in groups) else None
+
+
+def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
+    """Read and split the data, read the checkpoint's conventions, and clean every split.
+
+    Raises:
+        InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings.
+    """
+    family = load_family(recipe.model, recipe.revision)
+    recipe.steps.require_rate(family.rate)
+    kind_of_task = task_for(recipe.task, family)
+    loaded = load(recipe.data, task=kind_of_task.reads, need=SPLITS)
+    for warning in loaded.warnings:
+        tell(f"warning: {warning}")
+    speech = Speech(family, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
+    task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
+    refuse_unused(recipe, task)
+    family = task.adapt(family, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
+    if recipe.window and recipe.window > family.window:
+        raise InputError(
+            f"window={recipe.window:g}: here the network hears {family.window:g} s at once at most; longer recordings "
+            "are cut. Take that or less, or leave window out."
+        )
+    recipe = recipe.settled(
+        task=task.name,
+        text=task.settled(recipe.text),
+        training_seconds=seconds_of(loaded.splits["train"]),
+        # A window that follows each batch has no name: written down, it would be the same for all when trained again.
+        window=None if family.stretches else family.window,
+    )
+    recipe = with_their_chain(recipe, loaded)
+    recipe.steps.require_rate(family.rate)
+    steps = recipe.steps.remaining(loaded.chain)
+    features = not any(augment.stage == "wave" for augment in recipe.augments)
+    cleaned = {}
+    for split in SPLITS:
+        cleaner = Cleaner(steps, family, features=features or split != "train")
+        cleaned[split] = clean(loaded.splits[split], cleaner, name=split)
+    refuse_corrupt(cleaned, recipe.max_corrupt, tell)
+    set_aside = {}
+    for split in FITTED:
+        cleaned[split], set_aside[split] = without_unfit(cleaned[split], loaded.splits[split], task, family)
+        report_unfit(split, set_aside[split], cleaned[split], tell)
+    for warning in twins(cleaned, loaded):
+        tell(f"warning: {warning}")
+    targets = {split: task.encode(loaded.splits[split]["target"]) for split in SPLITS}
+    head = settle_head(recipe, family, task, cleaned["train"], targets["train"])
+    return Prepared(recipe, loaded, family, task, head, cleaned, targets, set_aside)
+
+
+def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
+    """Return the recipe with the chain of prepared recordings, where it asks for none but the default."""
+    if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
+        return recipe
+    return dataclasses.replace(recipe, chain=Chain.from_list(loaded.chain))
+
+
+def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned, tell: Callable[[str], None]) -> None:
+    """Say which clips were set aside and why, by the number of each reason.
+
+    Raises:
+        InputError: no clip is left.
+    """
+    reasons = Counter(reason for _, reason in unfit)
+    for reason, count in reasons.most_common(5):
+        first = next(key for key, own in unfit if own == reason)
+        tell(f"set aside: {count:,} of {split}: {reason} (first: {first})")
+    if len(reasons) > 5:
+        tell(f"set aside: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
+    if not cleaned.clips:
+        raise InputError(f"Not one clip of the {split} split can be learnt from (first: {': '.join(unfit[0])}).")
+
+
+def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callable[[str], None]) -> None:
+    """Report unreadable recordings, and stop when there are too many of them or nothing else.
+
+    Raises:
+        InputError: more than the allowed share, or a split without a readable recording.
+    """
+    errors = [error for split in cleaned.values() for error in split.errors]
+    total = sum(split.clips for split in cleaned.values()) + len(errors)
+    for key, reason in errors[:10]:
+        tell(f"set aside: {key}: {reason}")
+    if len(errors) > 10:
+        tell(f"set aside: {len(errors) - 10} more; all are listed in run.json")
+    for name, split in cleaned.items():
+        if not split.clips:
+            raise InputError(
+                f"Not one recording of the {name} split can be read (first: {': '.join(split.errors[0])})."
+            )
+    if len(errors) > allowed * total:
+        raise InputError(
+            f"{len(errors)} of {total} recordings cannot be read (first: {': '.join(errors[0])}), more than the "
+            f"allowed {allowed:.0%}; mend or remove them, or raise max_corrupt."
+        )
+
+
+def twins(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
+    """Return a warning for each two splits that hold the same recording, found by its clean samples."""
+    first_seen: dict[str, dict[str, int]] = {}
+    for split, rows in cleaned.items():
+        table = rows.rows.select_columns(["clip", "start", "digest"]).to_pandas()
+        table = table[table["start"] == 0]
+        first_seen[split] = dict(zip(table["digest"], table["clip"], strict=True))
+    warnings = []
+    for position, split in enumerate(SPLITS):
+        for other in SPLITS[position + 1 :]:
+            both = sorted(first_seen[split].keys() & first_seen[other].keys())
+            if both:
+                one, two = (loaded.splits[name][first_seen[name][both[0]]]["key"] for name in (split, other))
+                warnings.append(
+                    f"{len(both)} recordings of {other} are in {split} too (first: {two} is {one}); "
+                    "a score on them says nothing about new recordings, so remove them from one of the two."
+                )
+    return warnings
+
+
+def settle_head(recipe: Recipe, family: Family, task: Task, cleaned: Cleaned, references: NDArray[Any]) -> HeadSettings:
+    """Return the head settings with class weights and mask lengths filled in from the training split."""
+    asked = recipe.training.get("label_smoothing_factor")
+    smoothing = float(asked or 0.0)
+    head = dataclasses.replace(recipe.head, label_smoothing=task.label_smoothing if asked is None else smoothing)
+    if task.kind == "regression" and (head.loss != "cross_entropy" or smoothing > 0):
+        raise InputError(
+            "loss=focal and label_smoothing_factor are for labels, and the target is a number; leave them out."
+        )
+    if isinstance(head.class_weights, str):
+        head = dataclasses.replace(head, class_weights=task.balanced_weights(references))
+    elif head.class_weights is not None and set(head.class_weights) != set(task.labels):
+        raise InputError(
+            f"class_weights names {', '.join(sorted(head.class_weights))} and the labels are {', '.join(task.labels)}; "
+            "give each label one weight."
+        )
+    typical = int(np.median(np.asarray(cleaned.rows.with_format("numpy")["length"])))
+    return dataclasses.replace(head, mask=family.mask_settings(recipe.augments, typical))

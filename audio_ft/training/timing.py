@@ -1,0 +1,58 @@
+"""How long a training takes, stage by stage, over all of its starts."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Literal
+
+from audio_ft.file_io import write_json
+
+Stage = Literal["cleaning", "training", "scoring"]
+# In started.json, beside the digests that say whose folder it is.
+SPENT = "seconds"
+
+
+class Clock:
+    """Count the seconds of each stage, those of earlier starts included once `open` has found them.
+
+    What a start took since `keep` was last called is lost where it is killed; that much is missing from the count.
+    """
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {"cleaning": 0.0, "training": 0.0, "scoring": 0.0}
+        self._stage: Stage = "cleaning"
+        self._since = time.monotonic()
+        self._file: Path | None = None
+
+    def enter(self, stage: Stage) -> None:
+        """End the stage that is running and begin another."""
+        self._book()
+        self._stage = stage
+        self.keep()
+
+    def open(self, file: Path) -> None:
+        """Add what earlier starts kept in a training's started.json, and keep the count there from now on."""
+        for stage, seconds in json.loads(file.read_text(encoding="utf-8")).get(SPENT, {}).items():
+            self._spent[stage] += seconds
+        self._file = file
+        self.keep()
+
+    def keep(self) -> None:
+        """Write the count where the next start finds it; nothing before `open`, nor once the file is gone."""
+        if self._file is not None and self._file.is_file():
+            plain = json.loads(self._file.read_text(encoding="utf-8"))
+            self._book()
+            write_json(self._file, plain | {SPENT: self._spent})
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each stage so far, and in all."""
+        self._book()
+        stages = {stage: round(seconds, 1) for stage, seconds in self._spent.items()}
+        return stages | {"total": round(sum(self._spent.values()), 1)}
+
+    def _book(self) -> None:
+        now = time.monotonic()
+        self._spent[self._stage] += now - self._since
+        self._since = now

@@ -1,0 +1,102 @@
+"""Recipe -> Run: read, split, clean, fine-tune, score once, save, and prove that what was saved loads and agrees."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from audio_ft.errors import AudioFTError
+from audio_ft.hub import push as hub
+from audio_ft.recipe import Recipe
+from audio_ft.redaction import as_place
+from audio_ft.run import Run
+from audio_ft.system import quiet_transformers
+from audio_ft.training.loop import fit
+from audio_ft.training.messages import results
+from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, withdraw
+from audio_ft.training.save_run import finish
+from audio_ft.training.setup import prepare
+from audio_ft.training.timing import Clock
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    recipe: Recipe,
+    output_dir: str | Path,
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = logger.info,
+    report: Callable[[str], None] | None = None,
+) -> Run:
+    """Fine-tune as a recipe says and return the finished run, also left in `output_dir`.
+
+    A killed training goes on from its last checkpoint when called again with the same recipe and data. `tell` receives
+    what is said on the way, `report` the scores at the end (None: `tell` does). With `push_to_hub` in the recipe the
+    repository gets checkpoints on a branch while the training runs, and the whole run on its main branch at the end.
+
+    Raises:
+        InputError: settings or data that cannot be used, too many unreadable recordings, or a folder with another run
+        in it. AudioFTError: a loss that is not finite, a saved model that does not answer as the trained one did, or a
+        Hub that does not take it.
+    """
+    from accelerate import PartialState
+
+    clock = Clock()
+    recipe = placed(recipe)
+    recipe.check()
+    # Under torchrun or `accelerate launch` every process comes through here; the first one cleans, saves and speaks.
+    first = PartialState().is_main_process
+    tell = tell if first else logger.debug
+    folder = Path(output_dir)
+    refuse_finished(folder, overwrite)
+    if recipe.push_to_hub and first:
+        hub.check(recipe, recipe.push_to_hub)
+    with PartialState().main_process_first():
+        prepared = prepare(recipe, tell)
+    with PartialState().main_process_first():
+        resume = begin(folder, prepared, overwrite) if first else last_checkpoint(folder / CHECKPOINTS)
+    if first:
+        clock.open(folder / STARTED_FILE)
+    clock.enter("training")
+    with quiet_transformers():
+        try:
+            fitted = fit(prepared, folder, resume, tell, clock.keep)
+        except BaseException:
+            if first:
+                clock.keep()
+                withdraw(folder)
+            raise
+        clock.enter("scoring")
+        with PartialState().main_process_first():
+            run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
+    if first:
+        fitted.listeners.hear(fitted.model, run.scores["test"])
+        (report or tell)(results(run))
+    if first and recipe.push_to_hub:
+        (report or tell)(f"pushed      {publish(run, recipe.push_to_hub)}")
+    return run
+
+
+def placed(recipe: Recipe) -> Recipe:
+    """Return the recipe with its local folders named as such: cards are written elsewhere, where they are not."""
+    data = dataclasses.replace(recipe.data, path=as_place(recipe.data.path))
+    also = recipe.also and dataclasses.replace(recipe.also, path=as_place(recipe.also.path))
+    return dataclasses.replace(recipe, model=as_place(recipe.model), data=data, also=also)
+
+
+def publish(run: Run, repository: str) -> str:
+    """Push a run that has just finished and return the commit's address.
+
+    Raises:
+        AudioFTError: the Hub refuses or cannot be reached; the run itself is whole.
+    """
+    try:
+        return hub.push(run, repository, private=hub.is_private(run.recipe)).url
+    except AudioFTError as error:
+        raise AudioFTError(
+            f"The training is done and the run in {run.folder} is whole, but not on the Hub. {error} "
+            f"(The command is now: audio-ft push {run.folder} {repository}.)"
+        ) from error

@@ -1,0 +1,474 @@
+"""The command line: frozen flags, exit codes, one clear sentence for bad input, and faces that stay stable."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError
+
+from audio_ft.audio.clip import Clip, read, write
+from audio_ft.cli.console import guarded
+from audio_ft.cli import main as cli
+from audio_ft.errors import AudioFTError, InputError
+
+ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
+MODEL, WORDS = str(ASSETS / "wav2vec2-mini"), ASSETS / "words"
+LABELS = {"down", "go", "left", "no", "right", "stop", "up", "yes"}
+COMMON = {"-h", "--help", "--debug", "--quiet"}
+# Scripts rely on these: adding is fine (and needs a line here), removing and renaming breaks somebody.
+FLAGS = {
+    "quickstart": "--task --output-dir --data --epochs --overwrite",
+    "inspect": "data --decode --json --task --target --group --where",
+    "show": "source --feature --output --save --log-frequency --dark --list",
+    "clean": "source target --recipe --set",
+    "prepare": "data output --model --seed --recipe --set --task --target --group --where",
+    "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
+    "evaluate": "model data --split --json --set --where --slice --lm --lm-words --lm-weight --word-score --beams",
+    "stress": "model data --split --json --set --where --only --limit --output --overwrite",
+    "compare": "first second --split --json",
+    "predict": "model files --json --format --top-k --output --output-dir --lm --lm-words --lm-weight --word-score"
+    " --beams",
+    "lm": "source output --order --set",
+    "report": "run --output --errors --no-audio",
+    "card": "run --output --repo-id --set",
+    "reproduce": "run --output-dir --model --data --overwrite --json",
+    "push": "run repository --private --revision --create-pr --predictions --dry-run --set",
+}
+
+
+def flags(verb: str) -> set[str]:
+    actions = cli.verb_parser(verb)._actions
+    return {name for action in actions for name in (action.option_strings or [action.dest])}
+
+
+def test_the_verbs_are_frozen():
+    assert list(cli.VERBS) == list(FLAGS)
+
+
+@pytest.mark.parametrize("verb", FLAGS)
+def test_the_flags_of_each_verb_are_frozen(verb):
+    assert flags(verb) == set(FLAGS[verb].split()) | COMMON
+
+
+@pytest.mark.parametrize("verb", FLAGS)
+def test_each_verb_explains_itself_without_loading_anything_heavy(verb):
+    code = (
+        f"import sys\nfrom audio_ft.cli.main import main\ncode = main(['{verb}', '--help'])\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'librosa', 'sklearn', 'scipy', 'pandas', 'av', 'soundfile'}\n"
+        "print('loaded:', *sorted(heavy & set(sys.modules)))\nsys.exit(code)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout.splitlines()[-1] == "loaded:"
+    assert f"usage: audio-ft {verb}" in result.stdout
+
+
+def test_help_and_version_end_well(capsys):
+    assert cli.main(["--help"]) == 0
+    assert "quickstart" in capsys.readouterr().out
+    assert cli.main(["--version"]) == 0
+    version, decoders = capsys.readouterr().out.splitlines()
+    assert version.startswith("audio-ft ")
+    assert "libsndfile" in decoders
+
+
+def test_no_verb_shows_the_help_as_a_mistake(capsys):
+    assert cli.main([]) == 2
+    assert "usage: audio-ft" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        (["--dbug", "train"], "Did you mean '--debug'?"),
+        (["train", "--ouput-dir", "x"], "Did you mean '--output-dir'?"),
+        (["train", "--outp", "x"], "unknown argument '--outp'"),
+        (["train"], "RECIPE.py, or --model and --data"),
+        (["train", "--model", MODEL, "--data", "x"], "--output-dir"),
+        (["evaluate", "run"], "required: DATA"),
+        (["evaluate", "run", "data", "--split", "dev"], "invalid choice: 'dev'"),
+        (["predict", "run", "x.wav", "--top-k", "0"], "'0' is no whole number of at least 1"),
+        (["quickstart", "--epochs", "many"], "'many' is no number of epochs"),
+    ],
+)
+def test_wrong_arguments_end_with_two_and_a_mend(words, sentence, capsys):
+    assert cli.main(words) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+    assert said.out == ""
+
+
+def fail(error: BaseException):
+    def work() -> int:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (InputError("the mend."), 2, "audio-ft: error: the mend.\n"),
+        (AudioFTError("no luck."), 1, "audio-ft: error: no luck.\n"),
+        (KeyError("seven"), 1, "audio-ft: error: unexpected KeyError: 'seven'. Run again with --debug"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "audio-ft: error: cannot be written: no space left on"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), 1, "audio-ft: error: cannot be written"),
+        (KeyboardInterrupt(), 130, "audio-ft: stopped"),
+    ],
+)
+def test_each_way_to_fail_has_its_code_and_one_sentence(error, code, sentence, capsys):
+    assert guarded(fail(error)) == code
+    said = capsys.readouterr().err
+    assert said.startswith(sentence)
+    assert "Traceback" not in said
+    assert guarded(fail(error), debug=True) == code
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_stop_is_one_too_when_a_library_fails_on_the_way_out(capsys):
+    def work() -> int:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise TimeoutError
+
+    assert guarded(work) == 130
+    assert "unexpected" not in capsys.readouterr().err
+
+
+def test_sigterm_stops_a_command_with_130():
+    code = (
+        "import sys, time\nfrom audio_ft.cli.console import guarded\n"
+        "def work():\n    print('ready', flush=True)\n    time.sleep(60)\n    return 0\n"
+        "sys.exit(guarded(work))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"stopped" in errors
+    assert b"Traceback" not in errors
+
+
+def test_a_reader_that_leaves_early_is_no_failure_of_ours():
+    code = (
+        "import sys\nfrom audio_ft.cli.console import guarded, show\n"
+        "def work():\n    for _ in range(100000): show('line')\n    return 0\nsys.exit(guarded(work))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"line\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=20) == 130
+
+
+@pytest.mark.filterwarnings("ignore:library warning")
+def test_the_libraries_talk_only_under_debug(capsys):
+    import logging
+    import warnings
+
+    def work() -> int:
+        warnings.warn("library warning", stacklevel=1)
+        logging.getLogger("a.library").warning("library log")
+        logging.getLogger("audio_ft.somewhere").info("our message")
+        return 0
+
+    assert guarded(work) == 0
+    assert capsys.readouterr().err == "our message\n"
+    assert guarded(work, quiet=True) == 0
+    assert capsys.readouterr().err == ""
+    assert guarded(work, debug=True) == 0
+    assert "library log" in capsys.readouterr().err
+
+
+def corpus(folder: Path, edit=None) -> Path:
+    """Write eight clips of each of two words into train, and four into validation and test, with metadata."""
+    for split, voices in (("train", 8), ("validation", 4), ("test", 4)):
+        table = list(csv.DictReader((WORDS / split / "metadata.csv").open()))
+        rows = [row for word in ("yes", "no") for row in [row for row in table if row["label"] == word][:voices]]
+        rows = edit(split, rows) if edit else rows
+        (folder / split).mkdir(parents=True)
+        for row in rows:
+            shutil.copy(WORDS / split / row["file_name"], folder / split)
+        with (folder / split / "metadata.csv").open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["file_name", "label", "speaker_id"])
+            writer.writeheader()
+            writer.writerows(rows)
+    return folder
+
+
+def empty_split(folder: Path) -> list[str]:
+    corpus(folder, lambda split, rows: [] if split == "validation" else rows)
+    return []
+
+
+def single_class(folder: Path) -> list[str]:
+    corpus(folder, lambda split, rows: [row for row in rows if row["label"] == "yes"])
+    return []
+
+
+def label_only_in_test(folder: Path) -> list[str]:
+    corpus(folder, lambda split, rows: [{**row, "label": "maybe"} for row in rows] if split == "test" else rows)
+    return []
+
+
+def unreadable_files(folder: Path) -> list[str]:
+    corpus(folder)
+    for file in sorted((folder / "train").glob("*.ogg"))[:3]:
+        file.write_bytes(b"OggS then nothing of use")
+    return []
+
+
+def zero_length_clips(folder: Path) -> list[str]:
+    corpus(folder)
+    for file in sorted((folder / "train").glob("*.ogg"))[:3]:
+        file.write_bytes(b"")
+    return []
+
+
+def not_a_number(folder: Path) -> list[str]:
+    import soundfile
+
+    rows = [("bad.wav", "yes", "a"), ("bad2.wav", "no", "b")]
+    corpus(folder, lambda split, own: own)
+    for name, label, speaker in rows:
+        samples = np.full(16_000, 0.1, np.float32)
+        samples[100:200] = np.nan
+        soundfile.write(folder / "train" / name, samples, 16_000, subtype="FLOAT")
+        with (folder / "train" / "metadata.csv").open("a") as stream:
+            stream.write(f"{name},{label},{speaker}\n")
+    return []
+
+
+def unknown_column(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--set", "data.target=lable"]
+
+
+def typo_in_a_setting(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--set", "lerning_rate=1e-4"]
+
+
+def wrong_kind_of_value(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--set", "learning_rate=fast"]
+
+
+def metric_of_another_task(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--set", "metric=concordance", "--set", "num_train_epochs=1"]
+
+
+def unknown_filter(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--where", "speeker=1"]
+
+
+def nothing_left(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--where", "label=perhaps"]
+
+
+def no_folder(folder: Path) -> list[str]:
+    return []
+
+
+def no_recordings(folder: Path) -> list[str]:
+    folder.mkdir()
+    return []
+
+
+def unknown_family(folder: Path) -> list[str]:
+    corpus(folder)
+    checkpoint = folder.with_name("checkpoint")
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text('{"model_type": "bert"}')
+    return ["--model", str(checkpoint)]
+
+
+def push_without_words(folder: Path) -> list[str]:
+    corpus(folder)
+    return ["--push-to-hub", "me/words"]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (no_folder, ["data", "no such folder"]),
+        (no_recordings, ["data", "no recordings"]),
+        (empty_split, ["validation"]),
+        (single_class, ["'yes'", "two"]),
+        (label_only_in_test, ["maybe", "test"]),
+        (unreadable_files, ["train/", "5%", "max_corrupt"]),
+        (zero_length_clips, ["train/", "empty", "max_corrupt"]),
+        (not_a_number, ["bad.wav", "max_corrupt"]),
+        (unknown_column, ["lable", "label"]),
+        (typo_in_a_setting, ["lerning_rate", "learning_rate"]),
+        (wrong_kind_of_value, ["learning_rate", "number", "fast"]),
+        (metric_of_another_task, ["concordance", "accuracy"]),
+        (unknown_filter, ["speeker", "speaker_id"]),
+        (nothing_left, ["label=perhaps"]),
+        (unknown_family, ["bert", "wav2vec2"]),
+        (push_without_words, ["intended_use", "limits", "consent"]),
+    ],
+)
+def test_bad_input_gives_one_sentence_and_leaves_nothing(make, words, tmp_path, capsys):
+    extra = make(tmp_path / "data")
+    output = tmp_path / "run"
+    arguments = ["train", "--model", MODEL, "--data", str(tmp_path / "data"), "--output-dir", str(output), *extra]
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr()
+    errors = [line for line in said.err.splitlines() if "error: " in line]
+    assert len(errors) == 1
+    assert said.err.splitlines()[-1] == errors[0]
+    assert all(word in errors[0] for word in words), errors[0]
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert not output.exists()
+
+
+def test_a_wrong_call_leaves_a_finished_run_alone(small_run, capsys):
+    before = (small_run / "run.json").stat().st_mtime_ns
+    words = ["train", "--model", MODEL, "--data", str(WORDS), "--output-dir", str(small_run)]
+    assert cli.main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (small_run / "run.json").stat().st_mtime_ns == before
+
+
+def test_training_from_flags_and_over_a_few_unreadable_files(tmp_path, capsys):
+    data = corpus(tmp_path / "data")
+    (data / "train" / "broken.wav").write_bytes(b"RIFF")
+    with (data / "train" / "metadata.csv").open("a") as stream:
+        stream.write("broken.wav,yes,nobody\n")
+    output = tmp_path / "run"
+    words = ["train", "--model", MODEL, "--data", str(data), "--output-dir", str(output), "--quiet"]
+    words += ["--set", "max_steps=2", "--set", "max_corrupt=0.1", "--set", "per_device_train_batch_size=4"]
+    assert cli.main(words) == 0
+    said = capsys.readouterr()
+    assert "accuracy" in said.out
+    assert "majority" in said.out
+    assert "optimizer steps" not in said.err
+    assert "set aside: train/broken.wav" in said.err
+    run = json.loads((output / "run.json").read_text())
+    assert run["scores"]["test"]["accuracy"].keys() == {"value", "low", "high", "n"}
+    assert [file for file, _ in run["splits"]["train"]["unreadable"]] == ["train/broken.wav"]
+    assert run["recipe"]["training"]["max_steps"] == 2
+
+
+def test_evaluate_prints_json_and_nothing_else(small_run, capsys):
+    assert cli.main(["evaluate", str(small_run), str(WORDS), "--split", "test", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    run = json.loads((small_run / "run.json").read_text())
+    assert scores["accuracy"]["n"] == 48
+    assert scores["accuracy"]["value"] == pytest.approx(run["scores"]["test"]["accuracy"]["value"])
+    assert scores.keys() == run["scores"]["test"].keys()
+
+
+def test_evaluate_prints_a_table_with_intervals(small_run, capsys):
+    assert cli.main(["evaluate", str(small_run), str(WORDS), "--split", "validation"]) == 0
+    out = capsys.readouterr().out
+    assert "validation split" in out
+    assert "48 clips" in out
+    assert "resampled by group (8 groups)" in out
+
+
+def predicted(words: list[str], capsys) -> list[dict]:
+    cli.main(["predict", *words, "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_predict_prints_one_object_a_line_and_goes_on_past_unreadable_files(small_run, tmp_path, capsys):
+    good = sorted(map(str, (WORDS / "test").glob("*.ogg")))[:2]
+    broken = tmp_path / "größe [1].wav"
+    broken.write_bytes(b"no sound")
+    missing = str(tmp_path / "missing.wav")
+    lines = predicted([str(small_run), good[0], str(broken), missing, good[1]], capsys)
+    assert [line["file"] for line in lines] == [good[0], str(broken), missing, good[1]]
+    assert [set(line) for line in lines] == [
+        {"file", "labels"},
+        {"file", "error"},
+        {"file", "error"},
+        {"file", "labels"},
+    ]
+    assert lines[2]["error"] == "no such file"
+    assert set(lines[0]["labels"]) == LABELS
+    assert sum(lines[0]["labels"].values()) == pytest.approx(1)
+
+
+def test_predict_fails_only_when_no_file_could_be_read(small_run, tmp_path, capsys):
+    good, missing = str(next((WORDS / "test").glob("*.ogg"))), str(tmp_path / "missing.wav")
+    assert cli.main(["predict", str(small_run), good, missing]) == 0
+    said = capsys.readouterr()
+    assert "1 of 2 files could not be read" in said.err
+    assert "cannot be read: no such file" in said.out
+    assert cli.main(["predict", str(small_run), missing]) == 2
+
+
+def test_predict_takes_folders_and_patterns_and_each_file_once(small_run, tmp_path, capsys):
+    clip = read(next((WORDS / "test").glob("*.ogg")))
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for name in ("deep/b.wav", "deep/er/a.flac", "c.wav"):
+        write(clip, tmp_path / name)
+    (tmp_path / "deep" / "notes.txt").write_text("no recording")
+    words = [str(small_run), str(tmp_path / "deep"), str(tmp_path / "*.wav"), str(tmp_path / "**/*.flac")]
+    lines = predicted(words, capsys)
+    assert [line["file"] for line in lines] == [
+        str(tmp_path / name) for name in ("deep/b.wav", "deep/er/a.flac", "c.wav")
+    ]
+    (tmp_path / "bare").mkdir()
+    assert cli.main(["predict", str(small_run), str(tmp_path / "bare")]) == 2
+    assert cli.main(["predict", str(small_run), str(tmp_path / "*.mp3")]) == 2
+
+
+def test_predict_writes_a_file_whole_or_not_at_all(small_run, tmp_path, capsys):
+    good = str(next((WORDS / "test").glob("*.ogg")))
+    output = tmp_path / "answers.jsonl"
+    assert cli.main(["predict", str(small_run), good, "--top-k", "2", "--output", str(output)]) == 0
+    assert capsys.readouterr().out == ""
+    assert len(json.loads(output.read_text())["labels"]) == 2
+    assert cli.main(["predict", str(small_run), good, "--output", str(tmp_path / "no" / "where.txt")]) == 2
+    assert "--output" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["answers.jsonl"]
+
+
+def test_predict_answers_about_what_the_chain_leaves_nothing_of(small_run, tmp_path, capsys):
+    write(Clip(np.zeros((1, 8_000), np.float32), 8_000), tmp_path / "silence.wav")
+    (line,) = predicted([str(small_run), str(tmp_path / "silence.wav")], capsys)
+    assert line.keys() in ({"file", "labels"}, {"file", "error"})
+
+
+def test_quickstart_shows_a_finished_run_again(small_run, capsys):
+    started = time.monotonic()
+    assert cli.main(["quickstart", "--output-dir", str(small_run)]) == 0
+    assert time.monotonic() - started < 20
+    said = capsys.readouterr()
+    assert "--overwrite" in said.err
+    for piece in ("accuracy", "majority", "linear on MFCC", "audio-ft inspect", "audio-ft train", "audio-ft predict"):
+        assert piece in said.out
+
+
+@pytest.mark.slow
+def test_the_quickstart_learns_the_words(tmp_path, capsys):
+    assert cli.main(["quickstart", "--output-dir", str(tmp_path / "run")]) == 0
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["scores"]["test"]["accuracy"]["value"] > run["baselines"]["linear_mfcc"]["accuracy"]["value"] + 0.1
+    predict = capsys.readouterr().out.splitlines()[-1].split()
+    assert predict[:2] == ["audio-ft", "predict"]
+    assert cli.main(predict[1:]) == 0

@@ -1,0 +1,318 @@
+"""What was pushed comes back: the same scores with plain transformers and with audio_ft, with and without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jiwer
+import pandas
+import pytest
+from checkpoints import WORDS, fetched_whisper, speech, tiny_checkpoint
+from hub_server import connected, settings
+from hub_store import Fault
+
+from audio_ft import Data, Recipe, evaluate, load
+from audio_ft.errors import AudioFTError, InputError
+from audio_ft.hub.push import push
+from audio_ft.run import Run
+from audio_ft.training.train import train
+
+TOLD = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
+# Prints what audio_ft and plain transformers make of the test clips, and what the command line scores.
+ELSEWHERE = """
+import json, sys
+import audio_ft as aft
+from audio_ft.cli.main import main
+from audio_ft.audio.pcm16 import codes_of, samples_of
+from transformers import pipeline
+kind, repository, data, *files = sys.argv[1:]
+model = aft.load(repository)
+ours = model(files)
+listen = pipeline(kind, repository)
+rate = listen.feature_extractor.sampling_rate
+# In 16 bits, as audio_ft hears it: tiny random networks tell the difference.
+waves = [samples_of(*codes_of(model.chain(aft.read(file)).samples[0])) for file in files]
+waves = [{"raw": wave, "sampling_rate": rate} for wave in waves]
+if kind == "audio-classification":
+    plain = [{one["label"]: one["score"] for one in listen(wave, top_k=None)} for wave in waves]
+else:
+    plain = [listen(wave)["text"].strip() for wave in waves]
+    ours = [answer["text"] for answer in ours]
+print(json.dumps([ours, plain]), flush=True)
+sys.exit(main(["evaluate", repository, data, "--split", "test", "--json"]))
+"""
+
+
+def elsewhere(hub, cache: Path, *words: str, **more: str) -> str:
+    """Return what a process prints that knows of the model nothing but the Hub's address."""
+    environment = os.environ | settings(hub, cache) | more
+    outcome = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, env=environment, cwd=cache.parent, timeout=240
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome.stdout
+
+
+def pushed(run: Run | Path, repository: str = "me/words", **wishes) -> Run:
+    run = run if isinstance(run, Run) else Run.load(run)
+    push(replace(run, recipe=replace(run.recipe, **TOLD)), repository, **wishes)
+    return run
+
+
+def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list, pandas.DataFrame]:
+    """Train, push, and return what audio_ft and plain transformers make elsewhere of the test clips.
+
+    The scores of the command line elsewhere are those of the run.
+    """
+    train(recipe, folder / "run")
+    with connected(hub, folder / "ours"):
+        run = pushed(folder / "run")
+    table = pandas.read_parquet(folder / "run" / "predictions.parquet")
+    table = table[table["split"] == "test"]
+    data = recipe.data.path
+    files = [str(Path(data) / file) for file in table["file"]]
+    words = ["-c", ELSEWHERE, kind, "me/words", data, *files]
+    first, second = elsewhere(hub, folder / "cache", *words).splitlines()
+    scores = json.loads(second)["scores"]
+    assert scores.keys() == run.scores["test"].keys()
+    for score, about in scores.items():
+        assert about == pytest.approx(run.scores["test"][score].to_dict(), abs=1e-6), score
+    assert not hub.tokens_at_storage
+    return *json.loads(first), table
+
+
+@pytest.mark.parametrize("name", ["wav2vec2-group", "hubert-layer", "whisper"])
+def test_a_classifier_comes_back_with_the_scores_that_it_left_with(name, hub, tmp_path):
+    recipe = Recipe(
+        model=tiny_checkpoint(name, tmp_path / "checkpoint"),
+        data=Data(path=WORDS, limit=16),
+        training={"max_steps": 2, "per_device_train_batch_size": 8, "learning_rate": 1e-2},
+    )
+    all_ours, all_plain, table = round_trip(recipe, "audio-classification", hub, tmp_path)
+    for ours, plain in zip(all_ours, all_plain, strict=True):
+        assert plain == pytest.approx(ours, abs=1e-4)
+    assert accuracy(all_ours, table) == accuracy(all_plain, table)
+
+
+def accuracy(answers: list[dict[str, float]], table: pandas.DataFrame) -> float:
+    chosen = [max(answer, key=answer.get) for answer in answers]
+    return sum(one == other for one, other in zip(chosen, table["reference"], strict=True)) / len(chosen)
+
+
+def test_a_transcriber_by_characters_comes_back(hub, tmp_path):
+    recipe = Recipe(
+        model=tiny_checkpoint("wav2vec2-layer", tmp_path / "checkpoint"),
+        data=Data(path=WORDS, target="label", limit=16),
+        task="transcription",
+        training={"max_steps": 2, "per_device_train_batch_size": 8},
+    )
+    ours, plain, table = round_trip(recipe, "automatic-speech-recognition", hub, tmp_path)
+    assert ours == plain
+    assert any(ours)
+    assert jiwer.wer(list(table["reference"]), ours) > 0
+
+
+@pytest.mark.real
+def test_a_transcriber_by_words_comes_back(hub, tmp_path, shared):
+    recipe = Recipe(
+        model=fetched_whisper(shared, "whisper-tiny.en"),
+        data=Data(path=str(shared / "data" / "prompts_asr"), where=("language=en",), limit=3),
+        task="transcription",
+        training={"max_steps": 1, "per_device_train_batch_size": 2},
+    )
+    ours, plain, table = round_trip(recipe, "automatic-speech-recognition", hub, tmp_path)
+    references = [text.lower() for text in table["reference"]]
+    scores = [jiwer.wer(references, [text.lower() for text in texts]) for texts in (ours, plain)]
+    assert scores[0] == scores[1] < 0.5
+
+
+def test_a_pulled_model_answers_as_the_run_and_then_without_a_network(hub, tmp_path, small_run):
+    clip = (speech(16_000), 16_000)
+    with connected(hub, tmp_path / "cache") as patch:
+        pushed(small_run, predictions=True)
+        expected = load(small_run)(clip)
+        model = load("me/words")
+        assert model(clip) == expected
+        assert not (model.folder / "predictions.parquet").exists()
+        assert Run.load(model.folder).scores == Run.load(small_run).scores
+        asked = len(hub.requests)
+        load("me/words")
+        assert "fetch" not in hub.kinds()[asked:]
+        from huggingface_hub import constants
+
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        asked = len(hub.requests)
+        assert load("me/words")(clip) == expected
+        assert len(hub.requests) == asked
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        hub.front.server_close()
+        hub.front.shutdown()
+        assert load("me/words")(clip) == expected
+    assert not hub.tokens_at_storage
+
+
+def test_the_command_line_pulls_and_trains_on(hub, tmp_path, small_run):
+    with connected(hub, tmp_path / "ours"):
+        pushed(small_run)
+    file = str(next(Path(WORDS).rglob("*.ogg")))
+    cache = tmp_path / "cache"
+    answer = json.loads(elsewhere(hub, cache, "-m", "audio_ft", "predict", "me/words", file, "--json"))
+    again = elsewhere(hub, cache, "-m", "audio_ft", "predict", "me/words", file, "--json", HF_HUB_OFFLINE="1")
+    assert json.loads(again) == answer
+    assert answer["labels"] == pytest.approx(load(small_run)(file), abs=1e-5)
+    words = ["train", "--model", "me/words", "--data", WORDS, "--output-dir", str(tmp_path / "second"), "--quiet"]
+    words += ["--set", "data.limit=16", "--set", "max_steps=1", "--set", "per_device_train_batch_size=8"]
+    elsewhere(hub, cache, "-m", "audio_ft", *words)
+    assert Run.load(tmp_path / "second").recipe.model == "me/words"
+
+
+def test_card_report_and_compare_take_what_was_pushed_without_its_weights(
+    hub, tmp_path, small_run, capsys, monkeypatch
+):
+    from audio_ft.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    with connected(hub, tmp_path / "ours"):
+        pushed(small_run, predictions=True)
+        pushed(small_run, "me/silent")
+        sent = hub.repo().main.files["README.md"][0].decode()
+    with connected(hub, tmp_path / "cache") as patch:
+        from huggingface_hub import constants
+
+        assert main(["card", "me/words"]) == 0
+        assert capsys.readouterr().out == sent
+        assert main(["compare", "me/words@main", str(small_run), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["difference"] == 0
+        assert main(["report", "me/words", "--no-audio"]) == 0
+        assert capsys.readouterr().out.startswith("words.html (")
+        kept = {file.name for file in (tmp_path / "cache").rglob("snapshots/*/*")}
+        assert kept == {"chain.json", "run.json", "predictions.parquet"}
+        for words in (["report", "me/silent"], ["compare", str(small_run), "me/silent"]):
+            assert main(words) == 2
+            said = capsys.readouterr().err
+            assert "me/silent came without predictions.parquet" in said
+            assert "`audio-ft push RUN me/silent --predictions`" in said
+        assert main(["report", str(tmp_path / "nowhere")]) == 2
+        assert "There is no folder" in capsys.readouterr().err
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(InputError, match="me/words is no folder here, nor whole in the cache"):
+            load("me/words")
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        assert load("me/words").chain == load(small_run).chain
+        repo = hub.repo()
+        held = {name: file for name, file in repo.main.files.items() if name not in ("run.json", "model.safetensors")}
+        repo.add("refs/heads/main", "bare", held, repo.main.oid)
+        assert main(["card", "me/words"]) == 2
+        assert "me/words holds no run.json" in capsys.readouterr().err
+        with pytest.raises(InputError, match="me/words has no weights"):
+            load("me/words")
+
+
+def test_a_revision_is_what_was_pushed_to_it(hub, tmp_path, small_run):
+    with connected(hub, tmp_path / "cache"):
+        pushed(small_run)
+        repo = hub.repo()
+        older = repo.main.oid
+        repo.refs["refs/heads/v2"] = older
+        other = dict(repo.main.files)
+        chain = json.loads(other["chain.json"][0])
+        other["chain.json"] = (json.dumps(chain | {"steps": chain["steps"][:2]}).encode(), False)
+        repo.add("refs/heads/main", "shorter", other, older)
+        assert len(load("me/words").chain.steps) == 2
+        assert len(load("me/words", revision="v2").chain.steps) == len(chain["steps"])
+        assert len(load("me/words@v2").chain.steps) == len(chain["steps"])
+        assert len(load(f"me/words@{older}").chain.steps) == len(chain["steps"])
+        with pytest.raises(InputError, match="no branch, tag or commit 'v9'"):
+            load("me/words", revision="v9")
+
+
+def test_data_of_the_same_name_is_taken_for_the_training_data(hub, tmp_path, small_run, capsys):
+    from audio_ft.cli.main import main
+
+    shutil.copytree(WORDS, tmp_path / "copy" / "words")
+    with connected(hub, tmp_path / "cache"):
+        run = pushed(small_run)
+        assert main(["evaluate", "me/words", str(tmp_path / "copy" / "words"), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["scores"]["accuracy"]["n"] == run.scores["test"]["accuracy"].n
+    assert "is taken for the data that me/words was trained on" in err
+    model = load(small_run)
+    whole = evaluate(model, Data(path=str(tmp_path / "copy" / "words")))
+    assert whole.n > run.scores["test"]["accuracy"].n
+
+
+@pytest.mark.parametrize(("token", "said"), [
+    ("", r"There is no folder me/words, nor a model of that name on the Hub that is open to all \(if it is private"),
+    ("hf_other", "There is no folder me/words, nor a model of that name on the Hub that the account that is logged"),
+    ("hf_stranger", r"does not know the token \(401: Invalid credentials"),
+])  # fmt: skip
+@pytest.mark.parametrize("there", [True, False])
+def test_a_repository_that_is_not_to_be_had(there, token, said, hub, tmp_path):
+    if there:
+        hub.make("me/words", private=True)
+    with connected(hub, tmp_path / "cache", token), pytest.raises(AudioFTError, match=said):
+        load("me/words")
+
+
+def test_a_gated_repository_says_where_to_ask(hub, tmp_path, small_run):
+    with connected(hub, tmp_path / "cache"):
+        pushed(small_run)
+        hub.repo().gated = True
+        assert load("me/words")
+    for token in ("", "hf_other"):
+        with connected(hub, tmp_path / f"cache of {token}", token), pytest.raises(InputError) as caught:
+            load("me/words")
+        assert f"ask at {hub.front.url}/me/words" in str(caught.value)
+
+
+def test_a_model_of_others_is_not_downloaded(hub, tmp_path):
+    repo = hub.make("me/bert")
+    files = {"config.json": (b"{}", False), "model.safetensors": (b"x" * 1000, True)}
+    repo.add("refs/heads/main", "bert", files, repo.main.oid)
+    with connected(hub, tmp_path / "cache"), pytest.raises(InputError, match=r"me/bert has no chain\.json"):
+        load("me/bert")
+    assert "fetch" not in hub.kinds()
+
+
+def test_what_is_neither_here_nor_in_the_cache_while_offline(hub, tmp_path):
+    with connected(hub, tmp_path / "cache") as patch:
+        from huggingface_hub import constants
+
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(InputError, match="run once without HF_HUB_OFFLINE"):
+            load("me/words")
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(AudioFTError, match="me/words is no folder here, nor whole in the cache, and the conn"):
+            load("me/words")
+    for name in ("me/words/more", "words", "a b/c", "../x"):
+        with pytest.raises(InputError, match="There is no folder"):
+            load(name)
+
+
+@pytest.mark.parametrize("fault", [Fault("resolve", 500), Fault("fetch", 500), Fault("fetch", drop="before"),
+                                   Fault("tree", 500), Fault("info", drop="before")], ids=str)  # fmt: skip
+def test_a_download_that_breaks_is_told_and_goes_on_later(fault, hub, tmp_path, small_run):
+    with connected(hub, tmp_path / "cache"):
+        pushed(small_run)
+        hub.faults.append(replace(fault))
+        with pytest.raises(AudioFTError) as caught:
+            load("me/words")
+        assert "me/words" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        hub.faults.clear()
+        assert load("me/words").chain == load(small_run).chain
+
+
+def test_a_download_that_breaks_once_is_taken_up_again(hub, tmp_path, small_run):
+    with connected(hub, tmp_path / "cache"):
+        pushed(small_run)
+        hub.faults.append(Fault("fetch", drop="half", times=1))
+        assert load("me/words")
+        assert hub.kinds().count("fetch") == 2
