@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.5
 _parent = 0
 
 
-def spread(
+def parallel_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     total: int,
@@ -73,7 +73,7 @@ def _ahead(
     """Yield results in order while at most `limit` chunks of items wait or are in work."""
     waiting: deque[Future[list[Result]]] = deque()
     while chunk := list(islice(items, _CHUNK)):
-        with mortal_children():  # workers start when they are first given work
+        with exit_with_parent():  # workers start when they are first given work
             waiting.append(executor.submit(_each, function, chunk))
         if len(waiting) >= limit:
             yield from waiting.popleft().result()
@@ -86,7 +86,7 @@ def _each(function: Callable[[Item], Result], items: list[Item]) -> list[Result]
 
 
 @contextmanager
-def mortal_children() -> Iterator[None]:
+def exit_with_parent() -> Iterator[None]:
     """Make every process forked inside end soon after this one, also when this one is killed.
 
     A killed parent cannot tell its workers to stop, and forked ones wait for ever: each holds the others' ends of the

@@ -22,8 +22,8 @@ from audio_ft.data import Data
 from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
 from audio_ft.settings import (
+    check_managed,
     check_plain,
-    check_seen_to,
     check_settings,
     check_trackers,
     check_training_value,
@@ -35,7 +35,7 @@ from audio_ft.tasks.base import POOLINGS, HeadSettings
 if TYPE_CHECKING:
     pass
 
-SAMPLINGS = ("natural", "over", "under")
+SAMPLINGS = ("none", "over", "under")
 PEFTS = ("lora", "adapter")
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
@@ -43,7 +43,7 @@ LITTLE_AUDIO = 36_000.0
 LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
 # What readers of the model card need to know and only the maker of the model knows.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
-FREEZES = ("nothing", "feature_encoder", "layers:N", "encoder", "gradual")
+FREEZES = ("none", "feature_encoder", "layers:N", "encoder", "gradual")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Recipe:
     enough to learn, precision, evaluation, best checkpoint). The other fields, in the order in which they act:
 
     - `model`, `revision`: a checkpoint folder or Hub id; `data`: where recordings and targets are; `task`:
-      classification, or transcription (ctc, seq2seq); `text`: how transcripts are spelt, and in which language.
+      classification, or transcription (ctc, seq2seq); `text`: how transcripts are spelled, and in which language.
     - `chain`: cleaning steps; `augment`: changes to training clips only (None: speed and noise below ten hours);
       `window`: the longest piece heard at once, in seconds (None: whole seconds that cover the training clips, at most
       30; where Whisper writes, those that cover each batch).
@@ -67,11 +67,11 @@ class Recipe:
     - `peft` (lora: low-rank matrices of `lora_rank` beside attention's queries and values, merged into the saved
       weights, and with `keep_adapter` also kept apart; adapter: the small layers by which MMS learns a language);
       `load_in_8bit` (with lora: the weights that stand still are held in 8 bits while the network learns).
-    - `interpolate`: where between checkpoint (0) and fine-tuned weights (1) the saved ones lie; `also`: a second set on
-      which the network is scored before and after, to show what it forgot (`also.where=…` changes this set's own).
+    - `wise_ft_alpha`: where between checkpoint (0) and fine-tuned weights (1) the saved weights lie; `extra_eval`: a
+      second data set on which the network is scored before and after training, to show what it forgot.
     - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision`, `seed`.
     - `max_corrupt`: the share of unreadable recordings above which training stops.
-    - `intended_use`, `limits`, `consent`: sentences for the model card, and the `licence` of the model (as the Hub
+    - `intended_use`, `limits`, `consent`: sentences for the model card, and the `license` of the model (as the Hub
       writes it: apache-2.0, cc-by-4.0 …); `push_to_hub`: a repository id.
 
     Raises:
@@ -93,7 +93,7 @@ class Recipe:
     loss: str = "cross_entropy"
     focal_gamma: float = 2.0
     class_weights: str | Mapping[str, float] | None = None
-    sampling: str = "natural"
+    sampling: str = "none"
     freeze: str = "feature_encoder"
     head_learning_rate: float | None = None
     layer_decay: float = 1.0
@@ -102,8 +102,8 @@ class Recipe:
     lora_rank: int = 32
     keep_adapter: bool = False
     load_in_8bit: bool = False
-    interpolate: float | None = None
-    also: Data | None = None
+    wise_ft_alpha: float | None = None
+    extra_eval: Data | None = None
     metric: str | None = None
     patience: int = 10
     precision: str = "auto"
@@ -113,7 +113,7 @@ class Recipe:
     intended_use: str = ""
     limits: str = ""
     consent: str = ""
-    licence: str = ""
+    license: str = ""
     push_to_hub: str | None = None
 
     def __post_init__(self) -> None:
@@ -128,8 +128,8 @@ class Recipe:
             _one_of("peft", self.peft, PEFTS)
         if self.load_in_8bit and self.peft != "lora":
             raise InputError("load_in_8bit holds weights that stand still beside low-rank ones; add peft=lora.")
-        if isinstance(self.also, str):
-            object.__setattr__(self, "also", Data(path=self.also))
+        if isinstance(self.extra_eval, str):
+            object.__setattr__(self, "extra_eval", Data(path=self.extra_eval))
         _one_of("sampling", self.sampling, SAMPLINGS)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("loss", self.loss, ("cross_entropy", "focal"))
@@ -146,10 +146,10 @@ class Recipe:
 
     @property
     def augments(self) -> tuple[Augment, ...]:
-        """Return the changes to training clips, once it is settled which."""
+        """Return the changes to training clips, once it is resolved which."""
         return tuple(self.augment or ())
 
-    def settled(self, *, task: str, text: Text, training_seconds: float, window: float | None) -> Recipe:
+    def resolved(self, *, task: str, text: Text, training_seconds: float, window: float | None) -> Recipe:
         """Return the recipe with what it left open decided: task, spelling, window, and augmentation by how much audio.
 
         Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some
@@ -176,9 +176,9 @@ class Recipe:
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        for name in ("name", "also", "intended_use", "limits", "consent", "licence", "push_to_hub"):
+        for name in ("name", "extra_eval", "intended_use", "limits", "consent", "license", "push_to_hub"):
             known.pop(name)
-        for name in ("licence", "source", "language"):
+        for name in ("license", "source", "language"):
             known["data"].pop(name)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
@@ -188,7 +188,7 @@ class Recipe:
         weights = self.class_weights
         return plain | {
             "data": self.data.to_dict(),
-            "also": None if self.also is None else self.also.to_dict(),
+            "extra_eval": None if self.extra_eval is None else self.extra_eval.to_dict(),
             "text": self.text.to_dict(),
             "chain": self.steps.to_list(),
             "augment": None if self.augment is None else [augment.to_dict() for augment in self.augment],
@@ -213,8 +213,8 @@ class Recipe:
         check_plain(plain)
         values = dict(plain)
         values["data"] = Data.from_dict(values["data"]) if isinstance(values["data"], Mapping) else values["data"]
-        if isinstance(values.get("also"), Mapping):
-            values["also"] = Data.from_dict(values["also"])
+        if isinstance(values.get("extra_eval"), Mapping):
+            values["extra_eval"] = Data.from_dict(values["extra_eval"])
         if isinstance(values.get("text"), Mapping):
             values["text"] = Text.from_dict(values["text"])
         if "chain" in values:
@@ -243,7 +243,7 @@ class Recipe:
     def _with(self, name: str, value: Any) -> Recipe:
         fields = {item.name for item in dataclasses.fields(self)}
         part, _, inner = name.partition(".")
-        if inner and part in ("data", "text", "also"):
+        if inner and part in ("data", "text", "extra_eval"):
             whole: Any = getattr(self, part) or self.data
             if inner not in (known := {item.name for item in dataclasses.fields(whole)}):
                 raise InputError(f"{part} has no setting {inner!r}.{_hint(inner, known)}")
@@ -268,7 +268,7 @@ class Recipe:
 
         from audio_ft.metrics import direction
 
-        check_seen_to(self.training)
+        check_managed(self.training)
         # As in training itself: without an accelerator bf16 is refused unless the processor is named, and settings of
         # the best checkpoint unless something is evaluated and saved.
         usual = {"use_cpu": not torch.accelerator.is_available(), **strategies(self.training)}

@@ -37,7 +37,7 @@ def shown(place: str) -> str:
 
 
 # Of a split, recordings with the reason why they were left out.
-SET_ASIDE = ("unreadable", "set_aside")
+EXCLUDED = ("unreadable", "excluded")
 
 
 def published(run: Run) -> Run:
@@ -71,7 +71,7 @@ def published_recipe(plain: Mapping[str, Any], places: Mapping[str, str]) -> dic
     """Return a recipe's settings with local places by their last part, and without tokens."""
     told = cleaned(dict(plain), places)
     told["model"] = shown(plain["model"])
-    for name in ("data", "also"):
+    for name in ("data", "extra_eval"):
         if told.get(name):
             told[name]["path"] = shown(plain[name]["path"])
     told["training"] = {name: _last(value) for name, value in told["training"].items() if "token" not in name}
@@ -139,7 +139,7 @@ def _without_folders(counts: Mapping[str, Any], places: Mapping[str, str], home:
     """Return a split's counts with recordings named as in the data; those that lay elsewhere by their last part."""
     # Named first: with its beginning cut, a path from elsewhere would look like one in the data.
     named = {
-        kind: [[recording_name(key, home), why] for key, why in counts[kind]] for kind in SET_ASIDE if kind in counts
+        kind: [[recording_name(key, home), why] for key, why in counts[kind]] for kind in EXCLUDED if kind in counts
     }
     return dict(cleaned({**counts, **named}, places))
 

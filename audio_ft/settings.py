@@ -21,7 +21,7 @@ TEXTS = (
     "intended_use",
     "limits",
     "consent",
-    "licence",
+    "license",
 )
 TEXTS_OR_NONE = ("revision", "metric", "push_to_hub", "peft")
 # Setting: its least and greatest value (the least itself is allowed where `True` follows), and whether None is.
@@ -32,7 +32,7 @@ NUMBERS: dict[str, tuple[float, float, bool, bool]] = {
     "head_learning_rate": (0, 100, False, True),
     "layer_decay": (0, 1, False, False),
     "max_corrupt": (0, 1, True, False),
-    "interpolate": (0, 1, True, True),
+    "wise_ft_alpha": (0, 1, True, True),
 }
 COUNTS = ("patience", "seed", "lora_rank")
 # TrainingArguments takes these as they come and Trainer fails on them later, or trains nothing.
@@ -43,7 +43,7 @@ POSITIVE = (
     "num_train_epochs",
 )
 # What a run sees to itself. Trainer would take these, and they would be forgotten or break it later.
-SEEN_TO = {
+MANAGED_ARGUMENTS = {
     "output_dir": "the run's folder is given with --output-dir, or to train()",
     "resume_from_checkpoint": "a training goes on by itself where the same recipe has stopped in the same folder",
     "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
@@ -132,13 +132,13 @@ def check_training_value(name: str, value: Any, default: Any, kind: Any) -> None
         _require(name, value, value != 0, "a whole number above 0, or -1 for as many as the epochs make")
 
 
-def check_seen_to(training: Mapping[str, Any]) -> None:
+def check_managed(training: Mapping[str, Any]) -> None:
     """Check that a recipe leaves alone what a run sees to itself.
 
     Raises:
         InputError: it does not.
     """
-    for name, reason in SEEN_TO.items():
+    for name, reason in MANAGED_ARGUMENTS.items():
         if training.get(name):
             raise InputError(f"{name} cannot be set here: {reason}.")
 

@@ -27,7 +27,7 @@ Wave = NDArray[np.float64]
 RATE = 16_000
 WORDS = ("yes", "no", "up", "down", "left", "right", "stop", "go")
 ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc")
-# One voice of each look-alike family (Gene and Gene2, robosoft to robosoft8, …): no test voice has a twin in training.
+# One voice of each look-alike adapter (Gene and Gene2, robosoft to robosoft8, …): no test voice has a twin in training.
 VOICES = {
     "train": """Alex Andrea Andy Annie Denis Diogo Gene Jacky Lee Mario Michael Tweaky adam antonio belinda boris david
         f1 f2 f4 grandma klatt klatt4 m1 m3 m4 m7 robosoft steph zac""",
@@ -106,7 +106,7 @@ def noise(length: int, rng: np.random.Generator) -> Wave:
     return samples / np.sqrt(np.mean(samples**2))
 
 
-def colour(samples: Wave, rng: np.random.Generator) -> Wave:
+def color(samples: Wave, rng: np.random.Generator) -> Wave:
     """Tilt and narrow the spectrum as microphones do."""
     frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
     tilt = (np.maximum(frequencies, 50.0) / 1000.0) ** rng.uniform(-0.5, 0.5)
@@ -122,7 +122,7 @@ def record(word: str, speaker: Speaker, rng: np.random.Generator) -> NDArray[np.
     power = np.mean(spoken**2)
     samples = np.concatenate([before, spoken, after])
     decibels = rng.uniform(*SNR)
-    samples = colour(samples + noise(len(samples), rng) * np.sqrt(power / 10 ** (decibels / 10)), rng)
+    samples = color(samples + noise(len(samples), rng) * np.sqrt(power / 10 ** (decibels / 10)), rng)
     peak = 10 ** (rng.uniform(-24, -2) / 20)
     return (samples * peak / np.abs(samples).max()).astype(np.float32)
 

@@ -36,15 +36,15 @@ PLAY = """(async () => {
   await new Promise(done => setTimeout(done, 500));
   return {there: true, at: player.currentTime, seconds: player.duration, ended: player.ended};
 })()"""
-# The page's own script: colours change at a press, a filter hides, a press on a heading sorts.
+# The page's own script: colors change at a press, a filter hides, a press on a heading sorts.
 PRESS = """(() => {
   const wrong = [];
-  const toggle = document.querySelector(".theme"), colours = new Set();
+  const toggle = document.querySelector(".theme"), colors = new Set();
   for (let press = 0; press < 3; press++) {
-    colours.add(getComputedStyle(document.body).backgroundColor);
+    colors.add(getComputedStyle(document.body).backgroundColor);
     toggle.click();
   }
-  if (colours.size !== 2) wrong.push(`three presses give ${colours.size} backgrounds`);
+  if (colors.size !== 2) wrong.push(`three presses give ${colors.size} backgrounds`);
   for (const controls of document.querySelectorAll(".controls")) {
     const field = controls.querySelector("input"), items = document.getElementById(controls.dataset.of);
     const left = () => items.querySelectorAll("[data-search]:not([hidden])").length;

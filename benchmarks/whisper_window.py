@@ -14,7 +14,7 @@ import time
 import numpy as np
 import torch
 
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.system import precision
 from audio_ft.tasks import Classification
 from audio_ft.tasks.base import HeadSettings
@@ -22,12 +22,12 @@ from audio_ft.tasks.base import HeadSettings
 
 def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -> float:
     """Return the mean seconds of a training step over clips of one second."""
-    family = load_family(checkpoint).with_window(window)
+    adapter = load_adapter(checkpoint).with_window(window)
     task = Classification(("no", "yes"))
-    model = task.build(family, checkpoint, HeadSettings()).train()
+    model = task.build(adapter, checkpoint, HeadSettings()).train()
     rng = np.random.default_rng(0)
-    clips = [0.1 * rng.standard_normal(family.rate).astype(np.float32) for _ in range(batch)]
-    inputs = family.collate([family.extract(clip) for clip in clips])
+    clips = [0.1 * rng.standard_normal(adapter.rate).astype(np.float32) for _ in range(batch)]
+    inputs = adapter.collate([adapter.extract(clip) for clip in clips])
     labels = torch.zeros(batch, dtype=torch.int64)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     started = 0.0

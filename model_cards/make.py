@@ -3,8 +3,8 @@
 Command    make cards                 or  python model_cards/make.py
 Take in    make cards RUNS=runs       or  python model_cards/make.py runs     the finished runs in that folder
 
-A run is taken in with what its card needs and nothing else: run.json, slices.json, stress.json. Paths lose the folders
-above them, as in a push. A run whose recipe lacks the words of a card is left out.
+A run is taken in with what its card needs and nothing else: run.json, slices.json, robustness.json. Paths lose the
+folders above them, as in a push. A run whose recipe lacks the words of a card is left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from audio_ft.run import PREDICTIONS_FILE, RUN_FILE, Run
 
 CARDS = Path(__file__).parent
 CARD_FILE = "README.md"
-MEASURED = (SLICES_FILE, "stress.json")
+MEASURED = (SLICES_FILE, "robustness.json")
 
 
 def main(runs: list[str]) -> None:

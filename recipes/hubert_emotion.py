@@ -21,19 +21,19 @@ recipe = Recipe(
         # One of the corpora in this collection; validation and test are made out of it, by speaker.
         splits={"crema_d": "train"},
         group="speaker_id",
-        licence="odbl",
+        license="odbl",
         language="en",
         source="Cao et al. 2014, CREMA-D, as collected in CAMEO",
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)),
     augment=(Speed(probability=1.0), Noise(snr=(10, 30))),
     # The convolutions learn too; with a wide network and little memory, leave this line out.
-    freeze="nothing",
+    freeze="none",
     training={"per_device_train_batch_size": 16},
     intended_use="Research on acted emotion in speech.",
     limits="Acted sentences by few speakers. Says nothing about what a person feels; not for decisions about people.",
     consent="Actors were recorded for publication in CREMA-D.",
-    licence="apache-2.0",
+    license="apache-2.0",
 )
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ recipe = Recipe(
         path="openslr/librispeech_asr",
         name="clean",
         splits={"train.100": "train", "validation": "validation", "test": "test"},
-        licence="cc-by-4.0",
+        license="cc-by-4.0",
         source="Panayotov et al. 2015, LibriSpeech",
         group="speaker_id",
     ),
@@ -31,7 +31,7 @@ recipe = Recipe(
     intended_use="Writing down read English, for search in recordings and as a start for other voices.",
     limits="Read English in quiet rooms; names are often wrong. Not for decisions about people.",
     consent="Volunteers read public-domain books for LibriVox, in the public domain; LibriSpeech is CC BY 4.0.",
-    licence="apache-2.0",
+    license="apache-2.0",
 )
 
 if __name__ == "__main__":

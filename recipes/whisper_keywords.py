@@ -22,20 +22,20 @@ recipe = Recipe(
         # The Hub's own conversion: the data set itself is a script, which `datasets` no longer runs.
         revision="refs/convert/parquet",
         group="speaker_id",
-        licence="cc-by-4.0",
+        license="cc-by-4.0",
         language="en",
         source="Warden 2018, Speech Commands",
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
     # Whisper's window follows the clips: the encoder hears a second or two, not thirty, and is saved that way.
     window=None,
-    freeze="nothing",
+    freeze="none",
     # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
     training={"per_device_train_batch_size": 16},
     intended_use="Short commands to a device, spoken close to its microphone.",
     limits="English words only, one a clip. Any other word is taken for one of them. Not for safety-critical control.",
     consent="Speakers gave their recordings to Speech Commands for publication under CC BY 4.0.",
-    licence="apache-2.0",
+    license="apache-2.0",
 )
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ recipe = Recipe(
         # The Hub's own conversion: the data set itself is a script, which `datasets` no longer runs.
         revision="refs/convert/parquet",
         target="raw_text",
-        licence="cc0-1.0",
+        license="cc0-1.0",
         source="Wang et al. 2021, VoxPopuli",
         group="speaker_id",
     ),
@@ -34,7 +34,7 @@ recipe = Recipe(
     intended_use="Writing down speeches and meetings in English, for search and as a draft of minutes.",
     limits="English of one setting; names and numbers are often wrong. Not for decisions about people.",
     consent="Speeches held in the European Parliament, published by it; VoxPopuli is CC0.",
-    licence="apache-2.0",
+    license="apache-2.0",
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Checkpoints to test with: tiny random ones for every family, and the real Whispers, fetched once on a machine."""
+"""Checkpoints to test with: tiny random ones for every adapter, and the real Whispers, fetched once on a machine."""
 
 from __future__ import annotations
 

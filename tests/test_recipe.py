@@ -65,7 +65,7 @@ def test_the_digest_is_about_what_decides_the_weights() -> None:
     assert recipe().digest == recipe().digest
     texts = {"name": "a", "intended_use": "b", "limits": "c", "consent": "d", "push_to_hub": "me/it"}
     assert recipe(**texts).digest == recipe().digest
-    assert recipe(data=Data(path="recordings", licence="CC0-1.0", source="https://…")).digest == recipe().digest
+    assert recipe(data=Data(path="recordings", license="CC0-1.0", source="https://…")).digest == recipe().digest
     changes: list[dict[str, Any]] = [
         {"model": "other"},
         {"data": "elsewhere"},

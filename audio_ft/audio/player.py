@@ -23,7 +23,7 @@ _WIDTH, _HEIGHT, _STRETCHES = 600, 72, 600
 def shown(samples: NDArray[np.float32], rate: int, notes: Sequence[str] = ()) -> str:
     """Return HTML of samples (channels, time) at `rate` Hz: a line of facts, the outline, the player, the notes.
 
-    It takes the colours of the page around it. Longer recordings play their first minute.
+    It takes the colors of the page around it. Longer recordings play their first minute.
     """
     length = samples.shape[1]
     parts = [f"<div>{_facts(samples, rate)}</div>"]

@@ -90,7 +90,7 @@ class Spectrum:
     def rise(self) -> float:
         """Return by how many dB a band of 500 Hz rises at most above its median for 100 ms.
 
-        Each bin is measured against its own median over time, so that noise of any colour counts as white: the power
+        Each bin is measured against its own median over time, so that noise of any color counts as white: the power
         of Gaussian noise is distributed exponentially, with a mean of its median divided by ln 2.
         """
         usual = np.median(self.power, axis=0) / np.log(2)

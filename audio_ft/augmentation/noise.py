@@ -74,7 +74,7 @@ class Noise(WaveAugment):
         """Return noise (length,) at any level."""
         if self.folder is None:
             kind = self.kind if self.kind != "any" else tuple(_SLOPES)[rng.integers(len(_SLOPES))]
-            return coloured(length, _SLOPES[kind], rng)
+            return colored(length, _SLOPES[kind], rng)
         paths = _recordings(self.folder)
         path = paths[rng.integers(len(paths))]
         blocks = int(np.ceil(_seconds(path) / _BLOCK_SECONDS))
@@ -82,7 +82,7 @@ class Noise(WaveAugment):
         return np.take(block, np.arange(length) + rng.integers(len(block)), mode="wrap")
 
 
-def coloured(length: int, slope: float, rng: np.random.Generator) -> NDArray[np.floating]:
+def colored(length: int, slope: float, rng: np.random.Generator) -> NDArray[np.floating]:
     """Return Gaussian noise (length,) whose power spectrum falls as 1 / frequency^slope; slope 0 is white.
 
     Timmer and Koenig, "On generating power law noise", Astronomy and Astrophysics 300, 1995.

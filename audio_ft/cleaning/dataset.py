@@ -1,7 +1,7 @@
 """The chain and the feature extractor as one `datasets.map`: parallel, cached by content, resumable, with a quarantine.
 
 The rows of a split are mapped in blocks. Each block is one `map` call with a cache file named after all that decides
-its rows: the recordings (path, size, time of change), the chain's settings and versions, and the family's features. A
+its rows: the recordings (path, size, time of change), the chain's settings and versions, and the adapter's features. A
 block that is finished is never computed again; a killed run loses at most the block it was in.
 """
 
@@ -26,7 +26,7 @@ from audio_ft.audio.pcm16 import codes_of, samples_of
 from audio_ft.audio.windows import windows
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import refuse_full_disk
-from audio_ft.parallel import mortal_children, one_thread
+from audio_ft.parallel import exit_with_parent, one_thread
 from audio_ft.system import available_cores
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ class Extractor(Protocol):
 class Cleaner:
     """Turn batches of {audio} rows into batches of clean windows: the function that `datasets.map` runs in its workers.
 
-    With `features` the family's extractor runs here; without, rows keep 16-bit `samples`, for training that changes
+    With `features` the adapter's extractor runs here; without, rows keep 16-bit `samples`, for training that changes
     the wave. A recording that cannot be read becomes one row with its reason in `error`.
     """
 
     chain: Chain
-    family: Extractor
+    adapter: Extractor
     features: bool
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
@@ -86,10 +86,10 @@ class Cleaner:
         try:
             raw = read(source)
             clip = self.chain(raw)
-            if clip.rate != self.family.rate:
+            if clip.rate != self.adapter.rate:
                 raise InputError(
-                    f"The chain ends at {clip.rate:,} Hz and the model hears {self.family.rate:,} Hz; "
-                    f"add Resample({self.family.rate}) to the chain."
+                    f"The chain ends at {clip.rate:,} Hz and the model hears {self.adapter.rate:,} Hz; "
+                    f"add Resample({self.adapter.rate}) to the chain."
                 )
             mono = clip.samples[0] if clip.channels == 1 else None
             if mono is None:
@@ -102,7 +102,7 @@ class Cleaner:
         facts = ClipFacts.of(raw)
         shared: dict[str, Any] = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
         shared |= {"mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
-        size = round(self.family.window * clip.rate)
+        size = round(self.adapter.window * clip.rate)
         return [
             self._row(index, mono[start:stop], start=start / clip.rate, **shared)
             for start, stop in windows(len(mono), size)
@@ -111,12 +111,12 @@ class Cleaner:
     def _row(self, index: int, samples: NDArray[np.float32] | None = None, **known: Any) -> dict[str, Any]:
         used = np.zeros(1, np.float32) if samples is None else samples
         # Features are those of the 16-bit samples that the other path stores, so that both give the very same batches.
-        stored = self.family.extract(samples_of(*codes_of(used))) if self.features else raw_features(used)
+        stored = self.adapter.extract(samples_of(*codes_of(used))) if self.features else raw_features(used)
         return {
             "clip": index,
             "start": 0.0,
             "length": 0 if samples is None else len(samples),
-            "seconds": 0.0 if samples is None else len(samples) / self.family.rate,
+            "seconds": 0.0 if samples is None else len(samples) / self.adapter.rate,
             "before": 0.0,
             "rate": 0,
             "level": None,
@@ -130,7 +130,7 @@ class Cleaner:
         }
 
     def schema(self) -> Features:
-        """Return the columns of a clean row; feature columns follow from what the family extracts."""
+        """Return the columns of a clean row; feature columns follow from what the adapter extracts."""
         from datasets import Features, LargeList, List, Value
 
         kinds = {"clip": "int64", "start": "float64", "length": "int64", "seconds": "float64", "before": "float64"}
@@ -138,8 +138,8 @@ class Cleaner:
         columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
         columns["mfcc"] = List(Value("float32"))
-        quiet = np.zeros(self.family.rate, np.float32)
-        for name, value in (self.family.extract(quiet) if self.features else raw_features(quiet)).items():
+        quiet = np.zeros(self.adapter.rate, np.float32)
+        for name, value in (self.adapter.extract(quiet) if self.features else raw_features(quiet)).items():
             array = isinstance(value, np.ndarray)
             # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
             columns[name] = LargeList(Value(str(value.dtype))) if array else Value("float32")
@@ -147,7 +147,7 @@ class Cleaner:
 
     def settings(self) -> dict[str, Any]:
         """Return all that decides the rows besides the recordings."""
-        known = {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.family.settings()}
+        known = {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.adapter.settings()}
         # What could not be read for want of PyAV is read once that is there.
         return known if has_pyav() else {**known, "pyav": False}
 
@@ -202,7 +202,7 @@ def clean(
     if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
         needed = expected_bytes(seconds_of(split), cleaner)
         refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
-    with mortal_children():
+    with exit_with_parent():
         parts = [_cleaned_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
     return _summarise(concatenate_datasets(parts), split)
 
@@ -280,8 +280,8 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
 
 def expected_bytes(seconds: float, cleaner: Cleaner) -> int:
     """Return about how many bytes the cache of `seconds` of audio takes, from the size of one second's features."""
-    second = np.zeros(cleaner.family.rate, np.float32)
-    stored = cleaner.family.extract(second) if cleaner.features else raw_features(second)
+    second = np.zeros(cleaner.adapter.rate, np.float32)
+    stored = cleaner.adapter.extract(second) if cleaner.features else raw_features(second)
     return round(seconds * sum(np.asarray(value).nbytes for value in stored.values()))
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from audio_ft.audio.clip import read, write
 from audio_ft.audio.codec.source import printable
 from audio_ft.errors import AudioError, InputError
-from audio_ft.parallel import spread
+from audio_ft.parallel import parallel_map
 from audio_ft.system import duration
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ def clean_files(
     if waiting:
         for unfinished in folder.rglob(".*.part"):  # of a run that was killed while it wrote
             unfinished.unlink(missing_ok=True)
-        results = spread(cleaning, (jobs[place] for place in waiting), len(waiting), describe=describe, workers=workers)
+        results = parallel_map(
+            cleaning, (jobs[place] for place in waiting), len(waiting), describe=describe, workers=workers
+        )
         for outcome in journal.add(results):
             journal.known[outcome.key] = outcome
     return Report(cleaning.chain, tuple(journal.known[key] for key in keys), len(jobs) - len(waiting))

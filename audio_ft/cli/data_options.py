@@ -1,4 +1,4 @@
-"""The labelled data that `evaluate` and `stress` judge a model by: named in the arguments, or known from training."""
+"""The labeled data that `evaluate` and `robustness` score a model on: given as arguments, or known from training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Hold the data asked for; `own` says that the model was trained on it, so that all its splits must be made."""
 
     data: Data
@@ -31,7 +31,7 @@ class Labelled:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which labelled data is meant."""
+    """Add the arguments that say which labeled data is meant."""
     parser.add_argument("model", metavar="RUN_OR_MODEL", help="a run's folder, a model's folder or an id on the Hub")
     parser.add_argument("data", metavar="DATA", help="folder, manifest (csv, tsv, jsonl, parquet) or id on the Hub")
     parser.add_argument("--split", default="test", choices=SPLITS, help="default: test")
@@ -47,7 +47,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def labelled(arguments: argparse.Namespace, model: Model) -> Labelled:
+def labeled(arguments: argparse.Namespace, model: Model) -> Labeled:
     """Return the data that the arguments name, with the columns and splits of the training where that is its data."""
     from audio_ft.data.prepare import raw_data
     from audio_ft.recipe import Recipe
@@ -66,7 +66,7 @@ def labelled(arguments: argparse.Namespace, model: Model) -> Labelled:
     settings = [f"data.{item}" for item in arguments.set]
     known = dataclasses.replace(recipe.data, path=here.path) if trained_on else here
     data = dataclasses.replace(recipe, data=known).override(settings).data
-    return Labelled(dataclasses.replace(data, where=(*data.where, *arguments.where)), trained_on)
+    return Labeled(dataclasses.replace(data, where=(*data.where, *arguments.where)), trained_on)
 
 
 def run_of(model: Model) -> Run | None:

@@ -21,7 +21,7 @@ VERBS = {
     "prepare": "clean a data set into processed recordings, features and split lists",
     "train": "fine-tune a model, as a recipe or flags say",
     "evaluate": "score a model on a split, with 95 % intervals",
-    "stress": "say how the score falls in noise, rooms, on the telephone, too loud, too fast or cut short",
+    "robustness": "say how the score falls in noise, rooms, on the telephone, too loud, too fast or cut short",
     "compare": "say which of two runs is better, on the same clips",
     "predict": "answer about recordings, with the model's own cleaning",
     "lm": "make a language model of words, for predict and evaluate --lm",

@@ -40,7 +40,7 @@ def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Sour
         return read_folder(scan(root / sole), audio, classes=classes)
     found = _by_metadata(tree, audio) or _by_root_manifests(tree, audio)
     if found is not None and classes:
-        found = _labelled(tree, found)
+        found = _labeled(tree, found)
     found = found or _by_folders(tree)
     if found is None:
         raise InputError(
@@ -59,7 +59,7 @@ def _sole(tree: Tree) -> str | None:
     return names[0] if inner and all(map(split_name, inner)) else None
 
 
-def _labelled(tree: Tree, listed: Source) -> Source:
+def _labeled(tree: Tree, listed: Source) -> Source:
     """Return the class folders with the columns of the one manifest beside them, where that has no label of its own."""
     names = [name for part in listed.parts.values() for name in part.columns if name != listed.audio]
     if len(listed.parts) != 1 or names_one_of(names, (*TARGET, *TEXT)):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.audio.clip import Clip
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ModelInput:
     A clip longer than the checkpoint's window gives one array a window, stacked.
     """
 
-    family: Family
+    adapter: Adapter
     model: str
 
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
@@ -33,18 +33,18 @@ class ModelInput:
         Raises:
             InputError: a clip of several channels or at another rate than the model's.
         """
-        if clip.rate != self.family.rate or clip.channels != 1:
+        if clip.rate != self.adapter.rate or clip.channels != 1:
             raise InputError(
                 f"The chain leaves {clip.channels} channels at {clip.rate:,} Hz here and {self.model} hears one at "
-                f"{self.family.rate:,} Hz; add Resample({self.family.rate}) and Mono() to the chain."
+                f"{self.adapter.rate:,} Hz; add Resample({self.adapter.rate}) and Mono() to the chain."
             )
-        size = round(self.family.window * clip.rate)
+        size = round(self.adapter.window * clip.rate)
         parts = [self._window(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]
         return parts[0] if len(parts) == 1 else np.stack(parts)
 
     def _window(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        features = self.family.extract(samples)
-        for name, values in self.family.collate([features]).items():
+        features = self.adapter.extract(samples)
+        for name, values in self.adapter.collate([features]).items():
             if name in features:
                 return np.asarray(values[0], np.float32)[..., : np.shape(features[name])[-1]]
         raise InputError(f"{self.model}: its extractor gives no features under a known name.")

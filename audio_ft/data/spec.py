@@ -30,7 +30,7 @@ class Data:
         test: share of the test split where it must be made.
         seed: seed of splits and samples.
         limit: at most so many clips a split, stratified; for smoke runs.
-        licence: licence of the data, for the model card.
+        license: license of the data, for the model card.
         source: where the data comes from, for the model card.
         language: code of the language spoken ("fr"), or several with spaces, for the model card.
 
@@ -50,7 +50,7 @@ class Data:
     test: float = 0.1
     seed: int = 0
     limit: int | None = None
-    licence: str | None = None
+    license: str | None = None
     source: str | None = None
     language: str | None = None
 

@@ -23,7 +23,7 @@ def doubts(splits: Mapping[str, Said]) -> list[str]:
 
 
 def _unlearnable(splits: Mapping[str, Said]) -> list[str]:
-    """Warn of transcripts that nothing can be learnt from, with count and first recording."""
+    """Warn of transcripts that nothing can be learned from, with count and first recording."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     total = 0
     for said, keys in splits.values():
@@ -34,11 +34,11 @@ def _unlearnable(splits: Mapping[str, Said]) -> list[str]:
     notes = []
     for reason, what in ((EMPTY, "empty"), (BARE, "nothing but punctuation")):
         if found[reason]:
-            notes.append(f"{_of(found[reason], total)} {what} (first: {found[reason][0][0]}): none is learnt from")
+            notes.append(f"{_of(found[reason], total)} {what} (first: {found[reason][0][0]}): none is learned from")
     if found[GARBLED]:
         key, text = found[GARBLED][0]
         notes.append(
-            f"{_of(found[GARBLED], total)} wrongly decoded (first: {key}, with {garbled(text)!r}): none is learnt "
+            f"{_of(found[GARBLED], total)} wrongly decoded (first: {key}, with {garbled(text)!r}): none is learned "
             "from; export the table again as UTF-8"
         )
     return notes
@@ -78,12 +78,12 @@ def _repeated(splits: Mapping[str, Said]) -> list[str]:
     alike = {name: [_ALIKE.apply(text) for text in said] for name, (said, _) in splits.items()}
     trained = set(alike.get("train", ()))
     notes = []
-    for name, spelt in alike.items():
-        both = [row for row, text in enumerate(spelt) if text and text in trained] if name != "train" else []
+    for name, spelled in alike.items():
+        both = [row for row, text in enumerate(spelled) if text and text in trained] if name != "train" else []
         if both:
             first = " ".join(splits[name][0][both[0]].split())
             notes.append(
-                f"{len(both):,} of {len(spelt):,} transcripts of {name} are in train too (first: {_short(first)!r}): "
+                f"{len(both):,} of {len(spelled):,} transcripts of {name} are in train too (first: {_short(first)!r}): "
                 "scores there flatter the model"
             )
     return notes

@@ -1,4 +1,4 @@
-"""Transcripts: which spelling a model learns, the characters that takes, and why one cannot be learnt from."""
+"""Transcripts: which spelling a model learns, the characters that takes, and why one cannot be learned from."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _DOTTED: Mapping[str, Mapping[int, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Say how transcripts are spelt before a model learns them; all of it is recorded with the model.
+    """Say how transcripts are spelled before a model learns them; all of it is recorded with the model.
 
     Attributes:
         language: what is spoken, as Whisper's code or English name ("fr", "french"; "pt-BR" is taken as "pt"). None:
@@ -118,7 +118,7 @@ class Text:
         """Return what stands between two words: nothing in languages that are written without spaces."""
         return "" if self.language in UNSPACED else " "
 
-    def settled(self, *, case: str, punctuation: str) -> Text:
+    def resolved(self, *, case: str, punctuation: str) -> Text:
         """Return the settings with what they left open decided, as suits a task."""
         return dataclasses.replace(self, case=self.case or case, punctuation=self.punctuation or punctuation)
 
@@ -130,12 +130,12 @@ class Text:
         """
         # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
         composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
-        spelt = unicodedata.normalize(composed, transcript.translate(_VISIBLE))
-        spelt = unicodedata.normalize(composed, self._cased(spelt))
+        spelled = unicodedata.normalize(composed, transcript.translate(_VISIBLE))
+        spelled = unicodedata.normalize(composed, self._cased(spelled))
         if self.punctuation == "remove":
-            spelt = _without_punctuation(spelt)
+            spelled = _without_punctuation(spelled)
         form = cast("Literal['NFC', 'NFKC', 'NFD', 'NFKD']", self.unicode)
-        return " ".join(unicodedata.normalize(form, spelt).split())
+        return " ".join(unicodedata.normalize(form, spelled).split())
 
     def _cased(self, transcript: str) -> str:
         if self.case is None or self.case == "keep":
@@ -158,7 +158,7 @@ def unseen(known: Collection[str], transcripts: Iterable[str]) -> Counter[str]:
 
 
 def fault(transcript: str | None, text: Text) -> str | None:
-    """Return why a transcript as written cannot be learnt from, in words to count by; None where it can."""
+    """Return why a transcript as written cannot be learned from, in words to count by; None where it can."""
     if transcript is None:
         return NULL
     visible = transcript.translate(_VISIBLE)

@@ -20,7 +20,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-_PROSE = ("readme", "license", "licence", "copying", "copyright", "citation")
+_PROSE = ("readme", "license", "license", "copying", "copyright", "citation")
 
 
 def split_name(name: str) -> str | None:

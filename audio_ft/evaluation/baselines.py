@@ -62,7 +62,7 @@ def linear(
     *,
     seed: int = 0,
 ) -> FloatArray:
-    """Answer by a linear model on standardised features: logistic regression, one against the rest, or ridge.
+    """Answer by a linear model on standardized features: logistic regression, one against the rest, or ridge.
 
     Trains on at most 20,000 clips, drawn with `seed` when there are more.
 

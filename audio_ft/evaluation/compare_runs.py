@@ -83,10 +83,10 @@ def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
 
 def _comparisons(one: Predictions, two: Predictions, language: str | None) -> list[Comparison]:
     """Compare by every score that both have over all classes, the kind's own first."""
-    labelled = one.kind in ("single", "multi")
-    labels = one.labels if labelled else ()
+    labeled = one.kind in ("single", "multi")
+    labels = one.labels if labeled else ()
     truth = one.truth
-    answers = [one.guesses, _columns(two.guesses, two.labels, labels) if labelled else two.guesses]
+    answers = [one.guesses, _columns(two.guesses, two.labels, labels) if labeled else two.guesses]
     known = [points(one.kind, each, truth, labels=labels, language=language) for each in answers]
     own = COMPARED_BY[one.kind]
     return [

@@ -1,4 +1,4 @@
-"""A saved model and a labelled split -> scores with intervals, through the model's own cleaning and the cache."""
+"""A saved model and a labeled split -> scores with intervals, through the model's own cleaning and the cache."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def evaluate(
     seed: int = 0,
     columns: Sequence[str] = (),
 ) -> Evaluation:
-    """Score a model on one split of labelled data.
+    """Score a model on one split of labeled data.
 
     Args:
         model: what `audio_ft.load` returned.
@@ -95,17 +95,17 @@ def evaluate(
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
     labels = model.task.labels if model.task.kind in ("single", "multi") else None
-    model.chain.require_rate(model.family.rate)
+    model.chain.require_rate(model.adapter.rate)
     loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
     table = loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(model.task.kind, table["group"], table["meta"]))
-    cleaned = clean(table, Cleaner(model.chain.remaining(loaded.chain), model.family, features=True), name=split)
+    cleaned = clean(table, Cleaner(model.chain.remaining(loaded.chain), model.adapter, features=True), name=split)
     if not cleaned.clips:
         raise InputError(f"Not one recording of the {split} split can be read (first: {': '.join(cleaned.errors[0])}).")
     references = model.task.encode(table["target"])
     windows = Windows(cleaned.rows, references)
-    responses = responses_of(model.network, model.task, Collator(model.family, model.task), windows)
+    responses = responses_of(model.network, model.task, Collator(model.adapter, model.task), windows)
     predictions = model.task.predictions(responses, windows.clips, len(references))
     present = np.unique(windows.clips)
     column = list(table["group"])
@@ -137,7 +137,7 @@ def _source(audio: Mapping[str, Any]) -> str | bytes:
 def predict_split(prepared: Prepared, model: Any, split: str) -> NDArray[Any]:
     """Return one prediction a clip; rows of recordings that could not be read hold what no responses give."""
     task, windows = prepared.task, prepared.windows(split)
-    collator = Collator(task.hearing(prepared.family), task)
+    collator = Collator(task.hearing(prepared.adapter), task)
     responses = responses_of(model, task, collator, windows, describe=f"scoring {split}")
     return task.predictions(responses, windows.clips, len(prepared.targets[split]))
 

@@ -38,7 +38,7 @@ class Predictions:
         kind: "single", "multi", "regression" or "text".
         labels: the names that the columns of `probabilities` stand for.
         seed: seed of the resamples.
-        language: what is spoken, which decides how transcripts are normalised.
+        language: what is spoken, which decides how transcripts are normalized.
     """
 
     table: DataFrame

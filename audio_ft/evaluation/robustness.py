@@ -1,8 +1,8 @@
 """Robustness: how a model's headline score falls as recordings get worse, on the same clips at every level.
 
-Each stress changes the recording as it came, before the model's own cleaning. The clean recordings are answered first;
-every level is then compared with them clip by clip (`metrics.compare`: the same resamples on both sides). Levels that
-are done stand in stress.json, so that a stopped run goes on where it was.
+Each perturbation changes the recording before the model's own cleaning. The clean recordings are scored first; every
+level is then compared with them clip by clip (`metrics.compare`: the same resamples on both sides). Finished levels
+are kept in robustness.json, so that a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from audio_ft.audio.clip import Clip, read
 from audio_ft.data import load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import AudioError, InputError
-from audio_ft.evaluation.perturbations import STRESSES
+from audio_ft.evaluation.perturbations import PERTURBATIONS
 from audio_ft.evaluation.predictions import HEADLINES, Predictions
 from audio_ft.file_io import write_json
 from audio_ft.metrics import direction, resampling
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from audio_ft.data import Data
-    from audio_ft.evaluation.perturbations.base import Stress
+    from audio_ft.evaluation.perturbations.base import Perturbation
     from audio_ft.inference.predictor import Model
 
-STRESS_FILE = "stress.json"
-# Raised when the shape or meaning of stress.json changes, so that an older one is made anew.
+ROBUSTNESS_FILE = "robustness.json"
+# Raised when the shape or meaning of robustness.json changes, so that an older one is made anew.
 LAYOUT = 1
 # Clips changed and heard together; longer stretches would hold more audio in memory.
 TOGETHER = 16
@@ -42,7 +42,7 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Trial:
-    """Hold what is tried: a model, and the labelled clips of one split that can be read, at their places in it."""
+    """Hold what is tried: a model, and the labeled clips of one split that can be read, at their places in it."""
 
     model: Model
     rows: Dataset
@@ -87,9 +87,9 @@ def measure(
     file: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Score a model under every stress and return what `stress.json` holds.
+    """Score a model under every perturbation and return what `robustness.json` holds.
 
-    The keys are `n`, `metric`, `greater_is_better`, `resampling`, `clean` (a score), `stresses` (a list of `name`,
+    The keys are `n`, `metric`, `greater_is_better`, `resampling`, `clean` (a score), `perturbations` (a list of `name`,
     `title`, `unit` and `levels`, each with `level`, `said`, `score`, `difference` to clean, `verdict` and `failed`),
     `worst` (the level that costs most, None where none costs anything), `sentence`, `split`, `data` and `complete`.
 
@@ -98,22 +98,25 @@ def measure(
         data: recordings with targets that the model knows.
         split: train, validation or test.
         need: see `audio_ft.evaluate`.
-        only: names of stresses; all of them when empty.
+        only: names of perturbations; all of them when empty.
         seed: seed of noises, rooms and resamples.
         file: where finished levels are kept; None keeps them nowhere.
         overwrite: replace a finished result of other clips, another model or another seed that `file` holds.
 
     Raises:
-        InputError: an unknown stress or split, data that cannot be used, not one readable recording, or a `file` that
+        InputError: an unknown perturbation or split, data that cannot be used, no readable recording, or a `file` that
             holds such a result and is not to be replaced.
     """
     from tqdm.auto import tqdm
 
-    stresses = chosen_stresses(only)
+    perturbations = chosen_perturbations(only)
     trial, of = _trial(model, data, split, need, seed)
     kept = _kept(file, of, overwrite)
     waiting = [
-        (stress, level) for stress in stresses for level in stress.levels if (stress.name, level) not in _done(kept)
+        (perturbation, level)
+        for perturbation in perturbations
+        for level in perturbation.levels
+        if (perturbation.name, level) not in _done(kept)
     ]
     if not waiting and kept.get("complete"):
         return kept
@@ -122,32 +125,32 @@ def measure(
         first = trial.answers(lambda clip, place: clip, bar.update)
         trial, clean = _readable(trial, first, split)
         found = _opened(kept, clean, of, split, data)
-        for stress, level in waiting:
-            bar.set_description(stress.said(level))
-            _entry(found, stress)["levels"].append(_level(trial, clean, stress, level, bar.update))
+        for perturbation, level in waiting:
+            bar.set_description(perturbation.said(level))
+            _entry(found, perturbation)["levels"].append(_level(trial, clean, perturbation, level, bar.update))
             _save(file, found)
     found = found | _summed_up(found)
     _save(file, found)
     return found
 
 
-def chosen_stresses(only: Sequence[str]) -> list[Stress]:
-    """Return the stresses of these names, or all.
+def chosen_perturbations(only: Sequence[str]) -> list[Perturbation]:
+    """Return the perturbations of these names, or all.
 
     Raises:
-        InputError: there is no stress of that name; lists those there are.
+        InputError: there is no perturbation of that name; lists those there are.
     """
     for name in only:
-        if name not in STRESSES:
-            raise InputError(f"no stress is called {name!r}; there are {', '.join(STRESSES)}.")
-    return [stress for name, stress in STRESSES.items() if not only or name in only]
+        if name not in PERTURBATIONS:
+            raise InputError(f"no perturbation is called {name!r}; there are {', '.join(PERTURBATIONS)}.")
+    return [perturbation for name, perturbation in PERTURBATIONS.items() if not only or name in only]
 
 
 def _trial(model: Model, data: Data, split: str, need: Sequence[str], seed: int) -> tuple[Trial, dict[str, Any]]:
-    """Return what is tried, and all that decides the result besides the stresses."""
+    """Return what is tried, and all that decides the result besides the perturbations."""
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
-    model.chain.require_rate(model.family.rate)
+    model.chain.require_rate(model.adapter.rate)
     labels = model.task.labels if model.task.kind in ("single", "multi") else None
     loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
     model = dataclasses.replace(model, chain=model.chain.remaining(loaded.chain))
@@ -183,24 +186,24 @@ def _failed(answer: Any) -> bool:
 
 
 def _level(
-    trial: Trial, clean: Predictions, stress: Stress, level: float, heard: Callable[[int], object]
+    trial: Trial, clean: Predictions, perturbation: Perturbation, level: float, heard: Callable[[int], object]
 ) -> dict[str, Any]:
-    """Return what one level of a stress does to the score, on the clips that can still be heard."""
+    """Return what one level of a perturbation does to the score, on the clips that can still be heard."""
     import numpy as np
 
-    answers = trial.answers(lambda clip, place: stress(clip, level, seed=trial.seed, place=place), heard)
+    answers = trial.answers(lambda clip, place: perturbation(clip, level, seed=trial.seed, place=place), heard)
     there = np.asarray([not _failed(answer) for answer in answers])
-    entry: dict[str, Any] = {"level": level, "said": stress.said(level), "failed": int((~there).sum())}
+    entry: dict[str, Any] = {"level": level, "said": perturbation.said(level), "failed": int((~there).sum())}
     if not there.any():
         return entry | {"score": None, "difference": None, "verdict": "nothing can be heard"}
     left = dataclasses.replace(trial, places=tuple(np.asarray(trial.places)[there].tolist()))
-    stressed = left.predictions([answer for answer in answers if not _failed(answer)])
+    perturbed = left.predictions([answer for answer in answers if not _failed(answer)])
     beside = clean.where(there)
     metric = HEADLINES[clean.kind][0]
     compared = compare(
         clean.kind,
         beside.guesses,
-        stressed.guesses,
+        perturbed.guesses,
         beside.truth,
         labels=clean.labels if clean.kind in ("single", "multi") else (),
         groups=beside.groups,
@@ -208,7 +211,7 @@ def _level(
         metric=metric,
     ).to_dict()
     difference = {"value": compared["difference"], "low": compared["low"], "high": compared["high"], "n": compared["n"]}
-    score = stressed.score((metric,))[metric].to_dict()
+    score = perturbed.score((metric,))[metric].to_dict()
     return entry | {"score": score, "difference": difference, "verdict": compared["verdict"]}
 
 
@@ -225,26 +228,32 @@ def _opened(kept: dict[str, Any], clean: Predictions, of: dict[str, Any], split:
         "greater_is_better": direction(metric),
         "resampling": resampling(clean.groups),
         "clean": clean.score((metric,))[metric].to_dict(),
-        "stresses": kept.get("stresses", []),
+        "perturbations": kept.get("perturbations", []),
     }
 
 
-def _entry(found: dict[str, Any], stress: Stress) -> dict[str, Any]:
-    """Return the entry of a stress among those found, a new one where there is none."""
-    for entry in found["stresses"]:
-        if entry["name"] == stress.name:
+def _entry(found: dict[str, Any], perturbation: Perturbation) -> dict[str, Any]:
+    """Return the entry of a perturbation among those found, a new one where there is none."""
+    for entry in found["perturbations"]:
+        if entry["name"] == perturbation.name:
             return cast("dict[str, Any]", entry)
-    new = {"name": stress.name, "title": stress.title, "unit": stress.unit, "version": stress.version, "levels": []}
-    found["stresses"].append(new)
+    new = {
+        "name": perturbation.name,
+        "title": perturbation.title,
+        "unit": perturbation.unit,
+        "version": perturbation.version,
+        "levels": [],
+    }
+    found["perturbations"].append(new)
     return new
 
 
 def _done(kept: dict[str, Any]) -> set[tuple[str, float]]:
-    return {(entry["name"], level["level"]) for entry in kept.get("stresses", ()) for level in entry["levels"]}
+    return {(entry["name"], level["level"]) for entry in kept.get("perturbations", ()) for level in entry["levels"]}
 
 
 def _kept(file: Path | None, of: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Return what an earlier run left that was about the very same, without stresses that have changed since.
+    """Return what an earlier run left that was about the very same, without perturbations that have changed since.
 
     Raises:
         InputError: it has finished and was about something else, which may not be replaced unasked.
@@ -261,9 +270,9 @@ def _kept(file: Path | None, of: dict[str, Any], overwrite: bool) -> dict[str, A
                 "--overwrite."
             )
         return {}
-    current = [one for one in found["stresses"] if one["name"] in STRESSES]
-    same = [one for one in current if one["version"] == STRESSES[one["name"]].version]
-    return found | {"stresses": same, "complete": found["complete"] and len(same) == len(found["stresses"])}
+    current = [one for one in found["perturbations"] if one["name"] in PERTURBATIONS]
+    same = [one for one in current if one["version"] == PERTURBATIONS[one["name"]].version]
+    return found | {"perturbations": same, "complete": found["complete"] and len(same) == len(found["perturbations"])}
 
 
 def _other(old: dict[str, Any], new: dict[str, Any]) -> str:
@@ -279,7 +288,9 @@ def _save(file: Path | None, found: dict[str, Any]) -> None:
 
 def _summed_up(found: dict[str, Any]) -> dict[str, Any]:
     """Return the worst level and a sentence on it."""
-    levels = [level | {"name": one["name"]} for one in found["stresses"] for level in one["levels"] if level["score"]]
+    levels = [
+        level | {"name": one["name"]} for one in found["perturbations"] for level in one["levels"] if level["score"]
+    ]
     sign = 1 if found["greater_is_better"] else -1
     losses = [level for level in levels if level["verdict"] == "worse"]
     metric, clean = found["metric"].replace("_", " "), found["clean"]["value"]
@@ -288,7 +299,7 @@ def _summed_up(found: dict[str, Any]) -> dict[str, Any]:
         return {"complete": True, "worst": None, "sentence": said}
     worst = min(losses, key=lambda level: sign * level["difference"]["value"])
     unharmed = [
-        one["title"] for one in found["stresses"] if all(level["verdict"] != "worse" for level in one["levels"])
+        one["title"] for one in found["perturbations"] if all(level["verdict"] != "worse" for level in one["levels"])
     ]
     difference = worst["difference"]
     interval = "" if difference["low"] is None else f" [{difference['low']:+.3f}, {difference['high']:+.3f}]"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audio_ft.errors import AudioFTError, InputError
-from audio_ft.hub.errors import LOG_IN, hub_errors, impatient, sentence
+from audio_ft.hub.errors import LOG_IN, hub_errors, request_timeout, sentence
 from audio_ft.run import CHAIN_FILE
 
 # Other frameworks' weights, what only a training needs, and pickles, which nobody should open.
@@ -36,7 +36,7 @@ def pull(place: str, revision: str | None = None, *, only: Sequence[str] = ()) -
         raise InputError(f"There is no folder {place}; give a run's folder or a Hub id like user/name.")
     revision = revision or at or None
     try:
-        with impatient():
+        with request_timeout():
             # A small file first: it tells whether the large ones are of any use.
             folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[CHAIN_FILE]))
             ours = (folder / CHAIN_FILE).is_file()

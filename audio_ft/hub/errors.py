@@ -121,7 +121,7 @@ def refusal(error: BaseException, repository: str, after: str) -> AudioFTError:
 
 
 @contextmanager
-def impatient() -> Iterator[None]:
+def request_timeout() -> Iterator[None]:
     """Give up on a connection that says nothing for minutes, for as long as the context lasts."""
     from httpx2 import Timeout
     from huggingface_hub import get_session

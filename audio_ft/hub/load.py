@@ -13,7 +13,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
 from audio_ft.inference.predictor import Model
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.models.base import load_config
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
@@ -51,15 +51,15 @@ def load(
             "audio_ft loads models that audio_ft saved."
         )
     recipe = Recipe.load(folder / RECIPE_FILE)
-    family = load_family(str(folder))
+    adapter = load_adapter(str(folder))
     task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
     task = task if beam is None else task.searching(beam)
-    family = task.hearing(family.with_window(recipe.window or family.longest_window))
+    adapter = task.hearing(adapter.with_window(recipe.window or adapter.longest_window))
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with quiet_transformers():
-        network: Any = task.load(family, folder)
+        network: Any = task.load(adapter, folder)
         network.to(chosen).eval()
-    return Model(folder, network, family, task, Chain.load(folder / CHAIN_FILE))
+    return Model(folder, network, adapter, task, Chain.load(folder / CHAIN_FILE))
 
 
 def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.hub.bundle import pack
-from audio_ft.hub.errors import LOG_IN, hub_errors, impatient, lost, refusal, status
+from audio_ft.hub.errors import LOG_IN, hub_errors, lost, refusal, request_timeout, status
 from audio_ft.run import CHAIN_FILE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ MAIN = "main"
 # The branch for checkpoints of a training that is still running; main shows finished models only.
 TRAINING = "training"
 # Of an earlier push or of a training in progress: beside other weights they would be believed and be wrong.
-OURS = (
+OWNED_PATTERNS = (
     "*.safetensors", "*.safetensors.index.json", "pytorch_model*", "training_args.bin", "last-checkpoint/*",
     "checkpoint-*/*", "*_config.json", "vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json",
     "special_tokens_map.json", "normalizer.json", "predictions.parquet", ".eval_results/*.yaml", "adapter/*",
@@ -107,7 +107,7 @@ def push(
     if dry_run:
         return Pushed(repo_id, "", "", files, changed=False)
     api = connected(token)
-    with impatient():
+    with request_timeout():
         target = _target(api, repo_id, private, revision, create_pr, SAFE.format(repository=repo_id))
         url, commit = _commit(api, target, items, f"Add {run.recipe.name or 'model'}")
     return Pushed(repo_id, url, commit, files, changed=commit != target.head)
@@ -134,7 +134,7 @@ def check(recipe: Recipe, repository: str) -> None:
             f"{'are' if len(untold) > 1 else 'is'} empty; fill in the recipe, or --set {untold[0]}=…"
         )
     api = connected(None)
-    with impatient():
+    with request_timeout():
         _target(api, repository, is_private(recipe), None, False, UNTRAINED)
         try:
             api.create_branch(repository, branch=recipe.training.get("hub_revision") or TRAINING, exist_ok=True)
@@ -291,7 +291,7 @@ def _commit(api: HfApi, target: Target, items: Sequence[Item], title: str) -> tu
 
 def _ours(path: str) -> bool:
     """Return whether a push or a training puts such a file into a repository; other folders are their owner's."""
-    return any(fnmatch(path, own) for own in OURS if own.count("/") == path.count("/"))
+    return any(fnmatch(path, own) for own in OWNED_PATTERNS if own.count("/") == path.count("/"))
 
 
 def _after(api: HfApi, target: Target, title: str, error: BaseException) -> tuple[str, str]:

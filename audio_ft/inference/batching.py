@@ -1,7 +1,7 @@
 """From clean rows to a batch: the one place where cached features and features made on the fly meet.
 
-Rows hold either the family's features, or 16-bit samples for training that changes the wave. Both go through the
-family's `extract`, in the map or here, and then through its `collate`; so the two paths give equal batches.
+Rows hold either the adapter's features, or 16-bit samples for training that changes the wave. Both go through the
+adapter's `extract`, in the map or here, and then through its `collate`; so the two paths give equal batches.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.augmentation.base import Augment
-    from audio_ft.models.base import Family, Features
+    from audio_ft.models.base import Adapter, Features
     from audio_ft.tasks.base import Task
 
 
@@ -65,7 +65,7 @@ class Collator:
     drawn.
     """
 
-    family: Family
+    adapter: Adapter
     task: Task | None = None
     augments: Sequence[Augment] = ()
     seed: int = 0
@@ -77,11 +77,11 @@ class Collator:
         import torch
 
         heard = [self._features(row) for row in rows]
-        batch: dict[str, Any] = self.family.collate([features for features, _ in heard])
+        batch: dict[str, Any] = self.adapter.collate([features for features, _ in heard])
         if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
             # Times in a target are those of the clip as it is heard, which may be faster than it was.
-            seconds = [length / self.family.rate for _, length in heard]
+            seconds = [length / self.adapter.rate for _, length in heard]
             batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
         if self.training and "labels" in batch:
             self._mix(batch, rows)
@@ -91,20 +91,20 @@ class Collator:
         """Return the features of a clip, and how many samples are heard of it."""
         length = int(row["length"])
         if not self.training or not self.augments:
-            return (self.family.extract(wave_of(row)) if "samples" in row else row), length
+            return (self.adapter.extract(wave_of(row)) if "samples" in row else row), length
         rng = generator(self.seed, self.epoch, int(row["index"]))
         features = row
         if "samples" in row:
             waves = [augment for augment in self.augments if augment.stage == "wave"]
             wave = wave_of(row)
-            changed = apply_wave(waves, wave, self.family.rate, rng)
-            if self.task is not None and self.task.whole and len(changed) > self.family.window * self.family.rate:
+            changed = apply_wave(waves, wave, self.adapter.rate, rng)
+            if self.task is not None and self.task.whole and len(changed) > self.adapter.window * self.adapter.rate:
                 # Slowed down it no longer fits, and without its end it would not say what its target says.
                 changed = wave
             length = length if changed is wave else len(changed)
-            features = self.family.extract(changed)
+            features = self.adapter.extract(changed)
         masks = [augment for augment in self.augments if augment.stage == "features"]
-        return (self.family.mask_features(features, masks, rng) if masks else features), length
+        return (self.adapter.mask_features(features, masks, rng) if masks else features), length
 
     def _mix(self, batch: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
         """Blend each clip with another of the batch, inputs and targets alike (mixup, Zhang et al. 2018)."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.cleaning.chain import Chain
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.tasks.base import Task
 
 # Windows computed together: enough to fill the processor, few enough for a laptop's memory.
@@ -24,13 +24,13 @@ TOGETHER = 16
 
 
 def pooled(
-    task: Task, network: Any, family: Family, chain: Chain, sources: Sequence[Any]
+    task: Task, network: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any]
 ) -> Iterator[dict[str, Any] | AudioError]:
     """Yield the answer to each recording, or the error that it cannot be read with."""
-    heard = [_hear(family, chain, source) for source in sources]
+    heard = [_hear(adapter, chain, source) for source in sources]
     features = [(place, window) for place, found in enumerate(heard) if isinstance(found, list) for window in found]
     parts = [
-        responses_to(network, task, family, [window for _, window in features[at : at + TOGETHER]])
+        responses_to(network, task, adapter, [window for _, window in features[at : at + TOGETHER]])
         for at in range(0, len(features), TOGETHER)
     ]
     clips = np.asarray([place for place, _ in features], np.int64)
@@ -42,15 +42,15 @@ def pooled(
             yield task.answer(predictions[place])
 
 
-def _hear(family: Family, chain: Chain, source: Any) -> list[dict[str, Any]] | AudioError:
+def _hear(adapter: Adapter, chain: Chain, source: Any) -> list[dict[str, Any]] | AudioError:
     """Return the features of each window of a recording."""
     if isinstance(source, AudioError):
         return source
     try:
-        wave = mono_at(chain(source if isinstance(source, Clip) else read(source)), family.rate)
+        wave = mono_at(chain(source if isinstance(source, Clip) else read(source)), adapter.rate)
     except AudioError as error:
         return error
-    return [family.extract(wave[begin:end]) for begin, end in windows(len(wave), round(family.window * family.rate))]
+    return [adapter.extract(wave[begin:end]) for begin, end in windows(len(wave), round(adapter.window * adapter.rate))]
 
 
 def mono_at(clip: Clip, rate: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from audio_ft.inference.batching import Collator, Windows
-    from audio_ft.models.base import Family, Features
+    from audio_ft.models.base import Adapter, Features
     from audio_ft.tasks.base import Task
 
 # What fills the shorter rows of responses that differ in length: no token and no class has this number.
@@ -55,9 +55,9 @@ def stacked(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(rows)
 
 
-def responses_to(model: PreTrainedModel, task: Task, family: Family, features: list[Features]) -> NDArray[Any]:
+def responses_to(model: PreTrainedModel, task: Task, adapter: Adapter, features: list[Features]) -> NDArray[Any]:
     """Return the task's responses (windows, …) to features made just now."""
-    return forward(model, task, family.collate(features))
+    return forward(model, task, adapter.collate(features))
 
 
 def forward(model: PreTrainedModel, task: Task, batch: dict[str, Any]) -> NDArray[Any]:

@@ -33,7 +33,7 @@ _EDGE_SECONDS = 0.1
 SEGMENT_GAP_SECONDS = 0.8
 # Such a silence also ends a piece that has this much: what a model was tuned on are utterances, seldom several in one
 # clip. whisper-tiny.en tuned on prompts, 69 others joined: WER as written .245 in pieces as long as can be, .155 so
-# (.155 clip by clip), untuned .287 and .287; normalised .074 and .032 (.047), untuned .067 and .071.
+# (.155 clip by clip), untuned .287 and .287; normalized .074 and .032 (.047), untuned .067 and .071.
 UTTERANCE_SECONDS = 2.0
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
@@ -42,7 +42,7 @@ _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 class Piece:
     """Hold a cleaned part of a recording, float32 (time,) at `rate` Hz, that begins `start` seconds into it.
 
-    It shares its first `overlap_before` and its last `overlap_after` seconds with its neighbours: 0 where it was cut in
+    It shares its first `overlap_before` and its last `overlap_after` seconds with its neighbors: 0 where it was cut in
     a pause. `silent` says that the recording surely holds no speech here.
     """
 

@@ -13,7 +13,7 @@ import numpy as np
 from audio_ft.audio.clip import Clip, read
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError, InputError
-from audio_ft.models.base import Family
+from audio_ft.models.base import Adapter
 from audio_ft.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Model:
 
     folder: Path
     network: PreTrainedModel
-    family: Family
+    adapter: Adapter
     task: Task
     chain: Chain
 
@@ -71,7 +71,7 @@ class Model:
         """Yield for each source its answer, or the error that its recording cannot be read with."""
         for start in range(0, len(sources), BATCH):
             clips = [openable(source) for source in sources[start : start + BATCH]]
-            yield from self.task.attempts(self.network, self.family, self.chain, clips, top_k, words)
+            yield from self.task.attempts(self.network, self.adapter, self.chain, clips, top_k, words)
 
 
 def openable(source: Source) -> Any:

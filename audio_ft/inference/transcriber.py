@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.cleaning.chain import Chain
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 # Pieces of a long recording that are heard together: more would hold more of the recording in memory.
 TOGETHER = 2
@@ -26,8 +26,8 @@ TOGETHER = 2
 class Listener:
     """Write down recordings with a network, its cleaning chain and its task."""
 
-    def __init__(self, network: Any, family: Family, task: Any, chain: Chain) -> None:
-        self.network, self.family, self.task, self.chain = network, family, task, chain
+    def __init__(self, network: Any, adapter: Adapter, task: Any, chain: Chain) -> None:
+        self.network, self.adapter, self.task, self.chain = network, adapter, task, chain
 
     def attempts(self, clips: Sequence[Any], words: bool) -> Iterator[dict[str, Any] | AudioError]:
         """Yield for each recording {"text", "segments"}, or the error that it cannot be read with.
@@ -36,7 +36,7 @@ class Listener:
         """
         waiting: list[Any] = []
         for clip in clips:
-            if isinstance(clip, AudioError) or words or self._seconds(clip) > self.family.window:
+            if isinstance(clip, AudioError) or words or self._seconds(clip) > self.adapter.window:
                 yield from self._together(waiting)
                 waiting = []
                 yield clip if isinstance(clip, AudioError) else self._alone(clip, words)
@@ -63,7 +63,7 @@ class Listener:
             except AudioError as error:
                 heard.append(error)
         waves = [found[1] for found in heard if not isinstance(found, AudioError) and found[1] is not None]
-        texts = iter(self.task.listen(self.network, self.family, waves) if waves else [])
+        texts = iter(self.task.listen(self.network, self.adapter, waves) if waves else [])
         for found in heard:
             if isinstance(found, AudioError):
                 yield found
@@ -74,7 +74,7 @@ class Listener:
             yield {"text": text, "segments": segments}
 
     def _clean(self, clip: Clip) -> NDArray[np.float32]:
-        return mono_at(self.chain(clip), self.family.rate)
+        return mono_at(self.chain(clip), self.adapter.rate)
 
     def _alone(self, source: Any, words: bool) -> dict[str, Any] | AudioError:
         """Return the answer to one recording of any length; memory holds a few pieces of it at a time."""
@@ -90,9 +90,9 @@ class Listener:
 
     def _told(self, source: Any) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
         """Yield each piece of a recording with its words, in order."""
-        coming = pieces(source, self.chain, self.family.rate, self.family.window)
+        coming = pieces(source, self.chain, self.adapter.rate, self.adapter.window)
         while batch := list(islice(coming, TOGETHER)):
             loud = [piece for piece in batch if not piece.silent]
             waves = [piece.samples for piece in loud]
-            answers = iter(self.task.listen_for_words(self.network, self.family, waves) if loud else [])
+            answers = iter(self.task.listen_for_words(self.network, self.adapter, waves) if loud else [])
             yield from ((piece, () if piece.silent else next(answers)) for piece in batch)

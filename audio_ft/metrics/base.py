@@ -96,7 +96,7 @@ Args:
         floats (n,) for a number, strings (n,) for transcripts.
     references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
     labels: names of the classes, for the per-class scores.
-    language: the language of transcripts, for the normalised word error rate.
+    language: the language of transcripts, for the normalized word error rate.
 """
 
 

@@ -40,7 +40,7 @@ def score(
         predictions: probabilities (n, classes) for single and multi, floats (n,) for regression, strings (n,) for text.
         references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
         labels: names of the classes; their ids when empty.
-        language: the language of the texts, an ISO code or English name ("en", "french"), which chooses the normaliser
+        language: the language of the texts, an ISO code or English name ("en", "french"), which chooses the normalizer
             of wer_normalized; None: not known.
         groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
         seed: seed of the resamples.

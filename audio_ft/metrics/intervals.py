@@ -43,7 +43,7 @@ _PRIOR_ICC = 0.1
 _PRIOR_ERRORS = {"proportion": 3.0, "rate": 1.0}
 # How much faster than a binomial's or Poisson's the variance grows with the truth where errors come in bunches, some
 # clips or speakers having many: as rate^1.25, between Poisson's power 1 and the 2 of rates that are gamma distributed
-# (the compound of both is Tweedie's family: Jorgensen 1987, Journal of the Royal Statistical Society B 49:127). At 1
+# (the compound of both is Tweedie's adapter: Jorgensen 1987, Journal of the Royal Statistical Society B 49:127). At 1
 # intervals over ten groups that differ much are too low two to three times as often as too high.
 _LEAN = 1.25
 # Weights in flight: 1 million float64 are 8 MB, which stays near the cache and bounds memory for any data size.
@@ -157,10 +157,10 @@ def wilson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float]
         lean: factor on the slope that p (1 - p) has at `value`, which moves both ends towards one half.
     """
     slope = lean * ratio * (1 - 2 * value)
-    centre = value + slope / 2 / (1 + ratio)
+    center = value + slope / 2 / (1 + ratio)
     half = math.sqrt((1 + ratio) * ratio * value * (1 - value) + slope**2 / 4) / (1 + ratio)
     # At 0 and 1 the near end is exact on paper and off by rounding in floats.
-    return min(value, max(0.0, centre - half)), max(value, min(1.0, centre + half))
+    return min(value, max(0.0, center - half)), max(value, min(1.0, center + half))
 
 
 def poisson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float]:
@@ -243,8 +243,8 @@ def interval(
     forward, backward = (np.arctanh, np.tanh) if scale == "correlation" else (np.log, np.exp)
     with np.errstate(divide="ignore", invalid="ignore"):
         half = quantile * standard_error(forward(replicates), count)
-    centre = forward(value)
-    return float(backward(centre - half)), float(backward(centre + half))
+    center = forward(value)
+    return float(backward(center - half)), float(backward(center + half))
 
 
 def _shrunk(seen: float, expected: float, errors: float, scale: Literal["proportion", "rate"]) -> float:

@@ -52,7 +52,7 @@ class Name:
 SCORES = {
     "wer": Name("Word error rate", "wrong, missing and added words, for each word spoken; lower is better", "wer"),
     "wer_normalized": Name(
-        "Word error rate, normalised", "the same, without case, punctuation and spelling variants", "wer"
+        "Word error rate, normalized", "the same, without case, punctuation and spelling variants", "wer"
     ),
     "cer": Name("Character error rate", "the same as word error rate, counted in characters", "cer"),
     "accuracy": Name("Accuracy", "share of recordings answered right", "accuracy"),

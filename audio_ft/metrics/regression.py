@@ -17,7 +17,7 @@ _ROUNDING = 1e-12
 
 
 def _centred(values: FloatArray) -> FloatArray:
-    # Moments of centred values keep their digits when the mean is large; a constant must be exactly 0.
+    # Moments of centered values keep their digits when the mean is large; a constant must be exactly 0.
     return values - values.mean() if np.ptp(values) > 0 else np.zeros_like(values)
 
 

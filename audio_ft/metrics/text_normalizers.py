@@ -1,10 +1,10 @@
-"""Whisper's own text normalisers, chosen by language: what `wer_normalized` forgives.
+"""Whisper's own text normalizers, chosen by language: what `wer_normalized` forgives.
 
 One rule for every model and every language setting, so that scores compare:
 
 - English: transformers' EnglishTextNormalizer (lower case, no punctuation, contractions written out, numbers as
   digits). Its table of British spellings is a file that comes with some checkpoints and not with others; scores must
-  not depend on which checkpoint was scored, so the table is left empty and "colour" for "color" is an error.
+  not depend on which checkpoint was scored, so the table is left empty and "color" for "color" is an error.
 - Other languages, and where the language is not known: BasicTextNormalizer (lower case, no punctuation or symbols, no
   text in brackets; diacritics stay).
 - Languages written without spaces: the same, with every letter a word of its own, as in the Whisper paper (Radford et
@@ -24,7 +24,7 @@ _LONG_CODES = {"eng": "en", "cmn": "zh", "zho": "zh", "jpn": "ja", "tha": "th", 
 
 
 def normalizer(language: str | None) -> Callable[[str], str]:
-    """Return Whisper's normaliser for a language.
+    """Return Whisper's normalizer for a language.
 
     Args:
         language: an ISO code with or without a region ("en", "eng", "pt-BR") or an English name ("french"); None or a

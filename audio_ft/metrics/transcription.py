@@ -1,4 +1,4 @@
-"""Error rates of transcripts: words and characters as written, words after Whisper's normalisers, kinds of error.
+"""Error rates of transcripts: words and characters as written, words after Whisper's normalizers, kinds of error.
 
 All are sums over the whole set, errors over what the references hold, and not averages of clips: an empty reference
 adds its insertions to the errors and nothing to the words, an empty transcript deletes every word of its reference.
@@ -34,7 +34,7 @@ class Wer(AudioMetric):
 
 
 class WerNormalized(AudioMetric):
-    """Word error rate after Whisper's normaliser for the language; see audio_ft.metrics.text_normalizers."""
+    """Word error rate after Whisper's normalizer for the language; see audio_ft.metrics.text_normalizers."""
 
     kinds = ("text",)
     names = ("wer_normalized",)

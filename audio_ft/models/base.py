@@ -1,7 +1,7 @@
-"""What a model family is: the conventions of one architecture, read from one checkpoint's own configuration.
+"""What a model adapter is: the conventions of one architecture, read from one checkpoint's own configuration.
 
-A family knows how samples become features, how features become a batch, and where the parts of the network are. It
-never knows about tasks. Adding a family is one file in `families/` and one export line.
+A adapter knows how samples become features, how features become a batch, and where the parts of the network are. It
+never knows about tasks. Adding a adapter is one file in `adapters/` and one export line.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     Features = dict[str, Any]
 
 
-class Family(ABC):
+class Adapter(ABC):
     """Hold the conventions of one checkpoint: rate, features, padding, mask, window and the places of its layers.
 
     `window` is the longest piece of audio the network sees at once, in seconds; longer recordings are cut into windows
-    and their answers pooled. `stretches` says that a batch is padded to its longest clip where the extractor pads all
-    clips to the window; see `elastic`. `transcription` names the task by which its checkpoints write down speech.
+    and their predictions pooled. `dynamic_window` says that a batch is padded to its longest clip where the extractor
+    pads all clips to the window; see `with_dynamic_window`. `transcription` names the task by which its checkpoints
+    transcribe speech.
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
     transcription: ClassVar[str] = "ctc"
-    registry: ClassVar[dict[str, type[Family]]] = {}
-    stretches = False
+    registry: ClassVar[dict[str, type[Adapter]]] = {}
+    dynamic_window = False
 
     def __init__(self, config: PreTrainedConfig, extractor: Any, window: float | None = None) -> None:
         self.config = config
@@ -44,7 +45,7 @@ class Family(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for model_type in cls.model_types:
-            Family.registry[model_type] = cls
+            Adapter.registry[model_type] = cls
 
     @property
     def rate(self) -> int:
@@ -67,11 +68,11 @@ class Family(ABC):
         return any(getattr(self.config, name, 0.0) > 0 for name in ("layerdrop", "encoder_layerdrop"))
 
     @abstractmethod
-    def with_window(self, seconds: float) -> Family:
-        """Return the same family with a window that covers `seconds`, no longer than the checkpoint allows."""
+    def with_window(self, seconds: float) -> Adapter:
+        """Return the same adapter with a window that covers `seconds`, no longer than the checkpoint allows."""
 
-    def elastic(self) -> Family:
-        """Return the family whose batches are no longer than their longest clip needs; most are so by nature."""
+    def with_dynamic_window(self) -> Adapter:
+        """Return the adapter whose batches are no longer than their longest clip needs; most are so by nature."""
         return self
 
     @abstractmethod
@@ -103,23 +104,23 @@ class Family(ABC):
         """Return the modules between the last transformer layer and the head."""
 
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Adapt a freshly loaded model to this family's window and padding rule, in place, and return it."""
+        """Adapt a freshly loaded model to this adapter's window and padding rule, in place, and return it."""
         return model
 
     def settings(self) -> dict[str, Any]:
         """Return all that decides the features, for the cache's fingerprint."""
-        return {"family": type(self).__name__, "extractor": self.extractor.to_dict(), "window": self.window}
+        return {"adapter": type(self).__name__, "extractor": self.extractor.to_dict(), "window": self.window}
 
     def mask_features(self, features: Features, augments: Iterable[Any], rng: np.random.Generator) -> Features:
-        """Apply feature-stage augmentations; families whose network masks by itself return the features untouched."""
+        """Apply feature-stage augmentations; adapters whose network masks by itself return the features untouched."""
         return features
 
     def mask_settings(self, augments: Iterable[Any], typical_length: int) -> dict[str, Any]:
         """Return the configuration with which the network masks its own features while it trains."""
         return {}
 
-    def masking(self, settings: Mapping[str, Any]) -> Family:
-        """Return the family whose batches are long enough for a network that trains with these mask settings."""
+    def masking(self, settings: Mapping[str, Any]) -> Adapter:
+        """Return the adapter whose batches are long enough for a network that trains with these mask settings."""
         return self
 
     def defaults(self) -> Mapping[str, Any]:
@@ -169,6 +170,6 @@ def load_extractor(checkpoint: str, revision: str | None = None) -> Any:
         return AutoFeatureExtractor.from_pretrained(source, revision=revision)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{checkpoint} has no feature extractor (preprocessor_config.json), so its sample rate and normalisation "
+            f"{checkpoint} has no feature extractor (preprocessor_config.json), so its sample rate and normalization "
             "are unknown; add that file from the checkpoint it was trained from."
         ) from error

@@ -1,6 +1,6 @@
-"""Exact independence from padding for raw-wave networks: a clip's answer does not depend on its batch neighbours.
+"""Exact independence from padding for raw-wave networks: a clip's answer does not depend on its batch neighbors.
 
-Three places let padding leak into real frames. Group normalisation in the first convolution averages over the whole
+Three places let padding leak into real frames. Group normalization in the first convolution averages over the whole
 row; here it averages over the clip's own frames. Attention reads padded frames; the mask forbids it. Stacked positional
 convolutions (data2vec) spread what padding becomes after the first of them; here padded frames are set back to zero
 between them. A clip alone takes the fused code unchanged, so plain transformers gives the same answer on single clips.
@@ -15,12 +15,12 @@ from torch import nn
 
 
 class PaddingProofGroupNorm(nn.GroupNorm):
-    """Normalise each channel over the clip's own frames; `lengths` holds their number, None without padding."""
+    """Normalize each channel over the clip's own frames; `lengths` holds their number, None without padding."""
 
     lengths: torch.Tensor | None = None
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Normalise input (batch, channels, frames)."""
+        """Normalize input (batch, channels, frames)."""
         lengths = self.lengths
         if lengths is None:
             return super().forward(input)
@@ -29,11 +29,11 @@ class PaddingProofGroupNorm(nn.GroupNorm):
         count = lengths.to(values.device).clamp(1, frames).view(-1, 1, 1)
         valid = torch.arange(frames, device=values.device) < count
         mean = (values * valid).sum(-1, keepdim=True) / count
-        centred = (values - mean) * valid
-        variance = centred.square().sum(-1, keepdim=True) / count
+        centered = (values - mean) * valid
+        variance = centered.square().sum(-1, keepdim=True) / count
         scale = torch.rsqrt(variance + self.eps) * self.weight.float().view(1, -1, 1)
         # Padded frames come out as the bias; the mask keeps them from real frames further up.
-        return (centred * scale + self.bias.float().view(1, -1, 1)).to(input.dtype)
+        return (centered * scale + self.bias.float().view(1, -1, 1)).to(input.dtype)
 
 
 def ignore_padding(encoder: nn.Module) -> None:

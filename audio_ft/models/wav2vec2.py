@@ -1,4 +1,4 @@
-"""Families that hear the raw wave: Wav2Vec2, HuBERT, WavLM and data2vec-audio share one set of conventions."""
+"""Adapters that hear the raw wave: Wav2Vec2, HuBERT, WavLM and data2vec-audio share one set of conventions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.pcm16 import codes_of
-from audio_ft.models.base import Family
+from audio_ft.models.base import Adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ LONGEST_WINDOW = 30.0
 WIDE = 512
 
 
-class WaveFamily(Family):
-    """Share what all raw-wave families have in common.
+class WaveAdapter(Adapter):
+    """Share what all raw-wave adapters have in common.
 
     Features are 16-bit codes (time,) with the `gain` and `offset` that turn them into the extractor's float values:
     two bytes a sample in the cache, and the same numbers as transformers' own extractor in the batch.
@@ -53,16 +53,16 @@ class WaveFamily(Family):
             length = (length - kernel) // stride + 1
         return max(int(length), 0)
 
-    def with_window(self, seconds: float) -> Family:
-        """Return the family with a window of `seconds`."""
+    def with_window(self, seconds: float) -> Adapter:
+        """Return the adapter with a window of `seconds`."""
         return type(self)(self.config, self.extractor, seconds)
 
     def settings(self) -> dict[str, Any]:
-        """Return what decides the features: shared by all checkpoints that normalise alike."""
+        """Return what decides the features: shared by all checkpoints that normalize alike."""
         return {
-            "family": "wave",
+            "adapter": "wave",
             "rate": self.rate,
-            "normalise": bool(self.extractor.do_normalize),
+            "normalize": bool(self.extractor.do_normalize),
             "shortest": self.shortest,
             "window": self.window,
         }
@@ -125,8 +125,8 @@ class WaveFamily(Family):
         masks = min(int(self.config.mask_time_min_masks), frames // (5 * length))
         return {"mask_time_length": length, "mask_time_min_masks": masks}
 
-    def masking(self, settings: Mapping[str, Any]) -> Family:
-        """Return the family with these mask settings in place of the checkpoint's."""
+    def masking(self, settings: Mapping[str, Any]) -> Adapter:
+        """Return the adapter with these mask settings in place of the checkpoint's."""
         config = copy.deepcopy(self.config)
         for name, value in settings.items():
             setattr(config, name, value)
@@ -145,7 +145,7 @@ class WaveFamily(Family):
         return list(self.encoder(model).get_submodule("encoder.layers").children())
 
     def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the last norm of networks that normalise before each layer; others have it below the layers."""
+        """Return the last norm of networks that normalize before each layer; others have it below the layers."""
         stable = getattr(self.config, "do_stable_layer_norm", False)
         return [self.encoder(model).get_submodule("encoder.layer_norm")] if stable else []
 
@@ -158,19 +158,19 @@ class WaveFamily(Family):
         return self.shortest + (frames - 1) * stride
 
 
-class Wav2Vec2(WaveFamily):
+class Wav2Vec2(WaveAdapter):
     """Wav2Vec2, XLS-R and MMS."""
 
     model_types = ("wav2vec2",)
 
 
-class Hubert(WaveFamily):
+class Hubert(WaveAdapter):
     """HuBERT."""
 
     model_types = ("hubert",)
 
 
-class WavLM(WaveFamily):
+class WavLM(WaveAdapter):
     """WavLM."""
 
     model_types = ("wavlm",)
@@ -183,7 +183,7 @@ class WavLM(WaveFamily):
         return super().fit(model)
 
 
-class Data2VecAudio(WaveFamily):
+class Data2VecAudio(WaveAdapter):
     """Data2vec-audio."""
 
     model_types = ("data2vec-audio",)

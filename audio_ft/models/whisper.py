@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.models.base import Family
+from audio_ft.models.base import Adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ FRAMES_PER_POSITION = 2
 SHORTEST_WINDOW = 10
 
 
-class Whisper(Family):
+class Whisper(Adapter):
     """Whisper's encoder side.
 
     Features are the log-mel frames that touch audio, float32 (mel, frames), and the one constant that fills the rest
@@ -50,8 +50,8 @@ class Whisper(Family):
         """Return the mel frames of one window."""
         return round(self.window * self.rate / self.extractor.hop_length)
 
-    def with_window(self, seconds: float) -> Family:
-        """Return the family with a window of whole seconds covering `seconds`.
+    def with_window(self, seconds: float) -> Adapter:
+        """Return the adapter with a window of whole seconds covering `seconds`.
 
         Whole seconds, because the extractor saves its window as `chunk_length` in whole seconds.
         """
@@ -62,14 +62,14 @@ class Whisper(Family):
         extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
         return type(self)(self.config, extractor, seconds)
 
-    def elastic(self) -> Family:
-        """Return the family whose windows shrink to the longest clip of a batch, in whole seconds of at least ten.
+    def with_dynamic_window(self) -> Adapter:
+        """Return the adapter whose windows shrink to the longest clip of a batch, in whole seconds of at least ten.
 
         An encoder that was trained on 30 s understands shorter windows unprepared, down to about ten seconds.
         """
-        family = type(self)(self.config, self.extractor, self.window)
-        family.stretches = True
-        return family
+        adapter = type(self)(self.config, self.extractor, self.window)
+        adapter.dynamic_window = True
+        return adapter
 
     def frames(self, length: int) -> int:
         """Return the encoder positions that touch `length` samples."""
@@ -108,7 +108,7 @@ class Whisper(Family):
 
     def _batch_frames(self, touched: int) -> int:
         """Return the mel frames of a batch whose longest clip touches so many."""
-        if not self.stretches:
+        if not self.dynamic_window:
             return self.window_frames
         second = self.rate // self.extractor.hop_length
         return min(self.window_frames, max(SHORTEST_WINDOW, math.ceil(touched / second) + 1) * second)
@@ -160,5 +160,5 @@ class Whisper(Family):
         return np.asarray(features["input_features"], np.float32).reshape(self.extractor.feature_size, -1)
 
     def _touched(self, length: int) -> int:
-        """Return how many frames have audio under their analysis window (frame t is centred on t hops)."""
+        """Return how many frames have audio under their analysis window (frame t is centered on t hops)."""
         return math.ceil((length + self.extractor.n_fft // 2) / self.extractor.hop_length)

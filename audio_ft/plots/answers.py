@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Squared 97.5 % quantile of the normal distribution, for Wilson's interval.
 _QUANTILE2 = 1.959964**2
-# More classes than these are drawn without numbers, and labelled only every so often.
+# More classes than these are drawn without numbers, and labeled only every so often.
 _MOST_NUMBERS, _MOST_LABELS = 24, 60
 
 
@@ -30,7 +30,7 @@ def confusion_matrix(
     theme: Theme = LIGHT,
     width: float | None = None,
 ) -> Figure:
-    """Draw how often each true class (rows) was answered as each class (columns): counts, coloured by share of the row.
+    """Draw how often each true class (rows) was answered as each class (columns): counts, colored by share of the row.
 
     Raises:
         InputError: no clips, or a label that is not among `labels`.
@@ -52,8 +52,8 @@ def confusion_matrix(
     axes.tick_params(length=0)
     axes.set_xlabel("Answered")
     axes.set_ylabel("True")
-    colours = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
-    colours.set_label("Share of the true class")
+    colors = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
+    colors.set_label("Share of the true class")
     return dressed(figure, theme, name=f"confusion matrix of {classes} classes, {int(counts.sum()):,} clips")
 
 
@@ -93,11 +93,11 @@ def reliability(
     plain(lower, theme)
     upper.plot([0, 1], [0, 1], linestyle="--", linewidth=1, color=theme.muted, label="calibrated")
     means, shares, ends = _bins(sure, right, bins)
-    upper.vlines(means, ends[:, 0], ends[:, 1], color=theme.colour(0), linewidth=2)
-    upper.plot(means, shares, marker="o", markersize=6, linestyle="", color=theme.colour(0), label="this model")
+    upper.vlines(means, ends[:, 0], ends[:, 1], color=theme.color(0), linewidth=2)
+    upper.plot(means, shares, marker="o", markersize=6, linestyle="", color=theme.color(0), label="this model")
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="Accuracy")
     upper.legend(loc="upper left")
-    lower.hist(sure, bins=np.linspace(0, 1, bins + 1).tolist(), color=theme.colour(0), edgecolor=theme.background)
+    lower.hist(sure, bins=np.linspace(0, 1, bins + 1).tolist(), color=theme.color(0), edgecolor=theme.background)
     lower.set(xlabel="Confidence", ylabel="Clips")
     return dressed(figure, theme, name=f"calibration curve of {len(sure):,} answers in {bins} bins")
 
@@ -121,11 +121,11 @@ def selective_accuracy(
     figure = blank(theme, width, 0.7 * width)
     axes = plain(figure.subplots(), theme, grid="both")
     share = answered / len(sure)
-    axes.fill_between(share, ends[:, 0], ends[:, 1], color=theme.colour(0), alpha=0.2, linewidth=0)
-    axes.plot(share, accuracy, color=theme.colour(0), linewidth=1.6, marker="o" if len(share) < 3 else "")
+    axes.fill_between(share, ends[:, 0], ends[:, 1], color=theme.color(0), alpha=0.2, linewidth=0)
+    axes.plot(share, accuracy, color=theme.color(0), linewidth=1.6, marker="o" if len(share) < 3 else "")
     axes.annotate(
         f"{accuracy[-1]:.3f}", (1, accuracy[-1]), (-4, -10), textcoords="offset points", ha="right", fontsize=TICK,
-        color=theme.colour(0),
+        color=theme.color(0),
     )  # fmt: skip
     # The first few clips say next to nothing; their interval would flatten all the rest.
     told = (share >= 0.1) | (share == 1)
@@ -166,5 +166,5 @@ def _write_counts(axes: Axes, counts: NDArray[Any], shares: NDArray[Any], theme:
     size = TICK if counts.max() < 1_000 and len(counts) <= 16 else TICK - 2
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            colour = theme.background if shares[row, column] > 0.5 else theme.ink
-            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color=colour)
+            color = theme.background if shares[row, column] > 0.5 else theme.ink
+            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, color=color)

@@ -100,8 +100,8 @@ def before_after(before: Clip, after: Clip, *, theme: Theme = LIGHT, width: floa
         upper.set_title(f"{('Before', 'After')[place]}: {_told(clip)}", loc="left")
     _same_limits(grid)
     grid[0][2].set_visible(False)
-    colours = figure.colorbar(image, cax=grid[1][2], extend="min")
-    colours.set_label("dB")
+    colors = figure.colorbar(image, cax=grid[1][2], extend="min")
+    colors.set_label("dB")
     return dressed(figure, theme, name=f"waveform and mel spectrogram: before {_told(before)}, after {_told(after)}")
 
 
@@ -127,7 +127,7 @@ def _told(clip: Clip) -> str:
 
 
 def _scaled(figure: Figure, axes: Axes, beside: Axes, one: Panel, theme: Theme, log_frequency: bool) -> None:
-    """Draw a panel, with its colour scale beside it where it has one; empty room there keeps the time axes aligned."""
+    """Draw a panel, with its color scale beside it where it has one; empty room there keeps the time axes aligned."""
     image = draw(axes, one, theme, log_frequency=log_frequency)
     if image is None:
         beside.set_visible(False)
@@ -135,5 +135,5 @@ def _scaled(figure: Figure, axes: Axes, beside: Axes, one: Panel, theme: Theme, 
     low, high = one.limits()
     lowest, highest = float(one.values.min()), float(one.values.max())
     ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    colours = figure.colorbar(image, cax=beside, extend=ends[lowest < low, highest > high])
-    colours.set_label(one.feature.unit)
+    colors = figure.colorbar(image, cax=beside, extend=ends[lowest < low, highest > high])
+    colors.set_label(one.feature.unit)

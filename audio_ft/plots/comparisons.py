@@ -1,4 +1,4 @@
-"""Figures of scores side by side: slices of a split, and a model under rising stress."""
+"""Figures of scores side by side: slices of a split, and a model under rising perturbation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def slices(
 ) -> Figure:
     """Draw a score for each value of each column: a dot, its 95 % interval and its number of clips.
 
-    `overall` is a line through all. A slice whose interval leaves it out is drawn in another colour and with another
+    `overall` is a line through all. A slice whose interval leaves it out is drawn in another color and with another
     marker.
 
     Raises:
@@ -68,15 +68,17 @@ def stress_curve(
     scores: Sequence[Score],
     *,
     metric: str,
-    stress: str,
+    perturbation: str,
     unit: str = "",
     clean: Score | None = None,
     theme: Theme = LIGHT,
     width: float = 0.75 * WIDTH,
 ) -> Figure:
-    """Draw a score with its 95 % interval at each level of a stress, in the order given; levels in words stand evenly.
+    """Draw a score with its 95 % interval at each level of a perturbation, in the order given.
 
-    `clean` is the score without the stress, a dashed line.
+    Levels in words are spaced evenly.
+
+    `clean` is the score without the perturbation, a dashed line.
 
     Raises:
         InputError: no levels, or another number of scores.
@@ -85,13 +87,13 @@ def stress_curve(
         raise InputError(f"expected one score a level and at least one; got {len(levels)} and {len(scores)}.")
     figure = blank(theme, width, 0.65 * width)
     axes = plain(figure.subplots(), theme)
-    # Falling levels (SNR 20, 10, 0 dB) are drawn in their order: stress rises to the right.
+    # Falling levels (SNR 20, 10, 0 dB) are drawn in their order: perturbation rises to the right.
     places = np.arange(len(levels))
     values = [score.value for score in scores]
     low = [score.low if math.isfinite(score.low) else score.value for score in scores]
     high = [score.high if math.isfinite(score.high) else score.value for score in scores]
-    axes.vlines(places, low, high, color=theme.colour(0), linewidth=2)
-    axes.plot(places, values, marker="o", markersize=6, linewidth=1.4, color=theme.colour(0))
+    axes.vlines(places, low, high, color=theme.color(0), linewidth=2)
+    axes.plot(places, values, marker="o", markersize=6, linewidth=1.4, color=theme.color(0))
     if clean is not None:
         axes.axhline(clean.value, linestyle="--", linewidth=1, color=theme.muted, label=f"clean: {clean.value:.3f}")
         axes.legend(loc="best")
@@ -101,9 +103,9 @@ def stress_curve(
     if len(levels) > 6 or max(len(str(level)) for level in levels) > 8:
         axes.tick_params(axis="x", rotation=30)
     axes.set_ylim(min(0.0, *low), max(1.02 if max(high) <= 1 else 1.05 * max(high), clean.value if clean else 0.0))
-    axes.set_xlabel(f"{short(stress, 40)} ({unit})" if unit else short(stress, 40))
+    axes.set_xlabel(f"{short(perturbation, 40)} ({unit})" if unit else short(perturbation, 40))
     axes.set_ylabel(title_of(metric))
-    return dressed(figure, theme, name=f"{title_of(metric)} under {stress}")
+    return dressed(figure, theme, name=f"{title_of(metric)} under {perturbation}")
 
 
 def _draw_slices(axes: Axes, own: Sequence[tuple[str, Score]], overall: Score | None, theme: Theme) -> None:
@@ -111,7 +113,7 @@ def _draw_slices(axes: Axes, own: Sequence[tuple[str, Score]], overall: Score | 
         axes.axvline(overall.value, linestyle="--", linewidth=1, color=theme.muted)
     for place, (_, score) in enumerate(own):
         apart = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
-        dot(axes, score, place, theme.colour(1 if apart else 0), MARKERS[2 if apart else 0])
+        dot(axes, score, place, theme.color(1 if apart else 0), MARKERS[2 if apart else 0])
     axes.set_yticks(range(len(own)), [f"{short(value, 30)}  (n={score.n:,})" for value, score in own])
     axes.set_ylim(len(own) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

@@ -19,7 +19,7 @@ _CELL = 'style="text-align:left;padding:2px 12px 2px 0"'
 
 
 def run_html(run: Trained, name: str, split: str = "test") -> str:
-    """Return HTML of a run: `name`, headline scores with 95 % intervals in the page's own colours, and light curves."""
+    """Return HTML of a run: `name`, headline scores with 95 % intervals in the page's own colors, and light curves."""
     columns: dict[str, Mapping[str, Score]] = {f"{split}": run.scores.get(split, {}), **run.baselines}
     head = "".join(f"<th {_CELL}>{html.escape(title_of(column))}</th>" for column in ("", *columns))
     rows = []

@@ -48,14 +48,14 @@ class Panel:
 
     @property
     def is_image(self) -> bool:
-        """Return whether the values are drawn as an image, with a colour scale."""
+        """Return whether the values are drawn as an image, with a color scale."""
         return bool(self.feature.rows) and self.feature.name != "waveform"
 
     def limits(self) -> tuple[float, float]:
-        """Return the values at the two ends of the colour scale."""
+        """Return the values at the two ends of the color scale."""
         values = self.values
         if self.feature.name in _CENTRED:
-            # Coefficient 0, the level, lies far from all others and would leave them one colour.
+            # Coefficient 0, the level, lies far from all others and would leave them one color.
             most = float(np.percentile(np.abs(values[1:]), 99))
             return (-most, most) if most > _ROUNDING else (-1.0, 1.0)
         if self.feature.name == "chroma":
@@ -89,7 +89,7 @@ def envelope(clip: Clip) -> NDArray[np.float32]:
 
 
 def _pooled(clip: Clip, feature: Feature) -> NDArray[np.float32]:
-    """Return a feature (rows, columns) with neighbouring frames averaged where there are too many to see."""
+    """Return a feature (rows, columns) with neighboring frames averaged where there are too many to see."""
     if clip.seconds <= 2 * _BLOCK_SECONDS:
         return feature(clip)
     frames = clip.seconds / HOP_SECONDS
@@ -106,7 +106,7 @@ def _pooled(clip: Clip, feature: Feature) -> NDArray[np.float32]:
 
 
 def draw(axes: Axes, shown: Panel, theme: Theme, *, log_frequency: bool = False) -> AxesImage | QuadMesh | None:
-    """Draw a panel and return what a colour scale explains, None for lines."""
+    """Draw a panel and return what a color scale explains, None for lines."""
     axes.set_xlim(0, shown.seconds)
     if shown.feature.name == "waveform":
         _wave(axes, shown, theme)
@@ -131,8 +131,8 @@ def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
     count = values.shape[0] // 2 if pairs else values.shape[0]
     times = (np.arange(values.shape[1]) + 0.5) * shown.seconds / max(values.shape[1], 1)
     for channel in range(count):
-        colour, name = theme.colour(channel), f"channel {channel + 1}"
-        look: dict[str, Any] = {"color": colour, "label": name, "linewidth": 0.7, "alpha": 1.0 if count == 1 else 0.7}
+        color, name = theme.color(channel), f"channel {channel + 1}"
+        look: dict[str, Any] = {"color": color, "label": name, "linewidth": 0.7, "alpha": 1.0 if count == 1 else 0.7}
         if pairs:
             axes.fill_between(times, values[2 * channel], values[2 * channel + 1], **look)
         else:
@@ -148,7 +148,7 @@ def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
     plain(axes, theme)
     values = shown.values[0]
     marker = "o" if len(values) == 1 else ""
-    axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.colour(0), linewidth=1.2, marker=marker)
+    axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.color(0), linewidth=1.2, marker=marker)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter("{x:,.10g}")
     axes.set_ylabel(shown.feature.unit)

@@ -46,7 +46,7 @@ def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"\s*<metadata>.*?</metadata>|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
-    drawn = _IMAGE.sub(lambda found: found[1] + _fewer_colours(found[2]), drawn)
+    drawn = _IMAGE.sub(lambda found: found[1] + _fewer_colors(found[2]), drawn)
     drawn = _FONTS.sub(lambda found: (found[1] or "font-family: ") + "'DejaVu Sans', Verdana, sans-serif", drawn)
     drawn = _PATH.sub(lambda found: _NUMBER.sub(_rounded, found[0]).replace("\n", ""), drawn)
     mark = hashlib.sha256(drawn.encode()).hexdigest()[:8]
@@ -90,8 +90,8 @@ def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.1f}"
 
 
-def _fewer_colours(encoded: str) -> str:
-    """Return a PNG in base64 with a palette where 256 colours hold it exactly, as those of a colour scale do."""
+def _fewer_colors(encoded: str) -> str:
+    """Return a PNG in base64 with a palette where 256 colors hold it exactly, as those of a color scale do."""
     from PIL import Image
 
     small = io.BytesIO()

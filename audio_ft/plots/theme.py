@@ -1,8 +1,8 @@
 """How figures look, light or dark, and the two functions that every figure begins and ends with.
 
-Figures are made without pyplot: no window opens, nothing global changes, and threads do not meet. The colours of series
-are those of Okabe and Ito 2008 ("Color Universal Design"), which colour-blind people tell apart, and the colour scale
-is viridis; where colours carry a meaning, markers or labels carry it too.
+Figures are made without pyplot: no window opens, nothing global changes, and threads do not meet. The colors of series
+are those of Okabe and Ito 2008 ("Color Universal Design"), which color-blind people tell apart, and the color scale
+is viridis; where colors carry a meaning, markers or labels carry it too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 @dataclass(frozen=True)
 class Theme:
-    """Hold the colours of a figure.
+    """Hold the colors of a figure.
 
     Attributes:
         name: "light" or "dark".
@@ -30,8 +30,8 @@ class Theme:
         ink: text and axes.
         muted: what stands back: reference lines, notes.
         grid: grid lines.
-        series: colours of lines and dots, in order of use.
-        scale: matplotlib's name of the colour scale of images.
+        series: colors of lines and dots, in order of use.
+        scale: matplotlib's name of the color scale of images.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Theme:
     series: tuple[str, ...]
     scale: str = "viridis"
 
-    def colour(self, place: int) -> str:
-        """Return the colour of a series; after the last the first comes again."""
+    def color(self, place: int) -> str:
+        """Return the color of a series; after the last the first comes again."""
         return self.series[place % len(self.series)]
 
     def shades(self) -> Colormap:
-        """Return a scale from the background to the first colour, for shares from 0 to 1."""
+        """Return a scale from the background to the first color, for shares from 0 to 1."""
         from matplotlib.colors import LinearSegmentedColormap
 
         return LinearSegmentedColormap.from_list(self.name, [self.background, self.series[0]])
@@ -82,7 +82,7 @@ def blank(theme: Theme, width: float, height: float) -> Figure:
 
 
 def dressed(figure: Figure, theme: Theme, *, name: str) -> Figure:
-    """Return a finished figure in its theme's colours; `name` is what a screen reader says of it."""
+    """Return a finished figure in its theme's colors; `name` is what a screen reader says of it."""
     from matplotlib.text import Text
 
     for axes in figure.axes:

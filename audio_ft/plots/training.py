@@ -21,7 +21,7 @@ HEADLINE += ("mean_average_precision", "f1_micro", "subset_accuracy", "roc_auc_m
 HEADLINE += ("mean_absolute_error", "root_mean_squared_error", "concordance", "pearson")
 _MOST_CURVES, _MOST_SCORES = 3, 4
 STYLES = ("-", "-.", ":")
-_NAMES = {"wer": "WER", "wer_normalized": "WER, normalised", "cer": "CER", "roc_auc_macro": "ROC AUC, macro"}
+_NAMES = {"wer": "WER", "wer_normalized": "WER, normalized", "cer": "CER", "roc_auc_macro": "ROC AUC, macro"}
 _NAMES |= {"linear_mfcc": "Linear on MFCC", "majority": "Commonest answer", "untuned": "Untuned checkpoint"}
 _NAMES |= {"f1_macro": "F1, macro", "f1_micro": "F1, micro", "f1_weighted": "F1, weighted"}
 
@@ -69,7 +69,7 @@ def learning_curves(run: Trained, *, theme: Theme = LIGHT, width: float = WIDTH)
         plain(axes, theme)
         for place, (name, (steps, values)) in enumerate(series.items()):
             # Scores that coincide still show, one through the gaps of the other.
-            look: dict[str, Any] = {"color": theme.colour(place), "linestyle": STYLES[place], "markersize": 4}
+            look: dict[str, Any] = {"color": theme.color(place), "linestyle": STYLES[place], "markersize": 4}
             marker = MARKERS[place] if len(steps) <= 40 else ""
             axes.plot(steps, values, marker=marker, label=title_of(name), **look)
         axes.set_ylabel(label)
@@ -109,8 +109,8 @@ def score_intervals(
         shown = {name: scores[metric] for name, scores in rows.items() if metric in scores}
         axes.set_title(f"{title_of(metric)}{_lower(metric)}", loc="left")
         for place, score in enumerate(shown.values()):
-            colour = theme.colour(0) if place == 0 else theme.muted
-            dot(axes, score, place, colour, MARKERS[min(place, len(MARKERS) - 1)])
+            color = theme.color(0) if place == 0 else theme.muted
+            dot(axes, score, place, color, MARKERS[min(place, len(MARKERS) - 1)])
         axes.set_yticks(range(len(shown)), [title_of(name) for name in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         from_zero(axes, shown.values())
@@ -142,11 +142,11 @@ def title_of(name: str) -> str:
     return _NAMES.get(name, plain_name[:1].upper() + plain_name[1:])
 
 
-def dot(axes: Axes, score: Score, place: float, colour: str, marker: str = "o") -> None:
+def dot(axes: Axes, score: Score, place: float, color: str, marker: str = "o") -> None:
     """Draw a score at a height with its interval, and its value in writing."""
     if math.isfinite(score.low) and math.isfinite(score.high):
-        axes.plot([score.low, score.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
-    axes.plot([score.value], [place], marker=marker, color=colour, markersize=6, linestyle="")
+        axes.plot([score.low, score.high], [place, place], color=color, linewidth=2, solid_capstyle="round")
+    axes.plot([score.value], [place], marker=marker, color=color, markersize=6, linestyle="")
     right = score.high if math.isfinite(score.high) else score.value
     axes.annotate(
         f"{score.value:.3f}",
@@ -155,7 +155,7 @@ def dot(axes: Axes, score: Score, place: float, colour: str, marker: str = "o") 
         textcoords="offset points",
         va="center",
         fontsize=TICK,
-        color=colour,
+        color=color,
     )
 
 

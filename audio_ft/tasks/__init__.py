@@ -12,7 +12,7 @@ from audio_ft.tasks.ctc import CTC
 from audio_ft.tasks.whisper import Seq2Seq
 
 if TYPE_CHECKING:
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 __all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "check_task", "task_class", "task_for"]
 
@@ -45,16 +45,16 @@ def check_task(name: str) -> None:
         task_class(name)
 
 
-def task_for(name: str, family: Family) -> type[Task]:
-    """Return the task of that name for a checkpoint's family; "transcription" is the one way in which it transcribes.
+def task_for(name: str, adapter: Adapter) -> type[Task]:
+    """Return the task of that name for a checkpoint's adapter; "transcription" is the one way in which it transcribes.
 
     Raises:
-        InputError: the family has no such task.
+        InputError: the adapter has no such task.
     """
-    task = task_class(family.transcription if name == ANY_TRANSCRIPTION else name)
-    if task.reads == ANY_TRANSCRIPTION and task.name != family.transcription:
+    task = task_class(adapter.transcription if name == ANY_TRANSCRIPTION else name)
+    if task.reads == ANY_TRANSCRIPTION and task.name != adapter.transcription:
         raise InputError(
-            f"A {family.config.model_type} checkpoint transcribes by {family.transcription}, not by {task.name}; "
-            f"set task={family.transcription}, or task=transcription for whatever the checkpoint does."
+            f"A {adapter.config.model_type} checkpoint transcribes by {adapter.transcription}, not by {task.name}; "
+            f"set task={adapter.transcription}, or task=transcription for whatever the checkpoint does."
         )
     return task

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audio_ft.data.transcripts import Text
     from audio_ft.errors import AudioError
     from audio_ft.metrics import Score
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.tasks.ctc_beam import Beam
 
 
@@ -54,7 +54,7 @@ class HeadSettings:
 class Speech:
     """Collect what a task that writes text is planned from: checkpoint, settings and the training transcripts."""
 
-    family: Family
+    adapter: Adapter
     checkpoint: str
     revision: str | None
     text: Text
@@ -111,13 +111,13 @@ class Task(ABC):
         """Return the language of the answers, where they are in one."""
         return None
 
-    def settled(self, text: Text) -> Text:
+    def resolved(self, text: Text) -> Text:
         """Return a recipe's settings of transcripts with what it left open decided; a classifier has none."""
         return text
 
-    def hearing(self, family: Family) -> Family:
-        """Return the family as the finished model hears it."""
-        return family
+    def hearing(self, adapter: Adapter) -> Adapter:
+        """Return the adapter as the finished model hears it."""
+        return adapter
 
     def searching(self, beam: Beam) -> Task:
         """Return the task with its answers searched for with a language model.
@@ -130,35 +130,35 @@ class Task(ABC):
             f"{self.name}; leave the language model out."
         )
 
-    def save(self, family: Family, folder: Path) -> None:
+    def save(self, adapter: Adapter, folder: Path) -> None:
         """Write what plain transformers needs beside the weights to prepare audio and read the answers."""
-        family.save_extractor(folder)
+        adapter.save_extractor(folder)
 
     @property
     @abstractmethod
     def selection_metric(self) -> str:
         """Return the score by which the best checkpoint is chosen unless the recipe names another."""
 
-    def defaults(self, family: Family) -> Mapping[str, Any]:
+    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
         """Return training settings that suit this task on a checkpoint of this size."""
-        return family.defaults()
+        return adapter.defaults()
 
-    def adapt(self, family: Family, durations: NDArray[np.float64], window: float | None) -> Family:
-        """Return the family with the window that suits training clips of these durations, in seconds.
+    def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
+        """Return the adapter with the window that suits training clips of these durations, in seconds.
 
         Without a `window` it is whole seconds that cover almost all clips; the few longer ones are cut into windows
         and their answers pooled, so that one long outlier does not make every clip as expensive as itself.
         """
         if window is None and len(durations):
             window = math.ceil(float(np.quantile(durations, COVERED))) or 1
-        return family.with_window(window or family.longest_window)
+        return adapter.with_window(window or adapter.longest_window)
 
     @abstractmethod
     def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
         """Turn targets as read from the data into references, one row a clip."""
 
-    def fault(self, target: Any, samples: int, family: Family) -> str | None:
-        """Return why a training clip of that many samples cannot be learnt from, or None."""
+    def fault(self, target: Any, samples: int, adapter: Adapter) -> str | None:
+        """Return why a training clip of that many samples cannot be learned from, or None."""
         return None
 
     def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
@@ -177,12 +177,12 @@ class Task(ABC):
 
     @abstractmethod
     def build(
-        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
     ) -> PreTrainedModel:
         """Load a pretrained checkpoint with a head for this task."""
 
     @abstractmethod
-    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a model that this task saved, head and all."""
 
     @abstractmethod
@@ -214,12 +214,12 @@ class Task(ABC):
         """Return a Python program that prints, as JSON, what the model argv[1] makes of the stored wave argv[2]."""
 
     @abstractmethod
-    def proved(self, model: Any, family: Family, wave: NDArray[np.float32]) -> Any:
+    def proved(self, model: Any, adapter: Adapter, wave: NDArray[np.float32]) -> Any:
         """Return what that program has to print for this model: numbers, or text."""
 
     @abstractmethod
     def attempts(
-        self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
+        self, model: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
     ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield for each recording its answer, cleaned by the chain, or the error that it cannot be read with.
 

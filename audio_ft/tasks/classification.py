@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from audio_ft.cleaning.chain import Chain
     from audio_ft.data.transcripts import Text
     from audio_ft.metrics import Score
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 PROBLEM_TYPES = {
     "single": "single_label_classification",
@@ -79,7 +79,7 @@ class Classification(Task):
         return rows
 
     def build(
-        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
     ) -> PreTrainedModel:
         """Load a pretrained checkpoint in float32 with a new classification head.
 
@@ -105,9 +105,9 @@ class Classification(Task):
         }
         if head.weighted_layers:
             # A layer that layerdrop skips leaves no hidden states, and the weighted sum then lacks a summand.
-            settings |= {name: 0.0 for name in ("layerdrop", "encoder_layerdrop") if hasattr(family.config, name)}
+            settings |= {name: 0.0 for name in ("layerdrop", "encoder_layerdrop") if hasattr(adapter.config, name)}
         if head.dropout is not None:
-            names = [name for name in family.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
+            names = [name for name in adapter.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
             settings |= dict.fromkeys(names, head.dropout)
         try:
             model = AutoModelForAudioClassification.from_pretrained(
@@ -115,7 +115,7 @@ class Classification(Task):
             )
         except OSError as error:
             raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-        known = tuple((family.config.id2label or {}).values())
+        known = tuple((adapter.config.id2label or {}).values())
         if len(known) == len(self.labels) and known != self.labels:
             # As many labels as before, but others: the old head would fit and mean something else.
             model.classifier.reset_parameters()
@@ -123,9 +123,9 @@ class Classification(Task):
             # transformers leaves weights that a checkpoint lacks as they lie in memory, these among them.
             torch.nn.init.constant_(model.layer_weights, 1 / len(model.layer_weights))
         install_pooling(model, head.pooling)
-        return family.fit(model)
+        return adapter.fit(model)
 
-    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a saved classifier; poolings that plain transformers does not know are put in before the weights."""
         import torch
         from safetensors.torch import load_file
@@ -133,7 +133,7 @@ class Classification(Task):
 
         from audio_ft.models.pooling import install_pooling
 
-        # Asked of the folder itself, since the family may be that of the checkpoint from which the training began.
+        # Asked of the folder itself, since the adapter may be that of the checkpoint from which the training began.
         pooling = getattr(AutoConfig.from_pretrained(folder), "audio_ft_pooling", "mean")
         model = AutoModelForAudioClassification.from_pretrained(
             folder, dtype=torch.float32, ignore_mismatched_sizes=pooling != "mean"
@@ -141,7 +141,7 @@ class Classification(Task):
         if pooling != "mean":
             install_pooling(model, pooling)
             model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
-        return family.fit(model)
+        return adapter.fit(model)
 
     def step(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
@@ -205,12 +205,12 @@ class Classification(Task):
         return shifted / shifted.sum(-1, keepdims=True)
 
     def attempts(
-        self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
+        self, model: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
     ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield {label: probability} for each recording, the answers to its windows pooled."""
         from audio_ft.inference.classifier import pooled
 
-        for answer in pooled(self, model, family, chain, sources):
+        for answer in pooled(self, model, adapter, chain, sources):
             yield answer if isinstance(answer, AudioError) or not top_k else dict(list(answer.items())[:top_k])
 
     def answer(self, prediction: NDArray[np.float64]) -> dict[str, Any]:
@@ -296,11 +296,11 @@ class Classification(Task):
             return PLAIN_PROOF
         return OWN_PROOF
 
-    def proved(self, model: Any, family: Family, wave: NDArray[np.float32]) -> Any:
+    def proved(self, model: Any, adapter: Adapter, wave: NDArray[np.float32]) -> Any:
         """Return the logits (labels,)."""
         from audio_ft.inference.forward import forward
 
-        return forward(model, self, family.collate([family.extract(wave)]))[0].tolist()
+        return forward(model, self, adapter.collate([adapter.extract(wave)]))[0].tolist()
 
 
 def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -326,5 +326,5 @@ import numpy
 from audio_ft import load
 model = load(sys.argv[1])
 wave = numpy.load(sys.argv[2])
-print(json.dumps(model.task.proved(model.network, model.family, wave)))
+print(json.dumps(model.task.proved(model.network, model.adapter, wave)))
 """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.tasks.ctc_beam import Beam
 
 logger = logging.getLogger(__name__)
@@ -71,8 +71,8 @@ class CTC(Transcription):
         known = known_vocabulary(speech)
         if known is not None:
             tokenizer, text = known
-            return cls(names_of(tokenizer, speech.family.config), text, tokenizer, from_scratch=False)
-        text = speech.text.settled(case="lower", punctuation="remove")
+            return cls(names_of(tokenizer, speech.adapter.config), text, tokenizer, from_scratch=False)
+        text = speech.text.resolved(case="lower", punctuation="remove")
         characters = vocabulary(text.apply(transcript) for transcript in speech.transcripts)
         if not characters:
             raise InputError("The training transcripts hold no letters, so there is no vocabulary to learn.")
@@ -102,15 +102,15 @@ class CTC(Transcription):
         """Return the character error rate, which moves long before the first whole word is right."""
         return "cer"
 
-    def defaults(self, family: Family) -> Mapping[str, Any]:
+    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
         """Return a learning rate that falls with the width of the network."""
-        return {"learning_rate": 1e-4 if family.config.hidden_size >= WIDE else 7e-4}
+        return {"learning_rate": 1e-4 if adapter.config.hidden_size >= WIDE else 7e-4}
 
-    def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
+    def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why the frames do not suffice: each label takes one, and two alike in a row a blank between them."""
         label = self.label(transcript, 0.0)
         needed = len(label) + sum(one == two for one, two in pairwise(label))
-        frames = family.frames(samples)
+        frames = adapter.frames(samples)
         if needed > frames:
             return f"{needed} frames needed for its transcript and only {frames} there"
         return None
@@ -125,7 +125,7 @@ class CTC(Transcription):
         return str(self.tokenizer.decode(list(tokens))).strip()
 
     def build(
-        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
     ) -> PreTrainedModel:
         """Load a pretrained checkpoint in float32 with a head of the vocabulary's size.
 
@@ -145,17 +145,17 @@ class CTC(Transcription):
             **head.mask,
         }
         if head.dropout is not None:
-            names = [name for name in family.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
+            names = [name for name in adapter.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
             settings |= dict.fromkeys(names, head.dropout)
         if head.language_adapter:
-            settings |= adapter_settings(family, checkpoint)
+            settings |= adapter_settings(adapter, checkpoint)
         try:
             model = AutoModelForCTC.from_pretrained(checkpoint, revision=revision, dtype=torch.float32, **settings)
         except OSError as error:
             raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
         if self.from_scratch:
             # Weights that the checkpoint lacks, or that were made for other characters, start anew and reproducibly.
-            torch.nn.init.normal_(model.lm_head.weight, std=family.config.initializer_range)
+            torch.nn.init.normal_(model.lm_head.weight, std=adapter.config.initializer_range)
             torch.nn.init.zeros_(model.lm_head.bias)
         if head.language_adapter:
             # MMS learns a language this way: new adapters and a new head over a body that stands still.
@@ -163,14 +163,14 @@ class CTC(Transcription):
             model.freeze_base_model()
             for weight in model._get_adapters().values():
                 weight.requires_grad_(True)
-        return family.fit(model)
+        return adapter.fit(model)
 
-    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a saved model in float32."""
         import torch
         from transformers import AutoModelForCTC
 
-        return family.fit(AutoModelForCTC.from_pretrained(folder, dtype=torch.float32))
+        return adapter.fit(AutoModelForCTC.from_pretrained(folder, dtype=torch.float32))
 
     def step(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
@@ -191,18 +191,18 @@ class CTC(Transcription):
         behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
         return best.masked_fill(behind, NOTHING)
 
-    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def listen(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return the text of the tokens of the frames."""
-        responses = responses_to(model, self, family, [family.extract(wave) for wave in waves])
+        responses = responses_to(model, self, adapter, [adapter.extract(wave) for wave in waves])
         return [self.decode(int(token) for token in response if token != NOTHING) for response in responses]
 
     def listen_for_words(
-        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+        self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words with the times of the frames on which their characters fall."""
-        hop = float(np.prod(family.config.conv_stride)) / family.rate
+        hop = float(np.prod(adapter.config.conv_stride)) / adapter.rate
         answers = []
-        for response in responses_to(model, self, family, [family.extract(wave) for wave in waves]):
+        for response in responses_to(model, self, adapter, [adapter.extract(wave) for wave in waves]):
             tokens = [int(token) for token in response if token != NOTHING]
             found = self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
             answers.append(
@@ -220,8 +220,8 @@ class CTC(Transcription):
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return the vocabulary, and how often the other splits use characters that it lacks."""
         origin = "made of the training transcripts" if self.from_scratch else "the checkpoint's own"
-        spelt = "".join(label for label in self.labels if len(label) == 1 and label != DELIMITER)
-        lines = [*super().describe(references), f"vocabulary  {len(self.labels)} tokens, {origin}: {spelt}"]
+        spelled = "".join(label for label in self.labels if len(label) == 1 and label != DELIMITER)
+        lines = [*super().describe(references), f"vocabulary  {len(self.labels)} tokens, {origin}: {spelled}"]
         for split, texts in references.items():
             strange = unseen(self.labels, texts)
             if strange:
@@ -231,38 +231,38 @@ class CTC(Transcription):
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
 
-    def processor(self, family: Family) -> Any:
-        """Return Wav2Vec2Processor, which all raw-wave families share."""
+    def processor(self, adapter: Adapter) -> Any:
+        """Return Wav2Vec2Processor, which all raw-wave adapters share."""
         from transformers import Wav2Vec2Processor
 
-        return Wav2Vec2Processor(feature_extractor=family.extractor, tokenizer=self.tokenizer)
+        return Wav2Vec2Processor(feature_extractor=adapter.extractor, tokenizer=self.tokenizer)
 
     def proof(self, head: HeadSettings) -> str:
         """Return a program that prints a saved model's logits for a stored wave with plain transformers."""
         return PROOF
 
-    def proved(self, model: Any, family: Family, wave: NDArray[Any]) -> Any:
+    def proved(self, model: Any, adapter: Adapter, wave: NDArray[Any]) -> Any:
         """Return the text and the logits (frames, labels)."""
         import torch
 
-        inputs = family.collate([family.extract(wave)])
+        inputs = adapter.collate([adapter.extract(wave)])
         with torch.inference_mode():
             logits = model(**{name: value.to(model.device) for name, value in inputs.items()}).logits[0]
         return {"text": self.decode(logits.argmax(-1).tolist()), "logits": logits.float().cpu().tolist()}
 
 
-def adapter_settings(family: Family, checkpoint: str) -> dict[str, Any]:
+def adapter_settings(adapter: Adapter, checkpoint: str) -> dict[str, Any]:
     """Return the configuration of a network with a small adapter in each layer.
 
     Raises:
         InputError: an architecture without them.
     """
-    if family.config.model_type != "wav2vec2" or not family.config.do_stable_layer_norm:
+    if adapter.config.model_type != "wav2vec2" or not adapter.config.do_stable_layer_norm:
         raise InputError(
-            f"peft=adapter needs a Wav2Vec2 checkpoint that normalises before each layer (XLS-R, MMS); {checkpoint} is "
+            f"peft=adapter needs a Wav2Vec2 checkpoint that normalizes before each layer (XLS-R, MMS); {checkpoint} is "
             "none, so use peft=lora."
         )
-    return {"adapter_attn_dim": family.config.adapter_attn_dim or ADAPTER_WIDTH}
+    return {"adapter_attn_dim": adapter.config.adapter_attn_dim or ADAPTER_WIDTH}
 
 
 def make_tokenizer(characters: Sequence[str]) -> Any:
@@ -293,7 +293,7 @@ def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
     """Return the tokenizer of a checkpoint that has a CTC head, and its spelling, if it spells all transcripts."""
     from transformers import AutoTokenizer
 
-    if not any("ForCTC" in name for name in speech.family.config.architectures or ()):
+    if not any("ForCTC" in name for name in speech.adapter.config.architectures or ()):
         return None
     try:
         tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
@@ -301,9 +301,9 @@ def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
         return None  # a head without its tokenizer: nobody can tell what its outputs mean
     letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
     case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
-    text = speech.text.settled(case=case, punctuation="remove")
-    names = names_of(tokenizer, speech.family.config)
-    if len(names) < speech.family.config.vocab_size:
+    text = speech.text.resolved(case=case, punctuation="remove")
+    names = names_of(tokenizer, speech.adapter.config)
+    if len(names) < speech.adapter.config.vocab_size:
         return None  # outputs without a name
     strange = unseen(names, (text.apply(transcript) for transcript in speech.transcripts))
     if strange:

@@ -147,23 +147,23 @@ def _single(tokens: NDArray[np.int64], blank: int, delimiter: int) -> NDArray[np
 
 
 def _spellings(beam: Beam, tokenizer: Any, text: Text) -> dict[str, list[int]]:
-    """Return the tokens of each word that can be spelt as the model writes it, a delimiter at the end."""
+    """Return the tokens of each word that can be spelled as the model writes it, a delimiter at the end."""
     words, lost, source = _words(beam), [], beam.words or beam.model
     spellings: dict[str, list[int]] = {}
     alike: Counter[str] = Counter()
     for word in words:
-        spelt = text.apply(word)
-        spelling = tokenizer(spelt).input_ids
+        spelled = text.apply(word)
+        spelling = tokenizer(spelled).input_ids
         if not spelling or tokenizer.unk_token_id in spelling:
             lost.append(word)
-        elif alike[spelt] < _HOMOGRAPHS:
-            alike[spelt] += 1
+        elif alike[spelled] < _HOMOGRAPHS:
+            alike[spelled] += 1
             spellings[word] = [*spelling, tokenizer.word_delimiter_token_id]
     if not spellings:
-        raise InputError(f"Not one of the {len(words):,} words of {source} can be spelt with the model's characters.")
+        raise InputError(f"Not one of the {len(words):,} words of {source} can be spelled with the model's characters.")
     if lost:
         shown = ", ".join(lost[:_SHOWN]) + (", …" if len(lost) > _SHOWN else "")
-        sentence = "warning: %s of the %s words of %s cannot be spelt with the model's characters: %s"
+        sentence = "warning: %s of the %s words of %s cannot be spelled with the model's characters: %s"
         logger.warning(sentence, f"{len(lost):,}", f"{len(words):,}", source, shown)
     return spellings
 

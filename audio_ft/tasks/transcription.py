@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audio_ft.cleaning.chain import Chain
     from audio_ft.errors import AudioError
     from audio_ft.metrics import Score
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 # Speed augmentation plays a clip at 0.9 of its speed at the slowest, so the window leaves room for a slower clip.
 SLACK = 1.15
@@ -50,18 +50,18 @@ class Transcription(Task):
         """Return the word error rate."""
         return "wer"
 
-    def adapt(self, family: Family, durations: NDArray[np.float64], window: float | None) -> Family:
-        """Return the family with a window that holds every clip in one piece, also a little slowed down."""
+    def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
+        """Return the adapter with a window that holds every clip in one piece, also a little slowed down."""
         if window is None and len(durations):
             window = math.ceil(SLACK * float(durations.max())) or 1
-        return family.with_window(min(window or LONGEST, LONGEST))
+        return adapter.with_window(min(window or LONGEST, LONGEST))
 
     @property
     def language(self) -> str | None:
         """Return the code of the language that is spoken, or None where the recipe does not say."""
         return self.text.language
 
-    def settled(self, text: Text) -> Text:
+    def resolved(self, text: Text) -> Text:
         """Return the settings with language and spelling as this checkpoint has them."""
         return self.text
 
@@ -71,12 +71,12 @@ class Transcription(Task):
         references[:] = [self.text.apply(target) for target in targets]
         return references
 
-    def fault(self, target: Any, samples: int, family: Family) -> str | None:
-        """Return why a training clip cannot be learnt from, or None: its transcript, or the network's limits."""
-        return fault(target, self.text) or self._misfit(self.text.apply(target), samples, family)
+    def fault(self, target: Any, samples: int, adapter: Adapter) -> str | None:
+        """Return why a training clip cannot be learned from, or None: its transcript, or the network's limits."""
+        return fault(target, self.text) or self._misfit(self.text.apply(target), samples, adapter)
 
     @abstractmethod
-    def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
+    def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why a sound transcript does not go with a clip of that many samples, or None."""
 
     def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
@@ -126,12 +126,12 @@ class Transcription(Task):
         return {"text": str(prediction)}
 
     def attempts(
-        self, model: Any, family: Family, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
+        self, model: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
     ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield {"text", "segments"} for each recording, however long it is."""
         from audio_ft.inference.transcriber import Listener
 
-        return Listener(model, family, self, chain).attempts(sources, words)
+        return Listener(model, adapter, self, chain).attempts(sources, words)
 
     def columns(self, answers: Sequence[dict[str, Any]], references: Sequence[Any]) -> dict[str, list[Any]]:
         """Return each clip's text beside the reference, with its words and errors."""
@@ -159,27 +159,27 @@ class Transcription(Task):
         ]
 
     @abstractmethod
-    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def listen(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return what is said in clean recordings (time,) that fit the window, "" where nothing is."""
 
     @abstractmethod
     def listen_for_words(
-        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+        self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words of each recording, {"start", "end", "text"} in seconds from its beginning."""
 
     @abstractmethod
-    def processor(self, family: Family) -> Any:
+    def processor(self, adapter: Adapter) -> Any:
         """Return the transformers processor of extractor and tokenizer."""
 
-    def save(self, family: Family, folder: Path) -> None:
+    def save(self, adapter: Adapter, folder: Path) -> None:
         """Write extractor and tokenizer, together as the processor that plain transformers loads."""
-        self.processor(family).save_pretrained(folder)
-        family.save_extractor(folder)
+        self.processor(adapter).save_pretrained(folder)
+        adapter.save_extractor(folder)
 
 
 def spelling(text: Text) -> str:
-    """Return in words how transcripts are spelt."""
+    """Return in words how transcripts are spelled."""
     case = {"lower": "in lower case", "upper": "in capitals"}.get(str(text.case), "case as written")
     marks = "punctuation removed" if text.punctuation == "remove" else "punctuation as written"
     language = f"language {text.language}, " if text.language else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 # Positions of Whisper's decoder; a transcript with its special tokens has to fit.
 LONGEST_LABEL = 448
@@ -69,11 +69,11 @@ class Seq2Seq(Transcription):
         refuse_other_targets(kind)
         assert speech is not None, "a task that writes text is planned from transcripts"
         tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
-        task = cls._with(tokenizer, speech.text, speech.family.config)
+        task = cls._with(tokenizer, speech.text, speech.adapter.config)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
                 f"text.prompt is {len(task.prompt):,} tokens long, and Whisper is told {LONGEST_PROMPT} at most; leave "
-                "out what is said often enough to be learnt."
+                "out what is said often enough to be learned."
             )
         applied = [task.text.apply(text) for text in speech.transcripts]
         longest = max((len(task.label(text, 0.0)) for text in applied), default=0)
@@ -94,7 +94,7 @@ class Seq2Seq(Transcription):
 
     @classmethod
     def _with(cls, tokenizer: Any, text: Text, config: PreTrainedConfig) -> Seq2Seq:
-        text = text.settled(case="keep", punctuation="keep")
+        text = text.resolved(case="keep", punctuation="keep")
         if config.vocab_size != ENGLISH_ONLY:
             if text.language is None:
                 raise InputError("This Whisper checkpoint knows many languages; name yours: --set text.language=fr.")
@@ -110,20 +110,22 @@ class Seq2Seq(Transcription):
             tokenizer.set_prefix_tokens(language=None, task=None, predict_timestamps=text.timestamps)
         return cls((), text, tokenizer, tuple(tokenizer.prefix_tokens))
 
-    def defaults(self, family: Family) -> Mapping[str, Any]:
+    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
         """Return the learning rate for a checkpoint whose head knows its task already."""
-        return {"learning_rate": 3e-5 if family.config.d_model <= 512 else 1e-5}
+        return {"learning_rate": 3e-5 if adapter.config.d_model <= 512 else 1e-5}
 
-    def adapt(self, family: Family, durations: NDArray[np.float64], window: float | None) -> Family:
-        """Return the family with its full window, which shrinks to the longest clip of each batch.
+    def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
+        """Return the adapter with its full window, which shrinks to the longest clip of each batch.
 
         A `window` that the recipe names stays as it is for every batch: 30 is how the checkpoint was trained.
         """
-        return family.with_window(window) if window else family.with_window(family.longest_window).elastic()
+        return (
+            adapter.with_window(window) if window else adapter.with_window(adapter.longest_window).with_dynamic_window()
+        )
 
-    def hearing(self, family: Family) -> Family:
-        """Return the family with the full window, in which plain transformers listens to the saved model."""
-        return family.with_window(family.longest_window)
+    def hearing(self, adapter: Adapter) -> Adapter:
+        """Return the adapter with the full window, in which plain transformers listens to the saved model."""
+        return adapter.with_window(adapter.longest_window)
 
     def label(self, transcript: str, seconds: float) -> list[int]:
         """Return what the decoder has to say: the prefix but for its start, the transcript, and the end.
@@ -147,7 +149,7 @@ class Seq2Seq(Transcription):
             return []
         return list(self.tokenizer(f"{self.text.space}{transcript}", add_special_tokens=False).input_ids)
 
-    def _misfit(self, transcript: str, samples: int, family: Family) -> str | None:
+    def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why the decoder has too few positions for a transcript."""
         length = len(self.label(transcript, 0.0)) + len(self.prompt)
         if length >= LONGEST_LABEL:
@@ -173,7 +175,7 @@ class Seq2Seq(Transcription):
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
     def build(
-        self, family: Family, checkpoint: str, head: HeadSettings, revision: str | None = None
+        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
     ) -> PreTrainedModel:
         """Load a checkpoint in float32 with language and task in its generation settings.
 
@@ -183,10 +185,10 @@ class Seq2Seq(Transcription):
         import torch
         from transformers import AutoModelForSpeechSeq2Seq
 
-        if not any("ForConditionalGeneration" in name for name in family.config.architectures or ()):
+        if not any("ForConditionalGeneration" in name for name in adapter.config.architectures or ()):
             raise InputError(
-                f"{checkpoint} was saved as {', '.join(family.config.architectures or ('something else',))}, without a "
-                "decoder that writes text; start from a Whisper checkpoint for transcription."
+                f"{checkpoint} was saved as {', '.join(adapter.config.architectures or ('something else',))}, without "
+                "a decoder that writes text; start from a Whisper checkpoint for transcription."
             )
         settings: dict[str, Any] = {} if head.dropout is None else {"dropout": head.dropout}
         try:
@@ -210,7 +212,7 @@ class Seq2Seq(Transcription):
             setattr(generation, name, [token for token in forbidden if token not in there])
         return model
 
-    def load(self, family: Family, folder: str | Path) -> PreTrainedModel:
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a saved model in float32."""
         import torch
         from transformers import AutoModelForSpeechSeq2Seq
@@ -235,7 +237,7 @@ class Seq2Seq(Transcription):
         return loss, logits
 
     def _decoder_inputs(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the decoder is told and what it has to say next, both (batch, tokens); -100 is not learnt."""
+        """Return what the decoder is told and what it has to say next, both (batch, tokens); -100 is not learned."""
         import torch
 
         start = labels.new_full((len(labels), 1), self.prefix[0])
@@ -255,31 +257,31 @@ class Seq2Seq(Transcription):
         with window_of(model, inputs["input_features"]):
             return model.generate(**inputs, **settings, **self.told(model))
 
-    def listen(self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def listen(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return the text of each recording, "" where the checkpoint hears no speech."""
-        return [heard.text for heard in hear(self, model, family, waves)]
+        return [heard.text for heard in hear(self, model, adapter, waves)]
 
     def listen_for_words(
-        self, model: Any, family: Family, waves: Sequence[NDArray[np.float32]]
+        self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words with times read off the decoder's attention to the encoder's positions."""
-        return [list(heard.words) for heard in hear(self, model, family, waves, words=True)]
+        return [list(heard.words) for heard in hear(self, model, adapter, waves, words=True)]
 
-    def processor(self, family: Family) -> Any:
+    def processor(self, adapter: Adapter) -> Any:
         """Return WhisperProcessor."""
         from transformers import WhisperProcessor
 
-        return WhisperProcessor(feature_extractor=family.extractor, tokenizer=self.tokenizer)
+        return WhisperProcessor(feature_extractor=adapter.extractor, tokenizer=self.tokenizer)
 
     def proof(self, head: HeadSettings) -> str:
         """Return a program that prints what the saved model writes about a stored wave in transformers' pipeline."""
         return f"PROMPT = {self.text.prompt!r}\n{PROOF}"
 
-    def proved(self, model: Any, family: Family, wave: NDArray[Any]) -> Any:
+    def proved(self, model: Any, adapter: Adapter, wave: NDArray[Any]) -> Any:
         """Return the text, with the settings that say in which language it is."""
         from audio_ft.inference.forward import forward
 
-        tokens = forward(model, self, self.hearing(family).collate([self.hearing(family).extract(wave)]))[0]
+        tokens = forward(model, self, self.hearing(adapter).collate([self.hearing(adapter).extract(wave)]))[0]
         settings = model.generation_config
         return {"text": self.decode(tokens.tolist()), "language": settings.language, "task": settings.task}
 

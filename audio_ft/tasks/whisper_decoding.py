@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 # One of the encoder's positions covers two mel frames.
 FRAMES_PER_POSITION = 2
@@ -38,12 +38,12 @@ class Heard:
 
 
 def hear(
-    task: Any, model: Any, family: Family, waves: Sequence[NDArray[np.float32]], *, words: bool = False
+    task: Any, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]], *, words: bool = False
 ) -> list[Heard]:
     """Return what is said in clean recordings (time,) that fit the window."""
     import torch
 
-    features = family.collate([family.extract(wave) for wave in waves])["input_features"].to(model.device)
+    features = adapter.collate([adapter.extract(wave) for wave in waves])["input_features"].to(model.device)
     model.eval()
     with torch.inference_mode(), window_of(model, features):
         # Encoded once and with the usual arithmetic: the encoder's own attention, which nobody reads, would be a
@@ -52,10 +52,10 @@ def hear(
         found = _generated(task, model, states, words)
         answers = []
         for row, wave in enumerate(waves):
-            heard = _heard(task, found, row, len(wave) / family.rate)
+            heard = _heard(task, found, row, len(wave) / adapter.rate)
             if packing(heard.text) > LOOP:
                 again = _generated(task, model, states[row : row + 1], words, no_repeat_ngram_size=REPEATED)
-                heard = _heard(task, again, 0, len(wave) / family.rate)
+                heard = _heard(task, again, 0, len(wave) / adapter.rate)
             looping = packing(heard.text) > LOOP
             answers.append(Heard("") if looping or found["speechless"][row] else heard)
     return answers

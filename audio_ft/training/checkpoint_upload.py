@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import HubStrategy
 
-from audio_ft.hub.errors import impatient, sentence
+from audio_ft.hub.errors import request_timeout, sentence
 from audio_ft.hub.push import TRAINING, connected
 from audio_ft.redaction import as_json, cleaned, local_places, published_recipe
 from audio_ft.run import CHAIN_FILE, RECIPE_FILE
@@ -74,7 +74,7 @@ class Uploads(TrainerCallback):
         prepared, parcel = self.prepared, checkpoint.with_name(f"sending-{checkpoint.name}")
         shutil.rmtree(parcel, ignore_errors=True)
         parcel.mkdir()
-        prepared.task.save(prepared.task.hearing(prepared.family), parcel)
+        prepared.task.save(prepared.task.hearing(prepared.adapter), parcel)
         prepared.recipe.steps.save(parcel / CHAIN_FILE)
         (parcel / RECIPE_FILE).write_bytes(as_json(published_recipe(prepared.recipe.to_dict(), self.places)))
         later = {"checkpoint": "last-checkpoint", "all_checkpoints": checkpoint.name}.get(strategy)
@@ -98,7 +98,7 @@ class Uploads(TrainerCallback):
         files = [file for file in sorted(parcel.rglob("*")) if file.is_file()]
         operations = [CommitOperationAdd(file.relative_to(parcel).as_posix(), str(file)) for file in files]
         try:
-            with impatient():
+            with request_timeout():
                 self.api.create_commit(self.repository, operations, commit_message=title, revision=branch)
         finally:
             shutil.rmtree(parcel, ignore_errors=True)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from audio_ft.cleaning.dataset import Cleaned
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import Task
 
 # What of freezing goes together with peft, which itself says what learns: the default, and nothing at all.
-BESIDE_PEFT = ("feature_encoder", "nothing")
+BESIDE_PEFT = ("feature_encoder", "none")
 
 
 def refuse_unused(recipe: Recipe, task: Task) -> None:
@@ -66,7 +66,7 @@ def _of_classes(recipe: Recipe) -> list[str]:
         "class_weights": recipe.class_weights is not None,
         "pooling": recipe.pooling != "mean",
         "weighted_layers": recipe.weighted_layers,
-        "sampling": recipe.sampling != "natural",
+        "sampling": recipe.sampling != "none",
         "Mixup": any(isinstance(augment, Mixup) for augment in recipe.augments),
     }
     return [name for name, there in chosen.items() if there]
@@ -79,9 +79,9 @@ def _of_whisper(recipe: Recipe) -> list[str]:
 
 
 def without_unfit(
-    cleaned: Cleaned, split: Dataset, task: Task, family: Family
+    cleaned: Cleaned, split: Dataset, task: Task, adapter: Adapter
 ) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
-    """Return a split without the clips that cannot be learnt from, and key and reason of each of those."""
+    """Return a split without the clips that cannot be learned from, and key and reason of each of those."""
     if type(task).fault is Task.fault and not task.whole:
         return cleaned, ()
     columns = cleaned.rows.with_format("numpy")
@@ -90,9 +90,9 @@ def without_unfit(
     pieces = np.bincount(clips, minlength=len(split))
     unfit = {}
     for clip, length in zip(clips.tolist(), lengths.tolist(), strict=True):
-        reason = task.fault(targets[clip], length, family)
+        reason = task.fault(targets[clip], length, adapter)
         if reason is None and task.whole and pieces[clip] > 1:
-            reason = f"longer than the window of {family.window:g} s"
+            reason = f"longer than the window of {adapter.window:g} s"
         if reason is not None:
             unfit[clip] = reason
     if not unfit:
@@ -103,6 +103,6 @@ def without_unfit(
         cleaned,
         rows=rows,
         clips=len(np.unique(clips[kept])),
-        seconds=float(np.sum(lengths[kept]) / family.rate),
+        seconds=float(np.sum(lengths[kept]) / adapter.rate),
     )
     return left, tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))

@@ -12,7 +12,7 @@ from audio_ft.system import available_cores, precision
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import Task
 
@@ -31,7 +31,7 @@ DECIDING = (
 )
 
 
-def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, metric: str) -> dict[str, Any]:
+def automatic_settings(recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str) -> dict[str, Any]:
     """Return TrainingArguments settings for `rows` training windows; the recipe's own go above them.
 
     With few clips the number of epochs rises until enough optimizer steps are made: with fewer, heads on hundreds of
@@ -48,7 +48,7 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
     on_cuda = torch.cuda.is_available()
     fewest, most = task.epochs
     return {
-        **task.defaults(family),
+        **task.defaults(adapter),
         # A few new weights beside those that stand still take far larger steps.
         **({"learning_rate": 1e-3} if recipe.peft else {}),
         "per_device_train_batch_size": batch,
@@ -85,7 +85,7 @@ def automatic_settings(recipe: Recipe, family: Family, task: Task, rows: int, me
         "dataloader_pin_memory": on_cuda,
         "dataloader_persistent_workers": False,
         # Layers asleep, or skipped by layerdrop, leave parameters without a gradient.
-        "ddp_find_unused_parameters": recipe.freeze == "gradual" or family.skips_layers,
+        "ddp_find_unused_parameters": recipe.freeze == "gradual" or adapter.skips_layers,
     }
 
 

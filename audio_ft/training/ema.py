@@ -1,7 +1,7 @@
 """A running average of the weights: what is evaluated, kept and saved, while the optimizer goes on with the others.
 
 On a few hundred clips single steps throw the weights about, and the best of many evaluations is partly luck; the
-average of the last tenth of the steps is steadier and generalises better (Polyak & Juditsky 1992, Izmailov 2018).
+average of the last tenth of the steps is steadier and generalizes better (Polyak & Juditsky 1992, Izmailov 2018).
 """
 
 from __future__ import annotations

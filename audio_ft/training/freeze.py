@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
 
 
-def freeze(model: PreTrainedModel, family: Family, policy: str) -> None:
+def freeze(model: PreTrainedModel, adapter: Adapter, policy: str) -> None:
     """Stop the parameters that a policy names from learning, in place.
 
     Raises:
         InputError: more layers named than the network has.
     """
-    if policy == "nothing":
+    if policy == "none":
         return
     if policy == "encoder":
-        family.encoder(model).requires_grad_(False)
+        adapter.encoder(model).requires_grad_(False)
     else:
-        _freeze_feature_encoder(model, family)
+        _freeze_feature_encoder(model, adapter)
     if policy.startswith("layers:"):
-        count, layers = int(policy.removeprefix("layers:")), family.layers(model)
+        count, layers = int(policy.removeprefix("layers:")), adapter.layers(model)
         if count > len(layers):
             raise InputError(f"freeze={policy} names more layers than the {len(layers)} the network has.")
-        encoder = family.encoder(model)
+        encoder = adapter.encoder(model)
         learning = {
-            id(weight) for part in (*layers[count:], *family.above_layers(model)) for weight in part.parameters()
+            id(weight) for part in (*layers[count:], *adapter.above_layers(model)) for weight in part.parameters()
         }
         for weight in encoder.parameters():
             # All below the first learning layer stands still, what lies between convolutions and layers included.
             weight.requires_grad_(weight.requires_grad and id(weight) in learning)
 
 
-def _freeze_feature_encoder(model: PreTrainedModel, family: Family) -> None:
-    for module in family.feature_encoder(model):
+def _freeze_feature_encoder(model: PreTrainedModel, adapter: Adapter) -> None:
+    for module in adapter.feature_encoder(model):
         module.requires_grad_(False)
         # transformers' raw-wave front keeps its own switch, and asks for input gradients while it is on.
         if hasattr(module, "_requires_grad"):
@@ -50,7 +50,7 @@ def _freeze_feature_encoder(model: PreTrainedModel, family: Family) -> None:
 
 def parameter_groups(
     model: PreTrainedModel,
-    family: Family,
+    adapter: Adapter,
     *,
     decay_names: set[str],
     learning_rate: float,
@@ -59,10 +59,10 @@ def parameter_groups(
     weight_decay: float,
 ) -> list[dict[str, Any]]:
     """Return optimizer groups: the head at its own rate, layer k below the top at `layer_decay ** k` of the rate."""
-    layers = family.layers(model)
+    layers = adapter.layers(model)
     depth = {id(parameter): index for index, layer in enumerate(layers) for parameter in layer.parameters()}
-    top = {id(parameter) for module in family.above_layers(model) for parameter in module.parameters()}
-    inside = {id(parameter) for parameter in family.encoder(model).parameters()}
+    top = {id(parameter) for module in adapter.above_layers(model) for parameter in module.parameters()}
+    inside = {id(parameter) for parameter in adapter.encoder(model).parameters()}
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -80,9 +80,9 @@ def parameter_groups(
 class GradualUnfreezing(TrainerCallback):
     """Start with the head alone and wake layers from the top, all by half of the training (Howard & Ruder 2018)."""
 
-    def __init__(self, model: PreTrainedModel, family: Family) -> None:
-        self.encoder = family.encoder(model)
-        self.layers = family.layers(model)
+    def __init__(self, model: PreTrainedModel, adapter: Adapter) -> None:
+        self.encoder = adapter.encoder(model)
+        self.layers = adapter.layers(model)
         self.awake = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
 
     def on_epoch_begin(

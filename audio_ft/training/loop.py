@@ -80,7 +80,7 @@ def fit(
             if batch == 1:
                 raise AudioFTError(
                     f"The memory of {torch.cuda.get_device_name()} is too small for one clip of "
-                    f"{prepared.family.window:g} s; set a smaller window or model, or activation_checkpointing=true."
+                    f"{prepared.adapter.window:g} s; set a smaller window or model, or activation_checkpointing=true."
                 ) from error
             accumulation = shape.get("gradient_accumulation_steps") or int(
                 prepared.recipe.training.get("gradient_accumulation_steps", 1)
@@ -108,13 +108,13 @@ def _fit(
     chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
     metric = str(chosen).removeprefix("eval_")
     windows = prepared.windows("train")
-    automatic = automatic_settings(recipe, prepared.family, prepared.task, rows_an_epoch(prepared, windows), metric)
+    automatic = automatic_settings(recipe, prepared.adapter, prepared.task, rows_an_epoch(prepared, windows), metric)
     # Trackers call the run what its folder is called.
     settings = {**automatic, "run_name": folder.resolve().name, **recipe.training, **shape}
     arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
     leave_group_at_exit()
     set_seed(arguments.seed)
-    build = partial(prepared.task.build, prepared.family, recipe.model, prepared.head, recipe.revision)
+    build = partial(prepared.task.build, prepared.adapter, recipe.model, prepared.head, recipe.revision)
     model = build()
     untuned = score_untuned(prepared, model, arguments, folder, tell)
     retention = Retention(prepared, model)
@@ -154,13 +154,13 @@ def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters |
     """Freeze what the recipe wants to stand still, in place, and return low-rank matrices where it asks for them."""
     from audio_ft.training.freeze import freeze
 
-    recipe, family = prepared.recipe, prepared.family
+    recipe, adapter = prepared.recipe, prepared.adapter
     if recipe.peft == "lora":
         # Else a raw wave's convolutions, where no matrix lies, would be gone through backwards for nothing.
-        freeze(model, family, "feature_encoder")
-        return Adapters(recipe, model, family, prepared.task.from_scratch)
+        freeze(model, adapter, "feature_encoder")
+        return Adapters(recipe, model, adapter, prepared.task.from_scratch)
     if recipe.peft is None:
-        freeze(model, family, recipe.freeze)
+        freeze(model, adapter, recipe.freeze)
     return None
 
 
@@ -202,22 +202,22 @@ def build_trainer(
     from audio_ft.training.sampler import BucketSampler
     from audio_ft.training.trainer import AudioTrainer, callbacks
 
-    recipe, family, task = prepared.recipe, prepared.family, prepared.task
+    recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
     classes = classes_of(prepared, windows)
-    if recipe.sampling != "natural" and classes is None:
+    if recipe.sampling != "none" and classes is None:
         raise InputError(f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.kind!r}.")
     seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
     sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
-    training = Collator(family.masking(prepared.head.mask), task, recipe.augments, seed=seed, training=True)
+    training = Collator(adapter.masking(prepared.head.mask), task, recipe.augments, seed=seed, training=True)
     keys = prepared.loaded.splits["train"]["key"]
     validation = prepared.windows("validation")
     return AudioTrainer(
         recipe=recipe,
-        family=family,
+        adapter=adapter,
         task=task,
         head=prepared.head,
         sampler=sampler,
-        eval_collator=Collator(family, task),
+        eval_collator=Collator(adapter, task),
         name_of=lambda index: str(keys[int(windows.clips[index % len(windows)])]),
         average=WeightAverage(model) if recipe.average_weights else None,
         model=model,
@@ -226,7 +226,7 @@ def build_trainer(
         eval_dataset=validation,
         data_collator=training,
         compute_metrics=validation_scores(prepared, validation, metric),
-        callbacks=callbacks(recipe, arguments, model, family, sampler, training),
+        callbacks=callbacks(recipe, arguments, model, adapter, sampler, training),
     )
 
 

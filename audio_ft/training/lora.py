@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
 
 # Queries and values of every attention, as Hu et al. 2021 (LoRA, section 4.2) found best for a budget; their names are
-# the same in all our families.
+# the same in all our adapters.
 TARGETS = ("q_proj", "v_proj")
 # The low-rank product is scaled by alpha / rank, so that the learning rate suits any rank.
 ALPHA = 2
@@ -28,7 +28,7 @@ ALPHA = 2
 class Adapters:
     """Hold the low-rank matrices put into a network, in place, and take them out again."""
 
-    def __init__(self, recipe: Recipe, model: PreTrainedModel, family: Family, head_learns: bool) -> None:
+    def __init__(self, recipe: Recipe, model: PreTrainedModel, adapter: Adapter, head_learns: bool) -> None:
         try:
             from peft import LoraConfig, get_peft_model
         except ImportError as error:
@@ -40,11 +40,11 @@ class Adapters:
                 "it out, or start from a HuBERT or Wav2Vec2 checkpoint of the same size."
             )
         self.model: Any = model
-        self.family, self.rounded = family, recipe.load_in_8bit
+        self.adapter, self.rounded = adapter, recipe.load_in_8bit
         if self.rounded:
-            in_eight_bits(_body(model, family))
+            in_eight_bits(_body(model, adapter))
         settings = LoraConfig(r=recipe.lora_rank, lora_alpha=ALPHA * recipe.lora_rank, target_modules=list(TARGETS))
-        pretrained = {id(weight) for weight in _body(model, family).parameters()}
+        pretrained = {id(weight) for weight in _body(model, adapter).parameters()}
         head = [weight for weight in model.parameters() if id(weight) not in pretrained]
         # Modules are replaced inside `model` itself; only the matrices learn from here on. The flag tells peft which
         # layers to look for, and would tell Trainer not to train.
@@ -71,7 +71,7 @@ class Adapters:
         }
         for name, layer in layers.items():
             exact.get_submodule(name).weight.data += layer.get_delta_weight("default")
-        body = {id(weight) for weight in _body(self.model, self.family).parameters()}
+        body = {id(weight) for weight in _body(self.model, self.adapter).parameters()}
         for name, weight in self.model.named_parameters():
             if id(weight) not in body:
                 exact.get_parameter(name).data.copy_(weight.detach())
@@ -88,10 +88,10 @@ class Adapters:
         (folder / "README.md").unlink(missing_ok=True)
 
 
-def _body(model: PreTrainedModel, family: Family) -> nn.Module:
+def _body(model: PreTrainedModel, adapter: Adapter) -> nn.Module:
     """Return the part that comes with the checkpoint: a decoder too."""
     whole: Any = getattr(model, "model", None)
-    return family.encoder(model) if whole is None else whole
+    return adapter.encoder(model) if whole is None else whole
 
 
 # Inputs above it are multiplied unrounded (Dettmers et al. 2022, LLM.int8(), section 3.2).

@@ -63,7 +63,7 @@ def briefing(
     precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
     lines += [
         f"cleaning    {prepared.recipe.steps.describe()}",
-        f"window      {prepared.family.window:g} s (longer recordings are {cut})",
+        f"window      {prepared.adapter.window:g} s (longer recordings are {cut})",
         f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them learn; "
         f"{precision}, {arguments.device}",
         f"steps       {steps:,} optimizer steps: {told_epochs} of at most {an_epoch:,}, "
@@ -128,7 +128,7 @@ def retained(run: Run) -> list[str]:
     """Return the table of what the network could do before and can do now, on its own test split and elsewhere."""
     if not run.retention:
         return []
-    places = {"test": "test split", "also": "second set"}
+    places = {"test": "test split", "extra_eval": "second set"}
     states = list(next(iter(run.retention.values())))
     lines = ["", f"{'before and after':<30}" + "".join(f"{state:<24}" for state in states).rstrip()]
     for place, title in places.items():
@@ -165,7 +165,7 @@ def _clips_a_step(arguments: TrainingArguments) -> int:
 
 def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
     seconds = sum(cleaned.seconds for cleaned in prepared.cleaned.values())
-    cache = expected_bytes(seconds, Cleaner(prepared.recipe.steps, prepared.family, features=True))
+    cache = expected_bytes(seconds, Cleaner(prepared.recipe.steps, prepared.adapter, features=True))
     return cache + _kept(parameters)
 
 

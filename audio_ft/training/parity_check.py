@@ -36,7 +36,7 @@ def prove(prepared: Prepared, model: Any, folder: Path) -> None:
         AudioFTError: it does not load, or its logits differ.
     """
     wave = stored_wave(prepared)
-    ours = prepared.task.proved(model, prepared.family, wave)
+    ours = prepared.task.proved(model, prepared.adapter, wave)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "wave.npy"
         np.save(file, wave)
@@ -79,5 +79,5 @@ def stored_wave(prepared: Prepared) -> NDArray[np.float32]:
     audio = prepared.loaded.splits["validation"][clip]["audio"]
     source = audio["bytes"] if audio.get("bytes") is not None else audio["path"]
     cleaned = prepared.recipe.steps.remaining(prepared.loaded.chain)(read(source))
-    wave = cleaned.samples[0][: round(prepared.family.window * cleaned.rate)]
-    return samples_of(*codes_of(np.pad(wave, (0, max(0, prepared.family.shortest - len(wave))))))
+    wave = cleaned.samples[0][: round(prepared.adapter.window * cleaned.rate)]
+    return samples_of(*codes_of(np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))))

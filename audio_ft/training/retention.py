@@ -1,7 +1,7 @@
 """What fine-tuning did to what the checkpoint could do before, and the cure: weights between the two.
 
 Fine-tuned weights move a short way from the checkpoint's, and on the straight line between the two lie networks that
-have learnt most of the new and lost little of the old (Wortsman et al. 2022, WiSE-FT).
+have learned most of the new and lost little of the old (Wortsman et al. 2022, WiSE-FT).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared
 
 # The names under which a run holds the scores of the test split and of the second set.
-OWN, OTHER = "test", "also"
+OWN, OTHER = "test", "extra_eval"
 
 
 class Retention:
@@ -32,7 +32,7 @@ class Retention:
 
     def __init__(self, prepared: Prepared, model: PreTrainedModel) -> None:
         self.prepared, self.model = prepared, model
-        share = prepared.recipe.interpolate
+        share = prepared.recipe.wise_ft_alpha
         self.before: dict[str, torch.Tensor] = {}
         if share is not None:
             self.before = {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
@@ -41,7 +41,7 @@ class Retention:
     @property
     def wanted(self) -> bool:
         """Return whether the recipe asks for a second set or for weights in between."""
-        return self.prepared.recipe.also is not None or bool(self.before)
+        return self.prepared.recipe.extra_eval is not None or bool(self.before)
 
     def measure(self, state: str, known: Mapping[str, Score] | None = None) -> None:
         """Score the network as it is now under a name; `known` are its scores on the test split, if there already."""
@@ -49,12 +49,12 @@ class Retention:
             return
         own = known or score_split(self.prepared, OWN, predict_split(self.prepared, self.model, OWN))
         self.scores.setdefault(OWN, {})[state] = own
-        if self.prepared.recipe.also is not None:
+        if self.prepared.recipe.extra_eval is not None:
             self.scores.setdefault(OTHER, {})[state] = score_other(self.prepared, self.model)
 
     def interpolate(self) -> bool:
         """Put the weights where the recipe wants them between old (0) and new (1); a new head stays as it is."""
-        share = self.prepared.recipe.interpolate
+        share = self.prepared.recipe.wise_ft_alpha
         if share is None:
             return False
         fresh = fresh_weights(self.prepared, self.model)
@@ -71,21 +71,21 @@ def fresh_weights(prepared: Prepared, model: PreTrainedModel) -> set[str]:
     """Return the names of the weights that the checkpoint did not bring: those outside its body, for a new head."""
     if not prepared.task.from_scratch:
         return set()
-    body = {weight.data_ptr() for weight in prepared.family.encoder(model).state_dict().values()}
+    body = {weight.data_ptr() for weight in prepared.adapter.encoder(model).state_dict().values()}
     return {name for name, weight in model.state_dict().items() if weight.data_ptr() not in body}
 
 
 def score_other(prepared: Prepared, model: Any) -> dict[str, Score]:
     """Score a network on the test split of the recipe's second set, cleaned as the first one is."""
-    task, data = prepared.task, prepared.recipe.also
+    task, data = prepared.task, prepared.recipe.extra_eval
     assert data is not None, "called for recipes that name a second set"
     loaded = load(data, task=task.reads, need=(OWN,), labels=task.labels or None, kind=task.kind)
     table = loaded.splits[OWN]
     chain = prepared.recipe.steps.remaining(loaded.chain)
-    cleaned = clean(table, Cleaner(chain, prepared.family, features=True), name="the second set")
+    cleaned = clean(table, Cleaner(chain, prepared.adapter, features=True), name="the second set")
     references = task.encode(table["target"])
     windows = Windows(cleaned.rows, references)
-    collator = Collator(task.hearing(prepared.family), task)
+    collator = Collator(task.hearing(prepared.adapter), task)
     responses = responses_of(model, task, collator, windows, describe="scoring the second set")
     predictions = task.predictions(responses, windows.clips, len(references))
     present = sorted(set(windows.clips.tolist()))

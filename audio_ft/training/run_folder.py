@@ -63,7 +63,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
     return last_checkpoint(folder / CHECKPOINTS)
 
 
-def withdraw(folder: Path) -> None:
+def release(folder: Path) -> None:
     """Take back the claim on a folder in which no checkpoint was written yet: nothing half-written stays behind."""
     if last_checkpoint(folder / CHECKPOINTS) is None:
         for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE):

@@ -26,13 +26,13 @@ class BucketSampler(Sampler[int]):
         seed: int,
         *,
         classes: NDArray[np.int64] | None = None,
-        balance: str = "natural",
+        balance: str = "none",
     ) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
         self.seed = seed
         self.classes = classes
-        self.balance = balance if classes is not None else "natural"
+        self.balance = balance if classes is not None else "none"
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -40,7 +40,7 @@ class BucketSampler(Sampler[int]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        if self.classes is None or self.balance == "natural":
+        if self.classes is None or self.balance == "none":
             return len(self.lengths)
         counts = np.bincount(self.classes)
         counts = counts[counts > 0]
@@ -69,7 +69,7 @@ class BucketSampler(Sampler[int]):
             yield from batch.tolist()
 
     def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        if self.classes is None or self.balance == "natural":
+        if self.classes is None or self.balance == "none":
             return np.arange(len(self.lengths))
         members = [np.flatnonzero(self.classes == label) for label in np.unique(self.classes)]
         if self.balance == "under":

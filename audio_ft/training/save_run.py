@@ -44,7 +44,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
     model_folder = folder / MODEL_FOLDER
     save_model(prepared, fitted, model_folder)
     # Scored is what was saved, not what was trained: read back in float32, the way a user will.
-    model: Any = prepared.task.load(prepared.family, model_folder)
+    model: Any = prepared.task.load(prepared.adapter, model_folder)
     model.to(fitted.model.device)
     predictions = {split: predict_split(prepared, model, split) for split in SCORED}
     scores = {split: score_split(prepared, split, predictions[split]) for split in SCORED}
@@ -127,7 +127,7 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
         "group": loaded.group,
         "rule": loaded.rule,
         "warnings": list(loaded.warnings),
-        "window_seconds": prepared.family.window,
+        "window_seconds": prepared.adapter.window,
     }
 
 
@@ -143,7 +143,7 @@ def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
         "seconds_before": round(cleaned.seconds_before, 2),
         "seconds": round(cleaned.seconds, 2),
         "unreadable": [list(error) for error in cleaned.errors],
-        "set_aside": [list(pair) for pair in prepared.set_aside.get(split, ())],
+        "excluded": [list(pair) for pair in prepared.excluded.get(split, ())],
         "notes": dict(sorted(cleaned.notes.items())),
         "classes": dict(sorted(Counter(names).items())) if prepared.task.kind in ("single", "multi") else {},
     }
@@ -161,16 +161,16 @@ def file_digest(file: Path) -> str:
 def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
     """Write weights, configuration, feature extractor, chain.json and recipe.json into a folder that appears whole.
 
-    The recipe is written with the window that was settled, so that long recordings are cut the same way at prediction.
+    The recipe is written with the window that was resolved, so that long recordings are cut the same way at prediction.
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     # The checkpoint's own masking comes back: ours was fitted to the training clips and is no business of the next
     # user's.
     for name in prepared.head.mask:
-        setattr(fitted.model.config, name, getattr(prepared.family.config, name))
+        setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
     fitted.model.save_pretrained(partial)
-    prepared.task.save(prepared.task.hearing(prepared.family), partial)
+    prepared.task.save(prepared.task.hearing(prepared.adapter), partial)
     prepared.recipe.steps.save(partial / CHAIN_FILE)
     write_json(partial / RECIPE_FILE, prepared.recipe.to_dict())
     shutil.rmtree(folder, ignore_errors=True)

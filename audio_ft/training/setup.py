@@ -1,4 +1,4 @@
-"""Everything before the first step: data read and split, recordings cleaned, conventions and targets settled."""
+"""Everything before the first step: data read and split, recordings cleaned, conventions and targets resolved."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, header_seconds, s
 from audio_ft.data import Loaded, load
 from audio_ft.errors import InputError
 from audio_ft.inference.batching import Windows
-from audio_ft.models import load_family
-from audio_ft.models.base import Family
+from audio_ft.models import load_adapter
+from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import HeadSettings, Speech, Task
 from audio_ft.training.compatibility import refuse_unused, without_unfit
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 # The splits whose targets the network is fitted to or compared with while it learns; every clip of test is scored.
 FITTED = ("train", "validation")
-# The window is settled by the headers of at most this many training recordings.
+# The window is resolved by the headers of at most this many training recordings.
 SAMPLED = 20_000
 
 
@@ -37,17 +37,17 @@ SAMPLED = 20_000
 class Prepared:
     """Hold what stands ready before the first step; `targets` are references, one row a clip.
 
-    `set_aside` pairs the key of each readable clip that cannot be learnt from with its reason, by split.
+    `excluded` pairs the key of each readable clip that cannot be learned from with its reason, by split.
     """
 
     recipe: Recipe
     loaded: Loaded
-    family: Family
+    adapter: Adapter
     task: Task
     head: HeadSettings
     cleaned: Mapping[str, Cleaned]
     targets: Mapping[str, NDArray[Any]]
-    set_aside: Mapping[str, tuple[tuple[str, str], ...]]
+    excluded: Mapping[str, tuple[tuple[str, str], ...]]
 
     def windows(self, split: str) -> Windows:
         """Return a split's rows with their targets."""
@@ -65,46 +65,46 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     Raises:
         InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings.
     """
-    family = load_family(recipe.model, recipe.revision)
-    recipe.steps.require_rate(family.rate)
-    kind_of_task = task_for(recipe.task, family)
+    adapter = load_adapter(recipe.model, recipe.revision)
+    recipe.steps.require_rate(adapter.rate)
+    kind_of_task = task_for(recipe.task, adapter)
     loaded = load(recipe.data, task=kind_of_task.reads, need=SPLITS)
     for warning in loaded.warnings:
         tell(f"warning: {warning}")
-    speech = Speech(family, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
+    speech = Speech(adapter, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
     task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
     refuse_unused(recipe, task)
-    family = task.adapt(family, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
-    if recipe.window and recipe.window > family.window:
+    adapter = task.adapt(adapter, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
+    if recipe.window and recipe.window > adapter.window:
         raise InputError(
-            f"window={recipe.window:g}: here the network hears {family.window:g} s at once at most; longer recordings "
+            f"window={recipe.window:g}: here the network hears {adapter.window:g} s at once at most; longer recordings "
             "are cut. Take that or less, or leave window out."
         )
-    recipe = recipe.settled(
+    recipe = recipe.resolved(
         task=task.name,
-        text=task.settled(recipe.text),
+        text=task.resolved(recipe.text),
         training_seconds=seconds_of(loaded.splits["train"]),
         # A window that follows each batch has no name: written down, it would be the same for all when trained again.
-        window=None if family.stretches else family.window,
+        window=None if adapter.dynamic_window else adapter.window,
     )
     recipe = with_their_chain(recipe, loaded)
-    recipe.steps.require_rate(family.rate)
+    recipe.steps.require_rate(adapter.rate)
     steps = recipe.steps.remaining(loaded.chain)
     features = not any(augment.stage == "wave" for augment in recipe.augments)
     cleaned = {}
     for split in SPLITS:
-        cleaner = Cleaner(steps, family, features=features or split != "train")
+        cleaner = Cleaner(steps, adapter, features=features or split != "train")
         cleaned[split] = clean(loaded.splits[split], cleaner, name=split)
     refuse_corrupt(cleaned, recipe.max_corrupt, tell)
-    set_aside = {}
+    excluded = {}
     for split in FITTED:
-        cleaned[split], set_aside[split] = without_unfit(cleaned[split], loaded.splits[split], task, family)
-        report_unfit(split, set_aside[split], cleaned[split], tell)
+        cleaned[split], excluded[split] = without_unfit(cleaned[split], loaded.splits[split], task, adapter)
+        report_unfit(split, excluded[split], cleaned[split], tell)
     for warning in twins(cleaned, loaded):
         tell(f"warning: {warning}")
     targets = {split: task.encode(loaded.splits[split]["target"]) for split in SPLITS}
-    head = settle_head(recipe, family, task, cleaned["train"], targets["train"])
-    return Prepared(recipe, loaded, family, task, head, cleaned, targets, set_aside)
+    head = settle_head(recipe, adapter, task, cleaned["train"], targets["train"])
+    return Prepared(recipe, loaded, adapter, task, head, cleaned, targets, excluded)
 
 
 def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
@@ -127,7 +127,7 @@ def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned,
     if len(reasons) > 5:
         tell(f"set aside: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
     if not cleaned.clips:
-        raise InputError(f"Not one clip of the {split} split can be learnt from (first: {': '.join(unfit[0])}).")
+        raise InputError(f"Not one clip of the {split} split can be learned from (first: {': '.join(unfit[0])}).")
 
 
 def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callable[[str], None]) -> None:
@@ -174,7 +174,9 @@ def twins(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
     return warnings
 
 
-def settle_head(recipe: Recipe, family: Family, task: Task, cleaned: Cleaned, references: NDArray[Any]) -> HeadSettings:
+def settle_head(
+    recipe: Recipe, adapter: Adapter, task: Task, cleaned: Cleaned, references: NDArray[Any]
+) -> HeadSettings:
     """Return the head settings with class weights and mask lengths filled in from the training split."""
     asked = recipe.training.get("label_smoothing_factor")
     smoothing = float(asked or 0.0)
@@ -191,4 +193,4 @@ def settle_head(recipe: Recipe, family: Family, task: Task, cleaned: Cleaned, re
             "give each label one weight."
         )
     typical = int(np.median(np.asarray(cleaned.rows.with_format("numpy")["length"])))
-    return dataclasses.replace(head, mask=family.mask_settings(recipe.augments, typical))
+    return dataclasses.replace(head, mask=adapter.mask_settings(recipe.augments, typical))

@@ -15,7 +15,7 @@ from audio_ft.run import Run
 from audio_ft.system import quiet_transformers
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import results
-from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, withdraw
+from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, release
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
 from audio_ft.training.timing import Clock
@@ -67,7 +67,7 @@ def train(
         except BaseException:
             if first:
                 clock.keep()
-                withdraw(folder)
+                release(folder)
             raise
         clock.enter("scoring")
         with PartialState().main_process_first():
@@ -83,8 +83,8 @@ def train(
 def placed(recipe: Recipe) -> Recipe:
     """Return the recipe with its local folders named as such: cards are written elsewhere, where they are not."""
     data = dataclasses.replace(recipe.data, path=as_place(recipe.data.path))
-    also = recipe.also and dataclasses.replace(recipe.also, path=as_place(recipe.also.path))
-    return dataclasses.replace(recipe, model=as_place(recipe.model), data=data, also=also)
+    extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_place(recipe.extra_eval.path))
+    return dataclasses.replace(recipe, model=as_place(recipe.model), data=data, extra_eval=extra)
 
 
 def publish(run: Run, repository: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
     from audio_ft.inference.batching import Collator
-    from audio_ft.models.base import Family
+    from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import HeadSettings, Task
     from audio_ft.training.ema import WeightAverage
@@ -37,7 +37,7 @@ class AudioTrainer(Trainer):
         self,
         *,
         recipe: Recipe,
-        family: Family,
+        adapter: Adapter,
         task: Task,
         head: HeadSettings,
         sampler: BucketSampler,
@@ -52,7 +52,7 @@ class AudioTrainer(Trainer):
         self.average = average
         if average is not None:
             self.add_callback(average)
-        self.recipe, self.family, self.task, self.head = recipe, family, task, head
+        self.recipe, self.adapter, self.task, self.head = recipe, adapter, task, head
         self.bucket_sampler, self.eval_collator, self.name_of = sampler, eval_collator, name_of
         # Our loss is a mean over the batch; Trainer must divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
@@ -140,7 +140,7 @@ class AudioTrainer(Trainer):
         self.head_rate = self.recipe.head_learning_rate or self.args.learning_rate * factor
         groups = parameter_groups(
             network,
-            self.family,
+            self.adapter,
             decay_names=set(self.get_decay_parameter_names(network)),
             learning_rate=self.args.learning_rate,
             head_learning_rate=self.head_rate,
@@ -170,7 +170,7 @@ def callbacks(
     recipe: Recipe,
     arguments: TrainingArguments,
     model: PreTrainedModel,
-    family: Family,
+    adapter: Adapter,
     sampler: BucketSampler,
     collator: Collator,
 ) -> list[TrainerCallback]:
@@ -179,5 +179,5 @@ def callbacks(
     if recipe.patience and arguments.eval_strategy != "no":
         chosen.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
     if recipe.freeze == "gradual":
-        chosen.append(GradualUnfreezing(model, family))
+        chosen.append(GradualUnfreezing(model, adapter))
     return chosen

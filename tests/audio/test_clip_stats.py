@@ -9,7 +9,7 @@ import pytest
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.clip_stats import ClipFacts, loudness, signal_to_noise
-from audio_ft.augmentation.noise import coloured
+from audio_ft.augmentation.noise import colored
 from audio_ft.cleaning.steps.highpass import HighPass
 
 WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
@@ -17,7 +17,7 @@ WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
 
 def mixed(clip: Clip, snr: float, slope: float, rng: np.random.Generator) -> Clip:
     """Return a clip of one channel with noise so far (dB) below it, both measured above 60 Hz."""
-    noise = coloured(clip.length, slope, rng)[np.newaxis].astype(np.float32)
+    noise = colored(clip.length, slope, rng)[np.newaxis].astype(np.float32)
     powers = [float(np.mean(HighPass(60.0, 2)(clip.with_samples(wave)).samples ** 2)) for wave in (clip.samples, noise)]
     return clip.with_samples(clip.samples + noise * np.sqrt(powers[0] / powers[1] / 10 ** (snr / 10)))
 
@@ -88,7 +88,7 @@ def test_cleaning_keeps_the_facts_of_each_readable_recording_in_order(tmp_path):
     from audio_ft.cleaning.dataset import Cleaner, clean
     from audio_ft.cleaning.steps import Mono, Resample
     from audio_ft.data import load
-    from audio_ft.models import load_family
+    from audio_ft.models import load_adapter
 
     clips = {"a/1.wav": Clip.tone(440, 2.5, rate=44_100), "a/2.wav": Clip.noise(1.0, rate=8_000), "b/3.wav": None}
     for name, clip in clips.items():
@@ -97,9 +97,9 @@ def test_cleaning_keeps_the_facts_of_each_readable_recording_in_order(tmp_path):
             (tmp_path / name).write_bytes(b"not audio")
         else:
             write(clip, tmp_path / name)
-    family = load_family(str(WORDS.parent / "wav2vec2-mini")).with_window(1.0)
+    adapter = load_adapter(str(WORDS.parent / "wav2vec2-mini")).with_window(1.0)
     split = load(Data(path=str(tmp_path)), need=("test",)).splits["test"]
-    cleaned = clean(split, Cleaner(Chain((Resample(16_000), Mono())), family, features=True), name="test")
+    cleaned = clean(split, Cleaner(Chain((Resample(16_000), Mono())), adapter, features=True), name="test")
     assert len(cleaned.rows) == 4  # three windows of the first, one of the second
     facts = cleaned.facts()
     assert facts["clip"] == [0, 1]

@@ -87,11 +87,11 @@ def test_a_full_scale_sine_reads_zero_dbfs_in_its_bin():
     assert named("rms")(Clip.tone(1_000, 1.0, dbfs=0.0))[0, 50] == pytest.approx(np.sqrt(0.5), abs=1e-3)
 
 
-@pytest.mark.parametrize("centre", [0, 10, 30, 63])
-def test_a_gammatone_response_is_scipys(centre):
+@pytest.mark.parametrize("center", [0, 10, 30, 63])
+def test_a_gammatone_response_is_scipys(center):
     rate = 48_000
     hz = np.linspace(1, 16_000, 3_000)
-    at = float(gammatone.centres(rate)[centre])
+    at = float(gammatone.centers(rate)[center])
     taps, _ = scipy_gammatone(at, "fir", order=4, numtaps=16_384, fs=rate)
     _, theirs = freqz(taps, worN=hz, fs=rate)
     ours = gammatone.response(at, hz)
@@ -104,8 +104,8 @@ def scipys_amplitudes(clip: Clip) -> np.ndarray:
     window, hop = round(0.025 * clip.rate), round(0.010 * clip.rate)
     weights = get_window("hann", window)
     bands = []
-    for centre in gammatone.centres(clip.rate):
-        taps, _ = scipy_gammatone(centre, "fir", order=4, numtaps=clip.rate // 8, fs=clip.rate)
+    for center in gammatone.centers(clip.rate):
+        taps, _ = scipy_gammatone(center, "fir", order=4, numtaps=clip.rate // 8, fs=clip.rate)
         heard = np.pad(lfilter(taps, 1.0, clip.samples[0].astype(np.float64)), window // 2)
         frames = np.lib.stride_tricks.sliding_window_view(heard**2, window)[::hop]
         bands.append(np.sqrt(frames @ weights / weights.sum()))
@@ -134,11 +134,11 @@ def test_gfcc_of_a_long_recording_do_not_show_its_blocks():
 
 
 def test_the_filters_stand_evenly_on_the_ears_scale():
-    centres = gammatone.centres(16_000)
-    scale = 21.4 * np.log10(1 + 0.00437 * centres)
+    centers = gammatone.centers(16_000)
+    scale = 21.4 * np.log10(1 + 0.00437 * centers)
     np.testing.assert_allclose(np.diff(scale), np.diff(scale)[0], rtol=1e-9)
-    assert centres[0] == pytest.approx(50)
-    assert centres[-1] < 8_000
+    assert centers[0] == pytest.approx(50)
+    assert centers[-1] < 8_000
     assert float(gammatone.bandwidth(1_000)) == pytest.approx(132.6, abs=0.1)  # Glasberg and Moore's own example
 
 

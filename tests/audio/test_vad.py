@@ -41,7 +41,7 @@ def in_noise(wave, kind, snr, seconds, rate, seed=0):
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 @pytest.mark.parametrize("kind", NOISES)
-def test_steady_noise_of_any_colour_and_level_is_silent(kind, rate):
+def test_steady_noise_of_any_color_and_level_is_silent(kind, rate):
     for seconds, seed in ((3, 1), (10, 2), (30, 3)):
         wave = steady(kind, seconds, rate, seed)
         spectrum = Spectrum.of(Clip(wave, rate))

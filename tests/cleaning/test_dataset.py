@@ -20,7 +20,7 @@ from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.errors import AudioError, InputError
 from audio_ft.inference.batching import Collator, Windows
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 
 ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
 MINI = str(ASSETS / "wav2vec2-mini")
@@ -49,12 +49,12 @@ def table(paths):
 
 
 @pytest.fixture(scope="module")
-def family():
-    return load_family(MINI).with_window(1.0)
+def adapter():
+    return load_adapter(MINI).with_window(1.0)
 
 
-def cleaner(family, features=True, chain=DEFAULT_CHAIN):
-    return Cleaner(chain, family, features=features)
+def cleaner(adapter, features=True, chain=DEFAULT_CHAIN):
+    return Cleaner(chain, adapter, features=features)
 
 
 def written(cache):
@@ -62,13 +62,13 @@ def written(cache):
     return {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
 
 
-def same_batches(family, split, cache):
+def same_batches(adapter, split, cache):
     import torch
 
-    collate = Collator(family)
+    collate = Collator(adapter)
     batches = []
     for features in (True, False):
-        windows = Windows(clean(split, cleaner(family, features), name="test", workers=1, cache=cache).rows, None)
+        windows = Windows(clean(split, cleaner(adapter, features), name="test", workers=1, cache=cache).rows, None)
         batches.append(collate(windows.__getitems__(list(range(len(windows))))))
     cached, fresh = batches
     assert cached.keys() == fresh.keys()
@@ -78,28 +78,28 @@ def same_batches(family, split, cache):
         torch.testing.assert_close(cached[name], fresh[name], rtol=1e-6, atol=1e-6)
 
 
-def test_cached_and_fresh_features_give_equal_batches(family, tmp_path):
-    same_batches(family, table(recordings(tmp_path / "in", 12)), tmp_path / "cache")
+def test_cached_and_fresh_features_give_equal_batches(adapter, tmp_path):
+    same_batches(adapter, table(recordings(tmp_path / "in", 12)), tmp_path / "cache")
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("checkpoint", ["wav2vec2-mini", "hubert-mini"])
 def test_cached_and_fresh_features_of_real_checkpoints_give_equal_batches(checkpoint, shared, tmp_path):
-    family = load_family(str(shared / "checkpoints" / checkpoint)).with_window(1.0)
+    adapter = load_adapter(str(shared / "checkpoints" / checkpoint)).with_window(1.0)
     paths = sorted(map(str, (shared / "data" / "digits" / "test").glob("*.wav")))[:40]
-    same_batches(family, table(paths), tmp_path)
+    same_batches(adapter, table(paths), tmp_path)
 
 
-def test_the_rows_are_what_the_chain_makes(family, tmp_path):
+def test_the_rows_are_what_the_chain_makes(adapter, tmp_path):
     from audio_ft.audio.clip import read
 
     paths = recordings(tmp_path / "in", 3)
-    cleaned = clean(table(paths), cleaner(family), name="test", workers=1, cache=tmp_path / "cache")
+    cleaned = clean(table(paths), cleaner(adapter), name="test", workers=1, cache=tmp_path / "cache")
     expected = [DEFAULT_CHAIN(read(path)) for path in paths]
     assert [row["length"] for row in cleaned.rows] == [clip.length for clip in expected]
     assert cleaned.seconds == pytest.approx(sum(clip.seconds for clip in expected))
     assert cleaned.seconds_before == pytest.approx(sum(read(path).seconds for path in paths))
-    batch = Collator(family)(Windows(cleaned.rows, None).__getitems__([0, 1, 2]))
+    batch = Collator(adapter)(Windows(cleaned.rows, None).__getitems__([0, 1, 2]))
     from transformers import AutoFeatureExtractor
 
     extractor = AutoFeatureExtractor.from_pretrained(MINI)
@@ -108,32 +108,32 @@ def test_the_rows_are_what_the_chain_makes(family, tmp_path):
         np.testing.assert_allclose(batch["input_values"][row, : clip.length].numpy(), theirs, atol=1e-3)
 
 
-def test_a_second_cleaning_computes_nothing(family, tmp_path):
+def test_a_second_cleaning_computes_nothing(adapter, tmp_path):
     split, cache = table(recordings(tmp_path / "in", 5)), tmp_path / "cache"
-    first = clean(split, cleaner(family), name="test", workers=1, cache=cache)
+    first = clean(split, cleaner(adapter), name="test", workers=1, cache=cache)
     before = written(cache)
-    second = clean(split, cleaner(family), name="test", workers=1, cache=cache)
+    second = clean(split, cleaner(adapter), name="test", workers=1, cache=cache)
     assert written(cache) == before
     assert first.rows[:] == second.rows[:]
 
 
-def test_another_chain_is_another_cleaning(family, tmp_path):
+def test_another_chain_is_another_cleaning(adapter, tmp_path):
     split, cache = table(recordings(tmp_path / "in", 2)), tmp_path / "cache"
-    trimmed = clean(split, cleaner(family), name="test", workers=1, cache=cache)
-    whole = clean(split, cleaner(family, chain=Chain((Resample(16_000), Mono()))), name="test", workers=1, cache=cache)
+    trimmed = clean(split, cleaner(adapter), name="test", workers=1, cache=cache)
+    whole = clean(split, cleaner(adapter, chain=Chain((Resample(16_000), Mono()))), name="test", workers=1, cache=cache)
     assert whole.seconds == pytest.approx(whole.seconds_before)
     assert trimmed.seconds < whole.seconds
     assert len(written(cache)) == 2
 
 
-def test_an_edited_recording_recomputes_only_its_block(family, tmp_path, monkeypatch):
+def test_an_edited_recording_recomputes_only_its_block(adapter, tmp_path, monkeypatch):
     monkeypatch.setattr("audio_ft.cleaning.dataset.BLOCK", 4)
     paths, cache = recordings(tmp_path / "in", 10), tmp_path / "cache"
-    clean(table(paths), cleaner(family), name="test", workers=1, cache=cache)
+    clean(table(paths), cleaner(adapter), name="test", workers=1, cache=cache)
     before = written(cache)
     assert len(before) == 3
     write(Clip.tone(1000, 0.9), paths[5])
-    again = clean(table(paths), cleaner(family), name="test", workers=1, cache=cache)
+    again = clean(table(paths), cleaner(adapter), name="test", workers=1, cache=cache)
     after = written(cache)
     assert len(after.keys() - before.keys()) == 1
     assert {name: after[name] for name in before} == before
@@ -141,9 +141,9 @@ def test_an_edited_recording_recomputes_only_its_block(family, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("kept", ["nothing", "half", "whole rows"])
-def test_a_cache_that_ends_early_is_made_anew(family, tmp_path, kept):
+def test_a_cache_that_ends_early_is_made_anew(adapter, tmp_path, kept):
     split, cache = table(recordings(tmp_path / "in", 5)), tmp_path / "cache"
-    first = clean(split, cleaner(family), name="test", workers=1, cache=cache).rows[:]
+    first = clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows[:]
     (file,) = cache.glob("*.arrow")
     content = file.read_bytes()
     with pa.ipc.open_stream(content) as stream:
@@ -152,24 +152,24 @@ def test_a_cache_that_ends_early_is_made_anew(family, tmp_path, kept):
     if kept == "whole rows":
         with pa.ipc.new_stream(str(file), rows.schema) as stream:
             stream.write_table(rows)
-    assert clean(split, cleaner(family), name="test", workers=1, cache=cache).rows[:] == first
+    assert clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows[:] == first
 
 
-def test_unreadable_recordings_are_set_aside_with_their_reasons(family, tmp_path):
+def test_unreadable_recordings_are_set_aside_with_their_reasons(adapter, tmp_path):
     paths = recordings(tmp_path / "in", 4)
     Path(paths[1]).write_bytes(b"")
     Path(paths[2]).unlink()
     split = table(paths)
-    cleaned = clean(split, cleaner(family), name="test", workers=1, cache=tmp_path / "cache")
+    cleaned = clean(split, cleaner(adapter), name="test", workers=1, cache=tmp_path / "cache")
     assert cleaned.errors == (("0001.wav", "empty file"), ("0002.wav", "no such file"))
     assert (cleaned.clips, cleaned.rows["clip"][:]) == (2, [0, 3])
 
 
-def test_what_could_not_be_read_for_a_passing_reason_is_tried_again(family, tmp_path, monkeypatch):
+def test_what_could_not_be_read_for_a_passing_reason_is_tried_again(adapter, tmp_path, monkeypatch):
     paths, cache = recordings(tmp_path / "in", 3), tmp_path / "cache"
 
     def errors():
-        return clean(table(paths), cleaner(family), name="test", workers=1, cache=cache).errors
+        return clean(table(paths), cleaner(adapter), name="test", workers=1, cache=cache).errors
 
     def forbidden(source, **_):
         raise AudioError(source, "permission denied")
@@ -186,11 +186,11 @@ def test_what_could_not_be_read_for_a_passing_reason_is_tried_again(family, tmp_
         assert written(cache) != before
 
 
-def test_long_recordings_are_cut_into_even_windows_that_overlap(family, tmp_path):
+def test_long_recordings_are_cut_into_even_windows_that_overlap(adapter, tmp_path):
     path = str(tmp_path / "long.wav")
     write(Clip.noise(2.5), path)
     chain = Chain((Resample(16_000), Mono()))
-    cleaned = clean(table([path]), cleaner(family, False, chain), name="test", workers=1, cache=tmp_path / "cache")
+    cleaned = clean(table([path]), cleaner(adapter, False, chain), name="test", workers=1, cache=tmp_path / "cache")
     assert cleaned.rows["clip"][:] == [0, 0, 0]
     assert cleaned.rows["start"][:] == [0.0, 0.75, 1.5]
     assert cleaned.rows["length"][:] == [16_000] * 3
@@ -198,18 +198,18 @@ def test_long_recordings_are_cut_into_even_windows_that_overlap(family, tmp_path
     assert cleaned.seconds_before == pytest.approx(2.5)
 
 
-def test_a_chain_that_ends_elsewhere_is_refused(family, tmp_path):
+def test_a_chain_that_ends_elsewhere_is_refused(adapter, tmp_path):
     split = table(recordings(tmp_path / "in", 1, rate=8_000))
     with pytest.raises(InputError, match=r"ends at 8,000 Hz and the model hears 16,000 Hz"):
-        clean(split, cleaner(family, chain=Chain((Mono(),))), name="test", workers=1, cache=tmp_path / "cache")
+        clean(split, cleaner(adapter, chain=Chain((Mono(),))), name="test", workers=1, cache=tmp_path / "cache")
 
 
-def test_a_full_disk_is_noticed_before_the_first_row(family, tmp_path, monkeypatch):
+def test_a_full_disk_is_noticed_before_the_first_row(adapter, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 1000))
     split, cache = table(recordings(tmp_path / "in", 3)), tmp_path / "cache"
     with pytest.raises(InputError, match=r"needs about .* [kM]B in .* 1\.0 kB are free; free some space or set"):
-        clean(split, cleaner(family), name="test", workers=1, cache=cache)
+        clean(split, cleaner(adapter), name="test", workers=1, cache=cache)
     assert not written(cache)
 
 
@@ -221,15 +221,15 @@ import audio_ft.cleaning.dataset as module
 from audio_ft.cleaning.chain import Chain
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.steps import Mono, Resample
-from test_dataset import MINI, cleaner, load_family, table
+from test_dataset import MINI, cleaner, load_adapter, table
 from pathlib import Path
 module.BLOCK = 70
 slow = float(sys.argv[1])
 read = module.read
 module.read = lambda source: (time.sleep(slow), read(source))[1]
-family = load_family(MINI).with_window(1.0)
+adapter = load_adapter(MINI).with_window(1.0)
 paths = sorted(map(str, Path({folder!r}).glob("*.wav")))
-cleaned = module.clean(table(paths), cleaner(family), name="test", workers=2, cache=Path({cache!r}))
+cleaned = module.clean(table(paths), cleaner(adapter), name="test", workers=2, cache=Path({cache!r}))
 print(json.dumps(cleaned.rows.select_columns(["clip", "length", "digest", "input_values"])[:]))
 """
 

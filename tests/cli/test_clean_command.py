@@ -19,7 +19,7 @@ from audio_ft.cleaning.to_files import JOURNAL, Cleaning, Job, clean_files
 from audio_ft.cli.main import main
 from audio_ft.data import Data
 from audio_ft.errors import AudioFTError, InputError
-from audio_ft.parallel import spread
+from audio_ft.parallel import parallel_map
 from audio_ft.recipe import Recipe
 
 STEP = 1 / 32_768
@@ -271,14 +271,14 @@ def die_at_forty(number):
 
 
 def test_work_is_spread_in_order_and_errors_come_through():
-    assert list(spread(abs, range(-500, 0), 500, describe="test", workers=2)) == list(range(500, 0, -1))
+    assert list(parallel_map(abs, range(-500, 0), 500, describe="test", workers=2)) == list(range(500, 0, -1))
     with pytest.raises(InputError, match="forty"):
-        list(spread(fail_at_forty, range(100), 100, describe="test", workers=2))
+        list(parallel_map(fail_at_forty, range(100), 100, describe="test", workers=2))
 
 
 def test_a_worker_that_dies_is_reported():
     with pytest.raises(AudioFTError, match="memory ran out"):
-        list(spread(die_at_forty, range(100), 100, describe="test", workers=2))
+        list(parallel_map(die_at_forty, range(100), 100, describe="test", workers=2))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")

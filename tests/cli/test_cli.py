@@ -18,8 +18,8 @@ import pytest
 from safetensors import SafetensorError
 
 from audio_ft.audio.clip import Clip, read, write
-from audio_ft.cli.console import guarded
 from audio_ft.cli import main as cli
+from audio_ft.cli.console import guarded
 from audio_ft.errors import AudioFTError, InputError
 
 ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
@@ -35,7 +35,7 @@ FLAGS = {
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where --slice --lm --lm-words --lm-weight --word-score --beams",
-    "stress": "model data --split --json --set --where --only --limit --output --overwrite",
+    "robustness": "model data --split --json --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
     "predict": "model files --json --format --top-k --output --output-dir --lm --lm-words --lm-weight --word-score"
     " --beams",

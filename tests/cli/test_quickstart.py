@@ -1,4 +1,4 @@
-"""The sentences that ship, and the job on them: parted by voice and by sentence, small, and learnt from."""
+"""The sentences that ship, and the job on them: parted by voice and by sentence, small, and learned from."""
 
 import csv
 import shutil

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from audio_ft.cli import main as cli
 from audio_ft.cli import recipe_script as door
 from audio_ft.cli.commands.train import SMOKE_CLIPS, SMOKE_STEPS, read_recipe
-from audio_ft.cli import main as cli
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe
 

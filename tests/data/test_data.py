@@ -70,7 +70,7 @@ def refused(words, data, **wishes):
 
 
 def test_settings_survive_json():
-    data = Data("d", target="label", where=("age>3", "sex=f"), splits={"dev": "validation"}, limit=3, licence="CC0")
+    data = Data("d", target="label", where=("age>3", "sex=f"), splits={"dev": "validation"}, limit=3, license="CC0")
     assert Data.from_dict(json.loads(json.dumps(data.to_dict()))) == data
 
 

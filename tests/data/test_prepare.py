@@ -20,7 +20,7 @@ from audio_ft.data import Data, load
 from audio_ft.data.prepare import prepare
 from audio_ft.errors import InputError
 from audio_ft.inference.batching import Collator, Windows
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.recipe import Recipe
 from audio_ft.training.setup import with_their_chain
 
@@ -138,13 +138,13 @@ def test_loading_gives_the_rows_back(raw, prepared):
 
 
 def test_training_hears_the_same_from_the_tree_as_from_the_raw_files(raw, prepared, tmp_path):
-    family = load_family(MINI).with_window(1.0)
+    adapter = load_adapter(MINI).with_window(1.0)
     heard = {}
     for name in (raw, prepared):
         loaded = load(Data(str(name)))
-        cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), family, features=True)
+        cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), adapter, features=True)
         rows = clean(loaded.splits["train"], cleaner, name="test", workers=1, cache=tmp_path).rows
-        batch = Collator(family)(Windows(rows, None).__getitems__(list(range(len(rows)))))
+        batch = Collator(adapter)(Windows(rows, None).__getitems__(list(range(len(rows)))))
         keys = loaded.splits["train"]["key"]
         stems = [Path(key).with_suffix("").as_posix().removeprefix("processed/") for key in keys]
         heard[name] = {stem: values.numpy() for stem, values in zip(stems, batch["input_values"], strict=True)}

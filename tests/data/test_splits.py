@@ -110,8 +110,8 @@ def imbalance(places, targets):
 def test_classes_are_balanced_as_well_as_by_scikit_learn(seed):
     generator = np.random.default_rng(seed)
     groups = [f"s{who:02d}" for who in range(30) for _ in range(generator.integers(5, 60))]
-    favourite = generator.dirichlet([0.7] * 4, size=30)
-    targets = [str(generator.choice(4, p=favourite[int(own[1:])])) for own in groups]
+    favorite = generator.dirichlet([0.7] * 4, size=30)
+    targets = [str(generator.choice(4, p=favorite[int(own[1:])])) for own in groups]
     parts = split(targets, groups, validation=0.0, test=0.2, seed=seed)
     assert parts["validation"] == []
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(targets, targets, groups)

@@ -1,4 +1,4 @@
-"""Transcripts: spellings that settle, vocabularies in a stable order, and reasons why a text cannot be learnt from."""
+"""Transcripts: spellings that settle, vocabularies in a stable order, and reasons why a text cannot be learned from."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ from audio_ft.data.transcripts import (
 )
 from audio_ft.errors import InputError
 
-CTC = Text().settled(case="lower", punctuation="remove")
+CTC = Text().resolved(case="lower", punctuation="remove")
 
 # Everyday sentences as people write them, among them what a rough detector takes for mojibake.
 GOOD = [
@@ -51,7 +51,7 @@ def settings():
     )
 
 
-# Letters that change their number or form with case and normalisation come up too rarely by themselves.
+# Letters that change their number or form with case and normalization come up too rarely by themselves.
 TRICKY = st.text(
     st.sampled_from("aeIiİıßẞΣσςΐŉǰﬁǅ'’ʼ`´·-–_. \t\n\u0307\u0301\u0323\u00ad\u200b\u200c\u200d\ufeff\x00\u2028𝒜가각")
 )
@@ -91,14 +91,14 @@ def test_settings_that_cannot_be_are_refused(settings, words):
 
 def test_what_is_left_open_is_settled_by_the_task_and_what_was_said_stays():
     assert (CTC.case, CTC.punctuation) == ("lower", "remove")
-    assert Text(case="upper").settled(case="lower", punctuation="keep") == Text(case="upper", punctuation="keep")
+    assert Text(case="upper").resolved(case="lower", punctuation="keep") == Text(case="upper", punctuation="keep")
 
 
 # Spelling
 
 
 @pytest.mark.parametrize(
-    ("written", "learnt"),
+    ("written", "learned"),
     [
         ("  Call-Forward   on\tBusy. ", "call forward on busy"),
         ("We’ll, rock 'n' roll; don't!", "we'll rock n roll don't"),
@@ -118,12 +118,12 @@ def test_what_is_left_open_is_settled_by_the_task_and_what_was_said_stays():
         ("", ""),
     ],
 )
-def test_how_ctc_spells(written, learnt):
-    assert CTC.apply(written) == learnt
+def test_how_ctc_spells(written, learned):
+    assert CTC.apply(written) == learned
 
 
 @pytest.mark.parametrize(
-    ("text", "written", "learnt"),
+    ("text", "written", "learned"),
     [
         (Text(), " Wait,  what? ", "Wait, what?"),
         (Text(case="upper"), "straße", "STRASSE"),
@@ -134,8 +134,8 @@ def test_how_ctc_spells(written, learnt):
         (Text(unicode="NFD"), "é", "e\u0301"),
     ],
 )
-def test_how_settings_spell(text, written, learnt):
-    assert text.apply(written) == learnt
+def test_how_settings_spell(text, written, learned):
+    assert text.apply(written) == learned
 
 
 @given(settings(), ANY)
@@ -149,9 +149,9 @@ def test_a_spelling_settles(text, transcript):
 
 @given(settings(), ANY)
 def test_without_punctuation_there_is_none_but_inside_words(text, transcript):
-    spelt = text.settled(case="keep", punctuation="remove")
-    if spelt.punctuation == "remove":
-        signs = {character for character in spelt.apply(transcript) if unicodedata.category(character)[0] in "PS"}
+    spelled = text.resolved(case="keep", punctuation="remove")
+    if spelled.punctuation == "remove":
+        signs = {character for character in spelled.apply(transcript) if unicodedata.category(character)[0] in "PS"}
         assert signs <= set("'·׳״")
 
 
@@ -182,7 +182,7 @@ def test_unseen_characters_are_counted():
     assert unseen(("a", "b"), ["ab ñ", "ñ|ç a"]) == {"ñ": 2, "ç": 1}
 
 
-# What cannot be learnt from
+# What cannot be learned from
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_written_numbers_are_no_digits():
 @given(settings(), ANY)
 def test_a_transcript_without_fault_leaves_something_to_learn(text, transcript):
     if fault(transcript, text) is None:
-        assert vocabulary([text.settled(case="keep", punctuation="remove").apply(transcript)])
+        assert vocabulary([text.resolved(case="keep", punctuation="remove").apply(transcript)])
 
 
 # Mojibake

@@ -1,4 +1,4 @@
-"""Baselines: MFCC against librosa, every clip summarised, linear and majority answers in score's shape."""
+"""Baselines: MFCC against librosa, every clip summarized, linear and majority answers in score's shape."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_majority_answers_multi_label_frequencies_and_the_mean():
 def blobs(n, classes, seed):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, classes, n)
-    centres = np.random.default_rng(0).normal(0, 3, (classes, 6))
-    return centres[truth] + rng.normal(size=(n, 6)) * [1, 1, 1, 1, 1, 1000], truth
+    centers = np.random.default_rng(0).normal(0, 3, (classes, 6))
+    return centers[truth] + rng.normal(size=(n, 6)) * [1, 1, 1, 1, 1, 1000], truth
 
 
 def test_linear_separates_classes_whatever_the_features_units():

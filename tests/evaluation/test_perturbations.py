@@ -1,4 +1,4 @@
-"""Stresses: each does what its level says, measured independently, and nothing else."""
+"""Perturbations: each does what its level says, measured independently, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scipy.signal import correlate, welch
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.cleaning.steps.resample import Resample
-from audio_ft.evaluation.perturbations import STRESSES
+from audio_ft.evaluation.perturbations import PERTURBATIONS
 from audio_ft.evaluation.perturbations.line import MP3_RATE, OPUS_RATE, TELEPHONE_RATE, encoded
 from audio_ft.evaluation.perturbations.noise import talker
 from audio_ft.evaluation.perturbations.room import impulse_response
 
 WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
-EVERY_LEVEL = [(name, level) for name, stress in STRESSES.items() for level in stress.levels]
+EVERY_LEVEL = [(name, level) for name, perturbation in PERTURBATIONS.items() for level in perturbation.levels]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def word() -> Clip:
     return read(sorted((WORDS / "test").glob("*.ogg"))[0])
 
 
-def stressed(name: str, level: float, clip: Clip, seed: int = 0, place: int = 0) -> Clip:
-    return STRESSES[name](clip, level, seed=seed, place=place)
+def perturbed(name: str, level: float, clip: Clip, seed: int = 0, place: int = 0) -> Clip:
+    return PERTURBATIONS[name](clip, level, seed=seed, place=place)
 
 
 def power(samples: np.ndarray) -> float:
@@ -45,7 +45,7 @@ def test_any_clip_comes_out_finite_at_its_rate_and_untouched(name, level, word):
     ]
     for clip in clips:
         before = clip.samples.copy()
-        out = stressed(name, level, clip)
+        out = perturbed(name, level, clip)
         assert np.isfinite(out.samples).all()
         assert out.rate == clip.rate
         assert (clip.samples == before).all()
@@ -55,20 +55,20 @@ def test_any_clip_comes_out_finite_at_its_rate_and_untouched(name, level, word):
 
 @pytest.mark.parametrize(("name", "level"), EVERY_LEVEL)
 def test_the_same_seed_and_place_change_a_clip_alike(name, level, word):
-    once, again = stressed(name, level, word, seed=3, place=7), stressed(name, level, word, seed=3, place=7)
+    once, again = perturbed(name, level, word, seed=3, place=7), perturbed(name, level, word, seed=3, place=7)
     assert (once.samples == again.samples).all()
 
 
 def test_noise_and_room_differ_from_clip_to_clip_and_from_seed_to_seed(word):
     for name, level in (("white_noise", 5.0), ("babble", 5.0), ("reverberation", 0.6)):
-        first = stressed(name, level, word).samples
-        assert not (stressed(name, level, word, place=1).samples == first).all()
-        assert not (stressed(name, level, word, seed=1).samples == first).all()
+        first = perturbed(name, level, word).samples
+        assert not (perturbed(name, level, word, place=1).samples == first).all()
+        assert not (perturbed(name, level, word, seed=1).samples == first).all()
 
 
 @pytest.mark.parametrize("name", ["white_noise", "babble"])
 def test_noise_has_the_level_asked_for_and_is_the_same_noise_at_each(name, word):
-    noises = {snr: stressed(name, snr, word).samples - word.samples for snr in STRESSES[name].levels}
+    noises = {snr: perturbed(name, snr, word).samples - word.samples for snr in PERTURBATIONS[name].levels}
     for snr, noise in noises.items():
         assert 10 * np.log10(word.samples.var() / noise.var()) == pytest.approx(snr, abs=0.05)
         np.testing.assert_allclose(noise / noise.std(), noises[0.0] / noises[0.0].std(), atol=0.02)
@@ -76,7 +76,7 @@ def test_noise_has_the_level_asked_for_and_is_the_same_noise_at_each(name, word)
 
 def test_an_offset_does_not_count_as_sound(word):
     moved = Clip(word.samples + 0.3, word.rate)
-    noise = stressed("white_noise", 10.0, moved).samples - moved.samples
+    noise = perturbed("white_noise", 10.0, moved).samples - moved.samples
     assert 10 * np.log10(word.samples.var() / noise.var()) == pytest.approx(10, abs=0.05)
 
 
@@ -94,7 +94,7 @@ def test_babble_has_the_spectrum_of_speech_and_the_rhythm_of_syllables():
     assert density[(hertz > 0.5) & (hertz < 8)].sum() > 3 * density[hertz >= 8].sum()
 
 
-@pytest.mark.parametrize("rt60", STRESSES["reverberation"].levels)
+@pytest.mark.parametrize("rt60", PERTURBATIONS["reverberation"].levels)
 def test_a_room_decays_in_the_time_asked_for(rt60):
     rate = 16_000
     response = impulse_response(rt60, rate, np.random.default_rng(0))
@@ -108,7 +108,7 @@ def test_a_room_decays_in_the_time_asked_for(rt60):
 
 
 def test_a_room_keeps_level_and_place(word):
-    heard = stressed("reverberation", 0.6, word)
+    heard = perturbed("reverberation", 0.6, word)
     assert power(heard.samples) == pytest.approx(power(word.samples), rel=1e-3)
     assert lag(word, heard) == 0
 
@@ -116,7 +116,7 @@ def test_a_room_keeps_level_and_place(word):
 @pytest.mark.parametrize(("hertz", "kept"), [(100, False), (200, False), (1_000, True), (2_500, True), (5_000, False)])
 def test_a_telephone_lets_its_band_through(hertz, kept):
     tone = Clip.tone(hertz, 1.0)
-    decibels = 10 * np.log10(power(stressed("telephone", 3400.0, tone).samples) / power(tone.samples))
+    decibels = 10 * np.log10(power(perturbed("telephone", 3400.0, tone).samples) / power(tone.samples))
     assert abs(decibels) < 0.5 if kept else decibels < -12
 
 
@@ -124,7 +124,7 @@ def test_mu_law_is_that_of_another_codec():
     import av
 
     tone = Resample(TELEPHONE_RATE)(Clip.tone(440, 1.0, rate=TELEPHONE_RATE, dbfs=-10))
-    heard = stressed("mu_law", 8.0, tone)
+    heard = perturbed("mu_law", 8.0, tone)
     sink = io.BytesIO()
     with av.open(sink, "w", format="mulaw") as file:
         stream = file.add_stream("pcm_mulaw", rate=TELEPHONE_RATE, layout="mono")
@@ -151,10 +151,10 @@ def test_mu_law_is_that_of_another_codec():
 def test_codecs_send_what_they_say_and_lose_more_the_less_they_send(name, codec, container, rate, word):
     long = word.with_samples(np.tile(word.samples, 6))
     likeness = []
-    for kilobits in STRESSES[name].levels:
+    for kilobits in PERTURBATIONS[name].levels:
         sent = len(encoded(long, codec, container, rate, kilobits)) * 8 / long.seconds / 1000
         assert 0.6 * kilobits < sent < 1.4 * kilobits + 2
-        heard = stressed(name, kilobits, long)
+        heard = perturbed(name, kilobits, long)
         assert abs(lag(long, heard)) <= 0.007 * long.rate
         together = correlate(heard.samples[0], long.samples[0]).max() / long.length
         likeness.append(together / long.samples.std() / heard.samples.std())
@@ -169,18 +169,18 @@ def lag(before: Clip, after: Clip) -> int:
 
 def test_gain_is_that_of_a_16_bit_converter(word):
     peak = np.abs(word.samples).max()
-    loud = stressed("gain", 10.0, Clip(word.samples / peak, word.rate))
+    loud = perturbed("gain", 10.0, Clip(word.samples / peak, word.rate))
     assert loud.samples.max() == pytest.approx(1, abs=1e-4)
     assert (np.abs(loud.samples) > 0.999).sum() > 10
-    soft = stressed("gain", -30.0, word)
+    soft = perturbed("gain", -30.0, word)
     assert power(soft.samples) / power(word.samples) == pytest.approx(1e-3, rel=0.02)
     assert (soft.samples * 32768 == np.rint(soft.samples * 32768)).all()
 
 
 def test_clipping_flattens_what_is_near_the_peak(word):
     flat = []
-    for decibels in STRESSES["clipping"].levels:
-        heard = stressed("clipping", decibels, word)
+    for decibels in PERTURBATIONS["clipping"].levels:
+        heard = perturbed("clipping", decibels, word)
         peak = np.abs(word.samples).max()
         assert np.abs(heard.samples).max() == pytest.approx(peak)
         flat.append((np.abs(heard.samples) > 0.9999 * peak).sum())
@@ -188,20 +188,20 @@ def test_clipping_flattens_what_is_near_the_peak(word):
     assert flat == sorted(flat)
 
 
-@pytest.mark.parametrize("factor", STRESSES["speed"].levels)
+@pytest.mark.parametrize("factor", PERTURBATIONS["speed"].levels)
 def test_speed_moves_pitch_and_length(factor):
-    heard = stressed("speed", factor, Clip.tone(1_000, 1.0))
+    heard = perturbed("speed", factor, Clip.tone(1_000, 1.0))
     assert heard.seconds == pytest.approx(1 / factor, abs=0.002)
     spectrum = np.abs(np.fft.rfft(heard.samples[0]))
     assert np.argmax(spectrum) / heard.seconds == pytest.approx(1_000 * factor, abs=2)
 
 
 def test_truncation_keeps_the_beginning(word):
-    heard = stressed("truncation", 25.0, word)
+    heard = perturbed("truncation", 25.0, word)
     assert heard.length == -(-word.length // 4)
     assert (heard.samples == word.samples[:, : heard.length]).all()
 
 
 def test_levels_are_told_in_words():
-    assert STRESSES["babble"].said(5.0) == "babble at an SNR of 5 dB"
-    assert STRESSES["gain"].said(-30.0) == "a gain of −30 dB"
+    assert PERTURBATIONS["babble"].said(5.0) == "babble at an SNR of 5 dB"
+    assert PERTURBATIONS["gain"].said(-30.0) == "a gain of −30 dB"

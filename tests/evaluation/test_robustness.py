@@ -18,8 +18,8 @@ from audio_ft.cli import main as cli
 from audio_ft.errors import AudioError
 from audio_ft.evaluation import robustness
 from audio_ft.evaluation.evaluate import evaluate
-from audio_ft.evaluation.perturbations import STRESSES
-from audio_ft.evaluation.perturbations.base import Stress
+from audio_ft.evaluation.perturbations import PERTURBATIONS
+from audio_ft.evaluation.perturbations.base import Perturbation
 from audio_ft.evaluation.robustness import measure
 from audio_ft.inference.predictor import Model
 
@@ -47,7 +47,7 @@ def few(tmp_path: Path) -> Path:
 
 
 def levels(found: dict[str, Any]) -> dict[tuple[str, float], dict[str, Any]]:
-    return {(one["name"], level["level"]): level for one in found["stresses"] for level in one["levels"]}
+    return {(one["name"], level["level"]): level for one in found["perturbations"] for level in one["levels"]}
 
 
 ATTEMPTS = Model.attempts
@@ -81,10 +81,10 @@ def test_scores_are_those_of_clips_changed_before_the_models_own_cleaning(model,
     assert found["n"] == clean.n == 8
     assert (found["metric"], found["greater_is_better"], found["complete"]) == ("accuracy", True, True)
     assert levels(found).keys() == {
-        (name, level) for name in ("white_noise", "clipping") for level in STRESSES[name].levels
+        (name, level) for name in ("white_noise", "clipping") for level in PERTURBATIONS[name].levels
     }
     rows = list(csv.DictReader((few / "metadata.csv").open()))
-    changed = [STRESSES["clipping"](read(few / row["file_name"]), 18.0, seed=0, place=0) for row in rows]
+    changed = [PERTURBATIONS["clipping"](read(few / row["file_name"]), 18.0, seed=0, place=0) for row in rows]
     right = [next(iter(answer)) == row["label"] for answer, row in zip(model(changed), rows, strict=True)]
     at = levels(found)["clipping", 18.0]
     assert at["score"]["value"] == pytest.approx(np.mean(right))
@@ -94,7 +94,7 @@ def test_scores_are_those_of_clips_changed_before_the_models_own_cleaning(model,
 
 
 def test_a_stopped_run_goes_on_where_it_was(model, few, tmp_path, monkeypatch):
-    data, file, only = aft.Data(path=str(few)), tmp_path / "stress.json", ["gain"]
+    data, file, only = aft.Data(path=str(few)), tmp_path / "robustness.json", ["gain"]
     Counting.watch(monkeypatch, stop_after=3)
     with pytest.raises(KeyboardInterrupt):
         measure(model, data, only=only, file=file)
@@ -113,24 +113,24 @@ def test_a_stopped_run_goes_on_where_it_was(model, few, tmp_path, monkeypatch):
 
 
 def test_other_data_another_seed_or_a_newer_stress_is_measured_anew(model, few, tmp_path, monkeypatch):
-    data, file = aft.Data(path=str(few)), tmp_path / "stress.json"
+    data, file = aft.Data(path=str(few)), tmp_path / "robustness.json"
     measure(model, data, only=["telephone", "mu_law"], file=file)
     counting = Counting.watch(monkeypatch)
     measure(model, data, only=["telephone", "mu_law"], file=file, seed=1, overwrite=True)
     assert counting.asked == 3
     measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file, overwrite=True)
     assert counting.asked == 6
-    monkeypatch.setitem(STRESSES, "mu_law", dataclasses.replace(STRESSES["mu_law"], version=2))
+    monkeypatch.setitem(PERTURBATIONS, "mu_law", dataclasses.replace(PERTURBATIONS["mu_law"], version=2))
     found = measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file)
     assert counting.asked == 8
     assert found["complete"]
-    assert {one["name"]: one["version"] for one in found["stresses"]} == {"telephone": 1, "mu_law": 2}
+    assert {one["name"]: one["version"] for one in found["perturbations"]} == {"telephone": 1, "mu_law": 2}
 
 
 def test_a_finished_result_of_something_else_is_not_replaced_unasked_and_an_unfinished_one_is(
     model, few, tmp_path, monkeypatch
 ):
-    data, file = aft.Data(path=str(few)), tmp_path / "stress.json"
+    data, file = aft.Data(path=str(few)), tmp_path / "robustness.json"
     finished = measure(model, data, only=["mu_law"], file=file)
     counting = Counting.watch(monkeypatch)
     with pytest.raises(aft.InputError, match=r"of 8 clips of the test split of \S+/few, and this is another seed"):
@@ -154,7 +154,9 @@ def test_clips_that_cannot_be_read_or_no_longer_be_heard_are_left_out_and_counte
             raise AudioError("clip", "nothing left")
         return clip
 
-    monkeypatch.setitem(STRESSES, "failing", Stress("failing", "failing", "", (0.5, 1.0), "failing at {}", failing))
+    monkeypatch.setitem(
+        PERTURBATIONS, "failing", Perturbation("failing", "failing", "", (0.5, 1.0), "failing at {}", failing)
+    )
     found = measure(model, aft.Data(path=str(few)), only=["failing"])
     assert found["n"] == 7
     some, none = levels(found)["failing", 0.5], levels(found)["failing", 1.0]
@@ -166,7 +168,7 @@ def test_clips_that_cannot_be_read_or_no_longer_be_heard_are_left_out_and_counte
 
 
 def test_nothing_readable_and_unknown_stresses_are_errors(model, few):
-    with pytest.raises(aft.InputError, match=r"no stress is called 'rain'; there are white_noise, babble"):
+    with pytest.raises(aft.InputError, match=r"no perturbation is called 'rain'; there are white_noise, babble"):
         measure(model, aft.Data(path=str(few)), only=["rain"])
     for file in few.glob("*.ogg"):
         file.write_bytes(b"no audio")
@@ -180,7 +182,7 @@ class Dictation:
 
     folder: Path
     chain: aft.Chain
-    family: Any
+    adapter: Any
     task: Any
 
     def attempts(self, sources: list[Clip]) -> list[dict[str, Any]]:
@@ -195,7 +197,7 @@ class Writing:
 
 
 def test_transcripts_are_judged_by_word_errors_and_the_worst_is_named(tmp_path):
-    from audio_ft.models import load_family
+    from audio_ft.models import load_adapter
 
     rows = ["file_name,text"]
     for seconds in (1, 2, 3, 1, 2, 3, 1, 2, 3, 4, 4, 4):
@@ -204,8 +206,8 @@ def test_transcripts_are_judged_by_word_errors_and_the_worst_is_named(tmp_path):
         write(Clip(samples, 16_000), tmp_path / f"{len(rows)}.wav")
         rows.append(f"{len(rows)}.wav,{('word ' * seconds).strip()}")
     (tmp_path / "metadata.csv").write_text("\n".join(rows))
-    family = load_family(str(WORDS.parent / "wav2vec2-mini"))
-    model: Any = Dictation(tmp_path, aft.DEFAULT_CHAIN, family, Writing())
+    adapter = load_adapter(str(WORDS.parent / "wav2vec2-mini"))
+    model: Any = Dictation(tmp_path, aft.DEFAULT_CHAIN, adapter, Writing())
     found = measure(model, aft.Data(path=str(tmp_path)), only=["white_noise", "gain"])
     assert (found["metric"], found["greater_is_better"], found["clean"]["value"]) == ("wer", False, 0.0)
     at = levels(found)
@@ -221,31 +223,31 @@ def test_transcripts_are_judged_by_word_errors_and_the_worst_is_named(tmp_path):
 def test_the_command_shows_a_line_for_each_stress_and_leaves_stress_json_in_the_run(small_run, few, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(small_run, folder)
-    words = ["stress", str(folder), str(few), "--only", "telephone", "--only", "opus", "--limit", "4"]
+    words = ["robustness", str(folder), str(few), "--only", "telephone", "--only", "opus", "--limit", "4"]
     assert cli.main(words) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("clean ")
     assert "(accuracy, 4 clips of test)" in out[0]
     assert out[1].startswith("telephone band ")
     assert out[2].startswith("Opus, kbit/s ")
-    assert all(f"{level:g}: " in out[2] for level in STRESSES["opus"].levels)
+    assert all(f"{level:g}: " in out[2] for level in PERTURBATIONS["opus"].levels)
     assert out[-1].endswith(".")
-    kept = json.loads((folder / robustness.STRESS_FILE).read_text())
+    kept = json.loads((folder / robustness.ROBUSTNESS_FILE).read_text())
     assert cli.main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == kept
     capsys.readouterr()
     assert cli.main([*words[:-1], "5"]) == 2
     said = capsys.readouterr().err
-    assert "stress.json holds a finished result of 4 clips of the test split of" in said
+    assert "robustness.json holds a finished result of 4 clips of the test split of" in said
     assert "and this is other clips. Keep both with --output FILE, or replace the old one with --overwrite." in said
-    assert json.loads((folder / robustness.STRESS_FILE).read_text()) == kept
+    assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept
     assert cli.main([*words[:-1], "5", "--output", str(tmp_path / "five.json")]) == 0
-    assert json.loads((folder / robustness.STRESS_FILE).read_text()) == kept
+    assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept
     assert cli.main([*words[:-1], "5", "--overwrite"]) == 0
-    kept = json.loads((folder / robustness.STRESS_FILE).read_text())
+    kept = json.loads((folder / robustness.ROBUSTNESS_FILE).read_text())
     assert kept == json.loads((tmp_path / "five.json").read_text())
     assert kept["n"] == 5
     assert cli.main([*words[:3], "--only", "hail"]) == 2
-    assert "no stress is called 'hail'" in capsys.readouterr().err
-    assert cli.main([*words[:3], "--output", str(tmp_path / "nowhere" / "stress.json")]) == 2
+    assert "no perturbation is called 'hail'" in capsys.readouterr().err
+    assert cli.main([*words[:3], "--output", str(tmp_path / "nowhere" / "robustness.json")]) == 2
     assert "nowhere is no folder to write into; give another place with --output" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from audio_ft import Text
 from audio_ft.augmentation import Speed
 from audio_ft.cleaning.dataset import raw_features
 from audio_ft.inference.batching import Collator
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.tasks import Seq2Seq
 from audio_ft.tasks.base import Speech
 from audio_ft.tasks.whisper import TIMESTAMP
@@ -23,13 +23,13 @@ def test_the_end_that_whisper_learns_is_that_of_the_clip_at_its_new_speed(
     tmp_path: Path, speed: float, seconds: float
 ) -> None:
     checkpoint = tiny_transcriber(tmp_path / "model")
-    family, text = load_family(checkpoint), Text(language="en", timestamps=True)
-    task = Seq2Seq.plan("text", (), Speech(family, checkpoint, None, text, ("hello",)))
+    adapter, text = load_adapter(checkpoint), Text(language="en", timestamps=True)
+    task = Seq2Seq.plan("text", (), Speech(adapter, checkpoint, None, text, ("hello",)))
     wave = speech(2 * RATE)
     row: dict[str, Any] = {**raw_features(wave), "length": len(wave), "index": 0, "target": "hello"}
     augment = (Speed(range=(speed, speed), probability=1.0),)
-    labels = Collator(family, task, augment, training=True)([row])["labels"][0].tolist()
+    labels = Collator(adapter, task, augment, training=True)([row])["labels"][0].tolist()
     zero = task.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1
     assert labels[-1] == task.tokenizer.eos_token_id
     assert (labels[-2] - zero) * TIMESTAMP == pytest.approx(seconds, abs=TIMESTAMP)
-    assert Collator(family, task, augment)([row])["labels"][0, -2] - zero == round(2 / TIMESTAMP)
+    assert Collator(adapter, task, augment)([row])["labels"][0, -2] - zero == round(2 / TIMESTAMP)

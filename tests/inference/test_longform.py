@@ -329,15 +329,15 @@ def transcriber(checkpoint, *, ctc):
     """Return a model that transcribes, as it is before any training."""
     from audio_ft.data.transcripts import Text
     from audio_ft.inference.predictor import Model
-    from audio_ft.models import load_family
+    from audio_ft.models import load_adapter
     from audio_ft.tasks import task_class
     from audio_ft.tasks.base import HeadSettings, Speech
 
-    family = load_family(checkpoint)
-    speech_of = Speech(family, checkpoint, None, Text(language="en"), ["the quick brown fox jumps over a lazy dog"])
+    adapter = load_adapter(checkpoint)
+    speech_of = Speech(adapter, checkpoint, None, Text(language="en"), ["the quick brown fox jumps over a lazy dog"])
     task = task_class("ctc" if ctc else "seq2seq").plan("text", (), speech_of)
-    network = task.build(family, checkpoint, HeadSettings()).eval()
-    return Model(Path(checkpoint), network, family.with_window(30.0), task, DEFAULT_CHAIN)
+    network = task.build(adapter, checkpoint, HeadSettings()).eval()
+    return Model(Path(checkpoint), network, adapter.with_window(30.0), task, DEFAULT_CHAIN)
 
 
 @pytest.fixture(scope="module")

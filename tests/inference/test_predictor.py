@@ -109,10 +109,10 @@ def test_a_long_recording_is_cut_into_windows_and_their_logits_averaged(model, c
     pause = np.zeros((1, 3 * clips[0].rate), np.float32)
     samples = np.concatenate([clips[0].samples, pause, clips[1].samples, pause, clips[2].samples], axis=1)
     wave = model.chain(Clip(samples, clips[0].rate)).samples[0]
-    pieces = windows(len(wave), round(model.family.window * 16_000))
+    pieces = windows(len(wave), round(model.adapter.window * 16_000))
     assert len(pieces) > 2
     logits = [
-        responses_to(model.network, model.task, model.family, [model.family.extract(wave[start:stop])])[0]
+        responses_to(model.network, model.task, model.adapter, [model.adapter.extract(wave[start:stop])])[0]
         for start, stop in pieces
     ]
     raised = np.exp(np.mean(logits, axis=0))

@@ -146,7 +146,12 @@ times = st.floats(0, 2e5, allow_nan=False)
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_said_can_be_read_back_in_order(said):
     segments = [
-        segment(start, start + length, words, spread(start, start + length, words) if timed and words.split() else None)
+        segment(
+            start,
+            start + length,
+            words,
+            spread(start, start + length, words) if timed and words.split() else None,
+        )
         for start, length, words, timed in said
     ]
     shown = cues(segments)

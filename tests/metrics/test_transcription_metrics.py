@@ -1,4 +1,4 @@
-"""Error rates of transcripts against jiwer, alignments, normalisers by language, intervals, the evaluate way."""
+"""Error rates of transcripts against jiwer, alignments, normalizers by language, intervals, the evaluate way."""
 
 from __future__ import annotations
 
@@ -132,14 +132,14 @@ def test_a_resample_is_jiwers_score_of_the_repeated_clips_and_undefined_without_
 
 
 @pytest.mark.parametrize("language", ["en", "EN", "english", " English ", "en-GB", "en_US", "eng"])
-def test_english_is_normalised_by_whispers_english_rules(language):
-    text = "Won't Mr. Smith's colour cost twenty-five dollars?"
+def test_english_is_normalized_by_whispers_english_rules(language):
+    text = "Won't Mr. Smith's color cost twenty-five dollars?"
     assert normalizer(language)(text) == EnglishTextNormalizer({})(text)
-    assert "colour cost $25" in normalizer(language)(text)
+    assert "color cost $25" in normalizer(language)(text)
 
 
 @pytest.mark.parametrize("language", [None, "fr", "french", "ru", "pt-BR", "fra", "tlh", "enga", ""])
-def test_other_and_unknown_languages_are_normalised_by_the_basic_rules(language):
+def test_other_and_unknown_languages_are_normalized_by_the_basic_rules(language):
     text = "L'été, [bruit] déjà; twenty — Ёлка!"
     assert normalizer(language)(text) == BasicTextNormalizer()(text)
 
@@ -157,7 +157,7 @@ def test_languages_without_spaces_count_letters(language):
     assert values["wer_normalized"] == pytest.approx(1 / 3)
 
 
-def test_normalised_scores_forgive_what_the_language_says():
+def test_normalized_scores_forgive_what_the_language_says():
     hypotheses, references = (
         ["you will not pay 20 dollars", "caf\u00e9"],
         ["You won't pay twenty dollars.", "Cafe\u0301"],

@@ -97,8 +97,10 @@ def all_figures(theme: plots.Theme) -> dict:
         "reliability": plots.reliability(*answers(), theme=theme),
         "selective": plots.selective_accuracy(*answers(), theme=theme),
         "slices": plots.slices(parts, metric="accuracy", overall=score(0.85, n=120), theme=theme),
-        "stress": plots.stress_curve([20, 0, -5], levels, metric="wer", stress="Noise", unit="dB SNR", theme=theme),
-        "codecs": plots.stress_curve(["a", "b", "c"], levels, metric="wer", stress="Codec", clean=score(0.95)),
+        "robustness": plots.stress_curve(
+            [20, 0, -5], levels, metric="wer", perturbation="Noise", unit="dB SNR", theme=theme
+        ),
+        "codecs": plots.stress_curve(["a", "b", "c"], levels, metric="wer", perturbation="Codec", clean=score(0.95)),
     }
 
 
@@ -146,7 +148,7 @@ def test_a_figure_is_the_same_bytes_each_time():
     assert one == two
 
 
-def test_images_in_an_svg_keep_their_colours():
+def test_images_in_an_svg_keep_their_colors():
     clip = Clip.noise(1.0)
     svg = plots.to_svg(plots.mel(clip))
     found = re.search(r"data:image/png;base64,([^\"]+)", svg)
@@ -155,11 +157,11 @@ def test_images_in_an_svg_keep_their_colours():
         drawn = np.asarray(picture.convert("RGB"))
     shown = panel(clip, "mel")
     low, high = shown.limits()
-    colours = matplotlib.colormaps["viridis"]((shown.values - low) / (high - low), bytes=True)[..., :3]
+    colors = matplotlib.colormaps["viridis"]((shown.values - low) / (high - low), bytes=True)[..., :3]
     for one in (drawn, drawn[::-1]):
-        if one.shape == colours.shape and (np.abs(one.astype(int) - colours) <= 1).all():
+        if one.shape == colors.shape and (np.abs(one.astype(int) - colors) <= 1).all():
             return
-    pytest.fail(f"the image is another than the mel spectrogram: {drawn.shape}, {colours.shape}")
+    pytest.fail(f"the image is another than the mel spectrogram: {drawn.shape}, {colors.shape}")
 
 
 def test_write_knows_two_kinds_of_file(tmp_path):
@@ -251,7 +253,7 @@ def test_a_transcription_is_followed_by_its_error_rates():
     assert [line.get_label() for line in figure.axes[1].lines[:2]] == ["WER", "CER"]
     scores = plots.score_intervals(transcribed())
     assert [axes.get_title(loc="left") for axes in scores.axes] == [
-        f"{name} (lower is better)" for name in ("WER", "WER, normalised", "CER")
+        f"{name} (lower is better)" for name in ("WER", "WER, normalized", "CER")
     ]
     assert plots.score_intervals(a_run()).axes[0].get_title(loc="left") == "F1, macro"
     names = [text.get_text() for text in scores.axes[0].get_yticklabels()]
@@ -333,18 +335,18 @@ def test_a_slice_that_leaves_the_whole_out_looks_different():
 
 
 def test_stress_rises_to_the_right_in_the_order_given():
-    axes = plots.stress_curve([20, 0, -5], [score(v) for v in (0.9, 0.6, 0.2)], metric="accuracy", stress="Noise").axes[
-        0
-    ]
+    axes = plots.stress_curve(
+        [20, 0, -5], [score(v) for v in (0.9, 0.6, 0.2)], metric="accuracy", perturbation="Noise"
+    ).axes[0]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["20", "0", "−5"]
     assert list(axes.lines[0].get_ydata()) == [0.9, 0.6, 0.2]
     with pytest.raises(InputError, match="one score a level"):
-        plots.stress_curve([1, 2], [score(0.5)], metric="accuracy", stress="Gain")
+        plots.stress_curve([1, 2], [score(0.5)], metric="accuracy", perturbation="Gain")
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Return the relative luminance of WCAG 2.1."""
-    channels = np.array(list(bytes.fromhex(colour[1:]))) / 255
+    channels = np.array(list(bytes.fromhex(color[1:]))) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -352,8 +354,8 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_text_is_readable_and_series_are_okabe_and_itos(theme):
     ground = luminance(theme.background)
-    for colour in (theme.ink, theme.muted):
-        high, low = sorted((luminance(colour), ground), reverse=True)
+    for color in (theme.ink, theme.muted):
+        high, low = sorted((luminance(color), ground), reverse=True)
         assert (high + 0.05) / (low + 0.05) >= 4.5
     okabe_ito = {"#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#ffffff"}
     assert set(theme.series) <= okabe_ito

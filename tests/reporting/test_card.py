@@ -43,7 +43,7 @@ SHOWN = {
     "single": ["Accuracy", "F1, macro"],
     "multi": ["Exact match", "F1, macro", "Mean average precision"],
     "regression": ["Concordance", "Pearson correlation", "Mean absolute error"],
-    "text": ["Word error rate", "Word error rate, normalised", "Character error rate"],
+    "text": ["Word error rate", "Word error rate, normalized", "Character error rate"],
 }
 # The digest of its weights, by which a run knows what was measured on it.
 OF = "0123456789abcdef" * 4
@@ -53,7 +53,7 @@ PIPELINES = {"text": "automatic-speech-recognition"}
 def run_of(kind: str = "single", **recipe) -> Run:
     """Return a finished run's record, made up."""
     data = recipe.pop(
-        "data", Data(path="/home/somebody/private/recordings", licence="CC0-1.0", source="Own recordings.")
+        "data", Data(path="/home/somebody/private/recordings", license="CC0-1.0", source="Own recordings.")
     )
     settings = {"model": "/home/somebody/checkpoints/mini", "data": data, "name": "doors", **WORDS, **recipe}
     classes = {"down": 10, "no | never": 20, "up": 10} if kind in ("single", "multi") else {}
@@ -118,7 +118,7 @@ def test_every_headline_score_stands_beside_its_baselines(kind):
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_the_hub_reads_the_head(kind):
-    card = ModelCard(model_card(run_of(kind, licence="MIT"), "me/doors"))
+    card = ModelCard(model_card(run_of(kind, license="MIT"), "me/doors"))
     assert card.data.pipeline_tag == PIPELINES.get(kind, "audio-classification")
     assert card.data.library_name == "transformers"
     assert card.data.license == "mit"
@@ -145,12 +145,12 @@ def test_no_heading_is_empty_and_nothing_is_put_off(kind):
 
 
 def test_the_words_of_the_recipe_and_the_counts_of_the_run_are_told():
-    card = model_card(run_of(augment=(Noise(),), data=Data(path="recordings", licence="CC0-1.0", where=("age>60",))))
+    card = model_card(run_of(augment=(Noise(),), data=Data(path="recordings", license="CC0-1.0", where=("age>60",))))
     for sentence in WORDS.values():
         assert sentence in card
     for fact in (
         "1,234 recordings to learn from, 40 others",
-        "Licence: CC0-1.0. Only rows with `age>60` were used.",
+        "License: CC0-1.0. Only rows with `age>60` were used.",
         "Splits made here: 80/10/10, seed 0, stratified by label, disjoint by speaker.",
         "Each group (`speaker`) is on one side only",
         "| train | 1,234 | 1.5 min | 2.00 h | 1 |",
@@ -158,7 +158,7 @@ def test_the_words_of_the_recipe_and_the_counts_of_the_run_are_told():
         "`chain.json`, digest `0123456789ab`",
         "noise at an SNR of 10 to 30 dB",
         "360 optimizer steps in 12 epochs. The weights are those of step 300: highest f1_macro",
-        "2,000,000 of 3,000,000 parameters learnt",
+        "2,000,000 of 3,000,000 parameters learned",
         "8 cores of Some CPU, 32 GB of memory, computing in bf16",
         "1.00 h in all: 10 s cleaning, 59.7 min training, 10 s scoring",
         "python 3.11.7, torch 2.13.0",
@@ -208,7 +208,7 @@ def test_names_beyond_ascii_are_written_as_the_hub_takes_them():
     for name, written in (("Größe Daten", "Gr-e-Daten"), ("录音", "data")):
         (result, *_) = ModelCard(model_card(run_of(data=Data(path=f"/home/x/{name}")))).data.eval_results
         assert (result.dataset_name, result.dataset_type) == (name, written)
-    assert ModelCard(model_card(run_of(licence="Große Freiheit 7"))).data.license_name == "gro-e-freiheit-7"
+    assert ModelCard(model_card(run_of(license="Große Freiheit 7"))).data.license_name == "gro-e-freiheit-7"
 
 
 def test_languages_are_written_as_the_hub_takes_them():
@@ -234,7 +234,7 @@ def test_folders_named_like_ids_stay_folders_wherever_the_card_is_written(tmp_pa
     monkeypatch.chdir(tmp_path)
     recipe = Recipe(model="data/mini", data=Data(path="data/words", limit=16), training={"max_steps": 1}, **WORDS)
     train(recipe, "run")
-    assert cli.main(["stress", "run", "data/words", "--only", "mu_law", "--limit", "8"]) == 0
+    assert cli.main(["robustness", "run", "data/words", "--only", "mu_law", "--limit", "8"]) == 0
     monkeypatch.chdir("/")
     capsys.readouterr()
     assert cli.main(["card", str(tmp_path / "run")]) == 0
@@ -246,8 +246,8 @@ def test_folders_named_like_ids_stay_folders_wherever_the_card_is_written(tmp_pa
     assert {result.dataset_type for result in head.eval_results} == {"words"}
 
 
-def test_a_licence_unknown_to_the_hub_is_called_other():
-    head = ModelCard(model_card(run_of(licence="House rules 2"))).data
+def test_a_license_unknown_to_the_hub_is_called_other():
+    head = ModelCard(model_card(run_of(license="House rules 2"))).data
     assert (head.license, head.license_name) == ("other", "house-rules-2")
     assert ModelCard(model_card(run_of())).data.get("license") is None
 
@@ -273,7 +273,7 @@ def test_a_card_without_the_makers_words_is_refused_with_the_mend():
 
 
 def test_words_can_be_told_later_and_weights_cannot():
-    told = retold(run_of(limits=""), ["limits=Quiet rooms.", "licence=mit", "data.licence=CC0-1.0"])
+    told = retold(run_of(limits=""), ["limits=Quiet rooms.", "license=mit", "data.license=CC0-1.0"])
     assert "Quiet rooms." in model_card(told)
     assert told.recipe.digest == run_of().recipe.digest
     with pytest.raises(InputError, match="learning_rate decides the weights"):
@@ -340,8 +340,8 @@ def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_a
     assert "weaker" not in model_card(run_of())
 
 
-def stressed(tmp_path: Path, **settings) -> Run:
-    """Return a run beside which lies a made-up stress.json."""
+def perturbed(tmp_path: Path, **settings) -> Run:
+    """Return a run beside which lies a made-up robustness.json."""
     worse = {"level": 0.0, "score": WRONG.to_dict(), "verdict": "worse"}
     mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
     silent = {"level": 1.0, "score": None, "verdict": "nothing can be heard"}
@@ -349,25 +349,25 @@ def stressed(tmp_path: Path, **settings) -> Run:
         "of": {"model": [OF, "a chain's"]}, "complete": True, "data": "/data/recordings", "n": 200, "split": "test",
         "metric": "accuracy", "clean": RIGHT.to_dict(),
         "sentence": "worst is white noise at an SNR of 0 dB",
-        "stresses": [
+        "perturbations": [
             {"title": "white noise", "unit": "dB SNR", "levels": [mild, worse]},
             {"title": "telephone band", "unit": "", "levels": [silent]},
         ],
     }  # fmt: skip
-    (tmp_path / "stress.json").write_text(json.dumps(found | settings))
+    (tmp_path / "robustness.json").write_text(json.dumps(found | settings))
     return dataclasses.replace(run_of(), folder=tmp_path)
 
 
 def test_robustness_is_told_once_it_was_measured_whole(tmp_path):
-    card = model_card(stressed(tmp_path))
+    card = model_card(perturbed(tmp_path))
     assert "200 recordings of the test split were also heard in worse quality, accuracy 0.900 [0.800, 0.950]" in card
     assert "worst is white noise at an SNR of 0 dB." in card
     assert rows(card, "change")[1:] == [
         ["white noise, dB SNR", "20: 0.900; 0: **0.125**"],
         ["telephone band", "nothing can be heard"],
     ]
-    assert "200 recordings of the test split of `others` were" in model_card(stressed(tmp_path, data="/data/others"))
-    assert "### Robustness" not in model_card(stressed(tmp_path, complete=False))
+    assert "200 recordings of the test split of `others` were" in model_card(perturbed(tmp_path, data="/data/others"))
+    assert "### Robustness" not in model_card(perturbed(tmp_path, complete=False))
 
 
 def test_what_was_measured_on_another_run_is_left_out_and_said(small_run, tmp_path, capsys):
@@ -381,19 +381,19 @@ def test_what_was_measured_on_another_run_is_left_out_and_said(small_run, tmp_pa
         "split": "test", "per_class": {}, "slices": {"slices": [other]}, "calibration": None,
     }  # fmt: skip
     (folder / "slices.json").write_text(json.dumps(foreign))
-    stressed(folder, of={"model": ["another's", "a chain's"]})
+    perturbed(folder, of={"model": ["another's", "a chain's"]})
     assert cli.main(words) == 0
     said = capsys.readouterr()
     assert "### Where it is weaker" not in said.out
     assert "### Robustness" not in said.out
-    for file, verb in (("slices.json", "evaluate"), ("stress.json", "stress")):
+    for file, verb in (("slices.json", "evaluate"), ("robustness.json", "perturbation")):
         assert f"{folder / file} is of another training than this run and is left out" in said.err
         assert f"`audio-ft {verb} {folder} DATA` measures this." in said.err
     # As model_cards/ has it: without predictions the weights tell, or in files from before the classes' scores.
     describe(Run.load(folder))
     own = json.loads((folder / "slices.json").read_text())
     (folder / "predictions.parquet").unlink()
-    (folder / "stress.json").unlink()
+    (folder / "robustness.json").unlink()
     older = own | {"of": {name: value for name, value in own["of"].items() if name != "model"}}
     for found, believed in (
         (own, True),
@@ -425,18 +425,18 @@ def test_the_snippets_name_the_folder_that_the_run_lies_in(small_run, tmp_path, 
 
 
 def test_what_fine_tuning_did_to_earlier_abilities_is_told():
-    retention = {place: {"untuned": {"wer": WRONG}, "fine-tuned": {"wer": RIGHT}} for place in ("test", "also")}
-    run = run_of("text", also=Data(path="/home/somebody/english"), interpolate=0.5)
+    retention = {place: {"untuned": {"wer": WRONG}, "fine-tuned": {"wer": RIGHT}} for place in ("test", "extra_eval")}
+    run = run_of("text", extra_eval=Data(path="/home/somebody/english"), wise_ft_alpha=0.5)
     card = model_card(dataclasses.replace(run, retention=retention))
     assert rows(card, "score")[0] == ["score", "recordings", "this model", "before fine-tuning"]
     assert "| `english`: Word error rate | 0.125 [0.100, 0.200] | 0.900 [0.800, 0.950] |" in card
-    assert "| `interpolate` | `0.5` |" in card
+    assert "| `wise_ft_alpha` | `0.5` |" in card
     assert "somebody" not in card
 
 
 def test_the_spelling_of_transcripts_is_told():
     card = model_card(run_of("text", text=Text(language="french", case="lower", punctuation="remove")))
-    assert "Transcripts were learnt in lower case and without punctuation." in card
+    assert "Transcripts were learned in lower case and without punctuation." in card
     assert ModelCard(card).data.language == ["fr"]
 
 

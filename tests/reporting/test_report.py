@@ -197,8 +197,8 @@ def test_its_players_hold_the_recordings_of_the_worst_errors(run: Run, page: Pag
     assert np.corrcoef(ours[:length], theirs[:length])[0, 1] > 0.9
 
 
-def stressed(run: Run, folder: Path, **settings) -> Run:
-    """Return a run beside which lies what `audio-ft stress` might have left."""
+def perturbed(run: Run, folder: Path, **settings) -> Run:
+    """Return a run beside which lies what `audio-ft robustness` might have left."""
     shutil.copytree(run.folder, folder)
     clean, poor = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40)
     lost = {"value": -0.775, "low": -0.8, "high": -0.7, "n": 40}
@@ -212,17 +212,17 @@ def stressed(run: Run, folder: Path, **settings) -> Run:
         "of": {"model": [run.digests["model"]]}, "data": run.data["path"], "complete": True,
         "split": "test", "metric": "accuracy", "n": 40,
         "clean": clean.to_dict(), "sentence": "worst is noise of 0 dB: accuracy 0.125",
-        "stresses": [
+        "perturbations": [
             {"title": "white noise", "unit": "dB SNR", "levels": [*levels, deaf]},
             {"title": "line", "unit": "", "levels": levels[:1]},
         ],
     }  # fmt: skip
-    (folder / "stress.json").write_text(json.dumps(found | settings))
+    (folder / "robustness.json").write_text(json.dumps(found | settings))
     return dataclasses.replace(run, folder=folder)
 
 
 def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measured_whole(run, page, tmp_path, caplog):
-    told = Page(write_report(stressed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
+    told = Page(write_report(perturbed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
     check_sound(told)
     assert "40 recordings of the test split were heard as they are, accuracy 0.900 [0.800, 0.950]," in told.text
     assert "Worst is noise of 0 dB: accuracy 0.125." in told.text
@@ -231,12 +231,12 @@ def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measur
     assert curves == ["Accuracy under White noise"], "one level is no curve"
     assert f"{HOSTILE} worse 3 not to be heard 0.125 [0.100, 0.200] -0.775" in told.text
     assert "nothing left 40 not to be heard – –" in told.text
-    elsewhere = stressed(run, tmp_path / "elsewhere", data="/data/others")
+    elsewhere = perturbed(run, tmp_path / "elsewhere", data="/data/others")
     assert "the test split of others were" in Page(write_report(elsewhere, audio=False).read_text("utf-8")).text
-    half = stressed(run, tmp_path / "half", complete=False)
-    copied = stressed(run, tmp_path / "copied", of={"model": ["another's"]})
+    half = perturbed(run, tmp_path / "half", complete=False)
+    copied = perturbed(run, tmp_path / "copied", of={"model": ["another's"]})
     pages = [Page(write_report(one, audio=False).read_text("utf-8")) for one in (half, copied)]
-    assert f"{copied.folder / 'stress.json'} is of another training than this run and is left out" in caplog.text
+    assert f"{copied.folder / 'robustness.json'} is of another training than this run and is left out" in caplog.text
     for without in (page, *pages):
         assert "robustness" not in {attributes.get("id") for attributes in without.all("section")}
 
@@ -306,7 +306,7 @@ def test_transcripts_stand_word_by_word_beside_the_truth(run: Run, tmp_path: Pat
     shown = ["spelling", "substitution", "equal", "deletion", "equal", "equal", "insertion", "spelling"]
     assert kinds[legend:] == [f"word {kind}" for kind in shown]
     assert "1 of 3 test recordings are transcribed without an error" in page.text
-    # Screen readers are told the two texts, and colours are never alone: each kind has its sign.
+    # Screen readers are told the two texts, and colors are never alone: each kind has its sign.
     assert "Spoken: press one for the desk today. Written: Press won for desk today please." in page.text
     assert all(sign in page.text for sign in ("≠ won", "+ please", "≈ Press", "−"))
     for name in ("wer", "wer_normalized", "cer"):
@@ -453,13 +453,13 @@ def test_the_true_label_is_shown_also_where_it_is_unlikely():
 
 
 def test_spelling_alone_comes_after_every_wrong_word():
-    rows = [transcript("spelt", "one two three", "One, two, three."), transcript("wrong", "one two", "one too")]
+    rows = [transcript("spelled", "one two three", "One, two, three."), transcript("wrong", "one two", "one too")]
     clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), "text"), "en")
-    assert [clip.file for clip in clips] == ["wrong", "spelt"]
+    assert [clip.file for clip in clips] == ["wrong", "spelled"]
     assert "none wrong but in case" in clips[1].verdict
     assert {word.kind for word in aligned(clips[1], "en")} == {"spelling"}
     numbers = judged(Predictions(pandas.DataFrame([{"group": None, **transcript("n", "ten", "10")}]), "text"), "en")
-    assert "none wrong" in numbers[0].verdict  # the English normaliser writes numbers as digits
+    assert "none wrong" in numbers[0].verdict  # the English normalizer writes numbers as digits
 
 
 def test_only_word_errors_that_recur_are_a_habit():

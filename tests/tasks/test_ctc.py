@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
 from audio_ft.errors import InputError
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.tasks import CTC, task_for
 from audio_ft.tasks.base import HeadSettings, Speech
 
@@ -29,7 +29,7 @@ BAD = {"": "empty transcript", "?!": "only punctuation", "ab " * 700: "frames ne
 
 def planned(checkpoint: str, transcripts: Any = SENTENCES, **text: Any) -> CTC:
     """Return the task for a checkpoint and these training transcripts."""
-    speech = Speech(load_family(checkpoint), checkpoint, None, Text(**text), transcripts)
+    speech = Speech(load_adapter(checkpoint), checkpoint, None, Text(**text), transcripts)
     task = CTC.plan("text", (), speech)
     assert isinstance(task, CTC)
     return task
@@ -115,29 +115,29 @@ def test_repeats_collapse_and_blanks_keep_double_letters_apart(checkpoint: str) 
 
 
 def test_a_clips_tokens_do_not_depend_on_its_neighbours(checkpoint: str) -> None:
-    task, family = planned(checkpoint), load_family(checkpoint)
-    model = task.build(family, checkpoint, HeadSettings()).eval()
-    features = [family.extract(speech(length, seed)) for seed, length in enumerate((9_000, 16_000, 12_345))]
+    task, adapter = planned(checkpoint), load_adapter(checkpoint)
+    model = task.build(adapter, checkpoint, HeadSettings()).eval()
+    features = [adapter.extract(speech(length, seed)) for seed, length in enumerate((9_000, 16_000, 12_345))]
     with torch.inference_mode():
-        together = task.respond(model, family.collate(features))
+        together = task.respond(model, adapter.collate(features))
         for row, feature in enumerate(features):
-            alone = task.respond(model, family.collate([feature]))[0]
+            alone = task.respond(model, adapter.collate([feature]))[0]
             own = together[row][together[row] != -100]
             assert own.tolist() == alone[alone != -100].tolist()
-            assert len(own) == family.frames(len(feature["input_values"]))
+            assert len(own) == adapter.frames(len(feature["input_values"]))
 
 
 def test_a_vocabulary_that_fits_is_kept_and_another_is_not(
     checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    task, family = planned(checkpoint), load_family(checkpoint)
-    model = task.build(family, checkpoint, HeadSettings())
+    task, adapter = planned(checkpoint), load_adapter(checkpoint)
+    model = task.build(adapter, checkpoint, HeadSettings())
     model.save_pretrained(tmp_path / "tuned")
-    task.save(family, tmp_path / "tuned")
+    task.save(adapter, tmp_path / "tuned")
     again = planned(str(tmp_path / "tuned"), ("Hello, hello!",))
     assert again.labels == task.labels
     assert not again.from_scratch
-    kept = again.build(load_family(str(tmp_path / "tuned")), str(tmp_path / "tuned"), HeadSettings())
+    kept = again.build(load_adapter(str(tmp_path / "tuned")), str(tmp_path / "tuned"), HeadSettings())
     torch.testing.assert_close(kept.lm_head.weight, model.lm_head.weight)
     assert "the checkpoint has no" not in caplog.text
     other = planned(str(tmp_path / "tuned"), ("zzz",))
@@ -150,16 +150,16 @@ def test_a_head_without_outputs_for_beginning_and_end_is_kept_all_the_same(check
     """Checkpoints of 2021 have no outputs for <s> and </s>, which their tokenizers add when they are read today."""
     from transformers import Wav2Vec2CTCTokenizer
 
-    task, family, folder = planned(checkpoint), load_family(checkpoint), tmp_path / "tuned"
-    model: Any = task.build(family, checkpoint, HeadSettings())
+    task, adapter, folder = planned(checkpoint), load_adapter(checkpoint), tmp_path / "tuned"
+    model: Any = task.build(adapter, checkpoint, HeadSettings())
     model.save_pretrained(folder)
-    family.save_extractor(folder)
+    adapter.save_extractor(folder)
     (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(task.labels)}))
     Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
     again = planned(str(folder), ("Hello, hello!",))
     assert len(again.tokenizer) == len(task.labels) + 2
     assert again.labels == task.labels
-    kept: Any = again.build(load_family(str(folder)), str(folder), HeadSettings())
+    kept: Any = again.build(load_adapter(str(folder)), str(folder), HeadSettings())
     torch.testing.assert_close(kept.lm_head.weight, model.lm_head.weight)
     assert CTC.restore(kept.config, folder, again.text).labels == task.labels
     model.config.vocab_size = len(task.labels) + 5
@@ -168,10 +168,10 @@ def test_a_head_without_outputs_for_beginning_and_end_is_kept_all_the_same(check
 
 
 def test_transcription_means_what_the_checkpoint_can(checkpoint: str) -> None:
-    family = load_family(checkpoint)
-    assert task_for("transcription", family) is CTC
+    adapter = load_adapter(checkpoint)
+    assert task_for("transcription", adapter) is CTC
     with pytest.raises(InputError, match="transcribes by ctc"):
-        task_for("seq2seq", family)
+        task_for("seq2seq", adapter)
 
 
 TRAINING = {"max_steps": 2, "per_device_train_batch_size": 4}
@@ -200,7 +200,7 @@ def test_a_run_stands_beside_its_untuned_checkpoint(run: Path) -> None:
 
 def test_bad_transcripts_are_set_aside_with_their_reasons(run: Path) -> None:
     record = aft.Run.load(run)
-    reasons = [reason for _, reason in record.splits["train"]["set_aside"]]
+    reasons = [reason for _, reason in record.splits["train"]["excluded"]]
     assert len(reasons) == len(BAD)
     for wanted in BAD.values():
         assert any(wanted in reason for reason in reasons), wanted
@@ -242,12 +242,12 @@ def test_weights_in_between_are_on_the_straight_line(
         data=Data(path=str(recordings)),
         task="transcription",
         training=TRAINING,
-        interpolate=share,
-        also=str(recordings),
+        wise_ft_alpha=share,
+        extra_eval=str(recordings),
     )
     record = aft.train(recipe, tmp_path / "run")
-    assert set(record.retention) == {"test", "also"}
-    assert set(record.retention["also"]) == {"untuned", "fine-tuned", "interpolated"}
+    assert set(record.retention) == {"test", "extra_eval"}
+    assert set(record.retention["extra_eval"]) == {"untuned", "fine-tuned", "interpolated"}
     before, tuned = load_file(Path(checkpoint) / "model.safetensors"), load_file(run / "model" / "model.safetensors")
     mixed = load_file(tmp_path / "run" / "model" / "model.safetensors")
     prefix = "wav2vec2."

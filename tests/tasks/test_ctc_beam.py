@@ -24,7 +24,7 @@ from audio_ft import Beam, Data, Recipe, Text
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.cli import main as cli
 from audio_ft.errors import InputError
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.tasks import CTC, Classification
 from audio_ft.tasks.base import HeadSettings, Speech
 from audio_ft.tasks.ctc import make_tokenizer
@@ -166,13 +166,13 @@ def test_what_cannot_be_searched_with_is_refused(tmp_path: Path, monkeypatch: py
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with `model`, as a training leaves it though it learnt nothing, `words.arpa` and recordings."""
+    """Return a folder with `model`, as a training leaves it though it learned nothing, `words.arpa` and recordings."""
     folder = tmp_path_factory.mktemp("saved")
     checkpoint = tiny_checkpoint("wav2vec2-group", folder / "checkpoint")
-    family, text = load_family(checkpoint).with_window(3), Text(case="lower", punctuation="remove", language="en")
-    task = CTC.plan("text", (), Speech(family, checkpoint, None, text, SENTENCES))
-    task.build(family, checkpoint, HeadSettings()).save_pretrained(folder / "model")
-    task.save(family, folder / "model")
+    adapter, text = load_adapter(checkpoint).with_window(3), Text(case="lower", punctuation="remove", language="en")
+    task = CTC.plan("text", (), Speech(adapter, checkpoint, None, text, SENTENCES))
+    task.build(adapter, checkpoint, HeadSettings()).save_pretrained(folder / "model")
+    task.save(adapter, folder / "model")
     recipe = Recipe(model=checkpoint, data=str(folder / "data.csv"), task="ctc", text=text, window=3)
     recipe.save(folder / "model" / "recipe.json")
     DEFAULT_CHAIN.save(folder / "model" / "chain.json")
@@ -226,6 +226,6 @@ def test_models_that_write_no_characters_refuse_a_language_model(saved: Path) ->
     beam = Beam(str(saved / "words.arpa"))
     with pytest.raises(InputError, match="task is classification"):
         Classification.plan("single", ("a", "b")).searching(beam)
-    japanese = CTC.restore(load_family(MINI).config, saved / "model", Text(language="ja"))
+    japanese = CTC.restore(load_adapter(MINI).config, saved / "model", Text(language="ja"))
     with pytest.raises(InputError, match="no space between words"):
         japanese.searching(beam)

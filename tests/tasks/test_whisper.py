@@ -16,7 +16,7 @@ import audio_ft as aft
 from audio_ft import Data, Recipe, Text
 from audio_ft.cleaning.steps import Resample
 from audio_ft.errors import InputError
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.tasks import Seq2Seq, task_for
 from audio_ft.tasks.base import HeadSettings, Speech
 from audio_ft.tasks.whisper_decoding import packing, window_of
@@ -38,7 +38,7 @@ def multilingual(shared: Path) -> str:
 
 def planned(checkpoint: str, transcripts: tuple[str, ...] = TEXTS, **text: Any) -> Seq2Seq:
     """Return the task for a checkpoint."""
-    task = Seq2Seq.plan("text", (), Speech(load_family(checkpoint), checkpoint, None, Text(**text), transcripts))
+    task = Seq2Seq.plan("text", (), Speech(load_adapter(checkpoint), checkpoint, None, Text(**text), transcripts))
     assert isinstance(task, Seq2Seq)
     return task
 
@@ -66,11 +66,11 @@ def test_a_label_is_what_whispers_own_tokenizer_makes_without_its_start(
 
 
 def test_labels_are_padded_with_what_the_loss_leaves_out_and_the_loss_is_transformers_own(english: str) -> None:
-    task, family = planned(english), load_family(english)
-    model = task.build(family, english, HeadSettings()).eval()
+    task, adapter = planned(english), load_adapter(english)
+    model = task.build(adapter, english, HeadSettings()).eval()
     labels = task.batch_labels(TEXTS[:2], [5.0, 1.0])
     assert (labels == -100).sum() == len(task.label(TEXTS[0], 0.0)) - len(task.label(TEXTS[1], 0.0))
-    inputs = family.collate([family.extract(speech(RATE, seed)) for seed in range(2)])
+    inputs = adapter.collate([adapter.extract(speech(RATE, seed)) for seed in range(2)])
     with torch.inference_mode():
         loss, _ = task.step(model, inputs, labels, HeadSettings())
         torch.testing.assert_close(loss, model(**inputs, labels=labels).loss, rtol=1e-4, atol=1e-4)
@@ -95,18 +95,18 @@ def test_times_and_prompts_are_told_but_a_prompt_is_not_learnt(english: str) -> 
 def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path) -> None:
     from transformers import AutoProcessor
 
-    task, family = planned(english, prompt=" Asterisk, voicemail "), load_family(english)
-    model: Any = task.build(family, english, HeadSettings()).eval()
+    task, adapter = planned(english, prompt=" Asterisk, voicemail "), load_adapter(english)
+    model: Any = task.build(adapter, english, HeadSettings()).eval()
     files = [shared / "data" / "prompts_asr" / "test" / name for name in ("en_activated.flac", "en_agent-user.flac")]
     waves = [Resample(RATE)(aft.read(file)).samples[0] for file in files]
-    inputs = family.collate([family.extract(wave) for wave in waves])
+    inputs = adapter.collate([adapter.extract(wave) for wave in waves])
     processor = AutoProcessor.from_pretrained(english)
     prompt = processor.get_prompt_ids("Asterisk, voicemail", return_tensors="pt")
     told = processor.batch_decode(model.generate(**inputs, prompt_ids=prompt), skip_special_tokens=True)
     untold = processor.batch_decode(model.generate(**inputs), skip_special_tokens=True)
     assert told != untold, "else this says nothing"
-    assert task.listen(model, family, waves) == [text.strip() for text in told]
-    spoken = task.listen_for_words(model, family, waves)
+    assert task.listen(model, adapter, waves) == [text.strip() for text in told]
+    spoken = task.listen_for_words(model, adapter, waves)
     assert [" ".join(word["text"] for word in words) for words in spoken] == [text.strip() for text in told]
     responses = task.respond(model, inputs).numpy()
     assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
@@ -120,7 +120,7 @@ def test_a_prompt_longer_than_the_decoder_is_told_is_refused(english: str) -> No
 def test_what_transcripts_hold_is_not_forbidden(english: str, multilingual: str) -> None:
     marked = ('"Yes": press (one);', "Բարև")
     task = planned(multilingual, transcripts=marked, language="hy")
-    model: Any = task.build(load_family(multilingual), multilingual, HeadSettings())
+    model: Any = task.build(load_adapter(multilingual), multilingual, HeadSettings())
     # Armenian letters are bytes to this tokenizer, behind a space of its own.
     assert task.label(marked[1], 1.0)[len(task.prefix) - 1] not in model.generation_config.begin_suppress_tokens
     assert task.tokenizer.eos_token_id in model.generation_config.begin_suppress_tokens
@@ -132,7 +132,7 @@ def test_what_transcripts_hold_is_not_forbidden(english: str, multilingual: str)
     assert written & set(theirs), "else this says nothing"
     assert set(model.generation_config.suppress_tokens) == set(theirs) - written
     assert model.generation_config.suppress_tokens[-6:] == theirs[-6:], "transformers finds tokens by these places"
-    plain: Any = planned(english).build(load_family(english), english, HeadSettings())
+    plain: Any = planned(english).build(load_adapter(english), english, HeadSettings())
     assert plain.generation_config.suppress_tokens == GenerationConfig.from_pretrained(english).suppress_tokens
 
 
@@ -152,10 +152,10 @@ def test_a_checkpoint_is_asked_in_a_language_that_it_knows(english: str, multili
         planned(multilingual)
     with pytest.raises(InputError, match="English only"):
         planned(english, language="fr")
-    model: Any = planned(multilingual, language="fr").build(load_family(multilingual), multilingual, HeadSettings())
+    model: Any = planned(multilingual, language="fr").build(load_adapter(multilingual), multilingual, HeadSettings())
     assert (model.generation_config.language, model.generation_config.task) == ("fr", "transcribe")
     assert model.generation_config.num_beams == 1
-    plain: Any = planned(english).build(load_family(english), english, HeadSettings())
+    plain: Any = planned(english).build(load_adapter(english), english, HeadSettings())
     assert (plain.generation_config.language, plain.generation_config.task) == (None, None)
 
 
@@ -164,25 +164,27 @@ def test_a_checkpoint_without_a_decoder_is_refused(tmp_path: Path) -> None:
 
     checkpoint = tiny_checkpoint("whisper", tmp_path / "model")
     AutoModelForAudioClassification.from_pretrained(checkpoint).save_pretrained(tmp_path / "classifier")
-    family = load_family(checkpoint)
-    family.config.architectures = ["WhisperForAudioClassification"]
+    adapter = load_adapter(checkpoint)
+    adapter.config.architectures = ["WhisperForAudioClassification"]
     task = Seq2Seq((), Text(language="en"), None, (1, 2))
     with pytest.raises(InputError, match="decoder"):
-        task.build(family, str(tmp_path / "classifier"), HeadSettings())
-    assert task_for("transcription", family) is Seq2Seq
+        task.build(adapter, str(tmp_path / "classifier"), HeadSettings())
+    assert task_for("transcription", adapter) is Seq2Seq
 
 
 def test_the_window_shrinks_to_the_batch_and_comes_back(english: str) -> None:
-    task, family = planned(english), load_family(english)
-    model: Any = task.build(family, english, HeadSettings()).eval()
-    elastic = task.adapt(family, np.asarray([1.0, 12.0]), None)
+    task, adapter = planned(english), load_adapter(english)
+    model: Any = task.build(adapter, english, HeadSettings()).eval()
+    elastic = task.adapt(adapter, np.asarray([1.0, 12.0]), None)
     short = elastic.collate([elastic.extract(speech(RATE))])["input_features"]
     longer = elastic.collate([elastic.extract(speech(RATE)), elastic.extract(speech(14 * RATE))])["input_features"]
     assert (short.shape[-1], longer.shape[-1]) == (1_000, 1_600)
-    assert torch.equal(short[0], family.collate([family.extract(speech(RATE))])["input_features"][0, :, :1_000])
-    assert task.hearing(elastic).collate([family.extract(speech(RATE))])["input_features"].shape[-1] == 3_000
+    assert torch.equal(short[0], adapter.collate([adapter.extract(speech(RATE))])["input_features"][0, :, :1_000])
+    assert task.hearing(elastic).collate([adapter.extract(speech(RATE))])["input_features"].shape[-1] == 3_000
     assert (
-        task.adapt(family, np.asarray([1.0]), 30.0).collate([family.extract(speech(RATE))])["input_features"].shape[-1]
+        task.adapt(adapter, np.asarray([1.0]), 30.0)
+        .collate([adapter.extract(speech(RATE))])["input_features"]
+        .shape[-1]
         == 3_000
     )
     with window_of(model, short), torch.inference_mode():

@@ -12,8 +12,8 @@ from checkpoints import TINY, speech, tiny_checkpoint
 from transformers import TrainerControl, TrainerState
 
 from audio_ft.errors import InputError
-from audio_ft.models import load_family
-from audio_ft.models.base import Family
+from audio_ft.models import load_adapter
+from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_class
 from audio_ft.tasks.base import HeadSettings
 from audio_ft.training.freeze import GradualUnfreezing, freeze, parameter_groups
@@ -28,21 +28,21 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return tiny_checkpoint(request.param, tmp_path_factory.mktemp(request.param))
 
 
-def build(folder: str, policy: str = "nothing", **head: Any) -> tuple[Family, Any]:
-    family = load_family(folder).with_window(2)
-    mask = family.mask_settings([], 16_000)
+def build(folder: str, policy: str = "none", **head: Any) -> tuple[Adapter, Any]:
+    adapter = load_adapter(folder).with_window(2)
+    mask = adapter.mask_settings([], 16_000)
     torch.manual_seed(0)
     settings = HeadSettings(weighted_layers=True, mask=mask, **head)
-    model = task_class("classification").plan("single", LABELS).build(family, folder, settings)
-    freeze(model, family, policy)
-    return family, model
+    model = task_class("classification").plan("single", LABELS).build(adapter, folder, settings)
+    freeze(model, adapter, policy)
+    return adapter, model
 
 
-def one_step(family: Family, model: Any) -> set[str]:
+def one_step(adapter: Adapter, model: Any) -> set[str]:
     """Take one optimizer step on four clips and return the names of the parameters that changed."""
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = torch.optim.SGD([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1.0)
-    batch = family.collate([family.extract(speech(length, length)) for length in (6_000, 9_000, 16_000, 20_000)])
+    batch = adapter.collate([adapter.extract(speech(length, length)) for length in (6_000, 9_000, 16_000, 20_000)])
     np.random.seed(0)  # the stream from which transformers draws its masks
     logits = model.train()(**batch).logits
     loss = task_class("classification").plan("single", LABELS).loss(logits, torch.tensor([0, 1, 2, 0]), HeadSettings())
@@ -70,15 +70,15 @@ def may_rest(name: str, model: Any) -> bool:
 
 
 def test_nothing_frozen(folder: str) -> None:
-    family, model = build(folder)
-    changed = one_step(family, model)
+    adapter, model = build(folder)
+    changed = one_step(adapter, model)
     assert [name for name, _ in model.named_parameters() if name not in changed and not may_rest(name, model)] == []
 
 
 def test_the_feature_encoder_frozen(folder: str) -> None:
-    family, model = build(folder, "feature_encoder")
-    frozen = names_in(model, family.feature_encoder(model))
-    changed = one_step(family, model)
+    adapter, model = build(folder, "feature_encoder")
+    frozen = names_in(model, adapter.feature_encoder(model))
+    changed = one_step(adapter, model)
     assert frozen
     assert not changed & frozen
     learning = {name for name, _ in model.named_parameters()} - frozen
@@ -86,18 +86,18 @@ def test_the_feature_encoder_frozen(folder: str) -> None:
 
 
 def test_the_lowest_layers_frozen(folder: str) -> None:
-    family, model = build(folder, "layers:2")
-    layers = family.layers(model)
-    learning = names_in(model, [layers[2], *family.above_layers(model)])
-    frozen = names_in(model, [family.encoder(model)]) - learning
-    changed = one_step(family, model)
+    adapter, model = build(folder, "layers:2")
+    layers = adapter.layers(model)
+    learning = names_in(model, [layers[2], *adapter.above_layers(model)])
+    frozen = names_in(model, [adapter.encoder(model)]) - learning
+    changed = one_step(adapter, model)
     assert not changed & frozen
     assert all(name in changed or may_rest(name, model) for name in names_in(model, [layers[2]]))
 
 
 def test_all_but_the_head_frozen(folder: str) -> None:
-    family, model = build(folder, "encoder")
-    assert one_step(family, model) == {name for name, _ in model.named_parameters() if name.startswith(HEAD)}
+    adapter, model = build(folder, "encoder")
+    assert one_step(adapter, model) == {name for name, _ in model.named_parameters() if name.startswith(HEAD)}
 
 
 def test_more_layers_than_there_are(folder: str) -> None:
@@ -107,18 +107,18 @@ def test_more_layers_than_there_are(folder: str) -> None:
 
 @pytest.mark.parametrize("pooling", ["max", "attention", "statistics"])
 def test_every_pooling_passes_gradients_on(folder: str, pooling: str) -> None:
-    family, model = build(folder, "feature_encoder", pooling=pooling)
-    changed = one_step(family, model)
+    adapter, model = build(folder, "feature_encoder", pooling=pooling)
+    changed = one_step(adapter, model)
     assert {name for name, _ in model.named_parameters() if name.startswith("classifier.")} <= changed
-    assert names_in(model, [family.layers(model)[0]]) & changed
+    assert names_in(model, [adapter.layers(model)[0]]) & changed
 
 
 def test_gradual_unfreezing_wakes_layers_from_the_top(folder: str) -> None:
-    family, model = build(folder, "gradual")
-    callback = GradualUnfreezing(model, family)
-    layers = family.layers(model)
+    adapter, model = build(folder, "gradual")
+    callback = GradualUnfreezing(model, adapter)
+    layers = adapter.layers(model)
     head = {name for name, _ in model.named_parameters() if name.startswith(HEAD)}
-    never = names_in(model, family.feature_encoder(model))
+    never = names_in(model, adapter.feature_encoder(model))
     awake = []
     for epoch in range(10):
         state = TrainerState(epoch=float(epoch), num_train_epochs=10)
@@ -137,28 +137,28 @@ def test_gradual_unfreezing_wakes_layers_from_the_top(folder: str) -> None:
 
 
 def test_sleeping_layers_do_not_learn(folder: str) -> None:
-    family, model = build(folder, "gradual")
-    GradualUnfreezing(model, family).on_epoch_begin(
+    adapter, model = build(folder, "gradual")
+    GradualUnfreezing(model, adapter).on_epoch_begin(
         None,  # type: ignore[arg-type]
         TrainerState(epoch=0.0, num_train_epochs=10),
         TrainerControl(),
     )
-    assert all(name.startswith(HEAD) for name in one_step(family, model))
+    assert all(name.startswith(HEAD) for name in one_step(adapter, model))
 
 
 # ---- learning rates
 
 
-def rates(folder: str, **settings: Any) -> tuple[Family, Any, dict[str, tuple[float, float]]]:
-    family, model = build(folder, "feature_encoder")
+def rates(folder: str, **settings: Any) -> tuple[Adapter, Any, dict[str, tuple[float, float]]]:
+    adapter, model = build(folder, "feature_encoder")
     decay_names = {name for name, _ in model.named_parameters() if name.endswith("weight")}
     defaults: dict[str, Any] = {"head_learning_rate": 1e-4, "layer_decay": 1.0}
     groups = parameter_groups(
-        model, family, decay_names=decay_names, learning_rate=1e-4, weight_decay=0.01, **{**defaults, **settings}
+        model, adapter, decay_names=decay_names, learning_rate=1e-4, weight_decay=0.01, **{**defaults, **settings}
     )
     by_id = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     assert sum(len(group["params"]) for group in groups) == len(by_id), "no parameter is in two groups"
-    return family, model, {name: by_id[id(p)] for name, p in model.named_parameters() if id(p) in by_id}
+    return adapter, model, {name: by_id[id(p)] for name, p in model.named_parameters() if id(p) in by_id}
 
 
 def test_head_and_encoder_learn_at_their_own_rates(folder: str) -> None:
@@ -169,14 +169,14 @@ def test_head_and_encoder_learn_at_their_own_rates(folder: str) -> None:
 
 
 def test_each_layer_learns_slower_than_the_one_above(folder: str) -> None:
-    family, model, found = rates(folder, layer_decay=0.5)
-    for below, layer in enumerate(reversed(family.layers(model))):
+    adapter, model, found = rates(folder, layer_decay=0.5)
+    for below, layer in enumerate(reversed(adapter.layers(model))):
         assert all(found[name][0] == pytest.approx(1e-4 * 0.5**below) for name in names_in(model, [layer]))
     assert all(rate == pytest.approx(1e-4) for name, (rate, _) in found.items() if name.startswith(HEAD))
-    above = names_in(model, family.above_layers(model))
+    above = names_in(model, adapter.above_layers(model))
     assert all(found[name][0] == pytest.approx(1e-4) for name in above & found.keys()), "what lies above all layers"
-    below_all = names_in(model, [family.encoder(model)]) & found.keys() - above
-    below_all -= names_in(model, family.layers(model))
+    below_all = names_in(model, [adapter.encoder(model)]) & found.keys() - above
+    below_all -= names_in(model, adapter.layers(model))
     assert all(found[name][0] == pytest.approx(1e-4 * 0.5**3) for name in below_all), "what lies below all layers"
 
 
@@ -186,7 +186,7 @@ def test_weight_decay_goes_where_trainer_puts_it(folder: str) -> None:
 
 
 def test_checkpointing_with_a_frozen_front_keeps_gradients(tmp_path: Path) -> None:
-    family, model = build(tiny_checkpoint("hubert-group", tmp_path), "feature_encoder")
+    adapter, model = build(tiny_checkpoint("hubert-group", tmp_path), "feature_encoder")
     model.gradient_checkpointing_enable({"use_reentrant": False})
-    changed = one_step(family, model)
-    assert names_in(model, [family.layers(model)[0]]) & changed
+    changed = one_step(adapter, model)
+    assert names_in(model, [adapter.layers(model)[0]]) & changed

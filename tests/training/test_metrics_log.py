@@ -58,8 +58,8 @@ def test_every_log_and_evaluation_is_a_line_once_and_in_order(finished):
     assert all(set(entry) >= {"step", "epoch", "time"} for entry in found)
     evaluated = [entry["step"] for entry in found if "eval_f1_macro" in entry]
     assert evaluated == [STEPS_AN_EPOCH, STEPS_AN_EPOCH * EPOCHS]
-    learnt = [entry["step"] for entry in found if "loss" in entry]
-    assert learnt == sorted(set(learnt))
+    learned = [entry["step"] for entry in found if "loss" in entry]
+    assert learned == sorted(set(learned))
 
 
 def test_tensorboard_reads_the_same_numbers_in_the_run_folder(finished):

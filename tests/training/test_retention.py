@@ -10,7 +10,7 @@ import pytest
 import torch
 from checkpoints import tiny_transcriber
 
-from audio_ft.models import load_family
+from audio_ft.models import load_adapter
 from audio_ft.training.retention import Retention
 
 
@@ -22,8 +22,8 @@ def test_weights_that_are_tied_move_as_far_as_all_others(tmp_path: Path, share: 
     model: Any = WhisperForConditionalGeneration.from_pretrained(checkpoint)
     assert model.proj_out.weight is model.model.decoder.embed_tokens.weight
     prepared: Any = SimpleNamespace(
-        recipe=SimpleNamespace(interpolate=share, also=None),
-        family=load_family(checkpoint),
+        recipe=SimpleNamespace(wise_ft_alpha=share, extra_eval=None),
+        adapter=load_adapter(checkpoint),
         task=SimpleNamespace(from_scratch=False),
     )
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}

@@ -58,7 +58,7 @@ def test_only_the_last_batch_is_short(count: int, batch: int) -> None:
     full = [rows[start : start + batch] for start in range(0, count - count % batch, batch)]
     one_bucket = count <= batch * 50
     assert all(len(group) == batch for group in full)
-    if one_bucket:  # sorted by length, so a batch is a run of neighbours
+    if one_bucket:  # sorted by length, so a batch is a run of neighbors
         assert all(max(group) - min(group) == batch - 1 for group in full)
 
 

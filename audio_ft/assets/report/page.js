@@ -11,7 +11,7 @@
   const dress = (theme) => {
     if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
     toggle.textContent = { auto: "◐ Auto", light: "○ Light", dark: "● Dark" }[theme];
-    toggle.setAttribute("aria-label", `Colours: ${theme}. Press to change.`);
+    toggle.setAttribute("aria-label", `Colors: ${theme}. Press to change.`);
   };
   let theme = themes.includes(remembered()) ? remembered() : "auto";
   dress(theme);

@@ -24,7 +24,7 @@ class LogMel:
     """Compute log-mel spectrograms float32 (bands, frames), in dB: 10 log10 of the power in each band, at least -100.
 
     Equal to `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` with Hann windows of
-    `window_seconds` every `hop_seconds`, the Slaney mel scale up to half the rate, and centred frames.
+    `window_seconds` every `hop_seconds`, the Slaney mel scale up to half the rate, and centered frames.
     """
 
     bands: int = 80

@@ -19,7 +19,7 @@ from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.audio.output_paths import names_for
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import write_table, write_text
-from audio_ft.parallel import spread
+from audio_ft.parallel import parallel_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +98,7 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
     table = target.suffix.lower() == TABLE
     called = names_for(paths)
     sources = [Source(key, path, None if table else target / f"{called[key]}.npz") for key, path in paths.items()]
-    results = spread(Extract(tuple(names)), sources, len(sources), describe="computing features")
+    results = parallel_map(Extract(tuple(names)), sources, len(sources), describe="computing features")
     try:
         (target.parent if table else target).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,7 +3,7 @@
 The filter is the gammatone of order 4 (Patterson, Nimmo-Smith, Holdsworth and Rice 1988, "An efficient auditory
 filterbank based on the gammatone function"): t^3 exp(-2 pi b t) cos(2 pi f t) with b = 1.019 ERB(f), where ERB(f) =
 24.7 (4.37 f / 1000 + 1) Hz (Glasberg and Moore 1990, "Derivation of auditory filter shapes from notched-noise data").
-Centres stand evenly on the ERB-rate scale 21.4 log10(1 + 0.00437 f) of the same paper, as in Slaney 1993 (Apple
+Centers stand evenly on the ERB-rate scale 21.4 log10(1 + 0.00437 f) of the same paper, as in Slaney 1993 (Apple
 technical report 35). Cepstra are the DCT of the cube root of the bands' amplitudes (Shao and Wang 2008, "Robust speaker
 identification using auditory features and computational auditory scene analysis").
 """
@@ -29,27 +29,27 @@ def bandwidth(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return 24.7 * (4.37 * np.asarray(hz, np.float64) / 1000 + 1)
 
 
-def centres(rate: int, bands: int = BANDS) -> NDArray[np.float64]:
-    """Return centre frequencies in Hz (bands,), rising from 50 Hz to below 8 kHz or half the rate, evenly in ERB."""
+def centers(rate: int, bands: int = BANDS) -> NDArray[np.float64]:
+    """Return center frequencies in Hz (bands,), rising from 50 Hz to below 8 kHz or half the rate, evenly in ERB."""
     low, high = (21.4 * np.log10(1 + 0.00437 * hz) for hz in (LOWEST_HZ, min(HIGHEST_HZ, rate / 2)))
     return (10 ** (np.linspace(low, high, bands, endpoint=False) / 21.4) - 1) / 0.00437
 
 
-def response(centre: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Return the complex response of a gammatone filter at frequencies in Hz; its gain at the centre is about 1.
+def response(center: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return the complex response of a gammatone filter at frequencies in Hz; its gain at the center is about 1.
 
     The Fourier transform of the impulse response, both halves of the cosine: b^4 ((b + i(f - c))^-4 + (b + i(f +
     c))^-4), with b = 1.019 ERB(c).
     """
-    width = 1.019 * bandwidth(centre)
-    upper, lower = width / (width + 1j * (hz - centre)), width / (width + 1j * (hz + centre))
+    width = 1.019 * bandwidth(center)
+    upper, lower = width / (width + 1j * (hz - center)), width / (width + 1j * (hz + center))
     return np.asarray(upper**ORDER + lower**ORDER, np.complex128)
 
 
 def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float32]:
     """Return the root mean square amplitude of each filter's output (BANDS, frames) for a wave (time,) at `rate` Hz.
 
-    Frames are Hann windows of `window` samples every `hop`, centred. A steady sine at a centre frequency reads its own
+    Frames are Hann windows of `window` samples every `hop`, centered. A steady sine at a center frequency reads its own
     root mean square there.
     """
     from scipy.fft import irfft, next_fast_len, rfft
@@ -87,4 +87,4 @@ def cepstra(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -
 def _filters(rate: int, size: int) -> NDArray[np.complex64]:
     """Return the response of each filter at each bin of a Fourier transform over `size` samples, (BANDS, bins)."""
     bins = np.arange(size // 2 + 1, dtype=np.float64) * (rate / size)
-    return np.stack([response(centre, bins).astype(np.complex64) for centre in centres(rate)])
+    return np.stack([response(center, bins).astype(np.complex64) for center in centers(rate)])

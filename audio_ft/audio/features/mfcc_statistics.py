@@ -1,4 +1,4 @@
-"""A recording summarised by its MFCC: what a linear classifier without a network learns from."""
+"""A recording summarized by its MFCC: what a linear classifier without a network learns from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WINDOW_SECONDS, _HOP_SECONDS, _MEL_BANDS = 0.025, 0.010, 40
 
 
 def mfcc_statistics(samples: ArrayLike, rate: int) -> NDArray[np.float32]:
-    """Summarise a clip by its 20 MFCC: their mean, their spread, and the spread of their change from frame to frame.
+    """Summarize a clip by its 20 MFCC: their mean, their spread, and the spread of their change from frame to frame.
 
     The coefficients equal `librosa.feature.mfcc` with 25 ms windows, 10 ms hops and 40 mel bands (Slaney mel scale,
     80 dB of range, orthonormal DCT); filters are built once a rate.
@@ -29,7 +29,7 @@ def mfcc_statistics(samples: ArrayLike, rate: int) -> NDArray[np.float32]:
 
     Returns:
         float32 (60,), always finite: 20 means over time, 20 standard deviations, and 20 standard deviations of the
-        difference between neighbouring frames (0 for a clip of one frame).
+        difference between neighboring frames (0 for a clip of one frame).
 
     Raises:
         InputError: another number of dimensions, a sample that is not finite, or a rate below 400 Hz.

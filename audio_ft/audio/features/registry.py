@@ -76,7 +76,7 @@ _ROWS = (
     Feature("chroma", "Chroma", "strength of the twelve pitch classes, whatever the octave",
             "(12, frames)", "pitch class", "1 = strongest of the frame", "librosa.feature.chroma_stft",
             measures.chroma),
-    Feature("zero_crossing_rate", "Zero-crossing rate", "how often neighbouring samples differ in sign",
+    Feature("zero_crossing_rate", "Zero-crossing rate", "how often neighboring samples differ in sign",
             "(1, frames)", "", "share of samples", "librosa.feature.zero_crossing_rate", measures.zero_crossing_rate),
     Feature("rms", "RMS", "root mean square amplitude: how loud",
             "(1, frames)", "", "1 = full scale", "librosa.feature.rms", measures.rms),

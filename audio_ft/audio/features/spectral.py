@@ -1,6 +1,6 @@
 """The features themselves: a clip in, float32 (rows, frames) out, by librosa wherever it has the function.
 
-All share one grid: Hann windows of 25 ms every 10 ms, centred, so that frame k looks at second 0.010 k. Chroma alone
+All share one grid: Hann windows of 25 ms every 10 ms, centered, so that frame k looks at second 0.010 k. Chroma alone
 takes windows of 100 ms, because 25 ms do not part the notes below some 700 Hz. Several channels become one first, as
 the step `Mono` does it.
 """
@@ -91,7 +91,7 @@ def chroma(clip: Clip) -> NDArray[np.float32]:
 
 
 def zero_crossing_rate(clip: Clip) -> NDArray[np.float32]:
-    """Return the share of neighbouring samples that differ in sign (1, frames)."""
+    """Return the share of neighboring samples that differ in sign (1, frames)."""
     import librosa
 
     rate = librosa.feature.zero_crossing_rate(_mono(clip), frame_length=_window(clip), hop_length=hop(clip))

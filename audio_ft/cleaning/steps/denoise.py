@@ -21,7 +21,7 @@ SMOOTHED_HZ = 100.0
 # With fewer frames the quietest ones are speech as well, and no noise can be told from it.
 LEAST_WINDOWS = 4
 
-# A bin whose floor stands this far (6 dB) above its neighbourhood is a held note or a vowel, not noise.
+# A bin whose floor stands this far (6 dB) above its neighborhood is a held note or a vowel, not noise.
 NEIGHBOURHOOD_HZ = 600.0
 NOTE_FACTOR = 4.0
 
@@ -40,7 +40,7 @@ class Denoise(Step):
     `quantile` of its values over time: the power of Gaussian noise is distributed exponentially, so its mean is the
     quantile q divided by -ln(1 - q). Bins whose power, smoothed over time and frequency, stays under noise +
     `threshold_db` are turned down; the mask is soft and smoothed likewise, against musical noise. Frames of digital
-    silence teach nothing. A steady tone that stands out of its neighbourhood is taken for sound and kept. After Boll
+    silence teach nothing. A steady tone that stands out of its neighborhood is taken for sound and kept. After Boll
     (1979), "Suppression of acoustic noise in speech using spectral subtraction", and Sainburg's noisereduce.
 
     The length stays the same. A clip shorter than 128 ms shows no noise of its own and passes with the note "too short
@@ -77,8 +77,8 @@ class Denoise(Step):
 
         over = (1, max(1, round(SMOOTHED_SECONDS * rate / hop)), max(1, round(SMOOTHED_HZ * size / rate)))
         smooth = uniform_filter(power, over, mode="nearest")
-        neighbours = max(1, round(NEIGHBOURHOOD_HZ * size / rate))
-        noise = np.stack([_noise_power(channel, self.quantile, neighbours) for channel in power])
+        neighbors = max(1, round(NEIGHBOURHOOD_HZ * size / rate))
+        noise = np.stack([_noise_power(channel, self.quantile, neighbors) for channel in power])
         # The running mean can leave a hair below zero where loud sound stops.
         above = 10 * np.log10((np.maximum(smooth, 0) + _TINY) / (noise[:, None, :] + _TINY)) - self.threshold_db
         mask = uniform_filter(expit(above / SLOPE_DB), over, mode="nearest")
@@ -86,7 +86,7 @@ class Denoise(Step):
         return least + (1 - least) * mask
 
 
-def _noise_power(power: NDArray[np.float64], quantile: float, neighbours: int) -> NDArray[np.float64]:
+def _noise_power(power: NDArray[np.float64], quantile: float, neighbors: int) -> NDArray[np.float64]:
     """Return the noise power (frequency,) of one channel's `power` (frame, frequency)."""
     from scipy.ndimage import median_filter
 
@@ -94,7 +94,7 @@ def _noise_power(power: NDArray[np.float64], quantile: float, neighbours: int) -
     if len(recorded) == 0:
         return np.zeros(power.shape[1])
     floor = np.quantile(recorded, quantile, axis=0) / -np.log1p(-quantile)
-    return np.minimum(floor, NOTE_FACTOR * median_filter(floor, neighbours, mode="nearest"))
+    return np.minimum(floor, NOTE_FACTOR * median_filter(floor, neighbors, mode="nearest"))
 
 
 def _spectrum(samples: NDArray[np.float32], size: int, hop: int) -> NDArray[np.complex128]:

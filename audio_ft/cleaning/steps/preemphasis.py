@@ -25,7 +25,7 @@ class PreEmphasis(Step):
         self.require(0 <= self.coefficient <= 1, "coefficient", "a number from 0 to 1")
 
     def __call__(self, clip: Clip) -> Clip:
-        """Return the emphasised clip."""
+        """Return the emphasized clip."""
         wave = clip.samples.astype(np.float64)
         before = np.concatenate([wave[:, :1], wave[:, :-1]], axis=1)
         return clip.with_samples(wave - self.coefficient * before)

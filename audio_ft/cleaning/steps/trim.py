@@ -36,7 +36,7 @@ class Trim(Step):
     The loudest channel counts, all are cut alike.
 
     `pad_seconds` stay on both sides of the sound, and at least `min_seconds` in all (or the whole clip, if it is
-    shorter), centred on the sound. A clip that is silent throughout (below -90 dBFS) stays as it is and gets the note
+    shorter), centered on the sound. A clip that is silent throughout (below -90 dBFS) stays as it is and gets the note
     "silent". Noise louder than the threshold is kept: it cannot be told from a soft fricative.
     """
 

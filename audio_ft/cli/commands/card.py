@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="words for the card: intended_use, limits, consent, licence, data.licence …; repeatable",
+        help="words for the card: intended_use, limits, consent, license, data.license …; repeatable",
     )
 
 

@@ -1,4 +1,4 @@
-"""`audio-ft evaluate`: a model's scores on a labelled split, and where, how surely and how fast it earns them."""
+"""`audio-ft evaluate`: a model's scores on a labeled split, and where, how surely and how fast it earns them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.beam_options import add_beam_arguments, beam_of
 from audio_ft.cli.console import DONE, say, show
-from audio_ft.cli.data_options import Labelled, add_data_arguments, labelled, run_of
+from audio_ft.cli.data_options import Labeled, add_data_arguments, labeled, run_of
 from audio_ft.cli.evaluate_table import table
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_ft.hub.load import load
 
     model = load(arguments.model, beam=beam_of(arguments))
-    asked = labelled(arguments, model)
+    asked = labeled(arguments, model)
     evaluation = evaluate(model, asked.data, arguments.split, need=asked.need, columns=arguments.slice or ())
     for warning in evaluation.warnings:
         say(f"warning: {warning}")
@@ -82,7 +82,7 @@ def described(evaluation: Evaluation, beside: Run | None, columns: list[str] | N
     return description(evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=columns)
 
 
-def keep(beside: Run | None, asked: Labelled, arguments: argparse.Namespace) -> None:
+def keep(beside: Run | None, asked: Labeled, arguments: argparse.Namespace) -> None:
     """Leave slices.json beside a run whose own data was evaluated, for its report and its card."""
     from audio_ft.evaluation.summary import describe
     from audio_ft.run import PREDICTIONS_FILE

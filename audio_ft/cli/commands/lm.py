@@ -18,7 +18,7 @@ EPILOG = """examples:
   audio-ft lm recordings words.arpa --set data.target=sentence --set text.language=tr
   audio-ft predict runs/speech talk.wav --lm words.arpa
 
-Of data the training split alone is read. Words are spelt as the run spells them, else in lower case and without
+Of data the training split alone is read. Words are spelled as the run spells them, else in lower case and without
 punctuation. More text makes a better model, and only words that the text holds can be written with it."""
 
 
@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     source = Path(arguments.source).expanduser()
     recipe = _recipe(source).override(arguments.set)
-    text = recipe.text.settled(case="lower", punctuation="remove")
-    spelt = [text.apply(sentence) for sentence in _sentences(source, recipe)]
-    sentences = [sentence.split() for sentence in spelt if sentence]
+    text = recipe.text.resolved(case="lower", punctuation="remove")
+    spelled = [text.apply(sentence) for sentence in _sentences(source, recipe)]
+    sentences = [sentence.split() for sentence in spelled if sentence]
     model = estimate(sentences, arguments.order)
     model.write(arguments.output)
     words = sum(map(len, sentences))
@@ -82,5 +82,5 @@ def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
     transcripts = list(loaded.splits["train"]["target"])
     sound = [transcript for transcript in transcripts if fault(transcript, recipe.text) is None]
     if len(sound) < len(transcripts):
-        say(f"set aside: {len(transcripts) - len(sound):,} transcripts that cannot be learnt from")
+        say(f"set aside: {len(transcripts) - len(sound):,} transcripts that cannot be learned from")
     return sound

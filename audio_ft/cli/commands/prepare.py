@@ -79,11 +79,11 @@ def own_features(recipe: Recipe) -> ModelInput:
         InputError: a checkpoint that cannot be read, or that the chain cannot feed.
     """
     from audio_ft.data.model_input import ModelInput
-    from audio_ft.models import load_family
+    from audio_ft.models import load_adapter
 
-    family = load_family(recipe.model, recipe.revision)
-    recipe.steps.require_rate(family.rate)
-    return ModelInput(family, recipe.model)
+    adapter = load_adapter(recipe.model, recipe.revision)
+    recipe.steps.require_rate(adapter.rate)
+    return ModelInput(adapter, recipe.model)
 
 
 def wished(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:

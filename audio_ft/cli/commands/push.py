@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="words for the card that the recipe lacks: intended_use=…, limits=…, consent=…, licence=…; repeatable",
+        help="words for the card that the recipe lacks: intended_use=…, limits=…, consent=…, license=…; repeatable",
     )
 
 

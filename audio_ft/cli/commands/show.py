@@ -133,7 +133,7 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
     """Draw each recording of a folder into another of the same shape."""
     from audio_ft.audio.features.export import Source
     from audio_ft.audio.output_paths import names_for, refuse_overlap
-    from audio_ft.parallel import spread
+    from audio_ft.parallel import parallel_map
 
     if output is None:
         raise InputError(f"{source} is a folder: say where its figures go with --output FOLDER, or its arrays: --save.")
@@ -144,7 +144,7 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
     paths = _recordings(source)
     called = names_for(paths)
     sources = [Source(key, path, target / f"{called[key]}.png") for key, path in paths.items()]
-    done = list(spread(drawing, sources, len(sources), describe="drawing"))
+    done = list(parallel_map(drawing, sources, len(sources), describe="drawing"))
     aside = [(key, reason) for key, reason in done if reason is not None]
     return _told(len(done) - len(aside), aside, f"figures in {target}")
 

@@ -120,7 +120,7 @@ def moved(data: Data, path: str) -> Data:
     if path == data.path:
         return data
     told_of_it: dict[str, Any] = dict.fromkeys(
-        ("name", "revision", "audio", "target", "splits", "licence", "source", "language")
+        ("name", "revision", "audio", "target", "splits", "license", "source", "language")
     )
     return dataclasses.replace(data, path=local(path), **told_of_it)
 

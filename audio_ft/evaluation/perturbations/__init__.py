@@ -1,12 +1,14 @@
-"""The stresses there are. Adding one is a function in a file of this folder and its entry in that file's tuple."""
+"""The perturbations there are. Adding one is a function in a file of this folder and its entry in that file's tuple."""
 
 from __future__ import annotations
 
-from audio_ft.evaluation.perturbations.base import LEVELS, TIMES, Stress
+from audio_ft.evaluation.perturbations.base import LEVELS, TIMES, Perturbation
 from audio_ft.evaluation.perturbations.line import LINES
 from audio_ft.evaluation.perturbations.noise import NOISES
 from audio_ft.evaluation.perturbations.room import ROOMS
 
-__all__ = ["STRESSES"]
+__all__ = ["PERTURBATIONS"]
 
-STRESSES: dict[str, Stress] = {stress.name: stress for stress in (*NOISES, *ROOMS, *LINES, *LEVELS, *TIMES)}
+PERTURBATIONS: dict[str, Perturbation] = {
+    perturbation.name: perturbation for perturbation in (*NOISES, *ROOMS, *LINES, *LEVELS, *TIMES)
+}

@@ -1,4 +1,4 @@
-"""What a stress is: one way in which recordings get worse, at levels that are tried one by one."""
+"""What a perturbation is: one way in which recordings get worse, at levels that are tried one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Change = Callable[[Clip, float, np.random.Generator], Clip]
 
 
 @dataclass(frozen=True)
-class Stress:
+class Perturbation:
     """Change a recording as the world outside might have, before the model's own cleaning sees it.
 
     Attributes:
@@ -63,8 +63,8 @@ def clipped(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
 
 
 LEVELS = (
-    Stress("gain", "gain", "dB", (-30.0, -20.0, -10.0, 5.0, 10.0), "a gain of {} dB", amplified),
-    Stress("clipping", "clipping", "dB off", (3.0, 6.0, 12.0, 18.0), "clipping of the top {} dB", clipped),
+    Perturbation("gain", "gain", "dB", (-30.0, -20.0, -10.0, 5.0, 10.0), "a gain of {} dB", amplified),
+    Perturbation("clipping", "clipping", "dB off", (3.0, 6.0, 12.0, 18.0), "clipping of the top {} dB", clipped),
 )
 
 
@@ -82,6 +82,6 @@ def broken_off(clip: Clip, percent: float, rng: np.random.Generator) -> Clip:
 
 
 TIMES = (
-    Stress("speed", "speed", "times", (0.8, 0.9, 1.1, 1.25), "a speed of {} times", played),
-    Stress("truncation", "truncation", "% kept", (90.0, 75.0, 50.0, 25.0), "breaking off after {} %", broken_off),
+    Perturbation("speed", "speed", "times", (0.8, 0.9, 1.1, 1.25), "a speed of {} times", played),
+    Perturbation("truncation", "truncation", "% kept", (90.0, 75.0, 50.0, 25.0), "breaking off after {} %", broken_off),
 )

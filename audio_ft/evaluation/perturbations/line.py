@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.filters import zero_phase
 from audio_ft.cleaning.steps.mono import Mono
-from audio_ft.evaluation.perturbations.base import Stress
+from audio_ft.evaluation.perturbations.base import Perturbation
 
 TELEPHONE_HZ = (300.0, 3400.0)
 TELEPHONE_RATE = 8_000
@@ -81,8 +81,8 @@ def _received(clip: Clip, file: bytes) -> Clip:
 
 
 LINES = (
-    Stress("telephone", "telephone band", "", (3400.0,), "a telephone's band (300–{} Hz)", telephone),
-    Stress("mu_law", "8 kHz mu-law", "", (8.0,), "mu-law at {} kHz", mu_law),
-    Stress("opus", "Opus", "kbit/s", (24.0, 12.0, 6.0), "Opus at {} kbit/s", opus),
-    Stress("mp3", "MP3", "kbit/s", (32.0, 16.0, 8.0), "MP3 at {} kbit/s", mp3),
+    Perturbation("telephone", "telephone band", "", (3400.0,), "a telephone's band (300–{} Hz)", telephone),
+    Perturbation("mu_law", "8 kHz mu-law", "", (8.0,), "mu-law at {} kHz", mu_law),
+    Perturbation("opus", "Opus", "kbit/s", (24.0, 12.0, 6.0), "Opus at {} kbit/s", opus),
+    Perturbation("mp3", "MP3", "kbit/s", (32.0, 16.0, 8.0), "MP3 at {} kbit/s", mp3),
 )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip
-from audio_ft.evaluation.perturbations.base import Stress
+from audio_ft.evaluation.perturbations.base import Perturbation
 
 SNRS = (30.0, 20.0, 10.0, 5.0, 0.0)
 TALKERS = 6
@@ -49,6 +49,6 @@ def talker(length: int, rate: int, rng: np.random.Generator) -> NDArray[np.float
 
 
 NOISES = (
-    Stress("white_noise", "white noise", "dB SNR", SNRS, "white noise at an SNR of {} dB", white),
-    Stress("babble", "babble", "dB SNR", SNRS, "babble at an SNR of {} dB", babble),
+    Perturbation("white_noise", "white noise", "dB SNR", SNRS, "white noise at an SNR of {} dB", white),
+    Perturbation("babble", "babble", "dB SNR", SNRS, "babble at an SNR of {} dB", babble),
 )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip
-from audio_ft.evaluation.perturbations.base import Stress
+from audio_ft.evaluation.perturbations.base import Perturbation
 
 # The tail is as strong as the sound that comes straight from the source.
 DIRECT_TO_REVERBERANT_DB = 0.0
@@ -40,5 +40,7 @@ def impulse_response(rt60: float, rate: int, rng: np.random.Generator) -> NDArra
 
 
 ROOMS = (
-    Stress("reverberation", "reverberation", "s RT60", (0.3, 0.6, 0.9, 1.2), "reverberation of {} s", reverberated),
+    Perturbation(
+        "reverberation", "reverberation", "s RT60", (0.3, 0.6, 0.9, 1.2), "reverberation of {} s", reverberated
+    ),
 )

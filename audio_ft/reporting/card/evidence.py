@@ -1,4 +1,4 @@
-"""What was measured beside the headline, if it was: slices.json and stress.json, in words and tables."""
+"""What was measured beside the headline, if it was: slices.json and robustness.json, in words and tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STRESS_FILE = "stress.json"
+ROBUSTNESS_FILE = "robustness.json"
 # The weakest slices are shown, and every one that stands out.
 WEAKEST = 3
 
@@ -31,10 +31,10 @@ def measured_slices(run: Run) -> dict[str, Any]:
 
 
 def measured_robustness(run: Run) -> dict[str, Any]:
-    """Return what stress.json beside a run holds, nothing where there is none or it is another run's."""
-    found = _beside(run, STRESS_FILE)
+    """Return what robustness.json beside a run holds, nothing where there is none or it is another run's."""
+    found = _beside(run, ROBUSTNESS_FILE)
     own = run.digests["model"] in found.get("of", {}).get("model", ())
-    return found if own else _left_out(run, STRESS_FILE, found, "stress")
+    return found if own else _left_out(run, ROBUSTNESS_FILE, found, "perturbation")
 
 
 def _beside(run: Run, file: str) -> dict[str, Any]:
@@ -112,10 +112,10 @@ def robustness(found: dict[str, Any], home: str) -> str:
         return ""
     where = "" if shown(found["data"]) == shown(home) else f" of `{shown(found['data'])}`"
     rows = []
-    for stress in found["stresses"]:
-        unit = f", {stress['unit']}" if stress["unit"] else ""
-        cells = (_under(level, len(stress["levels"]) > 1) for level in stress["levels"])
-        rows.append([f"{stress['title']}{unit}", "; ".join(cells)])
+    for perturbation in found["perturbations"]:
+        unit = f", {perturbation['unit']}" if perturbation["unit"] else ""
+        cells = (_under(level, len(perturbation["levels"]) > 1) for level in perturbation["levels"])
+        rows.append([f"{perturbation['title']}{unit}", "; ".join(cells)])
     title = score_name(found["metric"]).title
     said = found["sentence"]
     return (
@@ -126,7 +126,7 @@ def robustness(found: dict[str, Any], home: str) -> str:
 
 
 def _under(level: dict[str, Any], several: bool) -> str:
-    """Return the score under one level of a stress, after the level where there are several."""
+    """Return the score under one level of a perturbation, after the level where there are several."""
     score = "nothing can be heard" if level["score"] is None else f"{level['score']['value']:.3f}"
     if level["verdict"] == "worse":
         score = f"**{score}**"
@@ -137,7 +137,7 @@ def retention(found: Mapping[str, Mapping[str, Mapping[str, Score]]], second: st
     """Return the table of what fine-tuning did to earlier abilities; nothing where it was not measured."""
     if not found:
         return ""
-    places = {"test": "test split", "also": second}
+    places = {"test": "test split", "extra_eval": second}
     states = list(next(iter(found.values())))
     rows = [
         [f"{places[place]}: {known.title}", *(str(scores[state].get(name, "–")) for state in states)]

@@ -25,10 +25,10 @@ WEAKEST = 10
 MOST_LABELS = 30
 # So many characters tell one digest from another.
 DIGEST = 12
-# Recipe fields that the card tells elsewhere. Who chose the window is not known: a run's recipe has it settled.
+# Recipe fields that the card tells elsewhere. Who chose the window is not known: a run's recipe has it resolved.
 TOLD_ELSEWHERE = {
     "model", "revision", "data", "name", "task", "text", "chain", "augment", "training", "intended_use", "limits",
-    "consent", "licence", "push_to_hub", "also", "window",
+    "consent", "license", "push_to_hub", "extra_eval", "window",
 }  # fmt: skip
 
 
@@ -65,11 +65,11 @@ class Facts:
 
     @cached_property
     def origin(self) -> str:
-        """Say where the data comes from, under which licence, and which rows of it were used."""
+        """Say where the data comes from, under which license, and which rows of it were used."""
         data = self.run.recipe.data
         told = [f"{self.data[0].upper()}{self.data[1:]}."]
         told += [f"Source: {data.source.rstrip('.')}."] if data.source else []
-        told += [f"Licence: {data.licence}."] if data.licence else []
+        told += [f"License: {data.license}."] if data.license else []
         told += [f"Only rows with {' and '.join(map(code, data.where))} were used."] if data.where else []
         return " ".join(told)
 
@@ -144,8 +144,8 @@ class Facts:
     @cached_property
     def retention(self) -> str:
         """Return what fine-tuning did to earlier abilities, if that was measured."""
-        also = self.run.recipe.also
-        return evidence.retention(self.run.retention, f"`{shown(also.path)}`" if also else "")
+        extra = self.run.recipe.extra_eval
+        return evidence.retention(self.run.retention, f"`{shown(extra.path)}`" if extra else "")
 
     @cached_property
     def _slices(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Facts:
         text = self.run.recipe.text
         told = [f"in {text.case} case"] if text.case in ("lower", "upper") else []
         told += ["without punctuation"] if text.punctuation == "remove" else []
-        return f"Transcripts were learnt {' and '.join(told)}." if told and self.run.kind == "text" else ""
+        return f"Transcripts were learned {' and '.join(told)}." if told and self.run.kind == "text" else ""
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -184,14 +184,14 @@ class Facts:
 
     @cached_property
     def splits(self) -> str:
-        """Return the table of the splits: recordings, durations, and what could not be read or learnt from."""
+        """Return the table of the splits: recordings, durations, and what could not be read or learned from."""
         rows = [
             [
                 name,
                 f"{split['clips']:,}",
                 duration(split["seconds_before"]),
                 duration(split["seconds"]),
-                f"{len(split['unreadable']) + len(split.get('set_aside', ())):,}",
+                f"{len(split['unreadable']) + len(split.get('excluded', ())):,}",
             ]
             for name, split in self.run.splits.items()
         ]
@@ -235,7 +235,7 @@ class Facts:
 
     @cached_property
     def steps(self) -> str:
-        """Say how long the network learnt, and which step was kept."""
+        """Say how long the network learned, and which step was kept."""
         steps = max((int(entry.get("step", 0)) for entry in self.run.history), default=0)
         epochs = max((float(entry.get("epoch", 0)) for entry in self.run.history), default=0.0)
         best = self.run.best

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from audio_ft.errors import InputError
 from audio_ft.metrics.names import KINDS, headlines, score_name
 from audio_ft.redaction import hub_id, shown
-from audio_ft.reporting.card.licences import LICENCES
+from audio_ft.reporting.card.licenses import LICENSES
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -28,13 +28,13 @@ def metadata(run: Run, name: str) -> str:
     recipe = run.recipe
     data = hub_id(recipe.data.path)
     results = model_index(run)
-    told = recipe.licence.strip().lower()
-    licence = (told if told in LICENCES else "other") if told else None
+    told = recipe.license.strip().lower()
+    license = (told if told in LICENSES else "other") if told else None
     card = ModelCardData(
         language=languages(recipe) or None,
-        license=licence,
-        # The Hub's way for a licence that it does not know.
-        license_name=_slug(recipe.licence.lower()) if licence == "other" else None,
+        license=license,
+        # The Hub's way for a license that it does not know.
+        license_name=_slug(recipe.license.lower()) if license == "other" else None,
         library_name="transformers",
         pipeline_tag=KINDS[run.kind].pipeline,
         tags=["audio", "audio_ft", *(["speech"] if run.kind == "text" else [])],

@@ -69,7 +69,7 @@ def retold(run: Run, assignments: Sequence[str]) -> Run:
         if changed.digest != recipe.digest:
             raise InputError(
                 f"{assignment.partition('=')[0]} decides the weights and the training is over; what can still be told "
-                f"is name, {', '.join(REQUIRED_CARD_FIELDS)}, licence, data.licence, data.source and data.language."
+                f"is name, {', '.join(REQUIRED_CARD_FIELDS)}, license, data.license, data.source and data.language."
             )
         recipe = changed
     return dataclasses.replace(run, recipe=recipe)

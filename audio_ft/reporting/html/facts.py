@@ -68,7 +68,7 @@ def errors_lead(run: Run, clips: Sequence[Judged], shown: int) -> str:
         "single": "surest of a wrong answer first",
         "multi": "most labels wrong first",
         "regression": "farthest from the truth first",
-        "text": "most words wrong first, those aside that are only spelt otherwise",
+        "text": "most words wrong first, those aside that are only spelled otherwise",
     }[run.kind]
     which = f"All {wrong:,}" if shown == wrong else f"The worst {shown:,} of {wrong:,}"
     errors = "answers" if run.kind == "regression" else "errors"
@@ -130,7 +130,7 @@ def making(run: Run) -> list[tuple[str, str]]:
     seconds = run.seconds
     return [
         ("Chosen checkpoint", f"step {run.best['step']:,}: {run.best['why']}"),
-        *learnt(run.training),
+        *learned(run.training),
         ("Window", f"{run.data['window_seconds']:g} s at once" if "window_seconds" in run.data else "not told"),
         ("Augmentation", ", ".join(type(one).__name__ for one in run.recipe.augments) or "none"),
         ("Precision", str(run.hardware.get("precision", "not told"))),
@@ -140,7 +140,7 @@ def making(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def learnt(used: Mapping[str, Any]) -> list[tuple[str, str]]:
+def learned(used: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return learning rate and batch that a training used; nothing of runs that did not keep them."""
     if not used:
         return []

@@ -1,4 +1,4 @@
-"""Figures of the page: inline SVG whose colours are the page's own, so that light and dark are one figure."""
+"""Figures of the page: inline SVG whose colors are the page's own, so that light and dark are one figure."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class Picture:
     """Hold a figure for the page.
 
     Attributes:
-        svg: an <svg> element; its colours follow the page.
+        svg: an <svg> element; its colors follow the page.
         dark: another to stand in its place in the dark, where a figure cannot follow; "" where it can.
         caption: what it shows, in words for all readers.
-        fit: "natural" (at its own size, shrunk where the screen is narrower), "full" (as wide as the text), or "broad"
+        fit: "none" (at its own size, shrunk where the screen is narrower), "full" (as wide as the text), or "broad"
             (at its own size, scrolling sideways).
     """
 
     svg: str
     dark: str = ""
     caption: str = ""
-    fit: str = "natural"
+    fit: str = "none"
 
 
-def picture(figure: Figure, *, words: str = "", caption: str = "", fit: str = "natural") -> Picture:
+def picture(figure: Figure, *, words: str = "", caption: str = "", fit: str = "none") -> Picture:
     """Turn a figure in the light theme into one that follows the page.
 
     Args:
@@ -56,13 +56,13 @@ def picture(figure: Figure, *, words: str = "", caption: str = "", fit: str = "n
         fit: how it takes up the width of the page, see `Picture`.
     """
     svg = to_svg(figure, alt=words)
-    for name, light, _ in colours():
+    for name, light, _ in colors():
         svg = svg.replace(light, f"var(--plot-{name})")
     return Picture(svg, caption=caption, fit=fit)
 
 
-def colours() -> Iterator[tuple[str, str, str]]:
-    """Yield each colour of the figures: its name in the style sheet, and what it is in light and in dark."""
+def colors() -> Iterator[tuple[str, str, str]]:
+    """Yield each color of the figures: its name in the style sheet, and what it is in light and in dark."""
     for name in ("background", "ink", "muted", "grid"):
         yield name, getattr(LIGHT, name), getattr(DARK, name)
     for place, (light, dark) in enumerate(zip(LIGHT.series, DARK.series, strict=True)):
@@ -86,7 +86,7 @@ def confusion(references: Sequence[str], predictions: Sequence[str], labels: Seq
         f"Test recordings by true class (rows) and by class answered (columns). {right:,} of {len(references):,} lie "
         "on the diagonal and are right; a shade is the share of its row."
     )
-    return [Picture(light, dark, caption, fit="broad" if len(labels) > BROAD_FROM else "natural")]
+    return [Picture(light, dark, caption, fit="broad" if len(labels) > BROAD_FROM else "none")]
 
 
 def trust(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
@@ -105,15 +105,15 @@ def trust(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
     ]
 
 
-def stress(
+def perturbation(
     levels: Sequence[tuple[float, Score]], *, title: str, unit: str, metric: str, clean: Score, caption: str
 ) -> Picture:
-    """Return the score at each level of a stress."""
+    """Return the score at each level of a perturbation."""
     figure = stress_curve(
         [level for level, _ in levels],
         [score for _, score in levels],
         metric=metric,
-        stress=title,
+        perturbation=title,
         unit=unit,
         clean=clean,
         width=SMALL,

@@ -57,7 +57,7 @@ class Judged:
 class Word:
     """Hold a spoken word beside the one written, "" where there is none.
 
-    `kind` is "equal", "substitution", "deletion", "insertion", or "spelling" for a substitution that the normaliser
+    `kind` is "equal", "substitution", "deletion", "insertion", or "spelling" for a substitution that the normalizer
     forgives.
     """
 
@@ -81,7 +81,7 @@ def judged(predictions: Predictions, language: str | None = None) -> list[Judged
 
     Args:
         predictions: clips of one split.
-        language: what is spoken, for transcripts: errors that its normaliser forgives come after all others.
+        language: what is spoken, for transcripts: errors that its normalizer forgives come after all others.
     """
     if predictions.kind == "text":
         clips = _texts(predictions.table.to_dict("records"), language)
@@ -102,7 +102,7 @@ def confusions(clips: Sequence[Judged]) -> list[Confusion]:
 def replaced(clips: Iterable[Judged], language: str | None) -> list[Confusion]:
     """Return the pairs of a spoken word and the one it was taken for, "" where it was left out or added.
 
-    The commonest come first; what happened once, or is only spelt otherwise, is no habit.
+    The commonest come first; what happened once, or is only spelled otherwise, is no habit.
     """
     words = [word for clip in clips if clip.wrong for word in aligned(clip, language)]
     spoken = Counter(word.reference for word in words)
@@ -176,7 +176,7 @@ def _number(row: dict[str, Any], labels: Sequence[str]) -> Judged:
 
 
 def _texts(rows: Sequence[dict[str, Any]], language: str | None) -> list[Judged]:
-    """Judge transcripts by the words that stay wrong after normalising, then by all wrong words."""
+    """Judge transcripts by the words that stay wrong after normalizing, then by all wrong words."""
     from audio_ft.metrics.alignment import errors
     from audio_ft.metrics.text_normalizers import normalizer
 
@@ -187,7 +187,7 @@ def _texts(rows: Sequence[dict[str, Any]], language: str | None) -> list[Judged]
 
 
 def _text(row: dict[str, Any], grave: int) -> Judged:
-    """Judge one transcript, of which `grave` words are wrong after normalising."""
+    """Judge one transcript, of which `grave` words are wrong after normalizing."""
     words, counts = int(row["words"]), [int(row[name]) for name in ("substitutions", "deletions", "insertions")]
     wrong = sum(counts)
     parts = [f"{count} {what}" for count, what in zip(counts, ("replaced", "left out", "added"), strict=True) if count]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft import __version__
-from audio_ft.reporting.html.figures import colours
+from audio_ft.reporting.html.figures import colors
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ class SlicesShown:
 
 @dataclass(frozen=True)
 class LevelRow:
-    """Hold one level of a stress: what recordings went through, the score (None: nothing heard), what it lost."""
+    """Hold one level of a perturbation: what recordings went through, the score (None: nothing heard), what it lost."""
 
-    stress: str
+    perturbation: str
     said: str
     score: Score | None
     difference: float | None
@@ -119,7 +119,7 @@ class LevelRow:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Hold the section on robustness: what worse recordings do in words, the score, a curve a stress, every level."""
+    """Hold the section on robustness: a summary in words, the score, a curve for each perturbation, every level."""
 
     said: tuple[str, ...]
     metric: str
@@ -196,7 +196,7 @@ def render(page: Page) -> str:
     )
     environment.filters |= {"interval": interval, "duration": duration, "share": share}
     # Style and script are our own files, with nothing of the run in them; all else is escaped.
-    css = (TEMPLATES / "page.css").read_text(encoding="utf-8") + plot_colours()
+    css = (TEMPLATES / "page.css").read_text(encoding="utf-8") + plot_colors()
     js = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         page=page,
@@ -220,12 +220,10 @@ def policy(js: str) -> str:
     )
 
 
-def plot_colours() -> str:
-    """Return the style rules that give figures the colours of light and dark."""
-    light = "".join(f"--plot-{name}:{value};" for name, value, _ in colours() if name != "background")
-    both = "".join(
-        f"--plot-{name}:light-dark({one},{other});" for name, one, other in colours() if name != "background"
-    )
+def plot_colors() -> str:
+    """Return the style rules that give figures the colors of light and dark."""
+    light = "".join(f"--plot-{name}:{value};" for name, value, _ in colors() if name != "background")
+    both = "".join(f"--plot-{name}:light-dark({one},{other});" for name, one, other in colors() if name != "background")
     return (
         f":root{{{light}--plot-background:var(--paper)}}\n.card{{--plot-background:var(--raised)}}\n"
         f"@supports (color: light-dark(#fff, #000)) {{ :root{{{both}}} }}\n"

@@ -1,4 +1,4 @@
-"""The section on robustness, from what `audio-ft stress` left beside the run; nothing where it was not finished."""
+"""The section on robustness, from what `audio-ft robustness` left beside the run; nothing where it was not finished."""
 
 from __future__ import annotations
 
@@ -34,32 +34,43 @@ def robustness(run: Run) -> Robustness | None:
             f"{sentence[:1].upper()}{sentence[1:]}.",
         ),
         metric=title,
-        pictures=tuple(curve(stress, found["metric"], clean) for stress in found["stresses"] if len(drawn(stress)) > 1),
-        rows=tuple(row(stress, level) for stress in found["stresses"] for level in stress["levels"]),
+        pictures=tuple(
+            curve(perturbation, found["metric"], clean)
+            for perturbation in found["perturbations"]
+            if len(drawn(perturbation)) > 1
+        ),
+        rows=tuple(
+            row(perturbation, level) for perturbation in found["perturbations"] for level in perturbation["levels"]
+        ),
     )
 
 
-def drawn(stress: Mapping[str, Any]) -> list[tuple[float, Score]]:
+def drawn(perturbation: Mapping[str, Any]) -> list[tuple[float, Score]]:
     """Return the levels at which something could be heard, with the score there."""
-    return [(level["level"], Score.from_dict(level["score"])) for level in stress["levels"] if level["score"]]
+    return [(level["level"], Score.from_dict(level["score"])) for level in perturbation["levels"] if level["score"]]
 
 
-def curve(stress: Mapping[str, Any], metric: str, clean: Score) -> Picture:
-    """Return the curve of a stress, captioned with the levels that are worse than clean."""
-    title = f"{stress['title'][:1].upper()}{stress['title'][1:]}"
-    worse = [f"{level['level']:g}".replace("-", "−") for level in stress["levels"] if level["verdict"] == "worse"]
-    unit = f" {stress['unit']}" if stress["unit"] else ""
+def curve(perturbation: Mapping[str, Any], metric: str, clean: Score) -> Picture:
+    """Return the curve of a perturbation, captioned with the levels that are worse than clean."""
+    title = f"{perturbation['title'][:1].upper()}{perturbation['title'][1:]}"
+    worse = [f"{level['level']:g}".replace("-", "−") for level in perturbation["levels"] if level["verdict"] == "worse"]
+    unit = f" {perturbation['unit']}" if perturbation["unit"] else ""
     told = f"worse than clean at {', '.join(worse)}{unit}" if worse else "no level is worse than chance explains"
-    return figures.stress(
-        drawn(stress), title=title, unit=stress["unit"], metric=metric, clean=clean, caption=f"{title}: {told}."
+    return figures.perturbation(
+        drawn(perturbation),
+        title=title,
+        unit=perturbation["unit"],
+        metric=metric,
+        clean=clean,
+        caption=f"{title}: {told}.",
     )
 
 
-def row(stress: Mapping[str, Any], level: Mapping[str, Any]) -> LevelRow:
-    """Return one level of a stress."""
+def row(perturbation: Mapping[str, Any], level: Mapping[str, Any]) -> LevelRow:
+    """Return one level of a perturbation."""
     score, difference = level["score"], level["difference"]
     return LevelRow(
-        stress=stress["title"],
+        perturbation=perturbation["title"],
         said=level["said"],
         score=Score.from_dict(score) if score else None,
         difference=difference["value"] if difference else None,

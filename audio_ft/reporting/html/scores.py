@@ -130,7 +130,7 @@ def table(run: Run) -> list[tuple[str, dict[str, Score]]]:
 
 def kept(run: Run) -> tuple[list[str], list[tuple[str, Mapping[str, Score]]]]:
     """Return the table of what fine-tuning did to the test split and to a second set: its columns and its rows."""
-    places = {"test": "test split", "also": "second set"}
+    places = {"test": "test split", "extra_eval": "second set"}
     states = list(dict.fromkeys(state for found in run.retention.values() for state in found))
     rows: list[tuple[str, Mapping[str, Score]]] = [
         (f"{places.get(place, place)}: {names.score_name(name).title}", {state: found[state][name] for state in found})

@@ -1,4 +1,4 @@
-"""`audio-ft stress`: how a model's score falls in noise, rooms, on the telephone, too loud, too fast or cut short."""
+"""`audio-ft robustness`: how much a model's score drops on noisy, reverberant, band-limited or cut recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import DONE, say, show
-from audio_ft.cli.data_options import add_data_arguments, labelled, run_of
+from audio_ft.cli.data_options import add_data_arguments, labeled, run_of
 from audio_ft.errors import InputError
 from audio_ft.metrics import Score
 
@@ -20,40 +20,42 @@ if TYPE_CHECKING:
 
 LIMIT = 200
 EPILOG = """examples:
-  audio-ft stress runs/first recordings
-  audio-ft stress runs/first recordings --only babble --only reverberation --limit 50
-  audio-ft stress me/keywords recordings.csv --output stress.json --json
+  audio-ft robustness runs/first recordings
+  audio-ft robustness runs/first recordings --only babble --only reverberation --limit 50
+  audio-ft robustness me/keywords recordings.csv --output robustness.json --json
 
-stresses: white_noise babble reverberation telephone mu_law opus mp3 gain clipping speed truncation
+perturbations: white_noise babble reverberation telephone mu_law opus mp3 gain clipping speed truncation
 
 Each recording is changed as it came, before the model's own cleaning, and the same clips are heard at every level.
-What is finished stands in stress.json in the run's folder (or in --output); the same command goes on where it
+What is finished stands in robustness.json in the run's folder (or in --output); the same command goes on where it
 stopped. A finished result of other clips or another model is replaced with --overwrite only."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `stress`."""
+    """Add the arguments of `perturbation`."""
     parser.epilog = EPILOG
     add_data_arguments(parser)
-    parser.add_argument("--only", metavar="STRESS", action="append", default=[], help="this stress only; repeatable")
+    parser.add_argument(
+        "--only", metavar="STRESS", action="append", default=[], help="this perturbation only; repeatable"
+    )
     parser.add_argument(
         "--limit", metavar="N", type=int, default=LIMIT, help=f"at most N clips, stratified (default: {LIMIT})"
     )
-    parser.add_argument("--output", metavar="FILE", help="default: stress.json in the run's folder")
+    parser.add_argument("--output", metavar="FILE", help="default: robustness.json in the run's folder")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a finished result of other clips or another model"
     )
-    parser.add_argument("--json", action="store_true", help="print what stress.json holds only")
+    parser.add_argument("--json", action="store_true", help="print what robustness.json holds only")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and return the exit code."""
-    from audio_ft.evaluation.robustness import chosen_stresses, measure
+    from audio_ft.evaluation.robustness import chosen_perturbations, measure
     from audio_ft.hub.load import load
 
-    chosen_stresses(arguments.only)
+    chosen_perturbations(arguments.only)
     model = load(arguments.model)
-    asked = labelled(arguments, model)
+    asked = labeled(arguments, model)
     data = dataclasses.replace(asked.data, limit=min(arguments.limit, asked.data.limit or arguments.limit))
     file = place(arguments.output, model)
     found = measure(
@@ -66,23 +68,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def place(output: str | None, model: Model) -> Path | None:
-    """Return the file that holds the result: the one asked for, or stress.json beside the run.
+    """Return the file that holds the result: the one asked for, or robustness.json beside the run.
 
     Raises:
         InputError: it cannot be written, which nobody wants to hear after the first level.
     """
-    from audio_ft.evaluation.robustness import STRESS_FILE
+    from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 
     beside = run_of(model)
-    file = Path(output).expanduser() if output else beside.folder / STRESS_FILE if beside else None
+    file = Path(output).expanduser() if output else beside.folder / ROBUSTNESS_FILE if beside else None
     if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
         raise InputError(f"{file}: {file.parent} is no folder to write into; give another place with --output.")
     return file
 
 
 def table(found: Mapping[str, Any], only: list[str]) -> str:
-    """Return a line for each stress, and in words which level is the worst."""
-    shown = [one for one in found["stresses"] if not only or one["name"] in only]
+    """Return a line for each perturbation, and in words which level is the worst."""
+    shown = [one for one in found["perturbations"] if not only or one["name"] in only]
     titles = [f"{one['title']}, {one['unit']}" if one["unit"] else one["title"] for one in shown]
     width = max(map(len, [*titles, "clean"])) + 2
     clean = Score.from_dict(found["clean"])
