@@ -26,7 +26,7 @@ def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -
     task = Classification(("no", "yes"))
     model = task.build(adapter, checkpoint, HeadSettings()).train()
     rng = np.random.default_rng(0)
-    clips = [0.1 * rng.standard_normal(adapter.rate).astype(np.float32) for _ in range(batch)]
+    clips = [0.1 * rng.standard_normal(adapter.sample_rate).astype(np.float32) for _ in range(batch)]
     inputs = adapter.collate([adapter.extract(clip) for clip in clips])
     labels = torch.zeros(batch, dtype=torch.int64)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)

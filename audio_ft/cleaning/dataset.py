@@ -49,7 +49,7 @@ class Extractor(Protocol):
     window: float
 
     @property
-    def rate(self) -> int:
+    def sample_rate(self) -> int:
         """Return the sample rate in Hz."""
 
     def extract(self, samples: NDArray[np.float32]) -> dict[str, Any]:
@@ -86,10 +86,10 @@ class Cleaner:
         try:
             raw = read(source)
             clip = self.chain(raw)
-            if clip.rate != self.adapter.rate:
+            if clip.rate != self.adapter.sample_rate:
                 raise InputError(
-                    f"The chain ends at {clip.rate:,} Hz and the model hears {self.adapter.rate:,} Hz; "
-                    f"add Resample({self.adapter.rate}) to the chain."
+                    f"The chain ends at {clip.rate:,} Hz and the model hears {self.adapter.sample_rate:,} Hz; "
+                    f"add Resample({self.adapter.sample_rate}) to the chain."
                 )
             mono = clip.samples[0] if clip.channels == 1 else None
             if mono is None:
@@ -116,7 +116,7 @@ class Cleaner:
             "clip": index,
             "start": 0.0,
             "length": 0 if samples is None else len(samples),
-            "seconds": 0.0 if samples is None else len(samples) / self.adapter.rate,
+            "seconds": 0.0 if samples is None else len(samples) / self.adapter.sample_rate,
             "before": 0.0,
             "rate": 0,
             "level": None,
@@ -138,7 +138,7 @@ class Cleaner:
         columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
         columns["mfcc"] = List(Value("float32"))
-        quiet = np.zeros(self.adapter.rate, np.float32)
+        quiet = np.zeros(self.adapter.sample_rate, np.float32)
         for name, value in (self.adapter.extract(quiet) if self.features else raw_features(quiet)).items():
             array = isinstance(value, np.ndarray)
             # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
@@ -280,7 +280,7 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
 
 def expected_bytes(seconds: float, cleaner: Cleaner) -> int:
     """Return about how many bytes the cache of `seconds` of audio takes, from the size of one second's features."""
-    second = np.zeros(cleaner.adapter.rate, np.float32)
+    second = np.zeros(cleaner.adapter.sample_rate, np.float32)
     stored = cleaner.adapter.extract(second) if cleaner.features else raw_features(second)
     return round(seconds * sum(np.asarray(value).nbytes for value in stored.values()))
 

@@ -33,10 +33,10 @@ class ModelInput:
         Raises:
             InputError: a clip of several channels or at another rate than the model's.
         """
-        if clip.rate != self.adapter.rate or clip.channels != 1:
+        if clip.rate != self.adapter.sample_rate or clip.channels != 1:
             raise InputError(
                 f"The chain leaves {clip.channels} channels at {clip.rate:,} Hz here and {self.model} hears one at "
-                f"{self.adapter.rate:,} Hz; add Resample({self.adapter.rate}) and Mono() to the chain."
+                f"{self.adapter.sample_rate:,} Hz; add Resample({self.adapter.sample_rate}) and Mono() to the chain."
             )
         size = round(self.adapter.window * clip.rate)
         parts = [self._window(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]

@@ -95,7 +95,7 @@ def evaluate(
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
     labels = model.task.labels if model.task.kind in ("single", "multi") else None
-    model.chain.require_rate(model.adapter.rate)
+    model.chain.require_rate(model.adapter.sample_rate)
     loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
     table = loaded.splits[split]
     if columns:

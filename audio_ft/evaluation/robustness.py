@@ -150,7 +150,7 @@ def _trial(model: Model, data: Data, split: str, need: Sequence[str], seed: int)
     """Return what is tried, and all that decides the result besides the perturbations."""
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
-    model.chain.require_rate(model.adapter.rate)
+    model.chain.require_rate(model.adapter.sample_rate)
     labels = model.task.labels if model.task.kind in ("single", "multi") else None
     loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
     model = dataclasses.replace(model, chain=model.chain.remaining(loaded.chain))

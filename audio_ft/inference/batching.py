@@ -81,7 +81,7 @@ class Collator:
         if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
             # Times in a target are those of the clip as it is heard, which may be faster than it was.
-            seconds = [length / self.adapter.rate for _, length in heard]
+            seconds = [length / self.adapter.sample_rate for _, length in heard]
             batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
         if self.training and "labels" in batch:
             self._mix(batch, rows)
@@ -97,8 +97,12 @@ class Collator:
         if "samples" in row:
             waves = [augment for augment in self.augments if augment.stage == "wave"]
             wave = wave_of(row)
-            changed = apply_wave(waves, wave, self.adapter.rate, rng)
-            if self.task is not None and self.task.whole and len(changed) > self.adapter.window * self.adapter.rate:
+            changed = apply_wave(waves, wave, self.adapter.sample_rate, rng)
+            if (
+                self.task is not None
+                and self.task.whole
+                and len(changed) > self.adapter.window * self.adapter.sample_rate
+            ):
                 # Slowed down it no longer fits, and without its end it would not say what its target says.
                 changed = wave
             length = length if changed is wave else len(changed)

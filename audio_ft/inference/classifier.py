@@ -47,10 +47,13 @@ def _hear(adapter: Adapter, chain: Chain, source: Any) -> list[dict[str, Any]] |
     if isinstance(source, AudioError):
         return source
     try:
-        wave = mono_at(chain(source if isinstance(source, Clip) else read(source)), adapter.rate)
+        wave = mono_at(chain(source if isinstance(source, Clip) else read(source)), adapter.sample_rate)
     except AudioError as error:
         return error
-    return [adapter.extract(wave[begin:end]) for begin, end in windows(len(wave), round(adapter.window * adapter.rate))]
+    return [
+        adapter.extract(wave[begin:end])
+        for begin, end in windows(len(wave), round(adapter.window * adapter.sample_rate))
+    ]
 
 
 def mono_at(clip: Clip, rate: int) -> NDArray[np.float32]:

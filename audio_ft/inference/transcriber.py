@@ -74,7 +74,7 @@ class Listener:
             yield {"text": text, "segments": segments}
 
     def _clean(self, clip: Clip) -> NDArray[np.float32]:
-        return mono_at(self.chain(clip), self.adapter.rate)
+        return mono_at(self.chain(clip), self.adapter.sample_rate)
 
     def _alone(self, source: Any, words: bool) -> dict[str, Any] | AudioError:
         """Return the answer to one recording of any length; memory holds a few pieces of it at a time."""
@@ -90,7 +90,7 @@ class Listener:
 
     def _told(self, source: Any) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
         """Yield each piece of a recording with its words, in order."""
-        coming = pieces(source, self.chain, self.adapter.rate, self.adapter.window)
+        coming = pieces(source, self.chain, self.adapter.sample_rate, self.adapter.window)
         while batch := list(islice(coming, TOGETHER)):
             loud = [piece for piece in batch if not piece.silent]
             waves = [piece.samples for piece in loud]

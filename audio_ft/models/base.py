@@ -48,7 +48,7 @@ class Adapter(ABC):
             Adapter.registry[model_type] = cls
 
     @property
-    def rate(self) -> int:
+    def sample_rate(self) -> int:
         """Return the sample rate the checkpoint was trained on, in Hz."""
         return int(self.extractor.sampling_rate)
 

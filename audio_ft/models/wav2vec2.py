@@ -61,7 +61,7 @@ class WaveAdapter(Adapter):
         """Return what decides the features: shared by all checkpoints that normalize alike."""
         return {
             "adapter": "wave",
-            "rate": self.rate,
+            "sample_rate": self.sample_rate,
             "normalize": bool(self.extractor.do_normalize),
             "shortest": self.shortest,
             "window": self.window,

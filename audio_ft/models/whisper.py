@@ -38,7 +38,7 @@ class Whisper(Adapter):
     @property
     def longest_window(self) -> float:
         """Return the seconds covered by the checkpoint's position table (30 s, or less once cropped)."""
-        return self.config.max_source_positions * FRAMES_PER_POSITION * self.extractor.hop_length / self.rate
+        return self.config.max_source_positions * FRAMES_PER_POSITION * self.extractor.hop_length / self.sample_rate
 
     @property
     def shortest(self) -> int:
@@ -48,7 +48,7 @@ class Whisper(Adapter):
     @property
     def window_frames(self) -> int:
         """Return the mel frames of one window."""
-        return round(self.window * self.rate / self.extractor.hop_length)
+        return round(self.window * self.sample_rate / self.extractor.hop_length)
 
     def with_window(self, seconds: float) -> Adapter:
         """Return the adapter with a window of whole seconds covering `seconds`.
@@ -58,7 +58,7 @@ class Whisper(Adapter):
         seconds = min(max(1, math.ceil(seconds)), self.longest_window)
         extractor = copy.deepcopy(self.extractor)
         extractor.chunk_length = int(seconds)
-        extractor.n_samples = int(seconds) * self.rate
+        extractor.n_samples = int(seconds) * self.sample_rate
         extractor.nb_max_frames = extractor.n_samples // extractor.hop_length
         return type(self)(self.config, extractor, seconds)
 
@@ -85,7 +85,7 @@ class Whisper(Adapter):
         computed = touched + 3 if touched + 3 < limit else limit
         batch = self.extractor(
             samples,
-            sampling_rate=self.rate,
+            sampling_rate=self.sample_rate,
             padding="max_length",
             max_length=computed * self.extractor.hop_length,
             return_tensors="np",
@@ -110,7 +110,7 @@ class Whisper(Adapter):
         """Return the mel frames of a batch whose longest clip touches so many."""
         if not self.dynamic_window:
             return self.window_frames
-        second = self.rate // self.extractor.hop_length
+        second = self.sample_rate // self.extractor.hop_length
         return min(self.window_frames, max(SHORTEST_WINDOW, math.ceil(touched / second) + 1) * second)
 
     def mask_features(self, features: Features, augments: Iterable[Any], rng: np.random.Generator) -> Features:

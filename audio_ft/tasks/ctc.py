@@ -200,7 +200,7 @@ class CTC(Transcription):
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words with the times of the frames on which their characters fall."""
-        hop = float(np.prod(adapter.config.conv_stride)) / adapter.rate
+        hop = float(np.prod(adapter.config.conv_stride)) / adapter.sample_rate
         answers = []
         for response in responses_to(model, self, adapter, [adapter.extract(wave) for wave in waves]):
             tokens = [int(token) for token in response if token != NOTHING]

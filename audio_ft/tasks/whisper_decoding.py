@@ -52,10 +52,10 @@ def hear(
         found = _generated(task, model, states, words)
         answers = []
         for row, wave in enumerate(waves):
-            heard = _heard(task, found, row, len(wave) / adapter.rate)
+            heard = _heard(task, found, row, len(wave) / adapter.sample_rate)
             if packing(heard.text) > LOOP:
                 again = _generated(task, model, states[row : row + 1], words, no_repeat_ngram_size=REPEATED)
-                heard = _heard(task, again, 0, len(wave) / adapter.rate)
+                heard = _heard(task, again, 0, len(wave) / adapter.sample_rate)
             looping = packing(heard.text) > LOOP
             answers.append(Heard("") if looping or found["speechless"][row] else heard)
     return answers

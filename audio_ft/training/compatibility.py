@@ -103,6 +103,6 @@ def without_unfit(
         cleaned,
         rows=rows,
         clips=len(np.unique(clips[kept])),
-        seconds=float(np.sum(lengths[kept]) / adapter.rate),
+        seconds=float(np.sum(lengths[kept]) / adapter.sample_rate),
     )
     return left, tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))

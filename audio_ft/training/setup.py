@@ -66,7 +66,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings.
     """
     adapter = load_adapter(recipe.model, recipe.revision)
-    recipe.steps.require_rate(adapter.rate)
+    recipe.steps.require_rate(adapter.sample_rate)
     kind_of_task = task_for(recipe.task, adapter)
     loaded = load(recipe.data, task=kind_of_task.reads, need=SPLITS)
     for warning in loaded.warnings:
@@ -88,7 +88,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         window=None if adapter.dynamic_window else adapter.window,
     )
     recipe = with_their_chain(recipe, loaded)
-    recipe.steps.require_rate(adapter.rate)
+    recipe.steps.require_rate(adapter.sample_rate)
     steps = recipe.steps.remaining(loaded.chain)
     features = not any(augment.stage == "wave" for augment in recipe.augments)
     cleaned = {}

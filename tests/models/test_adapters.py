@@ -298,7 +298,7 @@ def test_the_rate_and_normalisation_are_the_checkpoints_own(tmp_path: Path) -> N
     folder = tiny_checkpoint("hubert-group", tmp_path)
     Wav2Vec2FeatureExtractor(sampling_rate=8_000, do_normalize=False).save_pretrained(folder)
     adapter = load_adapter(folder)
-    assert adapter.rate == 8_000
+    assert adapter.sample_rate == 8_000
     wave = speech(8_000)
     values = adapter.collate([adapter.extract(wave)])["input_values"][0, :8_000].numpy()
     assert np.abs(values - wave).max() < np.abs(wave).max() / 32_767

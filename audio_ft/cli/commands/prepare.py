@@ -82,7 +82,7 @@ def own_features(recipe: Recipe) -> ModelInput:
     from audio_ft.models import load_adapter
 
     adapter = load_adapter(recipe.model, recipe.revision)
-    recipe.steps.require_rate(adapter.rate)
+    recipe.steps.require_rate(adapter.sample_rate)
     return ModelInput(adapter, recipe.model)
 
 
