@@ -1,4 +1,4 @@
-"""What leaves this machine: paths, names of folders and secrets are taken out of whatever is published."""
+"""Remove local paths, names of people and tokens from whatever is published."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ if TYPE_CHECKING:
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 
 
-def hub_id(place: str) -> str | None:
-    """Return a checkpoint's or data set's id on the Hub, or None for a place on somebody's machine."""
-    if not _HUB_ID.fullmatch(place) or Path(place).exists():
+def hub_id(name: str) -> str | None:
+    """Return a checkpoint's or data set's id on the Hub, or None for a local path."""
+    if not _HUB_ID.fullmatch(name) or Path(name).exists():
         return None
-    return place
+    return name
 
 
-def as_place(name: str) -> str:
-    """Return what names a folder here, so that it is taken for one from anywhere: data/words may be an id as well."""
+def as_path(name: str) -> str:
+    """Return ./data/words for a local folder data/words, which elsewhere could be taken for a Hub id."""
     return f"./{name}" if _HUB_ID.fullmatch(name) and Path(name).exists() else name
 
 
-def shown(place: str) -> str:
-    """Return a place as a card shows it: the folders above are nobody's business."""
-    return place if hub_id(place) else place.replace("\\", "/").rstrip("/").rpartition("/")[2]
+def display_name(name: str) -> str:
+    """Return a Hub id as it is, and of a local path the last part only."""
+    return name if hub_id(name) else name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-# Of a split, recordings with the reason why they were left out.
+# Keys of a split's counts that list recordings, each with the reason why it was left out.
 EXCLUDED = ("unreadable", "excluded")
 
 
-def published(run: Run) -> Run:
-    """Return the run as strangers may read it: places on this machine by their last part, no tokens."""
-    places = local_places(run.recipe, run.folder)
-    kept = ("folder", "recipe", "labels", "scores", "baselines", "splits")
-    told = {item.name: cleaned(getattr(run, item.name), places) for item in dataclasses.fields(run)}
-    recipe = Recipe.from_dict(published_recipe(run.recipe.to_dict(), places))
-    home = run.recipe.data.path
-    splits = {split: _without_folders(counts, places, home) for split, counts in run.splits.items()}
-    told = {name: value for name, value in told.items() if name not in kept}
-    told["data"] |= {"path": recipe.data.path, "warnings": cleaned(without_names(run.data), places)}
-    return dataclasses.replace(run, recipe=recipe, splits=splits, **told)
+def redact_run(run: Run) -> Run:
+    """Return the run as it may be published: local paths cut to their last part, no tokens, no names of speakers."""
+    paths = local_paths(run.recipe, run.folder)
+    unchanged = ("folder", "recipe", "labels", "scores", "baselines", "splits")
+    names = [item.name for item in dataclasses.fields(run) if item.name not in unchanged]
+    redacted = {name: redact(getattr(run, name), paths) for name in names}
+    recipe = Recipe.from_dict(redact_recipe(run.recipe.to_dict(), paths))
+    folder = run.recipe.data.path
+    splits = {split: _without_folders(counts, paths, folder) for split, counts in run.splits.items()}
+    redacted["data"] |= {"path": recipe.data.path, "warnings": redact(without_names(run.data), paths)}
+    return dataclasses.replace(run, recipe=recipe, splits=splits, **redacted)
 
 
 def without_names(data: Mapping[str, Any]) -> list[str]:
-    """Return the warnings about a run's data without the names of speakers and recordings, or what was said."""
-    # Up to the last parenthesis: names may hold some of their own.
+    """Return the warnings about a run's data without names of speakers and recordings and without transcripts."""
+    # Greedy, up to the last parenthesis: names may contain parentheses.
     return [
         re.sub(r" \(.*\)" if names_groups(warning, data) else r" \(first: .*\)", "", warning, flags=re.DOTALL)
         for warning in data["warnings"]
@@ -67,36 +67,42 @@ def names_groups(warning: str, data: Mapping[str, Any], where: str = "") -> bool
     return bool(re.search(rf"{re.escape(str(data.get('group')))} values? in {where}", warning))
 
 
-def published_recipe(plain: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
-    """Return a recipe's settings with local places by their last part, and without tokens."""
-    told = cleaned(dict(plain), places)
-    told["model"] = shown(plain["model"])
+def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """Return a recipe's settings with local paths cut to their last part, and without tokens."""
+    redacted = redact(dict(plain), paths)
+    redacted["model"] = display_name(plain["model"])
     for name in ("data", "extra_eval"):
-        if told.get(name):
-            told[name]["path"] = shown(plain[name]["path"])
-    told["training"] = {name: _last(value) for name, value in told["training"].items() if "token" not in name}
-    for listed in ("chain", "augment"):
-        told[listed] = told[listed] and [{name: _last(value) for name, value in one.items()} for one in told[listed]]
-    return dict(told)
+        if redacted.get(name):
+            redacted[name]["path"] = display_name(plain[name]["path"])
+    redacted["training"] = {name: _last(value) for name, value in redacted["training"].items() if "token" not in name}
+    for name in ("chain", "augment"):
+        if redacted[name]:
+            redacted[name] = [{key: _last(value) for key, value in item.items()} for item in redacted[name]]
+    return dict(redacted)
 
 
-def local_places(recipe: Recipe, folder: Path) -> dict[str, str]:
-    """Return {path on this machine: what is shown instead of it}, longest first, for a recipe and its run's folder."""
+def local_paths(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Return {path on this machine: its replacement}, longest first, for a recipe and its run's folder."""
     named: list[str | Path] = [recipe.model, recipe.data.path, folder, Path.cwd()]
     named += [value for value in _strings(recipe.to_dict()) if os.path.isabs(value)]
-    found = {form: os.path.basename(form) for place in named for form in _forms(place)}
-    found |= dict.fromkeys(_forms(Path.home()), "~")
+    found = {form: os.path.basename(form) for path in named for form in _absolute_forms(path)}
+    found |= dict.fromkeys(_absolute_forms(Path.home()), "~")
     return {form: found[form] for form in sorted(found, key=len, reverse=True)}
 
 
-def cleaned(value: Any, places: Mapping[str, str]) -> Any:
-    """Return JSON-like data in which no text names a place on this machine; keys and numbers stay."""
+def redact(value: Any, paths: Mapping[str, str]) -> Any:
+    """Return JSON-like data with local paths replaced in all text values; keys and numbers stay.
+
+    Example:
+        >>> redact({"log": ["read /home/ana/calls/a.wav"]}, {"/home/ana/calls": "calls"})
+        {'log': ['read calls/a.wav']}
+    """
     if isinstance(value, str):
-        return cleaned_text(value, places)
+        return redact_text(value, paths)
     if isinstance(value, Mapping):
-        return {name: cleaned(inner, places) for name, inner in value.items()}
+        return {name: redact(inner, paths) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(cleaned(inner, places) for inner in value)
+        return type(value)(redact(inner, paths) for inner in value)
     return value
 
 
@@ -105,20 +111,20 @@ def as_json(content: Any) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def cleaned_text(text: str, places: Mapping[str, str]) -> str:
-    """Return a text that names no place on this machine."""
-    for place, instead in places.items():
-        if place in text:
-            # Not in the middle of a longer name, nor of an address on the web; a full stop after it ends the sentence.
-            text = re.sub(rf"(?<![\w.:/~-]){re.escape(place)}(?![\w-]|\.\w)", instead.replace("\\", r"\\"), text)
+def redact_text(text: str, paths: Mapping[str, str]) -> str:
+    """Return a text with local paths replaced, and other paths below the home folder cut to their last part."""
+    for path, replacement in paths.items():
+        if path in text:
+            # Not inside a longer name or a web address; a full stop after the path ends a sentence.
+            text = re.sub(rf"(?<![\w.:/~-]){re.escape(path)}(?![\w-]|\.\w)", replacement.replace("\\", r"\\"), text)
     return re.sub(r"~(?:/[^/\s\"',;)]+)+", lambda found: PurePosixPath(found[0]).name, text)
 
 
-def _forms(place: str | Path) -> Iterator[str]:
-    """Yield the absolute ways to write a place, save the root of all, which is everybody's."""
-    path = Path(place).expanduser()
+def _absolute_forms(name: str | Path) -> Iterator[str]:
+    """Yield the absolute ways to write a path, except the root folder, which identifies nobody."""
+    path = Path(name).expanduser()
     if path.exists() or path.is_absolute():
-        for form in (str(place), str(path), os.path.abspath(path), str(path.resolve())):
+        for form in (str(name), str(path), os.path.abspath(path), str(path.resolve())):
             if os.path.isabs(form) and os.path.dirname(form) != form:
                 yield form.rstrip("/")
 
@@ -132,19 +138,21 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _last(value: Any) -> Any:
-    return shown(value) if isinstance(value, str) and os.path.isabs(os.path.expanduser(value)) else value
+    return display_name(value) if isinstance(value, str) and os.path.isabs(os.path.expanduser(value)) else value
 
 
-def _without_folders(counts: Mapping[str, Any], places: Mapping[str, str], home: str) -> dict[str, Any]:
-    """Return a split's counts with recordings named as in the data; those that lay elsewhere by their last part."""
-    # Named first: with its beginning cut, a path from elsewhere would look like one in the data.
+def _without_folders(counts: Mapping[str, Any], paths: Mapping[str, str], folder: str) -> dict[str, Any]:
+    """Return a split's counts with each recording's name relative to the data in `folder`, or its last part."""
+    # Before paths are replaced: with its beginning cut, a path from elsewhere would look like one in the data.
     named = {
-        kind: [[recording_name(key, home), why] for key, why in counts[kind]] for kind in EXCLUDED if kind in counts
+        kind: [[recording_name(key, folder), reason] for key, reason in counts[kind]]
+        for kind in EXCLUDED
+        if kind in counts
     }
-    return dict(cleaned({**counts, **named}, places))
+    return dict(redact({**counts, **named}, paths))
 
 
-def recording_name(key: str, home: str) -> str:
-    """Return a recording's name in the data, which lies in `home`; one outside of it by its last part."""
-    outside = (os.path.isabs(key) or key.startswith("../")) and not key.startswith(f"{home.rstrip('/')}/")
+def recording_name(key: str, folder: str) -> str:
+    """Return the name of a recording of the data in `folder`; the last part of one that lies outside."""
+    outside = (os.path.isabs(key) or key.startswith("../")) and not key.startswith(f"{folder.rstrip('/')}/")
     return PurePosixPath(key).name if outside else key

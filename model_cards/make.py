@@ -17,7 +17,7 @@ from pathlib import Path
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.summary import SLICES_FILE, describe
-from audio_ft.redaction import published
+from audio_ft.redaction import redact_run
 from audio_ft.reporting.card import model_card
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE, Run
 
@@ -46,7 +46,7 @@ def take_in(run: Run, target: Path) -> None:
     """Copy what the card of a run needs, looking at the slices of its predictions if nobody has."""
     source = run.folder
     target.mkdir(exist_ok=True)
-    dataclasses.replace(published(run), folder=target).save()
+    dataclasses.replace(redact_run(run), folder=target).save()
     with tempfile.TemporaryDirectory() as scratch:
         # In a copy, because looking writes its findings beside the run.
         for name in (RUN_FILE, PREDICTIONS_FILE, *MEASURED):

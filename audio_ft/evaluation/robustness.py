@@ -24,7 +24,7 @@ from audio_ft.evaluation.predictions import HEADLINES, Predictions
 from audio_ft.file_io import write_json
 from audio_ft.metrics import direction, resampling
 from audio_ft.metrics.comparison import compare
-from audio_ft.redaction import as_place
+from audio_ft.redaction import as_path
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -221,7 +221,7 @@ def _opened(kept: dict[str, Any], clean: Predictions, of: dict[str, Any], split:
     return {
         "of": of,
         "complete": False,
-        "data": as_place(data.path),
+        "data": as_path(data.path),
         "split": split,
         "n": len(clean),
         "metric": metric,

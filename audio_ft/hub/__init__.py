@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: push a run, download and load a model, and say clearly what went wrong."""
+"""The Hugging Face Hub: push a run, download and load a model, explain what went wrong."""

@@ -1,4 +1,4 @@
-"""What the Hub says no with, as one sentence that tells how to mend it."""
+"""Failures of the Hub and the network, explained in one sentence that says how to fix them."""
 
 from __future__ import annotations
 
@@ -11,124 +11,123 @@ from audio_ft.errors import AudioFTError
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
-# Seconds without a sign of life after which a connection counts as broken. The client itself would wait for ever; a
-# commit of many files takes the Hub a minute.
-CONNECTING, SENDING, WAITING = 15.0, 60.0, 180.0
+# Timeouts in seconds. The client has none of its own; a commit of many files takes the Hub a minute.
+CONNECT_TIMEOUT, WRITE_TIMEOUT, READ_TIMEOUT = 15.0, 60.0, 180.0
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
 def hub_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that the client raises for what the Hub or the network does."""
+    """Return the exceptions that the client raises when the Hub or the network fails."""
     from httpx2 import HTTPError
 
-    # RuntimeError wraps what went wrong in an upload's thread; ValueError and KeyError are answers that no Hub gives.
+    # RuntimeError wraps an error from an upload thread; ValueError and KeyError come from a malformed response.
     return (HTTPError, OSError, RuntimeError, ValueError, KeyError)
 
 
-def cause(error: BaseException) -> BaseException:
-    """Return what the client wrapped: the Hub's answer or the network's failure."""
+def root_cause(error: BaseException) -> BaseException:
+    """Return the HTTP or connection error that the client wrapped, or the error itself."""
     from httpx2 import HTTPError
 
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, HTTPError | ConnectionError):
-            return seen
-        seen = seen.__cause__
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, HTTPError | ConnectionError):
+            return current
+        current = current.__cause__
     return error
 
 
-def status(error: BaseException) -> int | None:
-    """Return the HTTP status of the Hub's answer, None where there was no answer."""
+def status_code(error: BaseException) -> int | None:
+    """Return the HTTP status of the Hub's response, None where there was no response."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    inner = cause(error)
+    inner = root_cause(error)
     return inner.response.status_code if isinstance(inner, HfHubHTTPError) else None
 
 
-def lost(error: BaseException) -> bool:
-    """Tell whether nobody knows what the Hub did with the request: it broke there, or on the way."""
+def outcome_unknown(error: BaseException) -> bool:
+    """Return whether the Hub may have done what was requested although the request failed."""
     from httpx2 import TransportError
 
-    code = status(error)
-    return code >= 500 if code is not None else isinstance(cause(error), TransportError)
+    code = status_code(error)
+    return code >= 500 if code is not None else isinstance(root_cause(error), TransportError)
 
 
-def sentence(error: BaseException, repository: str) -> str:
-    """Return what went wrong with a repository and the mend, as a sentence without its full stop."""
+def explain(error: BaseException, repository: str) -> str:
+    """Return what went wrong with a repository and how to fix it: a sentence in lower case without its full stop."""
     from httpx2 import HTTPError
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     if isinstance(error, ValueError) and "metadata in README.md" in str(error):
-        return f"the Hub does not take the card's metadata ({_told(error)[-1].lstrip('- ')})"
-    inner = cause(error)
+        return f"the Hub rejects the metadata of the model card ({_message_lines(error)[-1].lstrip('- ')})"
+    inner = root_cause(error)
     if isinstance(inner, OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set, so the Hub is not asked; unset it to reach the Hub"
+        return "HF_HUB_OFFLINE is set, so the Hub is not contacted; unset it to reach the Hub"
     if isinstance(inner, HfHubHTTPError):
-        return _answered(inner, repository)
-    said = _told(inner)[0]
+        return _explain_response(inner, repository)
+    message = _message_lines(inner)[0]
     if isinstance(inner, HTTPError | ConnectionError):
-        return f"the connection to {constants.ENDPOINT} failed ({said}); see to the network and run this again"
+        return f"the connection to {constants.ENDPOINT} failed ({message}); check the network and run this again"
     if isinstance(inner, OSError):
-        return f"a file cannot be read or written here ({said})"
-    return f"{constants.ENDPOINT} does not answer as a Hub does ({said}); see whether HF_ENDPOINT is right"
+        return f"a local file cannot be read or written ({message})"
+    return f"{constants.ENDPOINT} does not respond like the Hub ({message}); check HF_ENDPOINT"
 
 
-def _answered(error: HfHubHTTPError, repository: str) -> str:
-    """Return the sentence for an answer of the Hub."""
+def _explain_response(error: HfHubHTTPError, repository: str) -> str:
+    """Return the sentence for an error response of the Hub."""
     from huggingface_hub import constants
 
-    code, said = error.response.status_code, words(error)
+    code, message = error.response.status_code, _server_message(error)
     if code < 500 and not str(error.response.url).startswith(constants.ENDPOINT):
-        return f"the place where the Hub keeps large files refuses one ({said}); run this again"
+        return f"the Hub's storage for large files rejected an upload ({message}); run this again"
     tokens = f"{constants.ENDPOINT}/settings/tokens"
     if code == 401:
-        return f"the Hub does not know the token ({said}); {LOG_IN} to one of {tokens}"
+        return f"the token is not valid ({message}); {LOG_IN} to one from {tokens}"
     if code == 403:
         return (
-            f"the token may not write to {repository} ({said}); use one that may ({tokens}), another repository, or "
-            "--create-pr to propose the change to its owner"
+            f"the token has no write access to {repository} ({message}); use a token that has ({tokens}), another "
+            "repository, or --create-pr to propose the change to its owner"
         )
     if code == 404:
-        return f"there is no {repository} on the Hub that this token may see ({said}); is the name right?"
+        return f"there is no {repository} on the Hub that this token can see ({message}); check the name"
     if code in (409, 412):
         return (
-            f"somebody else wrote to {repository} at the same time ({said}); look at "
-            f"{constants.ENDPOINT}/{repository}/commits/main, then run this again to come after them"
+            f"somebody else wrote to {repository} at the same time ({message}); look at "
+            f"{constants.ENDPOINT}/{repository}/commits/main, then run this again to push on top of their commit"
         )
     if code == 429:
-        return f"the Hub asks to wait ({said}); run this again in some minutes"
+        return f"the Hub asks to slow down ({message}); run this again in a few minutes"
     if code >= 500:
-        return f"the Hub is in trouble ({said}); run this again later"
-    return f"the Hub refuses ({said})"
+        return f"the Hub has a server error ({message}); run this again later"
+    return f"the Hub rejected the request ({message})"
 
 
-def _told(error: BaseException) -> list[str]:
-    """Return the lines of an error's message; its kind where it has none."""
+def _message_lines(error: BaseException) -> list[str]:
+    """Return the lines of an error's message, or its class name where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()
 
 
-def words(error: HfHubHTTPError) -> str:
-    """Return the Hub's own words, with the status that it gave."""
-    said = (error.server_message or "").strip().splitlines()
-    return f"{error.response.status_code}: {said[0]}" if said else str(error.response.status_code)
+def _server_message(error: HfHubHTTPError) -> str:
+    """Return the status code and the first line of the Hub's message."""
+    lines = (error.server_message or "").strip().splitlines()
+    return f"{error.response.status_code}: {lines[0]}" if lines else str(error.response.status_code)
 
 
-def refusal(error: BaseException, repository: str, after: str) -> AudioFTError:
-    """Return the error to raise; `after` says how things stand now."""
-    told = sentence(error, repository)
-    return AudioFTError(f"{told[0].upper()}{told[1:]}. {after}")
+def hub_failure(error: BaseException, repository: str, consequence: str) -> AudioFTError:
+    """Return the error to raise; `consequence` is a sentence about what was done so far."""
+    text = explain(error, repository)
+    return AudioFTError(f"{text[0].upper()}{text[1:]}. {consequence}")
 
 
 @contextmanager
 def request_timeout() -> Iterator[None]:
-    """Give up on a connection that says nothing for minutes, for as long as the context lasts."""
+    """Set timeouts on the Hub's client for as long as the context lasts."""
     from httpx2 import Timeout
     from huggingface_hub import get_session
 
     session = get_session()
     before = session.timeout
-    session.timeout = Timeout(connect=CONNECTING, write=SENDING, read=WAITING, pool=None)
+    session.timeout = Timeout(connect=CONNECT_TIMEOUT, write=WRITE_TIMEOUT, read=READ_TIMEOUT, pool=None)
     try:
         yield
     finally:

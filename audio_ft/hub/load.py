@@ -37,10 +37,15 @@ def load(
 ) -> Model:
     """Load a model with the chain it was trained on: a run's folder, its model folder, or a Hub repository.
 
-    With a `beam`, texts are searched for with its language model.
+    Args:
+        path_or_repo: a folder, user/name or user/name@revision.
+        revision: a branch, tag or commit of a repository.
+        device: "cpu", "cuda" or another name that torch knows; None takes the GPU if there is one.
+        beam: settings of a CTC beam search with a language model.
 
     Raises:
-        InputError: nothing of that name, a folder without a model, or a beam for a model that takes none.
+        InputError: there is no such folder or repository, it has no model, or the model cannot use a beam.
+        AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
     import torch
 
@@ -48,7 +53,7 @@ def load(
     if not (folder / CHAIN_FILE).is_file():
         raise InputError(
             f"{path_or_repo} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; "
-            "audio_ft loads models that audio_ft saved."
+            "audio_ft loads only models that audio_ft saved."
         )
     recipe = Recipe.load(folder / RECIPE_FILE)
     adapter = load_adapter(str(folder))
@@ -66,7 +71,8 @@ def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = No
     """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id.
 
     Raises:
-        InputError: there is no such folder, and the Hub has no such repository. AudioFTError: it cannot be reached.
+        InputError: there is no such folder or repository, or the folder has no model.
+        AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
     folder = Path(path_or_repo).expanduser()
     if (folder / MODEL_FOLDER / "config.json").is_file():
@@ -74,5 +80,5 @@ def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = No
     if folder.is_dir():
         if (folder / "config.json").is_file():
             return folder
-        raise InputError(f"{path_or_repo} holds no model; give the --output-dir of a finished training.")
+        raise InputError(f"{path_or_repo} has no model; give the --output-dir of a finished training.")
     return pull(str(path_or_repo), revision)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import HubStrategy
 
-from audio_ft.hub.errors import request_timeout, sentence
-from audio_ft.hub.push import TRAINING, connected
-from audio_ft.redaction import as_json, cleaned, local_places, published_recipe
+from audio_ft.hub.errors import explain, request_timeout
+from audio_ft.hub.push import TRAINING_BRANCH
+from audio_ft.hub.repository import hub_api
+from audio_ft.redaction import as_json, local_paths, redact, redact_recipe
 from audio_ft.run import CHAIN_FILE, RECIPE_FILE
 from audio_ft.training.ema import STEPPED_FILE
 
@@ -41,7 +42,7 @@ class Uploads(TrainerCallback):
     def __init__(self, prepared: Prepared, folder: Path, tell: Callable[[str], None]) -> None:
         self.prepared, self.tell = prepared, tell
         self.repository = str(prepared.recipe.push_to_hub)
-        self.places = local_places(prepared.recipe, folder)
+        self.paths = local_paths(prepared.recipe, folder)
         self.api: Any = None
         self.jobs: list[Future[Any]] = []
 
@@ -52,11 +53,11 @@ class Uploads(TrainerCallback):
         busy = bool(self.jobs) and not self.jobs[-1].done()
         if busy and not args.hub_always_push:
             return
-        self.api = self.api or connected(None)
+        self.api = self.api or hub_api(None)
         checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        parcel = self._parcel(checkpoint, HubStrategy(args.hub_strategy).value)
-        branch = args.hub_revision or TRAINING
-        self.jobs.append(self.api.run_as_future(self._send, parcel, branch, f"Training, step {state.global_step}"))
+        staged = self._stage(checkpoint, HubStrategy(args.hub_strategy).value)
+        branch = args.hub_revision or TRAINING_BRANCH
+        self.jobs.append(self.api.run_as_future(self._send, staged, branch, f"Training, step {state.global_step}"))
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -66,42 +67,42 @@ class Uploads(TrainerCallback):
         if errors:
             self.tell(
                 f"warning: {len(errors)} of {len(self.jobs)} checkpoints did not reach the Hub: "
-                f"{sentence(errors[-1], self.repository)}."
+                f"{explain(errors[-1], self.repository)}."
             )
 
-    def _parcel(self, checkpoint: Path, strategy: str) -> Path:
-        """Return a folder with what is to be sent, laid out as the repository; Trainer soon removes the checkpoint."""
-        prepared, parcel = self.prepared, checkpoint.with_name(f"sending-{checkpoint.name}")
-        shutil.rmtree(parcel, ignore_errors=True)
-        parcel.mkdir()
-        prepared.task.save(prepared.task.hearing(prepared.adapter), parcel)
-        prepared.recipe.steps.save(parcel / CHAIN_FILE)
-        (parcel / RECIPE_FILE).write_bytes(as_json(published_recipe(prepared.recipe.to_dict(), self.places)))
+    def _stage(self, checkpoint: Path, strategy: str) -> Path:
+        """Return a folder with the files to send, laid out like the repository; Trainer soon removes the checkpoint."""
+        prepared, staged = self.prepared, checkpoint.with_name(f"sending-{checkpoint.name}")
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir()
+        prepared.task.save(prepared.task.hearing(prepared.adapter), staged)
+        prepared.recipe.steps.save(staged / CHAIN_FILE)
+        (staged / RECIPE_FILE).write_bytes(as_json(redact_recipe(prepared.recipe.to_dict(), self.paths)))
         later = {"checkpoint": "last-checkpoint", "all_checkpoints": checkpoint.name}.get(strategy)
         for file in (path for path in checkpoint.iterdir() if path.is_file() and path.name != PICKLED_SETTINGS):
             of_model = file.suffix in (".json", ".safetensors") and file.name not in (STATE_FILE, STEPPED_FILE)
             if of_model:
-                _same(file, parcel / file.name)
+                _same(file, staged / file.name)
             elif later:
-                (parcel / later).mkdir(exist_ok=True)
-                _same(file, parcel / later / file.name)
+                (staged / later).mkdir(exist_ok=True)
+                _same(file, staged / later / file.name)
         if later:
             state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
-            (parcel / later / STATE_FILE).unlink()
-            (parcel / later / STATE_FILE).write_bytes(as_json(cleaned(state, self.places)))
-        return parcel
+            (staged / later / STATE_FILE).unlink()
+            (staged / later / STATE_FILE).write_bytes(as_json(redact(state, self.paths)))
+        return staged
 
-    def _send(self, parcel: Path, branch: str, title: str) -> None:
-        """Commit a parcel's files, and remove it."""
+    def _send(self, staged: Path, branch: str, title: str) -> None:
+        """Commit the files of a staged folder, and remove it."""
         from huggingface_hub import CommitOperationAdd
 
-        files = [file for file in sorted(parcel.rglob("*")) if file.is_file()]
-        operations = [CommitOperationAdd(file.relative_to(parcel).as_posix(), str(file)) for file in files]
+        files = [file for file in sorted(staged.rglob("*")) if file.is_file()]
+        operations = [CommitOperationAdd(file.relative_to(staged).as_posix(), str(file)) for file in files]
         try:
             with request_timeout():
                 self.api.create_commit(self.repository, operations, commit_message=title, revision=branch)
         finally:
-            shutil.rmtree(parcel, ignore_errors=True)
+            shutil.rmtree(staged, ignore_errors=True)
 
 
 def _same(file: Path, place: Path) -> None:

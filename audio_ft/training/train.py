@@ -10,7 +10,7 @@ from pathlib import Path
 from audio_ft.errors import AudioFTError
 from audio_ft.hub import push as hub
 from audio_ft.recipe import Recipe
-from audio_ft.redaction import as_place
+from audio_ft.redaction import as_path
 from audio_ft.run import Run
 from audio_ft.system import quiet_transformers
 from audio_ft.training.loop import fit
@@ -53,7 +53,7 @@ def train(
     folder = Path(output_dir)
     refuse_finished(folder, overwrite)
     if recipe.push_to_hub and first:
-        hub.check(recipe, recipe.push_to_hub)
+        hub.check_before_training(recipe, recipe.push_to_hub)
     with PartialState().main_process_first():
         prepared = prepare(recipe, tell)
     with PartialState().main_process_first():
@@ -82,9 +82,9 @@ def train(
 
 def placed(recipe: Recipe) -> Recipe:
     """Return the recipe with its local folders named as such: cards are written elsewhere, where they are not."""
-    data = dataclasses.replace(recipe.data, path=as_place(recipe.data.path))
-    extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_place(recipe.extra_eval.path))
-    return dataclasses.replace(recipe, model=as_place(recipe.model), data=data, extra_eval=extra)
+    data = dataclasses.replace(recipe.data, path=as_path(recipe.data.path))
+    extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_path(recipe.extra_eval.path))
+    return dataclasses.replace(recipe, model=as_path(recipe.model), data=data, extra_eval=extra)
 
 
 def publish(run: Run, repository: str) -> str:

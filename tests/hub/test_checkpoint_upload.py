@@ -1,4 +1,4 @@
-"""Training with push_to_hub: checkpoints on a branch as they come, the finished run on the main one in one commit."""
+"""Training with push_to_hub: each checkpoint goes to a branch, the finished run to main in one commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from audio_ft.errors import AudioFTError, InputError
 from audio_ft.run import Run
 from audio_ft.training.train import train
 
-TOLD = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
+CARD_FIELDS = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
 TRAINING = {
     "max_steps": 4, "eval_steps": 2, "save_steps": 2, "eval_strategy": "steps", "save_strategy": "steps",
     "per_device_train_batch_size": 8, "hub_always_push": True,
@@ -35,18 +35,18 @@ def recipe_for(folder: Path, **training) -> Recipe:
         data=Data(path=WORDS, limit=16),
         training=TRAINING | training,
         push_to_hub="me/words",
-        **TOLD,
+        **CARD_FIELDS,
     )
 
 
-def test_checkpoints_come_as_they_are_saved_and_the_run_at_the_end(hub, online, tmp_path):
+def test_checkpoints_are_pushed_as_they_are_saved_and_the_run_at_the_end(hub, online, tmp_path):
     recipe = recipe_for(tmp_path, hub_strategy="checkpoint", hub_private_repo=True)
-    said: list[str] = []
-    run = train(recipe, tmp_path / "run", tell=said.append)
+    printed: list[str] = []
+    run = train(recipe, tmp_path / "run", tell=printed.append)
     repo = hub.repo()
     assert repo.private
-    assert said[-1] == f"pushed      {hub.front.url}/me/words/commit/{repo.main.oid}"
-    assert not any(line.startswith("warning: ") and "Hub" in line for line in said)
+    assert printed[-1] == f"pushed      {hub.front.url}/me/words/commit/{repo.main.oid}"
+    assert not any(line.startswith("warning: ") and "Hub" in line for line in printed)
     assert len(repo.titles) == 1
     assert {"README.md", "run.json", "model.safetensors"} <= repo.files.keys()
     branch = repo.at("training")
@@ -60,19 +60,19 @@ def test_checkpoints_come_as_they_are_saved_and_the_run_at_the_end(hub, online, 
         assert "training_args.bin" not in path
         assert b"somebody" not in content, path
         assert str(tmp_path).encode() not in content, path
-    # The last step's weights, which need not be the kept ones, answer with the run's own labels.
+    # The last step's weights need not be the best ones, but they predict the same labels.
     clip = next(Path(WORDS).rglob("*.ogg"))
     assert load("me/words@training")(clip).keys() == load(run.folder)(clip).keys()
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_a_hub_in_trouble_costs_no_training(hub, online, tmp_path):
+def test_training_finishes_although_the_hub_fails(hub, online, tmp_path):
     hub.faults.append(Fault("commit", 500))
-    said: list[str] = []
+    printed: list[str] = []
     with pytest.raises(AudioFTError) as caught:
-        train(recipe_for(tmp_path), tmp_path / "run", tell=said.append)
-    (warning,) = [line for line in said if "did not reach the Hub" in line]
-    assert warning.startswith("warning: 2 of 2 checkpoints did not reach the Hub: the Hub is in trouble (500")
+        train(recipe_for(tmp_path), tmp_path / "run", tell=printed.append)
+    (warning,) = [line for line in printed if "did not reach the Hub" in line]
+    assert warning.startswith("warning: 2 of 2 checkpoints did not reach the Hub: the Hub has a server error (500")
     assert str(caught.value).startswith(f"The training is done and the run in {tmp_path / 'run'} is whole")
     assert f"audio-ft push {tmp_path / 'run'} me/words" in str(caught.value)
     assert not hub.repo().files
@@ -82,18 +82,18 @@ def test_a_hub_in_trouble_costs_no_training(hub, online, tmp_path):
     assert json.loads(hub.repo().files["run.json"])["recipe"]["push_to_hub"] == "me/words"
 
 
-@pytest.mark.parametrize(("fault", "said"), [
-    (Fault("create", 403), "The token may not write to me/words"),
-    (Fault("branch", 500), "The Hub is in trouble"),
+@pytest.mark.parametrize(("fault", "message"), [
+    (Fault("create", 403), "The token has no write access to me/words"),
+    (Fault("branch", 500), "The Hub has a server error"),
     (Fault("info", drop="before"), "The connection to"),
 ])  # fmt: skip
-def test_nothing_is_trained_for_a_repository_that_cannot_be_had(fault, said, hub, online, tmp_path):
+def test_nothing_is_trained_when_the_repository_cannot_be_written(fault, message, hub, online, tmp_path):
     hub.faults.append(fault)
-    with pytest.raises(AudioFTError, match=f"{said}.*Nothing was trained yet"):
+    with pytest.raises(AudioFTError, match=f"{message}.*Nothing was trained yet"):
         train(recipe_for(tmp_path), tmp_path / "run")
     assert not os.path.exists(tmp_path / "run")
 
 
-def test_the_switch_of_the_trainer_is_not_ours(tmp_path):
+def test_push_to_hub_of_training_arguments_is_rejected(tmp_path):
     with pytest.raises(InputError, match=r"push_to_hub: expected a repository in the recipe itself"):
         Recipe(model="m", data="d", training={"push_to_hub": True})

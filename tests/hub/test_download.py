@@ -1,4 +1,4 @@
-"""What was pushed comes back: the same scores with plain transformers and with audio_ft, with and without a network."""
+"""A pushed model gives the same scores with audio_ft and with plain transformers, with and without a network."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from audio_ft.hub.push import push
 from audio_ft.run import Run
 from audio_ft.training.train import train
 
-TOLD = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
-# Prints what audio_ft and plain transformers make of the test clips, and what the command line scores.
-ELSEWHERE = """
+CARD_FIELDS = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
+# Prints the predictions of audio_ft and of plain transformers for the test clips, and the scores of the command line.
+PARITY_SCRIPT = """
 import json, sys
 import audio_ft as aft
 from audio_ft.cli.main import main
@@ -34,23 +34,23 @@ from transformers import pipeline
 kind, repository, data, *files = sys.argv[1:]
 model = aft.load(repository)
 ours = model(files)
-listen = pipeline(kind, repository)
-rate = listen.feature_extractor.sampling_rate
-# In 16 bits, as audio_ft hears it: tiny random networks tell the difference.
+classify = pipeline(kind, repository)
+rate = classify.feature_extractor.sampling_rate
+# In 16 bits, as audio_ft passes it to the model: the scores of tiny random networks show the difference.
 waves = [samples_of(*codes_of(model.chain(aft.read(file)).samples[0])) for file in files]
 waves = [{"raw": wave, "sampling_rate": rate} for wave in waves]
 if kind == "audio-classification":
-    plain = [{one["label"]: one["score"] for one in listen(wave, top_k=None)} for wave in waves]
+    plain = [{one["label"]: one["score"] for one in classify(wave, top_k=None)} for wave in waves]
 else:
-    plain = [listen(wave)["text"].strip() for wave in waves]
-    ours = [answer["text"] for answer in ours]
+    plain = [classify(wave)["text"].strip() for wave in waves]
+    ours = [prediction["text"] for prediction in ours]
 print(json.dumps([ours, plain]), flush=True)
 sys.exit(main(["evaluate", repository, data, "--split", "test", "--json"]))
 """
 
 
-def elsewhere(hub, cache: Path, *words: str, **more: str) -> str:
-    """Return what a process prints that knows of the model nothing but the Hub's address."""
+def run_python(hub, cache: Path, *words: str, **more: str) -> str:
+    """Return what a Python process prints that has an empty cache and only the Hub's address."""
     environment = os.environ | settings(hub, cache) | more
     outcome = subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, env=environment, cwd=cache.parent, timeout=240
@@ -59,16 +59,16 @@ def elsewhere(hub, cache: Path, *words: str, **more: str) -> str:
     return outcome.stdout
 
 
-def pushed(run: Run | Path, repository: str = "me/words", **wishes) -> Run:
+def pushed(run: Run | Path, repository: str = "me/words", **options) -> Run:
     run = run if isinstance(run, Run) else Run.load(run)
-    push(replace(run, recipe=replace(run.recipe, **TOLD)), repository, **wishes)
+    push(replace(run, recipe=replace(run.recipe, **CARD_FIELDS)), repository, **options)
     return run
 
 
 def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list, pandas.DataFrame]:
-    """Train, push, and return what audio_ft and plain transformers make elsewhere of the test clips.
+    """Train, push, and return what audio_ft and plain transformers predict for the test clips in another process.
 
-    The scores of the command line elsewhere are those of the run.
+    Check that the command line there prints the scores of the run.
     """
     train(recipe, folder / "run")
     with connected(hub, folder / "ours"):
@@ -77,8 +77,8 @@ def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list
     table = table[table["split"] == "test"]
     data = recipe.data.path
     files = [str(Path(data) / file) for file in table["file"]]
-    words = ["-c", ELSEWHERE, kind, "me/words", data, *files]
-    first, second = elsewhere(hub, folder / "cache", *words).splitlines()
+    words = ["-c", PARITY_SCRIPT, kind, "me/words", data, *files]
+    first, second = run_python(hub, folder / "cache", *words).splitlines()
     scores = json.loads(second)["scores"]
     assert scores.keys() == run.scores["test"].keys()
     for score, about in scores.items():
@@ -88,7 +88,7 @@ def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list
 
 
 @pytest.mark.parametrize("name", ["wav2vec2-group", "hubert-layer", "whisper"])
-def test_a_classifier_comes_back_with_the_scores_that_it_left_with(name, hub, tmp_path):
+def test_pushed_classifier_scores_the_same_with_plain_transformers(name, hub, tmp_path):
     recipe = Recipe(
         model=tiny_checkpoint(name, tmp_path / "checkpoint"),
         data=Data(path=WORDS, limit=16),
@@ -100,12 +100,12 @@ def test_a_classifier_comes_back_with_the_scores_that_it_left_with(name, hub, tm
     assert accuracy(all_ours, table) == accuracy(all_plain, table)
 
 
-def accuracy(answers: list[dict[str, float]], table: pandas.DataFrame) -> float:
-    chosen = [max(answer, key=answer.get) for answer in answers]
+def accuracy(predictions: list[dict[str, float]], table: pandas.DataFrame) -> float:
+    chosen = [max(prediction, key=prediction.get) for prediction in predictions]
     return sum(one == other for one, other in zip(chosen, table["reference"], strict=True)) / len(chosen)
 
 
-def test_a_transcriber_by_characters_comes_back(hub, tmp_path):
+def test_pushed_ctc_model_transcribes_the_same_with_plain_transformers(hub, tmp_path):
     recipe = Recipe(
         model=tiny_checkpoint("wav2vec2-layer", tmp_path / "checkpoint"),
         data=Data(path=WORDS, target="label", limit=16),
@@ -119,7 +119,7 @@ def test_a_transcriber_by_characters_comes_back(hub, tmp_path):
 
 
 @pytest.mark.real
-def test_a_transcriber_by_words_comes_back(hub, tmp_path, shared):
+def test_pushed_whisper_transcribes_the_same_with_plain_transformers(hub, tmp_path, shared):
     recipe = Recipe(
         model=fetched_whisper(shared, "whisper-tiny.en"),
         data=Data(path=str(shared / "data" / "prompts_asr"), where=("language=en",), limit=3),
@@ -132,7 +132,7 @@ def test_a_transcriber_by_words_comes_back(hub, tmp_path, shared):
     assert scores[0] == scores[1] < 0.5
 
 
-def test_a_pulled_model_answers_as_the_run_and_then_without_a_network(hub, tmp_path, small_run):
+def test_downloaded_model_predicts_like_the_run_also_without_a_network(hub, tmp_path, small_run):
     clip = (speech(16_000), 16_000)
     with connected(hub, tmp_path / "cache") as patch:
         pushed(small_run, predictions=True)
@@ -141,15 +141,15 @@ def test_a_pulled_model_answers_as_the_run_and_then_without_a_network(hub, tmp_p
         assert model(clip) == expected
         assert not (model.folder / "predictions.parquet").exists()
         assert Run.load(model.folder).scores == Run.load(small_run).scores
-        asked = len(hub.requests)
+        before = len(hub.requests)
         load("me/words")
-        assert "fetch" not in hub.kinds()[asked:]
+        assert "fetch" not in hub.kinds()[before:]
         from huggingface_hub import constants
 
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
-        asked = len(hub.requests)
+        before = len(hub.requests)
         assert load("me/words")(clip) == expected
-        assert len(hub.requests) == asked
+        assert len(hub.requests) == before
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         hub.front.server_close()
         hub.front.shutdown()
@@ -157,24 +157,22 @@ def test_a_pulled_model_answers_as_the_run_and_then_without_a_network(hub, tmp_p
     assert not hub.tokens_at_storage
 
 
-def test_the_command_line_pulls_and_trains_on(hub, tmp_path, small_run):
+def test_command_line_predicts_with_and_fine_tunes_a_pushed_model(hub, tmp_path, small_run):
     with connected(hub, tmp_path / "ours"):
         pushed(small_run)
     file = str(next(Path(WORDS).rglob("*.ogg")))
     cache = tmp_path / "cache"
-    answer = json.loads(elsewhere(hub, cache, "-m", "audio_ft", "predict", "me/words", file, "--json"))
-    again = elsewhere(hub, cache, "-m", "audio_ft", "predict", "me/words", file, "--json", HF_HUB_OFFLINE="1")
-    assert json.loads(again) == answer
-    assert answer["labels"] == pytest.approx(load(small_run)(file), abs=1e-5)
+    prediction = json.loads(run_python(hub, cache, "-m", "audio_ft", "predict", "me/words", file, "--json"))
+    again = run_python(hub, cache, "-m", "audio_ft", "predict", "me/words", file, "--json", HF_HUB_OFFLINE="1")
+    assert json.loads(again) == prediction
+    assert prediction["labels"] == pytest.approx(load(small_run)(file), abs=1e-5)
     words = ["train", "--model", "me/words", "--data", WORDS, "--output-dir", str(tmp_path / "second"), "--quiet"]
     words += ["--set", "data.limit=16", "--set", "max_steps=1", "--set", "per_device_train_batch_size=8"]
-    elsewhere(hub, cache, "-m", "audio_ft", *words)
+    run_python(hub, cache, "-m", "audio_ft", *words)
     assert Run.load(tmp_path / "second").recipe.model == "me/words"
 
 
-def test_card_report_and_compare_take_what_was_pushed_without_its_weights(
-    hub, tmp_path, small_run, capsys, monkeypatch
-):
+def test_card_report_and_compare_download_no_weights(hub, tmp_path, small_run, capsys, monkeypatch):
     from audio_ft.cli.main import main
 
     monkeypatch.chdir(tmp_path)
@@ -195,13 +193,13 @@ def test_card_report_and_compare_take_what_was_pushed_without_its_weights(
         assert kept == {"chain.json", "run.json", "predictions.parquet"}
         for words in (["report", "me/silent"], ["compare", str(small_run), "me/silent"]):
             assert main(words) == 2
-            said = capsys.readouterr().err
-            assert "me/silent came without predictions.parquet" in said
-            assert "`audio-ft push RUN me/silent --predictions`" in said
+            error = capsys.readouterr().err
+            assert "me/silent came without predictions.parquet" in error
+            assert "`audio-ft push RUN me/silent --predictions`" in error
         assert main(["report", str(tmp_path / "nowhere")]) == 2
         assert "There is no folder" in capsys.readouterr().err
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(InputError, match="me/words is no folder here, nor whole in the cache"):
+        with pytest.raises(InputError, match="me/words is neither a local folder nor complete in the cache"):
             load("me/words")
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         assert load("me/words").chain == load(small_run).chain
@@ -214,7 +212,7 @@ def test_card_report_and_compare_take_what_was_pushed_without_its_weights(
             load("me/words")
 
 
-def test_a_revision_is_what_was_pushed_to_it(hub, tmp_path, small_run):
+def test_revision_selects_branch_or_commit(hub, tmp_path, small_run):
     with connected(hub, tmp_path / "cache"):
         pushed(small_run)
         repo = hub.repo()
@@ -232,7 +230,7 @@ def test_a_revision_is_what_was_pushed_to_it(hub, tmp_path, small_run):
             load("me/words", revision="v9")
 
 
-def test_data_of_the_same_name_is_taken_for_the_training_data(hub, tmp_path, small_run, capsys):
+def test_data_folder_of_the_same_name_counts_as_the_training_data(hub, tmp_path, small_run, capsys):
     from audio_ft.cli.main import main
 
     shutil.copytree(WORDS, tmp_path / "copy" / "words")
@@ -247,20 +245,20 @@ def test_data_of_the_same_name_is_taken_for_the_training_data(hub, tmp_path, sma
     assert whole.n > run.scores["test"]["accuracy"].n
 
 
-@pytest.mark.parametrize(("token", "said"), [
-    ("", r"There is no folder me/words, nor a model of that name on the Hub that is open to all \(if it is private"),
-    ("hf_other", "There is no folder me/words, nor a model of that name on the Hub that the account that is logged"),
-    ("hf_stranger", r"does not know the token \(401: Invalid credentials"),
+@pytest.mark.parametrize(("token", "message"), [
+    ("", r"There is no folder me/words, and no model of that name on the Hub that is public \(if it is private"),
+    ("hf_other", "There is no folder me/words, and no model of that name on the Hub that the logged-in account"),
+    ("hf_stranger", r"the token is not valid \(401: Invalid credentials"),
 ])  # fmt: skip
 @pytest.mark.parametrize("there", [True, False])
-def test_a_repository_that_is_not_to_be_had(there, token, said, hub, tmp_path):
+def test_missing_repository_or_access_is_explained(there, token, message, hub, tmp_path):
     if there:
         hub.make("me/words", private=True)
-    with connected(hub, tmp_path / "cache", token), pytest.raises(AudioFTError, match=said):
+    with connected(hub, tmp_path / "cache", token), pytest.raises(AudioFTError, match=message):
         load("me/words")
 
 
-def test_a_gated_repository_says_where_to_ask(hub, tmp_path, small_run):
+def test_gated_repository_says_where_to_request_access(hub, tmp_path, small_run):
     with connected(hub, tmp_path / "cache"):
         pushed(small_run)
         hub.repo().gated = True
@@ -268,10 +266,10 @@ def test_a_gated_repository_says_where_to_ask(hub, tmp_path, small_run):
     for token in ("", "hf_other"):
         with connected(hub, tmp_path / f"cache of {token}", token), pytest.raises(InputError) as caught:
             load("me/words")
-        assert f"ask at {hub.front.url}/me/words" in str(caught.value)
+        assert f"request access at {hub.front.url}/me/words" in str(caught.value)
 
 
-def test_a_model_of_others_is_not_downloaded(hub, tmp_path):
+def test_model_of_another_tool_is_not_downloaded(hub, tmp_path):
     repo = hub.make("me/bert")
     files = {"config.json": (b"{}", False), "model.safetensors": (b"x" * 1000, True)}
     repo.add("refs/heads/main", "bert", files, repo.main.oid)
@@ -280,16 +278,16 @@ def test_a_model_of_others_is_not_downloaded(hub, tmp_path):
     assert "fetch" not in hub.kinds()
 
 
-def test_what_is_neither_here_nor_in_the_cache_while_offline(hub, tmp_path):
+def test_missing_model_while_offline_is_explained(hub, tmp_path):
     with connected(hub, tmp_path / "cache") as patch:
         from huggingface_hub import constants
 
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(InputError, match="run once without HF_HUB_OFFLINE"):
+        with pytest.raises(InputError, match="run this once without HF_HUB_OFFLINE"):
             load("me/words")
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-        with pytest.raises(AudioFTError, match="me/words is no folder here, nor whole in the cache, and the conn"):
+        with pytest.raises(AudioFTError, match="me/words is neither a local folder nor complete in the cache, and"):
             load("me/words")
     for name in ("me/words/more", "words", "a b/c", "../x"):
         with pytest.raises(InputError, match="There is no folder"):
@@ -298,7 +296,7 @@ def test_what_is_neither_here_nor_in_the_cache_while_offline(hub, tmp_path):
 
 @pytest.mark.parametrize("fault", [Fault("resolve", 500), Fault("fetch", 500), Fault("fetch", drop="before"),
                                    Fault("tree", 500), Fault("info", drop="before")], ids=str)  # fmt: skip
-def test_a_download_that_breaks_is_told_and_goes_on_later(fault, hub, tmp_path, small_run):
+def test_failed_download_is_explained_and_works_the_next_time(fault, hub, tmp_path, small_run):
     with connected(hub, tmp_path / "cache"):
         pushed(small_run)
         hub.faults.append(replace(fault))
@@ -310,7 +308,7 @@ def test_a_download_that_breaks_is_told_and_goes_on_later(fault, hub, tmp_path, 
         assert load("me/words").chain == load(small_run).chain
 
 
-def test_a_download_that_breaks_once_is_taken_up_again(hub, tmp_path, small_run):
+def test_interrupted_download_is_retried(hub, tmp_path, small_run):
     with connected(hub, tmp_path / "cache"):
         pushed(small_run)
         hub.faults.append(Fault("fetch", drop="half", times=1))

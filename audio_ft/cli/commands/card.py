@@ -36,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the card and return the exit code."""
-    from audio_ft.hub import bundle as parcel
-    from audio_ft.hub.push import check_name
+    from audio_ft.hub import bundle
+    from audio_ft.hub.repository import check_repo_id
     from audio_ft.reporting.card import retold
 
     if arguments.repo_id is not None:
-        check_name(arguments.repo_id)
+        check_repo_id(arguments.repo_id)
     told = retold(finished(arguments.run), arguments.set)
-    card = parcel.card(told, arguments.repo_id or repository_of(arguments.run))
+    card = bundle.card(told, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
         show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
         return DONE

@@ -11,7 +11,7 @@ from audio_ft.data.columns import GROUP, among, plain
 from audio_ft.evaluation.summary import SLICES_FILE, describes
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import SCORES, score_name
-from audio_ft.redaction import shown
+from audio_ft.redaction import display_name
 from audio_ft.reporting.card.markdown import literal, table
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def robustness(found: dict[str, Any], home: str) -> str:
     """
     if not found.get("complete"):
         return ""
-    where = "" if shown(found["data"]) == shown(home) else f" of `{shown(found['data'])}`"
+    where = "" if display_name(found["data"]) == display_name(home) else f" of `{display_name(found['data'])}`"
     rows = []
     for perturbation in found["perturbations"]:
         unit = f", {perturbation['unit']}" if perturbation["unit"] else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.metrics.names import BASELINES, KINDS, headlines, score_name
 from audio_ft.recipe import Recipe
-from audio_ft.redaction import hub_id, names_groups, shown, without_names
+from audio_ft.redaction import display_name, hub_id, names_groups, without_names
 from audio_ft.reporting.card import evidence
 from audio_ft.reporting.card.energy import Energy, energy
 from audio_ft.reporting.card.markdown import code, literal, table
@@ -145,7 +145,7 @@ class Facts:
     def retention(self) -> str:
         """Return what fine-tuning did to earlier abilities, if that was measured."""
         extra = self.run.recipe.extra_eval
-        return evidence.retention(self.run.retention, f"`{shown(extra.path)}`" if extra else "")
+        return evidence.retention(self.run.retention, f"`{display_name(extra.path)}`" if extra else "")
 
     @cached_property
     def _slices(self) -> dict[str, Any]:
@@ -284,7 +284,7 @@ def place(name: str, revision: str | None, kind: str, local: str) -> str:
     """Return a Hub id as a link, or a local place by its last part."""
     known = hub_id(name)
     if known is None:
-        return f"`{shown(name)}` ({local})"
+        return f"`{display_name(name)}` ({local})"
     at = f" at revision `{revision}`" if revision else ""
     return f"[{known}](https://huggingface.co/{kind}{known}){at}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.names import KINDS, headlines, score_name
-from audio_ft.redaction import hub_id, shown
+from audio_ft.redaction import display_name, hub_id
 from audio_ft.reporting.card.licenses import LICENSES
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def model_index(run: Run) -> list[EvalResult]:
         EvalResult(
             task_type=kind.pipeline,
             task_name=kind.task,
-            dataset_type=hub_id(data.path) or _slug(shown(data.path)),
-            dataset_name=shown(data.path),
+            dataset_type=hub_id(data.path) or _slug(display_name(data.path)),
+            dataset_name=display_name(data.path),
             dataset_config=data.name,
             dataset_split="test",
             dataset_revision=data.revision,

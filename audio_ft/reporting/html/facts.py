@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.redaction import published, shown
+from audio_ft.redaction import display_name, redact_run
 from audio_ft.reporting.html.page import SplitRow, duration
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ REMARKS = 6
 
 def title(run: Run) -> str:
     """Return the recipe's name, or the checkpoint and the data where it has none."""
-    return run.recipe.name or f"{shown(run.recipe.model)} on {shown(run.recipe.data.path)}"
+    return run.recipe.name or f"{display_name(run.recipe.model)} on {display_name(run.recipe.data.path)}"
 
 
 def lead(run: Run, clips: Sequence[Judged]) -> str:
@@ -38,7 +38,9 @@ def lead(run: Run, clips: Sequence[Judged]) -> str:
         result = f"{right:,} of {n:,} test recordings are answered correctly"
     train = run.splits["train"]
     heard = f"{train['clips']:,} recordings ({duration(train['seconds_before'])})"
-    return f"{result} by {shown(run.recipe.model)}, fine-tuned on {heard} of {shown(run.recipe.data.path)}."
+    return (
+        f"{result} by {display_name(run.recipe.model)}, fine-tuned on {heard} of {display_name(run.recipe.data.path)}."
+    )
 
 
 def typical(clips: Sequence[Judged]) -> str:
@@ -83,8 +85,8 @@ def facts(run: Run, clips: Sequence[Judged]) -> list[tuple[str, str]]:
     groups = len({clip.group for clip in clips} - {None})
     column = run.data.get("group")
     found = [
-        ("Checkpoint", shown(run.recipe.model)),
-        ("Data", shown(run.recipe.data.path)),
+        ("Checkpoint", display_name(run.recipe.model)),
+        ("Data", display_name(run.recipe.data.path)),
         ("Split", str(run.data.get("rule", "not told"))),
         ("Kept apart by", f"{column} ({groups:,} in the test split)" if column else "nothing known"),
         (
@@ -152,8 +154,8 @@ def learned(used: Mapping[str, Any]) -> list[tuple[str, str]]:
 def settings(run: Run) -> list[tuple[str, str]]:
     """Return the recipe's settings as a push tells them, and what training used."""
     # Whoever gets the page is a stranger: no tokens, and no folders of this machine in chain or training either.
-    recipe = published(run).recipe.to_dict()
-    rows = [("model", shown(run.recipe.model)), ("data.path", shown(run.recipe.data.path))]
+    recipe = redact_run(run).recipe.to_dict()
+    rows = [("model", display_name(run.recipe.model)), ("data.path", display_name(run.recipe.data.path))]
     rows += [(f"data.{name}", _value(value)) for name, value in recipe["data"].items() if name != "path"]
     rows += [(f"chain {place}", _value(step)) for place, step in enumerate(recipe["chain"], start=1)]
     rows += [(name, _value(value)) for name, value in recipe.items() if name not in TOLD_ELSEWHERE]

@@ -9,7 +9,7 @@ from audio_ft.errors import AudioFTError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import describe
 from audio_ft.metrics.names import BASELINES
-from audio_ft.redaction import shown
+from audio_ft.redaction import display_name
 from audio_ft.reporting.html import evidence, facts, figures, scores
 from audio_ft.reporting.html.cleaning import Measured, effects, examples, measure, sampled, told
 from audio_ft.reporting.html.judged import Confusion, Judged, aligned, confusions, judged, replaced
@@ -104,7 +104,7 @@ def find(run: Run) -> tuple[Recordings | None, str]:
         return Recordings.of(run), ""
     except AudioFTError as error:
         place = run.recipe.data.path
-        why = str(error).replace(place, shown(place))  # the folders above are nobody's business
+        why = str(error).replace(place, display_name(place))  # the folders above are nobody's business
         return None, f"The recordings could not be found when this page was made, so it has no players: {why}"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import score_name
-from audio_ft.redaction import shown
+from audio_ft.redaction import display_name
 from audio_ft.reporting.card.evidence import measured_robustness
 from audio_ft.reporting.html import figures
 from audio_ft.reporting.html.page import LevelRow, Robustness
@@ -24,8 +24,8 @@ def robustness(run: Run) -> Robustness | None:
     if not found.get("complete"):
         return None
     title, clean = score_name(found["metric"]).title, Score.from_dict(found["clean"])
-    home = shown(found["data"]) == shown(str(run.data["path"]))
-    where = f"{found['split']} split" + ("" if home else f" of {shown(found['data'])}")
+    home = display_name(found["data"]) == display_name(str(run.data["path"]))
+    where = f"{found['split']} split" + ("" if home else f" of {display_name(found['data'])}")
     sentence = str(found["sentence"])
     return Robustness(
         said=(
