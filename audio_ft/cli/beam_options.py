@@ -1,4 +1,4 @@
-"""The arguments by which `predict` and `evaluate` let a language model help: beam search in greedy decoding's stead."""
+"""The options of `predict` and `evaluate` for beam search with a language model, instead of greedy decoding."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 def add_beam_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of beam search."""
-    group = parser.add_argument_group("beam search, for models that write character by character")
-    group.add_argument("--lm", metavar="FILE", help="language model of words: ARPA file (see audio-ft lm) or KenLM's")
-    group.add_argument("--lm-words", metavar="FILE", help="the words that may be written (default: the ARPA file's)")
+    group = parser.add_argument_group("beam search, for CTC models")
+    group.add_argument("--lm", metavar="FILE", help="language model of words: ARPA (see audio-ft lm) or KenLM")
+    group.add_argument("--lm-words", metavar="FILE", help="words that may be predicted (default: those of FILE)")
     group.add_argument("--lm-weight", metavar="W", type=float, help="weight of the language model (default: 1)")
-    group.add_argument("--word-score", metavar="S", type=float, help="what each word adds to a text (default: 0)")
-    group.add_argument("--beams", metavar="N", type=int, help="hypotheses followed at a time (default: 50)")
+    group.add_argument("--word-score", metavar="S", type=float, help="score added for each word (default: 0)")
+    group.add_argument("--beams", metavar="N", type=int, help="hypotheses kept at each step (default: 50)")
 
 
 def beam_of(arguments: argparse.Namespace) -> Beam | None:
-    """Return the beam search that the arguments ask for, or None.
+    """Return the beam search that the options ask for, or None.
 
     Raises:
-        InputError: settings of a search without its language model, or settings that cannot be.
+        InputError: options of beam search without a language model, or wrong values.
     """
     from audio_ft.tasks.ctc_beam import Beam
 
@@ -35,5 +35,5 @@ def beam_of(arguments: argparse.Namespace) -> Beam | None:
     if arguments.lm is not None:
         return Beam(arguments.lm, **settings)
     if settings:
-        raise InputError(f"{options[next(iter(settings))]} is about beam search; name a language model with --lm FILE.")
+        raise InputError(f"{options[next(iter(settings))]} needs a language model: add --lm FILE.")
     return None

@@ -1,4 +1,4 @@
-"""What all commands share: where messages and results go, exit codes, and a parser that helps with typing errors."""
+"""What all commands share: where messages and results go, exit codes, and a parser that suggests known options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from audio_ft.system import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 
-# Read by the libraries when they are imported; a user's own choice stands.
+# Read by the libraries when they are imported; a user's own setting is kept.
 QUIET_LIBRARIES = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
@@ -30,15 +30,15 @@ QUIET_LIBRARIES = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TOKENIZERS_PARALLELISM": "false",
 }
-# Bars are for eyes: in a log file each of their movements would be one more line.
+# In a log file each step of a progress bar would be one more line.
 NO_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 logger = logging.getLogger("audio_ft")
 
 
 def say(message: str) -> None:
-    """Write a message on standard error; `--quiet` leaves it out unless it warns."""
-    warns = message.startswith(("warning: ", "set aside: "))
+    """Write a message on standard error; `--quiet` leaves it out unless it is a warning."""
+    warns = message.startswith(("warning: ", "excluded: "))
     logger.log(logging.WARNING if warns else logging.INFO, "%s", message)
 
 
@@ -55,10 +55,10 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=formatter, **settings)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Return the parsed arguments; options may stand between and after files.
+        """Return the parsed arguments; options may come between and after files.
 
         Raises:
-            InputError: an unknown or missing argument, or a value that cannot be.
+            InputError: an unknown or missing argument, or a wrong value.
         """
         parsed, unknown = self.parse_known_intermixed_args(arguments)
         if unknown:
@@ -100,26 +100,28 @@ def guarded(work: Callable[[], int], *, debug: bool = False, quiet: bool = False
             sys.stdout.flush()
             return code
         except BrokenPipeError:
-            # The reader (`| head`) has seen enough. Python would complain again when it flushes at exit.
+            # The reader (`| head`) closed the pipe. Python would raise again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return STOPPED
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the last door: a user gets one sentence)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the outermost call: a user gets one sentence)
             return _ended(error, debug)
 
 
 def _ended(error: BaseException, debug: bool) -> int:
     """Say what ended a command, and return its exit code."""
     if _interrupted(error):
-        code, sentence = STOPPED, "stopped; the same command goes on from what is finished."
+        code, sentence = STOPPED, "stopped; the same command continues from what is finished."
     elif isinstance(error, AudioFTError):
         code, sentence = WRONG if isinstance(error, InputError) else FAILED, f"error: {error}"
     elif _is_full(error):
-        code, sentence = FAILED, "error: cannot be written: no space left on the disk; free some and run this again."
+        code, sentence = FAILED, "error: no space left on the disk; free some and run this again."
     else:
-        said = (str(error).strip() or "no message").splitlines()[0]
-        end = "" if said.endswith((".", "!", "?")) else "."
-        mend = "Run again with --debug to see where it comes from."
-        code, sentence = FAILED, f"error: unexpected {type(error).__name__}: {said}{end} {mend}"
+        message = (str(error).strip() or "no message").splitlines()[0]
+        end = "" if message.endswith((".", "!", "?")) else "."
+        code, sentence = (
+            FAILED,
+            f"error: unexpected {type(error).__name__}: {message}{end} Run again with --debug for the traceback.",
+        )
     if debug:
         traceback.print_exception(error)
     _close_bars()
@@ -128,7 +130,7 @@ def _ended(error: BaseException, debug: bool) -> int:
 
 
 def _interrupted(error: BaseException) -> bool:
-    """Tell whether a stop began it all: libraries that clean up after one raise errors of their own."""
+    """Return whether a stop is the first cause: libraries that clean up after one raise errors of their own."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__cause__ or seen.__context__
@@ -136,12 +138,12 @@ def _interrupted(error: BaseException) -> bool:
 
 
 def _is_full(error: BaseException) -> bool:
-    """Tell whether a disk filled: the system says so by number, libraries that write by themselves in their text."""
+    """Return whether the disk is full: Python says so by number, libraries that write by themselves in their text."""
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
 
 
 def _close_bars() -> None:
-    """End the line of a progress bar that the failure left open, so that the sentence has a line of its own."""
+    """Close progress bars that the failure left open, so that the message starts on a new line."""
     if "tqdm" in sys.modules:
         for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
             bar.close()
@@ -149,7 +151,7 @@ def _close_bars() -> None:
 
 @contextmanager
 def screen(debug: bool, quiet: bool) -> Iterator[None]:
-    """Put our messages on standard error and keep the libraries' own talk off it, unless it is asked for."""
+    """Log our messages to standard error, and those of the libraries only with `debug`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
     others = handler if debug else logging.NullHandler()
@@ -179,7 +181,7 @@ def screen(debug: bool, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM stop a command as Ctrl-C does; processes started on the way end as they always would."""
+    """Let SIGTERM stop a command as Ctrl-C does; processes that it started keep their own handling."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,93 +1,46 @@
-"""The labeled data that `evaluate` and `robustness` score a model on: given as arguments, or known from training."""
+"""The data that a command is given, and the options that say which columns and rows of it count."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import say
-from audio_ft.data.splits import SPLITS
+from audio_ft.cli.options import add_where
 
 if TYPE_CHECKING:
     from audio_ft.data import Data
-    from audio_ft.inference.predictor import Model
-    from audio_ft.run import Run
+
+DATA_HELP = "folder, table (csv, tsv, jsonl, parquet) or id on the Hub"
 
 
-@dataclass(frozen=True)
-class Labeled:
-    """Hold the data asked for; `own` says that the model was trained on it, so that all its splits must be made."""
-
-    data: Data
-    own: bool
-
-    @property
-    def need(self) -> tuple[str, ...]:
-        """Return the splits to make where the data gives none."""
-        return SPLITS if self.own else ()
-
-
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which labeled data is meant."""
-    parser.add_argument("model", metavar="RUN_OR_MODEL", help="a run's folder, a model's folder or an id on the Hub")
-    parser.add_argument("data", metavar="DATA", help="folder, manifest (csv, tsv, jsonl, parquet) or id on the Hub")
-    parser.add_argument("--split", default="test", choices=SPLITS, help="default: test")
+def add_column_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the columns and select the rows of the data."""
+    parser.add_argument("--task", metavar="TASK", help="classification (default) or transcription")
+    parser.add_argument("--target", metavar="COLUMN", help="column of the labels, numbers or transcripts")
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of the data, target=word; repeatable"
+        "--group", metavar="COLUMN", help="column of speakers or sessions, kept in one split; '' for none"
     )
-    parser.add_argument(
-        "--where",
-        metavar="FILTER",
-        action="append",
-        default=[],
-        help='score only rows that meet it, "age>60"; repeatable',
+    add_where(parser)
+
+
+def with_columns(data: Data, arguments: argparse.Namespace) -> Data:
+    """Return the data with the columns and filters that the arguments name."""
+    changes = {name: value for name in ("target", "group") if (value := getattr(arguments, name)) is not None}
+    return dataclasses.replace(data, where=(*data.where, *arguments.where), **changes)
+
+
+def moved(data: Data, path: str) -> Data:
+    """Return the same settings for data at another place; what is true of the old place only is dropped."""
+    if path == data.path:
+        return data
+    of_the_old_place: dict[str, Any] = dict.fromkeys(
+        ("name", "revision", "audio", "target", "splits", "license", "source", "language")
     )
+    return dataclasses.replace(data, path=local(path), **of_the_old_place)
 
 
-def labeled(arguments: argparse.Namespace, model: Model) -> Labeled:
-    """Return the data that the arguments name, with the columns and splits of the training where that is its data."""
-    from audio_ft.data.prepare import raw_data
-    from audio_ft.recipe import Recipe
-    from audio_ft.run import RECIPE_FILE
-
-    recipe = Recipe.load(model.folder / RECIPE_FILE)
-    named_alike = is_namesake(recipe.data, arguments.data) and not Path(arguments.model).expanduser().exists()
-    trained_on = named_alike or same_place(recipe.data, arguments.data)
-    if named_alike:
-        say(f"{arguments.data} is taken for the data that {arguments.model} was trained on, whose name it has.")
-    here = wishes(arguments.data)
-    raw = raw_data(Path(recipe.data.path).expanduser())
-    if raw is not None and not trained_on and same_place(raw, arguments.data):
-        say(f"{arguments.data} is what {recipe.data.path} was prepared from, so the splits are those of the training.")
-        recipe, trained_on = dataclasses.replace(recipe, data=raw), True
-    settings = [f"data.{item}" for item in arguments.set]
-    known = dataclasses.replace(recipe.data, path=here.path) if trained_on else here
-    data = dataclasses.replace(recipe, data=known).override(settings).data
-    return Labeled(dataclasses.replace(data, where=(*data.where, *arguments.where)), trained_on)
-
-
-def run_of(model: Model) -> Run | None:
-    """Return the finished run that a model lies in, or None: a model's folder alone, or one from the Hub."""
-    from audio_ft.run import RUN_FILE, Run
-
-    return Run.load(model.folder.parent) if (model.folder.parent / RUN_FILE).is_file() else None
-
-
-def wishes(path: str) -> Data:
-    """Return the data at a place, with nothing wished of it."""
-    from audio_ft.data import Data
-
-    return Data(path=str(Path(path).expanduser()) if path.startswith("~") else path)
-
-
-def same_place(data: Data, path: str) -> bool:
-    """Return whether a path leads to data that was named otherwise."""
-    return data.path == path or Path(data.path).expanduser().resolve() == Path(path).expanduser().resolve()
-
-
-def is_namesake(data: Data, path: str) -> bool:
-    """Return whether a path ends in the name of the data; of local data a pushed recipe tells the name alone."""
-    return Path(data.path).name == data.path == Path(path).expanduser().name
+def local(path: str) -> str:
+    """Return a path with ~ replaced, which shells leave in `--data=~/recordings`."""
+    return str(Path(path).expanduser()) if path.startswith("~") else path

@@ -1,4 +1,4 @@
-"""What `audio-ft evaluate` shows on a screen: short by default, since --json holds it all."""
+"""The table of `audio-ft evaluate`: short, since --json holds everything."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from audio_ft.metrics import Score
 if TYPE_CHECKING:
     from audio_ft.evaluation.evaluate import Evaluation
 
-# Lines of classes and of slices; the weakest stand first.
+# Lines of classes and of slices; the weakest come first.
 CLASSES, SLICES = 10, 5
 
 
-def table(evaluation: Evaluation, told: Mapping[str, Any], speed: Mapping[str, Any] | None) -> str:
+def table(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str, Any] | None) -> str:
     """Return scores, classes, slices, calibration and speed as lines of text."""
     whole = {name: score for name, score in evaluation.scores.items() if "[" not in name}
     width = max([*map(len, whole), len(evaluation.split) + 6]) + 2
@@ -22,8 +22,8 @@ def table(evaluation: Evaluation, told: Mapping[str, Any], speed: Mapping[str, A
     lines += [f"{name:<{width}}{score}" for name, score in whole.items()]
     lines.append(f"95 % intervals, {evaluation.resampling.partition(': ')[2]}")
     if evaluation.unreadable:
-        lines.append(f"{len(evaluation.unreadable):,} unreadable recordings were set aside and are not in the scores.")
-    parts = [classes(told["per_class"]), slices(told), trust(told), cost(speed)]
+        lines.append(f"{len(evaluation.unreadable):,} unreadable recordings were excluded and are not in the scores.")
+    parts = [classes(facts["per_class"]), slices(facts), trust(facts), cost(speed)]
     return "\n\n".join("\n".join(part) for part in [lines, *parts] if part)
 
 
@@ -31,7 +31,7 @@ def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a line for each class, the weakest first."""
     if not per_class:
         return []
-    # The first class may lack one: a class without a clip has no recall.
+    # The first class may lack a score: a class without a clip has no recall.
     names = list(dict.fromkeys(name for found in per_class.values() for name in found))
     order = sorted(per_class, key=lambda label: per_class[label].get(names[0], {"value": 1.0})["value"])
     width = max(len("class"), *(len(label) for label in order[:CLASSES])) + 2
@@ -42,13 +42,13 @@ def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines + _more(len(order) - CLASSES, "classes")
 
 
-def slices(told: Mapping[str, Any]) -> list[str]:
-    """Return a line for each of the weakest slices, and what they say."""
-    found: Sequence[Mapping[str, Any]] = told["slices"]["slices"]
-    verdict = told["slices"]["verdict"]
-    said = f"{verdict[:1].upper()}{verdict[1:]}."
+def slices(facts: Mapping[str, Any]) -> list[str]:
+    """Return a line for each of the weakest slices, and the verdict on them."""
+    found: Sequence[Mapping[str, Any]] = facts["slices"]["slices"]
+    verdict = facts["slices"]["verdict"]
+    sentence = f"{verdict[:1].upper()}{verdict[1:]}."
     if not found:
-        return [said]
+        return [sentence]
     outstanding = sum(one["stands_out"] for one in found)
     shown = found[: max(SLICES, outstanding)]
     names = [f"{one['column']} {one['value']}" for one in shown]
@@ -59,25 +59,25 @@ def slices(told: Mapping[str, Any]) -> list[str]:
         score = str(Score.from_dict(one["scores"][metric]))
         mark = "  *" if one["stands_out"] else ""
         lines.append(f"{name:<{width}}{score:<24}{one['rest']['value']:<9.3f}  {one['n']:,}{mark}")
-    return [*lines, *_more(len(found) - len(shown), "slices"), said]
+    return [*lines, *_more(len(found) - len(shown), "slices"), sentence]
 
 
-def trust(told: Mapping[str, Any]) -> list[str]:
-    """Return what calibration and selective accuracy show; nothing where the target is not one label."""
-    calibration, selective = told["calibration"], told["selective"]
+def trust(facts: Mapping[str, Any]) -> list[str]:
+    """Return calibration and selective accuracy; nothing if the target is not one label."""
+    calibration, selective = facts["calibration"], facts["selective"]
     if calibration is None or selective is None:
         return []
-    said = f"expected calibration error {calibration['error']:.3f} ({calibration['chance']:.3f} by chance alone)"
+    line = f"expected calibration error {calibration['error']:.3f} ({calibration['chance']:.3f} by chance alone)"
     if calibration["temperature"] is None:
-        said += f"; no temperature: {calibration['why']}"
+        line += f"; no temperature: {calibration['why']}"
     else:
-        said += f"; {calibration['error_after']:.3f} at temperature {calibration['temperature']:.2f}"
+        line += f"; {calibration['error_after']:.3f} at temperature {calibration['temperature']:.2f}"
     shares = [f"{float(share):.0%}: {Score.from_dict(score)}" for share, score in selective["at"].items()]
-    return [said, f"accuracy where only the surest are answered  {'   '.join(shares)}"]
+    return [line, f"accuracy on the most confident clips  {'   '.join(shares)}"]
 
 
 def cost(speed: Mapping[str, Any] | None) -> list[str]:
-    """Return what an answer costs on this machine."""
+    """Return how fast the model predicts on this machine."""
     if speed is None:
         return []
     memory = "" if speed["memory"] is None else f", {speed['memory'] / 1e6:,.0f} MB at most"

@@ -1,4 +1,4 @@
-"""The one door of all recipe files: `main(recipe)` reads the command line and trains."""
+"""`main(recipe)`, the last line of a recipe file: reads the command line and trains."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from audio_ft.cli.commands.train import add_recipe_arguments, train_recipe
 from audio_ft.cli.console import Parser, add_common_arguments, guarded
+from audio_ft.cli.recipe_options import add_recipe_arguments, train_recipe
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
 
 def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
-    """Train a recipe as the command line says, and leave the program with an exit code.
+    """Train a recipe as the command line says, and exit the program.
 
     The last lines of a recipe file: `if __name__ == "__main__": main(recipe)`.
 

@@ -1,4 +1,4 @@
-"""The finished run that `card`, `compare`, `report` and `reproduce` are about: a folder, or what was once pushed."""
+"""The finished run that `card`, `compare`, `report` and `reproduce` take: a folder, or a repository on the Hub."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HELP = "a run's folder, or a model's id on the Hub"
 
 
 def repository_of(place: str) -> str | None:
-    """Return the repository on the Hub that is meant, without a revision; None where a folder here is."""
+    """Return the repository on the Hub, without its revision; None if `place` is a local folder."""
     return None if Path(place).expanduser().is_dir() else place.partition("@")[0]
 
 
 def finished(place: str, *, predictions: bool = False) -> Run:
-    """Return the run in a folder, or that of a repository on the Hub, fetched without its weights.
+    """Return the run in a folder, or that of a repository on the Hub, downloaded without its weights.
 
-    `predictions` says that predictions.parquet is needed too.
+    `predictions` requires predictions.parquet too.
 
     Raises:
         InputError: no such folder and no such repository, no run.json in it, or no predictions where they are needed.
@@ -36,11 +36,13 @@ def finished(place: str, *, predictions: bool = False) -> Run:
         return Run.load(Path(place).expanduser())
     folder = pull(place, only=(RUN_FILE, *((PREDICTIONS_FILE,) if predictions else ())))
     if not (folder / RUN_FILE).is_file():
-        raise InputError(f"{place} holds no {RUN_FILE}, so how it was trained is unknown; `audio-ft push` sends one.")
+        raise InputError(
+            f"{place} has no {RUN_FILE}, so it is unknown how it was trained; `audio-ft push` uploads one."
+        )
     if predictions and not (folder / PREDICTIONS_FILE).is_file():
         raise InputError(
-            f"{place} came without {PREDICTIONS_FILE}, which this is made of: it was pushed without them, or they were "
-            f"not fetched while there was a network. Who has the run sends them with `audio-ft push RUN {repository} "
-            f"--predictions`; `audio-ft evaluate {place} DATA` scores the model without them."
+            f"{place} has no {PREDICTIONS_FILE}, which this command needs: it was pushed without them, or not "
+            f"downloaded while there was a network. The owner of the run can upload them with `audio-ft push RUN "
+            f"{repository} --predictions`; `audio-ft evaluate {place} DATA` scores the model without them."
         )
     return Run.load(folder)

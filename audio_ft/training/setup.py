@@ -115,7 +115,7 @@ def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
 
 
 def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned, tell: Callable[[str], None]) -> None:
-    """Say which clips were set aside and why, by the number of each reason.
+    """Say which clips were excluded and why, by the number of each reason.
 
     Raises:
         InputError: no clip is left.
@@ -123,9 +123,9 @@ def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned,
     reasons = Counter(reason for _, reason in unfit)
     for reason, count in reasons.most_common(5):
         first = next(key for key, own in unfit if own == reason)
-        tell(f"set aside: {count:,} of {split}: {reason} (first: {first})")
+        tell(f"excluded: {count:,} of {split}: {reason} (first: {first})")
     if len(reasons) > 5:
-        tell(f"set aside: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
+        tell(f"excluded: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
     if not cleaned.clips:
         raise InputError(f"Not one clip of the {split} split can be learned from (first: {': '.join(unfit[0])}).")
 
@@ -139,9 +139,9 @@ def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callabl
     errors = [error for split in cleaned.values() for error in split.errors]
     total = sum(split.clips for split in cleaned.values()) + len(errors)
     for key, reason in errors[:10]:
-        tell(f"set aside: {key}: {reason}")
+        tell(f"excluded: {key}: {reason}")
     if len(errors) > 10:
-        tell(f"set aside: {len(errors) - 10} more; all are listed in run.json")
+        tell(f"excluded: {len(errors) - 10} more; all are listed in run.json")
     for name, split in cleaned.items():
         if not split.clips:
             raise InputError(

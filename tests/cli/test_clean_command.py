@@ -110,7 +110,7 @@ def test_a_second_cleaning_does_nothing(raw, tmp_path, capsys):
     assert main(["clean", str(raw), str(tmp_path / "out")]) == 0
     assert lying(tmp_path / "out") == before
     second = capsys.readouterr().out
-    assert "3 of them done before" in second
+    assert "3 of them by an earlier call" in second
     assert second.splitlines()[:6] == first.splitlines()[:6]
 
 
@@ -169,7 +169,7 @@ def test_a_recording_is_not_cleaned_onto_itself(raw, capsys):
         (["{raw}", "{raw}/a.wav"], "is a file"),
         (["{raw}", "{out}", "--set", "chain=Tirm"], "did you mean 'Trim'"),
         (["{raw}", "{out}", "--set", "rate=8000"], "one setting, chain"),
-        (["{raw}", "{out}", "--recipe", "{raw}"], "holds no recipe.json"),
+        (["{raw}", "{out}", "--recipe", "{raw}"], "has no recipe.json"),
     ],
 )
 def test_mistakes_get_one_sentence_and_leave_nothing(raw, tmp_path, arguments, words, capsys):
@@ -196,7 +196,7 @@ def test_when_nothing_can_be_read_the_command_fails(tmp_path, capsys):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "empty.wav").write_bytes(b"")
     assert main(["clean", str(tmp_path / "raw"), str(tmp_path / "out")]) == 1
-    assert "Not one of 1 recordings can be read" in capsys.readouterr().err
+    assert "None of 1 recordings can be read" in capsys.readouterr().err
 
 
 def test_names_keep_apart_what_would_collide():

@@ -18,6 +18,7 @@ import pytest
 from safetensors import SafetensorError
 
 from audio_ft.audio.clip import Clip, read, write
+from audio_ft.cli import command_list
 from audio_ft.cli import main as cli
 from audio_ft.cli.console import guarded
 from audio_ft.errors import AudioFTError, InputError
@@ -30,6 +31,7 @@ COMMON = {"-h", "--help", "--debug", "--quiet"}
 FLAGS = {
     "quickstart": "--task --output-dir --data --epochs --overwrite",
     "inspect": "data --decode --json --task --target --group --where",
+    "completion": "shell",
     "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "source target --recipe --set",
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
@@ -47,30 +49,37 @@ FLAGS = {
 }
 
 
-def flags(verb: str) -> set[str]:
-    actions = cli.verb_parser(verb)._actions
+def flags(command: str) -> set[str]:
+    actions = command_list.parser_of(command)._actions
     return {name for action in actions for name in (action.option_strings or [action.dest])}
 
 
-def test_the_verbs_are_frozen():
-    assert list(cli.VERBS) == list(FLAGS)
+def test_the_commands_are_frozen():
+    assert set(command_list.built_in()) == set(FLAGS)
 
 
-@pytest.mark.parametrize("verb", FLAGS)
-def test_the_flags_of_each_verb_are_frozen(verb):
-    assert flags(verb) == set(FLAGS[verb].split()) | COMMON
+@pytest.mark.parametrize("command", FLAGS)
+def test_the_flags_of_each_command_are_frozen(command):
+    assert flags(command) == set(FLAGS[command].split()) | COMMON
 
 
-@pytest.mark.parametrize("verb", FLAGS)
-def test_each_verb_explains_itself_without_loading_anything_heavy(verb):
+@pytest.mark.parametrize("command", FLAGS)
+def test_the_first_line_of_a_command_s_file_is_its_help(command):
+    line = command_list.built_in()[command]
+    assert line == command_list.load(command).__doc__
+    assert f"  {command:<12}{line.removesuffix('.')}\n" in cli.top_parser().format_help()
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_each_command_explains_itself_without_loading_anything_heavy(command):
     code = (
-        f"import sys\nfrom audio_ft.cli.main import main\ncode = main(['{verb}', '--help'])\n"
+        f"import sys\nfrom audio_ft.cli.main import main\ncode = main(['{command}', '--help'])\n"
         "heavy = {'torch', 'transformers', 'datasets', 'librosa', 'sklearn', 'scipy', 'pandas', 'av', 'soundfile'}\n"
         "print('loaded:', *sorted(heavy & set(sys.modules)))\nsys.exit(code)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.splitlines()[-1] == "loaded:"
-    assert f"usage: audio-ft {verb}" in result.stdout
+    assert f"usage: audio-ft {command}" in result.stdout
 
 
 def test_help_and_version_end_well(capsys):
@@ -82,7 +91,7 @@ def test_help_and_version_end_well(capsys):
     assert "libsndfile" in decoders
 
 
-def test_no_verb_shows_the_help_as_a_mistake(capsys):
+def test_no_command_shows_the_help_as_a_mistake(capsys):
     assert cli.main([]) == 2
     assert "usage: audio-ft" in capsys.readouterr().err
 
@@ -98,11 +107,11 @@ def test_no_verb_shows_the_help_as_a_mistake(capsys):
         (["train", "--model", MODEL, "--data", "x"], "--output-dir"),
         (["evaluate", "run"], "required: DATA"),
         (["evaluate", "run", "data", "--split", "dev"], "invalid choice: 'dev'"),
-        (["predict", "run", "x.wav", "--top-k", "0"], "'0' is no whole number of at least 1"),
-        (["quickstart", "--epochs", "many"], "'many' is no number of epochs"),
+        (["predict", "run", "x.wav", "--top-k", "0"], "'0' is not a whole number of at least 1"),
+        (["quickstart", "--epochs", "many"], "'many' is not a number of epochs"),
     ],
 )
-def test_wrong_arguments_end_with_two_and_a_mend(words, sentence, capsys):
+def test_wrong_arguments_end_with_two_and_the_fix(words, sentence, capsys):
     assert cli.main(words) == 2
     said = capsys.readouterr()
     assert sentence in said.err
@@ -120,11 +129,15 @@ def fail(error: BaseException):
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
-        (InputError("the mend."), 2, "audio-ft: error: the mend.\n"),
+        (InputError("the fix."), 2, "audio-ft: error: the fix.\n"),
         (AudioFTError("no luck."), 1, "audio-ft: error: no luck.\n"),
         (KeyError("seven"), 1, "audio-ft: error: unexpected KeyError: 'seven'. Run again with --debug"),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "audio-ft: error: cannot be written: no space left on"),
-        (SafetensorError("I/O error: No space left on device (os error 28)"), 1, "audio-ft: error: cannot be written"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "audio-ft: error: no space left on"),
+        (
+            SafetensorError("I/O error: No space left on device (os error 28)"),
+            1,
+            "audio-ft: error: no space left on the disk",
+        ),
         (KeyboardInterrupt(), 130, "audio-ft: stopped"),
     ],
 )
@@ -365,7 +378,7 @@ def test_training_from_flags_and_over_a_few_unreadable_files(tmp_path, capsys):
     assert "accuracy" in said.out
     assert "majority" in said.out
     assert "optimizer steps" not in said.err
-    assert "set aside: train/broken.wav" in said.err
+    assert "excluded: train/broken.wav" in said.err
     run = json.loads((output / "run.json").read_text())
     assert run["scores"]["test"]["accuracy"].keys() == {"value", "low", "high", "n"}
     assert [file for file, _ in run["splits"]["train"]["unreadable"]] == ["train/broken.wav"]

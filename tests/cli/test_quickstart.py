@@ -84,12 +84,12 @@ def test_the_quickstart_transcribes(few, tmp_path, capsys):
     assert cli.main(steps[0][1:]) == 0
     assert cli.main(steps[2][1:]) == 0
     assert cli.main(words) == 0
-    assert "finished before" in capsys.readouterr().err
+    assert "has a finished run, which is shown here" in capsys.readouterr().err
 
 
 def test_a_finished_run_of_the_other_task_is_not_shown(small_run, capsys):
     assert cli.main(["quickstart", "--task", "transcription", "--output-dir", str(small_run)]) == 2
-    assert "holds a finished run of another task (classification)" in capsys.readouterr().err
+    assert "has a finished run of another task (classification)" in capsys.readouterr().err
 
 
 @pytest.mark.slow

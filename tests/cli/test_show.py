@@ -73,12 +73,12 @@ def test_the_list_is_the_table(capsys):
         (["mine/a.ogg", "--feature", "mfcc", "mine/a.wav"], "recordings come first: audio-ft show mine/a.wav"),
         (["mine/a.ogg", "--output", "x.gif"], "expected a name ending in .png or .svg"),
         (["mine/a.ogg", "--output", "x.png", "--save", "x"], "give one of them"),
-        (["mine"], "say where its figures go with --output"),
+        (["mine"], "add --output FOLDER (figures)"),
         (["mine", "--output", "x.png"], "give a folder"),
         (["mine", "--output", "mine/pictures"], "must stay as they are"),
         (["mine", "--save", "mine/arrays"], "must stay as they are"),
         (["mine", "--save", "x.npz"], "give a folder, or a name ending in .parquet"),
-        (["nothing", "--save", "x"], "no recordings there"),
+        (["nothing", "--save", "x"], "no recordings found"),
     ],
 )
 def test_what_cannot_be_shown_says_how_to_mend_it(folder, words, sentence, capsys):
@@ -93,8 +93,8 @@ def test_what_cannot_be_shown_says_how_to_mend_it(folder, words, sentence, capsy
 def test_a_folder_becomes_a_figure_each(folder, capsys):
     assert main(["show", "mine", "--feature", "waveform", "--output", "out"]) == 0
     said = capsys.readouterr()
-    assert "set aside: empty.wav: empty file" in said.err
-    assert "set aside: text.wav: not audio" in said.err
+    assert "excluded: empty.wav: empty file" in said.err
+    assert "excluded: text.wav: not audio" in said.err
     assert said.out == "written: 3 figures in out\n"
     found = {path.relative_to("out").as_posix() for path in Path("out").rglob("*") if path.is_file()}
     assert found == {"a.ogg.png", "a.wav.png", "sub/b.png"}
@@ -170,7 +170,7 @@ def test_what_is_too_long_to_be_held_is_refused_with_a_way_to_cut_it(tmp_path, m
     assert main(["show", "mine/long.flac", "--feature", "rms", "--save", "one.npz"]) == 2
     assert "longer than 30 minutes; cut it first" in capsys.readouterr().err
     assert main(["show", "mine", "--feature", "rms", "--save", "out.parquet"]) == 0
-    assert "set aside: long.flac: longer than 30 minutes" in capsys.readouterr().err
+    assert "excluded: long.flac: longer than 30 minutes" in capsys.readouterr().err
 
 
 def test_not_one_readable_recording_is_a_failure(folder, capsys):

@@ -187,7 +187,7 @@ def test_a_second_call_does_nothing(mine, tmp_path, capsys):
     before = lying(tmp_path / "out")
     assert main(["prepare", str(mine), str(tmp_path / "out")]) == 0
     assert lying(tmp_path / "out") == before
-    assert "40 of 40 recordings were done already" in capsys.readouterr().out
+    assert "40 of 40 were cleaned by an earlier call" in capsys.readouterr().out
 
 
 def test_an_edited_recording_alone_is_done_again(mine, tmp_path):

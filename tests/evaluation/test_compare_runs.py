@@ -132,7 +132,7 @@ def test_clips_that_only_one_run_has_are_named_and_left_out(tmp_path, capsys):
     assert found.only_second == tuple(FILES[50:])
     cli.main(["compare", str(first.folder), str(second.folder)])
     err = capsys.readouterr().err
-    assert f"warning: only {first.folder} answers about test/0.wav, test/1.wav; left out." in err
+    assert f"warning: only {first.folder} has predictions for test/0.wav, test/1.wav; left out." in err
     assert "test/50.wav, test/51.wav, test/52.wav and 7 more" in err
 
 
@@ -143,7 +143,7 @@ def test_other_recordings_of_the_same_name_are_told(tmp_path, capsys):
     assert cli.main(["compare", str(first.folder), str(second.folder), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["unlike"] == FILES[57:]
-    assert f"warning: 3 of 60 clips last otherwise in {second.folder} (first: test/57.wav)" in err
+    assert f"warning: 3 of 60 clips have another length in {second.folder} (first: test/57.wav)" in err
     assert compare_runs(first, words(tmp_path / "old", range(5))).unlike == ()
 
 

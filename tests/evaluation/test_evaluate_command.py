@@ -128,7 +128,7 @@ def test_what_the_training_recordings_were_prepared_from_keeps_their_splits(run,
     with (ready / "splits" / "test.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
     assert json.loads(printed.out)["n"] == len(listed) < 24
-    assert f"{raw} is what {ready} was prepared from, so the splits are those of the training." in printed.err
+    assert f"{ready} was prepared from {raw}, so the splits are those of the training." in printed.err
 
 
 def test_a_run_that_was_copied_without_its_predictions_is_scored(run, tmp_path, capsys):

@@ -220,7 +220,9 @@ def test_transcripts_are_judged_by_word_errors_and_the_worst_is_named(tmp_path):
     assert "no level of gain is" in found["sentence"]
 
 
-def test_the_command_shows_a_line_for_each_stress_and_leaves_stress_json_in_the_run(small_run, few, tmp_path, capsys):
+def test_the_command_shows_a_line_for_each_perturbation_and_saves_robustness_json_in_the_run(
+    small_run, few, tmp_path, capsys
+):
     folder = tmp_path / "run"
     shutil.copytree(small_run, folder)
     words = ["robustness", str(folder), str(few), "--only", "telephone", "--only", "opus", "--limit", "4"]
@@ -250,4 +252,4 @@ def test_the_command_shows_a_line_for_each_stress_and_leaves_stress_json_in_the_
     assert cli.main([*words[:3], "--only", "hail"]) == 2
     assert "no perturbation is called 'hail'" in capsys.readouterr().err
     assert cli.main([*words[:3], "--output", str(tmp_path / "nowhere" / "robustness.json")]) == 2
-    assert "nowhere is no folder to write into; give another place with --output" in capsys.readouterr().err
+    assert "nowhere is not a folder that can be written to; give another file with --output" in capsys.readouterr().err

@@ -239,7 +239,7 @@ def test_data_folder_of_the_same_name_counts_as_the_training_data(hub, tmp_path,
         assert main(["evaluate", "me/words", str(tmp_path / "copy" / "words"), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["scores"]["accuracy"]["n"] == run.scores["test"]["accuracy"].n
-    assert "is taken for the data that me/words was trained on" in err
+    assert "has the name of the training data of me/words" in err
     model = load(small_run)
     whole = evaluate(model, Data(path=str(tmp_path / "copy" / "words")))
     assert whole.n > run.scores["test"]["accuracy"].n

@@ -90,7 +90,7 @@ def test_a_folder_gets_one_file_for_each_recording_under_its_name(recordings, tm
     said = run(capsys, recordings, recordings / "gone.wav", "--format", form, "--output-dir", tmp_path / "out" / "deep")
     assert said.out == ""
     assert "gone.wav cannot be read: no such file" in said.err
-    assert "3 of 4 answers are in" in said.err
+    assert "predictions of 3 of 4 files in" in said.err
     suffix = {"text": "txt"}.get(form, form)
     found = {path.relative_to(tmp_path / "out" / "deep").as_posix(): path for path in (tmp_path / "out").rglob("*.*")}
     assert set(found) == {f"a.wav.{suffix}", f"a.mp3.{suffix}", f"day 2/größe [1].{suffix}"}
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_named(recordings, tmp_path, capsys):
 def test_labels_have_no_subtitles_but_files_of_their_own(small_run, tmp_path, capsys):
     clip = next((Path(__file__).parents[2] / "audio_ft" / "assets" / "words" / "test").glob("*.ogg"))
     assert cli.main(["predict", str(small_run), str(clip), "--format", "srt"]) == 2
-    assert "answers with labels" in capsys.readouterr().err
+    assert "predicts labels" in capsys.readouterr().err
     for form in ("json", "text"):
         words = ["predict", str(small_run), str(clip), "--format", form, "--output-dir", str(tmp_path)]
         assert cli.main(words) == 0

@@ -206,7 +206,7 @@ def test_bad_transcripts_are_set_aside_with_their_reasons(run: Path) -> None:
         assert any(wanted in reason for reason in reasons), wanted
     assert record.splits["train"]["clips"] == 6
     said = (run.parent / "said.txt").read_text("utf-8")
-    assert "set aside: 1 of train: only punctuation" in said
+    assert "excluded: 1 of train: only punctuation" in said
 
 
 def test_predict_writes_what_the_run_scored(run: Path, recordings: Path) -> None:

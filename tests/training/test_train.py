@@ -395,7 +395,7 @@ def test_few_corrupt_recordings_are_set_aside_and_counted(tiny: str, tmp_path: P
     facts = run.splits["train"]
     assert facts["clips"] == 21
     assert len(facts["unreadable"]) == 3
-    assert sum(line.startswith("set aside: ") for line in lines) == 3
+    assert sum(line.startswith("excluded: ") for line in lines) == 3
     assert sum(facts["classes"].values()) == 21
 
 

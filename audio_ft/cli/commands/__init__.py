@@ -1,1 +1,1 @@
-"""The verbs of the command line, one file each: `add_arguments(parser)`, which is cheap, and `run(arguments)`."""
+"""The commands, a file each: `add_arguments(parser)`, which is cheap, `run(arguments)`, and help in its first line."""

@@ -1,4 +1,4 @@
-"""`audio-ft card`: the model card of a run."""
+"""Print or write the model card of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from audio_ft.cli.console import DONE, show
+from audio_ft.cli.options import add_set
 from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
 
 EPILOG = """examples:
@@ -14,24 +15,18 @@ EPILOG = """examples:
   audio-ft card me/doors --output README.md
   audio-ft card runs/first --repo-id me/doors --output README.md --set limits="English, close microphone."
 
-The card holds what run.json holds. What a model is for, what it cannot do and that the people heard agreed only its
-maker knows: intended_use, limits and consent of the recipe, or of --set. It is the card that push sends: tokens are
-left out, and paths of this machine are cut to their last part."""
+The card is made from run.json. Three sentences only you can write: what the model is for, what it cannot do, and that
+the speakers agreed (intended_use, limits and consent, in the recipe or with --set). Push sends this same card: without
+tokens, and with local paths shortened to their last part."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `card`."""
     parser.epilog = EPILOG
     parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
-    parser.add_argument("--output", metavar="FILE", help="write it there instead of printing it")
-    parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub for which it is written")
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="words for the card: intended_use, limits, consent, license, data.license …; repeatable",
-    )
+    parser.add_argument("--output", metavar="FILE", help="write to this file instead of the screen")
+    parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub that the card is for")
+    add_set(parser, "text of the card: intended_use, limits, consent, license, data.license …")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`audio-ft compare`: is one run better than another, as far as the clips that both answered about can tell."""
+"""Compare two runs on the same clips: better, worse or not distinguishable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.options import add_json
 from audio_ft.cli.run_options import HELP, finished
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ EPILOG = """examples:
   audio-ft compare runs/first runs/second --split validation --json
   audio-ft compare me/keywords runs/second
 
-Both runs are scored on the same clips, matched by file name, so that what is hard for both cancels out. The verdict is
-by accuracy, micro F1 (several labels), mean absolute error (numbers) or word error rate (transcripts); the table shows
-the other scores. Of twenty scores one differs by chance. On the Hub are the answers of what was pushed with
---predictions."""
+Both runs are scored on the same clips, matched by file name, so that clips which are hard for both do not count. The
+verdict goes by accuracy, micro F1 (several labels), mean absolute error (numbers) or word error rate (transcripts);
+the table shows the other scores, of which about one in twenty differs by chance. A run on the Hub can be compared if it
+was pushed with --predictions."""
 _MOST_NAMED = 3
 
 
@@ -30,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `compare`."""
     parser.epilog = EPILOG
     parser.add_argument("first", metavar="RUN_A", help=HELP)
-    parser.add_argument("second", metavar="RUN_B", help="the run to hold against it, the same")
+    parser.add_argument("second", metavar="RUN_B", help="the run to compare with it, given the same way")
     parser.add_argument("--split", default="test", choices=("validation", "test"), help="default: test")
-    parser.add_argument("--json", action="store_true", help="print verdict, scores, difference and interval as JSON")
+    add_json(parser, "verdict, scores, differences and intervals")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,16 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
     for name, files in ((arguments.first, paired.only_first), (arguments.second, paired.only_second)):
         if files:
             more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
-            say(f"warning: only {name} answers about {', '.join(files[:_MOST_NAMED])}{more}; left out.")
+            say(f"warning: only {name} has predictions for {', '.join(files[:_MOST_NAMED])}{more}; left out.")
     if paired.unlike:
         say(
-            f"warning: {len(paired.unlike):,} of {paired.headline.n:,} clips last otherwise in {arguments.second} "
-            f"(first: {paired.unlike[0]}): other recordings of the same name, which this compares too."
+            f"warning: {len(paired.unlike):,} of {paired.headline.n:,} clips have another length in {arguments.second} "
+            f"(first: {paired.unlike[0]}). Are they the same recordings?"
         )
     show(
         json.dumps(to_dict(paired), ensure_ascii=False, allow_nan=False)
         if arguments.json
-        else told(paired, arguments.first, arguments.second)
+        else as_text(paired, arguments.first, arguments.second)
     )
     return DONE
 
@@ -70,7 +71,7 @@ def to_dict(paired: Paired) -> dict[str, object]:
     }
 
 
-def told(paired: Paired, first: str, second: str) -> str:
+def as_text(paired: Paired, first: str, second: str) -> str:
     """Return the sentence and the table as lines of text."""
     rows: list[tuple[str, ...]] = [("", "first", "second", "difference", "95 % interval", "the second is")]
     rows += [_row(each) for each in (paired.headline, *paired.others)]

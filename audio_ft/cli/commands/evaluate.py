@@ -1,4 +1,4 @@
-"""`audio-ft evaluate`: a model's scores on a labeled split, and where, how surely and how fast it earns them."""
+"""Score a model on a split, with 95 % intervals, slices, calibration and speed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.beam_options import add_beam_arguments, beam_of
 from audio_ft.cli.console import DONE, say, show
-from audio_ft.cli.data_options import Labeled, add_data_arguments, labeled, run_of
 from audio_ft.cli.evaluate_table import table
+from audio_ft.cli.labeled_options import Labeled, add_labeled_arguments, labeled, run_of
+from audio_ft.cli.options import add_json
 
 if TYPE_CHECKING:
     from audio_ft.evaluation.evaluate import Evaluation
@@ -18,29 +19,27 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   audio-ft evaluate runs/first recordings --split test
-  audio-ft evaluate me/keywords other_recordings.csv --set target=word --set group=speaker --json
+  audio-ft evaluate me/keywords other_recordings.csv --set data.target=word --set data.group=speaker --json
   audio-ft evaluate runs/first recordings --slice voice --slice duration
 
-Where DATA is what the model was trained on, columns and splits are those of the training, so the test split is the one
-it has not heard. Other data without splits is scored as a whole.
+If DATA is the training data of the model, columns and splits are those of the training, so the test split is the one
+it was not trained on. Other data without splits is scored as a whole.
 
---json holds, beside "scores": "per_class", "slices", "calibration", "selective" (accuracy against share answered) and
+--json also holds "per_class", "slices", "calibration", "selective" (accuracy against the share of clips kept) and
 "speed"; README.md describes them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
     parser.epilog = EPILOG
-    add_data_arguments(parser)
+    add_labeled_arguments(parser)
     parser.add_argument(
         "--slice",
         metavar="COLUMN",
         action="append",
-        help="slice by this only: a column of the data, class, group, duration, loudness, SNR or rate; repeatable",
+        help="slice only by this: a column of the data, class, group, duration, loudness, SNR or rate; repeatable",
     )
-    parser.add_argument(
-        "--json", action="store_true", help='print one JSON object only: {"scores": {name: {value, low, high, n}}, …}'
-    )
+    add_json(parser, 'everything, {"scores": {name: {value, low, high, n}}, …},')
     add_beam_arguments(parser)
 
 
@@ -55,23 +54,23 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in evaluation.warnings:
         say(f"warning: {warning}")
     for file, reason in evaluation.unreadable:
-        say(f"set aside: {file}: {reason}")
+        say(f"excluded: {file}: {reason}")
     beside = run_of(model)
-    told = described(evaluation, beside, arguments.slice)
+    facts = described(evaluation, beside, arguments.slice)
     keep(beside, asked, arguments)
     speed = timed(model, evaluation)
     if arguments.json:
-        show(json.dumps(evaluation.to_dict() | told | {"speed": speed}, allow_nan=False, ensure_ascii=False))
+        show(json.dumps(evaluation.to_dict() | facts | {"speed": speed}, allow_nan=False, ensure_ascii=False))
     else:
-        show(table(evaluation, told, speed))
+        show(table(evaluation, facts, speed))
     return DONE
 
 
 def described(evaluation: Evaluation, beside: Run | None, columns: list[str] | None) -> dict[str, Any]:
     """Return classes, slices, calibration and selective accuracy.
 
-    The temperature is fitted on the run's own validation clips, whatever data is evaluated; a run that was copied
-    without its predictions has none.
+    The temperature is fitted on the run's own validation clips, whatever data is evaluated; a run without
+    predictions.parquet has none.
     """
     from audio_ft.evaluation.predictions import Predictions
     from audio_ft.evaluation.summary import description
@@ -83,7 +82,7 @@ def described(evaluation: Evaluation, beside: Run | None, columns: list[str] | N
 
 
 def keep(beside: Run | None, asked: Labeled, arguments: argparse.Namespace) -> None:
-    """Leave slices.json beside a run whose own data was evaluated, for its report and its card."""
+    """Write slices.json into the folder of a run whose own data was evaluated, for its report and its card."""
     from audio_ft.evaluation.summary import describe
     from audio_ft.run import PREDICTIONS_FILE
 
@@ -93,7 +92,7 @@ def keep(beside: Run | None, asked: Labeled, arguments: argparse.Namespace) -> N
 
 
 def timed(model: Model, evaluation: Evaluation) -> dict[str, Any]:
-    """Return what answers cost on this machine, on an even sample of the clips scored."""
+    """Return how fast the model predicts on this machine, on an even sample of the clips scored."""
     from audio_ft.inference.benchmark import measure
 
     return measure(model, evaluation.sources).to_dict()

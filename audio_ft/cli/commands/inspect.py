@@ -1,4 +1,4 @@
-"""`audio-ft inspect`: what recordings hold, what is wrong with them, and what a split would leak."""
+"""Show what data holds: counts, durations, rates, classes, faults, and what a split would leak."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.commands.prepare import add_data_arguments, with_columns
-from audio_ft.cli.commands.train import local
 from audio_ft.cli.console import DONE, show
+from audio_ft.cli.data_options import DATA_HELP, add_column_arguments, local, with_columns
+from audio_ft.cli.options import add_json
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,30 +30,30 @@ KINDS = {"single": "one label", "multi": "several labels", "regression": "number
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `inspect`."""
     parser.epilog = EPILOG
-    parser.add_argument("data", metavar="DATA", help="folder, manifest (csv, tsv, jsonl, parquet) or id on the Hub")
-    add_data_arguments(parser)
+    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
+    add_column_arguments(parser)
     parser.add_argument("--decode", action="store_true", help="read every sample, not only headers: slower, finds more")
-    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    add_json(parser, "everything")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is there; data that training would refuse ends in that refusal."""
+    """Print what the data holds; data that training would refuse ends in that error."""
     from audio_ft.data import Data
     from audio_ft.data.inspect import inspect
 
     data = with_columns(Data(path=local(arguments.data)), arguments)
     found = inspect(data, task=arguments.task or "classification", decode=arguments.decode)
-    show(json.dumps(found.to_dict(), ensure_ascii=False) if arguments.json else "\n".join(told(found)))
+    show(json.dumps(found.to_dict(), ensure_ascii=False) if arguments.json else "\n".join(as_text(found)))
     if found.problem is not None:
         raise InputError(found.problem)
     return DONE
 
 
-def told(found: Inspection) -> Iterator[str]:
-    """Yield an inspection as lines for a person."""
+def as_text(found: Inspection) -> Iterator[str]:
+    """Yield an inspection as lines of text."""
     clips = sum(facts.clips for facts in found.splits.values())
     seconds = sum(facts.seconds for facts in found.splits.values())
-    how = "every sample was decoded" if found.decoded else "only headers were read; --decode reads everything"
+    how = "every sample was read" if found.decoded else "only headers were read; --decode reads every sample"
     yield from _lines("data", f"{found.path}: {clips:,} recordings, {_hours(seconds)} ({how})")
     yield from _lines(
         "audio", f"{_list(found.rates, '{:,} Hz')}; {_list(found.channels, '{} ch')}; {_list(found.formats)}"
@@ -132,7 +132,7 @@ def _table(splits: Mapping[str, SplitFacts]) -> Iterator[str]:
 
 
 def _histogram(durations: Durations) -> Iterator[str]:
-    """Yield the spread of durations, a bar a line."""
+    """Yield the histogram of durations, a bar a line."""
     if durations.shortest == durations.longest:
         yield from _lines("seconds", f"{durations.longest:,.5g} each")
         return
@@ -169,12 +169,12 @@ def _targets(found: Inspection) -> Iterator[str]:
     """Yield a line a split on numbers or transcripts."""
     for name, facts in found.splits.items():
         if facts.values:
-            told = ", ".join(f"{what} {value:.4g}" for what, value in facts.values.items())
-            yield from _lines("values", f"{name or 'all'}: {told}")
+            values = ", ".join(f"{what} {value:.4g}" for what, value in facts.values.items())
+            yield from _lines("values", f"{name or 'all'}: {values}")
         if facts.words:
             each = facts.words["all"] / max(facts.clips, 1)
-            told = f"{facts.words['all']:,}, {each:.1f} a clip, {facts.words['longest']:,} in the longest"
-            yield from _lines("words", f"{name or 'all'}: {told}")
+            words = f"{facts.words['all']:,}, {each:.1f} a clip, {facts.words['longest']:,} in the longest"
+            yield from _lines("words", f"{name or 'all'}: {words}")
 
 
 def _unreadable(unreadable: Sequence[tuple[str, str]], most: int = 12) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`audio-ft lm`: an n-gram language model of words, from a run's training transcripts or from any text."""
+"""Make a language model of words, for predict and evaluate --lm."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.options import add_set
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
 EPILOG = """examples:
-  audio-ft lm runs/speech words.arpa                     the transcripts that a model was trained on
-  audio-ft lm sentences.txt words.arpa --order 2         a sentence a line
+  audio-ft lm runs/speech words.arpa                     from the training transcripts of a run
+  audio-ft lm sentences.txt words.arpa --order 2         from a text with a sentence a line
   audio-ft lm recordings words.arpa --set data.target=sentence --set text.language=tr
   audio-ft predict runs/speech talk.wav --lm words.arpa
 
-Of data the training split alone is read. Words are spelled as the run spells them, else in lower case and without
-punctuation. More text makes a better model, and only words that the text holds can be written with it."""
+Of data with splits, only the training split is read. Words are spelled as in the run, otherwise in lower case without
+punctuation. More text makes a better model. With it, only words of the text can be predicted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="TEXT_OR_DATA", help="text file, run, or data with transcripts")
     parser.add_argument("output", metavar="OUT.arpa", help="file to write")
     parser.add_argument("--order", metavar="N", type=int, default=3, help="longest n-grams, 2 to 5 (default: 3)")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of data or text; repeatable"
-    )
+    add_set(parser, "a setting of the data or text: data.target=…, text.language=…")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _recipe(source: Path) -> Recipe:
-    """Return the recipe of a run or of its model folder, or one that says nothing but where the data is."""
+    """Return the recipe of a run or of its model folder, otherwise one with nothing but the path of the data."""
     from audio_ft.data import Data
     from audio_ft.recipe import Recipe
     from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
@@ -65,7 +64,7 @@ def _recipe(source: Path) -> Recipe:
 
 
 def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
-    """Return the sentences of a text file, or the sound transcripts of the training split.
+    """Return the sentences of a text file, or the valid transcripts of the training split.
 
     Raises:
         InputError: there is nothing to read, or no transcripts.
@@ -80,7 +79,7 @@ def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
         return read_text(source).splitlines()
     loaded = load(recipe.data, task="transcription", need=SPLITS)
     transcripts = list(loaded.splits["train"]["target"])
-    sound = [transcript for transcript in transcripts if fault(transcript, recipe.text) is None]
-    if len(sound) < len(transcripts):
-        say(f"set aside: {len(transcripts) - len(sound):,} transcripts that cannot be learned from")
-    return sound
+    valid = [transcript for transcript in transcripts if fault(transcript, recipe.text) is None]
+    if len(valid) < len(transcripts):
+        say(f"excluded: {len(transcripts) - len(valid):,} empty or garbled transcripts")
+    return valid

@@ -1,4 +1,4 @@
-"""`audio-ft predict`: a model's answers about recordings, with the cleaning it was trained on."""
+"""Predict labels or transcripts of recordings, with the model's own cleaning."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from audio_ft.cli.beam_options import add_beam_arguments, beam_of
 from audio_ft.cli.console import DONE, WRONG, say
+from audio_ft.cli.options import add_json
 from audio_ft.errors import AudioError, InputError
 
 if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model
 
-# Answers of the table unless --top-k says otherwise; JSON holds them all.
-TABLE_ANSWERS = 3
+# Labels in the table unless --top-k says otherwise; JSON holds them all.
+TABLE_LABELS = 3
 EPILOG = """examples:
   audio-ft predict runs/first door.wav
-  audio-ft predict runs/first recordings 'more/**/*.mp3' --json --output answers.jsonl
+  audio-ft predict runs/first recordings 'more/**/*.mp3' --json --output predictions.jsonl
   audio-ft predict runs/speech talk.m4a --format srt --output talk.srt
   audio-ft predict runs/speech talks --format vtt --output-dir subtitles
 
-Folders are searched with all their sub-folders. A file that cannot be read does not stop the others: its error stands
-in its place, and the exit code is 2 only when not one file could be read."""
+Folders are searched with all their sub-folders. A file that cannot be read does not stop the others: its error is
+printed in its place, and the exit code is 2 only when no file could be read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,41 +38,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILES", nargs="+", help="recordings, folders or patterns such as 'day*/*.wav'"
     )
-    parser.add_argument(
-        "--json",
-        action="store_true",
-        help='one JSON object a line: {"file", "labels"}, {"file", "text", "segments"} or {"file", "error"}',
-    )
+    add_json(parser, 'an object a line, {"file", "labels"}, {"file", "text", "segments"} or {"file", "error"},')
     parser.add_argument(
         "--format",
         choices=("text", "json", "srt", "vtt"),
-        help="default: text, or what --output is named; srt and vtt are subtitles, for models that transcribe",
+        help="default: text, or by the name of --output; srt and vtt are subtitles, for models that transcribe",
     )
-    parser.add_argument("--top-k", metavar="N", type=_positive, help="only the N likeliest labels")
+    parser.add_argument("--top-k", metavar="N", type=_positive, help="only the N most probable labels")
     target = parser.add_mutually_exclusive_group()
-    target.add_argument("--output", metavar="FILE", help="write there instead of on the screen (*.jsonl: as JSON)")
+    target.add_argument("--output", metavar="FILE", help="write to this file instead of the screen (*.jsonl: as JSON)")
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
     add_beam_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Answer about all files and return the exit code."""
+    """Predict all files and return the exit code."""
     from audio_ft.inference.output_formats import SUBTITLES
 
     files = found(arguments.files)
     form = _form(arguments)
     if form in SUBTITLES and len(files) > 1 and arguments.output_dir is None:
-        raise InputError(f"Subtitles of {len(files):,} recordings need a file each: name a folder with --output-dir.")
+        raise InputError(f"Subtitles of {len(files):,} recordings need one file each: name a folder with --output-dir.")
     from audio_ft.hub.load import load
 
     model = load(arguments.model, beam=beam_of(arguments))
     _refuse_wrong_kind(arguments, model, form)
-    top_k = None if _spoken(model) else arguments.top_k or (None if form == "json" else TABLE_ANSWERS)
-    answers = model.attempts(files, top_k, words=form != "text")
+    top_k = None if _spoken(model) else arguments.top_k or (None if form == "json" else TABLE_LABELS)
+    predictions = model.attempts(files, top_k, words=form != "text")
     if arguments.output_dir is not None:
-        failed = _into_folder(Path(arguments.output_dir), files, answers, form, _spoken(model))
+        failed = _into_folder(Path(arguments.output_dir), files, predictions, form, _spoken(model))
     else:
-        failed = _into_stream(arguments.output, files, answers, form, _spoken(model))
+        failed = _into_stream(arguments.output, files, predictions, form, _spoken(model))
     if failed:
         say(f"{failed:,} of {len(files):,} files could not be read.")
     return WRONG if failed == len(files) else DONE
@@ -92,71 +89,71 @@ def _spoken(model: Model) -> bool:
 
 
 def _refuse_wrong_kind(arguments: argparse.Namespace, model: Model, form: str) -> None:
-    """Refuse what this kind of model has no answer for.
+    """Refuse an option that does not fit this kind of model.
 
     Raises:
-        InputError: subtitles of a model without transcripts, or the likeliest labels of one without labels.
+        InputError: subtitles of a model without transcripts, or --top-k of one without labels.
     """
     from audio_ft.inference.output_formats import SUBTITLES
 
     if form in SUBTITLES and not _spoken(model):
         raise InputError(
-            f"Subtitles show what is said, and {arguments.model} answers with labels; use --format text or json."
+            f"Subtitles need transcripts, and {arguments.model} predicts labels; use --format text or json."
         )
     if arguments.top_k and _spoken(model):
         raise InputError(f"--top-k is about labels, and {arguments.model} transcribes; leave it out.")
 
 
-def _into_stream(output: str | None, files: Sequence[str], answers: Iterator[Any], form: str, spoken: bool) -> int:
-    """Write all answers one after another, and return how many files could not be read."""
+def _into_stream(output: str | None, files: Sequence[str], predictions: Iterator[Any], form: str, spoken: bool) -> int:
+    """Write all predictions one after another, and return how many files could not be read."""
     from audio_ft.inference.output_formats import SUBTITLES, content, json_line, table_line
 
     width = min(max(len(_printable(file)) for file in files), 60)
     failed = 0
     with _written(output) as out:
-        for file, answer in zip(files, _progress(answers, len(files), out.isatty()), strict=True):
-            failed += isinstance(answer, AudioError)
+        for file, prediction in zip(files, _progress(predictions, len(files), out.isatty()), strict=True):
+            failed += isinstance(prediction, AudioError)
             if form not in SUBTITLES:
                 as_json = form == "json"
                 line = (
-                    json_line(file, answer, spoken=spoken)
+                    json_line(file, prediction, spoken=spoken)
                     if as_json
-                    else table_line(file, answer, width, spoken=spoken)
+                    else table_line(file, prediction, width, spoken=spoken)
                 )
                 out.write(line + "\n")
-            elif isinstance(answer, AudioError):
-                say(f"warning: {_printable(file)} cannot be read: {answer.reason}")
+            elif isinstance(prediction, AudioError):
+                say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
             else:
-                out.write(content(file, answer, form, spoken=spoken))
+                out.write(content(file, prediction, form, spoken=spoken))
             out.flush()
     return failed
 
 
-def _into_folder(folder: Path, files: Sequence[str], answers: Iterator[Any], form: str, spoken: bool) -> int:
+def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any], form: str, spoken: bool) -> int:
     """Write one file for each recording, each in one step, and return how many recordings could not be read."""
     from audio_ft.inference.output_formats import SUFFIXES, content
 
     names = _names(files)
     failed = 0
-    for file, answer in zip(files, _progress(answers, len(files), False), strict=True):
-        if isinstance(answer, AudioError):
+    for file, prediction in zip(files, _progress(predictions, len(files), False), strict=True):
+        if isinstance(prediction, AudioError):
             failed += 1
-            say(f"warning: {_printable(file)} cannot be read: {answer.reason}")
+            say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
             continue
         target = folder / f"{names[file]}{SUFFIXES[form]}"
-        whole = content(file, answer, form, spoken=spoken)
+        whole = content(file, prediction, form, spoken=spoken)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _written(str(target)) as out:
                 out.write(whole)
         except OSError as error:
             raise InputError(f"{target} cannot be written ({error.strerror}); give another folder.") from error
-    say(f"{len(files) - failed:,} of {len(files):,} answers are in {folder}.")
+    say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
     return failed
 
 
 def _names(files: Sequence[str]) -> dict[str, str]:
-    """Return for each file the path, without suffix, under which its answer goes: as below the folder they share."""
+    """Return for each file the path of its prediction without suffix, relative to the folder that all files share."""
     from audio_ft.audio.output_paths import names_for
 
     whole = {file: os.path.abspath(file) for file in files}
@@ -167,7 +164,7 @@ def _names(files: Sequence[str]) -> dict[str, str]:
 
 
 def found(patterns: Sequence[str]) -> list[str]:
-    """Return the files that paths, folders and patterns lead to, each once, in order; a missing file stays in the list.
+    """Return the files that paths, folders and patterns name, each once, in order; a missing file stays in the list.
 
     Raises:
         InputError: a folder without recordings, or a pattern that nothing matches.
@@ -177,7 +174,7 @@ def found(patterns: Sequence[str]) -> list[str]:
     files: dict[str, None] = {}
     for pattern in patterns:
         path = os.path.expanduser(pattern)
-        # A name may hold brackets and stars itself: what is there under that very name is not a pattern.
+        # A name may contain brackets and stars: what exists under that very name is not a pattern.
         matches = (
             [path] if os.path.lexists(path) or not glob.has_magic(path) else sorted(glob.glob(path, recursive=True))
         )
@@ -186,7 +183,7 @@ def found(patterns: Sequence[str]) -> list[str]:
         for match in matches:
             own = _in_folder(match, AUDIO_SUFFIXES) if os.path.isdir(match) else [match]
             if not own and match == path:
-                raise InputError(f"The folder {pattern} holds no recordings (.wav, .flac, .mp3, .m4a, …).")
+                raise InputError(f"The folder {pattern} has no recordings (.wav, .flac, .mp3, .m4a, …).")
             files.update(dict.fromkeys(own))
     return list(files)
 
@@ -204,20 +201,20 @@ def _printable(file: str) -> str:
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
-def _progress(answers: Iterator[Any], total: int, seen: bool) -> Iterator[Any]:
-    """Show a bar, unless the answers themselves are `seen` on a terminal as they come."""
+def _progress(predictions: Iterator[Any], total: int, seen: bool) -> Iterator[Any]:
+    """Show a bar, unless the predictions themselves appear on a terminal (`seen`)."""
     from tqdm.auto import tqdm
 
-    return iter(tqdm(answers, total=total, unit="file", desc="predicting", delay=2, leave=False, disable=seen))
+    return iter(tqdm(predictions, total=total, unit="file", desc="predicting", delay=2, leave=False, disable=seen))
 
 
 @contextmanager
 def _written(output: str | None) -> Iterator[TextIO]:
-    """Yield standard output, or a file that appears whole once all is written."""
+    """Yield standard output, or a file that appears once all of it is written."""
     if output is None:
         yield sys.stdout
         return
@@ -228,7 +225,7 @@ def _written(output: str | None) -> Iterator[TextIO]:
         os.replace(partial, output)
     except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError) as error:
         raise InputError(
-            f"--output: {output} cannot be written ({error.strerror}); give a file in a folder that is there."
+            f"--output: {output} cannot be written ({error.strerror}); give a file in a folder that exists."
         ) from error
     finally:
         partial.unlink(missing_ok=True)

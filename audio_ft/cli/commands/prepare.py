@@ -1,4 +1,4 @@
-"""`audio-ft prepare`: raw recordings become the tree of the textbooks: processed, features and split lists."""
+"""Clean a data set into a folder of processed recordings, features and split lists."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.commands.clean import add_chain_arguments, chosen_recipe
-from audio_ft.cli.commands.train import local, moved
+from audio_ft.cli.chain_options import add_chain_arguments
 from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.data_options import DATA_HELP, add_column_arguments, local, moved, with_columns
+from audio_ft.cli.recipe_file import chosen_recipe
 
 if TYPE_CHECKING:
-    from audio_ft.data import Data
     from audio_ft.data.model_input import ModelInput
     from audio_ft.data.prepare import Prepared
     from audio_ft.recipe import Recipe
@@ -23,39 +23,25 @@ EPILOG = """examples:
   audio-ft train --model facebook/wav2vec2-base --data prepared --output-dir runs/first
 
 OUT/processed holds the clean recordings, OUT/features one .npy each, OUT/splits the lists. Raw files are only read.
-A call that was stopped goes on when it runs again."""
+A call that was stopped continues when it runs again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `prepare`."""
     parser.epilog = EPILOG
-    parser.add_argument("data", metavar="DATA", help="folder, manifest (csv, tsv, jsonl, parquet) or id on the Hub")
-    parser.add_argument("output", metavar="OUT", help="folder for the tree")
-    parser.add_argument("--model", metavar="ID_OR_PATH", help="features by this model's own extractor, not log-mel")
+    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
+    parser.add_argument("output", metavar="OUT", help="folder to write")
+    parser.add_argument("--model", metavar="ID_OR_PATH", help="features of this model's extractor instead of log-mel")
     add_chain_arguments(parser)
-    add_data_arguments(parser)
-    parser.add_argument("--seed", type=int, help="seed of the splits, where they are made here (default: 0)")
-
-
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say which columns and rows of the data count."""
-    parser.add_argument("--task", metavar="TASK", help="classification (default) or transcription")
-    parser.add_argument("--target", metavar="COLUMN", help="column of the labels, numbers or transcripts")
-    parser.add_argument("--group", metavar="COLUMN", help="column whose rows stay on one side of a split; '' for none")
-    parser.add_argument(
-        "--where",
-        metavar="FILTER",
-        action="append",
-        default=[],
-        help='only rows that meet it, "language=en"; repeatable',
-    )
+    add_column_arguments(parser)
+    parser.add_argument("--seed", type=int, help="seed of the splits, where the data has none (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prepare as the arguments say and return the exit code."""
     from audio_ft.data.prepare import prepare
 
-    recipe = wished(chosen_recipe(arguments.recipe), arguments).override(arguments.set)
+    recipe = adjusted(chosen_recipe(arguments.recipe), arguments).override(arguments.set)
     say(recipe.steps.describe())
     folder = Path(local(arguments.output))
     prepared = prepare(
@@ -68,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for warning in prepared.warnings:
         say(f"warning: {warning}")
-    show(told(prepared))
+    show(summary_of(prepared))
     return DONE
 
 
@@ -76,7 +62,7 @@ def own_features(recipe: Recipe) -> ModelInput:
     """Return the features of the recipe's own checkpoint.
 
     Raises:
-        InputError: a checkpoint that cannot be read, or that the chain cannot feed.
+        InputError: a checkpoint that cannot be read, or that needs another sample rate than the chain makes.
     """
     from audio_ft.data.model_input import ModelInput
     from audio_ft.models import load_adapter
@@ -86,7 +72,7 @@ def own_features(recipe: Recipe) -> ModelInput:
     return ModelInput(adapter, recipe.model)
 
 
-def wished(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
+def adjusted(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     """Return the recipe with the data, the columns and the model that the arguments name."""
     data = with_columns(moved(recipe.data, arguments.data), arguments)
     if arguments.seed is not None:
@@ -94,24 +80,18 @@ def wished(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     return dataclasses.replace(recipe, data=data, model=arguments.model or recipe.model)
 
 
-def with_columns(data: Data, arguments: argparse.Namespace) -> Data:
-    """Return the data with the columns and filters that the arguments name."""
-    changes = {name: value for name in ("target", "group") if (value := getattr(arguments, name)) is not None}
-    return dataclasses.replace(data, where=(*data.where, *arguments.where), **changes)
-
-
-def told(prepared: Prepared) -> str:
-    """Return what was made, for a person."""
+def summary_of(prepared: Prepared) -> str:
+    """Return what was written, as lines of text."""
     from audio_ft.cleaning.to_files import summary
 
     counts = ", ".join(f"{split} {number:,}" for split, number in prepared.clips.items())
     lines = [*summary(prepared.report), f"split:   {prepared.rule}", f"clips:   {counts}"]
     if prepared.report.errors:
         lines.append(
-            f"aside:   {len(prepared.report.errors):,} recordings, listed in {prepared.folder / 'unreadable.csv'}"
+            f"excluded: {len(prepared.report.errors):,} recordings, listed in {prepared.folder / 'unreadable.csv'}"
         )
     if prepared.report.found:
         lines.append(
-            f"before:  {prepared.report.found:,} of {len(prepared.report.outcomes):,} recordings were done already"
+            f"before:  {prepared.report.found:,} of {len(prepared.report.outcomes):,} were cleaned by an earlier call"
         )
-    return "\n".join([*lines, f"written: {prepared.folder} (README.txt there explains it)"])
+    return "\n".join([*lines, f"written: {prepared.folder} (see README.txt there)"])

@@ -1,4 +1,4 @@
-"""`audio-ft push`: a finished run becomes a repository on the Hub."""
+"""Upload a finished run to the Hub, in one commit or not at all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.options import add_set
 from audio_ft.system import shown_size
 
 if TYPE_CHECKING:
@@ -17,32 +18,26 @@ EPILOG = """examples:
   audio-ft push runs/first me/keywords --private
   audio-ft push runs/first team/keywords --create-pr --set consent="All speakers agreed in writing."
 
-Weights, configuration, chain, recipe, run.json, model card and scores go in one commit: all or nothing. Paths of this
-machine are cut to their last part, in what is sent and not in the run. What failed half-way is finished by the same
-command. HF_TOKEN or `hf auth login` gives the token, HF_ENDPOINT another Hub."""
+Weights, configuration, chain, recipe, run.json, model card and scores are sent in one commit: all or nothing. Local
+paths are shortened to their last part in what is sent; the run itself is not changed. If a push fails half-way, run
+the same command again. The token comes from HF_TOKEN or `hf auth login`; HF_ENDPOINT names another Hub."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `push`."""
     parser.epilog = EPILOG
     parser.add_argument("run", metavar="RUN", help="the folder of a finished run")
-    parser.add_argument("repository", metavar="REPO_ID", help="user/name on the Hub; made if it is not there")
+    parser.add_argument("repository", metavar="REPO_ID", help="user/name on the Hub; created if it does not exist")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
-    parser.add_argument("--revision", metavar="BRANCH", help="push to this branch, which must be there (default: main)")
+    parser.add_argument("--revision", metavar="BRANCH", help="push to this branch, which must exist (default: main)")
     parser.add_argument("--create-pr", action="store_true", help="open a pull request instead of writing to main")
     parser.add_argument(
         "--predictions",
         action="store_true",
-        help="send predictions.parquet too: names of recordings, speakers, references and answers",
+        help="send predictions.parquet too: names of recordings, speakers, targets and predictions",
     )
-    parser.add_argument("--dry-run", action="store_true", help="send nothing; list what would go")
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="words for the card that the recipe lacks: intended_use=…, limits=…, consent=…, license=…; repeatable",
-    )
+    parser.add_argument("--dry-run", action="store_true", help="send nothing; list what would be sent")
+    add_set(parser, "text of the card that the recipe lacks: intended_use=…, limits=…, consent=…, license=…")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,9 +73,9 @@ def listed(pushed: Pushed) -> str:
 
 
 def summary(pushed: Pushed) -> str:
-    """Say in a line what went where."""
+    """Return in a line what was sent where."""
     if not pushed.changed:
-        return f"{pushed.repository} holds this run already; nothing was sent."
+        return f"{pushed.repository} has this run already; nothing was sent."
     return f"{len(pushed.files)} files, {shown_size(total(pushed))}, are in {pushed.repository}."
 
 

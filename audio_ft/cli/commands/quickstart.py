@@ -1,4 +1,4 @@
-"""`audio-ft quickstart`: the whole job on what ships inside the package."""
+"""Train and score a model on recordings that are included: no network, no GPU, about two minutes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.options import add_overwrite
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parents[2] / "assets"
 MODEL = ASSETS / "wav2vec2-mini"
-EPILOG = """Fifty synthetic voices say eight words. A small Wav2Vec2 learns from thirty of them, the best checkpoint is
-chosen by eight others, and the score is that on the last twelve, which it never heard. With --task transcription the
-same voices read short sentences, and the model learns to write them down: those of the last twelve voices are new."""
+EPILOG = """Fifty synthetic voices say eight words. A small Wav2Vec2 is trained on thirty of them, the best checkpoint
+is selected on eight others, and the score is computed on the last twelve. With --task transcription the same voices
+read short sentences, which the model learns to transcribe; the sentences of the last twelve voices are new too."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Hold one job on what ships inside: the recordings, how long to learn from them and how fast.
+    """Hold one job on the included recordings: which they are, how many epochs and how fast to learn.
 
-    `example` is the pattern of a recording to try the model on, and `wanted` what a folder of one's own must hold.
+    `example` is the pattern of a recording to predict, and `wanted` what a folder of the user's own has to contain.
     """
 
     task: str
@@ -47,8 +48,8 @@ LESSONS = {
             folder="audio-ft-quickstart",
             data=ASSETS / "words",
             epochs=12,
-            # The head starts from nothing and the encoder does not, so it learns faster. Thirty voices are many for
-            # eight words; other speeds and noise would add time and no accuracy (measured).
+            # The head is new and the encoder is not, so it gets a higher learning rate. Thirty voices are many for
+            # eight words: augmentation adds time and no accuracy (measured).
             recipe={
                 "augment": (),
                 "head_learning_rate": 5e-3,
@@ -62,8 +63,8 @@ LESSONS = {
             folder="audio-ft-quickstart-transcription",
             data=ASSETS / "sentences",
             epochs=5,
-            # A head for letters needs many steps before it writes any, and those of two clips cost little more
-            # (measured: 42 ms a clip on one core, against 29 ms in steps of eight).
+            # A CTC head needs many steps before it predicts any letter, and batches of two cost little more
+            # (measured: 42 ms a clip on one core, against 29 ms in batches of eight).
             recipe={
                 "augment": (),
                 "head_learning_rate": 5e-3,
@@ -80,13 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `quickstart`."""
     parser.epilog = EPILOG
     first = next(iter(LESSONS))
-    parser.add_argument("--task", choices=LESSONS, default=first, help=f"what to learn (default: {first})")
+    parser.add_argument("--task", choices=LESSONS, default=first, help=f"default: {first}")
     folders = " or ".join(lesson.folder for lesson in LESSONS.values())
     parser.add_argument("--output-dir", metavar="RUN", help=f"folder for the run (default: {folders})")
-    parser.add_argument("--data", metavar="DATA", help="other recordings than those that ship inside")
+    parser.add_argument("--data", metavar="DATA", help="other recordings than the included ones")
     epochs = " or ".join(dict.fromkeys(str(lesson.epochs) for lesson in LESSONS.values()))
     parser.add_argument("--epochs", metavar="N", type=_epochs, help=f"default: {epochs}")
-    parser.add_argument("--overwrite", action="store_true", help="train again where a finished run lies")
+    add_overwrite(parser, "a finished run in the output folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -102,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = Run.load(folder)
         _check_task(found, lesson)
         show(results(found))
-        say(f"{folder} was finished before and is shown as it is; --overwrite trains again.")
+        say(f"{folder} has a finished run, which is shown here; --overwrite trains again.")
     else:
         recipe = _recipe(lesson, data, arguments.epochs)
         train(recipe, folder, overwrite=arguments.overwrite, tell=say, report=show)
@@ -118,8 +119,8 @@ def _check_task(found: Run, lesson: Lesson) -> None:
     """
     if (found.kind == "text") != (lesson.task == "transcription"):
         raise InputError(
-            f"{found.folder} holds a finished run of another task ({found.recipe.task}); give another --output-dir, "
-            "or --overwrite to put this one in its place."
+            f"{found.folder} has a finished run of another task ({found.recipe.task}); give another --output-dir, "
+            "or --overwrite to replace it."
         )
 
 
@@ -136,13 +137,13 @@ def _recipe(lesson: Lesson, data: str, epochs: float | None) -> Recipe:
 
 
 def next_steps(lesson: Lesson, folder: Path, data: str) -> str:
-    """Return three commands that run as they are printed, and what to put in place of their paths."""
+    """Return three commands that run as they are printed, and what to replace in them."""
     recording = next(iter(sorted((lesson.data / "test").glob(lesson.example))), lesson.data)
     own, model, example = (shlex.quote(str(path)) for path in (data, MODEL, recording))
     task = "" if lesson is next(iter(LESSONS.values())) else f" --task {lesson.task}"
     return (
-        f"\nNext, on recordings of your own: put your folder ({lesson.wanted})\n"
-        f"in place of {own}\n"
+        f"\nNext, with your own recordings: replace {own}\n"
+        f"by your folder ({lesson.wanted}):\n"
         f"  audio-ft inspect {own}{task}\n"
         f"  audio-ft train --model {model} --data {own}{task} --output-dir my-run\n"
         f"  audio-ft predict {shlex.quote(str(folder))} {example}"
@@ -155,5 +156,5 @@ def _epochs(text: str) -> float:
     except ValueError:
         epochs = 0
     if not 0 < epochs < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of epochs; give one above 0, such as 12")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of epochs; give one above 0, such as 12")
     return epochs

@@ -1,4 +1,4 @@
-"""`audio-ft report`: a finished run as one HTML page that can be sent to somebody."""
+"""Write a run as one HTML page: scores, curves, confusions, and errors to listen to."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ EPILOG = """examples:
 
 The page opens offline and needs no other file. It holds scores with intervals beside baselines, the worst errors with
 players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Nothing is trained or
-predicted; recordings are read again from the run's data, and where they are gone the page is made without players.
-Whoever has the page has the recordings in it: --no-audio leaves them out. Of a model on the Hub it takes the answers
-that were pushed with --predictions."""
+predicted. Recordings are read from the run's data; where they are missing, the page has no players. Whoever gets the
+page gets the recordings in it: --no-audio leaves them out. A model on the Hub needs to be pushed with --predictions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     found, repository = finished(arguments.run, predictions=True), repository_of(arguments.run)
     with tempfile.TemporaryDirectory() as scratch:
         if repository:
-            # What the page is made of is also noted beside the run, and the Hub's cache is no place for that.
+            # write_report also saves what the page shows beside the run, which must not be the Hub's cache.
             shutil.copy(found.folder / PREDICTIONS_FILE, scratch)
             found = dataclasses.replace(found, folder=Path(scratch))
             output = output or Path(f"{Path(repository).name}.html")
@@ -60,5 +59,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _count(text: str) -> int:
     if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of errors; give 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of errors; give 0 or more")
     return int(text)

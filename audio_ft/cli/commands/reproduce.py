@@ -1,4 +1,4 @@
-"""`audio-ft reproduce`: train again from run.json, and see whether the scores agree."""
+"""Train again from run.json, and check whether the scores agree."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.cli.data_options import local
+from audio_ft.cli.options import add_json, add_overwrite
 from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ EPILOG = """examples:
   audio-ft reproduce runs/first
   audio-ft reproduce me/keywords --data recordings --model facebook/wav2vec2-base --json
 
-Exit code 0: every headline score of the test split lies within the 95 % interval that it had; 1: one does not.
-Versions, hardware and data that differ are named. A reproduction that was stopped goes on when the same command runs
+Exit code 0: every headline score of the test split is within its first 95 % interval; 1: at least one is not.
+Versions, hardware and data that differ are listed. A reproduction that was stopped continues when the same command runs
 again."""
 WORDS = {"exactly": "the same", "within": "within the interval", "outside": "OUTSIDE the interval"}
 
@@ -28,20 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
     parser.add_argument("--output-dir", metavar="OUT", help="folder for the new run (default: RUN-again)")
-    parser.add_argument("--model", metavar="ID_OR_PATH", help="where the checkpoint lies now, if not where it was")
-    parser.add_argument("--data", metavar="DATA", help="where the data lies now, if not where it was")
-    parser.add_argument("--overwrite", action="store_true", help="train again where a reproduction has finished")
-    parser.add_argument("--json", action="store_true", help="print the comparison as one JSON object")
+    parser.add_argument("--model", metavar="ID_OR_PATH", help="the checkpoint, if it has moved")
+    parser.add_argument("--data", metavar="DATA", help="the data, if it has moved")
+    add_overwrite(parser, "a finished reproduction in OUT")
+    add_json(parser, "the comparison")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train again, compare, and return 0 where the scores agree, else 1."""
-    from audio_ft.cli.commands.train import local
     from audio_ft.training.reproduce import reproduce
 
     output, repository = arguments.output_dir, repository_of(arguments.run)
     if repository and not output:
-        # The Hub's cache is no place for another run.
+        # The new run must not be saved in the Hub's cache.
         output = Path("runs", f"{Path(repository).name}-again")
     found = reproduce(
         finished(arguments.run),
@@ -51,11 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         tell=say,
     )
-    show(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if arguments.json else told(found))
+    show(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if arguments.json else as_text(found))
     return DONE if found.agrees else FAILED
 
 
-def told(found: Reproduction) -> str:
+def as_text(found: Reproduction) -> str:
     """Return a reproduction as lines of text."""
     width = max(map(len, ("test split", *found.scores))) + 2
     lines = [f"{'test split':<{width}}{'then':<24}{'now':<24}"]
@@ -67,6 +68,6 @@ def told(found: Reproduction) -> str:
         lines.append("versions, hardware and data are the same")
     lines.append("the weights are the same" if found.same_weights else "the weights are not the same")
     verdict = "yes" if found.agrees else "no"
-    ends = "every score lies" if found.agrees else "not every score lies"
-    lines.append(f"reproduced: {verdict}, {ends} within the interval it had; the new run is in {found.second.folder}")
+    ends = "every score is" if found.agrees else "not every score is"
+    lines.append(f"reproduced: {verdict}, {ends} within its first interval; the new run is in {found.second.folder}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`audio-ft robustness`: how much a model's score drops on noisy, reverberant, band-limited or cut recordings."""
+"""Score a model in noise, reverberation, telephone sound, clipping, other speeds and cut recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import DONE, say, show
-from audio_ft.cli.data_options import add_data_arguments, labeled, run_of
+from audio_ft.cli.labeled_options import add_labeled_arguments, labeled, run_of
+from audio_ft.cli.options import add_json, add_overwrite
 from audio_ft.errors import InputError
 from audio_ft.metrics import Score
 
@@ -26,26 +27,24 @@ EPILOG = """examples:
 
 perturbations: white_noise babble reverberation telephone mu_law opus mp3 gain clipping speed truncation
 
-Each recording is changed as it came, before the model's own cleaning, and the same clips are heard at every level.
-What is finished stands in robustness.json in the run's folder (or in --output); the same command goes on where it
-stopped. A finished result of other clips or another model is replaced with --overwrite only."""
+Each recording is changed before the model's own cleaning, and the same clips are used at every level. Finished levels
+are saved in robustness.json in the run's folder (or in --output), and the same command continues after a stop. A
+finished result of other clips or another model is replaced only with --overwrite."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `perturbation`."""
+    """Add the arguments of `robustness`."""
     parser.epilog = EPILOG
-    add_data_arguments(parser)
+    add_labeled_arguments(parser)
     parser.add_argument(
-        "--only", metavar="STRESS", action="append", default=[], help="this perturbation only; repeatable"
+        "--only", metavar="PERTURBATION", action="append", default=[], help="this perturbation only; repeatable"
     )
     parser.add_argument(
         "--limit", metavar="N", type=int, default=LIMIT, help=f"at most N clips, stratified (default: {LIMIT})"
     )
     parser.add_argument("--output", metavar="FILE", help="default: robustness.json in the run's folder")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a finished result of other clips or another model"
-    )
-    parser.add_argument("--json", action="store_true", help="print what robustness.json holds only")
+    add_overwrite(parser, "a finished result of other clips or another model")
+    add_json(parser, "what robustness.json holds")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     show(json.dumps(found, allow_nan=False, ensure_ascii=False) if arguments.json else table(found, arguments.only))
     if file:
-        say(f"all of it stands in {file}.")
+        say(f"saved in {file}.")
     return DONE
 
 
@@ -71,19 +70,21 @@ def place(output: str | None, model: Model) -> Path | None:
     """Return the file that holds the result: the one asked for, or robustness.json beside the run.
 
     Raises:
-        InputError: it cannot be written, which nobody wants to hear after the first level.
+        InputError: it cannot be written; said now and not after the first level.
     """
     from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 
     beside = run_of(model)
     file = Path(output).expanduser() if output else beside.folder / ROBUSTNESS_FILE if beside else None
     if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
-        raise InputError(f"{file}: {file.parent} is no folder to write into; give another place with --output.")
+        raise InputError(
+            f"{file}: {file.parent} is not a folder that can be written to; give another file with --output."
+        )
     return file
 
 
 def table(found: Mapping[str, Any], only: list[str]) -> str:
-    """Return a line for each perturbation, and in words which level is the worst."""
+    """Return a line for each perturbation, and a sentence about the worst level."""
     shown = [one for one in found["perturbations"] if not only or one["name"] in only]
     titles = [f"{one['title']}, {one['unit']}" if one["unit"] else one["title"] for one in shown]
     width = max(map(len, [*titles, "clean"])) + 2
@@ -92,7 +93,7 @@ def table(found: Mapping[str, Any], only: list[str]) -> str:
     for title, one in zip(titles, shown, strict=True):
         cells = [cell(level, bool(one["unit"])) for level in one["levels"]]
         lines.append(f"{title:<{width}}{'  '.join(cells)}".rstrip())
-    lines.append("* worse than clean: so says the 95 % interval of the difference on the same clips")
+    lines.append("* worse than clean by the 95 % interval of the difference on the same clips")
     sentence = found["sentence"]
     return "\n".join([*lines, f"{sentence[:1].upper()}{sentence[1:]}."])
 

@@ -1,4 +1,4 @@
-"""`audio-ft show`: a figure of a recording's features, or figures and arrays of a whole folder."""
+"""Plot or save features of recordings: waveform, spectrogram, MFCC and a dozen more."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EPILOG = """examples:
   audio-ft show --list
 
 A figure shows waveform, spectrogram and mel spectrogram unless features are named; `--feature all` takes every one."""
-_MOST_TOLD = 10
+_MOST_LISTED = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,19 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save", metavar="OUT", help="write the arrays instead: .npz, .parquet, or for a folder a folder of .npz"
     )
     parser.add_argument("--log-frequency", action="store_true", help="a logarithmic frequency axis in the spectrogram")
-    parser.add_argument("--dark", action="store_true", help="figures on a dark ground")
+    parser.add_argument("--dark", action="store_true", help="plot on a dark background")
     parser.add_argument("--list", action="store_true", help="list the features: what each is, its shape and unit")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show or save as the arguments say; exit code 1 when not one recording of a folder can be read."""
+    """Plot or save as the arguments say; the exit code is 1 when no recording of a folder can be read."""
     if arguments.list:
         from audio_ft.audio.features.registry import described
 
         show(described())
         return DONE
     if arguments.source is None:
-        raise InputError("expected a recording or a folder, and before --feature: audio-ft show FILE --feature NAME …")
+        raise InputError("expected a recording or a folder before --feature: audio-ft show FILE --feature NAME …")
     if arguments.output and arguments.save:
         raise InputError("--output writes figures and --save arrays; give one of them.")
     source = Path(arguments.source).expanduser()
@@ -108,13 +108,15 @@ def chosen(names: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
         return ("waveform", *all_but_waveform())
     for name in names:
         if Path(name).expanduser().exists():
-            raise InputError(f"{name} stands after --feature; recordings come first: audio-ft show {name} --feature …")
+            raise InputError(
+                f"{name} comes after --feature, but recordings come first: audio-ft show {name} --feature …"
+            )
         named(name)
     return tuple(dict.fromkeys(names or usual))
 
 
 def all_but_waveform() -> tuple[str, ...]:
-    """Return every feature that says more than the recording itself."""
+    """Return every feature but the waveform, which is the recording itself."""
     from audio_ft.audio.features.registry import FEATURES
 
     return tuple(name for name in FEATURES if name != "waveform")
@@ -130,13 +132,13 @@ def _draw_file(source: Path, drawing: Drawing, output: str | None) -> int:
 
 
 def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
-    """Draw each recording of a folder into another of the same shape."""
+    """Draw each recording of a folder into another with the same sub-folders."""
     from audio_ft.audio.features.export import Source
     from audio_ft.audio.output_paths import names_for, refuse_overlap
     from audio_ft.parallel import parallel_map
 
     if output is None:
-        raise InputError(f"{source} is a folder: say where its figures go with --output FOLDER, or its arrays: --save.")
+        raise InputError(f"{source} is a folder: add --output FOLDER (figures) or --save FOLDER (arrays).")
     target = Path(output).expanduser()
     if target.is_file() or target.suffix.lower() in (".png", ".svg"):
         raise InputError(f"{target} is one file and {source} a folder of recordings; give a folder.")
@@ -145,8 +147,8 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
     called = names_for(paths)
     sources = [Source(key, path, target / f"{called[key]}.png") for key, path in paths.items()]
     done = list(parallel_map(drawing, sources, len(sources), describe="drawing"))
-    aside = [(key, reason) for key, reason in done if reason is not None]
-    return _told(len(done) - len(aside), aside, f"figures in {target}")
+    excluded = [(key, reason) for key, reason in done if reason is not None]
+    return _summary(len(done) - len(excluded), excluded, f"figures in {target}")
 
 
 def _save(source: Path, names: Sequence[str], target: Path) -> int:
@@ -158,7 +160,7 @@ def _save(source: Path, names: Sequence[str], target: Path) -> int:
     suffix = target.suffix.lower()
     if not source.is_dir() and suffix == ".npz":
         write_arrays(facts(whole(str(source)), names), target)
-        return _told(1, (), f"recording in {target}")
+        return _summary(1, (), f"recording in {target}")
     if suffix == ".npz":
         raise InputError(f"{target} holds one recording; for a folder give a folder, or a name ending in {TABLE}.")
     if target.is_file() and suffix != TABLE:
@@ -166,7 +168,7 @@ def _save(source: Path, names: Sequence[str], target: Path) -> int:
     if source.is_dir() and suffix != TABLE:
         refuse_overlap(source, target)
     saved = save_features(_recordings(source), names, target)
-    return _told(saved.written, saved.aside, f"recordings with {len(names)} features each in {target}")
+    return _summary(saved.written, saved.aside, f"recordings with {len(names)} features each in {target}")
 
 
 def _recordings(source: Path) -> dict[str, str]:
@@ -181,17 +183,17 @@ def _recordings(source: Path) -> dict[str, str]:
 
     keys = scan(source).below("")
     if not keys:
-        raise InputError(f"{source}: no recordings there; give a recording or a folder that holds some.")
+        raise InputError(f"{source}: no recordings found; give a recording or a folder with recordings.")
     return {key: str(source / key) for key in keys}
 
 
-def _told(written: int, aside: Sequence[tuple[str, str]], what: str) -> int:
-    """Say what was written and what was set aside, and return the exit code."""
+def _summary(written: int, excluded: Sequence[tuple[str, str]], what: str) -> int:
+    """Say what was written and what was excluded, and return the exit code."""
     from audio_ft.audio.codec.source import printable
 
-    for key, reason in aside[:_MOST_TOLD]:
-        say(f"set aside: {printable(key)}: {reason}")
-    if len(aside) > _MOST_TOLD:
-        say(f"set aside: {len(aside) - _MOST_TOLD:,} more")
+    for key, reason in excluded[:_MOST_LISTED]:
+        say(f"excluded: {printable(key)}: {reason}")
+    if len(excluded) > _MOST_LISTED:
+        say(f"excluded: {len(excluded) - _MOST_LISTED:,} more")
     show(f"written: {written:,} {what}")
     return DONE if written else FAILED

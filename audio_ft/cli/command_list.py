@@ -1,0 +1,67 @@
+"""The commands: a file each in `commands/`, or an entry point of the group `audio_ft.commands` of another package."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from audio_ft import extensions
+from audio_ft.cli.console import Parser, add_common_arguments, nearest
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Command(Protocol):
+        """The module of a command; the first line of its docstring is its help."""
+
+        __doc__: str | None
+        add_arguments: Callable[[argparse.ArgumentParser], None]
+        run: Callable[[argparse.Namespace], int]
+
+
+FOLDER = os.path.join(os.path.dirname(__file__), "commands")
+KIND = "commands"
+
+
+def built_in() -> dict[str, str]:
+    """Return the commands of this package and what each does, without importing them: help must not wait."""
+    files = sorted(name for name in os.listdir(FOLDER) if name.endswith(".py") and name != "__init__.py")
+    return {name.removesuffix(".py"): _first_line(os.path.join(FOLDER, name)) for name in files}
+
+
+def load(name: str) -> Command:
+    """Return the module of a command, built in or installed by another package.
+
+    Raises:
+        InputError: no such command; the message names the closest one.
+    """
+    own = built_in()
+    if name in own:
+        return cast("Command", import_module(f"audio_ft.cli.commands.{name}"))
+    found: Any = extensions.load(KIND, name)
+    if found is None:
+        known = [*own, *extensions.names(KIND)]
+        raise InputError(f"there is no command {name!r}; there are {', '.join(known)}.{nearest(name, known)}")
+    return cast("Command", found)
+
+
+def parser_of(name: str) -> Parser:
+    """Return the parser of one command.
+
+    Raises:
+        InputError: no such command.
+    """
+    command = load(name)
+    parser = Parser(prog=f"audio-ft {name}", description=(command.__doc__ or "").partition("\n")[0])
+    command.add_arguments(parser)
+    add_common_arguments(parser)
+    return parser
+
+
+def _first_line(file: str) -> str:
+    with open(file, encoding="utf-8") as source:
+        return source.readline().strip().strip('"')

@@ -1,0 +1,49 @@
+"""Print a script that completes commands, options and files in your shell."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from audio_ft.cli.command_list import KIND, built_in, parser_of
+from audio_ft.cli.console import DONE, add_common_arguments, show
+from audio_ft.extensions import names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHELLS = ("bash", "zsh", "fish", "tcsh")
+EPILOG = """Put it where your shell looks for it, once:
+  audio-ft completion bash > ~/.local/share/bash-completion/completions/audio-ft
+  audio-ft completion zsh > ~/.zfunc/_audio-ft      (with `fpath+=~/.zfunc` above `compinit` in ~/.zshrc)
+  audio-ft completion fish > ~/.config/fish/completions/audio-ft.fish
+  audio-ft completion tcsh > ~/.audio-ft.tcsh       (with `source ~/.audio-ft.tcsh` in ~/.tcshrc)"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `completion`."""
+    parser.epilog = EPILOG
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the script and return the exit code."""
+    import shtab
+
+    show(shtab.complete(whole_parser(shtab.FILE), arguments.shell))
+    return DONE
+
+
+def whole_parser(file_names: Mapping[str, object]) -> argparse.ArgumentParser:
+    """Return one parser of all commands; what takes free text completes `file_names`, shtab's functions by shell."""
+    whole = argparse.ArgumentParser(prog="audio-ft", allow_abbrev=False)
+    whole.add_argument("--version", action="store_true")
+    add_common_arguments(whole)
+    commands = whole.add_subparsers(metavar="COMMAND")
+    for name in dict.fromkeys([*built_in(), *names(KIND)]):
+        parser = parser_of(name)
+        for action in parser._actions:
+            if action.nargs != 0 and action.choices is None and action.type is None:
+                action.complete = file_names  # type: ignore[attr-defined]
+        commands.add_parser(name, parents=[parser], add_help=False, help=parser.description)
+    return whole
