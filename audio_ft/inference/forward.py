@@ -38,7 +38,7 @@ def responses_of(
             batch = collator(windows.__getitems__(places.tolist()))
             batch.pop("labels", None)
             batch.pop("index", None)
-            parts.append(forward(model, task, batch))
+            parts.append(forward(model, task, collator.adapter, batch))
             progress.update(len(places))
     if not parts:
         return np.zeros((0, 1), np.float32)
@@ -57,14 +57,14 @@ def stacked(parts: list[NDArray[Any]]) -> NDArray[Any]:
 
 def responses_to(model: PreTrainedModel, task: Task, adapter: Adapter, features: list[Features]) -> NDArray[Any]:
     """Return the task's responses (windows, …) to features made just now."""
-    return forward(model, task, adapter.collate(features))
+    return forward(model, task, adapter, adapter.collate(features))
 
 
-def forward(model: PreTrainedModel, task: Task, batch: dict[str, Any]) -> NDArray[Any]:
+def forward(model: PreTrainedModel, task: Task, adapter: Adapter, batch: dict[str, Any]) -> NDArray[Any]:
     """Return the responses to one batch, in float32 and without gradients, whatever precision the training used."""
     import torch
 
     model.eval()
     with torch.inference_mode():
-        responses = task.respond(model, {name: value.to(model.device) for name, value in batch.items()})
+        responses = task.respond(model, adapter, {name: value.to(model.device) for name, value in batch.items()})
     return responses.cpu().numpy()

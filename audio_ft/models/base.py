@@ -1,14 +1,14 @@
-"""What a model adapter is: the conventions of one architecture, read from one checkpoint's own configuration.
+"""The interface of a model adapter: all that one checkpoint's architecture decides, and nothing about targets or data.
 
-A adapter knows how samples become features, how features become a batch, and where the parts of the network are. It
-never knows about tasks. Adding a adapter is one file in `adapters/` and one export line.
+To add an architecture, write one file in `models/` with a subclass of `Adapter` that names its `model_types`; it is
+found there. What a subclass has to say is abstract below; the rest has a default that suits most encoders.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from audio_ft.errors import InputError
 
@@ -22,18 +22,30 @@ if TYPE_CHECKING:
 
     Features = dict[str, Any]
 
+# A number of samples or frames: one, or a tensor of many.
+Count = TypeVar("Count", int, "torch.Tensor")
+# Checkpoints whose hidden states have up to this many dimensions are small: base models have 768, our mini ones 256.
+SMALL = 512
+
 
 class Adapter(ABC):
-    """Hold the conventions of one checkpoint: rate, features, padding, mask, window and the places of its layers.
+    """Answer what depends on a checkpoint's architecture: its input, the parts of its network and its usual settings.
 
-    `window` is the longest piece of audio the network sees at once, in seconds; longer recordings are cut into windows
-    and their predictions pooled. `dynamic_window` says that a batch is padded to its longest clip where the extractor
-    pads all clips to the window; see `with_dynamic_window`. `transcription` names the task by which its checkpoints
-    transcribe speech.
+    Attributes:
+        model_types: the names that config.json gives the architecture; a subclass that has any is registered.
+        heads: the heads that transformers has for it ("classification", "ctc", "seq2seq"), each with the learning rates
+            that suit small checkpoints and larger ones.
+        pools_frames: whether the classifier averages projected frames. Only then can the frames be pooled otherwise,
+            and the layers be summed with weights.
+        config: the checkpoint's configuration.
+        extractor: the checkpoint's feature extractor.
+        window: the longest piece of audio the network takes at once, in seconds; longer recordings are cut.
+        dynamic_window: whether batches shrink to their longest clip although the extractor pads all to the window.
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
-    transcription: ClassVar[str] = "ctc"
+    heads: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    pools_frames: ClassVar[bool] = True
     registry: ClassVar[dict[str, type[Adapter]]] = {}
     dynamic_window = False
 
@@ -46,6 +58,13 @@ class Adapter(ABC):
         super().__init_subclass__(**kwargs)
         for model_type in cls.model_types:
             Adapter.registry[model_type] = cls
+
+    @property
+    def name(self) -> str:
+        """Return what messages call the architecture."""
+        return str(self.config.model_type)
+
+    # ---- input
 
     @property
     def sample_rate(self) -> int:
@@ -62,17 +81,12 @@ class Adapter(ABC):
     def shortest(self) -> int:
         """Return the fewest samples the network can take; shorter clips are padded with zeros up to it."""
 
-    @property
-    def skips_layers(self) -> bool:
-        """Return whether the network leaves out layers by chance while it trains (layerdrop)."""
-        return any(getattr(self.config, name, 0.0) > 0 for name in ("layerdrop", "encoder_layerdrop"))
-
-    @abstractmethod
     def with_window(self, seconds: float) -> Adapter:
         """Return the same adapter with a window that covers `seconds`, no longer than the checkpoint allows."""
+        return type(self)(self.config, self.extractor, seconds)
 
     def with_dynamic_window(self) -> Adapter:
-        """Return the adapter whose batches are no longer than their longest clip needs; most are so by nature."""
+        """Return the adapter whose batches are no longer than their longest clip needs; most are so anyway."""
         return self
 
     @abstractmethod
@@ -81,35 +95,119 @@ class Adapter(ABC):
 
     @abstractmethod
     def collate(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
-        """Build one batch of network inputs from the features of several clips."""
+        """Build one batch of network inputs (batch, …) from the features of several clips."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that decides the features, for the cache's fingerprint."""
+        return {"adapter": type(self).__name__, "extractor": self.extractor.to_dict(), "window": self.window}
+
+    def save_extractor(self, folder: Path) -> None:
+        """Write the feature extractor so that plain transformers prepares audio the same way."""
+        self.extractor.save_pretrained(folder)
+
+    def processor(self, tokenizer: Any) -> Any:
+        """Return transformers' processor, which holds the extractor and a tokenizer; only for heads that write text."""
+        raise NotImplementedError(f"{self.name} has no head that writes text")
+
+    # ---- frames
+
+    @property
+    @abstractmethod
+    def frame_seconds(self) -> float:
+        """Return the time from one encoder frame to the next, in seconds."""
 
     @abstractmethod
-    def frames(self, length: int) -> int:
-        """Return how many encoder frames a clip of `length` samples has."""
+    def frames(self, samples: Count) -> Count:
+        """Return how many encoder frames clips of so many samples have."""
+
+    @abstractmethod
+    def batch_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return how many encoder frames each clip of a batch has, padding left out, as int64 (batch,)."""
+
+    # ---- parts of a network
 
     @abstractmethod
     def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
-        """Return the pretrained part of a model: everything below the head."""
+        """Return the pretrained encoder: everything below the head."""
 
     @abstractmethod
     def feature_encoder(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the convolutions below the transformer layers."""
+        """Return the modules below the transformer layers that turn the input into frames."""
 
     @abstractmethod
     def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the transformer layers, lowest first."""
+        """Return the encoder's transformer layers, lowest first."""
 
     @abstractmethod
     def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the modules between the last transformer layer and the head."""
+        """Return the encoder's modules above its last layer."""
+
+    def pretrained(self, model: PreTrainedModel) -> torch.nn.Module:
+        """Return everything that comes with the checkpoint: the encoder, and a decoder where there is one."""
+        return self.encoder(model)
+
+    def classifier(self, model: Any) -> torch.nn.Linear:
+        """Return the linear layer of a classification model from which the logits come."""
+        return model.classifier  # type: ignore[no-any-return]
 
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
         """Adapt a freshly loaded model to this adapter's window and padding rule, in place, and return it."""
         return model
 
-    def settings(self) -> dict[str, Any]:
-        """Return all that decides the features, for the cache's fingerprint."""
-        return {"adapter": type(self).__name__, "extractor": self.extractor.to_dict(), "window": self.window}
+    def freeze_feature_encoder(self, model: PreTrainedModel) -> None:
+        """Stop the feature encoder from learning, in place."""
+        for module in self.feature_encoder(model):
+            module.requires_grad_(False)
+
+    # ---- heads and training
+
+    @property
+    def transcription(self) -> str | None:
+        """Return the head by which the checkpoint transcribes speech, or None."""
+        return next((head for head in ("ctc", "seq2seq") if head in self.heads), None)
+
+    def learning_rate(self, head: str) -> float:
+        """Return the learning rate that suits a checkpoint of this size with such a head."""
+        small, large = self.heads[head]
+        return small if self.config.hidden_size <= SMALL else large
+
+    def dropout_settings(self, dropout: float) -> dict[str, Any]:
+        """Return the configuration in which each dropout of the network has this probability."""
+        return {name: dropout for name in self.config.to_dict() if "dropout" in name}
+
+    def layerdrop_settings(self, layerdrop: float) -> dict[str, Any]:
+        """Return the configuration in which the encoder leaves out a layer with this probability while it trains."""
+        return {name: layerdrop for name in ("layerdrop", "encoder_layerdrop") if hasattr(self.config, name)}
+
+    @property
+    def skips_layers(self) -> bool:
+        """Return whether the network leaves out layers by chance while it trains (layerdrop)."""
+        return any(getattr(self.config, name) > 0 for name in self.layerdrop_settings(0.0))
+
+    def lora_targets(self) -> tuple[str, ...]:
+        """Return the names of the queries and values of every attention.
+
+        Hu et al. 2021 (LoRA, section 4.2) found these best for a budget of new weights.
+
+        Raises:
+            InputError: low-rank matrices change nothing in this architecture.
+        """
+        return ("q_proj", "v_proj")
+
+    def language_adapter_settings(self) -> dict[str, Any]:
+        """Return the configuration of a network with MMS's small adapter for a language in each layer.
+
+        Raises:
+            InputError: the architecture has no place for them.
+        """
+        raise InputError(
+            "peft=adapter needs a Wav2Vec2 checkpoint that normalizes before each layer (XLS-R, MMS), and this is "
+            f"another {self.name} checkpoint; use peft=lora."
+        )
+
+    def train_language_adapter(self, model: Any) -> None:
+        """Start new adapters for a language and let only them and the head learn, in place."""
+        raise NotImplementedError(f"{self.name} has no adapters for languages")
 
     def mask_features(self, features: Features, augments: Iterable[Any], rng: np.random.Generator) -> Features:
         """Apply feature-stage augmentations; adapters whose network masks by itself return the features untouched."""
@@ -122,54 +220,3 @@ class Adapter(ABC):
     def masking(self, settings: Mapping[str, Any]) -> Adapter:
         """Return the adapter whose batches are long enough for a network that trains with these mask settings."""
         return self
-
-    def defaults(self) -> Mapping[str, Any]:
-        """Return training settings that suit a checkpoint of this size; a recipe's own settings go above them."""
-        return {}
-
-    def save_extractor(self, folder: Path) -> None:
-        """Write the feature extractor so that plain transformers prepares audio the same way."""
-        self.extractor.save_pretrained(folder)
-
-
-def load_config(checkpoint: str, revision: str | None = None) -> PreTrainedConfig:
-    """Read the configuration of a checkpoint.
-
-    Raises:
-        InputError: there is no such folder, or the Hub has no such repository or cannot be reached.
-    """
-    from transformers import AutoConfig
-
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        inner = folder / "model"
-        mend = f" Did you mean {inner}?" if (inner / "config.json").is_file() else ""
-        raise InputError(f"{checkpoint} holds no config.json, so it is not a transformers checkpoint.{mend}")
-    if not folder.is_dir() and (folder.is_absolute() or checkpoint.startswith(("./", "../", "~"))):
-        raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
-    try:
-        return AutoConfig.from_pretrained(str(folder) if folder.is_dir() else checkpoint, revision=revision)
-    except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"The configuration of {checkpoint!r} cannot be loaded ({first}); give a checkpoint folder with "
-            "config.json, or a Hub id with the network up (or the checkpoint already in the local Hub cache)."
-        ) from error
-
-
-def load_extractor(checkpoint: str, revision: str | None = None) -> Any:
-    """Read the feature extractor of a checkpoint.
-
-    Raises:
-        InputError: the checkpoint has none.
-    """
-    from transformers import AutoFeatureExtractor
-
-    source = str(Path(checkpoint).expanduser()) if Path(checkpoint).expanduser().is_dir() else checkpoint
-    try:
-        return AutoFeatureExtractor.from_pretrained(source, revision=revision)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{checkpoint} has no feature extractor (preprocessor_config.json), so its sample rate and normalization "
-            "are unknown; add that file from the checkpoint it was trained from."
-        ) from error

@@ -1,17 +1,20 @@
 """Ways of pooling encoder frames into one vector a clip, for classification heads.
 
 The network's own forward projects frames, averages them over time and classifies. Here the projection is replaced by
-one that
-already pools and repeats the pooled vector over time, so the average that follows returns it unchanged and nothing of
-the network's forward is written again. Mean pooling is the network's own; only that loads in plain transformers.
+one that already pools and repeats the pooled vector over time, so the average that follows returns it unchanged and
+nothing of the network's forward is written again. Mean pooling is the network's own; only that loads in plain
+transformers.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from audio_ft.models.base import Adapter
 
 
 class PoolingProjector(nn.Module):
@@ -22,7 +25,8 @@ class PoolingProjector(nn.Module):
         self.linear = projector
         self.pooling = pooling
         self.attention = nn.Linear(projector.out_features, 1) if pooling == "attention" else None
-        self.frames: torch.Tensor | None = None
+        # How many frames each clip of the batch has; set before every forward.
+        self.frames: torch.Tensor
 
     @property
     def width(self) -> int:
@@ -32,12 +36,8 @@ class PoolingProjector(nn.Module):
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return pooled vectors (batch, frames, width), the same at every frame."""
         values = self.linear(hidden)
-        count = (
-            torch.full((len(values),), values.shape[1], device=values.device) if self.frames is None else self.frames
-        )
-        valid = (torch.arange(values.shape[1], device=values.device) < count.to(values.device).view(-1, 1)).unsqueeze(
-            -1
-        )
+        places = torch.arange(values.shape[1], device=values.device)
+        valid = (places < self.frames.to(values.device).view(-1, 1)).unsqueeze(-1)
         pooled = self._pool(values, valid)
         return pooled.unsqueeze(1).repeat(1, values.shape[1], 1)
 
@@ -54,7 +54,7 @@ class PoolingProjector(nn.Module):
         return torch.cat([mean, (variance + 1e-6).sqrt()], -1)
 
 
-def install_pooling(model: Any, pooling: str) -> None:
+def install_pooling(model: Any, adapter: Adapter, pooling: str) -> None:
     """Replace a classification model's mean pooling, in place; its configuration then names the pooling."""
     if pooling == "mean":
         # The checkpoint may be one of ours, saved with another pooling.
@@ -68,10 +68,7 @@ def install_pooling(model: Any, pooling: str) -> None:
     model.projector, model.classifier = projector, classifier
     model.config.audio_ft_pooling = pooling
 
-    def remember(module: Any, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        mask = kwargs.get("attention_mask")
-        projector.frames = (
-            module._get_feat_extract_output_lengths(mask.sum(-1)) if isinstance(mask, torch.Tensor) else None
-        )
+    def remember(module: Any, args: tuple[object, ...], kwargs: dict[str, Any]) -> None:
+        projector.frames = adapter.batch_frames(kwargs)
 
     model.register_forward_pre_hook(remember, with_kwargs=True)

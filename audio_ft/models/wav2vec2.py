@@ -1,38 +1,40 @@
-"""Adapters that hear the raw wave: Wav2Vec2, HuBERT, WavLM and data2vec-audio share one set of conventions."""
+"""Adapters for networks that take the raw wave: Wav2Vec2, HuBERT, WavLM and data2vec-audio share their conventions."""
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from audio_ft.audio.pcm16 import codes_of
-from audio_ft.models.base import Adapter
+from audio_ft.errors import InputError
+from audio_ft.models.masking import SelfMaskingAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-    from audio_ft.models.base import Features
+    from audio_ft.models.base import Count, Features
 
 # The variance floor of transformers' Wav2Vec2FeatureExtractor; another value would answer differently on quiet clips.
 VARIANCE_FLOOR = 1e-7
 # Attention over raw-wave frames grows with the square of the window: 30 s is 1,500 frames, Whisper's own size.
 LONGEST_WINDOW = 30.0
-# From this width on a checkpoint counts as large: base models have 768, our mini ones 256.
-WIDE = 512
+# The width of MMS's own adapters (Pratap et al. 2023).
+LANGUAGE_ADAPTER_WIDTH = 16
 
 
-class WaveAdapter(Adapter):
+class WaveAdapter(SelfMaskingAdapter):
     """Share what all raw-wave adapters have in common.
 
     Features are 16-bit codes (time,) with the `gain` and `offset` that turn them into the extractor's float values:
     two bytes a sample in the cache, and the same numbers as transformers' own extractor in the batch.
     """
+
+    heads: ClassVar = {"classification": (5e-4, 3e-5), "ctc": (7e-4, 1e-4)}
 
     @property
     def longest_window(self) -> float:
@@ -47,15 +49,20 @@ class WaveAdapter(Adapter):
             length = (length - 1) * stride + kernel
         return int(length)
 
-    def frames(self, length: int) -> int:
-        """Return the frames that the convolutions make of `length` samples."""
-        for kernel, stride in zip(self.config.conv_kernel, self.config.conv_stride, strict=True):
-            length = (length - kernel) // stride + 1
-        return max(int(length), 0)
+    @property
+    def frame_seconds(self) -> float:
+        """Return the product of the convolutions' strides, in seconds."""
+        return float(np.prod(self.config.conv_stride)) / self.sample_rate
 
-    def with_window(self, seconds: float) -> Adapter:
-        """Return the adapter with a window of `seconds`."""
-        return type(self)(self.config, self.extractor, seconds)
+    def frames(self, samples: Count) -> Count:
+        """Return the frames that the convolutions make of so many samples."""
+        for kernel, stride in zip(self.config.conv_kernel, self.config.conv_stride, strict=True):
+            samples = (samples - kernel) // stride + 1
+        return samples * (samples > 0)
+
+    def batch_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return the frames of each clip's own samples."""
+        return self.frames(inputs["attention_mask"].sum(-1))
 
     def settings(self) -> dict[str, Any]:
         """Return what decides the features: shared by all checkpoints that normalize alike."""
@@ -88,7 +95,7 @@ class WaveAdapter(Adapter):
 
         lengths = [len(feature["input_values"]) for feature in features]
         # SpecAugment refuses batches shorter than its mask, so the padding reaches at least that far.
-        longest = max(max(lengths), self._samples_for(int(self.config.mask_time_length) + 1))
+        longest = max(max(lengths), self._samples_for(self.fewest_frames))
         values = np.zeros((len(features), longest), np.float32)
         mask = np.zeros((len(features), longest), np.int64)
         for row, (feature, length) in enumerate(zip(features, lengths, strict=True)):
@@ -103,34 +110,10 @@ class WaveAdapter(Adapter):
         from audio_ft.models.padding import ignore_padding
 
         ignore_padding(self.encoder(model))
-        if not model.config.mask_time_prob and hasattr(self.encoder(model), "masked_spec_embed"):
-            # What stands for a hidden frame learns nothing where no frame is hidden.
-            self.encoder(model).masked_spec_embed.requires_grad_(False)
         if model.config.use_weighted_layer_sum and getattr(model.config, "do_stable_layer_norm", False):
             # The norm above all layers comes after what is summed, so it never gets a gradient.
             self.encoder(model).get_submodule("encoder.layer_norm").requires_grad_(False)
-        return model
-
-    def mask_settings(self, augments: Iterable[Any], typical_length: int) -> dict[str, Any]:
-        """Map SpecAugment onto the network's own masking, or shrink the checkpoint's to clips of typical length."""
-        frames = max(self.frames(typical_length), 1)
-        for augment in augments:
-            if hasattr(augment, "as_config"):
-                settings = dict(augment.as_config(frames))
-                # The network refuses a run of masked features that is longer than it is wide.
-                settings["mask_feature_length"] = min(settings["mask_feature_length"], int(self.config.hidden_size))
-                return settings
-        # A fixed minimum of masks covers a clip of 20 frames completely; a fifth of the clip is the most we hide.
-        length = max(1, min(int(self.config.mask_time_length), frames // 5))
-        masks = min(int(self.config.mask_time_min_masks), frames // (5 * length))
-        return {"mask_time_length": length, "mask_time_min_masks": masks}
-
-    def masking(self, settings: Mapping[str, Any]) -> Adapter:
-        """Return the adapter with these mask settings in place of the checkpoint's."""
-        config = copy.deepcopy(self.config)
-        for name, value in settings.items():
-            setattr(config, name, value)
-        return type(self)(config, self.extractor, self.window)
+        return super().fit(model)
 
     def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return the pretrained network below the head."""
@@ -149,9 +132,18 @@ class WaveAdapter(Adapter):
         stable = getattr(self.config, "do_stable_layer_norm", False)
         return [self.encoder(model).get_submodule("encoder.layer_norm")] if stable else []
 
-    def defaults(self) -> Mapping[str, Any]:
-        """Return a learning rate that falls with the width of the network."""
-        return {"learning_rate": 3e-5 if self.config.hidden_size >= WIDE else 5e-4}
+    def freeze_feature_encoder(self, model: PreTrainedModel) -> None:
+        """Stop the convolutions from learning, and from asking for gradients of their input."""
+        super().freeze_feature_encoder(model)
+        for module in self.feature_encoder(model):
+            # transformers keeps a switch of its own for it, which the types do not know.
+            setattr(module, "_requires_grad", False)  # noqa: B010
+
+    def processor(self, tokenizer: Any) -> Any:
+        """Return Wav2Vec2Processor, which all raw-wave networks share."""
+        from transformers import Wav2Vec2Processor
+
+        return Wav2Vec2Processor(feature_extractor=self.extractor, tokenizer=tokenizer)
 
     def _samples_for(self, frames: int) -> int:
         stride = int(np.prod(self.config.conv_stride))
@@ -162,6 +154,19 @@ class Wav2Vec2(WaveAdapter):
     """Wav2Vec2, XLS-R and MMS."""
 
     model_types = ("wav2vec2",)
+
+    def language_adapter_settings(self) -> dict[str, Any]:
+        """Return the configuration with a small adapter in each layer, as MMS has them."""
+        if not self.config.do_stable_layer_norm:
+            return super().language_adapter_settings()
+        return {"adapter_attn_dim": self.config.adapter_attn_dim or LANGUAGE_ADAPTER_WIDTH}
+
+    def train_language_adapter(self, model: Any) -> None:
+        """Start new adapters and freeze the body, in place; the head learns too: so MMS learns a language."""
+        model.init_adapter_layers()
+        model.freeze_base_model()
+        for weight in model._get_adapters().values():
+            weight.requires_grad_(True)
 
 
 class Hubert(WaveAdapter):
@@ -181,6 +186,13 @@ class WavLM(WaveAdapter):
             # transformers' WavLMConfig lacks it and WavLMModel reads it.
             model.config.mask_feature_min_masks = 0
         return super().fit(model)
+
+    def lora_targets(self) -> tuple[str, ...]:
+        """Refuse: transformers passes WavLM's projections to torch as bare weights, past the matrices beside them."""
+        raise InputError(
+            "peft=lora changes nothing in WavLM, whose attention takes its weights past the low-rank ones; leave it "
+            "out, or start from a HuBERT or Wav2Vec2 checkpoint of the same size."
+        )
 
 
 class Data2VecAudio(WaveAdapter):

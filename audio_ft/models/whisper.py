@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-    from audio_ft.models.base import Features
+    from audio_ft.models.base import Count, Features
 
 # conv2's stride: two mel frames make one encoder position.
 FRAMES_PER_POSITION = 2
@@ -33,7 +33,7 @@ class Whisper(Adapter):
     """
 
     model_types = ("whisper",)
-    transcription = "seq2seq"
+    heads: ClassVar = {"classification": (5e-5, 1e-5), "seq2seq": (3e-5, 1e-5)}
 
     @property
     def longest_window(self) -> float:
@@ -71,9 +71,21 @@ class Whisper(Adapter):
         adapter.dynamic_window = True
         return adapter
 
-    def frames(self, length: int) -> int:
-        """Return the encoder positions that touch `length` samples."""
-        return math.ceil(self._touched(length) / FRAMES_PER_POSITION)
+    @property
+    def frame_seconds(self) -> float:
+        """Return the time of two mel frames, in seconds."""
+        return float(FRAMES_PER_POSITION * self.extractor.hop_length / self.sample_rate)
+
+    def frames(self, samples: Count) -> Count:
+        """Return the encoder positions that touch so many samples."""
+        return -(-self._touched(samples) // FRAMES_PER_POSITION)
+
+    def batch_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return all positions of the window for each clip: Whisper attends to the silence that fills it, too."""
+        import torch
+
+        mel = inputs["input_features"]
+        return torch.full((len(mel),), mel.shape[-1] // FRAMES_PER_POSITION, device=mel.device)
 
     def extract(self, samples: NDArray[np.float32]) -> Features:
         """Return the log-mel frames that touch audio and the padding constant."""
@@ -151,14 +163,20 @@ class Whisper(Adapter):
         """Return the norm after the last layer."""
         return [self.encoder(model).get_submodule("layer_norm")]
 
-    def defaults(self) -> Mapping[str, Any]:
-        """Return a learning rate that falls with the width of the network."""
-        return {"learning_rate": 5e-5 if self.config.d_model <= 512 else 1e-5}
+    def pretrained(self, model: PreTrainedModel) -> torch.nn.Module:
+        """Return encoder and decoder where there are both."""
+        return getattr(model, "model", None) or self.encoder(model)
+
+    def processor(self, tokenizer: Any) -> Any:
+        """Return WhisperProcessor."""
+        from transformers import WhisperProcessor
+
+        return WhisperProcessor(feature_extractor=self.extractor, tokenizer=tokenizer)
 
     def _mel(self, features: Features) -> NDArray[np.float32]:
         """Return the stored frames as (mel, frames); the cache keeps them flat."""
         return np.asarray(features["input_features"], np.float32).reshape(self.extractor.feature_size, -1)
 
-    def _touched(self, length: int) -> int:
+    def _touched(self, samples: Count) -> Count:
         """Return how many frames have audio under their analysis window (frame t is centered on t hops)."""
-        return math.ceil((length + self.extractor.n_fft // 2) / self.extractor.hop_length)
+        return -(-(samples + self.extractor.n_fft // 2) // self.extractor.hop_length)

@@ -46,15 +46,19 @@ def check_task(name: str) -> None:
 
 
 def task_for(name: str, adapter: Adapter) -> type[Task]:
-    """Return the task of that name for a checkpoint's adapter; "transcription" is the one way in which it transcribes.
+    """Return the task of that name; "transcription" stands for the one way in which this checkpoint transcribes.
 
     Raises:
-        InputError: the adapter has no such task.
+        InputError: there is no such task, or the checkpoint's architecture lacks the head that it needs.
     """
-    task = task_class(adapter.transcription if name == ANY_TRANSCRIPTION else name)
-    if task.reads == ANY_TRANSCRIPTION and task.name != adapter.transcription:
-        raise InputError(
-            f"A {adapter.config.model_type} checkpoint transcribes by {adapter.transcription}, not by {task.name}; "
-            f"set task={adapter.transcription}, or task=transcription for whatever the checkpoint does."
-        )
-    return task
+    # Where there is no such head, the message is that of ctc, the usual one.
+    task = task_class(adapter.transcription or "ctc" if name == ANY_TRANSCRIPTION else name)
+    if task.head in adapter.heads:
+        return task
+    instead = "start from another checkpoint"
+    if task.reads == ANY_TRANSCRIPTION and adapter.transcription:
+        instead = f"set task={adapter.transcription}, or task=transcription for whichever the checkpoint has"
+    raise InputError(
+        f"Task {task.name} needs a {task.head} head, and {adapter.name} checkpoints have {' or '.join(adapter.heads)} "
+        f"only; {instead}."
+    )

@@ -68,6 +68,7 @@ class Task(ABC):
 
     Attributes:
         name: what a recipe calls it.
+        head: the head it needs; adapters say which ones their networks have.
         reads: what is looked for in the data, "classification" or "transcription".
         whole: whether a clip must stay in one piece while the network learns, because its target runs along with it.
         from_scratch: whether the head knows nothing before training; it then learns faster than the layers below it.
@@ -79,6 +80,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    head: ClassVar[str] = "classification"
     reads: ClassVar[str] = "classification"
     whole: ClassVar[bool] = False
     enough_steps: ClassVar[int] = 480
@@ -141,7 +143,7 @@ class Task(ABC):
 
     def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
         """Return training settings that suit this task on a checkpoint of this size."""
-        return adapter.defaults()
+        return {"learning_rate": adapter.learning_rate(self.head)}
 
     def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with the window that suits training clips of these durations, in seconds.
@@ -193,7 +195,7 @@ class Task(ABC):
 
     @abstractmethod
     def respond(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return what is kept of the network's answers to a batch, (batch, …); `outputs` are those of `step`."""
 

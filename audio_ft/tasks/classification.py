@@ -84,7 +84,7 @@ class Classification(Task):
         """Load a pretrained checkpoint in float32 with a new classification head.
 
         Raises:
-            InputError: the pooling is not one of ours, or the weights cannot be loaded.
+            InputError: a pooling that the checkpoint cannot have, or weights that cannot be loaded.
         """
         import torch
         from transformers import AutoModelForAudioClassification
@@ -98,17 +98,21 @@ class Classification(Task):
             "id2label": dict(enumerate(self.labels)),
             "label2id": {label: index for index, label in enumerate(self.labels)},
             "problem_type": PROBLEM_TYPES[self.kind],
-            "use_weighted_layer_sum": head.weighted_layers,
             # A checkpoint that was fine-tuned for other labels gives its body; its head does not fit.
             "ignore_mismatched_sizes": True,
             **head.mask,
         }
+        if adapter.pools_frames:
+            settings["use_weighted_layer_sum"] = head.weighted_layers
+        elif head.weighted_layers or head.pooling != "mean":
+            raise InputError(
+                f"pooling and weighted_layers: {adapter.name} checkpoints pool in their own way; leave both out."
+            )
         if head.weighted_layers:
             # A layer that layerdrop skips leaves no hidden states, and the weighted sum then lacks a summand.
-            settings |= {name: 0.0 for name in ("layerdrop", "encoder_layerdrop") if hasattr(adapter.config, name)}
+            settings |= adapter.layerdrop_settings(0.0)
         if head.dropout is not None:
-            names = [name for name in adapter.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
-            settings |= dict.fromkeys(names, head.dropout)
+            settings |= adapter.dropout_settings(head.dropout)
         try:
             model = AutoModelForAudioClassification.from_pretrained(
                 checkpoint, revision=revision, dtype=torch.float32, **settings
@@ -118,11 +122,11 @@ class Classification(Task):
         known = tuple((adapter.config.id2label or {}).values())
         if len(known) == len(self.labels) and known != self.labels:
             # As many labels as before, but others: the old head would fit and mean something else.
-            model.classifier.reset_parameters()
+            adapter.classifier(model).reset_parameters()
         if head.weighted_layers:
             # transformers leaves weights that a checkpoint lacks as they lie in memory, these among them.
             torch.nn.init.constant_(model.layer_weights, 1 / len(model.layer_weights))
-        install_pooling(model, head.pooling)
+        install_pooling(model, adapter, head.pooling)
         return adapter.fit(model)
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
@@ -139,7 +143,7 @@ class Classification(Task):
             folder, dtype=torch.float32, ignore_mismatched_sizes=pooling != "mean"
         )
         if pooling != "mean":
-            install_pooling(model, pooling)
+            install_pooling(model, adapter, pooling)
             model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
         return adapter.fit(model)
 
@@ -151,7 +155,7 @@ class Classification(Task):
         return self.loss(logits, labels, head), logits
 
     def respond(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return the logits float32 (batch, labels)."""
         return (model(**inputs).logits if outputs is None else outputs).float()
@@ -300,7 +304,7 @@ class Classification(Task):
         """Return the logits (labels,)."""
         from audio_ft.inference.forward import forward
 
-        return forward(model, self, adapter.collate([adapter.extract(wave)]))[0].tolist()
+        return forward(model, self, adapter, adapter.collate([adapter.extract(wave)]))[0].tolist()
 
 
 def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:

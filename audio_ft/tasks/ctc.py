@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAD, UNKNOWN = "<pad>", "<unk>"
-# Below this width a checkpoint is a small one, which learns at rates that would ruin a base model.
-WIDE = 512
 SHOWN_CHARACTERS = 12
-# The width of MMS's own adapters (Pratap et al. 2023).
-ADAPTER_WIDTH = 16
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,7 @@ class CTC(Transcription):
     search: BeamSearch | None = None
 
     name = "ctc"
+    head = "ctc"
     # A head that starts from nothing first learns to say nothing, and only then letters.
     enough_steps = 1_600
     epochs = (10, 60)
@@ -102,10 +99,6 @@ class CTC(Transcription):
         """Return the character error rate, which moves long before the first whole word is right."""
         return "cer"
 
-    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
-        """Return a learning rate that falls with the width of the network."""
-        return {"learning_rate": 1e-4 if adapter.config.hidden_size >= WIDE else 7e-4}
-
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why the frames do not suffice: each label takes one, and two alike in a row a blank between them."""
         label = self.label(transcript, 0.0)
@@ -145,10 +138,9 @@ class CTC(Transcription):
             **head.mask,
         }
         if head.dropout is not None:
-            names = [name for name in adapter.config.to_dict() if name.endswith("dropout") and name != "layerdrop"]
-            settings |= dict.fromkeys(names, head.dropout)
+            settings |= adapter.dropout_settings(head.dropout)
         if head.language_adapter:
-            settings |= adapter_settings(adapter, checkpoint)
+            settings |= adapter.language_adapter_settings()
         try:
             model = AutoModelForCTC.from_pretrained(checkpoint, revision=revision, dtype=torch.float32, **settings)
         except OSError as error:
@@ -158,11 +150,7 @@ class CTC(Transcription):
             torch.nn.init.normal_(model.lm_head.weight, std=adapter.config.initializer_range)
             torch.nn.init.zeros_(model.lm_head.bias)
         if head.language_adapter:
-            # MMS learns a language this way: new adapters and a new head over a body that stands still.
-            model.init_adapter_layers()
-            model.freeze_base_model()
-            for weight in model._get_adapters().values():
-                weight.requires_grad_(True)
+            adapter.train_language_adapter(model)
         return adapter.fit(model)
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
@@ -180,13 +168,13 @@ class CTC(Transcription):
         return outputs.loss, outputs.logits
 
     def respond(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return the best token of each frame, or the best text's, int64 (batch, frames); -100 behind a clip's own."""
         import torch
 
         logits = model(**inputs).logits if outputs is None else outputs
-        frames = model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(-1))
+        frames = adapter.batch_frames(inputs)
         best = logits.argmax(-1) if self.search is None else self.search.best(logits, frames)
         behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
         return best.masked_fill(behind, NOTHING)
@@ -200,7 +188,7 @@ class CTC(Transcription):
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words with the times of the frames on which their characters fall."""
-        hop = float(np.prod(adapter.config.conv_stride)) / adapter.sample_rate
+        hop = adapter.frame_seconds
         answers = []
         for response in responses_to(model, self, adapter, [adapter.extract(wave) for wave in waves]):
             tokens = [int(token) for token in response if token != NOTHING]
@@ -231,12 +219,6 @@ class CTC(Transcription):
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
 
-    def processor(self, adapter: Adapter) -> Any:
-        """Return Wav2Vec2Processor, which all raw-wave adapters share."""
-        from transformers import Wav2Vec2Processor
-
-        return Wav2Vec2Processor(feature_extractor=adapter.extractor, tokenizer=self.tokenizer)
-
     def proof(self, head: HeadSettings) -> str:
         """Return a program that prints a saved model's logits for a stored wave with plain transformers."""
         return PROOF
@@ -249,20 +231,6 @@ class CTC(Transcription):
         with torch.inference_mode():
             logits = model(**{name: value.to(model.device) for name, value in inputs.items()}).logits[0]
         return {"text": self.decode(logits.argmax(-1).tolist()), "logits": logits.float().cpu().tolist()}
-
-
-def adapter_settings(adapter: Adapter, checkpoint: str) -> dict[str, Any]:
-    """Return the configuration of a network with a small adapter in each layer.
-
-    Raises:
-        InputError: an architecture without them.
-    """
-    if adapter.config.model_type != "wav2vec2" or not adapter.config.do_stable_layer_norm:
-        raise InputError(
-            f"peft=adapter needs a Wav2Vec2 checkpoint that normalizes before each layer (XLS-R, MMS); {checkpoint} is "
-            "none, so use peft=lora."
-        )
-    return {"adapter_attn_dim": adapter.config.adapter_attn_dim or ADAPTER_WIDTH}
 
 
 def make_tokenizer(characters: Sequence[str]) -> Any:

@@ -168,13 +168,9 @@ class Transcription(Task):
     ) -> list[list[dict[str, Any]]]:
         """Return the words of each recording, {"start", "end", "text"} in seconds from its beginning."""
 
-    @abstractmethod
-    def processor(self, adapter: Adapter) -> Any:
-        """Return the transformers processor of extractor and tokenizer."""
-
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write extractor and tokenizer, together as the processor that plain transformers loads."""
-        self.processor(adapter).save_pretrained(folder)
+        adapter.processor(self.tokenizer).save_pretrained(folder)
         adapter.save_extractor(folder)
 
 

@@ -56,6 +56,7 @@ class Seq2Seq(Transcription):
     kind: str = "text"
 
     name = "seq2seq"
+    head = "seq2seq"
     from_scratch = False
     # The checkpoint can transcribe already; what it learns is this data's voices and spelling.
     enough_steps = 96
@@ -109,10 +110,6 @@ class Seq2Seq(Transcription):
             text = Text.from_dict(text.to_dict() | {"language": "en"})
             tokenizer.set_prefix_tokens(language=None, task=None, predict_timestamps=text.timestamps)
         return cls((), text, tokenizer, tuple(tokenizer.prefix_tokens))
-
-    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
-        """Return the learning rate for a checkpoint whose head knows its task already."""
-        return {"learning_rate": 3e-5 if adapter.config.d_model <= 512 else 1e-5}
 
     def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with its full window, which shrinks to the longest clip of each batch.
@@ -190,7 +187,7 @@ class Seq2Seq(Transcription):
                 f"{checkpoint} was saved as {', '.join(adapter.config.architectures or ('something else',))}, without "
                 "a decoder that writes text; start from a Whisper checkpoint for transcription."
             )
-        settings: dict[str, Any] = {} if head.dropout is None else {"dropout": head.dropout}
+        settings: dict[str, Any] = {} if head.dropout is None else adapter.dropout_settings(head.dropout)
         try:
             model: Any = AutoModelForSpeechSeq2Seq.from_pretrained(
                 checkpoint, revision=revision, dtype=torch.float32, **settings
@@ -249,7 +246,7 @@ class Seq2Seq(Transcription):
         return torch.cat([before, said], 1), torch.cat([torch.full_like(before, NOTHING), labels], 1)
 
     def respond(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
         # In validation a text twice as long as any transcript is wrong whatever follows; a final score takes it whole.
@@ -267,12 +264,6 @@ class Seq2Seq(Transcription):
         """Return the words with times read off the decoder's attention to the encoder's positions."""
         return [list(heard.words) for heard in hear(self, model, adapter, waves, words=True)]
 
-    def processor(self, adapter: Adapter) -> Any:
-        """Return WhisperProcessor."""
-        from transformers import WhisperProcessor
-
-        return WhisperProcessor(feature_extractor=adapter.extractor, tokenizer=self.tokenizer)
-
     def proof(self, head: HeadSettings) -> str:
         """Return a program that prints what the saved model writes about a stored wave in transformers' pipeline."""
         return f"PROMPT = {self.text.prompt!r}\n{PROOF}"
@@ -281,7 +272,8 @@ class Seq2Seq(Transcription):
         """Return the text, with the settings that say in which language it is."""
         from audio_ft.inference.forward import forward
 
-        tokens = forward(model, self, self.hearing(adapter).collate([self.hearing(adapter).extract(wave)]))[0]
+        whole = self.hearing(adapter)
+        tokens = forward(model, self, whole, whole.collate([whole.extract(wave)]))[0]
         settings = model.generation_config
         return {"text": self.decode(tokens.tolist()), "language": settings.language, "task": settings.task}
 

@@ -26,7 +26,7 @@ def freeze(model: PreTrainedModel, adapter: Adapter, policy: str) -> None:
     if policy == "encoder":
         adapter.encoder(model).requires_grad_(False)
     else:
-        _freeze_feature_encoder(model, adapter)
+        adapter.freeze_feature_encoder(model)
     if policy.startswith("layers:"):
         count, layers = int(policy.removeprefix("layers:")), adapter.layers(model)
         if count > len(layers):
@@ -38,14 +38,6 @@ def freeze(model: PreTrainedModel, adapter: Adapter, policy: str) -> None:
         for weight in encoder.parameters():
             # All below the first learning layer stands still, what lies between convolutions and layers included.
             weight.requires_grad_(weight.requires_grad and id(weight) in learning)
-
-
-def _freeze_feature_encoder(model: PreTrainedModel, adapter: Adapter) -> None:
-    for module in adapter.feature_encoder(model):
-        module.requires_grad_(False)
-        # transformers' raw-wave front keeps its own switch, and asks for input gradients while it is on.
-        if hasattr(module, "_requires_grad"):
-            setattr(module, "_requires_grad", False)  # noqa: B010  (a plain flag, which nn.Module's types do not know)
 
 
 def parameter_groups(

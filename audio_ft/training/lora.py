@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
 
-# Queries and values of every attention, as Hu et al. 2021 (LoRA, section 4.2) found best for a budget; their names are
-# the same in all our adapters.
-TARGETS = ("q_proj", "v_proj")
 # The low-rank product is scaled by alpha / rank, so that the learning rate suits any rank.
 ALPHA = 2
 
@@ -33,18 +30,13 @@ class Adapters:
             from peft import LoraConfig, get_peft_model
         except ImportError as error:
             raise InputError("peft=lora needs the peft package: pip install 'audio-ft[lora]'.") from error
-        if model.config.model_type == "wavlm":
-            # transformers hands WavLM's projections to torch as bare weights: matrices beside them would never be used.
-            raise InputError(
-                "peft=lora changes nothing in WavLM, whose attention takes its weights past the low-rank ones; leave "
-                "it out, or start from a HuBERT or Wav2Vec2 checkpoint of the same size."
-            )
+        targets = adapter.lora_targets()
         self.model: Any = model
         self.adapter, self.rounded = adapter, recipe.load_in_8bit
         if self.rounded:
-            in_eight_bits(_body(model, adapter))
-        settings = LoraConfig(r=recipe.lora_rank, lora_alpha=ALPHA * recipe.lora_rank, target_modules=list(TARGETS))
-        pretrained = {id(weight) for weight in _body(model, adapter).parameters()}
+            in_eight_bits(adapter.pretrained(model))
+        settings = LoraConfig(r=recipe.lora_rank, lora_alpha=ALPHA * recipe.lora_rank, target_modules=list(targets))
+        pretrained = {id(weight) for weight in adapter.pretrained(model).parameters()}
         head = [weight for weight in model.parameters() if id(weight) not in pretrained]
         # Modules are replaced inside `model` itself; only the matrices learn from here on. The flag tells peft which
         # layers to look for, and would tell Trainer not to train.
@@ -71,7 +63,7 @@ class Adapters:
         }
         for name, layer in layers.items():
             exact.get_submodule(name).weight.data += layer.get_delta_weight("default")
-        body = {id(weight) for weight in _body(self.model, self.adapter).parameters()}
+        body = {id(weight) for weight in self.adapter.pretrained(self.model).parameters()}
         for name, weight in self.model.named_parameters():
             if id(weight) not in body:
                 exact.get_parameter(name).data.copy_(weight.detach())
@@ -86,12 +78,6 @@ class Adapters:
         self.tuner.save_pretrained(folder, save_embedding_layers=False)
         # A card full of blanks; ours stands beside the model.
         (folder / "README.md").unlink(missing_ok=True)
-
-
-def _body(model: PreTrainedModel, adapter: Adapter) -> nn.Module:
-    """Return the part that comes with the checkpoint: a decoder too."""
-    whole: Any = getattr(model, "model", None)
-    return adapter.encoder(model) if whole is None else whole
 
 
 # Inputs above it are multiplied unrounded (Dettmers et al. 2022, LLM.int8(), section 3.2).

@@ -125,7 +125,7 @@ class AudioTrainer(Trainer):
         with torch.no_grad(), self.compute_loss_context_manager():
             loss, outputs = self.compute_loss(model, dict(inputs), return_outputs=True)
             audio = {name: value for name, value in inputs.items() if name not in ("labels", "index")}
-            responses = self.task.respond(self.accelerator.unwrap_model(model), audio, outputs["outputs"])
+            responses = self.task.respond(self.accelerator.unwrap_model(model), self.adapter, audio, outputs["outputs"])
         return loss.detach(), responses.detach(), labels
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:

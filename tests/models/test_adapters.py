@@ -19,6 +19,7 @@ from audio_ft.errors import InputError
 from audio_ft.inference.forward import forward, responses_to
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import adapters
 from audio_ft.tasks import task_class
 from audio_ft.tasks.base import HeadSettings
 
@@ -71,6 +72,29 @@ def assert_no_neighbour_matters(adapter: Adapter, model: PreTrainedModel, length
     assert np.isfinite(together).all()
     assert np.ptp(alone, axis=0).min() > 0.03, "a network that answers all clips alike shows nothing"
     assert np.abs(alone - together).max() < 1e-4
+
+
+# ---- what there is
+
+
+def test_every_adapter_is_tested() -> None:
+    """Ask for a tiny checkpoint of each architecture: with one in TINY, every test below runs for it."""
+    assert {model_type for model_type, _ in TINY.values()} == set(adapters())
+
+
+@pytest.mark.parametrize("name", list(TINY))
+def test_settings_name_what_the_configuration_has(checkpoint: Any, name: str) -> None:
+    adapter = load_adapter(checkpoint(name))
+    known = adapter.config.to_dict()
+    for named in (adapter.dropout_settings(0.25), adapter.layerdrop_settings(0.5)):
+        assert set(named) <= set(known)
+    dropouts = [name for name in known if "drop" in name and "layerdrop" not in name]
+    assert dropouts == list(adapter.dropout_settings(0.25))
+    assert set(adapter.heads) <= {"classification", "ctc", "seq2seq"}
+    for head in adapter.heads:
+        assert 1e-6 < adapter.learning_rate(head) < 1e-2
+        wide = type(adapter)(adapter.config.__class__(hidden_size=1024), adapter.extractor)
+        assert wide.learning_rate(head) < adapter.learning_rate(head), "large networks need smaller steps"
 
 
 # ---- features
@@ -182,6 +206,19 @@ def test_whisper_frames_are_the_positions_that_differ_from_silence(checkpoint: A
         window = adapter.collate([feature])["input_features"][0]
         touched = int((window != float(feature["floor"])).any(0).nonzero().max()) + 1
         assert adapter.frames(length) == -(-touched // 2)
+
+
+@pytest.mark.parametrize("name", list(TINY))
+def test_frames_are_counted_alike_for_one_clip_and_for_a_batch(checkpoint: Any, name: str) -> None:
+    adapter = load_adapter(checkpoint(name)).with_window(2)
+    lengths = [adapter.shortest, 5_000, 16_000]
+    one_by_one = [adapter.frames(length) for length in lengths]
+    assert adapter.frames(torch.tensor(lengths)).tolist() == one_by_one
+    counted = adapter.batch_frames(adapter.collate([adapter.extract(speech(length)) for length in lengths])).tolist()
+    # A network whose input is always a whole window attends to the silence in it, too.
+    whole = round(adapter.window / adapter.frame_seconds)
+    assert counted == one_by_one or counted == [whole] * len(lengths)
+    assert one_by_one[2] == pytest.approx(1 / adapter.frame_seconds, abs=2)
 
 
 # ---- batch neighbors
@@ -356,7 +393,7 @@ def test_real_whisper_features_and_answers_are_transformers_own(shared: Path, tm
         torch.testing.assert_close(ours["input_features"], inputs["input_features"], rtol=0, atol=0)
         with torch.inference_mode():
             theirs = plain(**inputs).logits.numpy()
-        assert np.abs(theirs - forward(model, TASK, ours)).max() < 1e-4
+        assert np.abs(theirs - forward(model, TASK, adapter, ours)).max() < 1e-4
 
 
 def test_convolutions_above_the_layers_are_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path
     assert task.listen(model, adapter, waves) == [text.strip() for text in told]
     spoken = task.listen_for_words(model, adapter, waves)
     assert [" ".join(word["text"] for word in words) for words in spoken] == [text.strip() for text in told]
-    responses = task.respond(model, inputs).numpy()
+    responses = task.respond(model, adapter, inputs).numpy()
     assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
 
 

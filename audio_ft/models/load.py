@@ -1,0 +1,87 @@
+"""Read a checkpoint's configuration and feature extractor, and find the adapter for its architecture."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import InputError
+from audio_ft.models.base import Adapter
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+
+def adapters() -> dict[str, type[Adapter]]:
+    """Return the adapters by model type; the files of this folder are imported on first use."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], "audio_ft.models."):
+        importlib.import_module(module.name)
+    return Adapter.registry
+
+
+def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
+    """Read a checkpoint's configuration and feature extractor, a local folder or a Hub id, and return its adapter.
+
+    Raises:
+        InputError: the checkpoint cannot be found, or audio_ft has no adapter for its architecture.
+    """
+    config = load_config(checkpoint, revision)
+    known = adapters()
+    if config.model_type not in known:
+        near = difflib.get_close_matches(config.model_type, known, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(
+            f"{checkpoint} is a {config.model_type!r} model; audio_ft fine-tunes {', '.join(sorted(known))}.{hint}"
+        )
+    if getattr(config, "add_adapter", False):
+        raise InputError(
+            f"{checkpoint} has convolutions above its layers (add_adapter), which no task here learns with; start from "
+            "the checkpoint that it was made of."
+        )
+    return known[config.model_type](config, load_extractor(checkpoint, revision))
+
+
+def load_config(checkpoint: str, revision: str | None = None) -> PreTrainedConfig:
+    """Read the configuration of a checkpoint.
+
+    Raises:
+        InputError: there is no such folder, or the Hub has no such repository or cannot be reached.
+    """
+    from transformers import AutoConfig
+
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        inner = folder / "model"
+        hint = f" Did you mean {inner}?" if (inner / "config.json").is_file() else ""
+        raise InputError(f"{checkpoint} holds no config.json, so it is not a transformers checkpoint.{hint}")
+    if not folder.is_dir() and (folder.is_absolute() or checkpoint.startswith(("./", "../", "~"))):
+        raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
+    try:
+        return AutoConfig.from_pretrained(str(folder) if folder.is_dir() else checkpoint, revision=revision)
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"The configuration of {checkpoint!r} cannot be loaded ({first}); give a checkpoint folder with "
+            "config.json, or a Hub id with the network up (or the checkpoint already in the local Hub cache)."
+        ) from error
+
+
+def load_extractor(checkpoint: str, revision: str | None = None) -> Any:
+    """Read the feature extractor of a checkpoint.
+
+    Raises:
+        InputError: the checkpoint has none.
+    """
+    from transformers import AutoFeatureExtractor
+
+    source = str(Path(checkpoint).expanduser()) if Path(checkpoint).expanduser().is_dir() else checkpoint
+    try:
+        return AutoFeatureExtractor.from_pretrained(source, revision=revision)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{checkpoint} has no feature extractor (preprocessor_config.json), so its sample rate and normalization "
+            "are unknown; add that file from the checkpoint it was trained from."
+        ) from error

@@ -1,0 +1,50 @@
+"""Networks that mask their own features while they train: SpecAugment as part of the configuration."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.models.base import Adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from transformers import PreTrainedModel
+
+
+class SelfMaskingAdapter(Adapter):
+    """Set a network's own masking from a recipe's SpecAugment and the length of the training clips."""
+
+    def fit(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Freeze what stands for a masked frame where no frame is masked, since it then learns nothing."""
+        encoder = self.encoder(model)
+        if not model.config.mask_time_prob and hasattr(encoder, "masked_spec_embed"):
+            encoder.masked_spec_embed.requires_grad_(False)
+        return model
+
+    def mask_settings(self, augments: Iterable[Any], typical_length: int) -> dict[str, Any]:
+        """Map SpecAugment onto the network's own masking, or shrink the checkpoint's to clips of typical length."""
+        frames = max(self.frames(typical_length), 1)
+        for augment in augments:
+            if hasattr(augment, "as_config"):
+                settings = dict(augment.as_config(frames))
+                # The network refuses a run of masked features that is longer than it is wide.
+                settings["mask_feature_length"] = min(settings["mask_feature_length"], int(self.config.hidden_size))
+                return settings
+        # A fixed minimum of masks covers a clip of 20 frames completely; a fifth of the clip is the most we hide.
+        length = max(1, min(int(self.config.mask_time_length), frames // 5))
+        masks = min(int(self.config.mask_time_min_masks), frames // (5 * length))
+        return {"mask_time_length": length, "mask_time_min_masks": masks}
+
+    def masking(self, settings: Mapping[str, Any]) -> Adapter:
+        """Return the adapter with these mask settings in place of the checkpoint's."""
+        config = copy.deepcopy(self.config)
+        for name, value in settings.items():
+            setattr(config, name, value)
+        return type(self)(config, self.extractor, self.window)
+
+    @property
+    def fewest_frames(self) -> int:
+        """Return the frames that a batch must have: the network refuses batches that are shorter than its mask."""
+        return int(self.config.mask_time_length) + 1
