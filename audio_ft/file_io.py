@@ -1,35 +1,144 @@
-"""Files written whole or not at all, and the JSON and tables in them."""
+"""Files and folders written whole or not at all, and the JSON, text and tables in them."""
 
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.system import shown_size
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+# What is unfinished lies beside its target under a hidden name of fixed length: the target's own name may already be
+# as long as the file system allows.
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")
+
+
+@contextmanager
+def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
+    """Yield a path beside `target` for a new file or folder, which takes the target's place when the block ends.
+
+    A reader sees the old content or the new one, never half of it. After an error or an interruption the old content
+    is still there and nothing else; a killed process leaves a hidden `.part`, which `remove_unfinished` finds.
+
+    Example:
+        with replacing(file) as unfinished, unfinished.open("wb") as stream:
+            np.save(stream, array)
+
+    Raises:
+        InputError: the place cannot be written, or the disk is full; other errors of the block pass.
+    """
+    unfinished = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        if make_parents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            said = f"{target}: cannot be written: no such folder: {target.parent}; make it, or give another folder."
+            raise InputError(said)
+        yield unfinished
+        if unfinished.is_dir() and target.is_dir():
+            shutil.rmtree(target)
+        os.replace(unfinished, target)
+    except Exception as error:
+        if is_disk_full(error):
+            said = f"{target}: cannot be written: no space left on the disk; free some and run this again."
+            raise InputError(said) from error
+        # The block may also read or download: only what names a path here is about writing.
+        if isinstance(error, OSError) and (unfinished.name in str(error) or error.filename in map(str, target.parents)):
+            said = f"{target}: cannot be written: {error.strerror or error}; "
+            said += "make its folder writable, or give another folder."
+            raise InputError(said) from error
+        raise
+    finally:
+        _remove(unfinished)
+
+
+def remove_unfinished(folder: Path, *, below: bool = False) -> None:
+    """Remove what killed processes left half-written in a folder, and `below` it in the folders it holds."""
+    for path in list(folder.rglob(".*.part") if below else folder.glob(".*.part")):
+        if _UNFINISHED.fullmatch(path.name):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder if it is there and may be removed: the error that left it behind says more."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def write_bytes(file: Path, content: bytes, *, make_parents: bool = False, durable: bool = False) -> None:
+    """Write a file whole or not at all, and leave one that already holds the same as it is.
+
+    `durable` waits until the disk has the content.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    if file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content:
+        return
+    with replacing(file, make_parents=make_parents) as unfinished, unfinished.open("wb") as stream:
+        stream.write(content)
+        if durable:
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def write_text(file: Path, text: str, *, make_parents: bool = False) -> None:
+    """Write a text as UTF-8, as `write_bytes` does; what UTF-8 lacks (in names of files) is written as an escape."""
+    write_bytes(file, text.encode("utf-8", "backslashreplace"), make_parents=make_parents)
+
+
+def as_json(content: Any) -> bytes:
+    """Return data as the JSON text of a settings file: indented, in UTF-8, without NaN."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON whole or not at all.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    # These files say what a folder is and how far it got. After a power cut, a name may be on disk before its content.
+    write_bytes(file, as_json(content), durable=True)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Return the JSON object that a file holds.
+
+    Raises:
+        InputError: there is no such file, or it holds something else.
+    """
+    try:
+        content = json.loads(file.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"{file}: there is no such file.") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        said = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{file}: not valid JSON ({said}); correct it, or have it made again.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: expected a JSON object, got {type(content).__name__}.")
+    return content
 
 
 def finite(value: Any) -> Any:
     """Return a value of the history, None for a number without a word in JSON, such as an overflown gradient norm."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_json(file: Path, content: Any) -> None:
-    """Write JSON in one step: a reader sees the old file or the new one, never half of it."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, file)
 
 
 def as_cell(value: Any, key: str) -> Any:
@@ -41,7 +150,7 @@ def as_cell(value: Any, key: str) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         split = next((item for item in value if ";" in item), None)
         if split is not None:
-            raise InputError(f"{key}: label {split!r} holds ';', which parts labels in a csv; rename it.")
+            raise InputError(f"{key}: label {split!r} holds ';', which separates labels in a csv; rename it.")
         return ";".join(value)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
@@ -64,20 +173,15 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_text(file, text.getvalue())
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write a text in one move, and not at all when it stands there already."""
-    content = text.encode("utf-8", "backslashreplace")
-    if file.is_file() and file.read_bytes() == content:
-        return
-    part = file.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether a disk filled: the system says so by number, libraries that write by themselves in their text."""
+    if error is None:
+        return False
+    named = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+    return named or is_disk_full(error.__cause__)
 
 
-def refuse_full_disk(folder: Path, needed: float, doing: str, mend: str) -> None:
+def refuse_full_disk(folder: Path, needed: float, doing: str, fix: str) -> None:
     """Refuse work whose result the disk cannot hold, before it starts.
 
     Raises:
@@ -85,6 +189,5 @@ def refuse_full_disk(folder: Path, needed: float, doing: str, mend: str) -> None
     """
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise InputError(
-            f"{doing} needs about {shown_size(needed)} in {folder} and {shown_size(free)} are free; {mend}."
-        )
+        sizes = f"about {shown_size(needed)} in {folder} and {shown_size(free)} are free"
+        raise InputError(f"{doing} needs {sizes}; {fix}.")

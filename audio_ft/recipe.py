@@ -21,6 +21,7 @@ from audio_ft.cleaning.step import Step
 from audio_ft.data import Data
 from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
+from audio_ft.file_io import read_json, write_json
 from audio_ft.settings import (
     check_managed,
     check_plain,
@@ -286,12 +287,12 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Write the recipe as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(Path(path), self.to_dict())
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
         """Read a recipe.json."""
-        return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        return cls.from_dict(read_json(Path(path)))
 
 
 def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,11 +103,6 @@ def redact(value: Any, paths: Mapping[str, str]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(redact(inner, paths) for inner in value)
     return value
-
-
-def as_json(content: Any) -> bytes:
-    """Return data as the JSON text that a run's own files hold."""
-    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def redact_text(text: str, paths: Mapping[str, str]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import finite, write_json
+from audio_ft.file_io import finite, read_json, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
 
@@ -102,7 +101,7 @@ class Run:
         file = folder / RUN_FILE
         if not file.is_file():
             raise InputError(f"{folder} holds no {RUN_FILE}; give the --output-dir of a training that has finished.")
-        plain = json.loads(file.read_text(encoding="utf-8"))
+        plain = read_json(file)
         return cls(
             folder=folder,
             **plain

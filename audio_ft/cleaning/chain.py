@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
 from audio_ft.errors import InputError
+from audio_ft.file_io import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,21 +125,12 @@ class Chain:
         return cls(tuple(Step.from_dict(item) for item in data))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the chain to `path` as JSON: all of it or, after a kill, nothing."""
-        path = Path(path)
-        text = json.dumps({"format": FILE_FORMAT, "steps": self.to_list()}, indent=2, allow_nan=False) + "\n"
-        handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes the file private; a saved model is meant to be read by others.
-            os.chmod(unfinished, 0o644)
-            os.replace(unfinished, path)
-        except BaseException:
-            os.unlink(unfinished)
-            raise
+        """Write the chain to `path` as JSON: all of it or nothing.
+
+        Raises:
+            InputError: the place cannot be written.
+        """
+        write_json(Path(path), {"format": FILE_FORMAT, "steps": self.to_list()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Chain:
@@ -148,15 +139,8 @@ class Chain:
         Raises:
             InputError: a missing file, one that holds no chain, or a chain that this audio_ft cannot replay.
         """
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{os.fspath(path)}: cannot read the cleaning chain ({error.strerror})") from error
-        except ValueError as error:
-            raise InputError(
-                f"{os.fspath(path)}: expected a chain saved as JSON, got something else ({error})"
-            ) from error
-        steps = data.get("steps") if isinstance(data, dict) else None
+        data = read_json(Path(path))
+        steps = data.get("steps")
         if not isinstance(steps, list):
             raise InputError(f'{os.fspath(path)}: expected {{"format": {FILE_FORMAT}, "steps": [...]}}, got other JSON')
         if data.get("format", FILE_FORMAT) != FILE_FORMAT:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from audio_ft.audio.clip import read, write
 from audio_ft.audio.codec.source import printable
 from audio_ft.errors import AudioError, InputError
+from audio_ft.file_io import remove_unfinished
 from audio_ft.parallel import parallel_map
 from audio_ft.system import duration
 
@@ -188,8 +189,7 @@ def clean_files(
         if not journal.stands(job):
             waiting.append(place)
     if waiting:
-        for unfinished in folder.rglob(".*.part"):  # of a run that was killed while it wrote
-            unfinished.unlink(missing_ok=True)
+        remove_unfinished(folder, below=True)
         results = parallel_map(
             cleaning, (jobs[place] for place in waiting), len(waiting), describe=describe, workers=workers
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import errno
 import logging
 import os
 import signal
@@ -17,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from audio_ft.errors import AudioFTError, InputError
+from audio_ft.file_io import is_disk_full
 from audio_ft.system import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
@@ -112,8 +112,9 @@ def _ended(error: BaseException, debug: bool) -> int:
     if _interrupted(error):
         code, sentence = STOPPED, "stopped; the same command continues from what is finished."
     elif isinstance(error, AudioFTError):
-        code, sentence = WRONG if isinstance(error, InputError) else FAILED, f"error: {error}"
-    elif _is_full(error):
+        wrong = isinstance(error, InputError) and not is_disk_full(error)
+        code, sentence = WRONG if wrong else FAILED, f"error: {error}"
+    elif is_disk_full(error):
         code, sentence = FAILED, "error: no space left on the disk; free some and run this again."
     else:
         message = (str(error).strip() or "no message").splitlines()[0]
@@ -135,11 +136,6 @@ def _interrupted(error: BaseException) -> bool:
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__cause__ or seen.__context__
     return seen is not None
-
-
-def _is_full(error: BaseException) -> bool:
-    """Return whether the disk is full: Python says so by number, libraries that write by themselves in their text."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
 
 
 def _close_bars() -> None:

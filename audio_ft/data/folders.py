@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from audio_ft.data.paths import listed_part
 from audio_ft.data.rows import Part, Source
 from audio_ft.data.tree import Tree, count, left_out, scan, split_name
 from audio_ft.errors import InputError
+from audio_ft.file_io import read_json
 
 LABEL, FILE, BELOW = "label", "file_name", "subfolder"
 # Where published sets keep the recordings that a manifest names without their folder.
@@ -100,7 +100,7 @@ def _prepared(tree: Tree, audio: str | None) -> Source:
     if not tables:
         raise InputError(f"{root}: audio-ft prepare did not finish here; run it again, it goes on where it was")
     marker = root / "prepared.json"
-    known = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else {}
+    known = read_json(marker) if marker.is_file() else {}
     source = _by_manifests(tree, tables, audio or FILE, [root])
     target, text = known.get("target"), known.get("task") == "transcription"
     return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from audio_ft.data import Data, Loaded, load
 from audio_ft.data.model_input import ModelInput
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
-from audio_ft.file_io import as_cell, refuse_full_disk, write_json, write_table, write_text
+from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +82,7 @@ def prepare(
         row.pop(FILE)  # it was not written
     write_table(folder / UNREADABLE, bad)
     _refuse_corrupt(max_corrupt, folder, good, bad)
-    write_text(folder / MARKER, json.dumps(_marker(data, task, compute, loaded), indent=2, ensure_ascii=False) + "\n")
+    write_json(folder / MARKER, _marker(data, task, compute, loaded))
     write_text(
         folder / README,
         readme(folder, loaded, {name: len(own) for name, own in good.items()}, len(bad), data, chain, task, compute),
@@ -96,7 +97,7 @@ def raw_data(folder: Path) -> Data | None:
     marker = folder / MARKER
     if not marker.is_file():
         return None
-    known = json.loads(marker.read_text(encoding="utf-8"))
+    known = read_json(marker)
     return Data.from_dict(known["data"] | {"path": known["source"][0]}) if "data" in known else None
 
 
@@ -121,7 +122,7 @@ def _claim(folder: Path, data: Data, chain: Chain, task: str, compute: LogMel | 
     marker = folder / MARKER
     mine = _marker(data, task, compute, None)
     if marker.is_file():
-        theirs = json.loads(marker.read_text(encoding="utf-8"))
+        theirs = read_json(marker)
         for name in ("source", "features", "task"):
             if theirs.get(name) != mine[name]:
                 raise InputError(
@@ -233,12 +234,10 @@ def _refuse_corrupt(allowed: float, folder: Path, good: Mapping[str, Sequence[An
 
 def _write_lists(folder: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write one list a split; at first all at once, so that an unfinished tree has none."""
-    place = folder if folder.is_dir() else folder.with_name(f".{folder.name}.partial")
-    place.mkdir(exist_ok=True)
-    for split in SPLITS:
-        write_table(place / f"{split}.csv", rows[split])
-    if place != folder:
-        os.replace(place, folder)
+    with nullcontext(folder) if folder.is_dir() else replacing(folder) as place:
+        place.mkdir(exist_ok=True)
+        for split in SPLITS:
+            write_table(place / f"{split}.csv", rows[split])
 
 
 def readme(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.slice_columns import check_columns, known_columns
-from audio_ft.file_io import write_json
+from audio_ft.file_io import read_json, write_json
 from audio_ft.inference.batching import Collator, Windows
 from audio_ft.inference.forward import responses_of
 from audio_ft.metrics import resampling
@@ -169,7 +168,7 @@ def score_untuned(
     if not prepared.task.scores_untuned or arguments.process_index:
         return {}
     if file.is_file():
-        return scores_from_dict(json.loads(file.read_text(encoding="utf-8")))
+        return scores_from_dict(read_json(file))
     model.to(arguments.device)
     scores = score_split(prepared, "test", predict_split(prepared, model, "test"))
     write_json(file, scores_to_dict(scores))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from audio_ft.data.splits import SPLITS
 from audio_ft.errors import AudioError, InputError
 from audio_ft.evaluation.perturbations import PERTURBATIONS
 from audio_ft.evaluation.predictions import HEADLINES, Predictions
-from audio_ft.file_io import write_json
+from audio_ft.file_io import read_json, write_json
 from audio_ft.metrics import direction, resampling
 from audio_ft.metrics.comparison import compare
 from audio_ft.redaction import as_path
@@ -259,8 +258,8 @@ def _kept(file: Path | None, of: dict[str, Any], overwrite: bool) -> dict[str, A
         InputError: it has finished and was about something else, which may not be replaced unasked.
     """
     try:
-        found = dict(json.loads(file.read_text(encoding="utf-8"))) if file else {}
-    except (FileNotFoundError, ValueError):
+        found = read_json(file) if file else {}
+    except InputError:  # there is none, or it is not whole
         return {}
     if found.get("of") != of:
         if found.get("complete") and not overwrite and (other := _other(found.get("of", {}), of)):

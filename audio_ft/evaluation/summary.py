@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.errors import InputError
 from audio_ft.evaluation.calibration import calibration, selective
 from audio_ft.evaluation.predictions import HEADLINES, Predictions
 from audio_ft.evaluation.slices import slices, verdict
-from audio_ft.file_io import write_json
+from audio_ft.file_io import read_json, write_json
 from audio_ft.run import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def describe(run: Run, split: str = "test") -> dict[str, Any]:
     )
     try:
         write_json(file, made | {"of": source})
-    except OSError as error:
+    except InputError as error:
         # What was found can still be told; a run may lie where nobody may write.
-        logger.warning("warning: %s is not written: %s: %s.", SLICES_FILE, error.strerror, run.folder)
+        logger.warning("warning: %s", error)
     return made | {"of": source}
 
 
@@ -116,8 +116,8 @@ def per_class(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
 def _kept(file: Path) -> dict[str, Any] | None:
     """Return what slices.json holds, None where there is none or it is not whole."""
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
+        return read_json(file)
+    except InputError:
         return None
 
 

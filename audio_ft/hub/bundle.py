@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import as_json, read_json
 from audio_ft.redaction import (
-    as_json,
     display_name,
     local_paths,
     recording_name,
@@ -111,7 +110,7 @@ def _model_file(path: str, file: Path, run: Run) -> bytes | Path:
     if path == RECIPE_FILE:
         # From the run and not from the file: push --set may have filled in fields for the card.
         return as_json(redact_recipe(run.recipe.to_dict(), local_paths(run.recipe, run.folder)))
-    plain = json.loads(file.read_text(encoding="utf-8"))
+    plain = read_json(file)
     redacted = plain | {name: display_name(plain[name]) for name in PATH_FIELDS if isinstance(plain.get(name), str)}
     return file if redacted == plain else as_json(redacted)
 

@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.audio.features.arrays import in_one_move
 from audio_ft.errors import InputError
+from audio_ft.file_io import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +78,7 @@ def write(figure: Figure, file: str | os.PathLike[str]) -> None:
         raise InputError(f"{target}: expected a name ending in {' or '.join(SUFFIXES)}, for a figure.")
     svg = target.suffix.lower() == ".svg"
     content = f"{_XML}{to_svg(figure)}".encode() if svg else to_png(figure)
-    in_one_move(target, lambda stream: stream.write(content))
+    write_bytes(target, content, make_parents=True)
 
 
 def _backed(figure: Figure) -> dict[str, Any]:

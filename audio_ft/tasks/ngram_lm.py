@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import replacing
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL = frozenset((BEGIN, END, UNKNOWN))
@@ -39,22 +40,13 @@ class LanguageModel:
         return sorted(gram[0] for gram in self.probabilities if len(gram) == 1 and gram[0] not in SPECIAL)
 
     def write(self, file: str | os.PathLike[str]) -> None:
-        """Write an ARPA file in one step.
+        """Write an ARPA file, whole or not at all.
 
         Raises:
             InputError: there is no such place, or nobody may write there.
         """
-        partial = Path(file).with_name(f".{Path(file).name}.partial")
-        try:
-            with partial.open("w", encoding="utf-8", newline="\n") as stream:
-                stream.writelines(f"{line}\n" for line in self._lines())
-            os.replace(partial, file)
-        except OSError as error:
-            raise InputError(
-                f"{file} cannot be written ({error.strerror}); give a file in a folder that is there."
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(Path(file)) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(f"{line}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
         by_order = [sorted(gram for gram in self.probabilities if len(gram) == n) for n in range(1, self.order + 1)]

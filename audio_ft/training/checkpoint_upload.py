@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import HubStrategy
 
+from audio_ft.file_io import as_json, read_json
 from audio_ft.hub.errors import explain, request_timeout
 from audio_ft.hub.push import TRAINING_BRANCH
 from audio_ft.hub.repository import hub_api
-from audio_ft.redaction import as_json, local_paths, redact, redact_recipe
+from audio_ft.redaction import local_paths, redact, redact_recipe
 from audio_ft.run import CHAIN_FILE, RECIPE_FILE
 from audio_ft.training.ema import STEPPED_FILE
 
@@ -87,7 +87,7 @@ class Uploads(TrainerCallback):
                 (staged / later).mkdir(exist_ok=True)
                 _same(file, staged / later / file.name)
         if later:
-            state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+            state = read_json(checkpoint / STATE_FILE)
             (staged / later / STATE_FILE).unlink()
             (staged / later / STATE_FILE).write_bytes(as_json(redact(state, self.paths)))
         return staged

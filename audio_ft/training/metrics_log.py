@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from audio_ft.file_io import finite
+from audio_ft.file_io import finite, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +34,7 @@ class Journal(TrainerCallback):
         if not state.is_world_process_zero:
             return
         kept = [line for line in self._lines() if _step(line) <= state.global_step] if state.global_step else []
-        partial = self.file.with_name(f".{self.file.name}.partial")
-        partial.write_text("".join(kept), encoding="utf-8")
-        os.replace(partial, self.file)
+        write_text(self.file, "".join(kept))
 
     def on_log(
         self,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import write_json
+from audio_ft.file_io import read_json, remove_unfinished, write_json
 from audio_ft.run import RUN_FILE, UNTUNED_FILE
 from audio_ft.training.trackers import FOLDERS
 
@@ -50,7 +49,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
     if overwrite:
         shutil.rmtree(folder, ignore_errors=True)
     if marker.is_file():
-        theirs = json.loads(marker.read_text(encoding="utf-8"))
+        theirs = read_json(marker)
         changed = " and ".join(name for name in mine if mine[name] != theirs.get(name))
         if changed:
             raise InputError(
@@ -58,6 +57,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
                 "or pass --overwrite to start again."
             )
     folder.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(folder)
     # Earlier starts have left there how long they took.
     write_json(marker, theirs | mine)
     return last_checkpoint(folder / CHECKPOINTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import logging
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from audio_ft.evaluation.evaluate import predict_split, readable, score_split
 from audio_ft.evaluation.predictions import tabulated
-from audio_ft.file_io import write_json
+from audio_ft.file_io import replacing
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import prove
@@ -113,9 +112,8 @@ def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[Any]], 
         tabulated(split, prepared.loaded.splits[split], prepared.cleaned[split], prepared.task, values)
         for split, values in predictions.items()
     ]
-    partial = file.with_name(f".{file.name}.partial")
-    pandas.concat(frames, ignore_index=True).to_parquet(partial, index=False)
-    os.replace(partial, file)
+    with replacing(file) as unfinished:
+        pandas.concat(frames, ignore_index=True).to_parquet(unfinished, index=False)
 
 
 def data_facts(prepared: Prepared) -> dict[str, Any]:
@@ -163,15 +161,12 @@ def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
 
     The recipe is written with the window that was resolved, so that long recordings are cut the same way at prediction.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     # The checkpoint's own masking comes back: ours was fitted to the training clips and is no business of the next
     # user's.
     for name in prepared.head.mask:
         setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
-    fitted.model.save_pretrained(partial)
-    prepared.task.save(prepared.task.hearing(prepared.adapter), partial)
-    prepared.recipe.steps.save(partial / CHAIN_FILE)
-    write_json(partial / RECIPE_FILE, prepared.recipe.to_dict())
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    with replacing(folder) as unfinished:
+        fitted.model.save_pretrained(unfinished)
+        prepared.task.save(prepared.task.hearing(prepared.adapter), unfinished)
+        prepared.recipe.steps.save(unfinished / CHAIN_FILE)
+        prepared.recipe.save(unfinished / RECIPE_FILE)

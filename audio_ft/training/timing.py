@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Literal
 
-from audio_ft.file_io import write_json
+from audio_ft.file_io import read_json, write_json
 
 Stage = Literal["cleaning", "training", "scoring"]
 # In started.json, beside the digests that say whose folder it is.
@@ -34,7 +33,7 @@ class Clock:
 
     def open(self, file: Path) -> None:
         """Add what earlier starts kept in a training's started.json, and keep the count there from now on."""
-        for stage, seconds in json.loads(file.read_text(encoding="utf-8")).get(SPENT, {}).items():
+        for stage, seconds in read_json(file).get(SPENT, {}).items():
             self._spent[stage] += seconds
         self._file = file
         self.keep()
@@ -42,7 +41,7 @@ class Clock:
     def keep(self) -> None:
         """Write the count where the next start finds it; nothing before `open`, nor once the file is gone."""
         if self._file is not None and self._file.is_file():
-            plain = json.loads(self._file.read_text(encoding="utf-8"))
+            plain = read_json(self._file)
             self._book()
             write_json(self._file, plain | {SPENT: self._spent})
 

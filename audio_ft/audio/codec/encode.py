@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import replacing
 
 if TYPE_CHECKING:
     import soundfile
@@ -43,28 +44,21 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
 
     target = Path(path)
     container, encoding = _format(target, samples)
-    # A name of its own length: the target's may already be as long as the file system allows.
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        name = (
-            str(part) if os.name == "nt" else os.fsencode(part)
-        )  # soundfile's own encoding refuses names not in UTF-8
-        with soundfile.SoundFile(
-            name, "w", samplerate=rate, channels=len(samples), format=container, subtype=encoding
-        ) as sound:
-            _write_blocks(sound, samples, whole_numbers=encoding == "PCM_16")
-        os.replace(part, target)
-    except soundfile.LibsndfileError as error:
-        if not target.parent.is_dir():
-            raise InputError(f"{target}: no such folder to write into: {target.parent}") from error
-        if shutil.disk_usage(target.parent).free < samples.nbytes:
-            raise InputError(f"{target}: cannot be written: no space left on the disk") from error
-        shape = f"{len(samples)} channels at {rate} Hz"
-        raise InputError(f"{target}: {container} cannot be written here with {shape}: {error.error_string}") from error
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(target) as unfinished:
+        # soundfile's own encoding refuses names not in UTF-8
+        name = str(unfinished) if os.name == "nt" else os.fsencode(unfinished)
+        try:
+            with soundfile.SoundFile(
+                name, "w", samplerate=rate, channels=len(samples), format=container, subtype=encoding
+            ) as sound:
+                _write_blocks(sound, samples, whole_numbers=encoding == "PCM_16")
+        except soundfile.LibsndfileError as error:
+            if shutil.disk_usage(target.parent).free < samples.nbytes:  # libsndfile says "system error" of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            shape = f"{len(samples)} channels at {rate} Hz"
+            raise InputError(
+                f"{target}: {container} cannot be written here with {shape}: {error.error_string}"
+            ) from error
 
 
 def encoded(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:

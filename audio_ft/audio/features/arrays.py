@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio.clip import Clip
-from audio_ft.errors import InputError
+from audio_ft.file_io import replacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,38 +53,21 @@ class LogMel:
 
 
 def write_array(array: NDArray[np.float32], file: Path) -> None:
-    """Write a .npy in one move.
+    """Write a .npy, whole or not at all; its folder is made.
 
     Raises:
         InputError: a place that cannot be written.
     """
-    in_one_move(file, lambda stream: np.save(stream, array, allow_pickle=False))
+    with replacing(file, make_parents=True) as unfinished, unfinished.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
 
 
 def write_arrays(arrays: Mapping[str, NDArray[Any]], file: Path) -> None:
-    """Write a .npz of named arrays in one move.
+    """Write a .npz of named arrays, whole or not at all; its folder is made.
 
     Raises:
         InputError: a place that cannot be written.
     """
     unnamed: Any = np.savez  # its annotation takes a keyword of its own for one of the arrays
-    in_one_move(file, lambda stream: unnamed(stream, **arrays))
-
-
-def in_one_move(file: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Let `write` fill a file that appears under its name complete or not at all; its folder is made.
-
-    Raises:
-        InputError: a place that cannot be written.
-    """
-    part = file.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as stream:
-                write(stream)
-            os.replace(part, file)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror}") from error
+    with replacing(file, make_parents=True) as unfinished, unfinished.open("wb") as stream:
+        unnamed(stream, **arrays)

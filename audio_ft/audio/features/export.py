@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +15,8 @@ from audio_ft.audio.features.arrays import write_arrays
 from audio_ft.audio.features.registry import compute, named
 from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.audio.output_paths import names_for
-from audio_ft.errors import AudioError, InputError
-from audio_ft.file_io import write_table, write_text
+from audio_ft.errors import AudioError
+from audio_ft.file_io import as_json, replacing, write_bytes, write_table
 from audio_ft.parallel import parallel_map
 
 if TYPE_CHECKING:
@@ -99,13 +97,9 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
     called = names_for(paths)
     sources = [Source(key, path, None if table else target / f"{called[key]}.npz") for key, path in paths.items()]
     results = parallel_map(Extract(tuple(names)), sources, len(sources), describe="computing features")
-    try:
-        (target.parent if table else target).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     done = _write_table(results, names, target) if table else list(results)
     if not table:
-        write_text(target / ABOUT, json.dumps(about(names), indent=2, ensure_ascii=False) + "\n")
+        write_bytes(target / ABOUT, as_json(about(names)), make_parents=True)
     aside = tuple((one.key, one.error) for one in done if one.error is not None)
     write_table(
         target.with_suffix(f".{ASIDE}") if table else target / ASIDE,
@@ -152,23 +146,16 @@ def _write_table(results: Iterator[Extracted], names: Sequence[str], target: Pat
     columns = [pa.field("file", pa.string()), pa.field("seconds", pa.float64()), pa.field("rate", pa.int64())]
     columns += [pa.field(name, values, metadata=told[name]) for name in names]
     schema = pa.schema(columns, metadata={"features": json.dumps(told), "hop_seconds": str(HOP_SECONDS)})
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
     done: list[Extracted] = []
-    try:
-        with parquet.ParquetWriter(part, schema) as writer:
-            for group in _groups(results):
-                good = [one for one in group if one.error is None]
-                arrays: list[Any] = [pa.array([one.key for one in good]), pa.array([one.seconds for one in good])]
-                arrays += [pa.array([one.rate for one in good], pa.int64())]
-                arrays += [_column([one.arrays[name] for one in good]) for name in names]
-                if good:
-                    writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-                done += [Extracted(one.key, one.seconds, one.rate, error=one.error) for one in group]
-        os.replace(part, target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(target, make_parents=True) as unfinished, parquet.ParquetWriter(unfinished, schema) as writer:
+        for group in _groups(results):
+            good = [one for one in group if one.error is None]
+            arrays: list[Any] = [pa.array([one.key for one in good]), pa.array([one.seconds for one in good])]
+            arrays += [pa.array([one.rate for one in good], pa.int64())]
+            arrays += [_column([one.arrays[name] for one in good]) for name in names]
+            if good:
+                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            done += [Extracted(one.key, one.seconds, one.rate, error=one.error) for one in group]
     return done
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from audio_ft.cli.console import DONE, show
 from audio_ft.cli.options import add_set
 from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+from audio_ft.file_io import write_text
 
 EPILOG = """examples:
   audio-ft card runs/first
@@ -43,9 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
         show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
         return DONE
     file = Path(arguments.output).expanduser()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(card, encoding="utf-8")
-    os.replace(partial, file)
+    write_text(file, card, make_parents=True)
     show(f"written: {file}")
     return DONE

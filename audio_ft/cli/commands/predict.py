@@ -15,6 +15,7 @@ from audio_ft.cli.beam_options import add_beam_arguments, beam_of
 from audio_ft.cli.console import DONE, WRONG, say
 from audio_ft.cli.options import add_json
 from audio_ft.errors import AudioError, InputError
+from audio_ft.file_io import replacing, write_text
 
 if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model
@@ -141,13 +142,7 @@ def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any],
             say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
             continue
         target = folder / f"{names[file]}{SUFFIXES[form]}"
-        whole = content(file, prediction, form, spoken=spoken)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with _written(str(target)) as out:
-                out.write(whole)
-        except OSError as error:
-            raise InputError(f"{target} cannot be written ({error.strerror}); give another folder.") from error
+        write_text(target, content(file, prediction, form, spoken=spoken), make_parents=True)
     say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
     return failed
 
@@ -218,14 +213,5 @@ def _written(output: str | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    partial = Path(output).with_name(f".{Path(output).name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as stream:
-            yield stream
-        os.replace(partial, output)
-    except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError) as error:
-        raise InputError(
-            f"--output: {output} cannot be written ({error.strerror}); give a file in a folder that exists."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(Path(output)) as unfinished, unfinished.open("w", encoding="utf-8") as stream:
+        yield stream

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.data.columns import GROUP, among, plain
 from audio_ft.evaluation.summary import SLICES_FILE, describes
+from audio_ft.file_io import read_json
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import SCORES, score_name
 from audio_ft.redaction import display_name
@@ -39,7 +39,7 @@ def measured_robustness(run: Run) -> dict[str, Any]:
 
 def _beside(run: Run, file: str) -> dict[str, Any]:
     path = run.folder / file
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def _left_out(run: Run, file: str, found: dict[str, Any], verb: str) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import write_text
 from audio_ft.reporting.html.gathering import gather
 from audio_ft.reporting.html.page import render
 
@@ -45,18 +44,7 @@ def write_report(
     # Asked first: the page takes minutes, and nobody wants to hear this after them.
     if not os.access(target.parent, os.W_OK):
         raise InputError(f"{target}: nothing can be written into {target.parent}; give another place with --output.")
-    page = gather(run, errors, audio, follow)
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        # A file name may hold what no encoding has; a page must be whole UTF-8.
-        part.write_bytes(render(page).encode("utf-8", "replace"))
-        os.replace(part, target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror}; give another place.") from error
-    finally:
-        # Where nothing can be written nothing can be removed either, and the sentence above says more.
-        with contextlib.suppress(OSError):
-            part.unlink()
+    write_text(target, render(gather(run, errors, audio, follow)))
     return target
 
 
