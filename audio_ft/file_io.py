@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.errors import InputError
-from audio_ft.system import shown_size
+from audio_ft.formatting import format_size
 
 # What is unfinished lies beside its target under a hidden name of fixed length: the target's own name may already be
 # as long as the file system allows.
@@ -189,5 +189,5 @@ def refuse_full_disk(folder: Path, needed: float, doing: str, fix: str) -> None:
     """
     free = shutil.disk_usage(folder).free
     if needed > free:
-        sizes = f"about {shown_size(needed)} in {folder} and {shown_size(free)} are free"
+        sizes = f"about {format_size(needed)} in {folder} and {format_size(free)} are free"
         raise InputError(f"{doing} needs {sizes}; {fix}.")

@@ -30,6 +30,7 @@ from audio_ft.settings import (
     check_training_value,
     strategies,
 )
+from audio_ft.system import pick_device
 from audio_ft.tasks import check_task
 from audio_ft.tasks.base import POOLINGS, HeadSettings
 
@@ -265,14 +266,12 @@ class Recipe:
         Raises:
             InputError: TrainingArguments refuses a setting; its own words are passed on. Or a package is missing.
         """
-        import torch
-
         from audio_ft.metrics import direction
 
         check_managed(self.training)
         # As in training itself: without an accelerator bf16 is refused unless the processor is named, and settings of
         # the best checkpoint unless something is evaluated and saved.
-        usual = {"use_cpu": not torch.accelerator.is_available(), **strategies(self.training)}
+        usual = {"use_cpu": pick_device() == "cpu", **strategies(self.training)}
         arguments = build_arguments({**usual, **self.training}, Path("unused"))
         check_trackers(arguments.report_to)
         metric = self.training.get("metric_for_best_model", self.metric)

@@ -19,8 +19,8 @@ from audio_ft.audio.clip import read, write
 from audio_ft.audio.codec.source import printable
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import remove_unfinished
+from audio_ft.formatting import format_duration
 from audio_ft.parallel import parallel_map
-from audio_ft.system import duration
 
 if TYPE_CHECKING:
     from audio_ft.cleaning.chain import Chain
@@ -230,11 +230,12 @@ def summary(report: Report) -> list[str]:
     seconds = report.seconds()
     if seconds:
         count = f"{len(report.written):,} recording{'s' if len(report.written) != 1 else ''}"
-        lines.append(f"{count + ', together':<54}{duration(seconds[0]):>12}")
+        lines.append(f"{count + ', together':<54}{format_duration(seconds[0]):>12}")
         for step, before, after in zip(report.chain.steps, seconds, seconds[1:], strict=False):
             cut = before - after
-            told = f"{'-' if cut > 0 else '+'}{duration(abs(cut))}" if abs(cut) > max(0.0005 * before, 0.001) else "="
-            lines.append(f"  {_short(step.describe(), 51):<52}{duration(after):>12}{told:>13}")
+            changed = abs(cut) > max(0.0005 * before, 0.001)
+            told = f"{'-' if cut > 0 else '+'}{format_duration(abs(cut))}" if changed else "="
+            lines.append(f"  {_short(step.describe(), 51):<52}{format_duration(after):>12}{told:>13}")
     lines += [f"noticed: {number:,} x {note}" for note, number in report.notes().most_common(6)]
     errors = report.errors
     lines += [f"cannot be read: {printable(outcome.key)}: {outcome.error}" for outcome in errors[:10]]

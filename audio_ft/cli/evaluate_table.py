@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.formatting import format_duration, format_size
 from audio_ft.metrics import Score
 
 if TYPE_CHECKING:
@@ -80,18 +81,15 @@ def cost(speed: Mapping[str, Any] | None) -> list[str]:
     """Return how fast the model predicts on this machine."""
     if speed is None:
         return []
-    memory = "" if speed["memory"] is None else f", {speed['memory'] / 1e6:,.0f} MB at most"
+    memory = "" if speed["memory"] is None else f", {format_size(speed['memory'])} at most"
     threads = f"{speed['threads']} thread{'s' * (speed['threads'] != 1)}"
+    alone, most, together = (format_duration(speed[name]) for name in ("median", "p95", "batch_median"))
     return [
-        f"{_seconds(speed['median'])} for a clip of {speed['seconds']:.1f} s (95 % below {_seconds(speed['p95'])}), "
-        f"{_seconds(speed['batch_median'])} in batches of {speed['batch']}",
+        f"{alone} for a clip of {format_duration(speed['seconds'])} (95 % below {most}), "
+        f"{together} in batches of {speed['batch']}",
         f"real-time factor {speed['real_time_factor']:.3f}, in batches {speed['batch_real_time_factor']:.3f}{memory}; "
         f"{speed['processor']}, {threads}",
     ]
-
-
-def _seconds(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def _more(left: int, what: str) -> list[str]:

@@ -14,9 +14,10 @@ from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
+from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
-from audio_ft.system import quiet_transformers
+from audio_ft.system import pick_device
 from audio_ft.tasks import task_class
 
 if TYPE_CHECKING:
@@ -39,15 +40,14 @@ def load(
     Args:
         path_or_repo: a folder, user/name or user/name@revision.
         revision: a branch, tag or commit of a repository.
-        device: "cpu", "cuda" or another name that torch knows; None takes the GPU if there is one.
+        device: "cpu", "cuda" or another name that torch knows; None takes the accelerator if there is one.
         beam: settings of a CTC beam search with a language model.
 
     Raises:
-        InputError: there is no such folder or repository, it has no model, or the model cannot use a beam.
+        InputError: there is no such folder or repository, it has no model, this machine has no such device, or the
+            model cannot use a beam.
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
-    import torch
-
     folder = model_folder(path_or_repo, revision)
     if not (folder / CHAIN_FILE).is_file():
         raise InputError(
@@ -59,7 +59,7 @@ def load(
     task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
     task = task if beam is None else task.searching(beam)
     adapter = task.hearing(adapter.with_window(recipe.window or adapter.longest_window))
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = pick_device(device)
     with quiet_transformers():
         network: Any = task.load(adapter, folder)
         network.to(chosen).eval()

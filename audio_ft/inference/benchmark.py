@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import AudioError, InputError
-from audio_ft.system import describe
+from audio_ft.system import describe, device_names
 
 if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model
@@ -79,9 +79,9 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
     if not lasting:
         raise InputError("speed: not one of these recordings can be read; give some that can.")
     heard, durations = [source for source, _ in lasting], np.asarray([seconds for _, seconds in lasting])
-    on_accelerator = model.network.device.type == "cuda"
+    device = model.network.device.type
     _timed(model, [[source] for source in heard[:WARM_UP]])
-    _forget_peak(on_accelerator)
+    _forget_peak(device)
     alone = _timed(model, [[source] for source in heard])
     # Of recordings of half an hour, eight together would keep waiting what one alone says already.
     together = max(1, min(together, int(MOST_SECONDS / float(np.median(alone)))))
@@ -98,8 +98,8 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
         batch_real_time_factor=float(sum(joint) / durations[: sum(parts)].sum()),
         seconds=float(durations.mean()),
         memory=_peak_memory(),
-        accelerator_memory=torch.cuda.max_memory_allocated() if on_accelerator else None,
-        processor=torch.cuda.get_device_name() if on_accelerator else str(describe()["processor"]),
+        accelerator_memory=_peak_on(device),
+        processor=str(describe()["processor"]) if device == "cpu" else device_names()[0],
         threads=torch.get_num_threads(),
     )
 
@@ -134,16 +134,25 @@ def _timed(model: Model, batches: Sequence[list[Any]]) -> list[float]:
     return spent
 
 
-def _forget_peak(on_accelerator: bool) -> None:
+def _forget_peak(device: str) -> None:
     """Let the peak of memory be that of what follows, where the system allows it."""
     import torch
 
-    if on_accelerator:
-        torch.cuda.reset_peak_memory_stats()
+    if device != "cpu" and hasattr(accelerator := torch.get_device_module(device), "reset_peak_memory_stats"):
+        accelerator.reset_peak_memory_stats()
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return  # the peak is then that of the whole process, which is no less
+
+
+def _peak_on(device: str) -> int | None:
+    """Return the peak memory of an accelerator in bytes, None for the processor and for one that does not count it."""
+    import torch
+
+    if device == "cpu" or not hasattr(accelerator := torch.get_device_module(device), "max_memory_allocated"):
+        return None
+    return int(accelerator.max_memory_allocated())
 
 
 def _peak_memory() -> int | None:

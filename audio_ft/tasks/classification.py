@@ -328,7 +328,7 @@ OWN_PROOF = """
 import json, sys
 import numpy
 from audio_ft import load
-model = load(sys.argv[1])
+model = load(sys.argv[1], device="cpu")
 wave = numpy.load(sys.argv[2])
 print(json.dumps(model.task.proved(model.network, model.adapter, wave)))
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.system import quiet_stderr
+from audio_ft.quiet import quiet_stderr
 from audio_ft.tasks.ngram_lm import UNKNOWN, unigrams
 
 if TYPE_CHECKING:

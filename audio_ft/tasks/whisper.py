@@ -287,6 +287,7 @@ processor = AutoProcessor.from_pretrained(folder)
 model = AutoModelForSpeechSeq2Seq.from_pretrained(folder).eval()
 listen = pipeline(
     "automatic-speech-recognition",
+    device="cpu",
     model=model,
     tokenizer=processor.tokenizer,
     feature_extractor=processor.feature_extractor,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.metrics import direction
 from audio_ft.settings import strategies
-from audio_ft.system import available_cores, precision
+from audio_ft.system import available_cores, device_names, pick_device, precision
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -37,15 +37,13 @@ def automatic_settings(recipe: Recipe, adapter: Adapter, task: Task, rows: int, 
     With few clips the number of epochs rises until enough optimizer steps are made: with fewer, heads on hundreds of
     clips stay near chance (the step-budget trap of public walk-throughs).
     """
-    import torch
-
-    chosen = precision(recipe.precision)
+    device = "cpu" if recipe.training.get("use_cpu") else pick_device()
+    chosen = precision(recipe.precision, device)
     batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
-    processes = max(torch.cuda.device_count(), 1)
+    processes = max(len(device_names()), 1) if device == "cuda" else 1  # Trainer spreads a batch over these only
     steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
     cores = available_cores() // processes
-    on_cuda = torch.cuda.is_available()
     fewest, most = task.epochs
     return {
         **task.defaults(adapter),
@@ -71,7 +69,7 @@ def automatic_settings(recipe: Recipe, adapter: Adapter, task: Task, rows: int, 
         # one.
         "restore_callback_states_from_checkpoint": True,
         # bf16 on a processor is refused unless the processor is named.
-        "use_cpu": not torch.accelerator.is_available(),
+        "use_cpu": device == "cpu",
         # A recipe that asks for the one does not mean the other as well.
         "bf16": chosen == "bf16" and not recipe.training.get("fp16"),
         "fp16": chosen == "fp16" and not recipe.training.get("bf16"),
@@ -81,8 +79,8 @@ def automatic_settings(recipe: Recipe, adapter: Adapter, task: Task, rows: int, 
         "label_names": ["labels"],
         # One worker per spare core where the accelerator would wait for features; a CPU training needs its cores
         # itself.
-        "dataloader_num_workers": min(8, max(cores - 1, 0)) if on_cuda else 0,
-        "dataloader_pin_memory": on_cuda,
+        "dataloader_num_workers": min(8, max(cores - 1, 0)) if device == "cuda" else 0,
+        "dataloader_pin_memory": device == "cuda",
         "dataloader_persistent_workers": False,
         # Layers asleep, or skipped by layerdrop, leave parameters without a gradient.
         "ddp_find_unused_parameters": recipe.freeze == "gradual" or adapter.skips_layers,

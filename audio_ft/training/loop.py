@@ -18,6 +18,7 @@ from audio_ft.evaluation.evaluate import score_untuned
 from audio_ft.inference.batching import Collator
 from audio_ft.recipe import build_arguments
 from audio_ft.run import ADAPTER_FOLDER
+from audio_ft.system import device_names, pick_device
 from audio_ft.training.defaults import automatic_settings, used_settings
 from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing
@@ -79,7 +80,7 @@ def fit(
             )
             if batch == 1:
                 raise AudioFTError(
-                    f"The memory of {torch.cuda.get_device_name()} is too small for one clip of "
+                    f"The memory of {device_names()[0]} is too small for one clip of "
                     f"{prepared.adapter.window:g} s; set a smaller window or model, or activation_checkpointing=true."
                 ) from error
             accumulation = shape.get("gradient_accumulation_steps") or int(
@@ -88,7 +89,7 @@ def fit(
             shape = {"per_device_train_batch_size": batch // 2, "gradient_accumulation_steps": accumulation * 2}
             tell(f"memory is too small for {batch} clips at once; trying {batch // 2}")
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
-        torch.cuda.empty_cache()
+        torch.get_device_module(pick_device()).empty_cache()
         # A step is of the same clips as before, so what was reached stands.
         resume = last_checkpoint(folder / CHECKPOINTS) or resume
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cleaning.dataset import Cleaner, expected_bytes
-from audio_ft.system import shown_size
+from audio_ft.formatting import format_duration, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,8 @@ def briefing(
         f"{precision}, {arguments.device}",
         f"steps       {steps:,} optimizer steps: {told_epochs} of at most {an_epoch:,}, "
         f"{_clips_a_step(arguments)} clips each, learning rate {arguments.learning_rate:g}",
-        f"needs       about {_disk(prepared, parameters) / 1e6:,.0f} MB of disk, "
-        f"and {_memory(parameters) / 1e6:,.0f} MB of memory beside the activations",
+        f"needs       about {format_size(_disk(prepared, parameters))} of disk, "
+        f"and {format_size(_memory(parameters))} of memory beside the activations",
     ]
     lines += _doubts(prepared, steps, epochs)
     if resume:
@@ -141,7 +141,7 @@ def retained(run: Run) -> list[str]:
 
 def _split_line(name: str, prepared: Prepared) -> str:
     cleaned = prepared.cleaned[name]
-    before, after = _duration(cleaned.seconds_before), _duration(cleaned.seconds)
+    before, after = format_duration(cleaned.seconds_before), format_duration(cleaned.seconds)
     line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"
     if cleaned.errors:
         line += f", {len(cleaned.errors)} unreadable set aside"
@@ -153,10 +153,6 @@ def _note_lines(prepared: Prepared) -> list[str]:
     for cleaned in prepared.cleaned.values():
         counts.update({note.partition(":")[0]: count for note, count in cleaned.notes.items()})
     return [f"noticed     {count:,} x {note}" for note, count in counts.most_common(5)]
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 3600:.2f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
 
 
 def _clips_a_step(arguments: TrainingArguments) -> int:
@@ -181,8 +177,8 @@ def _disk_doubts(folder: Path, needed: float) -> list[str]:
     if needed <= free:
         return []
     return [
-        f"warning: checkpoints and model take about {shown_size(needed)}, and {shown_size(free)} are free in {there}. "
-        "Free some: a full disk ends a training, which then has to go on from its last checkpoint."
+        f"warning: checkpoints and model take about {format_size(needed)}, and {format_size(free)} are free in "
+        f"{there}. Free some: a full disk ends a training, which then has to go on from its last checkpoint."
     ]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Two float32 computations of one clip's logits, batched and padded differently.
 TOLERANCE = 1e-3
-# The very folder is asked, never the network.
+# The very folder is asked, never the network. The programs themselves keep to the processor on other accelerators.
 APART = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
 # Characters of an answer in a message.
 SHOWN = 300

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from audio_ft.errors import AudioFTError
 from audio_ft.hub import push as hub
+from audio_ft.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import as_path
 from audio_ft.run import Run
-from audio_ft.system import quiet_transformers
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import results
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, release

@@ -160,7 +160,7 @@ def test_the_words_of_the_recipe_and_the_counts_of_the_run_are_told():
         "360 optimizer steps in 12 epochs. The weights are those of step 300: highest f1_macro",
         "2,000,000 of 3,000,000 parameters learned",
         "8 cores of Some CPU, 32 GB of memory, computing in bf16",
-        "1.00 h in all: 10 s cleaning, 59.7 min training, 10 s scoring",
+        "1.00 h in all: 10.0 s cleaning, 59.7 min training, 10.0 s scoring",
         "python 3.11.7, torch 2.13.0",
         "Finished on 2026-11-21",
     ):

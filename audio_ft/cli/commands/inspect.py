@@ -13,6 +13,7 @@ from audio_ft.cli.console import DONE, show
 from audio_ft.cli.data_options import DATA_HELP, add_column_arguments, local, with_columns
 from audio_ft.cli.options import add_json
 from audio_ft.errors import InputError
+from audio_ft.formatting import format_duration
 
 if TYPE_CHECKING:
     from audio_ft.data.inspect import Durations, Inspection, SplitFacts
@@ -54,7 +55,7 @@ def as_text(found: Inspection) -> Iterator[str]:
     clips = sum(facts.clips for facts in found.splits.values())
     seconds = sum(facts.seconds for facts in found.splits.values())
     how = "every sample was read" if found.decoded else "only headers were read; --decode reads every sample"
-    yield from _lines("data", f"{found.path}: {clips:,} recordings, {_hours(seconds)} ({how})")
+    yield from _lines("data", f"{found.path}: {clips:,} recordings, {format_duration(seconds)} ({how})")
     yield from _lines(
         "audio", f"{_list(found.rates, '{:,} Hz')}; {_list(found.channels, '{} ch')}; {_list(found.formats)}"
     )
@@ -101,12 +102,6 @@ def _lines(name: str, text: str) -> list[str]:
     return [line.replace("\u00a0", " ") for line in wrapped]
 
 
-def _hours(seconds: float) -> str:
-    from audio_ft.system import duration
-
-    return duration(seconds)
-
-
 def _list(counts: Mapping[Any, int], form: str = "{}") -> str:
     """Return "16,000 Hz 12, 8,000 Hz 3", or the one value alone."""
     if len(counts) == 1:
@@ -128,7 +123,8 @@ def _table(splits: Mapping[str, SplitFacts]) -> Iterator[str]:
         groups = f"{facts.groups:,}" if facts.groups is not None else "–"
         classes = f"{len(facts.classes):,}" if facts.classes else "–"
         bad = f"{facts.clips - facts.readable:,}" if facts.clips > facts.readable else "–"
-        yield f"{name or 'all':<{INDENT}}{facts.clips:>9,}{_hours(facts.seconds):>12}{bad:>12}{groups:>9}{classes:>9}"
+        lasting = format_duration(facts.seconds)
+        yield f"{name or 'all':<{INDENT}}{facts.clips:>9,}{lasting:>12}{bad:>12}{groups:>9}{classes:>9}"
 
 
 def _histogram(durations: Durations) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, say, show
 from audio_ft.cli.options import add_set
-from audio_ft.system import shown_size
+from audio_ft.formatting import format_size
 
 if TYPE_CHECKING:
     from audio_ft.hub.push import Pushed
@@ -69,14 +69,14 @@ def listed(pushed: Pushed) -> str:
     """Return the files with their sizes, and their sum."""
     rows = [*pushed.files, (f"{len(pushed.files)} files for {pushed.repository}", total(pushed))]
     width = max(len(path) for path, _ in rows)
-    return "\n".join(f"{path:<{width}}  {shown_size(size):>10}" for path, size in rows)
+    return "\n".join(f"{path:<{width}}  {format_size(size):>10}" for path, size in rows)
 
 
 def summary(pushed: Pushed) -> str:
     """Return in a line what was sent where."""
     if not pushed.changed:
         return f"{pushed.repository} has this run already; nothing was sent."
-    return f"{len(pushed.files)} files, {shown_size(total(pushed))}, are in {pushed.repository}."
+    return f"{len(pushed.files)} files, {format_size(total(pushed))}, are in {pushed.repository}."
 
 
 def total(pushed: Pushed) -> int:

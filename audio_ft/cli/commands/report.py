@@ -10,6 +10,7 @@ from pathlib import Path
 
 from audio_ft.cli.console import DONE, show
 from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+from audio_ft.formatting import format_size
 
 EPILOG = """examples:
   audio-ft report runs/first
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             found = dataclasses.replace(found, folder=Path(scratch))
             output = output or Path(f"{Path(repository).name}.html")
         file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
-    show(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")
+    show(f"{file} ({format_size(file.stat().st_size)})")
     return DONE
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.formatting import format_duration
 from audio_ft.metrics.names import BASELINES, KINDS, headlines, score_name
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import display_name, hub_id, names_groups, without_names
@@ -189,8 +190,8 @@ class Facts:
             [
                 name,
                 f"{split['clips']:,}",
-                duration(split["seconds_before"]),
-                duration(split["seconds"]),
+                format_duration(split["seconds_before"]),
+                format_duration(split["seconds"]),
                 f"{len(split['unreadable']) + len(split.get('excluded', ())):,}",
             ]
             for name, split in self.run.splits.items()
@@ -266,8 +267,8 @@ class Facts:
     def durations(self) -> str:
         """Say how long it took."""
         seconds = {name: float(value) for name, value in self.run.seconds.items()}
-        parts = ", ".join(f"{duration(value)} {name}" for name, value in seconds.items() if name != "total")
-        return f"{duration(seconds['total'])} in all: {parts}"
+        parts = ", ".join(f"{format_duration(value)} {name}" for name, value in seconds.items() if name != "total")
+        return f"{format_duration(seconds['total'])} in all: {parts}"
 
     @cached_property
     def versions(self) -> str:
@@ -293,10 +294,3 @@ def _value(scores: Mapping[str, Score], stem: str, label: str) -> float:
     """Return a class's score, or the best possible one where it has none."""
     score = scores.get(f"{stem}[{label}]")
     return 1.0 if score is None else score.value
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in the unit that a person would use."""
-    if seconds >= 3600:
-        return f"{seconds / 3600:.2f} h"
-    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.formatting import format_duration
 from audio_ft.redaction import display_name, redact_run
-from audio_ft.reporting.html.page import SplitRow, duration
+from audio_ft.reporting.html.page import SplitRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ def lead(run: Run, clips: Sequence[Judged]) -> str:
     else:
         result = f"{right:,} of {n:,} test recordings are answered correctly"
     train = run.splits["train"]
-    heard = f"{train['clips']:,} recordings ({duration(train['seconds_before'])})"
+    heard = f"{train['clips']:,} recordings ({format_duration(train['seconds_before'])})"
     return (
         f"{result} by {display_name(run.recipe.model)}, fine-tuned on {heard} of {display_name(run.recipe.data.path)}."
     )
@@ -93,7 +94,7 @@ def facts(run: Run, clips: Sequence[Judged]) -> list[tuple[str, str]]:
             "Network",
             f"{run.parameters['total'] / 1e6:.1f} M parameters, {run.parameters['trainable'] / 1e6:.1f} M trained",
         ),
-        ("Took", f"{duration(run.seconds['total'])} on {machine(run)}"),
+        ("Took", f"{format_duration(run.seconds['total'])} on {machine(run)}"),
     ]
     return found
 
@@ -137,7 +138,7 @@ def making(run: Run) -> list[tuple[str, str]]:
         ("Augmentation", ", ".join(type(one).__name__ for one in run.recipe.augments) or "none"),
         ("Precision", str(run.hardware.get("precision", "not told"))),
         ("Machine", machine(run)),
-        ("Time", ", ".join(f"{name} {duration(seconds[name])}" for name in seconds if name != "total")),
+        ("Time", ", ".join(f"{name} {format_duration(seconds[name])}" for name in seconds if name != "total")),
         ("Finished", run.created[:16].replace("T", " ") + " UTC" if run.created else "not told"),
     ]
 

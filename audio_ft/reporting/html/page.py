@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft import __version__
+from audio_ft.formatting import format_duration
 from audio_ft.reporting.html.figures import colors
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS
 
@@ -194,7 +195,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"interval": interval, "duration": duration, "share": share}
+    environment.filters |= {"interval": interval, "duration": format_duration, "share": share}
     # Style and script are our own files, with nothing of the run in them; all else is escaped.
     css = (TEMPLATES / "page.css").read_text(encoding="utf-8") + plot_colors()
     js = (TEMPLATES / "page.js").read_text(encoding="utf-8")
@@ -233,13 +234,6 @@ def plot_colors() -> str:
 def interval(score: Score) -> str:
     """Return the interval of a score as its text has it: "[0.795, 0.969]"."""
     return str(score).partition(" ")[2]
-
-
-def duration(seconds: float) -> str:
-    """Return seconds, minutes or hours, whichever reads best."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def share(before: float, after: float) -> str:
