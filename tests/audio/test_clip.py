@@ -684,7 +684,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(soundfile.SoundFile, "write", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(InputError, match="no space left on the disk; free some"):
         write(Clip.tone(880, 0.1), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -137,7 +137,7 @@ def test_saving_replaces_all_or_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match="no space left on the disk"):
         Chain().save(path)
     assert Chain.load(path) == DEFAULT_CHAIN
     assert os.listdir(tmp_path) == ["chain.json"]
@@ -151,10 +151,10 @@ def test_what_was_saved_can_be_read_by_others(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "cannot read the cleaning chain .No such file"),
-        ("not json", "expected a chain saved as JSON"),
-        ("\udcff", "expected a chain saved as JSON"),
-        ("[]", r'expected \{"format": 1, "steps": \[...\]\}'),
+        (None, "there is no such file"),
+        ("not json", "not valid JSON"),
+        ("\udcff", "not valid JSON"),
+        ("[]", "expected a JSON object, got list"),
         ('{"steps": {}}', r'expected \{"format": 1'),
         ('{"format": 2, "steps": []}', "expected chain format 1, got 2: upgrade audio_ft"),
         ('{"steps": ["Trim"]}', """expected steps such as .*, got 'Trim'"""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -17,7 +18,6 @@ from audio_ft.cli.evaluate_table import classes, slices, trust
 from audio_ft.data import Data, load
 from audio_ft.evaluation import evaluate as evaluation
 from audio_ft.evaluation import slice_columns as slicing
-from audio_ft.evaluation import summary as description
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import SLICES_FILE
 
@@ -139,14 +139,18 @@ def test_a_run_that_was_copied_without_its_predictions_is_scored(run, tmp_path, 
 
 
 def test_what_cannot_be_kept_is_told_all_the_same(run, monkeypatch, capsys):
-    def refuse(file: Path, content: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
+    replace = os.replace
 
-    monkeypatch.setattr(description, "write_json", refuse)
+    def refuse(source: Path, target: Path) -> None:
+        if Path(target).name == SLICES_FILE:
+            raise OSError(errno.EROFS, "Read-only file system", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
     (run / SLICES_FILE).unlink(missing_ok=True)
     assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "class"]) == 0
     said = capsys.readouterr()
-    assert "warning: slices.json is not written: Read-only file system" in said.err
+    assert "slices.json: cannot be written: Read-only file system" in said.err
     assert said.out.startswith("test split")
 
 

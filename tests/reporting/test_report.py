@@ -409,7 +409,7 @@ def test_it_appears_whole_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: p
     # What the run's own folder keeps for pages like this one is written before the disk is full.
     write_report(run, tmp_path / "page.html", audio=False).unlink()
     monkeypatch.setattr("audio_ft.reporting.html.writing.os.replace", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(InputError, match="no space left on the disk"):
         write_report(run, tmp_path / "page.html", audio=False)
     assert list(tmp_path.iterdir()) == []
 
