@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from transformers import TrainerCallback
 
 # The average reaches back over about this share of all steps.
@@ -34,8 +35,8 @@ class WeightAverage(TrainerCallback):
         """Move the average towards the new weights; at first quickly, so that it forgets the untrained head."""
         decay = max(0.0, 1 - 1 / max(1.0, HORIZON * state.max_steps))
         decay = min(decay, (1 + state.global_step) / (10 + state.global_step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), [w.detach() for w in self.weights.values()], 1 - decay)
+        move = get_ema_multi_avg_fn(decay)
+        move(list(self.average.values()), list(self.weights.values()), state.global_step)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
