@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import io
 import json
 import math
@@ -134,6 +135,15 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{file}: expected a JSON object, got {type(content).__name__}.")
     return content
+
+
+def file_digest(file: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 (hex) of a file's content, a block at a time."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def finite(value: Any) -> Any:

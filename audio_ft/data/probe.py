@@ -16,6 +16,7 @@ from typing import Any
 
 from audio_ft.audio.clip import probe, read
 from audio_ft.errors import AudioError
+from audio_ft.file_io import file_digest
 from audio_ft.system import available_cores
 
 # FFmpeg names its demultiplexers by all they read.
@@ -112,13 +113,5 @@ def same(heard: Iterable[Sequence[Heard]]) -> list[tuple[str, ...]]:
     found: dict[str, list[str]] = defaultdict(list)
     for known, members in alike.items():
         for key, path in members if len(members) > 1 else ():
-            found[_digest(path) if path else known].append(key)
+            found[file_digest(path) if path else known].append(key)
     return [tuple(keys) for keys in found.values() if len(keys) > 1]
-
-
-def _digest(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from audio_ft.errors import InputError
 from audio_ft.evaluation.calibration import calibration, selective
 from audio_ft.evaluation.predictions import HEADLINES, Predictions
 from audio_ft.evaluation.slices import slices, verdict
-from audio_ft.file_io import read_json, write_json
+from audio_ft.file_io import file_digest, read_json, write_json
 from audio_ft.run import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def _source(run: Run) -> dict[str, Any]:
     return {
         "layout": LAYOUT,
         "model": run.digests["model"],
-        **({"predictions": _digest(file)} if file.is_file() else {}),
+        **({"predictions": file_digest(file)[:16]} if file.is_file() else {}),
     }
 
 
@@ -119,7 +118,3 @@ def _kept(file: Path) -> dict[str, Any] | None:
         return read_json(file)
     except InputError:
         return None
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

@@ -80,7 +80,7 @@ def fit(
             )
             if batch == 1:
                 raise AudioFTError(
-                    f"The memory of {device_names()[0]} is too small for one clip of "
+                    f"The memory of {', '.join(device_names()) or 'this machine'} is too small for one clip of "
                     f"{prepared.adapter.window:g} s; set a smaller window or model, or activation_checkpointing=true."
                 ) from error
             accumulation = shape.get("gradient_accumulation_steps") or int(
@@ -89,7 +89,8 @@ def fit(
             shape = {"per_device_train_batch_size": batch // 2, "gradient_accumulation_steps": accumulation * 2}
             tell(f"memory is too small for {batch} clips at once; trying {batch // 2}")
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
-        torch.get_device_module(pick_device()).empty_cache()
+        if (device := pick_device()) != "cpu":
+            torch.get_device_module(device).empty_cache()
         # A step is of the same clips as before, so what was reached stands.
         resume = last_checkpoint(folder / CHECKPOINTS) or resume
 

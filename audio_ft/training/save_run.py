@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 import shutil
 from collections import Counter
@@ -14,7 +13,7 @@ import numpy as np
 
 from audio_ft.evaluation.evaluate import predict_split, readable, score_split
 from audio_ft.evaluation.predictions import tabulated
-from audio_ft.file_io import replacing
+from audio_ft.file_io import file_digest, replacing
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import prove
@@ -145,15 +144,6 @@ def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
         "notes": dict(sorted(cleaned.notes.items())),
         "classes": dict(sorted(Counter(names).items())) if prepared.task.kind in ("single", "multi") else {},
     }
-
-
-def file_digest(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with file.open("rb") as stream:
-        seen = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            seen.update(block)
-    return seen.hexdigest()
 
 
 def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:

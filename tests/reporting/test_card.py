@@ -153,7 +153,7 @@ def test_the_words_of_the_recipe_and_the_counts_of_the_run_are_told():
         "License: CC0-1.0. Only rows with `age>60` were used.",
         "Splits made here: 80/10/10, seed 0, stratified by label, disjoint by speaker.",
         "Each group (`speaker`) is on one side only",
-        "| train | 1,234 | 1.5 min | 2.00 h | 1 |",
+        "| train | 1,234 | 90.0 s | 2.00 h | 1 |",
         "resample to 16,000 Hz, average the channels",
         "`chain.json`, digest `0123456789ab`",
         "noise at an SNR of 10 to 30 dB",

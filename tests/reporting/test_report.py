@@ -24,6 +24,7 @@ from audio_ft.augmentation import Noise
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Mono, Normalize, Trim
 from audio_ft.evaluation.predictions import Predictions
+from audio_ft.formatting import format_size
 from audio_ft.metrics import Score, names, score
 from audio_ft.reporting.html import cleaning, write_report
 from audio_ft.reporting.html.judged import aligned, judged, replaced
@@ -533,7 +534,7 @@ def test_the_command_says_where_the_page_is(run: Run, tmp_path: Path, capsys: py
 
     file = tmp_path / "page.html"
     assert main(["report", str(run.folder), "--output", str(file), "--errors", "1", "--no-audio"]) == 0
-    assert capsys.readouterr().out == f"{file} ({file.stat().st_size / 1e6:.1f} MB)\n"
+    assert capsys.readouterr().out == f"{file} ({format_size(file.stat().st_size)})\n"
     assert main(["report", str(tmp_path)]) == 2
     assert "run.json" in capsys.readouterr().err
     assert main(["report", str(run.folder), "--errors", "-1"]) == 2

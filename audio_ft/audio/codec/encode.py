@@ -16,7 +16,6 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import replacing
 
 if TYPE_CHECKING:
-    import soundfile
     from numpy.typing import NDArray
 
 # suffix -> (container, encoding) in libsndfile's words
@@ -48,10 +47,7 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
         # soundfile's own encoding refuses names not in UTF-8
         name = str(unfinished) if os.name == "nt" else os.fsencode(unfinished)
         try:
-            with soundfile.SoundFile(
-                name, "w", samplerate=rate, channels=len(samples), format=container, subtype=encoding
-            ) as sound:
-                _write_blocks(sound, samples, whole_numbers=encoding == "PCM_16")
+            _write(name, samples, rate, container, encoding)
         except soundfile.LibsndfileError as error:
             if shutil.disk_usage(target.parent).free < samples.nbytes:  # libsndfile says "system error" of it
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
@@ -72,10 +68,7 @@ def encoded(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
     container, encoding = _format(Path(f"clip{suffix}"), samples)
     memory = io.BytesIO()
     try:
-        with soundfile.SoundFile(
-            memory, "w", samplerate=rate, channels=len(samples), format=container, subtype=encoding
-        ) as sound:
-            _write_blocks(sound, samples, whole_numbers=encoding == "PCM_16")
+        _write(memory, samples, rate, container, encoding)
     except soundfile.LibsndfileError as error:
         raise InputError(
             f"{container} cannot be written with {len(samples)} channels at {rate} Hz: {error.error_string}"
@@ -104,11 +97,17 @@ def _format(target: Path, samples: NDArray[np.float32]) -> tuple[str, str]:
     return container, encoding
 
 
-def _write_blocks(sound: soundfile.SoundFile, samples: NDArray[np.float32], *, whole_numbers: bool) -> None:
-    for begin in range(0, samples.shape[1], _BLOCK):
-        block = samples[:, begin : begin + _BLOCK].T
-        if whole_numbers:
-            # Decoders divide by 32768, libsndfile's own encoder multiplies by 32767: only the same scale both ways
-            # brings a 16-bit recording back bit by bit. Full scale +1 becomes the largest number, one step lower.
-            block = np.clip(np.rint(block * np.float32(32768)), -32768, 32767).astype(np.int16)
-        sound.write(np.ascontiguousarray(block))
+def _write(sink: str | bytes | io.BytesIO, samples: NDArray[np.float32], rate: int, container: str, code: str) -> None:
+    """Write samples into a file or memory, some at a time."""
+    import soundfile
+
+    with soundfile.SoundFile(
+        sink, "w", samplerate=rate, channels=len(samples), format=container, subtype=code
+    ) as sound:
+        for begin in range(0, samples.shape[1], _BLOCK):
+            block = samples[:, begin : begin + _BLOCK].T
+            if code == "PCM_16":
+                # Decoders divide by 32768, libsndfile multiplies by 32767: only the same scale both ways
+                # brings a 16-bit recording back bit by bit. Full scale +1 becomes the largest number, one step lower.
+                block = np.clip(np.rint(block * np.float32(32768)), -32768, 32767).astype(np.int16)
+            sound.write(np.ascontiguousarray(block))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import write_text
+from audio_ft.file_io import write_bytes
 from audio_ft.reporting.html.gathering import gather
 from audio_ft.reporting.html.page import render
 
@@ -44,7 +44,8 @@ def write_report(
     # Asked first: the page takes minutes, and nobody wants to hear this after them.
     if not os.access(target.parent, os.W_OK):
         raise InputError(f"{target}: nothing can be written into {target.parent}; give another place with --output.")
-    write_text(target, render(gather(run, errors, audio, follow)))
+    # A file name may hold what no encoding has; a page must be whole UTF-8.
+    write_bytes(target, render(gather(run, errors, audio, follow)).encode("utf-8", "replace"))
     return target
 
 
