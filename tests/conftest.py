@@ -18,9 +18,9 @@ from audio_ft.training import parity_check as proof
 # Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Thread pools of several workers on the same cores wait for one another: ten times slower, measured.
-    os.environ["OMP_NUM_THREADS"] = "1"
+# The number of threads changes the last bits of sums, so results must not depend on the machine's cores, nor on which
+# test imports torch first. Thread pools of several workers on the same cores are ten times slower besides, measured.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 REPOSITORY = Path(__file__).parents[1]
 ASSETS = REPOSITORY / "audio_ft" / "assets"
@@ -44,7 +44,7 @@ CACHE = pytest.StashKey[str]()
 
 @pytest.fixture(autouse=True)
 def one_torch_thread() -> None:
-    """Keep torch to one thread once something imported it; tests that do not need torch must not pay for it."""
+    """Undo what an earlier test set; tests that do not need torch must not pay for importing it."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
@@ -62,10 +62,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_run(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """Return the folder of a finished run, for reading only: three steps on six clips of each shipped word.
 
-    The scores are near chance; what the run left behind is complete.
+    The scores are near chance; what the run left behind is complete. A test that writes into a run takes `own_run`.
     """
     from audio_ft import Data, Recipe
     from audio_ft.training.train import train
@@ -78,7 +78,35 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("small") / "run"
     train(recipe, folder)
+    pytestconfig.stash[SMALL_RUN] = folder, stamps(folder)
     return folder
+
+
+@pytest.fixture
+def own_run(small_run: Path, tmp_path: Path) -> Path:
+    """Return a copy of `small_run` that a test may write into."""
+    return Path(shutil.copytree(small_run, tmp_path / "own_run"))
+
+
+@pytest.fixture(autouse=True)
+def small_run_stays_as_it_is(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Fail the test that writes into the run that all tests share, and not whichever test comes later."""
+    yield
+    if SMALL_RUN in pytestconfig.stash:
+        folder, before = pytestconfig.stash[SMALL_RUN]
+        changed = sorted(name for name, _ in set(before) ^ set(stamps(folder)))
+        if changed:
+            pytestconfig.stash[SMALL_RUN] = folder, stamps(folder)
+            pytest.fail(f"the test wrote {', '.join(changed)} into small_run; let it take own_run", pytrace=False)
+
+
+SMALL_RUN = pytest.StashKey[tuple[Path, frozenset[tuple[str, int]]]]()
+
+
+def stamps(folder: Path) -> frozenset[tuple[str, int]]:
+    """Return every file below a folder with the time of its last change."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return frozenset((str(path.relative_to(folder)), path.stat().st_mtime_ns) for path in files)
 
 
 @pytest.fixture

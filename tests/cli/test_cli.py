@@ -386,17 +386,17 @@ def test_training_from_flags_and_over_a_few_unreadable_files(tmp_path, capsys):
     assert run["recipe"]["training"]["max_steps"] == 2
 
 
-def test_evaluate_prints_json_and_nothing_else(small_run, capsys):
-    assert cli.main(["evaluate", str(small_run), str(WORDS), "--split", "test", "--json"]) == 0
+def test_evaluate_prints_json_and_nothing_else(own_run, capsys):
+    assert cli.main(["evaluate", str(own_run), str(WORDS), "--split", "test", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
-    run = json.loads((small_run / "run.json").read_text())
+    run = json.loads((own_run / "run.json").read_text())
     assert scores["accuracy"]["n"] == 48
     assert scores["accuracy"]["value"] == pytest.approx(run["scores"]["test"]["accuracy"]["value"])
     assert scores.keys() == run["scores"]["test"].keys()
 
 
-def test_evaluate_prints_a_table_with_intervals(small_run, capsys):
-    assert cli.main(["evaluate", str(small_run), str(WORDS), "--split", "validation"]) == 0
+def test_evaluate_prints_a_table_with_intervals(own_run, capsys):
+    assert cli.main(["evaluate", str(own_run), str(WORDS), "--split", "validation"]) == 0
     out = capsys.readouterr().out
     assert "validation split" in out
     assert "48 clips" in out

@@ -194,7 +194,7 @@ def test_card_report_and_compare_download_no_weights(hub, tmp_path, small_run, c
         for words in (["report", "me/silent"], ["compare", str(small_run), "me/silent"]):
             assert main(words) == 2
             error = capsys.readouterr().err
-            assert "me/silent came without predictions.parquet" in error
+            assert "me/silent has no predictions.parquet" in error
             assert "`audio-ft push RUN me/silent --predictions`" in error
         assert main(["report", str(tmp_path / "nowhere")]) == 2
         assert "There is no folder" in capsys.readouterr().err
@@ -207,7 +207,7 @@ def test_card_report_and_compare_download_no_weights(hub, tmp_path, small_run, c
         held = {name: file for name, file in repo.main.files.items() if name not in ("run.json", "model.safetensors")}
         repo.add("refs/heads/main", "bare", held, repo.main.oid)
         assert main(["card", "me/words"]) == 2
-        assert "me/words holds no run.json" in capsys.readouterr().err
+        assert "me/words has no run.json" in capsys.readouterr().err
         with pytest.raises(InputError, match="me/words has no weights"):
             load("me/words")
 

@@ -516,7 +516,7 @@ def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
     assert cli.main(["card", str(folder), "--set", "limits="]) == 2
     assert "limits is empty" in capsys.readouterr().err
     assert cli.main(["card", str(folder), "--repo-id", "my doors/1"]) == 2
-    assert "'my doors/1' is no repository on the Hub" in capsys.readouterr().err
+    assert "'my doors/1' is not a repository id" in capsys.readouterr().err
 
 
 def test_the_command_tells_neither_tokens_nor_folders(tmp_path: Path, capsys):

@@ -134,7 +134,7 @@ def test_the_command_says_whether_the_scores_agree(first, again, tmp_path, capsy
     assert lines[0].split() == ["test", "split", "then", "now"]
     assert lines[1].startswith("accuracy")
     assert lines[1].endswith("the same")
-    assert lines[-1].startswith("reproduced: yes, every score lies within the interval it had")
+    assert lines[-1].startswith("reproduced: yes, every score is within its first interval")
     record = json.loads((run / "run.json").read_text())
     record["scores"]["test"]["accuracy"] = {"value": 0.99, "low": 0.98, "high": 1.0, "n": 48}
     (run / "run.json").write_text(json.dumps(record))
