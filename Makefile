@@ -1,31 +1,34 @@
-# Each target does its own set-up: `.venv` is made from pyproject.toml with the tested versions of constraints.txt.
+# Each target sets itself up: `.venv` is made from pyproject.toml with the tested versions of constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format cards clean
+.PHONY: help quickstart test check format tree cards clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-quickstart: $(STAMP) ## fine-tune and score a model on what ships inside: no network, no GPU, about two minutes
+quickstart: $(STAMP) ## train and score a model on included recordings: no network, no GPU, about two minutes
 	$(BIN)/audio-ft quickstart
 
-test: $(STAMP) ## run the tests on two processes
+test: $(STAMP) ## run the tests on two processes, in random order
 	$(BIN)/python -m pytest -n 2
 
-check: $(STAMP) ## lint, formatting, docstrings and types
+check: $(STAMP) ## check lint, formatting, docstrings, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: $(STAMP) ## mend formatting and whatever lint can mend
+format: $(STAMP) ## fix formatting, and what lint can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-cards: $(STAMP) ## write model_cards/ anew; RUNS=folder takes in the finished runs there
+tree: ## write the tree of audio_ft/ into README.md
+	$(PYTHON) tools/tree.py
+
+cards: $(STAMP) ## write model_cards/ again; RUNS=folder adds the finished runs there
 	$(BIN)/python model_cards/make.py $(RUNS)
 
 clean: ## remove .venv, builds and caches

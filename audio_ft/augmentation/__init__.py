@@ -1,4 +1,4 @@
-"""The augmentations that come with the package, one a file.
+"""Changes to training clips only, drawn anew in each epoch: noise, gain, speed, pitch, masks …, a file each.
 
 They stand on soxr, scipy and librosa: of the libraries made for this, audiomentations wants soxr below 1 and
 torch-audiomentations wants torchaudio.

@@ -1,1 +1,1 @@
-"""The command line: one file a command in `commands/`, and what the commands share beside it."""
+"""The command line: a file for each command in `commands/`, and beside it what commands share."""

@@ -1,4 +1,4 @@
-"""Data in: a folder, a manifest or a data set of the Hub becomes undecoded rows in train, validation and test."""
+"""From a folder, a table or a data set on the Hub to undecoded rows in train, validation and test."""
 
 from audio_ft.data.loader import Loaded, load
 from audio_ft.data.spec import Data

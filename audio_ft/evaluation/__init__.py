@@ -1,1 +1,1 @@
-"""A model and labeled rows in, scores out: evaluation, slices, calibration, robustness, comparison and baselines."""
+"""A model and labeled rows in, scores out: slices, calibration, robustness, comparison and baselines."""

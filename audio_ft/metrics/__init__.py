@@ -1,4 +1,4 @@
-"""Scores and their intervals.
+"""Scores and their 95 % intervals, computed from arrays.
 
 `score` computes everything for one kind of target; `METRICS` holds the evaluate.Metric classes it is made of, by name.
 Importing this package is cheap: the classes, and evaluate with them, are imported when they are first used.

@@ -1,4 +1,4 @@
-"""The model adapters, one file for each architecture or group of like ones; a new one needs a file here and no more."""
+"""What each architecture expects: rate, features, padding, frames and heads; one adapter each, nothing about tasks."""
 
 from audio_ft.models.load import load_adapter, load_config
 

@@ -1,4 +1,4 @@
-"""Figures of recordings, trainings and answers: each function returns a matplotlib Figure, shown by whoever asks.
+"""Figures of recordings, trainings and predictions: each function returns a matplotlib Figure.
 
 from audio_ft import plots
 plots.learning_curves(run).savefig("curves.png")

@@ -1,4 +1,4 @@
-"""The tasks: one file each, registered by importing it here."""
+"""What a model learns: head, loss, decoding and generation, a file for each task."""
 
 from __future__ import annotations
 

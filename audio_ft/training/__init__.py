@@ -1,5 +1,5 @@
-"""Behind `train.py`: from a recipe to a finished run, one stage a file.
+"""From a recipe to a finished run, a file for each stage.
 
-preparation (data, cleaning, targets) > workplace (the output folder) > fitting (Trainer, told by automatic, trainer,
-sampler, freeze and averaging) > finish (saving, scores, proof). briefing holds the words said before and after.
+`train` calls them in turn: setup (data, cleaning, targets), run_folder, loop (the Trainer) and save_run (saving,
+scores, parity check). messages.py holds what is said before and after.
 """
