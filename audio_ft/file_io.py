@@ -137,6 +137,27 @@ def read_json(file: Path) -> dict[str, Any]:
     return content
 
 
+def read_json_lines(file: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a file that grows by a line at a time; nothing where there is none yet.
+
+    A line that a killed process left unfinished is passed over: what it was about is done again.
+    """
+    found = []
+    for line in file.read_bytes().splitlines() if file.is_file() else ():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
+def append_json_line(file: Path, content: Mapping[str, Any]) -> None:
+    """Add an object to a file of JSON lines, which is made where there is none."""
+    with file.open("ab+") as stream:
+        stream.seek(max(0, stream.tell() - 1))
+        # A line left unfinished would swallow this one.
+        start = "" if stream.read(1) in (b"", b"\n") else "\n"
+        stream.write(f"{start}{json.dumps(content)}\n".encode())
+
+
 def file_digest(file: str | os.PathLike[str]) -> str:
     """Return the SHA-256 (hex) of a file's content, a block at a time."""
     digest = hashlib.sha256()

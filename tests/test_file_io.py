@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import is_disk_full, read_json, remove_unfinished, replacing, write_bytes, write_json, write_text
+from audio_ft.file_io import (
+    append_json_line,
+    is_disk_full,
+    read_json,
+    read_json_lines,
+    remove_unfinished,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_replaces_the_old_one_when_the_block_ends(tmp_path):
@@ -170,3 +180,14 @@ def test_what_is_no_json_object_is_said_in_one_sentence(tmp_path, content, words
         (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_json(tmp_path / "a.json")
+
+
+def test_a_line_that_a_kill_cut_short_is_passed_over_and_swallows_nothing(tmp_path):
+    file = tmp_path / "journal.jsonl"
+    assert read_json_lines(file) == []
+    append_json_line(file, {"key": "caf\udce9.wav"})
+    with file.open("ab") as stream:
+        stream.write(b'{"key": "b.w')
+    assert read_json_lines(file) == [{"key": "caf\udce9.wav"}]
+    append_json_line(file, {"key": "c.wav"})
+    assert read_json_lines(file) == [{"key": "caf\udce9.wav"}, {"key": "c.wav"}]

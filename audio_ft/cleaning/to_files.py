@@ -6,7 +6,6 @@ A journal beside the files says what each came from; a file is finished when its
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from audio_ft.audio.clip import read, write
 from audio_ft.audio.codec.source import printable
 from audio_ft.errors import AudioError, InputError
-from audio_ft.file_io import remove_unfinished
+from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished
 from audio_ft.formatting import format_duration
 from audio_ft.parallel import parallel_map
 
@@ -136,15 +135,7 @@ class Journal:
     def open(cls, folder: Path) -> Journal:
         """Read the journal of a folder; a last line that a kill cut short is passed over."""
         known = {}
-        try:
-            lines = (folder / JOURNAL).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        except FileNotFoundError:
-            lines = []
-        for line in lines:
-            try:
-                plain = json.loads(line)
-            except json.JSONDecodeError:
-                continue
+        for plain in read_json_lines(folder / JOURNAL):
             outcome = Outcome(**plain | {"seconds": tuple(plain["seconds"]), "notes": tuple(plain["notes"])})
             known[outcome.key] = outcome
         return cls(folder, known)
@@ -165,12 +156,9 @@ class Journal:
 
     def add(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Write outcomes down as they come, each before it is yielded."""
-        with (self.folder / JOURNAL).open("a", encoding="utf-8", errors="surrogateescape") as file:
-            for outcome in outcomes:
-                plain = asdict(outcome) | {"target": self.relative(outcome.target)}
-                file.write(json.dumps(plain, ensure_ascii=True) + "\n")
-                file.flush()
-                yield outcome
+        for outcome in outcomes:
+            append_json_line(self.folder / JOURNAL, asdict(outcome) | {"target": self.relative(outcome.target)})
+            yield outcome
 
 
 def clean_files(

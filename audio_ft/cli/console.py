@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.file_io import is_disk_full
-from audio_ft.quiet import environment
+from audio_ft.system import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 

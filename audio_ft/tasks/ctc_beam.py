@@ -6,6 +6,8 @@ import logging
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.quiet import quiet_stderr
 from audio_ft.tasks.ngram_lm import UNKNOWN, unigrams
 
 if TYPE_CHECKING:
@@ -194,7 +195,20 @@ def _flashlight() -> tuple[Any, Any, Any]:
 def _language_model(kenlm: Any, file: str, words: Any) -> Any:
     """Return an n-gram model as KenLM reads it."""
     try:
-        with quiet_stderr():
+        with _quiet_stderr():
             return kenlm(file, words)
     except RuntimeError as error:
         raise InputError(f"{file} is no n-gram model that KenLM reads: {str(error).splitlines()[-1]}") from error
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep what compiled libraries write on standard error off it: KenLM draws a bar of its own there."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

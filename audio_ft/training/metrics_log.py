@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from audio_ft.file_io import finite, write_text
+from audio_ft.file_io import append_json_line, finite, read_json_lines, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,9 @@ class Journal(TrainerCallback):
         """Keep the lines up to the step where training begins or goes on."""
         if not state.is_world_process_zero:
             return
-        kept = [line for line in self._lines() if _step(line) <= state.global_step] if state.global_step else []
-        write_text(self.file, "".join(kept))
+        known = read_json_lines(self.file) if state.global_step else []
+        kept = [entry for entry in known if entry["step"] <= state.global_step]
+        write_text(self.file, "".join(f"{json.dumps(entry)}\n" for entry in kept))
 
     def on_log(
         self,
@@ -50,17 +51,5 @@ class Journal(TrainerCallback):
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         entry = {"step": state.global_step, "epoch": state.epoch, "time": now}
         entry |= {name: finite(value) for name, value in logs.items() if name not in entry}
-        with self.file.open("a", encoding="utf-8") as stream:
-            stream.write(f"{json.dumps(entry)}\n")
+        append_json_line(self.file, entry)
         self.logged()
-
-    def _lines(self) -> list[str]:
-        return self.file.read_text(encoding="utf-8").splitlines(keepends=True) if self.file.is_file() else []
-
-
-def _step(line: str) -> float:
-    """Return the step of a line; the last one may be cut short by a kill, and is then dropped as if yet to come."""
-    try:
-        return float(json.loads(line)["step"])
-    except json.JSONDecodeError:
-        return float("inf")

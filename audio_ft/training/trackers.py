@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.quiet import environment
+from audio_ft.system import environment
 
 if TYPE_CHECKING:
     from transformers import Trainer
