@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 # Starting processes takes longer than cleaning this many clips.
 FEW = 64
 _CHUNK, _CHUNKS_AHEAD = 8, 4
-_LOOK_SECONDS = 0.5
-# The process whose forked children are to end with it; 0 while there is none.
+_WATCH_SECONDS = 0.5
+# The process whose forked children end with it; 0 outside `exit_with_parent`.
 _parent = 0
 
 
@@ -40,8 +40,10 @@ def parallel_map(
 ) -> Iterator[Result]:
     """Yield `function(item)` for each of `total` items, in order, computed by a process for each processor.
 
-    `function` and items travel to the processes by pickle, items a little ahead of their turn; few items are computed
-    here. Leaving the loop early, by an error or by the keyboard, finishes the items in work and drops the others.
+    `function` and items are pickled, items a little ahead of their turn; few items are computed in this process.
+    Leaving the loop early, by an error or Ctrl-C, finishes the items that have begun and drops the others.
+
+    Not joblib: with its loky backend all workers of a killed parent were still there a minute later.
 
     Raises:
         AudioFTError: a process died (killed, out of memory), or whatever `function` raises.
@@ -55,13 +57,13 @@ def parallel_map(
             for item in tqdm(items, **bar):
                 yield function(item)
         return
-    executor = ProcessPoolExecutor(workers, initializer=_settle)
+    executor = ProcessPoolExecutor(workers, initializer=_start_worker)
     try:
         yield from tqdm(_ahead(executor, function, iter(items), _CHUNKS_AHEAD * workers), **bar)
     except BrokenProcessPool as error:
         raise AudioFTError(
-            "A worker process died, most often because memory ran out; what is finished is kept, so run the same again "
-            "to go on, with fewer programs open."
+            "A worker process died, most often because memory ran out. What is finished is kept: close other programs "
+            "and run the same command again."
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
@@ -70,7 +72,7 @@ def parallel_map(
 def _ahead(
     executor: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterator[Item], limit: int
 ) -> Iterator[Result]:
-    """Yield results in order while at most `limit` chunks of items wait or are in work."""
+    """Yield results in order while at most `limit` chunks of items are waiting or being computed."""
     waiting: deque[Future[list[Result]]] = deque()
     while chunk := list(islice(items, _CHUNK)):
         with exit_with_parent():  # workers start when they are first given work
@@ -87,10 +89,10 @@ def _each(function: Callable[[Item], Result], items: list[Item]) -> list[Result]
 
 @contextmanager
 def exit_with_parent() -> Iterator[None]:
-    """Make every process forked inside end soon after this one, also when this one is killed.
+    """End every process forked inside soon after this one, even when this one is killed.
 
-    A killed parent cannot tell its workers to stop, and forked ones wait for ever: each holds the others' ends of the
-    pipes on which it listens. Spawned ones see their pipes close.
+    A killed parent cannot stop its workers, and forked ones wait for ever: each holds open the pipes on which the
+    others listen. Spawned ones see their pipes close.
     """
     global _parent
     _parent = os.getpid()
@@ -100,29 +102,29 @@ def exit_with_parent() -> Iterator[None]:
         _parent = 0
 
 
-def _end_with_parent() -> None:
-    """Watch the parent from a fresh child, for as long as the child lives."""
+def _watch_parent() -> None:
+    """Watch the parent from a new child, for as long as the child lives."""
     parent = _parent
     if not parent or os.getppid() != parent:
         return
 
-    def look() -> None:
+    def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_WATCH_SECONDS)
         os._exit(1)
 
-    threading.Thread(target=look, daemon=True, name="end with parent").start()
+    threading.Thread(target=watch, daemon=True, name="exit with parent").start()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_end_with_parent)
+    os.register_at_fork(after_in_child=_watch_parent)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep numeric libraries to one thread: workers share the processors already.
+    """Limit numeric libraries to one thread: workers share the processors already.
 
-    Torch is included once something has imported it; a forked process must not touch a pool of threads it inherited.
+    Torch is included once something has imported it; a forked process must not use a pool of threads it inherited.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -138,7 +140,7 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _settle() -> None:
-    """Leave Ctrl-C to the parent, which sees to an end of the work, and keep to one thread for the worker's life."""
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, which ends the work, and compute with one thread for the worker's life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     one_thread().__enter__()

@@ -30,6 +30,14 @@ HEAVY_AT_THE_TOP = {
     "training/checkpoint_upload.py": "a transformers.TrainerCallback subclass",
 }
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "misc"}
+# What is done in one file only, by the calls that do it.
+ONE_PLACE = {
+    "os.replace": "file_io.py", "os.rename": "file_io.py", "tempfile.mkstemp": "file_io.py",
+    "tempfile.NamedTemporaryFile": "file_io.py", "os.fsync": "file_io.py",
+    "torch.cuda.is_available": "system.py", "torch.accelerator.is_available": "system.py",
+    "torch.cuda.get_device_name": "system.py", "ProcessPoolExecutor": "parallel.py",
+}  # fmt: skip
+MOST_FILES_ON_TOP = 12
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 335
 
@@ -126,6 +134,15 @@ def against_the_rules(parsed: Parsed) -> Iterator[str]:
                 yield f"{path}:{node.lineno} prints: only cli/main.py talks to the terminal, the rest logs"
 
 
+def done_elsewhere(parsed: Parsed) -> Iterator[str]:
+    """Yield a sentence for each call that belongs into one file, outside of it."""
+    for path, tree in parsed.items():
+        for node in ast.walk(tree):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if path.as_posix() != ONE_PLACE.get(called, path.as_posix()):
+                yield f"{path}:{node.lineno} calls {called}: use what {ONE_PLACE[called]} offers"
+
+
 def too_long(parsed: Parsed, package: Path) -> Iterator[str]:
     """Yield a sentence for each file and function that has outgrown one idea."""
     for path, tree in parsed.items():
@@ -146,7 +163,7 @@ def house() -> Parsed:
     return parsed
 
 
-@pytest.mark.parametrize("rule", [circular, heavy, against_the_rules])
+@pytest.mark.parametrize("rule", [circular, heavy, against_the_rules, done_elsewhere])
 def test_the_package_keeps_the_rule(house: Parsed, rule: Callable[[Parsed], Iterator[str]]):
     problems = list(rule(house))
     assert not problems, "\n" + "\n".join(problems)
@@ -155,6 +172,10 @@ def test_the_package_keeps_the_rule(house: Parsed, rule: Callable[[Parsed], Iter
 def test_files_and_functions_hold_one_idea(house: Parsed):
     problems = list(too_long(house, PACKAGE))
     assert not problems, "\n" + "\n".join(problems)
+
+
+def test_few_files_lie_on_top(house: Parsed):
+    assert len([path for path in house if len(path.parts) == 1]) <= MOST_FILES_ON_TOP
 
 
 def test_the_exemptions_are_needed(house: Parsed):
@@ -182,6 +203,7 @@ def test_the_exemptions_are_needed(house: Parsed):
         (against_the_rules, {"run.py": "def f():\n    print('done')"}, "prints"),
         (against_the_rules, {"run.py": "try:\n    pass\nexcept:\n    pass"}, "bare except"),
         (against_the_rules, {"steps/utils.py": ""}, "says nothing"),
+        (done_elsewhere, {"run.py": "import os\nos.replace('a', 'b')"}, "use what file_io.py offers"),
     ],
 )
 def test_each_rule_finds_its_breach(rule: Callable[[Parsed], Iterator[str]], files: dict[str, str], sentence: str):
@@ -200,6 +222,7 @@ def test_a_long_file_and_a_long_function_are_found(tmp_path: Path):
     [
         (heavy, {"clip.py": "if TYPE_CHECKING:\n    import torch\ndef f():\n    import torch"}),
         (against_the_rules, {"cli/main.py": "print('hello')"}),
+        (done_elsewhere, {"file_io.py": "import os\nos.replace('a', 'b')", "run.py": "text.replace('a', 'b')"}),
     ],
 )
 def test_what_is_allowed_passes(rule: Callable[[Parsed], Iterator[str]], files: dict[str, str]):
