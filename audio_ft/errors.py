@@ -5,6 +5,9 @@ Each message says what was expected, what was received and how to fix it.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class AudioFTError(Exception):
     """Say in one sentence why a command failed (exit code 1)."""
@@ -28,3 +31,17 @@ class AudioError(InputError):
     def __reduce__(self) -> tuple[type[AudioError], tuple[str, str]]:
         # By default, unpickling passes only the message to __init__; errors come back pickled from worker processes.
         return type(self), (self.source, self.reason)
+
+
+def did_you_mean(name: object, known: Iterable[str], *, list_all: bool = False) -> str:
+    """Return the end of a sentence about an unknown name: " Did you mean 'Trim'?", or nothing where none is close.
+
+    With `list_all`, all known names take the place of nothing: " There are Mono, Trim."
+    """
+    known = sorted(set(known))
+    # Upper and lower case are not told apart, so that "trim" finds "Trim". Nobody mistypes a name of a hundred letters.
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(str(name)[:100].lower(), lower, 1, 0.5)
+    if near:
+        return f" Did you mean {lower[near[0]]!r}?"
+    return f" There are {', '.join(known)}." if list_all and known else ""

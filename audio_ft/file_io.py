@@ -24,6 +24,9 @@ from audio_ft.formatting import format_size
 # as long as the file system allows.
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")
 
+# Of run.json, recipe.json and chain.json; audio_ft 0.1 wrote the first.
+FORMAT = 2
+
 
 @contextmanager
 def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
@@ -156,6 +159,25 @@ def append_json_line(file: Path, content: Mapping[str, Any]) -> None:
         # A line left unfinished would swallow this one.
         start = "" if stream.read(1) in (b"", b"\n") else "\n"
         stream.write(f"{start}{json.dumps(content)}\n".encode())
+
+
+def read_versioned(file: Path) -> dict[str, Any]:
+    """Return what a file holds that carries the format of this audio_ft: run.json, recipe.json or chain.json.
+
+    Raises:
+        InputError: it cannot be read, or was written by another audio_ft.
+    """
+    content = read_json(file)
+    found = content.pop("format", None)
+    # 0.1 wrote no format, or 1 for a chain.
+    if found is None or found == 1:
+        raise InputError(
+            f"{file} was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or install "
+            "audio-ft==0.1 to use it."
+        )
+    if found != FORMAT:
+        raise InputError(f"{file}: expected format {FORMAT}, got {str(found)[:100]}; upgrade audio-ft to read it.")
+    return content
 
 
 def file_digest(file: str | os.PathLike[str]) -> str:

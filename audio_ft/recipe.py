@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import hashlib
-import importlib.util
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, ClassVar, cast
 
 from audio_ft.augmentation import Noise, Speed
 from audio_ft.augmentation.base import Augment
@@ -21,35 +19,66 @@ from audio_ft.cleaning.step import Step
 from audio_ft.data import Data
 from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
-from audio_ft.file_io import read_json, write_json
-from audio_ft.settings import (
-    check_managed,
-    check_plain,
-    check_settings,
-    check_trackers,
-    check_training_value,
-    strategies,
+from audio_ft.file_io import FORMAT, read_versioned, write_json
+from audio_ft.rules import (
+    LARGEST_SEED,
+    Refused,
+    Rule,
+    choice,
+    json_value,
+    number,
+    parse_value,
+    path,
+    shown,
+    text,
+    whole,
 )
-from audio_ft.system import pick_device
+from audio_ft.settings import Settings
 from audio_ft.tasks import check_task
 from audio_ft.tasks.base import POOLINGS, HeadSettings
 
-if TYPE_CHECKING:
-    pass
-
-SAMPLINGS = ("none", "over", "under")
-PEFTS = ("lora", "adapter")
-PRECISIONS = ("auto", "float32", "bf16", "fp16")
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
 LITTLE_AUDIO = 36_000.0
 LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
 # What readers of the model card need to know and only the maker of the model knows.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
 FREEZES = ("none", "feature_encoder", "layers:N", "encoder", "gradual")
+LISTED = "names separated by commas, or a list of settings with names"
+
+
+def _task(value: Any) -> str:
+    name: str = text().read(value)
+    check_task(name)
+    return name
+
+
+def _freeze(value: Any) -> str:
+    name: str = text().read(value)
+    if name not in FREEZES and not re.fullmatch(r"layers:\d{1,4}", name):
+        raise Refused(f"one of {', '.join(FREEZES)}")
+    return name
+
+
+def _chain(value: Any) -> Chain:
+    return value if isinstance(value, Chain) else Chain(Step.list_of(value, names=True))
+
+
+def _class_weights(value: Any) -> str | dict[str, float]:
+    if isinstance(value, str) and value == "balanced":
+        return "balanced"
+    if not isinstance(value, Mapping):
+        raise Refused
+    return {text().read(label): number(0, above=True).read(weight) for label, weight in value.items()}
+
+
+def _training(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Refused
+    return MappingProxyType({text().read(name): json_value().apply(name, item) for name, item in value.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Settings):
     """Collect everything that decides the weights; two equal recipes on equal data give equal models.
 
     `training` is handed to transformers' TrainingArguments untouched, above our automatic settings (batch size, epochs
@@ -80,71 +109,68 @@ class Recipe:
         InputError: a setting that is not one of those offered.
     """
 
-    model: str
+    prefix: ClassVar[str] = ""
+
+    model: Annotated[str, path("a checkpoint, as a folder or an id on the Hub")]
     data: Data
     name: str = ""
-    task: str = "classification"
+    task: Annotated[str, Rule("text", _task)] = "classification"
     text: Text = field(default_factory=Text)
     revision: str | None = None
-    chain: Chain | Sequence[Step] = DEFAULT_CHAIN
-    augment: Sequence[Augment] | None = None
-    window: float | None = None
-    pooling: str = "mean"
+    chain: Annotated[Chain | Sequence[Step], Rule(LISTED, _chain, Chain.to_list)] = DEFAULT_CHAIN
+    augment: Annotated[Sequence[Augment] | None, Rule(LISTED, partial(Augment.list_of, names=True))] = None
+    window: Annotated[float | None, number(0, 3600, above=True)] = None
+    pooling: Annotated[str, choice(*POOLINGS)] = "mean"
     weighted_layers: bool = False
-    dropout: float | None = None
-    loss: str = "cross_entropy"
-    focal_gamma: float = 2.0
-    class_weights: str | Mapping[str, float] | None = None
-    sampling: str = "none"
-    freeze: str = "feature_encoder"
-    head_learning_rate: float | None = None
-    layer_decay: float = 1.0
+    dropout: Annotated[float | None, number(0, 0.99)] = None
+    loss: Annotated[str, choice("cross_entropy", "focal")] = "cross_entropy"
+    focal_gamma: Annotated[float, number(0, 100)] = 2.0
+    class_weights: Annotated[
+        str | Mapping[str, float] | None, Rule('"balanced" or a weight above 0 for each label', _class_weights)
+    ] = None
+    sampling: Annotated[str, choice("none", "over", "under")] = "none"
+    freeze: Annotated[str, Rule("text", _freeze, known=FREEZES)] = "feature_encoder"
+    head_learning_rate: Annotated[float | None, number(0, 100, above=True)] = None
+    layer_decay: Annotated[float, number(0, 1, above=True)] = 1.0
     average_weights: bool = True
-    peft: str | None = None
-    lora_rank: int = 32
+    peft: Annotated[str | None, choice("lora", "adapter")] = None
+    lora_rank: Annotated[int, whole(0, 100_000)] = 32
     keep_adapter: bool = False
     load_in_8bit: bool = False
-    wise_ft_alpha: float | None = None
+    wise_ft_alpha: Annotated[float | None, number(0, 1)] = None
     extra_eval: Data | None = None
     metric: str | None = None
-    patience: int = 10
-    precision: str = "auto"
-    seed: int = 0
-    max_corrupt: float = 0.05
-    training: Mapping[str, Any] = field(default_factory=dict)
+    patience: Annotated[int, whole(0)] = 10
+    precision: Annotated[str, choice("auto", "float32", "bf16", "fp16")] = "auto"
+    seed: Annotated[int, whole(0, LARGEST_SEED)] = 0
+    max_corrupt: Annotated[float, number(0, 1)] = 0.05
+    training: Annotated[Mapping[str, Any], Rule("settings of TrainingArguments by name", _training)] = field(
+        default_factory=dict
+    )
     intended_use: str = ""
     limits: str = ""
     consent: str = ""
     license: str = ""
     push_to_hub: str | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "model", str(self.model))
-        check_settings(self)
-        data = Data(path=self.data) if isinstance(self.data, str) else self.data
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "chain", self.chain if isinstance(self.chain, Chain) else Chain(tuple(self.chain)))
-        object.__setattr__(self, "augment", None if self.augment is None else tuple(self.augment))
-        object.__setattr__(self, "training", MappingProxyType(dict(self.training)))
-        if self.peft is not None:
-            _one_of("peft", self.peft, PEFTS)
+    def check(self) -> None:
+        """Refuse settings that do not go together."""
         if self.load_in_8bit and self.peft != "lora":
             raise InputError("load_in_8bit holds weights that stand still beside low-rank ones; add peft=lora.")
-        if isinstance(self.extra_eval, str):
-            object.__setattr__(self, "extra_eval", Data(path=self.extra_eval))
-        _one_of("sampling", self.sampling, SAMPLINGS)
-        _one_of("precision", self.precision, PRECISIONS)
-        _one_of("loss", self.loss, ("cross_entropy", "focal"))
-        _one_of("pooling", self.pooling, POOLINGS)
-        check_task(self.task)
-        if self.freeze not in FREEZES and not re.fullmatch(r"layers:\d+", self.freeze):
-            hint = _hint(self.freeze, FREEZES)
-            raise InputError(f"freeze is one of {', '.join(FREEZES)}, not {self.freeze!r}.{hint}")
+        if self.keep_adapter and self.peft != "lora":
+            raise InputError("keep_adapter keeps low-rank matrices apart, and there are none; add peft=lora.")
+        if self.peft == "lora" and not self.lora_rank:
+            raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
+        smoothing = number(0, 1, below=True)
+        smoothing.apply("label_smoothing_factor", self.training.get("label_smoothing_factor", 0.0))
+        if pushing := self.training.get("push_to_hub"):
+            expected = 'a repository in the recipe itself ("me/name"), none in training'
+            raise InputError(f"push_to_hub: expected {expected}, got {shown(pushing)}")
 
     @property
     def steps(self) -> Chain:
         """Return the cleaning chain."""
-        return self.chain if isinstance(self.chain, Chain) else Chain(tuple(self.chain))
+        return cast("Chain", self.chain)
 
     @property
     def augments(self) -> tuple[Augment, ...]:
@@ -159,7 +185,7 @@ class Recipe:
         """
         little = training_seconds < LITTLE_AUDIO
         chosen = self.augments if self.augment is not None else LITTLE_AUDIO_AUGMENT if little else ()
-        return dataclasses.replace(self, task=task, text=text, augment=chosen, window=window)
+        return self.replace(task=task, text=text, augment=chosen, window=window)
 
     @property
     def head(self) -> HeadSettings:
@@ -178,52 +204,21 @@ class Recipe:
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        for name in ("name", "extra_eval", "intended_use", "limits", "consent", "license", "push_to_hub"):
+        for name in ("format", "name", "extra_eval", "intended_use", "limits", "consent", "license", "push_to_hub"):
             known.pop(name)
         for name in ("license", "source", "language"):
             known["data"].pop(name)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON-serialisable data."""
-        plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        weights = self.class_weights
-        return plain | {
-            "data": self.data.to_dict(),
-            "extra_eval": None if self.extra_eval is None else self.extra_eval.to_dict(),
-            "text": self.text.to_dict(),
-            "chain": self.steps.to_list(),
-            "augment": None if self.augment is None else [augment.to_dict() for augment in self.augment],
-            "training": dict(self.training),
-            "class_weights": dict(weights) if isinstance(weights, Mapping) else weights,
-        }
+        """Return the recipe as JSON values, with the format of its file."""
+        return {"format": FORMAT, **super().to_dict()}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Recipe:
-        """Return the recipe that `to_dict` wrote.
-
-        Raises:
-            InputError: an unknown setting, or one that is missing or of another kind.
-        """
-        known = {item.name for item in dataclasses.fields(cls)}
-        for name in plain:
-            if name not in known:
-                raise InputError(f"A recipe has no setting {name!r}.{_hint(name, known)}")
-        for name in ("model", "data"):
-            if name not in plain:
-                raise InputError(f"A recipe needs {name!r}, and this one has none.")
-        check_plain(plain)
-        values = dict(plain)
-        values["data"] = Data.from_dict(values["data"]) if isinstance(values["data"], Mapping) else values["data"]
-        if isinstance(values.get("extra_eval"), Mapping):
-            values["extra_eval"] = Data.from_dict(values["extra_eval"])
-        if isinstance(values.get("text"), Mapping):
-            values["text"] = Text.from_dict(values["text"])
-        if "chain" in values:
-            values["chain"] = Chain.from_list(values["chain"])
-        if values.get("augment") is not None:
-            values["augment"] = tuple(Augment.from_dict(item) for item in values["augment"])
-        return cls(**values)
+    def saved(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings read from a file without its format, which `load` checks."""
+        settings.pop("format", None)
+        return settings
 
     def override(self, assignments: Sequence[str]) -> Recipe:
         """Return the recipe with `key=value` settings applied: recipe, `data.…`, or TrainingArguments fields.
@@ -232,101 +227,33 @@ class Recipe:
         commas, each with its defaults.
 
         Raises:
-            InputError: an assignment without "=", or a name that neither the recipe nor TrainingArguments has.
+            InputError: an assignment without "=", or a value that does not fit. A name that neither the recipe nor
+                TrainingArguments has is found when the training is checked.
         """
-        recipe = self
+        known, changes = {item.name for item in fields(self)}, dict[str, Any]()
         for assignment in assignments:
-            name, equals, text = assignment.partition("=")
+            name, equals, value = assignment.partition("=")
             if not equals:
-                raise InputError(f"--set takes key=value, and {assignment!r} has no '='.")
-            recipe = recipe._with(name.strip(), _parse(text))
-        return recipe
+                raise InputError(f"--set takes key=value, and {shown(assignment)} has no '='.")
+            part, _, inner = (name := name.strip()).partition(".")
+            if inner and part in ("data", "text", "extra_eval"):
+                before = changes.get(part) or getattr(self, part) or self.data
+                changes[part] = type(before).from_dict(before.to_dict() | {inner: parse_value(value)})
+            elif name in known:
+                changes[name] = self.read(name, parse_value(value))
+            else:
+                changes["training"] = {**changes.get("training", self.training), name: parse_value(value)}
+        return self.replace(**changes)
 
-    def _with(self, name: str, value: Any) -> Recipe:
-        fields = {item.name for item in dataclasses.fields(self)}
-        part, _, inner = name.partition(".")
-        if inner and part in ("data", "text", "extra_eval"):
-            whole: Any = getattr(self, part) or self.data
-            if inner not in (known := {item.name for item in dataclasses.fields(whole)}):
-                raise InputError(f"{part} has no setting {inner!r}.{_hint(inner, known)}")
-            changed: Any = {part: type(whole).from_dict(whole.to_dict() | {inner: value})}
-            return dataclasses.replace(self, **changed)
-        if name in ("chain", "augment") and isinstance(value, str):
-            key = "step" if name == "chain" else "augment"
-            value = [{key: item.strip()} for item in value.split(",") if item.strip()]
-        if name in ("chain", "augment", "data", "text", "training") and value is not None:
-            return Recipe.from_dict(self.to_dict() | {name: value})
-        if name in fields:
-            return dataclasses.replace(self, **{name: value})
-        return dataclasses.replace(self, training={**self.training, name: value})
-
-    def check(self) -> None:
-        """Build the TrainingArguments, so that a typo in `training` stops before anything is downloaded.
-
-        Raises:
-            InputError: TrainingArguments refuses a setting; its own words are passed on. Or a package is missing.
-        """
-        from audio_ft.metrics import direction
-
-        check_managed(self.training)
-        # As in training itself: without an accelerator bf16 is refused unless the processor is named, and settings of
-        # the best checkpoint unless something is evaluated and saved.
-        usual = {"use_cpu": pick_device() == "cpu", **strategies(self.training)}
-        arguments = build_arguments({**usual, **self.training}, Path("unused"))
-        check_trackers(arguments.report_to)
-        metric = self.training.get("metric_for_best_model", self.metric)
-        if metric is not None:
-            direction(str(metric).removeprefix("eval_"))
-        if self.keep_adapter and self.peft != "lora":
-            raise InputError("keep_adapter keeps low-rank matrices apart, and there are none; add peft=lora.")
-        if self.peft == "lora" and not self.lora_rank:
-            raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
-        if self.load_in_8bit and importlib.util.find_spec("bitsandbytes") is None:
-            raise InputError("load_in_8bit needs bitsandbytes: pip install 'audio-ft[8bit]', or leave it out.")
-
-    def save(self, path: str | Path) -> None:
+    def save(self, file: str | Path) -> None:
         """Write the recipe as JSON."""
-        write_json(Path(path), self.to_dict())
+        write_json(Path(file), self.to_dict())
 
     @classmethod
-    def load(cls, path: str | Path) -> Recipe:
-        """Read a recipe.json."""
-        return cls.from_dict(read_json(Path(path)))
+    def load(cls, file: str | Path) -> Recipe:
+        """Read a recipe.json.
 
-
-def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:
-    """Return transformers.TrainingArguments with the given settings.
-
-    Raises:
-        InputError: an unknown setting, with the nearest known name, or a value that TrainingArguments refuses.
-    """
-    from transformers import TrainingArguments
-
-    known = {item.name: item for item in dataclasses.fields(TrainingArguments) if item.init}
-    recipe_fields = {item.name for item in dataclasses.fields(Recipe)}
-    for name in training:
-        if name not in known:
-            hint = _hint(name, known.keys() | recipe_fields)
-            raise InputError(f"Neither Recipe nor transformers.TrainingArguments has a setting {name!r}.{hint}")
-        check_training_value(name, training[name], known[name].default, known[name].type)
-    try:
-        return TrainingArguments(**{"output_dir": str(output_dir), **training})
-    except (TypeError, ValueError, ImportError) as error:
-        raise InputError(f"transformers.TrainingArguments refuses the training settings: {error}") from error
-
-
-def _one_of(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InputError(f"{name} is one of {', '.join(known)}, not {value!r}.{_hint(str(value), known)}")
-
-
-def _hint(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), 1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
+        Raises:
+            InputError: a file that cannot be read or holds no recipe, or one of another audio_ft.
+        """
+        return cls.from_dict(read_versioned(Path(file)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import finite, read_json, write_json
+from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
 
@@ -74,17 +74,21 @@ class Run:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON-serialisable data, without the folder it lies in."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "folder"}
-        return plain | {
-            "recipe": self.recipe.to_dict(),
-            "labels": list(self.labels),
-            "scores": {split: scores_to_dict(scores) for split, scores in self.scores.items()},
-            "baselines": {name: scores_to_dict(scores) for name, scores in self.baselines.items()},
-            "retention": {
-                place: {state: scores_to_dict(scores) for state, scores in states.items()}
-                for place, states in self.retention.items()
-            },
-            "history": [{name: finite(value) for name, value in entry.items()} for entry in self.history],
-        }
+        return (
+            {"format": FORMAT}
+            | plain
+            | {
+                "recipe": self.recipe.to_dict(),
+                "labels": list(self.labels),
+                "scores": {split: scores_to_dict(scores) for split, scores in self.scores.items()},
+                "baselines": {name: scores_to_dict(scores) for name, scores in self.baselines.items()},
+                "retention": {
+                    place: {state: scores_to_dict(scores) for state, scores in states.items()}
+                    for place, states in self.retention.items()
+                },
+                "history": [{name: finite(value) for name, value in entry.items()} for entry in self.history],
+            }
+        )
 
     def save(self) -> None:
         """Write run.json; its presence says that the run is done."""
@@ -101,7 +105,7 @@ class Run:
         file = folder / RUN_FILE
         if not file.is_file():
             raise InputError(f"{folder} holds no {RUN_FILE}; give the --output-dir of a training that has finished.")
-        plain = read_json(file)
+        plain = read_versioned(file)
         return cls(
             folder=folder,
             **plain

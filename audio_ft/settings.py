@@ -1,200 +1,228 @@
-"""What the settings of a recipe may be, each checked by type and range before it is used for anything."""
+"""Settings: frozen dataclasses that check themselves by type and range, and go to JSON and back.
+
+What a field may hold is written beside it, as its annotation; where a type does not say it all, a rule is added:
+
+    @dataclass(frozen=True)
+    class Fade(Settings):
+        seconds: Annotated[float, number(0, 60, above=True, unit="s")] = 0.5
+        shape: Literal["linear", "cosine"] = "linear"
+        channel: Annotated[int, whole(0)] | None = None
+
+A value that does not fit ends in the same sentence on every way in, be it the constructor, `--set` or a JSON file:
+"Fade.seconds: expected a number above 0 and at most 60 s, got 'x'".
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
-from typing import Any
+import functools
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
-from audio_ft.errors import InputError
+from audio_ft import extensions
+from audio_ft.errors import InputError, did_you_mean
+from audio_ft.rules import Refused, Rule, choice, each, either, flag, json_value, number, optional, shown, text, whole
 
-TEXTS = (
-    "freeze",
-    "model",
-    "name",
-    "task",
-    "pooling",
-    "loss",
-    "sampling",
-    "precision",
-    "intended_use",
-    "limits",
-    "consent",
-    "license",
-)
-TEXTS_OR_NONE = ("revision", "metric", "push_to_hub", "peft")
-# Setting: its least and greatest value (the least itself is allowed where `True` follows), and whether None is.
-NUMBERS: dict[str, tuple[float, float, bool, bool]] = {
-    "window": (0, 3_600, False, True),
-    "dropout": (0, 0.99, True, True),
-    "focal_gamma": (0, 100, True, False),
-    "head_learning_rate": (0, 100, False, True),
-    "layer_decay": (0, 1, False, False),
-    "max_corrupt": (0, 1, True, False),
-    "wise_ft_alpha": (0, 1, True, True),
-}
-COUNTS = ("patience", "seed", "lora_rank")
-# TrainingArguments takes these as they come and Trainer fails on them later, or trains nothing.
-POSITIVE = (
-    "per_device_train_batch_size",
-    "per_device_eval_batch_size",
-    "gradient_accumulation_steps",
-    "num_train_epochs",
-)
-# What a run sees to itself. Trainer would take these, and they would be forgotten or break it later.
-MANAGED_ARGUMENTS = {
-    "output_dir": "the run's folder is given with --output-dir, or to train()",
-    "resume_from_checkpoint": "a training goes on by itself where the same recipe has stopped in the same folder",
-    "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
-    "remove_unused_columns": "batches hold what the network needs and nothing else",
-    "label_names": "targets are named with --set data.target=…",
-    "neftune_noise_alpha": "it puts noise on the vectors of words, and these networks hear waves; see augment",
-    "batch_eval_metrics": "answers are made small before they are gathered",
-    "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
-}
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
-def check_settings(recipe: Any) -> None:
-    """Check the plain settings of a recipe.
+@dataclass(frozen=True)
+class Settings:
+    """Hold settings that were checked when they were made; a subclass is a frozen dataclass whose fields they are.
+
+    Attributes:
+        prefix: what messages put before a setting's name ("data" in "data.limit"); None takes the class name.
+        shorthand: the setting whose bare value may stand where these settings are expected.
 
     Raises:
         InputError: a setting of another type or outside its range.
     """
-    for name in TEXTS:
-        _require(name, value := getattr(recipe, name), isinstance(value, str), "text")
-    for name in TEXTS_OR_NONE:
-        _require(name, value := getattr(recipe, name), value is None or isinstance(value, str), "text")
-    for name in ("weighted_layers", "average_weights", "keep_adapter", "load_in_8bit"):
-        _require(name, value := getattr(recipe, name), isinstance(value, bool), "true or false")
-    for name in COUNTS:
-        value = getattr(recipe, name)
-        _require(name, value, _is_whole(value) and 0 <= value < 2**32, "a whole number of 0 or more")
-    for name, (low, high, inclusive, optional) in NUMBERS.items():
-        value = getattr(recipe, name)
-        holds = _is_number(value) and (low <= value if inclusive else low < value) and value <= high
-        expected = (
-            f"a number {'from' if inclusive else 'above'} {low:g} {'to' if inclusive else 'and at most'} {high:g}"
-        )
-        _require(name, value, holds or (optional and value is None), expected)
-    _require("training", recipe.training, isinstance(recipe.training, Mapping), "settings of TrainingArguments by name")
-    _require(
-        "label_smoothing_factor",
-        smoothing := recipe.training.get("label_smoothing_factor", 0.0),
-        _is_number(smoothing) and 0 <= smoothing < 1,
-        "a number from 0 to below 1",
-    )
-    pushing = recipe.training.get("push_to_hub")
-    _require("push_to_hub", pushing, not pushing, 'a repository in the recipe itself ("me/name"), none in training')
-    check_class_weights(recipe.class_weights)
+
+    prefix: ClassVar[str | None] = None
+    shorthand: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, self.read(field.name, getattr(self, field.name)))
+        self.check()
+
+    def check(self) -> None:
+        """Raise `InputError` for settings that do not go together; override where types and ranges do not say it."""
+
+    def require(self, holds: bool, setting: str, expected: str) -> None:
+        """Raise an `InputError` naming `setting`, what was expected and what came, unless `holds`."""
+        if not holds:
+            raise InputError(f"{self.place(setting)}: expected {expected}, got {shown(getattr(self, setting))}")
+
+    @classmethod
+    def called(cls) -> str:
+        """Return what messages call these settings."""
+        return cls.prefix or cls.__name__
+
+    @classmethod
+    def place(cls, setting: str) -> str:
+        """Return what messages call one setting."""
+        return setting if cls.prefix == "" else f"{cls.called()}.{setting}"
+
+    @classmethod
+    def rules(cls) -> dict[str, Rule]:
+        """Return the rule of each setting, by name."""
+        # mypy takes a class whose instances have a hash of their own for one that has none.
+        return _rules(cls)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, setting: str, value: Any) -> Any:
+        """Return a value for one setting in its plain Python type.
+
+        Raises:
+            InputError: it does not fit.
+        """
+        return cls.rules()[setting].apply(cls.place(setting), value)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the same settings with some of them changed."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {name: rule.write(getattr(self, name)) for name, rule in self.rules().items()}
+
+    @classmethod
+    def saved(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings read from a file as the installed class takes them; override to look at a version."""
+        return settings
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the settings that `to_dict` described; those left out take their defaults.
+
+        Raises:
+            InputError: an unknown setting, with the closest known one, or one that is missing or does not fit.
+        """
+        if not isinstance(plain, Mapping):
+            raise InputError(f"{cls.called()}: expected a table of settings by name, got {shown(plain)}")
+        settings = cls.saved(dict(plain))
+        known = {field.name: field.default is MISSING and field.default_factory is MISSING for field in fields(cls)}
+        for name in settings:
+            if name not in known:
+                hint = did_you_mean(name, known, list_all=True)
+                raise InputError(f"{cls.called()} has no setting {shown(name)}.{hint}")
+        for name, required in known.items():
+            if required and name not in settings:
+                raise InputError(f"{cls.called()} needs the setting {name!r}, and it is missing.")
+        return cls(**settings)
 
 
-def check_plain(plain: Mapping[str, Any]) -> None:
-    """Check the settings that hold lists and tables in JSON, before chain and augmentations are made of them.
+@dataclass(frozen=True)
+class NamedSettings(Settings):
+    """Settings of a kind that has many classes, each chosen by its name: {"step": "Trim", "top_db": 30}.
 
-    Raises:
-        InputError: something else than a list of tables, or a table.
+    A kind says its key in JSON and its group of entry points, as `class Step(NamedSettings, key="step", group="steps")`.
+    The classes below it are known by their names as soon as their module is imported, save those that say
+    `register=False`; those that an installed package adds to the group are imported when they are named.
     """
-    for name in ("chain", "augment"):
-        value = plain.get(name)
-        tables = isinstance(value, list | tuple) and all(isinstance(item, Mapping) for item in value)
-        _require(name, value, value is None or tables, "names separated by commas, or a list of settings with names")
-    training = plain.get("training", {})
-    _require("training", training, isinstance(training, Mapping), "settings of TrainingArguments by name")
+
+    _key: ClassVar[str]
+    _group: ClassVar[str]
+    _registry: ClassVar[dict[str, Any]]
+
+    def __init_subclass__(cls, *, key: str = "", group: str = "", register: bool = True, **kwargs: Any) -> None:
+        """Open a kind, or register a class of one; only the package's own names cannot be taken by others."""
+        super().__init_subclass__(**kwargs)
+        if key:
+            cls._key, cls._group, cls._registry = key, group, {}
+        elif register:
+            holder = cls._registry.get(cls.__name__)
+            # A namesake of one of ours would be read in its stead from every saved file.
+            if holder and holder.__module__.startswith("audio_ft.") and holder.__module__ != cls.__module__:
+                raise InputError(
+                    f"a {cls._key} named {cls.__name__!r} ships with audio_ft: "
+                    f"give the one in {cls.__module__} another name"
+                )
+            cls._registry[cls.__name__] = cls
+
+    @classmethod
+    def registered(cls) -> dict[str, type[Self]]:
+        """Return every class of the kind whose module has been imported, by name."""
+        return dict(cls._registry)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the name and all settings as JSON values."""
+        return {self._key: type(self).__name__} | super().to_dict()
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the settings that `to_dict` described; those left out take their defaults.
+
+        Raises:
+            InputError: an unknown name or setting, with the closest known one, or a setting that does not fit.
+        """
+        if not isinstance(plain, Mapping) or not isinstance(plain.get(cls._key), str):
+            made = f"; write {plain.__name__}()" if isinstance(plain, type) and issubclass(plain, cls) else ""
+            raise InputError(f'{cls._key}: expected {{"{cls._key}": name, …}}, got {shown(plain)}{made}')
+        settings = dict(plain)
+        name = settings.pop(cls._key)
+        found: type[Self] | None = cls._registry.get(name) or extensions.load(cls._group, name)
+        if found is None:
+            hint = did_you_mean(name, [*cls._registry, *extensions.names(cls._group)], list_all=True)
+            raise InputError(f"unknown {cls._key} {shown(name)}.{hint} One of your own must be imported first.")
+        return super(NamedSettings, found).from_dict(settings)
+
+    @classmethod
+    def list_of(cls, value: Any, *, names: bool = False) -> tuple[Self, ...]:
+        """Return settings given as a list, each as itself or as `to_dict` describes it.
+
+        With `names`, text is taken too: names separated by commas, each with its defaults.
+
+        Raises:
+            Refused: no list.
+            InputError: an item that does not fit.
+        """
+        if names and isinstance(value, str):
+            value = [{cls._key: name.strip()} for name in value.split(",") if name.strip()]
+        if not isinstance(value, list | tuple):
+            raise Refused
+        return tuple(item if isinstance(item, cls) else cls.from_dict(item) for item in value)
 
 
-def check_class_weights(weights: Any) -> None:
-    """Check that class weights are "balanced", None, or positive numbers by label.
+def nested(kind: type[Settings]) -> Rule:
+    """Accept settings, a table of them, or the value of the one setting that stands for all (`shorthand`)."""
 
-    Raises:
-        InputError: they are not.
-    """
-    by_label = isinstance(weights, Mapping) and all(_is_number(weight) and weight > 0 for weight in weights.values())
-    expected = '"balanced" or a weight above 0 for each label'
-    _require("class_weights", weights, weights is None or weights == "balanced" or by_label, expected)
+    def read(value: Any) -> Settings:
+        if isinstance(value, kind):
+            return value
+        if isinstance(value, Mapping) or not kind.shorthand:
+            return kind.from_dict(value)
+        return kind(**{kind.shorthand: value})
 
-
-def check_training_value(name: str, value: Any, default: Any, kind: Any) -> None:
-    """Check a value for a field of TrainingArguments against the type that the field has.
-
-    Raises:
-        InputError: text where a number belongs, or a number that cannot be.
-    """
-    if isinstance(default, bool):
-        _require(name, value, isinstance(value, bool), "true or false")
-    elif isinstance(default, int | float):
-        _require(name, value, _is_number(value), "a number")
-        if kind in (int, "int"):
-            _require(name, value, _is_whole(value), "a whole number")
-    if name in POSITIVE:
-        _require(name, value, _is_number(value) and value > 0, "a number above 0")
-    if name == "max_steps":
-        _require(name, value, value != 0, "a whole number above 0, or -1 for as many as the epochs make")
+    return Rule(f"settings of {kind.called()}", read)
 
 
-def check_managed(training: Mapping[str, Any]) -> None:
-    """Check that a recipe leaves alone what a run sees to itself.
-
-    Raises:
-        InputError: it does not.
-    """
-    for name, reason in MANAGED_ARGUMENTS.items():
-        if training.get(name):
-            raise InputError(f"{name} cannot be set here: {reason}.")
-
-
-def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
-    """Return when a training evaluates and saves: at each epoch, or as far as a recipe says, one as the other.
-
-    A recipe that names one of the two need not name the other, nor say that without both there is no best checkpoint;
-    `every` is the number of steps where it wants steps and names none.
-    """
-    asked = {name: training.get(f"{name}_strategy") for name in ("eval", "save")}
-    usual = "steps" if {"eval_steps", "save_steps"} & training.keys() else "epoch"
-    evaluation = asked["eval"] or (asked["save"] if asked["save"] in ("steps", "epoch") else usual)
-    saving = asked["save"] or (evaluation if evaluation != "no" else usual)
-    settings = {
-        "eval_strategy": evaluation,
-        "save_strategy": saving,
-        "load_best_model_at_end": evaluation != "no" and saving != "no",
-    }
-    if "steps" in (evaluation, saving):
-        steps = training.get("eval_steps") or training.get("save_steps") or every
-        settings |= {"eval_steps": steps, "save_steps": steps}
-    return settings
+def rule_for(hint: Any) -> Rule:
+    """Return the rule that an annotation stands for."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        inner, *notes = arguments
+        rule = next((note for note in notes if isinstance(note, Rule)), None)
+        if rule is None:
+            return rule_for(inner)
+        return optional(rule) if types.NoneType in get_args(inner) else rule
+    if origin in (Union, types.UnionType):
+        rules = [rule_for(argument) for argument in arguments if argument is not types.NoneType]
+        rule = rules[0] if len(rules) == 1 else either(*rules)
+        return optional(rule) if types.NoneType in arguments else rule
+    if origin is Literal:
+        return choice(*arguments)
+    if origin is tuple and arguments[1:] == (...,):
+        return each(rule_for(arguments[0]))
+    if isinstance(hint, type) and issubclass(hint, Settings):
+        return nested(hint)
+    return {bool: flag(), int: whole(), float: number(), str: text()}.get(hint, json_value())
 
 
-def check_trackers(names: Sequence[str]) -> None:
-    """Check that each tracker of `report_to` is one that Trainer knows, and installed.
-
-    Raises:
-        InputError: it is not.
-    """
-    from transformers.integrations.integration_utils import (
-        INTEGRATION_TO_CALLBACK,
-        get_available_reporting_integrations,
-    )
-
-    installed = get_available_reporting_integrations() if names else []
-    for name in names:
-        known = name in INTEGRATION_TO_CALLBACK
-        _require("report_to", name, known, f"none, all or some of {', '.join(INTEGRATION_TO_CALLBACK)}")
-        # Trainer's list of what is installed does not look for flyte, which comes with the machines that have it.
-        if name not in (*installed, "flyte"):
-            raise InputError(
-                f"report_to={name} needs a package that is not installed: pip install {name}, or choose among "
-                f"{', '.join(installed) or 'none'}. Whatever is chosen, metrics.jsonl in the run's folder has it all."
-            )
-
-
-def _require(name: str, value: Any, holds: bool, expected: str) -> None:
-    if not holds:
-        raise InputError(f"{name}: expected {expected}, got {value!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+@functools.cache
+def _rules(kind: type[Settings]) -> dict[str, Rule]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: rule_for(hints[field.name]) for field in fields(kind)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
 from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.rules import span, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,15 +22,12 @@ class BandLimit(WaveAugment):
     rate is left out.
     """
 
-    low: tuple[float, float] = (50.0, 400.0)
-    high: tuple[float, float] = (3000.0, 7000.0)
-    order: int = 4
+    low: Annotated[tuple[float, float], span(1, 1e6)] = (50.0, 400.0)
+    high: Annotated[tuple[float, float], span(1, 1e6)] = (3000.0, 7000.0)
+    order: Annotated[int, whole(1, MAX_ORDER)] = 4
 
     def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_range("low", 1, 1e6)
-        self.require_range("high", 1, 1e6)
-        self.require_count("order", MAX_ORDER)
+        """Refuse edges that can cross."""
         self.require(self.low[1] < self.high[0], "low", f"a range that ends below the start of high {self.high}")
 
     @property

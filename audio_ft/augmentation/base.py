@@ -7,27 +7,34 @@ data that goes to JSON and back; unlike steps they are never replayed at predict
 
 from __future__ import annotations
 
-import difflib
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.rules import Rule, either, number, span
+from audio_ft.settings import NamedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-_REGISTRY: dict[str, type[Augment]] = {}
+# How many of the training clips are changed: 0 (none) to 1 (all).
+Probability = Annotated[float, number(0, 1)]
+
+
+def spread(high: float) -> Rule:
+    """Accept one number n from 0 to `high`, for (-n, n), or (lowest, highest)."""
+    return either(number(0, high), span(-high, high))
 
 
 @dataclass(frozen=True)
-class Augment(ABC):
-    """Hold the settings of one change that is made to `probability` of the training clips, 0 (never) to 1 (always).
+class Augment(NamedSettings, ABC, key="augment", group="augmentations"):
+    """Hold the settings of one change that is made to `probability` of the training clips.
 
     A subclass registers itself by its class name, unless it says `register=False` because it is a kind and no member.
 
@@ -37,21 +44,7 @@ class Augment(ABC):
 
     stage: ClassVar[str] = ""
 
-    probability: float = field(default=0.5, kw_only=True)
-
-    def __init_subclass__(cls, *, register: bool = True, **kwargs: Any) -> None:
-        """Make the subclass known to `from_dict` and `registered`."""
-        super().__init_subclass__(**kwargs)
-        if register:
-            _REGISTRY[cls.__name__] = cls
-
-    def __post_init__(self) -> None:
-        """Check what all augmentations have, then let the subclass check its own settings."""
-        self.require_number("probability", 0, 1)
-        self.check()
-
-    def check(self) -> None:  # noqa: B027 - a subclass without settings of its own has nothing to check
-        """Raise `InputError` for settings that make no sense; numbers and ranges become floats."""
+    probability: Probability = field(default=0.5, kw_only=True)
 
     @property
     @abstractmethod
@@ -62,74 +55,8 @@ class Augment(ABC):
         """Return one short English phrase for the card."""
         return f"{self.effect} ({self.probability:.0%} of the clips)"
 
-    def prepare(self) -> None:  # noqa: B027 - most augmentations need nothing from outside
+    def prepare(self) -> None:
         """Raise, before any work is done, what would stop the training later, such as a folder that is missing."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the name and all settings as JSON values."""
-        settings = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {"augment": type(self).__name__} | {
-            name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()
-        }
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Augment:
-        """Build the augmentation that `to_dict` wrote.
-
-        Raises:
-            InputError: an unknown augmentation or setting, with the closest known name; a setting out of range.
-        """
-        settings = dict(data)
-        name = settings.pop("augment", None)
-        if not isinstance(name, str):
-            raise InputError(f"expected an augmentation as {{'augment': name, **settings}}, got {dict(data)!r}")
-        if name not in _REGISTRY:
-            raise InputError(f"unknown augmentation {name!r}{_hint(name, _REGISTRY)}")
-        known = [item.name for item in fields(_REGISTRY[name])]
-        for setting in settings:
-            if setting not in known:
-                raise InputError(f"{name} has no setting {setting!r}{_hint(setting, known)}")
-        return _REGISTRY[name](**settings)
-
-    @staticmethod
-    def registered() -> dict[str, type[Augment]]:
-        """Return every augmentation whose module has been imported, by name."""
-        return dict(_REGISTRY)
-
-    def require(self, holds: bool, setting: str, expected: str) -> None:
-        """Raise an `InputError` naming `setting`, what was expected and what came, unless `holds`."""
-        if not holds:
-            raise InputError(f"{type(self).__name__}.{setting}: expected {expected}, got {getattr(self, setting)!r}")
-
-    def require_number(self, setting: str, low: float, high: float) -> None:
-        """Raise `InputError` unless the setting is one number within `low` to `high`; store it as a float."""
-        value = getattr(self, setting)
-        self.require(_is_number(value) and low <= value <= high, setting, f"a number from {low:g} to {high:g}")
-        # 6 and 6.0 are one setting, so they must also be one text in JSON.
-        object.__setattr__(self, setting, float(value))
-
-    def require_count(self, setting: str, high: int) -> None:
-        """Raise `InputError` unless the setting is a whole number from 1 to `high`."""
-        value = getattr(self, setting)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        self.require(whole and 1 <= value <= high, setting, f"a whole number from 1 to {high:,}")
-
-    def require_range(self, setting: str, low: float, high: float) -> None:
-        """Raise `InputError` unless the setting is (lowest, highest) within `low` to `high`; store it as floats."""
-        value = getattr(self, setting)
-        pair = tuple(value) if isinstance(value, list | tuple) else ()
-        ordered = len(pair) == 2 and all(map(_is_number, pair)) and low <= pair[0] <= pair[1] <= high
-        self.require(ordered, setting, f"(lowest, highest) within {low:g} to {high:g}")
-        object.__setattr__(self, setting, tuple(map(float, pair)))
-
-    def require_spread(self, setting: str, high: float) -> None:
-        """Raise `InputError` unless the setting is one number n from 0 to `high`, for (-n, n), or (lowest, highest)."""
-        value = getattr(self, setting)
-        if isinstance(value, list | tuple):
-            self.require_range(setting, -high, high)
-        else:
-            self.require(_is_number(value) and 0 <= value <= high, setting, f"0 to {high:g}, or (lowest, highest)")
-            object.__setattr__(self, setting, float(value))
 
 
 @dataclass(frozen=True)
@@ -231,14 +158,3 @@ def drawn_range(value: float | tuple[float, float]) -> tuple[float, float]:
 def describe_range(value: float | tuple[float, float], unit: str) -> str:
     """Return a range in English: "±6 dB" for one number, "10 to 30 dB" for two."""
     return f"{value[0]:g} to {value[1]:g} {unit}" if isinstance(value, tuple) else f"±{value:g} {unit}"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    """Return the closest known name, or all of them, for the end of a complaint about a name."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(known)})"

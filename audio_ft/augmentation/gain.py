@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range
+from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range, spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +20,7 @@ class Gain(WaveAugment):
     a model this augmentation changes nothing.
     """
 
-    db: float | tuple[float, float] = 6.0
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_spread("db", 60)
+    db: Annotated[float | tuple[float, float], spread(60)] = 6.0
 
     @property
     def effect(self) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from audio_ft.augmentation.base import Augment
 from audio_ft.errors import InputError
+from audio_ft.rules import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,11 +27,7 @@ class Mixup(Augment):
 
     stage: ClassVar[str] = "batch"
 
-    alpha: float = 0.2
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_number("alpha", 0.01, 100)
+    alpha: Annotated[float, number(0.01, 100)] = 0.2
 
     @property
     def effect(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from audio_ft.audio.clip import AUDIO_SUFFIXES, probe, read
 from audio_ft.audio.resampling import resample
 from audio_ft.augmentation.base import WaveAugment, describe_range
 from audio_ft.errors import InputError
+from audio_ft.rules import choice, path, span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,16 +40,9 @@ class Noise(WaveAugment):
         AudioError: while running, a recording that cannot be read.
     """
 
-    snr: tuple[float, float] = (10.0, 30.0)
-    kind: str = "any"
-    folder: str | None = None
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_range("snr", -60, 120)
-        self.require(self.kind in _KINDS, "kind", f"one of {', '.join(_KINDS)}")
-        if self.folder is not None:
-            object.__setattr__(self, "folder", str(self.folder))
+    snr: Annotated[tuple[float, float], span(-60, 120)] = (10.0, 30.0)
+    kind: Annotated[str, choice(*_KINDS)] = "any"
+    folder: Annotated[str | None, path("a folder of recordings")] = None
 
     @property
     def effect(self) -> str:
@@ -58,8 +52,8 @@ class Noise(WaveAugment):
 
     def prepare(self) -> None:
         """Raise InputError for a folder without recordings, AudioError for a recording whose header is damaged."""
-        for path in _recordings(self.folder) if self.folder else ():
-            _seconds(path)
+        for file in _recordings(self.folder) if self.folder else ():
+            _seconds(file)
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
         """Return samples plus noise of power P_signal / 10^(SNR / 10)."""

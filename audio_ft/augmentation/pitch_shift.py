@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range
+from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range, spread
 from audio_ft.augmentation.time_stretch import stretched
 
 if TYPE_CHECKING:
@@ -22,11 +22,7 @@ class PitchShift(WaveAugment):
     pitch. A clip shorter than one window of the vocoder (32 ms) stays as it is.
     """
 
-    semitones: float | tuple[float, float] = 2.0
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_spread("semitones", 12)
+    semitones: Annotated[float | tuple[float, float], spread(12)] = 2.0
 
     @property
     def effect(self) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range
+from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range, spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,11 +20,7 @@ class Shift(WaveAugment):
     The move is never more than a quarter of the clip, so that most of a short clip stays.
     """
 
-    seconds: float | tuple[float, float] = 0.1
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_spread("seconds", 60)
+    seconds: Annotated[float | tuple[float, float], spread(60)] = 0.1
 
     @property
     def effect(self) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from audio_ft.augmentation.base import FeatureAugment
+from audio_ft.augmentation.base import FeatureAugment, Probability
 from audio_ft.errors import InputError
+from audio_ft.rules import number, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,17 +24,11 @@ class SpecAugment(FeatureAugment):
     allows less. A frame is the model's own: 10 ms in a log-mel array, 20 ms behind the convolutions of a wave model.
     """
 
-    time_share: float = 0.1
-    time_length: int = 10
-    frequency_share: float = 0.1
-    frequency_length: int = 10
-    probability: float = field(default=1.0, kw_only=True)
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        for axis in ("time", "frequency"):
-            self.require_number(f"{axis}_share", 0, 0.9)
-            self.require_count(f"{axis}_length", 100_000)
+    time_share: Annotated[float, number(0, 0.9)] = 0.1
+    time_length: Annotated[int, whole(1, 100_000)] = 10
+    frequency_share: Annotated[float, number(0, 0.9)] = 0.1
+    frequency_length: Annotated[int, whole(1, 100_000)] = 10
+    probability: Probability = field(default=1.0, kw_only=True)
 
     @property
     def effect(self) -> str:

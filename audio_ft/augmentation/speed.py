@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.rules import span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +21,7 @@ class Speed(WaveAugment):
     Ko et al., "Audio augmentation for speech recognition", Interspeech 2015, use 0.9 to 1.1.
     """
 
-    range: tuple[float, float] = (0.9, 1.1)
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_range("range", 0.5, 2)
+    range: Annotated[tuple[float, float], span(0.5, 2)] = (0.9, 1.1)
 
     @property
     def effect(self) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.rules import span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,11 +24,7 @@ class TimeStretch(WaveAugment):
     A phase vocoder with a window of 32 ms (512 samples at 16 kHz); a clip shorter than that stays as it is.
     """
 
-    range: tuple[float, float] = (0.9, 1.1)
-
-    def check(self) -> None:
-        """Refuse settings outside their ranges."""
-        self.require_range("range", 0.5, 2)
+    range: Annotated[tuple[float, float], span(0.5, 2)] = (0.9, 1.1)
 
     @property
     def effect(self) -> str:

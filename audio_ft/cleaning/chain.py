@@ -8,41 +8,32 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
 from audio_ft.errors import InputError
-from audio_ft.file_io import read_json, write_json
+from audio_ft.file_io import FORMAT, read_versioned, write_json
+from audio_ft.rules import Rule
+from audio_ft.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from audio_ft.audio.clip import Clip
 
-# Of the file, not of the steps: those carry their own versions.
-FILE_FORMAT = 1
-
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Settings):
     """Hold cleaning steps in the order in which they run; calling it cleans a clip.
 
     Raises:
         InputError: something among the steps that is no step.
     """
 
-    steps: tuple[Step, ...] = ()
+    prefix: ClassVar[str] = "chain"
 
-    def __post_init__(self) -> None:
-        """Take any sequence of steps, and nothing but steps."""
-        if not isinstance(self.steps, (tuple, list)):
-            raise InputError(f"chain: expected a list of cleaning steps, got {self.steps!r}")
-        object.__setattr__(self, "steps", tuple(self.steps))
-        for step in self.steps:
-            if not isinstance(step, Step):
-                mend = f"; write {step.__name__}()" if isinstance(step, type) and issubclass(step, Step) else ""
-                raise InputError(f"chain: expected cleaning steps such as Trim(), got {step!r}{mend}")
+    steps: Annotated[tuple[Step, ...], Rule("a list of cleaning steps", Step.list_of)] = ()
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the cleaned clip."""
@@ -92,7 +83,7 @@ class Chain:
         """
         if applied is None:
             return self
-        theirs = Chain.from_list(applied)
+        theirs = Chain.from_dict({"steps": applied})
         if theirs.digest != self.digest:
             raise InputError(
                 f"These recordings were cleaned by another chain ({theirs.describe()}) than the recipe's "
@@ -112,25 +103,13 @@ class Chain:
         """Return the steps as JSON values."""
         return [step.to_dict() for step in self.steps]
 
-    @classmethod
-    def from_list(cls, data: Sequence[Any]) -> Chain:
-        """Return the chain that `to_list` wrote down.
-
-        Raises:
-            InputError: an unknown step or setting, or a step whose installed version cleans differently.
-        """
-        for item in data:
-            if not isinstance(item, dict):
-                raise InputError(f'chain: expected steps such as {{"step": "Trim"}}, got {item!r}')
-        return cls(tuple(Step.from_dict(item) for item in data))
-
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the chain to `path` as JSON: all of it or nothing.
 
         Raises:
             InputError: the place cannot be written.
         """
-        write_json(Path(path), {"format": FILE_FORMAT, "steps": self.to_list()})
+        write_json(Path(path), {"format": FORMAT, **self.to_dict()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Chain:
@@ -139,16 +118,9 @@ class Chain:
         Raises:
             InputError: a missing file, one that holds no chain, or a chain that this audio_ft cannot replay.
         """
-        data = read_json(Path(path))
-        steps = data.get("steps")
-        if not isinstance(steps, list):
-            raise InputError(f'{os.fspath(path)}: expected {{"format": {FILE_FORMAT}, "steps": [...]}}, got other JSON')
-        if data.get("format", FILE_FORMAT) != FILE_FORMAT:
-            raise InputError(
-                f"{os.fspath(path)}: expected chain format {FILE_FORMAT}, got {data['format']!r}: upgrade audio_ft"
-            )
+        plain = read_versioned(Path(path))
         try:
-            return cls.from_list(steps)
+            return cls.from_dict(plain)
         except InputError as error:
             raise InputError(f"{os.fspath(path)}: {error}") from error
 

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from audio_ft import extensions
-from audio_ft.cli.console import Parser, add_common_arguments, nearest
-from audio_ft.errors import InputError
+from audio_ft.cli.console import Parser, add_common_arguments
+from audio_ft.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +45,7 @@ def load(name: str) -> Command:
     found: Any = extensions.load(KIND, name)
     if found is None:
         known = [*own, *extensions.names(KIND)]
-        raise InputError(f"there is no command {name!r}; there are {', '.join(known)}.{nearest(name, known)}")
+        raise InputError(f"there is no command {name!r}; there are {', '.join(known)}.{did_you_mean(name, known)}")
     return cast("Command", found)
 
 

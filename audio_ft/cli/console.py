@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
-from audio_ft.errors import AudioFTError, InputError
+from audio_ft.errors import AudioFTError, InputError, did_you_mean
 from audio_ft.file_io import is_disk_full
 from audio_ft.system import environment
 
@@ -64,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]
             first = next((word for word in unknown if word.startswith("-")), unknown[0])
-            self.error(f"unknown argument {first!r}.{nearest(first.partition('=')[0], options)}")
+            self.error(f"unknown argument {first!r}.{did_you_mean(first.partition('=')[0], options)}")
         return parsed
 
     def error(self, message: str) -> NoReturn:
@@ -81,12 +80,6 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command takes."""
     parser.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries log")
     parser.add_argument("--quiet", action="store_true", help="show results, warnings and errors only")
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return " Did you mean …?" when something known is close, else nothing."""
-    found = difflib.get_close_matches(word, known, 1)
-    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 def guarded(work: Callable[[], int], *, debug: bool = False, quiet: bool = False) -> int:

@@ -9,8 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import nearest
-from audio_ft.errors import AudioFTError, InputError
+from audio_ft.errors import AudioFTError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -75,4 +74,4 @@ def _field_hint(error: Exception) -> str:
     cls = {"Recipe": Recipe, "Data": Data}.get(match[1]) if match else None
     if match is None or cls is None:
         return ""
-    return "." + nearest(match[2], [field.name for field in dataclasses.fields(cls)])
+    return "." + did_you_mean(match[2], [field.name for field in dataclasses.fields(cls)])

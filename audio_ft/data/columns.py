@@ -10,6 +10,7 @@ from typing import Any
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.errors import InputError
+from audio_ft.rules import shown
 
 # A tier is tried after the one before it found nothing; two names of one tier at once are ambiguous.
 Tiers = tuple[tuple[str, ...], ...]
@@ -199,10 +200,10 @@ def parse_condition(condition: str) -> tuple[str, str, str]:
     """
     match = _CONDITION.fullmatch(condition)
     if not match:
-        raise InputError(f'where: expected a filter such as "language=en" or "duration>1", got {condition!r}')
+        raise InputError(f'where: expected a filter such as "language=en" or "duration>1", got {shown(condition)}')
     column, sign, value = match["column"], match["sign"].replace("==", "="), match["value"]
     if sign in _ORDERS and _number(value) is None:
-        raise InputError(f"where: {condition!r} compares with {value!r}, which is no number; use = or !=")
+        raise InputError(f"where: {shown(condition)} compares with {shown(value)}, which is no number; use = or !=")
     return column, sign, value
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from audio_ft.data.mojibake import garbled
-from audio_ft.errors import InputError
+from audio_ft.errors import InputError, did_you_mean
+from audio_ft.rules import Refused, Rule, shown
+from audio_ft.settings import Settings
 
-CASES = ("keep", "lower", "upper")
-PUNCTUATION = ("keep", "remove")
-FORMS = ("NFC", "NFKC", "NFD", "NFKD")
-DIGITS = ("keep", "refuse")
 # What stands for the space between words in a vocabulary, as transformers' Wav2Vec2CTCTokenizer has it.
 DELIMITER = "|"
 
@@ -51,8 +47,33 @@ _DOTTED: Mapping[str, Mapping[int, str]] = {
 }
 
 
+def _language_code(language: Any) -> str:
+    """Return Whisper's code of a language.
+
+    Raises:
+        InputError: a language that Whisper does not know.
+    """
+    if not isinstance(language, str):
+        raise Refused
+    if language in CODES:
+        return language
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
+
+    name = " ".join(language.lower().split())
+    for word in (name, re.split(r"[-_]", name)[0]):
+        if word in LANGUAGES:
+            return word
+        if word in TO_LANGUAGE_CODE:
+            return str(TO_LANGUAGE_CODE[word])
+    hint = did_you_mean(name, [*TO_LANGUAGE_CODE, *LANGUAGES])
+    raise InputError(f"text.language: expected {_LANGUAGE}, got {shown(language)}{hint and '.' + hint}")
+
+
+_LANGUAGE = "a code or English name such as 'fr' or 'french'"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Text:
+class Text(Settings):
     """Say how transcripts are spelled before a model learns them; all of it is recorded with the model.
 
     Attributes:
@@ -69,49 +90,18 @@ class Text:
         timestamps: whether Whisper trains on the times of segments.
 
     Raises:
-        InputError: a setting that cannot be.
+        InputError: a setting of another type or value.
     """
 
-    language: str | None = None
-    case: str | None = None
-    punctuation: str | None = None
-    unicode: str = "NFC"
-    digits: str = "keep"
+    prefix: ClassVar[str] = "text"
+
+    language: Annotated[str | None, Rule(_LANGUAGE, _language_code)] = None
+    case: Literal["keep", "lower", "upper"] | None = None
+    punctuation: Literal["keep", "remove"] | None = None
+    unicode: Literal["NFC", "NFKC", "NFD", "NFKD"] = "NFC"
+    digits: Literal["keep", "refuse"] = "keep"
     prompt: str = ""
     timestamps: bool = False
-
-    def __post_init__(self) -> None:
-        for name, choices, optional in (
-            ("case", CASES, True),
-            ("punctuation", PUNCTUATION, True),
-            ("unicode", FORMS, False),
-            ("digits", DIGITS, False),
-        ):
-            value = getattr(self, name)
-            if value not in choices and not (optional and value is None):
-                raise InputError(f"text.{name} is one of {', '.join(choices)}, not {value!r}.{_hint(value, choices)}")
-        if not isinstance(self.prompt, str):
-            raise InputError(f"text.prompt: expected text, got {self.prompt!r}")
-        if not isinstance(self.timestamps, bool):
-            raise InputError(f"text.timestamps: expected true or false, got {self.timestamps!r}")
-        object.__setattr__(self, "language", _language_code(self.language))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> Text:
-        """Return the Text that `to_dict` described; settings left out take their defaults.
-
-        Raises:
-            InputError: a setting that does not exist (with the closest that does), or one that cannot be.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in settings:
-            if name not in known:
-                raise InputError(f"text has no setting {name!r}.{_hint(name, known)} There are {', '.join(known)}.")
-        return cls(**settings)
 
     @property
     def space(self) -> str:
@@ -120,7 +110,7 @@ class Text:
 
     def resolved(self, *, case: str, punctuation: str) -> Text:
         """Return the settings with what they left open decided, as suits a task."""
-        return dataclasses.replace(self, case=self.case or case, punctuation=self.punctuation or punctuation)
+        return self.replace(case=self.case or case, punctuation=self.punctuation or punctuation)
 
     def apply(self, transcript: str) -> str:
         """Return a transcript as the model learns it, words parted by single spaces; a second time changes nothing.
@@ -134,8 +124,7 @@ class Text:
         spelled = unicodedata.normalize(composed, self._cased(spelled))
         if self.punctuation == "remove":
             spelled = _without_punctuation(spelled)
-        form = cast("Literal['NFC', 'NFKC', 'NFD', 'NFKD']", self.unicode)
-        return " ".join(unicodedata.normalize(form, spelled).split())
+        return " ".join(unicodedata.normalize(self.unicode, spelled).split())
 
     def _cased(self, transcript: str) -> str:
         if self.case is None or self.case == "keep":
@@ -221,32 +210,3 @@ def _without_punctuation(transcript: str) -> str:
         return sign[0] if unicodedata.category(sign[0]) == "Lm" else " "
 
     return _INSIDE.sub(settle, transcript.translate(_SPOKEN))
-
-
-def _language_code(language: str | None) -> str | None:
-    """Return Whisper's code of a language.
-
-    Raises:
-        InputError: a language that Whisper does not know.
-    """
-    if language is None or language in CODES:
-        return language
-    from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
-
-    if not isinstance(language, str):
-        raise InputError(f"text.language: expected a code or name such as 'fr' or 'french', got {language!r}")
-    name = " ".join(language.lower().split())
-    for word in (name, re.split(r"[-_]", name)[0]):
-        if word in LANGUAGES:
-            return word
-        if word in TO_LANGUAGE_CODE:
-            return str(TO_LANGUAGE_CODE[word])
-    hint = _hint(name, [*TO_LANGUAGE_CODE, *LANGUAGES])
-    raise InputError(
-        f"text.language: expected a code or English name such as 'fr' or 'french', got {language!r}.{hint}"
-    )
-
-
-def _hint(name: object, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), list(known), 1)
-    return f" Did you mean {near[0]!r}?" if near else ""

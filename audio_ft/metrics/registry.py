@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from audio_ft.errors import InputError
+from audio_ft.errors import InputError, did_you_mean
 
 # AudioMetric registers itself here, so its name cannot be imported here without a circle.
 AudioMetric = Any
@@ -71,6 +70,4 @@ def direction(name: str) -> bool:
         known.update((each, metric.greater_is_better) for each in names if each)
     if base in known:
         return known[base]
-    close = difflib.get_close_matches(base, known, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(known))}"
-    raise InputError(f"no score is called {name!r}: {hint}")
+    raise InputError(f"No score is called {name!r}.{did_you_mean(base, known, list_all=True)}")

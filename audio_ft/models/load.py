@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.errors import InputError
+from audio_ft.errors import InputError, did_you_mean
 from audio_ft.models.base import Adapter
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
     config = load_config(checkpoint, revision)
     known = adapters()
     if config.model_type not in known:
-        near = difflib.get_close_matches(config.model_type, known, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(config.model_type, known)
         raise InputError(
             f"{checkpoint} is a {config.model_type!r} model; audio_ft fine-tunes {', '.join(sorted(known))}.{hint}"
         )

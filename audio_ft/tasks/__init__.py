@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from audio_ft.errors import InputError
+from audio_ft.errors import InputError, did_you_mean
+from audio_ft.rules import shown
 from audio_ft.tasks.base import Task
 from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC
@@ -27,11 +27,8 @@ def task_class(name: str) -> type[Task]:
         InputError: there is none.
     """
     if name not in Task.registry:
-        near = difflib.get_close_matches(name, [*Task.registry, ANY_TRANSCRIPTION], 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(
-            f"There is no task {name!r}; audio_ft has {', '.join([*sorted(Task.registry), ANY_TRANSCRIPTION])}.{hint}"
-        )
+        hint = did_you_mean(name, [*Task.registry, ANY_TRANSCRIPTION], list_all=True)
+        raise InputError(f"There is no task {shown(name)}.{hint}")
     return Task.registry[name]
 
 

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.metrics import direction
-from audio_ft.settings import strategies
 from audio_ft.system import available_cores, device_names, pick_device, precision
+from audio_ft.training.arguments import strategies
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments

@@ -16,9 +16,9 @@ import numpy as np
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.evaluation.evaluate import score_untuned
 from audio_ft.inference.batching import Collator
-from audio_ft.recipe import build_arguments
 from audio_ft.run import ADAPTER_FOLDER
 from audio_ft.system import device_names, pick_device
+from audio_ft.training.arguments import build_arguments
 from audio_ft.training.defaults import automatic_settings, used_settings
 from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing

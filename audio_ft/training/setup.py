@@ -111,7 +111,7 @@ def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
     """Return the recipe with the chain of prepared recordings, where it asks for none but the default."""
     if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
         return recipe
-    return dataclasses.replace(recipe, chain=Chain.from_list(loaded.chain))
+    return dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
 
 
 def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned, tell: Callable[[str], None]) -> None:

@@ -13,6 +13,7 @@ from audio_ft.models.quiet import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import as_path
 from audio_ft.run import Run
+from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import results
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, release
@@ -46,7 +47,7 @@ def train(
 
     clock = Clock()
     recipe = placed(recipe)
-    recipe.check()
+    check_training(recipe)
     # Under torchrun or `accelerate launch` every process comes through here; the first one cleans, saves and speaks.
     first = PartialState().is_main_process
     tell = tell if first else logger.debug

@@ -179,7 +179,7 @@ def test_channels_are_averaged_first():
 def test_what_has_no_features_says_so():
     with pytest.raises(InputError, match="empty clip"):
         named("mfcc")(Clip.silence(0))
-    with pytest.raises(InputError, match="did you mean mfcc"):
+    with pytest.raises(InputError, match="Did you mean 'mfcc'"):
         named("mfc")
     with pytest.raises(InputError, match="400 Hz of rate is too low"):
         named("spectral_contrast")(Clip.noise(1, 400))

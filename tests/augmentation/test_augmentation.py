@@ -176,11 +176,17 @@ def test_half_the_probability_changes_half_the_clips() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"augment": "Nois"}, r"unknown augmentation 'Nois' \(did you mean 'Noise'"),
-        ({"db": 6}, "expected an augmentation as .* got {'db': 6}"),
-        ({"augment": "Noise", "srn": [10, 30]}, r"Noise has no setting 'srn' \(did you mean 'snr'"),
-        ({"augment": "Gain", "db": "6"}, r"Gain.db: expected 0 to 60, or \(lowest, highest\), got '6'"),
-        ({"augment": "Gain", "db": [6, -6]}, r"Gain.db: expected \(lowest, highest\) within -60 to 60, got \[6, -6\]"),
+        ({"augment": "Nois"}, r"unknown augment 'Nois'\. Did you mean 'Noise'"),
+        ({"db": 6}, 'augment: expected {"augment": name, …}, got {.db.: 6}'),
+        ({"augment": "Noise", "srn": [10, 30]}, r"Noise has no setting 'srn'\. Did you mean 'snr'"),
+        (
+            {"augment": "Gain", "db": "6"},
+            r"Gain.db: expected a number from 0 to 60 or \(lowest, highest\) within -60 to 60, got '6'",
+        ),
+        (
+            {"augment": "Gain", "db": [6, -6]},
+            r"Gain.db: expected .* or \(lowest, highest\) within -60 to 60, got \[6, -6\]",
+        ),
         ({"augment": "Noise", "snr": 10}, r"Noise.snr: expected \(lowest, highest\)"),
         ({"augment": "Noise", "kind": "purple"}, "Noise.kind: expected one of white, pink, brown, any, got 'purple'"),
         ({"augment": "Speed", "range": [0, 1]}, "Speed.range: expected"),

@@ -80,10 +80,13 @@ def test_splits_may_be_named_either_way_round():
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"path": "d", "taget": "x"}, "did you mean 'target'"), ({}, "setting 'path'"),
-     ({"path": "d", "test": 1.0}, "shares"), ({"path": "d", "limit": 0}, "at least 1 clip"),
+    [({"path": "d", "taget": "x"}, "Did you mean 'target'"), ({}, "needs the setting 'path'"),
+     ({"path": "d", "test": 1.0}, "data.test: expected a number from 0 to below 1"),
+     ({"path": "d", "limit": 0}, "data.limit: expected a whole number of 1 or more, got 0"),
      ({"path": "d", "where": ["age"]}, 'such as "language=en"'), ({"path": "d", "where": ["age>old"]}, "no number"),
-     ({"path": "d", "splits": {"a": "b"}}, "on one side"), ({"path": ""}, "got nothing")],
+     ({"path": "d", "splits": {"a": "b"}}, "on one side"),
+     ({"path": ""}, "data.path: expected a path, or an id on the Hub, got ''"),
+     ({"path": "d", "test": 0.5, "validation": 0.5}, "shares of less than 1 together")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(settings, words):
     with pytest.raises(InputError, match=words):

@@ -126,7 +126,7 @@ def test_features_may_be_the_models_own(raw, tmp_path):
 def test_loading_gives_the_rows_back(raw, prepared):
     before, after = load(Data(str(raw))), load(Data(str(prepared)))
     assert (after.kind, after.labels, after.target, after.group) == ("single", ("high", "low"), "label", "speaker_id")
-    assert Chain.from_list(after.chain) == DEFAULT_CHAIN
+    assert Chain(after.chain) == DEFAULT_CHAIN
     assert after.warnings == ()
     for split in SPLITS:
         old, new = before.splits[split], after.splits[split]

@@ -12,15 +12,11 @@ from hypothesis import strategies as st
 from audio_ft.data.mojibake import garbled
 from audio_ft.data.transcripts import (
     BARE,
-    CASES,
     CODES,
-    DIGITS,
     EMPTY,
-    FORMS,
     GARBLED,
     NULL,
     NUMERALS,
-    PUNCTUATION,
     Text,
     fault,
     unseen,
@@ -43,10 +39,10 @@ def settings():
     """Draw any settings; None stands for what was left open."""
     return st.builds(
         Text,
-        case=st.sampled_from((None, *CASES)),
-        punctuation=st.sampled_from((None, *PUNCTUATION)),
-        unicode=st.sampled_from(FORMS),
-        digits=st.sampled_from(DIGITS),
+        case=st.sampled_from((None, *Text.rules()["case"].known)),
+        punctuation=st.sampled_from((None, *Text.rules()["punctuation"].known)),
+        unicode=st.sampled_from(Text.rules()["unicode"].known),
+        digits=st.sampled_from(Text.rules()["digits"].known),
         language=st.sampled_from((None, "tr", "fr")),
     )
 

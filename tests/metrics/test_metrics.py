@@ -272,9 +272,9 @@ def test_every_score_has_the_direction_of_its_metric():
 
 @pytest.mark.parametrize(("typo", "meant"), [("acuracy", "accuracy"), ("f1_makro", "f1_macro"), ("f2[zero]", "f1")])
 def test_unknown_score_names_the_closest(typo, meant):
-    with pytest.raises(InputError, match=rf"did you mean .*\b{meant}\b"):
+    with pytest.raises(InputError, match=rf"Did you mean .*\b{meant}\b"):
         direction(typo)
-    with pytest.raises(InputError, match="there are"):
+    with pytest.raises(InputError, match="There are"):
         direction("qqqqqqqq")
 
 

@@ -345,7 +345,7 @@ def test_an_unknown_family_says_what_there_is(tmp_path: Path) -> None:
     from transformers import AutoConfig
 
     AutoConfig.for_model("wav2vec2-bert").save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=r"'wav2vec2-bert' model.*wav2vec2.*Did you mean wav2vec2\?"):
+    with pytest.raises(InputError, match=r"'wav2vec2-bert' model.*wav2vec2.*Did you mean 'wav2vec2'\?"):
         load_adapter(str(tmp_path))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.audio.features import spectral as measures
-from audio_ft.errors import InputError
+from audio_ft.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,9 +101,7 @@ def named(name: str) -> Feature:
     """
     if name in FEATURES:
         return FEATURES[name]
-    close = difflib.get_close_matches(name, FEATURES, 2, 0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(FEATURES)}."
-    raise InputError(f"no feature is called {name!r}: {hint}")
+    raise InputError(f"No feature is called {name!r}.{did_you_mean(name, FEATURES, list_all=True)}")
 
 
 def compute(clip: Clip, names: Iterable[str] | None = None) -> dict[str, NDArray[np.float32]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
 from audio_ft.cleaning.step import Step
 from audio_ft.errors import AudioError
+from audio_ft.rules import number, whole
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,13 @@ class BandPass(Step):
     filtered.
     """
 
-    low: float = 50.0
-    high: float = 7_600.0
-    order: int = 4
+    low: Annotated[float, number(0, above=True, unit="Hz")] = 50.0
+    high: Annotated[float, number(0, above=True, unit="Hz")] = 7_600.0
+    order: Annotated[int, whole(1, MAX_ORDER)] = 4
 
     def check(self) -> None:
-        """Refuse a band that is empty and an order that no filter has."""
-        self.require(self.low > 0, "low", "a frequency above 0 Hz")
+        """Refuse a band that is empty."""
         self.require(self.high > self.low, "high", f"a frequency above low ({self.low:,g} Hz)")
-        self.require(1 <= self.order <= MAX_ORDER, "order", f"an order from 1 to {MAX_ORDER}")
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the filtered clip.

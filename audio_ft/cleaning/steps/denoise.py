@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
+from audio_ft.rules import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,14 +48,9 @@ class Denoise(Step):
     to denoise".
     """
 
-    reduction_db: float = 12.0
+    reduction_db: Annotated[float, number(0, unit="dB")] = 12.0
     threshold_db: float = 4.0
-    quantile: float = 0.2
-
-    def check(self) -> None:
-        """Refuse a negative reduction and a quantile outside (0, 1)."""
-        self.require(self.reduction_db >= 0, "reduction_db", "0 dB or more")
-        self.require(0 < self.quantile < 1, "quantile", "a number between 0 and 1")
+    quantile: Annotated[float, number(0, 1, above=True, below=True)] = 0.2
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip with its steady noise turned down."""

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
 from audio_ft.cleaning.step import Step
 from audio_ft.errors import AudioError
+from audio_ft.rules import number, whole
 
 
 @dataclass(frozen=True)
 class HighPass(Step):
     """Take away what lies below `cutoff` Hz (-6 dB there), with a zero-phase Butterworth filter of `order`."""
 
-    cutoff: float = 50.0
-    order: int = 4
-
-    def check(self) -> None:
-        """Refuse a cutoff or an order that no filter has."""
-        self.require(self.cutoff > 0, "cutoff", "a frequency above 0 Hz")
-        self.require(1 <= self.order <= MAX_ORDER, "order", f"an order from 1 to {MAX_ORDER}")
+    cutoff: Annotated[float, number(0, above=True, unit="Hz")] = 50.0
+    order: Annotated[int, whole(1, MAX_ORDER)] = 4
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the filtered clip.

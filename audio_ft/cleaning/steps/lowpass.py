@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
 from audio_ft.cleaning.step import Step
+from audio_ft.rules import number, whole
 
 
 @dataclass(frozen=True)
@@ -16,13 +18,8 @@ class LowPass(Step):
     A clip whose rate cannot hold `cutoff` (at or above half the rate) has nothing up there and passes as it is.
     """
 
-    cutoff: float = 7_600.0
-    order: int = 4
-
-    def check(self) -> None:
-        """Refuse a cutoff or an order that no filter has."""
-        self.require(self.cutoff > 0, "cutoff", "a frequency above 0 Hz")
-        self.require(1 <= self.order <= MAX_ORDER, "order", f"an order from 1 to {MAX_ORDER}")
+    cutoff: Annotated[float, number(0, above=True, unit="Hz")] = 7_600.0
+    order: Annotated[int, whole(1, MAX_ORDER)] = 4
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the filtered clip."""

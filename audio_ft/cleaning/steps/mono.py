@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
 from audio_ft.errors import AudioError
+from audio_ft.rules import whole
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,7 @@ class Mono(Step):
     other: the loudest one is kept instead and the clip gets the note "anti-phase stereo: …".
     """
 
-    channel: int | None = None
-
-    def check(self) -> None:
-        """Refuse a negative channel."""
-        self.require(self.channel is None or self.channel >= 0, "channel", "a channel from 0 up, or none to average")
+    channel: Annotated[int | None, whole(0)] = None
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip with one channel.

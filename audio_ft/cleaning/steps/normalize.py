@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
+from audio_ft.rules import number
 
 # Half a step of 16-bit audio: what swings less is the residue of a filter or a constant, and no gain makes it sound.
 SILENT_SWING = 0.5 / 32_768
@@ -30,17 +31,12 @@ class Normalize(Step):
     """
 
     method: Literal["peak", "rms", "minmax"] = "peak"
-    dbfs: float | None = None
-
-    def __post_init__(self) -> None:
-        """Fill in the usual level, so that leaving it out and writing it down are one setting."""
-        if self.dbfs is None:
-            object.__setattr__(self, "dbfs", _USUAL_DBFS.get(self.method))
-        super().__post_init__()
+    dbfs: Annotated[float | None, number(high=0, unit="dB")] = None
 
     def check(self) -> None:
-        """Refuse a level above full scale."""
-        self.require(self.dbfs is not None and self.dbfs <= 0, "dbfs", "a level of 0 dB or below")
+        """Fill in the usual level, so that leaving it out and writing it down are one setting."""
+        if self.dbfs is None:
+            object.__setattr__(self, "dbfs", _USUAL_DBFS[self.method])
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip at the level."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
+from audio_ft.rules import number
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,7 @@ class PreEmphasis(Step):
     a click.
     """
 
-    coefficient: float = 0.97
-
-    def check(self) -> None:
-        """Refuse a coefficient outside [0, 1]."""
-        self.require(0 <= self.coefficient <= 1, "coefficient", "a number from 0 to 1")
+    coefficient: Annotated[float, number(0, 1)] = 0.97
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the emphasized clip."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.resampling import resample
 from audio_ft.cleaning.step import Step
+from audio_ft.rules import whole
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,7 @@ class Resample(Step):
     is.
     """
 
-    rate: int = 16_000
-
-    def check(self) -> None:
-        """Refuse a rate that is not positive."""
-        self.require(self.rate > 0, "rate", "a rate above 0 Hz")
+    rate: Annotated[int, whole(1, 10_000_000, unit="Hz")] = 16_000
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip at `rate`."""

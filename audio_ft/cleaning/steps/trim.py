@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import zero_phase
 from audio_ft.cleaning.step import Step
+from audio_ft.rules import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,17 +41,10 @@ class Trim(Step):
     "silent". Noise louder than the threshold is kept: it cannot be told from a soft fricative.
     """
 
-    top_db: float = 40.0
-    min_seconds: float = 0.1
-    pad_seconds: float = 0.05
-    highpass: float = 100.0
-
-    def check(self) -> None:
-        """Refuse a threshold, duration or frequency that is not positive."""
-        self.require(self.top_db > 0, "top_db", "a distance above 0 dB")
-        self.require(self.min_seconds >= 0, "min_seconds", "0 s or more")
-        self.require(self.pad_seconds >= 0, "pad_seconds", "0 s or more")
-        self.require(self.highpass >= 0, "highpass", "a frequency in Hz, or 0 for none")
+    top_db: Annotated[float, number(0, above=True, unit="dB")] = 40.0
+    min_seconds: Annotated[float, number(0, unit="s")] = 0.1
+    pad_seconds: Annotated[float, number(0, unit="s")] = 0.05
+    highpass: Annotated[float, number(0, unit="Hz")] = 100.0
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip without its silent ends."""

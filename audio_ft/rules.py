@@ -1,0 +1,263 @@
+"""Rules: what one setting may be, as data. A field's annotation names its rule, and `Settings` applies it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any
+
+from audio_ft.errors import InputError, did_you_mean
+
+# What a 64-bit integer holds, and what NumPy and torch take as a seed.
+LARGEST_WHOLE = 2**63 - 1
+LARGEST_SEED = 2**32 - 1
+# Nested deeper, a value is no setting, and Python itself gives up on it a little later.
+DEEPEST = 20
+LONGEST_SHOWN = 100
+
+
+class Refused(Exception):
+    """Say that a value does not fit, and what was expected where the rule's own words do not say it."""
+
+    def __init__(self, expected: str = "") -> None:
+        self.expected = expected
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number of any library; true and false are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as JSON has it: settings and mappings as tables, tuples as lists."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Say what one setting may be.
+
+    Attributes:
+        expected: what follows "expected" in a sentence about a wrong value.
+        read: returns the value in its plain Python type, or raises `Refused` or an `InputError` of its own.
+        write: returns the value as JSON.
+        known: the names among which an unknown one may have been meant.
+    """
+
+    expected: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any] = as_json
+    known: tuple[Any, ...] = ()
+
+    def apply(self, setting: str, value: Any) -> Any:
+        """Return the value in its plain Python type.
+
+        Raises:
+            InputError: it does not fit; the sentence names the setting.
+        """
+        try:
+            return self.read(value)
+        except Refused as refusal:
+            hint = did_you_mean(value, map(str, self.known)) if isinstance(value, str) else ""
+            expected = refusal.expected or self.expected
+            raise InputError(f"{setting}: expected {expected}, got {shown(value)}{hint and '.' + hint}") from None
+
+
+def shown(value: Any) -> str:
+    """Return a value for a sentence, shortened, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        # Integers of thousands of digits, and lists in lists in lists.
+        text = f"{type(value).__name__} too large to be shown"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def parse_value(text: str) -> Any:
+    """Return a value given as text: JSON where it parses as JSON, True, False and None as Python writes them, text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def number(
+    low: float = -math.inf, high: float = math.inf, *, above: bool = False, below: bool = False, unit: str = ""
+) -> Rule:
+    """Accept a finite number from `low` to `high`; `above` and `below` leave out the bounds themselves."""
+
+    def read(value: Any) -> float:
+        if not is_number(value):
+            raise Refused
+        try:
+            # 40 and 40.0 are one setting with one digest.
+            plain = float(value)
+        except (OverflowError, ValueError):
+            raise Refused from None
+        enough = plain > low if above else plain >= low
+        little = plain < high if below else plain <= high
+        if not (math.isfinite(plain) and enough and little):
+            raise Refused
+        return plain
+
+    return Rule("a number" + _bounds(low, high, above, below, unit), read)
+
+
+def whole(low: float = -math.inf, high: float = math.inf, *, unit: str = "") -> Rule:
+    """Accept a whole number from `low` to `high`; 4.0 is one too."""
+
+    def read(value: Any) -> int:
+        if not is_number(value):
+            raise Refused
+        try:
+            plain = int(value)
+        except (OverflowError, ValueError):
+            raise Refused from None
+        if (not isinstance(value, Integral) and plain != value) or not low <= plain <= high:
+            raise Refused
+        if abs(plain) > LARGEST_WHOLE:
+            raise Refused("a whole number of at most 64 bits")
+        return plain
+
+    return Rule("a whole number" + _bounds(low, high, False, False, unit), read)
+
+
+def text() -> Rule:
+    """Accept text that a file can hold."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Refused
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise Refused("text that UTF-8 can hold, without zero characters")
+        return value
+
+    return Rule("text", read)
+
+
+def path(expected: str = "a path") -> Rule:
+    """Accept a path or a name, as text or as a path object; empty text is neither."""
+
+    def read(value: Any) -> str:
+        plain: str = text().read(os.fspath(value) if isinstance(value, os.PathLike) else value)
+        if not plain:
+            raise Refused
+        return plain
+
+    return Rule(expected, read)
+
+
+def flag() -> Rule:
+    """Accept true or false."""
+
+    def read(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Refused
+        return value
+
+    return Rule("true or false", read)
+
+
+def choice(*known: Any) -> Rule:
+    """Accept one of the values given."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str | int) or value not in known:
+            raise Refused
+        return value
+
+    return Rule(f"one of {', '.join(map(str, known))}", read, known=known)
+
+
+def span(low: float, high: float) -> Rule:
+    """Accept (lowest, highest), two numbers within `low` to `high`."""
+    one = number(low, high)
+
+    def read(value: Any) -> tuple[float, float]:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise Refused
+        lowest, highest = map(one.read, value)
+        if lowest > highest:
+            raise Refused
+        return lowest, highest
+
+    return Rule(f"(lowest, highest) within {low:g} to {high:g}", read)
+
+
+def json_value() -> Rule:
+    """Accept what JSON can hold: text, finite numbers, true, false, null, and lists and tables of them."""
+
+    def read(value: Any, depth: int = 0) -> Any:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str | os.PathLike):
+            return text().read(os.fspath(value))
+        if is_number(value):
+            return (whole() if isinstance(value, Integral) else number()).read(value)
+        if depth == DEEPEST:
+            raise Refused(f"lists and tables at most {DEEPEST} deep")
+        if isinstance(value, list | tuple):
+            return [read(item, depth + 1) for item in value]
+        if isinstance(value, Mapping):
+            return {text().read(name): read(item, depth + 1) for name, item in value.items()}
+        raise Refused
+
+    return Rule("text, a number, true, false, null, or a list or table of them", read)
+
+
+def optional(rule: Rule) -> Rule:
+    """Accept None, and what a rule accepts."""
+    return replace(
+        rule,
+        read=lambda value: None if value is None else rule.read(value),
+        write=lambda value: None if value is None else rule.write(value),
+    )
+
+
+def either(*rules: Rule) -> Rule:
+    """Accept what any of the rules accepts, the first of them where several do."""
+
+    def read(value: Any) -> Any:
+        for rule in rules:
+            try:
+                return rule.read(value)
+            except Refused:
+                continue
+        raise Refused
+
+    return Rule(" or ".join(rule.expected for rule in rules), read)
+
+
+def each(rule: Rule) -> Rule:
+    """Accept a list whose items a rule accepts; it becomes a tuple."""
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise Refused
+        return tuple(map(rule.read, value))
+
+    return Rule(f"a list, each of it {rule.expected}", read)
+
+
+def _bounds(low: float, high: float, above: bool, below: bool, unit: str) -> str:
+    """Return the end of "a number": " above 0 and at most 60 s"."""
+    least, most = f"{low:.12g}", f"{high:.12g}"
+    if math.isinf(low) and math.isinf(high):
+        words = ""
+    elif math.isinf(high):
+        words = f" above {least}" if above else f" of {least} or more"
+    elif math.isinf(low):
+        words = f" below {most}" if below else f" of {most} or less"
+    elif above:
+        words = f" above {least} and {'below' if below else 'at most'} {most}"
+    else:
+        words = f" from {least} to {'below ' if below else ''}{most}"
+    return f"{words} {unit}" if unit else words

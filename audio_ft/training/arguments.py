@@ -1,0 +1,156 @@
+"""TrainingArguments from a recipe's settings: what may stand there, what a run decides itself, what Trainer refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import InputError, did_you_mean
+from audio_ft.rules import Rule, each, either, flag, number, optional, shown, text, whole
+from audio_ft.system import pick_device
+
+if TYPE_CHECKING:
+    from audio_ft.recipe import Recipe
+
+# TrainingArguments takes these as they come and Trainer fails on them later, or trains nothing.
+POSITIVE = (
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+    "gradient_accumulation_steps",
+    "num_train_epochs",
+)
+# TrainingArguments takes these as they come, and fails on what is no text.
+NAMES = {"metric_for_best_model": optional(text()), "report_to": optional(either(text(), each(text())))}
+LONGEST_REFUSAL = 300
+# What a run sees to itself. Trainer would take these, and they would be forgotten or break it later.
+MANAGED_ARGUMENTS = {
+    "output_dir": "the run's folder is given with --output-dir, or to train()",
+    "resume_from_checkpoint": "a training goes on by itself where the same recipe has stopped in the same folder",
+    "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
+    "remove_unused_columns": "batches hold what the network needs and nothing else",
+    "label_names": "targets are named with --set data.target=…",
+    "neftune_noise_alpha": "it puts noise on the vectors of words, and these networks hear waves; see augment",
+    "batch_eval_metrics": "answers are made small before they are gathered",
+    "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
+}
+
+
+def check_training(recipe: Recipe) -> None:
+    """Build the TrainingArguments, so that a typo in `training` stops before anything is downloaded.
+
+    Raises:
+        InputError: TrainingArguments refuses a setting; its own words are passed on. Or a package is missing.
+    """
+    from audio_ft.metrics import direction
+
+    check_managed(recipe.training)
+    # As in training itself: without an accelerator bf16 is refused unless the processor is named, and settings of
+    # the best checkpoint unless something is evaluated and saved.
+    usual = {"use_cpu": pick_device() == "cpu", **strategies(recipe.training)}
+    arguments = build_arguments({**usual, **recipe.training}, Path("unused"))
+    check_trackers(arguments.report_to)
+    metric = recipe.training.get("metric_for_best_model", recipe.metric)
+    if metric is not None:
+        direction(str(metric).removeprefix("eval_"))
+    if recipe.load_in_8bit and importlib.util.find_spec("bitsandbytes") is None:
+        raise InputError("load_in_8bit needs bitsandbytes: pip install 'audio-ft[8bit]', or leave it out.")
+
+
+def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:
+    """Return transformers.TrainingArguments with the given settings.
+
+    Raises:
+        InputError: an unknown setting, with the nearest known name, or a value that TrainingArguments refuses.
+    """
+    from transformers import TrainingArguments
+
+    from audio_ft.recipe import Recipe
+
+    known = {item.name: item for item in dataclasses.fields(TrainingArguments) if item.init}
+    for name, value in training.items():
+        if name not in known:
+            hint = did_you_mean(name, [*known, *(item.name for item in dataclasses.fields(Recipe))])
+            raise InputError(f"Neither Recipe nor transformers.TrainingArguments has a setting {name!r}.{hint}")
+        rule = rule_of_training(name, known[name].default, known[name].type)
+        if rule is not None:
+            rule.apply(name, value)
+        if name == "max_steps" and value == 0:
+            raise InputError("max_steps: expected a whole number above 0, or -1 for as many as the epochs make, got 0")
+    try:
+        return TrainingArguments(**{"output_dir": str(output_dir), **training})
+    # Attribute and file errors too: what it gets it takes for text, or for the name of a file.
+    except (TypeError, ValueError, ImportError, OverflowError, AttributeError, OSError) as error:
+        said = str(error)[:LONGEST_REFUSAL]
+        raise InputError(f"transformers.TrainingArguments refuses the training settings: {said}") from error
+
+
+def rule_of_training(name: str, default: Any, kind: Any) -> Rule | None:
+    """Return what a field of TrainingArguments may hold, by its type and default; None where they do not say it."""
+    if name in NAMES:
+        return NAMES[name]
+    if name in POSITIVE:
+        return number(0, above=True) if kind in (float, "float") else whole(1)
+    if isinstance(default, bool):
+        return flag()
+    if kind in (int, "int"):
+        return whole()
+    return number() if isinstance(default, int | float) else None
+
+
+def check_managed(training: Mapping[str, Any]) -> None:
+    """Check that a recipe leaves alone what a run sees to itself.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name, reason in MANAGED_ARGUMENTS.items():
+        if training.get(name):
+            raise InputError(f"{name} cannot be set here: {reason}.")
+
+
+def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
+    """Return when a training evaluates and saves: at each epoch, or as far as a recipe says, one as the other.
+
+    A recipe that names one of the two need not name the other, nor say that without both there is no best checkpoint;
+    `every` is the number of steps where it wants steps and names none.
+    """
+    asked = {name: training.get(f"{name}_strategy") for name in ("eval", "save")}
+    usual = "steps" if {"eval_steps", "save_steps"} & training.keys() else "epoch"
+    evaluation = asked["eval"] or (asked["save"] if asked["save"] in ("steps", "epoch") else usual)
+    saving = asked["save"] or (evaluation if evaluation != "no" else usual)
+    settings = {
+        "eval_strategy": evaluation,
+        "save_strategy": saving,
+        "load_best_model_at_end": evaluation != "no" and saving != "no",
+    }
+    if "steps" in (evaluation, saving):
+        steps = training.get("eval_steps") or training.get("save_steps") or every
+        settings |= {"eval_steps": steps, "save_steps": steps}
+    return settings
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Check that each tracker of `report_to` is one that Trainer knows, and installed.
+
+    Raises:
+        InputError: it is not.
+    """
+    from transformers.integrations.integration_utils import (
+        INTEGRATION_TO_CALLBACK,
+        get_available_reporting_integrations,
+    )
+
+    installed = get_available_reporting_integrations() if names else []
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            expected = f"none, all or some of {', '.join(INTEGRATION_TO_CALLBACK)}"
+            raise InputError(f"report_to: expected {expected}, got {shown(name)}")
+        # Trainer's list of what is installed does not look for flyte, which comes with the machines that have it.
+        if name not in (*installed, "flyte"):
+            raise InputError(
+                f"report_to={name} needs a package that is not installed: pip install {name}, or choose among "
+                f"{', '.join(installed) or 'none'}. Whatever is chosen, metrics.jsonl in the run's folder has it all."
+            )
