@@ -167,7 +167,7 @@ def test_a_recording_is_not_cleaned_onto_itself(raw, capsys):
         (["{raw}/notes.txt", "{out}.wav"], "notes.txt"),
         (["{raw}/a.wav", "{out}.xyz"], "ending in .wav, .flac, .ogg, .mp3"),
         (["{raw}", "{raw}/a.wav"], "is a file"),
-        (["{raw}", "{out}", "--set", "chain=Tirm"], "did you mean 'Trim'"),
+        (["{raw}", "{out}", "--set", "chain=Tirm"], "Did you mean 'Trim'"),
         (["{raw}", "{out}", "--set", "rate=8000"], "one setting, chain"),
         (["{raw}", "{out}", "--recipe", "{raw}"], "has no recipe.json"),
     ],
