@@ -119,7 +119,7 @@ class Settings:
 class NamedSettings(Settings):
     """Settings of a kind that has many classes, each chosen by its name: {"step": "Trim", "top_db": 30}.
 
-    A kind says its key in JSON and its group of entry points, as `class Step(NamedSettings, key="step", group="steps")`.
+    A kind says its key in JSON and its group of entry points: `class Step(NamedSettings, key="step", group="steps")`.
     The classes below it are known by their names as soon as their module is imported, save those that say
     `register=False`; those that an installed package adds to the group are imported when they are named.
     """

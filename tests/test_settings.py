@@ -306,5 +306,5 @@ def test_files_of_another_version_say_what_to_do(tmp_path: Path, plain: dict[str
 def test_a_file_that_holds_something_else_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "recipe.json"
     file.write_bytes(content)
-    with pytest.raises(InputError, match=r"recipe\.json: expected a recipe saved as JSON"):
+    with pytest.raises(InputError, match=r"recipe\.json: (not valid JSON|expected a JSON object)"):
         Recipe.load(file)
