@@ -20,7 +20,8 @@ from audio_ft.data import Data
 from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
-from audio_ft.rules import (
+from audio_ft.settings import Settings
+from audio_ft.settings.rules import (
     LARGEST_SEED,
     Refused,
     Rule,
@@ -33,7 +34,6 @@ from audio_ft.rules import (
     text,
     whole,
 )
-from audio_ft.settings import Settings
 from audio_ft.tasks import check_task
 from audio_ft.tasks.base import POOLINGS, HeadSettings
 

@@ -23,8 +23,8 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.rules import LARGEST_SEED, number, whole
 from audio_ft.settings import NamedSettings, Settings
+from audio_ft.settings.rules import LARGEST_SEED, number, whole
 
 OURS = "audio_ft."
 KINDS: list[type[Settings]] = [Recipe, Data, Text, Chain]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
 from audio_ft.augmentation.base import WaveAugment, describe_range
-from audio_ft.rules import span, whole
+from audio_ft.settings.rules import span, whole
 
 if TYPE_CHECKING:
     import numpy as np

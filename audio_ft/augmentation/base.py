@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.rules import Rule, either, number, span
 from audio_ft.settings import NamedSettings
+from audio_ft.settings.rules import Rule, either, number, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

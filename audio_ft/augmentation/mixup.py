@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_ft.augmentation.base import Augment
 from audio_ft.errors import InputError
-from audio_ft.rules import number
+from audio_ft.settings.rules import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

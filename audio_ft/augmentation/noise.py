@@ -14,7 +14,7 @@ from audio_ft.audio.clip import AUDIO_SUFFIXES, probe, read
 from audio_ft.audio.resampling import resample
 from audio_ft.augmentation.base import WaveAugment, describe_range
 from audio_ft.errors import InputError
-from audio_ft.rules import choice, path, span
+from audio_ft.settings.rules import choice, path, span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

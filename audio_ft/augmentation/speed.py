@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from audio_ft.augmentation.base import WaveAugment, describe_range
-from audio_ft.rules import span
+from audio_ft.settings.rules import span
 
 if TYPE_CHECKING:
     import numpy as np

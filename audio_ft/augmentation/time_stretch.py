@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from audio_ft.augmentation.base import WaveAugment, describe_range
-from audio_ft.rules import span
+from audio_ft.settings.rules import span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

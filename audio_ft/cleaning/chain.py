@@ -14,8 +14,8 @@ from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import BandPass, Mono, Normalize, Resample, Trim
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
-from audio_ft.rules import Rule
 from audio_ft.settings import Settings
+from audio_ft.settings.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from audio_ft.errors import InputError
-from audio_ft.rules import shown
 from audio_ft.settings import NamedSettings
+from audio_ft.settings.rules import shown
 
 if TYPE_CHECKING:
     from audio_ft.audio.clip import Clip

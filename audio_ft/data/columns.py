@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.errors import InputError
-from audio_ft.rules import shown
+from audio_ft.settings.rules import shown
 
 # A tier is tried after the one before it found nothing; two names of one tier at once are ambiguous.
 Tiers = tuple[tuple[str, ...], ...]

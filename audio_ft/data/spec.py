@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar
 from audio_ft.data.columns import parse_condition
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
-from audio_ft.rules import LARGEST_SEED, Refused, Rule, each, number, path, text, whole
 from audio_ft.settings import Settings
+from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, number, path, text, whole
 
 
 def _conditions(value: Any) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 
 from audio_ft.data.mojibake import garbled
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.rules import Refused, Rule, shown
 from audio_ft.settings import Settings
+from audio_ft.settings.rules import Refused, Rule, shown
 
 # What stands for the space between words in a vocabulary, as transformers' Wav2Vec2CTCTokenizer has it.
 DELIMITER = "|"

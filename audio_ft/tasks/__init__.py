@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.rules import shown
+from audio_ft.settings.rules import shown
 from audio_ft.tasks.base import Task
 from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.rules import Rule, each, either, flag, number, optional, shown, text, whole
+from audio_ft.settings.rules import Rule, each, either, flag, number, optional, shown, text, whole
 from audio_ft.system import pick_device
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
 from audio_ft.cleaning.step import Step
 from audio_ft.errors import AudioError
-from audio_ft.rules import number, whole
+from audio_ft.settings.rules import number, whole
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
 from audio_ft.errors import AudioError
-from audio_ft.rules import whole
+from audio_ft.settings.rules import whole
 
 
 @dataclass(frozen=True)

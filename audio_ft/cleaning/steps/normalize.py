@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
-from audio_ft.rules import number
+from audio_ft.settings.rules import number
 
 # Half a step of 16-bit audio: what swings less is the residue of a filter or a constant, and no gain makes it sound.
 SILENT_SWING = 0.5 / 32_768

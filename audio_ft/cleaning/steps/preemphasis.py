@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
-from audio_ft.rules import number
+from audio_ft.settings.rules import number
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.resampling import resample
 from audio_ft.cleaning.step import Step
-from audio_ft.rules import whole
+from audio_ft.settings.rules import whole
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_
 
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.rules import Refused, Rule, choice, each, either, flag, json_value, number, optional, shown, text, whole
+from audio_ft.settings.rules import (
+    Refused,
+    Rule,
+    choice,
+    each,
+    either,
+    flag,
+    json_value,
+    number,
+    optional,
+    shown,
+    text,
+    whole,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
