@@ -1,1 +1,1 @@
-"""One recording: read, write, measure and draw it; nothing here knows about labels or models."""
+"""One recording: read, write and measure it. Nothing here knows about labels or models."""

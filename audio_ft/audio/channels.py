@@ -1,4 +1,4 @@
-"""Several channels become one."""
+"""Mix several channels down to one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import numpy as np
 if TYPE_CHECKING:
     from audio_ft.audio.clip import Clip
 
-# Channels with nothing in common lose 3 dB when averaged, one silent side of a stereo pair 3 dB as well; a loss of
-# 15 dB takes a correlation below -0.93, which only happens when one side was wired or coded with its sign turned.
+# Averaging uncorrelated channels, or a stereo pair with one silent side, loses 3 dB. A loss of 15 dB needs a
+# correlation below -0.93, which happens only when the polarity of one channel is inverted.
 CANCELLED_DB = -15.0
 
 
 def mixdown(clip: Clip) -> Clip:
     """Average the channels of a clip into one, (channels, time) -> (1, time).
 
-    When the average lies more than 15 dB below the channels' mean power (offsets aside), the channels cancel each
-    other: the loudest one is kept instead and the clip gets the note "anti-phase stereo: …".
+    Where the power of the average, without DC offset, is more than 15 dB below the channels' mean power, the channels
+    cancel each other: the loudest channel is kept instead, and the clip gets the note "anti-phase stereo: …".
+
+    Example:
+        >>> import numpy as np
+        >>> from audio_ft.audio.clip import Clip
+        >>> mixdown(Clip(np.array([[0.5, 0.25], [0.25, 0.0]]), 16_000)).samples
+        array([[0.375, 0.125]], dtype=float32)
     """
     if clip.channels == 1 or clip.length == 0:
         return clip.with_samples(clip.samples[:1])
@@ -27,5 +33,5 @@ def mixdown(clip: Clip) -> Clip:
     if average.var() < powers.mean() * 10 ** (CANCELLED_DB / 10):
         loudest = int(np.argmax(powers))
         kept = clip.with_samples(clip.samples[loudest : loudest + 1])
-        return kept.noting(f"anti-phase stereo: the channels cancel each other, channel {loudest} kept")
+        return kept.with_note(f"anti-phase stereo: the channels cancel each other, channel {loudest} kept")
     return clip.with_samples(average)

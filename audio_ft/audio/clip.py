@@ -1,4 +1,4 @@
-"""A piece of audio that never parts from its rate, and the one door through which audio enters and leaves."""
+"""`Clip`, samples together with their sample rate, and the functions that read and write recordings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from audio_ft.audio.codec.libsndfile import (
     MIN_RATE,
     AudioInfo,
     Decoded,
-    NotForSoundfile,
     Span,
+    UnreadableBySoundfile,
     open_soundfile,
     read_soundfile,
     soundfile_info,
 )
 from audio_ft.audio.codec.pyav import probe_av, read_av
-from audio_ft.audio.codec.source import Opened, Source, opened
+from audio_ft.audio.codec.source import AudioSource, Source, open_source
 from audio_ft.audio.codec.stream import stream
 from audio_ft.errors import AudioError, InputError
 
@@ -45,7 +45,7 @@ __all__ = [
     "write",
 ]
 
-# What a folder scan takes, in lower case; a file named explicitly is read by its content whatever its name.
+# Files that a folder scan finds, in lower case. A file given by name is read whatever its suffix.
 # fmt: off
 AUDIO_SUFFIXES = frozenset({
     ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
@@ -53,24 +53,31 @@ AUDIO_SUFFIXES = frozenset({
     ".wma", ".3gp", ".amr", ".ac3", ".wv",
 })
 # fmt: on
-# Half a step of 24-bit audio: below this from trough to crest no converter recorded anything.
+# One step of 24-bit audio is 2^-23; a smaller peak-to-peak amplitude was not recorded by any converter.
 _SILENT = 2.0**-24
 _QUIET_DBFS = -60.0
-# Lossy decoders overshoot full scale by some tenths; twice full scale means that the samples are in another unit.
+# Lossy decoders overshoot full scale by some tenths; twice full scale means that the samples have another unit.
 _OUTSIDE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Hold samples (channels, time) as float32, nominally in [-1, 1], with their rate in Hz.
+    """Hold samples (channels, time) as float32, nominally in [-1, 1], with their sample rate in Hz.
 
-    `notes` collects, in short stable sentences, what reading and cleaning noticed ("truncated: …", "anti-phase
-    stereo: …").
-    The samples are read-only. A caller's writable array is copied; a read-only float32 one (another clip's samples, or
-    a fresh array after `setflags(write=False)`) is shared.
+    `notes` holds short stable messages of the reader and the cleaning steps ("truncated: …", "anti-phase stereo: …").
+
+    The samples are read-only. A writable array is copied; a read-only float32 one (another clip's samples, or an array
+    after `setflags(write=False)`) is shared.
 
     Raises:
-        AudioError: samples that are not finite, have no channel, or a rate that is not a positive whole number.
+        AudioError: samples that are not finite or have no channel, or a rate that is not a positive whole number.
+
+    Example:
+        >>> clip = Clip.tone(440, seconds=0.5, rate=16_000)
+        >>> clip.samples.shape, clip.rate, clip.seconds
+        ((1, 8000), 16000, 0.5)
+        >>> clip.with_samples(clip.samples / 2).samples.shape
+        (1, 8000)
     """
 
     samples: NDArray[np.float32]
@@ -92,7 +99,7 @@ class Clip:
         object.__setattr__(self, "rate", int(self.rate))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Unpickled arrays are writable, whatever they were before.
+        # Unpickled arrays are writable.
         state["samples"].setflags(write=False)
         self.__dict__.update(state)
 
@@ -112,65 +119,65 @@ class Clip:
         return self.length / self.rate
 
     def with_samples(self, samples: ArrayLike, rate: int | None = None) -> Clip:
-        """Return a clip with other samples (channels, time), the same notes and, unless given, the same rate in Hz."""
-        unchecked: Any = samples  # construction converts whatever is array-like
+        """Return a clip with other samples (channels, time) and the same notes; `rate` in Hz defaults to the same."""
+        unchecked: Any = samples  # __post_init__ converts any array-like
         return replace(self, samples=unchecked, rate=self.rate if rate is None else rate)
 
-    def noting(self, note: str) -> Clip:
+    def with_note(self, note: str) -> Clip:
         """Return the same clip with one more note."""
-        return self._trusted(self.samples, self.rate, (*self.notes, note))
+        return self._unchecked(self.samples, self.rate, (*self.notes, note))
 
     @classmethod
     def tone(cls, hz: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
-        """Return a sine of `hz` whose peak is `dbfs` (0 dBFS = 1.0), one channel."""
-        return cls._shared(signals.tone(hz, seconds, rate, dbfs), rate)
+        """Return a sine of `hz` with a peak of `dbfs` (0 dBFS = 1.0), one channel."""
+        return cls._from_wave(signals.tone(hz, seconds, rate, dbfs), rate)
 
     @classmethod
     def silence(cls, seconds: float, rate: int = 16_000) -> Clip:
         """Return digital silence, one channel."""
-        return cls._shared(np.zeros(signals.samples_in(seconds, rate)), rate)
+        return cls._from_wave(np.zeros(signals.samples_in(seconds, rate)), rate)
 
     @classmethod
     def noise(cls, seconds: float, rate: int = 16_000, dbfs: float = -20.0, seed: int = 0) -> Clip:
-        """Return white Gaussian noise whose highest peak is `dbfs` (0 dBFS = 1.0), one channel, the same for a seed."""
-        return cls._shared(signals.noise(seconds, rate, dbfs, seed), rate)
+        """Return white Gaussian noise with a peak of `dbfs` (0 dBFS = 1.0), one channel; the same for a seed."""
+        return cls._from_wave(signals.noise(seconds, rate, dbfs, seed), rate)
 
     @classmethod
     def chirp(cls, start: float, end: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
-        """Return a sine that glides from `start` to `end` Hz, each octave in the same time, one channel."""
-        return cls._shared(signals.chirp(start, end, seconds, rate, dbfs), rate)
+        """Return an exponential sine sweep from `start` to `end` Hz, one channel."""
+        return cls._from_wave(signals.chirp(start, end, seconds, rate, dbfs), rate)
 
     @classmethod
     def click(cls, seconds: float, rate: int = 16_000, at: float = 0.0, dbfs: float = 0.0) -> Clip:
-        """Return silence but for one sample of `dbfs` at second `at`, one channel."""
-        return cls._shared(signals.click(seconds, rate, at, dbfs), rate)
+        """Return silence with one sample of `dbfs` at second `at`, one channel."""
+        return cls._from_wave(signals.click(seconds, rate, at, dbfs), rate)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the clip as .wav, .flac, .ogg or .mp3, by the path's suffix, as `audio_ft.audio.clip.write` does."""
+        """Write the clip as .wav, .flac, .ogg or .mp3, by the path's suffix; see `audio_ft.audio.clip.write`."""
         encode(self.samples, self.rate, path)
 
     def _repr_html_(self) -> str:
         """Return a player and the waveform, for notebooks."""
-        from audio_ft.audio.player import shown
+        from audio_ft.audio.player import player_html
 
-        return shown(self.samples, self.rate, self.notes)
+        return player_html(self.samples, self.rate, self.notes)
 
     @classmethod
-    def _trusted(cls, samples: NDArray[np.float32], rate: int, notes: tuple[str, ...]) -> Clip:
-        """Return a clip of read-only samples that were validated already."""
+    def _unchecked(cls, samples: NDArray[np.float32], rate: int, notes: tuple[str, ...]) -> Clip:
+        """Return a clip of read-only samples that are validated already."""
         clip = object.__new__(cls)
         clip.__dict__.update(samples=samples, rate=rate, notes=notes)
         return clip
 
     @classmethod
-    def _shared(cls, values: NDArray[np.float64], rate: int) -> Clip:
+    def _from_wave(cls, values: NDArray[np.float64], rate: int) -> Clip:
         samples = values[np.newaxis].astype(np.float32)
         samples.setflags(write=False)
         return cls(samples, rate)
 
 
 def _is_read_only(samples: object) -> bool:
-    """Return whether an array is a clip's own kind and nobody holds a writable view of its memory."""
+    """Return whether an array is float32 (channels, time), contiguous, and no base array is writable."""
     if type(samples) is not np.ndarray or samples.dtype != np.float32 or samples.ndim != 2:
         return False
     if not samples.flags.c_contiguous:
@@ -183,33 +190,44 @@ def _is_read_only(samples: object) -> bool:
 
 
 def read(source: Source, *, start: float = 0.0, seconds: float | None = None) -> Clip:
-    """Read a recording, or `seconds` of it from `start` on (only that part is decoded), at its own rate.
+    """Read a recording at its own sample rate, or `seconds` of it from second `start`; only that part is decoded.
 
-    The content decides how, the name only where the content says nothing. `bytes` are a file's content; a file object
-    is read from its beginning, whatever its position. What was odd but readable stands in the clip's notes:
-    "truncated: …", "damaged: …", "unfinished header: …", "chained: …", "several tracks: …", "silent: …",
-    "very quiet: …", "outside [-1, 1]: …".
+    The content selects the decoder, the file name only where the content is not conclusive. `bytes` are the content of
+    a file; a file object is read from its beginning, whatever its position. Problems that leave the file readable
+    become notes of the clip: "truncated: …", "damaged: …", "unfinished header: …", "chained: …", "several tracks: …",
+    "silent: …", "very quiet: …", "outside [-1, 1]: …".
 
     Raises:
-        AudioError: not there, not allowed, not a regular file, not audio, damaged, no samples, non-finite samples, an
-            implausible rate or number of channels, a `start` behind the end.
-        InputError: a negative or non-finite `start` or `seconds`, a text file object.
+        AudioError: the file is missing, not readable, not a regular file, not audio, damaged, without samples or with
+            non-finite ones, the rate or the number of channels is implausible, or `start` is after the end.
+        InputError: `start` or `seconds` is negative or not finite, or the source is a text file object.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "tone.wav"
+        >>> Clip.tone(440, seconds=2.0).write(path)
+        >>> read(path, start=0.5, seconds=1.0).seconds
+        1.0
     """
     span = _span(start, seconds)
-    with opened(source) as recording:
+    with open_source(source) as recording:
         return _checked(_decode(recording, span), recording.name)
 
 
 def blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
-    """Yield a recording (or a clip) in consecutive pieces of `seconds`, the last one shorter, without holding it whole.
+    """Yield a recording or a clip in consecutive pieces of `seconds`, without holding all of it in memory.
 
-    Together they are the samples that `read` gives. What reading noticed about the file stands in the last one's notes;
-    nothing is said on levels. Only a file that libsndfile gives up on halfway may differ from there on: FFmpeg decodes
-    its rest.
+    The last piece may be shorter. Concatenated, the pieces equal what `read` returns. The last piece has the notes on
+    the file; there are none on its level. Only a file that libsndfile stops decoding halfway may differ from there on,
+    because FFmpeg decodes the rest.
 
     Raises:
-        AudioError: as `read`, when the place in question is reached.
-        InputError: `seconds` that are not above 0, a text file object.
+        AudioError: as `read`, when the damaged part is reached.
+        InputError: `seconds` is not above 0, or the source is a text file object.
+
+    Example:
+        >>> [block.seconds for block in blocks(Clip.silence(2.5), seconds=1.0)]
+        [1.0, 1.0, 0.5]
     """
     if not (math.isfinite(seconds) and seconds > 0):
         raise InputError(f"expected pieces of more than 0 seconds, got {seconds}")
@@ -225,46 +243,47 @@ def _slices(clip: Clip, seconds: float) -> Iterator[Clip]:
 
 
 def _streamed(source: Source, seconds: float) -> Iterator[Clip]:
-    with opened(source) as recording:
+    with open_source(source) as recording:
         for piece in stream(recording, seconds):
             _extremes(piece.samples, recording.name)
             piece.samples.setflags(write=False)
-            yield Clip._trusted(piece.samples, piece.rate, piece.notes)
+            yield Clip._unchecked(piece.samples, piece.rate, piece.notes)
 
 
 def probe(source: Source) -> AudioInfo:
     """Return frames, rate, channels, seconds, container and decoder of a recording without decoding it.
 
-    Where no header states a length (raw AAC, MP3 without a Xing frame) the packets are counted; lossy formats then
-    come out up to some frames longer than what `read` gives.
+    Where the header has no length (raw AAC, MP3 without a Xing frame) the packets are counted; for lossy formats the
+    result may then be some frames longer than what `read` returns.
 
     Raises:
-        AudioError: as `read`, except for what only decoding can tell.
+        AudioError: as `read`, except for problems that show only while decoding.
     """
-    with opened(source) as recording:
-        if recording.verdict.decoder == "soundfile":
+    with open_source(source) as recording:
+        if recording.choice.decoder == "soundfile":
             try:
                 with open_soundfile(recording.target()) as sound:
                     return soundfile_info(sound, recording.name)
-            except NotForSoundfile:
-                pass  # the other decoder has the last word, and raises where it has none
-        return probe_av(recording.file, recording.name, known=recording.verdict.known)
+            except UnreadableBySoundfile:
+                pass  # FFmpeg may read it, or raises the error
+        return probe_av(recording.file, recording.name, recognized=recording.choice.recognized)
 
 
 def write(clip: Clip, path: str | os.PathLike[str]) -> None:
     """Write a clip as .wav, .flac, .ogg (Vorbis) or .mp3, by the path's suffix.
 
-    No sample is clipped: WAV and FLAC are 16-bit, and where values exceed 1 a WAV becomes 32-bit float (logged), a FLAC
-    refuses, and .ogg and .mp3 hold them as they are. The file appears under its name complete or not at all.
+    Samples are never clipped. WAV and FLAC are 16-bit; where samples exceed ±1, WAV becomes 32-bit float (logged), FLAC
+    raises an error, and .ogg and .mp3 keep the values. The file is written completely or not at all.
 
     Raises:
-        InputError: another suffix, an empty clip, a rate or level the format cannot hold, a place not writable.
+        InputError: another suffix, an empty clip, a rate or level that the format cannot hold, or a path that cannot
+            be written.
     """
     encode(clip.samples, clip.rate, path)
 
 
 def decoders() -> str:
-    """Return one line that says which decoders read audio here, in which versions, and what cannot be read."""
+    """Return one line with the installed decoders, their versions and the formats that cannot be read."""
     import soundfile
 
     first = f"audio is decoded by soundfile {soundfile.__version__} (libsndfile {soundfile.__libsndfile_version__})"
@@ -284,41 +303,41 @@ def _span(start: float, seconds: float | None) -> Span:
     return Span(start, seconds)
 
 
-def _decode(recording: Opened, span: Span) -> Decoded:
-    """Decode with the decoder that the verdict names; where libsndfile gives up, FFmpeg reads what it can."""
-    notes, known = recording.verdict.notes, recording.verdict.known
-    if recording.verdict.decoder == "soundfile":
+def _decode(recording: AudioSource, span: Span) -> Decoded:
+    """Decode with the chosen decoder; where libsndfile fails, FFmpeg reads what it can."""
+    notes, recognized = recording.choice.notes, recording.choice.recognized
+    if recording.choice.decoder == "soundfile":
         try:
             with open_soundfile(recording.target()) as sound:
                 return read_soundfile(sound, recording.name, span, notes)
-        except NotForSoundfile as refusal:
-            notes = refusal.amend(notes)
-    decoded = read_av(recording.file, recording.name, span, known=known)
+        except UnreadableBySoundfile as error:
+            notes = error.notes_for_ffmpeg(notes)
+    decoded = read_av(recording.file, recording.name, span, recognized=recognized)
     return replace(decoded, notes=notes + decoded.notes)
 
 
 def _checked(decoded: Decoded, name: str) -> Clip:
-    """Return a clip of freshly decoded samples, not copied, with notes on what their range says."""
+    """Return a clip of newly decoded samples, not copied, with notes on its level."""
     samples, notes = decoded.samples, decoded.notes
     lows, highs = _extremes(samples, name)
     swing, peak = max(high - low for low, high in zip(lows, highs, strict=True)), max(max(highs), -min(lows))
     if swing < _SILENT:
-        notes += ("silent: the samples of each channel are all alike",)
+        notes += ("silent: all samples of a channel are equal",)
     elif 20 * math.log10(swing / 2) < _QUIET_DBFS:
         notes += (f"very quiet: peak {20 * math.log10(swing / 2):.0f} dBFS",)
     if peak > _OUTSIDE:
         notes += (f"outside [-1, 1]: peak {peak:.6g}",)
     samples.setflags(write=False)
-    return Clip._trusted(samples, decoded.rate, notes)
+    return Clip._unchecked(samples, decoded.rate, notes)
 
 
 def _extremes(samples: NDArray[np.float32], name: str) -> tuple[list[float], list[float]]:
     """Return the lowest and the highest sample of each channel.
 
-    One pass each tells everything: NaN and infinity come through a minimum or a maximum.
+    One pass each is enough: NaN and infinity propagate through minimum and maximum.
 
     Raises:
-        AudioError: NaN or infinity among them.
+        AudioError: a sample is NaN or infinite.
     """
     lows, highs = samples.min(axis=1).tolist(), samples.max(axis=1).tolist()
     if not all(map(math.isfinite, lows + highs)):

@@ -1,4 +1,4 @@
-"""What a recording was like before cleaning: its duration, its rate, how loud it is and how far above its noise."""
+"""Measure a recording before cleaning: duration, sample rate, level and signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 0.02
 HIGHPASS_HZ, HIGHPASS_ORDER = 60.0, 2
-# The noise is read off the quietest frames: a tenth of them, of at least ten.
-QUIET_PERCENTILE, LEAST_FRAMES = 10, 10
-# What is left of a signal below this share of its noise is the estimator's own scatter.
-LEAST_SIGNAL = 0.01
+# The noise level is this percentile of the frames' powers.
+NOISE_PERCENTILE, MIN_FRAMES = 10, 10
+# Below this ratio of signal to noise power the estimate is only the scatter of the estimator.
+MIN_SIGNAL = 0.01
 
 
 @dataclass(frozen=True)
-class ClipFacts:
-    """Hold what is known of one recording before cleaning.
+class ClipStats:
+    """Hold the measurements of one recording before cleaning.
 
     Attributes:
-        seconds: its duration.
-        rate: its sample rate in Hz.
-        level: the RMS over all samples and channels, in dB below full scale (a square wave of ±1 has 0 dBFS); None for
-            digital silence.
-        snr: an estimate of the signal-to-noise ratio in dB; None where there is too little to tell from, see
-            `signal_to_noise`.
+        seconds: the duration.
+        rate: the sample rate in Hz.
+        level: the RMS over all samples and channels in dBFS (a square wave of ±1 has 0 dBFS); None for digital
+            silence.
+        snr: an estimate of the signal-to-noise ratio in dB; None where it cannot be
+            estimated, see `signal_to_noise`.
     """
 
     seconds: float
@@ -42,13 +42,19 @@ class ClipFacts:
     snr: float | None
 
     @classmethod
-    def of(cls, clip: Clip) -> ClipFacts:
+    def of(cls, clip: Clip) -> ClipStats:
         """Measure a clip."""
         return cls(clip.seconds, clip.rate, loudness(clip), signal_to_noise(clip))
 
 
 def loudness(clip: Clip) -> float | None:
-    """Return the RMS level of a clip in dBFS, None for digital silence."""
+    """Return the RMS level of a clip in dBFS, None for digital silence.
+
+    Example:
+        >>> from audio_ft.audio.clip import Clip
+        >>> round(loudness(Clip.tone(440, 1.0, dbfs=0.0)), 2)
+        -3.01
+    """
     power = float(np.mean(np.square(clip.samples, dtype=np.float64))) if clip.length else 0.0
     return 10 * math.log10(power) if power > 0 else None
 
@@ -56,28 +62,28 @@ def loudness(clip: Clip) -> float | None:
 def signal_to_noise(clip: Clip) -> float | None:
     """Estimate the ratio of signal to noise power in dB, both averaged over the whole clip.
 
-    The noise is the level that a tenth of 20 ms frames stay below (quantile-based noise estimation: Stahl, Fischer and
-    Bippus, ICASSP 2000), the signal is what the average frame has above it. A copy without what lies below 60 Hz is
-    measured, in one channel, because offset and rumble are no noise that a listener hears. Steady noise is assumed, and
-    pauses: in a cleanly recorded clip that is all sound, its softest sounds are taken for noise, so that estimates
-    above 20 dB are rather too low. For speech in steady noise of 0 to 20 dB the test finds it within 2 dB.
+    The noise power is the 10th percentile of the powers of 20 ms frames (quantile-based noise estimation: Stahl,
+    Fischer and Bippus, ICASSP 2000). The signal power is the mean power of the frames minus the noise power. The
+    average of the channels is measured, above 60 Hz, because DC offset and rumble are not audible noise. The estimate
+    assumes steady noise and pauses: in a clean clip without pauses the softest sounds count as noise, so estimates
+    above 20 dB are too low. For speech in steady noise at 0 to 20 dB it is within 2 dB (see the test).
 
-    None for fewer than ten frames that hold anything, and for a rate that holds nothing above 60 Hz.
+    Returns None for fewer than ten frames that are not digital silence, and for a rate of 120 Hz or less.
     """
     if clip.rate <= 2 * HIGHPASS_HZ:
         return None
     wave = zero_phase(clip.samples.mean(axis=0), clip.rate, "highpass", (HIGHPASS_HZ,), HIGHPASS_ORDER)
     powers = _frame_powers(wave, max(2, round(FRAME_SECONDS * clip.rate)))
-    # Digital silence is no noise floor: it was cut in, or gated.
+    # Digital silence was inserted or gated; it says nothing about the noise floor.
     powers = powers[powers > np.finfo(np.float32).tiny]
-    if len(powers) < LEAST_FRAMES:
+    if len(powers) < MIN_FRAMES:
         return None
-    noise = float(np.percentile(powers, QUIET_PERCENTILE))
-    return 10 * math.log10(max(float(powers.mean()) / noise - 1, LEAST_SIGNAL))
+    noise = float(np.percentile(powers, NOISE_PERCENTILE))
+    return 10 * math.log10(max(float(powers.mean()) / noise - 1, MIN_SIGNAL))
 
 
 def _frame_powers(wave: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Return the mean power of each frame of `size` samples of a wave (time,), half overlapping."""
+    """Return the mean power of each frame of `size` samples of a wave (time,), half overlapping: (frames,)."""
     if len(wave) < size:
         return np.zeros(0)
     frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: size // 2]

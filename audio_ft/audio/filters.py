@@ -1,4 +1,4 @@
-"""The one filter behind every filtering step: Butterworth, in second-order sections, run forwards and backwards."""
+"""The Butterworth filter behind all filtering steps: second-order sections, run forwards and backwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MAX_ORDER = 12
 
-# Periods of the lowest corner frequency by which the ends are mirrored: by then a start-up swing has died away.
+# Length of the mirrored ends, in periods of the lowest corner frequency: enough for the transient to decay.
 _MIRRORED_PERIODS = 3.0
 
 
@@ -23,10 +23,10 @@ def zero_phase(
     corners: tuple[float, ...],
     order: int,
 ) -> NDArray[np.float64]:
-    """Return `samples` (channels, time) at `rate` Hz filtered without delay; each corner (Hz) is a -6 dB point.
+    """Filter `samples` (channels, time) at `rate` Hz without delay; each corner is a -6 dB point in Hz.
 
-    Forwards and backwards, so a tone loses twice the decibels that `order` promises. The ends are mirrored (odd), by as
-    much as a short clip has. Every corner must lie strictly between 0 and `rate / 2`.
+    The filter runs forwards and backwards, so the attenuation in dB is twice that of one pass of `order`. The ends are
+    mirrored (odd), by at most the length of the clip. Each corner must be above 0 and below `rate / 2`.
     """
     from scipy.signal import sosfiltfilt
 

@@ -1,21 +1,17 @@
-"""Where a changed recording is written, so that no two collide and no source is replaced."""
+"""Choose the paths of written recordings so that no two are equal and no source is replaced."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from audio_ft.audio.codec.source import printable
 from audio_ft.errors import InputError
 
-if TYPE_CHECKING:
-    pass
 
-
-def refuse_overlap(source: Path, target: Path) -> None:
-    """Refuse to write where recordings are read, or around them.
+def check_no_overlap(source: Path, target: Path) -> None:
+    """Check that the folder to write to and the one to read from do not contain each other.
 
     Raises:
         InputError: one folder lies in the other, or they are the same.
@@ -23,32 +19,36 @@ def refuse_overlap(source: Path, target: Path) -> None:
     read_from, write_to = source.resolve(), target.resolve()
     if write_to == read_from or read_from in write_to.parents:
         raise InputError(
-            f"{target} is or lies in {source}, whose recordings must stay as they are; give a folder outside of it."
+            f"The output folder {target} lies in {source}, the folder of the recordings; choose a folder outside it."
         )
     if write_to in read_from.parents and target.exists():
-        raise InputError(f"{target} holds {source}; give a folder of its own.")
+        raise InputError(f"The output folder {target} contains {source}; choose another folder.")
 
 
-def names_for(keys: Iterable[str]) -> dict[str, str]:
-    """Return for each key the path, with / and without suffix, under which its clean file goes.
+def output_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return {key: path of its output file}, with / as separator and without suffix.
 
-    Folders are mirrored; "a.mp3" and "a.wav" side by side, or names that differ by case only, keep their suffixes so
-    that each has a file of its own. A path that leads out of the folder (absolute, or by "..") is kept inside.
+    Folders are mirrored. "a.mp3" and "a.wav" in one folder, or names that differ only by case, keep their suffixes.
+    Absolute paths and ".." stay inside the output folder.
+
+    Example:
+        >>> output_names(["a.wav", "b/c.mp3", "b/c.wav"])
+        {'a.wav': 'a', 'b/c.mp3': 'b/c.mp3', 'b/c.wav': 'b/c.wav'}
     """
     parts = {
         key: [part for part in PurePosixPath(printable(key)).parts if part not in ("/", "..", ".")] for key in keys
     }
-    bare = {key: "/".join([*own[:-1], _stem(own[-1])]) for key, own in parts.items() if own}
+    bare = {key: "/".join([*path[:-1], _stem(path[-1])]) for key, path in parts.items() if path}
     taken = Counter(name.casefold() for name in bare.values())
     used: Counter[str] = Counter()
     names = {}
-    for key, own in parts.items():
+    for key, path in parts.items():
         name = bare.get(key, "recording")
         if taken[name.casefold()] > 1:
-            name = "/".join(own)
+            name = "/".join(path)
         used[name.casefold()] += 1
-        again = used[name.casefold()]
-        names[key] = name if again == 1 else f"{name}-{again}"
+        count = used[name.casefold()]
+        names[key] = name if count == 1 else f"{name}-{count}"
     return names
 
 

@@ -1,4 +1,4 @@
-"""Sixteen-bit codes with a scale of their own: how clean samples are stored, and what everyone downstream hears."""
+"""Store clean samples as 16-bit integers with one scale per clip, the format of the cleaning cache."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 FULL_SCALE = 32_767
 
 
-def codes_of(samples: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float32]:
-    """Return codes int16 (time,) and the scale with which `codes * scale` gives the samples back.
+def quantize(samples: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float32]:
+    """Return codes int16 (time,) and the scale, so that `codes * scale` are the samples again.
 
-    The scale is the clip's own peak over 32,767, so a clip at -80 dB keeps the same 90 dB of resolution as a loud one,
-    and a float recording beyond ±1 is not clipped. Coding what was decoded from codes gives the same codes again.
+    The scale is the clip's peak divided by 32,767: a clip at -80 dBFS keeps the same 90 dB of resolution as a loud one,
+    and a float recording beyond ±1 is not clipped. Quantizing dequantized samples gives the same codes.
+
+    Example:
+        >>> import numpy as np
+        >>> codes, scale = quantize(np.array([0.0, 0.5, -1.0], np.float32))
+        >>> codes
+        array([     0,  16384, -32767], dtype=int16)
+        >>> bool(np.abs(dequantize(codes, scale) - [0.0, 0.5, -1.0]).max() < scale)
+        True
     """
     peak = float(np.max(np.abs(samples), initial=0.0))
     if peak == 0.0:
@@ -25,6 +33,6 @@ def codes_of(samples: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float3
     return np.rint(samples / scale).clip(-FULL_SCALE, FULL_SCALE).astype(np.int16), scale
 
 
-def samples_of(codes: NDArray[np.int16], scale: float | np.floating) -> NDArray[np.float32]:
-    """Return samples float32 (time,) from their codes and scale."""
+def dequantize(codes: NDArray[np.int16], scale: float | np.floating) -> NDArray[np.float32]:
+    """Return the samples, float32 (time,), of codes int16 (time,)."""
     return codes.astype(np.float32) * np.float32(scale)

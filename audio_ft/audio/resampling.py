@@ -9,10 +9,14 @@ if TYPE_CHECKING:
 
 
 def resample(clip: Clip, rate: int) -> Clip:
-    """Resample a clip to `rate` Hz with soxr's high-quality band-limited filter, as librosa calls it.
+    """Resample a clip to `rate` Hz with the band-limited filter "soxr_hq".
 
-    A clip of n samples at r Hz becomes one of ceil(n * rate / r) samples; one that is at `rate` already is returned
-    unchanged.
+    n samples at r Hz become ceil(n * rate / r) samples. A clip at `rate` is returned unchanged.
+
+    Example:
+        >>> from audio_ft.audio.clip import Clip
+        >>> resample(Clip.tone(440, 1.0, rate=44_100), 16_000).samples.shape
+        (1, 16000)
     """
     if clip.rate == rate:
         return clip
@@ -21,6 +25,6 @@ def resample(clip: Clip, rate: int) -> Clip:
     import librosa
 
     samples = librosa.resample(clip.samples, orig_sr=clip.rate, target_sr=rate, res_type="soxr_hq")
-    # librosa rounds the length up from a float product, which can land a hair above the whole number.
+    # librosa rounds up a float product, which can be slightly above a whole number and give one sample too many.
     length = -(-clip.length * rate // clip.rate)
     return clip.with_samples(samples[:, :length], rate)

@@ -1,4 +1,4 @@
-"""Test signals as float64 (time,): what a `Clip` offers by the same names, checked and computed here."""
+"""Compute and validate the test signals that `Clip` offers under the same names, as float64 (time,)."""
 
 from __future__ import annotations
 
@@ -14,52 +14,56 @@ if TYPE_CHECKING:
 
 
 def tone(hz: float, seconds: float, rate: int, dbfs: float) -> NDArray[np.float64]:
-    """Return a sine whose peak is `dbfs` (0 dBFS = 1.0), starting at 0."""
-    _below_half("a tone", hz, rate)
+    """Return a sine with a peak of `dbfs` (0 dBFS = 1.0) that starts at phase 0.
+
+    Raises:
+        InputError: a frequency above half the rate, or a duration that is negative or not finite.
+    """
+    _check_nyquist("a tone", hz, rate)
     time = np.arange(samples_in(seconds, rate)) / rate
     return 10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * time)
 
 
 def noise(seconds: float, rate: int, dbfs: float, seed: int) -> NDArray[np.float64]:
-    """Return white Gaussian noise whose highest peak is `dbfs`, the same for a seed."""
+    """Return white Gaussian noise with a peak of `dbfs`; a seed always gives the same noise."""
     values = np.random.default_rng(seed).standard_normal(samples_in(seconds, rate))
     peak = np.abs(values).max(initial=np.finfo(float).tiny)
     return values * (10 ** (dbfs / 20) / peak)
 
 
 def chirp(start: float, end: float, seconds: float, rate: int, dbfs: float) -> NDArray[np.float64]:
-    """Return a sine that glides from `start` to `end` Hz, each octave in the same time (an exponential sweep).
+    """Return a sine sweep from `start` to `end` Hz, exponential: each octave takes the same time.
 
     Raises:
-        InputError: a frequency that is not above 0 and at most half the rate.
+        InputError: a frequency that is not above 0 Hz or is above half the rate.
     """
     from scipy.signal import chirp as sweep
 
     for hz in (start, end):
-        _below_half("a chirp", hz, rate)
+        _check_nyquist("a chirp", hz, rate)
         if hz <= 0:
-            raise InputError(f"a chirp glides between frequencies above 0 Hz, got {hz:g} Hz")
+            raise InputError(f"a chirp needs frequencies above 0 Hz, got {hz:g} Hz")
     time = np.arange(samples_in(seconds, rate)) / rate
-    # Half a turn less than scipy's cosine: it starts at 0, without a click.
+    # scipy's chirp is a cosine; -90 degrees make it start at 0, without a click.
     return 10 ** (dbfs / 20) * np.asarray(sweep(time, start, seconds or 1.0, end, method="logarithmic", phi=-90))
 
 
 def click(seconds: float, rate: int, at: float, dbfs: float) -> NDArray[np.float64]:
-    """Return silence with one sample of `dbfs` at second `at`: the impulse whose echo is a filter's response.
+    """Return silence with one sample of `dbfs` at second `at`: a unit impulse shows a filter's impulse response.
 
     Raises:
-        InputError: an `at` outside of the clip.
+        InputError: `at` lies outside the clip.
     """
     values = np.zeros(samples_in(seconds, rate))
-    place = round(at * rate) if math.isfinite(at) else -1
-    if not 0 <= place < len(values):
-        raise InputError(f"a click at {at:g} s lies outside of {seconds:g} s")
-    values[place] = 10 ** (dbfs / 20)
+    index = round(at * rate) if math.isfinite(at) else -1
+    if not 0 <= index < len(values):
+        raise InputError(f"a click at {at:g} s lies outside the clip of {seconds:g} s")
+    values[index] = 10 ** (dbfs / 20)
     return values
 
 
 def samples_in(seconds: float, rate: int) -> int:
-    """Return how many samples a duration takes.
+    """Return the number of samples in a duration.
 
     Raises:
         InputError: a duration that is negative or not finite.
@@ -69,6 +73,6 @@ def samples_in(seconds: float, rate: int) -> int:
     return round(seconds * rate)
 
 
-def _below_half(what: str, hz: float, rate: int) -> None:
+def _check_nyquist(what: str, hz: float, rate: int) -> None:
     if not 0 <= hz <= rate / 2:
         raise InputError(f"{what} of {hz:g} Hz needs a rate of at least {2 * hz:,.0f} Hz, got {rate:,} Hz")

@@ -1,4 +1,4 @@
-"""How a long recording is cut into windows; training, scoring and prediction all cut here."""
+"""Cut a long recording into windows, the same for training, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import math
 
 
 def windows(length: int, size: int) -> list[tuple[int, int]]:
-    """Return (start, stop) sample positions of the fewest windows of `size` samples that cover `length`.
+    """Return (start, stop) in samples of the fewest windows of `size` samples that cover `length` samples.
 
-    They are spread evenly and so overlap a little instead of leaving a short last piece. A clip no longer than `size`
-    is one window, also when it is empty.
+    The windows are spaced evenly and overlap, so that no short piece is left at the end. A clip of up to `size`
+    samples, also an empty one, is one window.
+
+    Example:
+        >>> windows(25, 10)
+        [(0, 10), (8, 18), (15, 25)]
     """
     if length <= size:
         return [(0, length)]

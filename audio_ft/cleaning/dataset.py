@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from audio_ft.audio.clip import probe, read
-from audio_ft.audio.clip_stats import ClipFacts
+from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.pyav import has_pyav
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
-from audio_ft.audio.pcm16 import codes_of, samples_of
+from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import refuse_full_disk
@@ -99,7 +99,7 @@ class Cleaner:
         except AudioError as error:
             return [self._row(index, error=error.reason)]
         mfcc = mfcc_statistics(mono, clip.rate)
-        facts = ClipFacts.of(raw)
+        facts = ClipStats.of(raw)
         shared: dict[str, Any] = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
         shared |= {"mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
         size = round(self.adapter.window * clip.rate)
@@ -111,7 +111,7 @@ class Cleaner:
     def _row(self, index: int, samples: NDArray[np.float32] | None = None, **known: Any) -> dict[str, Any]:
         used = np.zeros(1, np.float32) if samples is None else samples
         # Features are those of the 16-bit samples that the other path stores, so that both give the very same batches.
-        stored = self.adapter.extract(samples_of(*codes_of(used))) if self.features else raw_features(used)
+        stored = self.adapter.extract(dequantize(*quantize(used))) if self.features else raw_features(used)
         return {
             "clip": index,
             "start": 0.0,
@@ -154,13 +154,13 @@ class Cleaner:
 
 def raw_features(samples: NDArray[np.float32]) -> dict[str, Any]:
     """Return clean samples as 16-bit codes and their scale, the form in which they wait for wave augmentation."""
-    codes, scale = codes_of(samples)
+    codes, scale = quantize(samples)
     return {"samples": codes, "scale": scale}
 
 
 def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
     """Return the samples (time,) of a row that `raw_features` made."""
-    return samples_of(np.asarray(row["samples"]), row["scale"])
+    return dequantize(np.asarray(row["samples"]), row["scale"])
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Cleaned:
     seconds: float
 
     def facts(self) -> dict[str, list[Any]]:
-        """Return the place in the split of each clip that was cleaned, and what it was like before: `ClipFacts`."""
+        """Return the place in the split of each clip that was cleaned, and what it was like before: `ClipStats`."""
         names = {"clip": "clip", "before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
         table = self.rows.select_columns(["start", *names]).to_pandas()
         firsts = table[table["start"] == 0].sort_values("clip")
@@ -321,4 +321,4 @@ def _summarise(rows: Dataset, split: Dataset) -> Cleaned:
 
 def _digest(samples: NDArray[np.float32]) -> str:
     """Return a digest by which the same recording is found again in another split."""
-    return hashlib.sha256(codes_of(samples)[0].tobytes()).hexdigest()[:16]
+    return hashlib.sha256(quantize(samples)[0].tobytes()).hexdigest()[:16]

@@ -15,7 +15,7 @@ import numpy as np
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.features import LogMel
 from audio_ft.audio.features.arrays import write_array
-from audio_ft.audio.output_paths import names_for, refuse_overlap
+from audio_ft.audio.output_paths import check_no_overlap, output_names
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import seconds_of
 from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim, clean_files
@@ -64,7 +64,7 @@ def prepare(
     """
     compute = features or LogMel()
     if Path(data.path).is_dir():
-        refuse_overlap(Path(data.path), folder)
+        check_no_overlap(Path(data.path), folder)
     loaded = load(data, task=task, need=SPLITS)
     if loaded.chain is not None:
         raise InputError(f"{data.path} is prepared already; train on it as it is, or prepare the raw recordings.")
@@ -166,7 +166,7 @@ class Jobs(Sequence[Job]):
                 if own == key:
                     self._places.append((split, place, key, path))
                 self._jobs_of[split].append(own)
-        self._names = names_for(key for _, _, key, _ in self._places)
+        self._names = output_names(key for _, _, key, _ in self._places)
 
     def __len__(self) -> int:
         return len(self._places)

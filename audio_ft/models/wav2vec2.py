@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from audio_ft.audio.pcm16 import codes_of
+from audio_ft.audio.pcm16 import quantize
 from audio_ft.errors import InputError
 from audio_ft.models.masking import SelfMaskingAdapter
 
@@ -78,7 +78,7 @@ class WaveAdapter(SelfMaskingAdapter):
         """Return codes int16 (time,), gain and offset, so that `codes * gain + offset` is the network's input."""
         if len(samples) < self.shortest:
             samples = np.pad(samples, (0, self.shortest - len(samples)))
-        codes, scale = codes_of(samples)
+        codes, scale = quantize(samples)
         gain, offset = scale, np.float32(0)
         if self.extractor.do_normalize:
             values = samples.astype(np.float64)

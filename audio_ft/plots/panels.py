@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.audio.features.registry import Feature, named
+from audio_ft.audio.features.registry import Feature, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS, contrast_octaves
 from audio_ft.plots.theme import Theme, plain
 
@@ -73,7 +73,7 @@ def panel(clip: Clip, name: str) -> Panel:
     Raises:
         InputError: an unknown feature, an empty clip, or a rate that is too low for it.
     """
-    feature = named(name)
+    feature = get_feature(name)
     values = envelope(clip) if name == "waveform" else _pooled(clip, feature)
     return Panel(feature, values, clip.seconds, clip.rate)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.clip import read
-from audio_ft.audio.pcm16 import codes_of, samples_of
+from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.errors import AudioFTError
 
 if TYPE_CHECKING:
@@ -80,4 +80,4 @@ def stored_wave(prepared: Prepared) -> NDArray[np.float32]:
     source = audio["bytes"] if audio.get("bytes") is not None else audio["path"]
     cleaned = prepared.recipe.steps.remaining(prepared.loaded.chain)(read(source))
     wave = cleaned.samples[0][: round(prepared.adapter.window * cleaned.rate)]
-    return samples_of(*codes_of(np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))))
+    return dequantize(*quantize(np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))))

@@ -50,7 +50,7 @@ def agree(source, seconds=0.7):
         ("g.wav", {"subtype": "GSM610"}),
     ],
 )
-def test_what_libsndfile_reads_comes_in_the_same_samples(tmp_path, name, kind, channels):
+def test_blocks_equal_read_with_libsndfile(tmp_path, name, kind, channels):
     if kind.get("subtype") == "GSM610" and channels > 1:
         pytest.skip("GSM 6.10 has one channel")
     path = make(tmp_path / name, speechlike(5.3, channels=channels), **kind)
@@ -71,7 +71,7 @@ def test_what_libsndfile_reads_comes_in_the_same_samples(tmp_path, name, kind, c
         (".wma", "asf", "wmav2", 44100),
     ],
 )
-def test_what_ffmpeg_reads_comes_in_the_same_samples(tmp_path, suffix, container, codec, rate):
+def test_blocks_equal_read_with_ffmpeg(tmp_path, suffix, container, codec, rate):
     path = make_av(tmp_path / f"a{suffix}", codec, container, speechlike(5.3, rate), rate)
     agree(path)
     agree(path.read_bytes(), 2.0)
@@ -79,7 +79,7 @@ def test_what_ffmpeg_reads_comes_in_the_same_samples(tmp_path, suffix, container
 
 @pytest.mark.parametrize("layout", ["mono", "stereo"])
 @pytest.mark.parametrize("begins", [0, 48_000])
-def test_opus_comes_without_the_encoders_delay_wherever_its_clock_begins(tmp_path, begins, layout):
+def test_opus_encoder_delay_is_removed_wherever_its_time_starts(tmp_path, begins, layout):
     # As cut out of a longer stream, or recorded from a broadcast, where `begins` is not nought.
     path, rate = tmp_path / "a.opus", 48_000
     samples = speechlike(2.0, rate, channels=1 if layout == "mono" else 2)
@@ -105,13 +105,13 @@ def test_opus_comes_without_the_encoders_delay_wherever_its_clock_begins(tmp_pat
             np.testing.assert_allclose(part, wanted, atol=1e-4)
 
 
-def test_a_block_as_long_as_the_recording_and_blocks_that_divide_it_leave_no_empty_one(tmp_path):
+def test_no_block_is_empty(tmp_path):
     path = make(tmp_path / "a.wav", speechlike(2.0))
     assert len(agree(path, 2.0)[1]) == 1
     assert len(agree(path, 0.5)[1]) == 4
 
 
-def test_all_kinds_of_sources_give_the_same_blocks(tmp_path):
+def test_all_sources_give_the_same_blocks(tmp_path):
     path = make(tmp_path / "a.flac", speechlike(3.0, channels=2))
     data, whole = path.read_bytes(), read(path)
     with path.open("rb") as file:
@@ -119,13 +119,13 @@ def test_all_kinds_of_sources_give_the_same_blocks(tmp_path):
             together = np.concatenate([part.samples for part in blocks(source, 0.9)], axis=1)
             np.testing.assert_array_equal(together, whole.samples)
         assert not file.closed
-    noted = list(blocks(whole.noting("odd"), 1.0))
+    noted = list(blocks(whole.with_note("odd"), 1.0))
     assert [part.notes for part in noted] == [(), (), ("odd",)]
     (empty,) = blocks(Clip(np.zeros((2, 0)), 8000), 1.0)
     assert (empty.channels, empty.length, empty.rate) == (2, 0, 8000)
 
 
-def test_mp3s_whose_length_nobody_knows_and_two_in_one_file_are_read_to_the_end(tmp_path):
+def test_mp3_without_stated_length_and_two_mp3s_in_one_file_are_read_to_the_end(tmp_path):
     without_xing(tmp_path / "a.mp3", 22050)
     agree(tmp_path / "a.mp3")
     data = make(tmp_path / "b.mp3", speechlike(2.0, 22050), 22050).read_bytes()
@@ -134,14 +134,14 @@ def test_mp3s_whose_length_nobody_knows_and_two_in_one_file_are_read_to_the_end(
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".ogg", ".mp3", ".aiff", ".au"])
-def test_a_cut_file_gives_what_is_left_with_the_note_in_the_last_block(tmp_path, suffix):
+def test_truncated_file_has_its_note_in_the_last_block(tmp_path, suffix):
     data = make(tmp_path / f"a{suffix}", speechlike(20.0)).read_bytes()
     whole, parts = agree(data[: len(data) // 2], 3.0)
     assert len(parts) > 1
     assert any(note.startswith("truncated") for note in whole.notes)
 
 
-def test_where_libsndfile_gives_up_halfway_ffmpeg_reads_the_rest(tmp_path):
+def test_ffmpeg_reads_the_rest_where_libsndfile_fails(tmp_path):
     data = bytearray(make(tmp_path / "a.flac", speechlike(20.0)).read_bytes())
     middle = len(data) // 2
     data[middle : middle + 200] = bytes(200)
@@ -152,7 +152,7 @@ def test_where_libsndfile_gives_up_halfway_ffmpeg_reads_the_rest(tmp_path):
     assert bool(parts[-1].notes) == bool(whole.notes)
 
 
-def test_headers_that_promise_nothing_or_state_no_length_are_seen_through(tmp_path):
+def test_headers_with_length_zero_or_no_length_are_read_to_the_end(tmp_path):
     agree(header(20_000, riff=0, data=0))
     agree(header(20_000, riff=0xFFFFFFFF, data=0xFFFFFFFF))
     data = bytearray(make(tmp_path / "a.flac", speechlike(3.0, channels=2)).read_bytes())
@@ -164,7 +164,7 @@ def test_headers_that_promise_nothing_or_state_no_length_are_seen_through(tmp_pa
 @pytest.mark.parametrize(
     ("content", "expected"), [(b"", "empty file"), (b"MThd\0\0\0\6", "not audio (MIDI)"), (header(0), "no samples")]
 )
-def test_what_is_no_recording_is_named_at_the_first_block(tmp_path, content, expected):
+def test_first_block_raises_for_what_is_not_audio(tmp_path, content, expected):
     path = tmp_path / "a.wav"
     path.write_bytes(content)
     with pytest.raises(AudioError) as caught:
@@ -174,7 +174,7 @@ def test_what_is_no_recording_is_named_at_the_first_block(tmp_path, content, exp
         next(blocks(tmp_path / "gone.wav", 1.0))
 
 
-def test_samples_that_are_not_finite_are_named_when_they_come(tmp_path):
+def test_block_with_non_finite_samples_raises(tmp_path):
     samples = speechlike(3.0)
     samples[0, 2 * RATE + 7] = np.nan
     coming = blocks(make(tmp_path / "a.wav", samples, subtype="FLOAT"), 1.0)
@@ -183,7 +183,7 @@ def test_samples_that_are_not_finite_are_named_when_they_come(tmp_path):
         next(coming)
 
 
-def test_blocks_of_no_length_and_text_are_refused():
+def test_blocks_of_no_length_and_text_files_are_rejected():
     for seconds in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match="more than 0 seconds"):
             blocks(b"RIFF", seconds)
@@ -191,7 +191,7 @@ def test_blocks_of_no_length_and_text_are_refused():
         next(blocks(io.StringIO("RIFF"), 1.0))
 
 
-def test_a_reader_that_stops_early_leaves_no_file_open(tmp_path):
+def test_no_file_stays_open_after_stopping_early(tmp_path):
     path = make(tmp_path / "a.wav", speechlike(3.0))
     first = blocks(path, 1.0)
     next(first)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audio_ft.audio.clip import Clip, read
-from audio_ft.audio.clip_stats import ClipFacts, loudness, signal_to_noise
+from audio_ft.audio.clip_stats import ClipStats, loudness, signal_to_noise
 from audio_ft.augmentation.noise import colored
 from audio_ft.cleaning.steps.highpass import HighPass
 
@@ -24,7 +24,7 @@ def mixed(clip: Clip, snr: float, slope: float, rng: np.random.Generator) -> Cli
 
 @pytest.mark.parametrize("slope", [0, 1])
 @pytest.mark.parametrize("snr", [0, 5, 10, 20])
-def test_speech_in_noise_of_known_level_is_estimated_within_two_decibels(snr, slope):
+def test_snr_of_synthetic_speech_is_estimated_within_two_decibels(snr, slope):
     rng = np.random.default_rng(snr)
     words = [read(file) for file in sorted((WORDS / "test").glob("*.ogg"))[::4]]
     pause = np.zeros((1, 4_000), np.float32)
@@ -36,7 +36,7 @@ def test_speech_in_noise_of_known_level_is_estimated_within_two_decibels(snr, sl
 
 @pytest.mark.real
 @pytest.mark.parametrize("folder", ["digits", "emotion_de", "prompts_asr"])
-def test_real_speech_in_noise_is_estimated_within_two_decibels(shared, folder):
+def test_snr_of_real_speech_is_estimated_within_two_decibels(shared, folder):
     rng = np.random.default_rng(0)
     files = sorted(file for file in (shared / "data" / folder / "test").iterdir() if file.suffix in (".wav", ".flac"))
     clips = [clip for clip in map(read, files[:: len(files) // 40]) if (signal_to_noise(clip) or 0) >= 20]
@@ -46,7 +46,7 @@ def test_real_speech_in_noise_is_estimated_within_two_decibels(shared, folder):
         assert np.percentile(np.abs(errors), 90) < 2
 
 
-def test_an_offset_and_a_change_of_level_do_not_move_the_estimate():
+def test_offset_and_gain_do_not_change_the_snr():
     rng = np.random.default_rng(0)
     speech = read(next((WORDS / "test").glob("*.ogg")))
     noisy = mixed(speech, 10, 0, rng)
@@ -65,24 +65,24 @@ def test_the_level_is_the_rms_below_full_scale():
     "clip",
     [Clip.silence(1.0), Clip.silence(0.0), Clip(np.ones((2, 1)), 8_000), Clip.noise(0.05), Clip.noise(5.0, rate=100)],
 )
-def test_where_there_is_nothing_to_tell_from_there_is_no_estimate(clip):
+def test_clips_too_short_or_silent_have_no_snr(clip):
     assert signal_to_noise(clip) is None
 
 
-def test_noise_alone_has_little_signal_and_silence_no_level():
+def test_noise_has_a_low_snr_and_silence_no_level():
     assert signal_to_noise(Clip.noise(2.0)) < 3
     assert loudness(Clip.silence(1.0)) is None
     assert loudness(Clip.silence(0.0)) is None
 
 
-def test_facts_are_those_of_the_recording_as_it_came():
-    facts = ClipFacts.of(Clip.tone(440, 1.5, rate=44_100))
+def test_stats_describe_the_recording_before_cleaning():
+    facts = ClipStats.of(Clip.tone(440, 1.5, rate=44_100))
     assert facts.seconds == pytest.approx(1.5)
     assert facts.rate == 44_100
     assert facts.level == pytest.approx(-9.01, abs=0.01)
 
 
-def test_cleaning_keeps_the_facts_of_each_readable_recording_in_order(tmp_path):
+def test_cleaning_keeps_the_stats_of_readable_recordings_in_order(tmp_path):
     from audio_ft import Chain, Data
     from audio_ft.audio.clip import write
     from audio_ft.cleaning.dataset import Cleaner, clean

@@ -12,8 +12,8 @@ from scipy.signal import freqz, get_window, lfilter
 from scipy.signal import gammatone as scipy_gammatone
 
 from audio_ft import Clip, InputError, read
-from audio_ft.audio.features import FEATURES, LogMel, compute, gammatone, named
-from audio_ft.audio.features.registry import described
+from audio_ft.audio.features import FEATURES, LogMel, compute, gammatone, get_feature
+from audio_ft.audio.features.registry import feature_table
 from tests.checkpoints import WORDS, speech
 
 RATES = (8_000, 16_000, 44_100)
@@ -59,16 +59,16 @@ def by_librosa(name: str, clip: Clip) -> np.ndarray:
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("name", [name for name in FEATURES if name != "gfcc"])
-def test_a_feature_equals_librosas(name, rate):
+def test_feature_equals_librosa(name, rate):
     clip = clip_at(rate)
-    ours, theirs = named(name)(clip), by_librosa(name, clip)
+    ours, theirs = get_feature(name)(clip), by_librosa(name, clip)
     assert ours.dtype == np.float32
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, float(np.abs(theirs).max()) * 1e-2))
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_all_features_share_one_grid_of_frames(rate):
+def test_all_features_share_one_frame_grid(rate):
     clip = clip_at(rate)
     frames = 1 + clip.length // round(0.010 * rate)
     for name, array in compute(clip).items():
@@ -76,19 +76,19 @@ def test_all_features_share_one_grid_of_frames(rate):
         assert abs(array.shape[1] - frames) <= 1, name
 
 
-def test_mel_is_what_prepare_writes():
+def test_mel_equals_the_array_of_prepare():
     clip = clip_at(16_000)
-    np.testing.assert_array_equal(named("mel")(clip), LogMel()(clip))
+    np.testing.assert_array_equal(get_feature("mel")(clip), LogMel()(clip))
 
 
-def test_a_full_scale_sine_reads_zero_dbfs_in_its_bin():
-    levels = named("spectrogram")(Clip.tone(1_000, 1.0, dbfs=0.0))
+def test_full_scale_sine_has_zero_dbfs_in_its_bin():
+    levels = get_feature("spectrogram")(Clip.tone(1_000, 1.0, dbfs=0.0))
     assert levels[25, 50] == pytest.approx(0.0, abs=0.01)  # bins are 40 Hz apart
-    assert named("rms")(Clip.tone(1_000, 1.0, dbfs=0.0))[0, 50] == pytest.approx(np.sqrt(0.5), abs=1e-3)
+    assert get_feature("rms")(Clip.tone(1_000, 1.0, dbfs=0.0))[0, 50] == pytest.approx(np.sqrt(0.5), abs=1e-3)
 
 
 @pytest.mark.parametrize("center", [0, 10, 30, 63])
-def test_a_gammatone_response_is_scipys(center):
+def test_gammatone_response_equals_scipy(center):
     rate = 48_000
     hz = np.linspace(1, 16_000, 3_000)
     at = float(gammatone.centers(rate)[center])
@@ -112,7 +112,7 @@ def scipys_amplitudes(clip: Clip) -> np.ndarray:
     return np.array(bands)
 
 
-def test_gfcc_are_the_cepstra_of_scipys_filterbank():
+def test_gfcc_equal_those_of_scipys_filterbank():
     # A rate at which scipy's sampled impulse responses do not alias.
     clip = clip_at(32_000)
     theirs = scipys_amplitudes(clip)
@@ -121,19 +121,19 @@ def test_gfcc_are_the_cepstra_of_scipys_filterbank():
     loud = theirs > 1e-3 * theirs.max()
     assert np.abs(20 * np.log10(ours[loud] / theirs[loud])).max() < 0.5
     cepstra = dct(np.cbrt(theirs), type=2, norm="ortho", axis=0)[:20]
-    gfcc = named("gfcc")(clip)
+    gfcc = get_feature("gfcc")(clip)
     assert np.abs(gfcc - cepstra).max() < 0.01 * np.abs(cepstra).max()
     for row, (one, other) in enumerate(zip(gfcc, cepstra, strict=True)):
         assert np.corrcoef(one, other)[0, 1] > 0.999, row
 
 
-def test_gfcc_of_a_long_recording_do_not_show_its_blocks():
+def test_gfcc_do_not_depend_on_the_filtering_blocks():
     clip = Clip.noise(5.0, seed=1)
-    whole, late = named("gfcc")(clip), named("gfcc")(clip.with_samples(clip.samples[:, 16_000:]))
+    whole, late = get_feature("gfcc")(clip), get_feature("gfcc")(clip.with_samples(clip.samples[:, 16_000:]))
     np.testing.assert_allclose(whole[:, 100 + 30 : 480], late[:, 30:380], atol=5e-4)
 
 
-def test_the_filters_stand_evenly_on_the_ears_scale():
+def test_center_frequencies_are_evenly_spaced_in_erb():
     centers = gammatone.centers(16_000)
     scale = 21.4 * np.log10(1 + 0.00437 * centers)
     np.testing.assert_allclose(np.diff(scale), np.diff(scale)[0], rtol=1e-9)
@@ -143,7 +143,7 @@ def test_the_filters_stand_evenly_on_the_ears_scale():
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_the_table_states_shape_unit_and_source(name):
+def test_table_has_shape_unit_and_source(name):
     feature = FEATURES[name]
     assert feature.name == name
     assert all((feature.title, feature.what, feature.shape, feature.unit, feature.source))
@@ -153,8 +153,8 @@ def test_the_table_states_shape_unit_and_source(name):
     if rows.isdigit():
         assert array.shape[0] == int(rows)
     assert bool(feature.rows) == (array.shape[0] > 1 or name == "waveform")
-    assert name in described()
-    assert feature.unit in described()
+    assert name in feature_table()
+    assert feature.unit in feature_table()
 
 
 @pytest.mark.parametrize(
@@ -173,19 +173,19 @@ def test_short_silent_and_low_clips_have_finite_features_without_a_warning(clip)
 def test_channels_are_averaged_first():
     clip = clip_at(16_000)
     twice = Clip(np.repeat(clip.samples, 2, axis=0), clip.rate)
-    np.testing.assert_allclose(named("mfcc")(twice), named("mfcc")(clip), atol=1e-3)
+    np.testing.assert_allclose(get_feature("mfcc")(twice), get_feature("mfcc")(clip), atol=1e-3)
 
 
-def test_what_has_no_features_says_so():
+def test_empty_clip_unknown_name_and_low_rate_are_explained():
     with pytest.raises(InputError, match="empty clip"):
-        named("mfcc")(Clip.silence(0))
+        get_feature("mfcc")(Clip.silence(0))
     with pytest.raises(InputError, match="Did you mean 'mfcc'"):
-        named("mfc")
-    with pytest.raises(InputError, match="400 Hz of rate is too low"):
-        named("spectral_contrast")(Clip.noise(1, 400))
+        get_feature("mfc")
+    with pytest.raises(InputError, match="a rate of 400 Hz is too low"):
+        get_feature("spectral_contrast")(Clip.noise(1, 400))
 
 
-def test_features_of_a_shipped_word_look_like_speech():
+def test_features_of_a_spoken_word_look_like_speech():
     clip = read(f"{WORDS}/test/en-029_grandpa_down.ogg")
     values = compute(clip, ["spectral_centroid", "zero_crossing_rate", "chroma"])
     assert 300 < values["spectral_centroid"].mean() < 4_000

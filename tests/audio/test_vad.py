@@ -50,7 +50,7 @@ def test_steady_noise_of_any_color_and_level_is_silent(kind, rate):
         assert is_silent(Clip(np.stack([wave, -wave]), rate))
 
 
-def test_the_level_is_that_of_the_sound_whatever_the_offset():
+def test_level_ignores_the_offset():
     tone = Clip.tone(440, 2.0, dbfs=-20.0)
     assert Spectrum.of(tone).loudest() == pytest.approx(-23.01, abs=0.05)
     for offset in (0.0, 0.3):
@@ -62,7 +62,7 @@ def test_the_level_is_that_of_the_sound_whatever_the_offset():
     assert not is_silent(Clip(faint * 10 ** ((SILENT_DBFS + 5) / 20), RATE))
 
 
-def test_a_click_in_silence_is_still_silence_and_a_syllable_is_not():
+def test_click_is_silent_and_syllable_is_not():
     wave = steady("dither", 5.0)
     wave[RATE : RATE + 8] = 0.03
     assert is_silent(Clip(wave, RATE))
@@ -71,14 +71,14 @@ def test_a_click_in_silence_is_still_silence_and_a_syllable_is_not():
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 100, 600])
-def test_clips_of_a_few_samples_have_an_answer(count):
+def test_clips_of_a_few_samples_are_handled(count):
     assert is_silent(Clip(np.zeros((1, count)), RATE))
     if count >= 100:
         assert not is_silent(Clip(speech(20 * RATE)[np.newaxis, :count] + Clip.tone(500, 1).samples[:, :count], RATE))
     assert Spectrum.of(Clip(np.zeros((1, count)), RATE)).pauses() == []
 
 
-def test_speech_in_noise_as_loud_as_itself_is_not_silent():
+def test_speech_at_zero_db_snr_is_not_silent():
     for kind in ("white", "pink", "brown"):
         for seed in range(5):
             assert not in_noise(speech(RATE, seed), kind, 0, 20, RATE, seed).samples.shape[1] < RATE
@@ -87,7 +87,7 @@ def test_speech_in_noise_as_loud_as_itself_is_not_silent():
 
 @pytest.mark.real
 @pytest.mark.parametrize("data", ["digits", "prompts_asr", "emotion_de"])
-def test_no_real_speech_is_called_silent(shared, data):
+def test_real_speech_is_not_silent(shared, data):
     files = sorted((shared / "data" / data).rglob("*.*"))
     clips = [read(file) for file in files if file.suffix in (".wav", ".flac", ".ogg")][::40]
     assert len(clips) > 10
@@ -100,14 +100,14 @@ def test_no_real_speech_is_called_silent(shared, data):
             assert not is_silent(in_noise(wave, "white", snr, 25, clip.rate, seed))
 
 
-def test_pauses_are_found_where_they_are():
+def test_pauses_are_found():
     wave = np.concatenate([speech(3 * RATE, 1), steady("dither", 0.5), speech(2 * RATE, 2), np.zeros(2 * RATE)])
     (first, second) = Spectrum.of(Clip(wave, RATE)).pauses()
     np.testing.assert_allclose(first, (3.0, 3.5), atol=0.05)
     np.testing.assert_allclose(second, (5.5, 7.5), atol=0.05)
 
 
-def test_a_closure_is_no_pause_and_noise_hides_pauses():
+def test_closure_is_not_a_pause_and_noise_hides_pauses():
     gap = round((PAUSE_SECONDS - 0.1) * RATE)
     wave = np.concatenate([speech(2 * RATE, 1), np.zeros(gap), speech(2 * RATE, 2)])
     assert Spectrum.of(Clip(wave, RATE)).pauses() == []

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audio_ft.audio.clip import Clip, read, write
-from audio_ft.audio.output_paths import names_for
+from audio_ft.audio.output_paths import output_names
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.steps import Mono, Normalize, Resample
 from audio_ft.cleaning.to_files import JOURNAL, Cleaning, Job, clean_files
@@ -137,9 +137,9 @@ def test_another_chain_is_refused_in_the_same_folder(raw, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("out", "words"),
     [
-        ("raw", "must stay as they are"),
-        ("raw/clean", "must stay as they are"),
-        (".", "holds"),
+        ("raw", "choose a folder outside it"),
+        ("raw/clean", "choose a folder outside it"),
+        (".", "contains"),
         ("other", "other files"),
     ],
 )
@@ -200,7 +200,7 @@ def test_when_nothing_can_be_read_the_command_fails(tmp_path, capsys):
 
 
 def test_names_keep_apart_what_would_collide():
-    names = names_for(["a.wav", "a.mp3", "b/A.flac", "b/a.ogg", "c.tar", "/abs/d.wav", "../up/e.wav", "abs/d.wav"])
+    names = output_names(["a.wav", "a.mp3", "b/A.flac", "b/a.ogg", "c.tar", "/abs/d.wav", "../up/e.wav", "abs/d.wav"])
     assert names["c.tar"] == "c.tar"
     assert names["a.wav"] == "a.wav"
     assert names["a.mp3"] == "a.mp3"

@@ -75,8 +75,8 @@ def test_the_list_is_the_table(capsys):
         (["mine/a.ogg", "--output", "x.png", "--save", "x"], "give one of them"),
         (["mine"], "add --output FOLDER (figures)"),
         (["mine", "--output", "x.png"], "give a folder"),
-        (["mine", "--output", "mine/pictures"], "must stay as they are"),
-        (["mine", "--save", "mine/arrays"], "must stay as they are"),
+        (["mine", "--output", "mine/pictures"], "choose a folder outside it"),
+        (["mine", "--save", "mine/arrays"], "choose a folder outside it"),
         (["mine", "--save", "x.npz"], "give a folder, or a name ending in .parquet"),
         (["nothing", "--save", "x"], "no recordings found"),
     ],
@@ -186,7 +186,7 @@ def test_many_recordings_go_through_processes_in_order(tmp_path):
         Clip.tone(100 + 10 * number, 0.05, 8_000).write(tmp_path / f"{number:02}.wav")
         paths[f"{number:02}.wav"] = str(tmp_path / f"{number:02}.wav")
     saved = save_features(paths, ["spectral_centroid"], tmp_path / "out.parquet")
-    assert (saved.written, saved.aside) == (70, ())
+    assert (saved.written, saved.unreadable) == (70, ())
     table = pandas.read_parquet(tmp_path / "out.parquet")
     assert table["file"].tolist() == list(paths)
     means = [np.stack(values).mean() for values in table["spectral_centroid"]]

@@ -283,7 +283,7 @@ def test_another_making_is_refused_in_the_same_folder(raw, prepared, flags, word
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{raw}", "{raw}/out"], "must stay as they are"),
+        (["{raw}", "{raw}/out"], "choose a folder outside it"),
         (["{prepared}", "{tmp}/again"], "is prepared already"),
         (["{raw}", "{tmp}/out", "--target", "mood"], "no column 'mood'"),
         (["{raw}", "{tmp}/out", "--model", MINI, "--set", 'chain=[{{"step": "Resample", "rate": 8000}}]'], "16,000 Hz"),

@@ -29,7 +29,7 @@ PARITY_SCRIPT = """
 import json, sys
 import audio_ft as aft
 from audio_ft.cli.main import main
-from audio_ft.audio.pcm16 import codes_of, samples_of
+from audio_ft.audio.pcm16 import quantize, dequantize
 from transformers import pipeline
 kind, repository, data, *files = sys.argv[1:]
 model = aft.load(repository)
@@ -37,7 +37,7 @@ ours = model(files)
 classify = pipeline(kind, repository)
 rate = classify.feature_extractor.sampling_rate
 # In 16 bits, as audio_ft passes it to the model: the scores of tiny random networks show the difference.
-waves = [samples_of(*codes_of(model.chain(aft.read(file)).samples[0])) for file in files]
+waves = [dequantize(*quantize(model.chain(aft.read(file)).samples[0])) for file in files]
 waves = [{"raw": wave, "sampling_rate": rate} for wave in waves]
 if kind == "audio-classification":
     plain = [{one["label"]: one["score"] for one in classify(wave, top_k=None)} for wave in waves]

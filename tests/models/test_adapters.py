@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from audio_ft.audio.pcm16 import codes_of, samples_of
+from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.augmentation import SpecAugment
 from audio_ft.errors import InputError
 from audio_ft.inference.forward import forward, responses_to
@@ -276,7 +276,7 @@ def test_a_single_clip_is_answered_as_plain_transformers_does(checkpoint: Any, n
     plain = AutoModelForAudioClassification.from_pretrained(tmp_path).eval()
     extractor = AutoFeatureExtractor.from_pretrained(tmp_path)
     for length in (4_000, 25_000, 32_000):
-        wave = samples_of(*codes_of(speech(length, length)))  # what is stored and heard has 16 bits
+        wave = dequantize(*quantize(speech(length, length)))  # what is stored and heard has 16 bits
         inputs = extractor(wave, sampling_rate=RATE, return_tensors="pt")
         with torch.inference_mode():
             theirs = plain(**inputs).logits.numpy()

@@ -68,8 +68,8 @@ def test_a_clip_shows_its_sound_and_its_outline():
 
 
 def test_notes_are_text_and_not_html():
-    page = parsed(Clip.silence(0.1).noting("truncated: <script>alert('&')</script>")._repr_html_())
-    assert "noticed: truncated: <script>alert('&')</script>" in page.texts
+    page = parsed(Clip.silence(0.1).with_note("truncated: <script>alert('&')</script>")._repr_html_())
+    assert "note: truncated: <script>alert('&')</script>" in page.texts
     assert "script" not in {tag for tag, _ in page.found}
     assert page.texts[0].endswith("silent")
 
@@ -141,7 +141,7 @@ def test_a_click_is_one_sample():
         (lambda: Clip.tone(9_000, 1.0), "a tone of 9000 Hz needs a rate of at least 18,000 Hz, got 16,000 Hz"),
         (lambda: Clip.chirp(0, 100, 1.0), "above 0 Hz"),
         (lambda: Clip.chirp(100, 9_000, 1.0), "a chirp of 9000 Hz needs"),
-        (lambda: Clip.click(0.5, at=0.5), "a click at 0.5 s lies outside of 0.5 s"),
+        (lambda: Clip.click(0.5, at=0.5), "a click at 0.5 s lies outside the clip of 0.5 s"),
         (lambda: Clip.click(0.5, at=float("nan")), "lies outside"),
         (lambda: Clip.silence(-1), "expected a duration of 0 s or more, got -1 s"),
         (lambda: Clip.noise(float("inf")), "got inf s"),
@@ -167,7 +167,7 @@ def test_no_sample_is_clipped_on_the_way_to_a_file(tmp_path):
     for suffix in (".wav", ".ogg", ".mp3"):
         loud.write(tmp_path / f"loud{suffix}")
         assert np.abs(read(tmp_path / f"loud{suffix}").samples).max() == pytest.approx(10 ** (3 / 20), rel=0.05)
-    with pytest.raises(InputError, match="FLAC holds values in"):
+    with pytest.raises(InputError, match="FLAC can hold samples in"):
         loud.write(tmp_path / "loud.flac")
     with pytest.raises(InputError, match=r"tone\.m4a: expected a name ending in \.wav, \.flac, \.ogg, \.mp3"):
         loud.write(tmp_path / "tone.m4a")

@@ -19,7 +19,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from audio_ft import Clip, InputError, plots
-from audio_ft.audio.features import FEATURES, named
+from audio_ft.audio.features import FEATURES, get_feature
 from audio_ft.metrics import direction
 from audio_ft.metrics.score import Score
 from audio_ft.plots import DARK, LIGHT
@@ -181,7 +181,7 @@ def test_write_knows_two_kinds_of_file(tmp_path):
 def test_images_show_the_values_of_the_feature(name):
     clip = Clip.chirp(60, 7_000, 1.0)
     axes = plots.feature(clip, name).axes[0]
-    np.testing.assert_array_equal(axes.images[0].get_array(), named(name)(clip))
+    np.testing.assert_array_equal(axes.images[0].get_array(), get_feature(name)(clip))
     assert axes.get_xlim() == (0, 1)
     assert axes.get_xlabel() == "Time (s)"
     assert axes.get_ylabel()
@@ -190,7 +190,7 @@ def test_images_show_the_values_of_the_feature(name):
 def test_lines_show_the_values_of_the_feature_with_their_unit():
     clip = Clip.chirp(60, 7_000, 1.0)
     axes = plots.feature(clip, "spectral_centroid").axes[0]
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), named("spectral_centroid")(clip)[0])
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), get_feature("spectral_centroid")(clip)[0])
     assert axes.get_ylabel() == "Hz"
 
 
@@ -208,7 +208,7 @@ def test_the_frequency_axis_is_linear_or_logarithmic():
 def test_a_long_recording_is_drawn_from_averages_and_in_minutes():
     clip = Clip(np.concatenate([Clip.noise(90, 8_000).samples, Clip.silence(90, 8_000).samples], axis=1), 8_000)
     shown = panel(clip, "rms")
-    whole = named("rms")(clip)
+    whole = get_feature("rms")(clip)
     assert 1_000 < shown.values.shape[1] <= 1_700
     half = shown.values.shape[1] // 2
     assert shown.values[0, : half - 2].mean() == pytest.approx(whole[0, :8_900].mean(), rel=0.01)

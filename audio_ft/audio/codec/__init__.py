@@ -1,1 +1,1 @@
-"""Behind the door of `clip.py`: which decoder reads a recording, and how one is written."""
+"""Behind `clip.py`: choose a decoder, decode and encode recordings."""

@@ -1,4 +1,4 @@
-"""Write samples so that the whole recording stands under its name or nothing new does, or into memory."""
+"""Encode samples into a file, which is written completely or not at all, or into memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from audio_ft.file_io import replacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# suffix -> (container, encoding) in libsndfile's words
+# suffix -> (format, subtype) of libsndfile
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
     ".flac": ("FLAC", "PCM_16"),
     ".ogg": ("OGG", "VORBIS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
-# libsndfile's Vorbis writer keeps a whole call's samples on the stack and falls over when they are many.
+# libsndfile's Vorbis encoder keeps the samples of one call on the stack and crashes when there are many.
 _BLOCK = 65_536
-# The sizes in a WAV header are 32 bits wide; the last kilobyte is left to the header.
+# The sizes in a WAV header have 32 bits; one kilobyte is reserved for the header.
 _WAV_BYTES = 2**32 - 1024
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
     """Write samples (channels, time) at `rate` Hz; see `clip.write`.
 
     Raises:
-        InputError: a suffix, rate or level that the format cannot hold, nothing to write, or a place not writable.
+        InputError: a suffix, rate or level that the format cannot hold, no samples, or a path that cannot be written.
     """
     import soundfile
 
@@ -57,11 +57,11 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
             ) from error
 
 
-def encoded(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
-    """Return what a file of that suffix would hold of samples (channels, time) at `rate` Hz, for pages with players.
+def encode_bytes(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
+    """Return the content of a file with that suffix for samples (channels, time) at `rate` Hz.
 
     Raises:
-        InputError: as `encode`, but for the place.
+        InputError: as `encode`, except for the path.
     """
     import soundfile
 
@@ -77,23 +77,23 @@ def encoded(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
 
 
 def _format(target: Path, samples: NDArray[np.float32]) -> tuple[str, str]:
-    """Return (container, encoding) for a target, after checking that it can hold the samples."""
+    """Return (format, subtype) for a path, after checking that it can hold the samples."""
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(f"{target}: expected a name ending in {', '.join(FORMATS)}, got {suffix or 'no suffix'!r}")
     if samples.shape[1] == 0:
-        raise InputError(f"{target}: an empty clip makes no recording")
+        raise InputError(f"{target}: an empty clip cannot be written")
     container, encoding = FORMATS[suffix]
     peak = max(float(samples.max()), -float(samples.min()))
     if encoding == "PCM_16" and peak > 1:
         if suffix == ".flac":
             raise InputError(
-                f"{target}: FLAC holds values in [-1, 1], the peak is {peak:.4g}: normalize, or write .wav"
+                f"{target}: FLAC can hold samples in [-1, 1] only, the peak is {peak:.4g}: normalize, or write .wav"
             )
         encoding = "FLOAT"
         _log.info("%s: the peak is %.4g, written as 32-bit float instead of 16-bit", target, peak)
     if suffix == ".wav" and samples.size * (4 if encoding == "FLOAT" else 2) > _WAV_BYTES:
-        raise InputError(f"{target}: a WAV file ends at 4 GB: write .flac, or shorter pieces")
+        raise InputError(f"{target}: a WAV file has at most 4 GB: write .flac, or shorter pieces")
     return container, encoding
 
 
@@ -107,7 +107,7 @@ def _write(sink: str | bytes | io.BytesIO, samples: NDArray[np.float32], rate: i
         for begin in range(0, samples.shape[1], _BLOCK):
             block = samples[:, begin : begin + _BLOCK].T
             if code == "PCM_16":
-                # Decoders divide by 32768, libsndfile multiplies by 32767: only the same scale both ways
-                # brings a 16-bit recording back bit by bit. Full scale +1 becomes the largest number, one step lower.
+                # libsndfile divides by 32768 on reading but multiplies by 32767 on writing; the same factor both ways
+                # keeps 16-bit recordings bit-exact. +1.0 becomes 32767, one step lower.
                 block = np.clip(np.rint(block * np.float32(32768)), -32768, 32767).astype(np.int16)
             sound.write(np.ascontiguousarray(block))

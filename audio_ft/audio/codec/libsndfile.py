@@ -1,4 +1,4 @@
-"""What all decoders share, and the first of them: libsndfile through soundfile. The second is decode_av."""
+"""Decode with libsndfile (through soundfile), and the types that both decoders share; the other is `pyav`."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     import soundfile
     from numpy.typing import NDArray
 
-# Slow ground motion and brain waves lie below, radio above; 8 kHz telephony and 500 kHz bat detectors well inside.
-# Outside, a header is damaged, and a resampler that believes it makes gigabytes or nothing.
+# 8 kHz telephony and 500 kHz bat detectors are well inside. A rate outside comes from a damaged header, and a
+# resampler that trusts it allocates gigabytes or returns nothing.
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
-# Beyond the 64 channels of the largest microphone arrays a header is damaged; room for ambisonics of high order.
+# The largest microphone arrays have 64 channels, high-order ambisonics some more; a higher number means damage.
 MAX_CHANNELS = 256
-# Memory follows what was decoded, never what a header claims: buffers start at most this large and then double.
+# In samples. Memory grows with the decoded audio, not with the length in the header: buffers start with this size.
 _FIRST_BUFFER = 4_194_304
 _BLOCK = 1_048_576
-# A container's clock may tick in milliseconds, and some count a lossy codec's delay and padding (up to four of its
-# frames) in their length; a cut file lacks more than this.
+# Containers may round times to milliseconds, and some count the delay and padding of a lossy codec (up to four codec
+# frames) in their length; a truncated file lacks more than this.
 _SLACK_SECONDS, _SLACK_FRAMES = 0.1, 4096
-# libsndfile's error numbers for "not my format" (1) and "my format, but not this codec" (4): another decoder's turn,
-# not damage.
-_NOT_MINE = (1, 4)
+# libsndfile's error codes for an unknown format (1) and an unknown codec (4): the file is not damaged, FFmpeg may read
+# it.
+_UNSUPPORTED = (1, 4)
 _FRAMES_UNKNOWN = 1 << 62
 
 
 @dataclass(frozen=True)
 class Span:
-    """Say which part of a recording is wanted, in seconds; `seconds=None` means to its end."""
+    """Select a part of a recording, in seconds; `seconds=None` means up to the end."""
 
     start: float = 0.0
     seconds: float | None = None
@@ -46,13 +46,13 @@ class Span:
 
 
 def slack(rate: int) -> float:
-    """Return by how many frames an honest header may overstate a lossy stream's length at `rate` Hz."""
+    """Return by how many frames the header of an intact lossy stream may overstate its length at `rate` Hz."""
     return max(_SLACK_SECONDS * rate, _SLACK_FRAMES)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Hold freshly decoded samples, float32 (channels, time), C-contiguous and owned by nobody else."""
+    """Hold newly decoded samples, float32 (channels, time), C-contiguous, that no other code refers to."""
 
     samples: NDArray[np.float32]
     rate: int
@@ -61,7 +61,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Say what a recording is, from its header: frames in each channel, rate in Hz, seconds, container, decoder."""
+    """Describe a recording by its header: frames per channel, rate in Hz, channels, seconds, container, decoder."""
 
     frames: int
     rate: int
@@ -71,25 +71,25 @@ class AudioInfo:
     decoder: Decoder
 
 
-class NotForSoundfile(Exception):
-    """Say that libsndfile could not open or finish a file that FFmpeg may still read."""
+class UnreadableBySoundfile(Exception):
+    """Report that libsndfile cannot open or decode a file that FFmpeg may still read."""
 
     def __init__(self, reason: str, *, damaged: bool) -> None:
         self.reason = reason
         self.damaged = damaged
         super().__init__(reason)
 
-    def amend(self, notes: tuple[str, ...]) -> tuple[str, ...]:
-        """Return notes made for libsndfile's sake as they stand once FFmpeg reads the file in its place."""
-        # It stops at the first of several chained streams, FFmpeg does not.
+    def notes_for_ffmpeg(self, notes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the notes that still hold when FFmpeg reads the file instead."""
+        # libsndfile stops after the first of several chained streams, FFmpeg does not.
         kept = tuple(note for note in notes if not note.startswith("chained"))
         return (*kept, f"damaged: libsndfile gives up ({self.reason})") if self.damaged else kept
 
 
-class Growing:
+class GrowingBuffer:
     """Collect frames in one (time, channels) buffer that grows by doubling up to the claimed length.
 
-    `ndarray.resize` reallocates in place, so a long file costs about its own size and not two or three copies of it.
+    `ndarray.resize` reallocates in place, so a long file needs about its own size and not two or three times as much.
     """
 
     def __init__(self, channels: int, claimed: int | None) -> None:
@@ -98,7 +98,7 @@ class Growing:
         self._data = np.empty((first if claimed is None else min(first, claimed), channels), np.float32)
         self.length = 0
 
-    def room(self, frames: int) -> NDArray[np.float32]:
+    def free(self, frames: int) -> NDArray[np.float32]:
         """Return a writable view of up to `frames` free frames; grow first when none is free."""
         if self.length == len(self._data):
             doubled = 2 * len(self._data)
@@ -107,15 +107,15 @@ class Growing:
 
     def append(self, block: NDArray[np.float32]) -> None:
         """Add a block of shape (time, channels)."""
-        taken = 0
-        while taken < len(block):
-            room = self.room(len(block) - taken)
-            room[:] = block[taken : taken + len(room)]
-            taken += len(room)
-            self.length += len(room)
+        copied = 0
+        while copied < len(block):
+            free = self.free(len(block) - copied)
+            free[:] = block[copied : copied + len(free)]
+            copied += len(free)
+            self.length += len(free)
 
     def finish(self) -> NDArray[np.float32]:
-        """Return all frames as (channels, time), C-contiguous; copies only where there are several channels."""
+        """Return all frames as (channels, time), C-contiguous; only several channels need a copy."""
         self._resize(self.length)
         return np.ascontiguousarray(self._data.T)
 
@@ -124,10 +124,10 @@ class Growing:
 
 
 def check_format(name: str, rate: int, channels: int) -> None:
-    """Refuse rates and channel counts that only a damaged header states.
+    """Check the rate and the number of channels, which a damaged header may state wrongly.
 
     Raises:
-        AudioError: an implausible rate, or no channel or too many.
+        AudioError: the rate or the number of channels is implausible.
     """
     if channels < 1:
         raise AudioError(name, "0 channels")
@@ -139,10 +139,10 @@ def check_format(name: str, rate: int, channels: int) -> None:
 
 @cache
 def _forward_file() -> type[soundfile.SoundFile]:
-    """Return soundfile's class without its habit of seeking to where it already stands after each read.
+    """Return a SoundFile class that does not seek to its current position after each read.
 
-    That seek makes Opus lose and repeat samples between two reads, and makes a cut FLAC fail after all of its samples
-    were read.
+    That seek makes Opus lose and repeat samples between two reads, and makes a truncated FLAC fail after its last
+    sample.
     """
     import soundfile
 
@@ -160,27 +160,27 @@ def open_soundfile(target: str | bytes | BinaryIO) -> soundfile.SoundFile:
     """Open a file with libsndfile.
 
     Raises:
-        NotForSoundfile: with libsndfile's own words.
+        UnreadableBySoundfile: with libsndfile's message.
     """
     import soundfile
 
     try:
         sound = _forward_file()(target)
         if sound.subtype == "OPUS" and sound.can_seek():
-            # Of a stream whose clock does not begin at nought (cut out of a longer one, or recorded from a broadcast)
-            # libsndfile drops the encoder's delay, usually 6.5 ms, after a seek only, and else as much of the end.
+            # In a stream whose time does not start at 0 (cut from a longer one, or recorded from a broadcast)
+            # libsndfile removes the encoder's delay, usually 6.5 ms, only after a seek; without, it cuts the end.
             sound.seek(0)
         return sound
     except soundfile.LibsndfileError as error:
-        damaged = error.code not in _NOT_MINE and not _is_ogg_flac(target)
-        raise NotForSoundfile(error.error_string, damaged=damaged) from error
-    except (TypeError, ValueError) as error:  # a headerless kind (.raw) wants its rate from the caller
-        raise NotForSoundfile(str(error), damaged=False) from error
+        damaged = error.code not in _UNSUPPORTED and not _is_ogg_flac(target)
+        raise UnreadableBySoundfile(error.error_string, damaged=damaged) from error
+    except (TypeError, ValueError) as error:  # headerless formats (.raw) need the rate as an argument
+        raise UnreadableBySoundfile(str(error), damaged=False) from error
 
 
 def _is_ogg_flac(target: str | bytes | BinaryIO) -> bool:
-    """Tell whether a file is FLAC in Ogg: libsndfile refuses the sound headers that FFmpeg writes there."""
-    if isinstance(target, str | bytes):  # a path, as `Opened.target` gives it
+    """Return whether a file is FLAC in Ogg: libsndfile rejects the valid headers that FFmpeg writes."""
+    if isinstance(target, str | bytes):  # a path, see `AudioSource.target`
         with open(target, "rb") as file:
             head = file.read(64)
     else:
@@ -190,11 +190,11 @@ def _is_ogg_flac(target: str | bytes | BinaryIO) -> bool:
 
 
 def soundfile_info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
-    """Return the header's facts.
+    """Return what the header states.
 
     Raises:
-        AudioError: no samples, an implausible rate or number of channels.
-        NotForSoundfile: the header states no length.
+        AudioError: there are no samples, or the rate or the number of channels is implausible.
+        UnreadableBySoundfile: the header has no length.
     """
     rate, frames, channels = sound.samplerate, sound.frames, sound.channels
     _check_header(name, rate, channels, frames)
@@ -206,15 +206,15 @@ def _check_header(name: str, rate: int, channels: int, frames: int) -> None:
     if frames == 0:
         raise AudioError(name, "no samples")
     if frames >= _FRAMES_UNKNOWN:
-        raise NotForSoundfile("the header states no length", damaged=False)
+        raise UnreadableBySoundfile("the header has no length", damaged=False)
 
 
 def read_soundfile(sound: soundfile.SoundFile, name: str, span: Span, notes: tuple[str, ...]) -> Decoded:
-    """Read a span with libsndfile: one seek, then only the frames asked for; `notes` say what is known beforehand.
+    """Read a span with libsndfile: one seek, then only the requested frames; `notes` are added to.
 
     Raises:
-        AudioError: no samples, or a span behind the end.
-        NotForSoundfile: libsndfile gives up inside the file.
+        AudioError: there are no samples, or the span starts after the end.
+        UnreadableBySoundfile: libsndfile fails inside the file.
     """
     import soundfile
 
@@ -227,18 +227,18 @@ def read_soundfile(sound: soundfile.SoundFile, name: str, span: Span, notes: tup
     try:
         samples = _read_frames(sound, first, wanted)
     except soundfile.LibsndfileError as error:
-        raise NotForSoundfile(error.error_string, damaged=True) from error
+        raise UnreadableBySoundfile(error.error_string, damaged=True) from error
     if samples.shape[1] == 0:
-        raise NotForSoundfile("no samples where the header promises some", damaged=True)
+        raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
     return Decoded(samples, rate, _with_shortfall(sound, notes, wanted, samples.shape[1]))
 
 
-def parts_soundfile(sound: soundfile.SoundFile, name: str, seconds: float, notes: tuple[str, ...]) -> Iterator[Decoded]:
-    """Yield a whole file in parts of up to `seconds`; the last part is empty and bears the notes.
+def iter_soundfile(sound: soundfile.SoundFile, name: str, seconds: float, notes: tuple[str, ...]) -> Iterator[Decoded]:
+    """Yield a whole file in parts of up to `seconds`; the last part is empty and has the notes.
 
     Raises:
-        AudioError: no samples.
-        NotForSoundfile: libsndfile gives up, at once or inside the file.
+        AudioError: there are no samples.
+        UnreadableBySoundfile: libsndfile fails, at once or inside the file.
     """
     import soundfile
 
@@ -249,39 +249,39 @@ def parts_soundfile(sound: soundfile.SoundFile, name: str, seconds: float, notes
         try:
             block = sound.read(min(size, frames - got), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise NotForSoundfile(error.error_string, damaged=True) from error
+            raise UnreadableBySoundfile(error.error_string, damaged=True) from error
         if not len(block):
             break
         got += len(block)
         yield Decoded(np.ascontiguousarray(block.T), rate)
     if not got:
-        raise NotForSoundfile("no samples where the header promises some", damaged=True)
+        raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
     yield Decoded(np.empty((sound.channels, 0), np.float32), rate, _with_shortfall(sound, notes, frames, got))
 
 
 def _with_shortfall(sound: soundfile.SoundFile, notes: tuple[str, ...], wanted: int, got: int) -> tuple[str, ...]:
-    """Return the notes, with one on samples that the header promised in vain where nothing else explains it."""
-    # Only MP3 files state a length (Xing, VBRI); libsndfile guesses that of Layer II and of MP3 inside WAV by bit rate.
+    """Return the notes, plus one if samples are missing and no other note explains it."""
+    # Only MP3 files state a length (Xing, VBRI); for Layer II and MP3 in WAV libsndfile estimates it from the bit rate.
     if sound.subtype.startswith("MPEG") and (sound.format == "WAV" or not sound.subtype.endswith("_III")):
         return notes
-    # Ogg states its length by page, and encoders are a packet off.
+    # Ogg states its length per page, and encoders are off by a packet.
     if notes or wanted - got <= (slack(sound.samplerate) if sound.format == "OGG" else 0):
         return notes
-    return (f"truncated: the header promises {wanted} samples here, the file holds {got}",)
+    return (f"truncated: the header states {wanted} samples here, the file has {got}",)
 
 
 def _read_frames(sound: soundfile.SoundFile, first: int, wanted: int) -> NDArray[np.float32]:
     if first and sound.can_seek():
         sound.seek(first)
     elif first:
-        # GSM 6.10 and some ADPCM kinds cannot seek: decode up to the place and forget it.
+        # GSM 6.10 and some ADPCM formats cannot seek: decode and discard what comes before.
         for begin in range(0, first, _BLOCK):
             sound.read(min(_BLOCK, first - begin), dtype="float32", always_2d=True)
     if wanted * sound.channels <= _FIRST_BUFFER:
         return np.ascontiguousarray(sound.read(wanted, dtype="float32", always_2d=True).T)
-    buffer = Growing(sound.channels, wanted)
+    buffer = GrowingBuffer(sound.channels, wanted)
     while buffer.length < wanted:
-        got = len(sound.read(dtype="float32", out=buffer.room(_BLOCK)))
+        got = len(sound.read(dtype="float32", out=buffer.free(_BLOCK)))
         if got == 0:
             break
         buffer.length += got
@@ -289,5 +289,5 @@ def _read_frames(sound: soundfile.SoundFile, first: int, wanted: int) -> NDArray
 
 
 def past_end(start: float, seconds: float) -> str:
-    """Return the reason for a span that begins behind the end."""
-    return f"start at {start:g} s is behind the end ({seconds:g} s)"
+    """Return the reason for a span that starts after the end."""
+    return f"start at {start:g} s is after the end ({seconds:g} s)"

@@ -1,6 +1,6 @@
-"""What the bytes around the audio say: which decoder to trust with a file, and whether its header keeps its promise.
+"""Choose the decoder from a file's first bytes, and compare the length in its header with the size of the file.
 
-Pure reading of a seekable binary file; nothing here decodes.
+Nothing here decodes audio.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-# Enough for the chunks that usually stand before the samples, and one read of one page or two from the disk.
+# Enough for the chunks that usually come before the samples; one read from the disk.
 HEAD_BYTES = 4096
-# An Ogg page holds at most 65,307 bytes, so the last page always begins inside this tail.
+# An Ogg page has at most 65,307 bytes, so the last page always starts inside this tail.
 _OGG_TAIL_BYTES = 65_536
-# Up to here all pages are looked at (about a millisecond); above, only the first and the last.
+# Up to this size all pages are checked (about 1 ms); in larger files only the first and the last.
 _OGG_SCAN_BYTES = 4_000_000
-# Writers that cannot go back to fill in a size (pipes) leave this in its place; the length is then simply unknown.
+# Programs that write to a pipe cannot go back to fill in the size and leave this value.
 _SIZE_UNKNOWN = 0xFFFFFFFF
-_MOST_CHUNKS = 64
-_MOST_ID3_TAGS = 8
+_MAX_CHUNKS = 64
+_MAX_ID3_TAGS = 8
 
 _NOT_AUDIO = {
     b"MThd": "not audio (MIDI)",
@@ -40,20 +40,20 @@ Decoder = Literal["soundfile", "PyAV"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Hold what a file's frame says: the decoder that reads it right, and what to tell about it."""
+class DecoderChoice:
+    """Hold the decoder that reads a file correctly, and notes on the file."""
 
     decoder: Decoder
     notes: tuple[str, ...] = ()
-    known: bool = True
-    """Whether the content names an audio container; if not, a failure means "not audio", otherwise "damaged"."""
+    recognized: bool = True
+    """Whether the content shows an audio container: a failure then means "damaged", otherwise "not audio"."""
 
 
-_SOUND = Verdict("soundfile")
+_SOUNDFILE = DecoderChoice("soundfile")
 
 
 def not_audio(head: bytes) -> str | None:
-    """Return why the first bytes cannot be audio ("not audio (MIDI)"), or None when they can."""
+    """Return why the first bytes are not audio ("not audio (MIDI)"), or None if they may be."""
     if head.startswith(_LIBSNDFILE):
         return None
     for magic, reason in _NOT_AUDIO.items():
@@ -65,57 +65,57 @@ def not_audio(head: bytes) -> str | None:
     return None
 
 
-def judge(file: BinaryIO, head: bytes, size: int, name: str) -> Verdict:
-    """Return which decoder reads a file of `size` bytes right, by content first and by name only for MP3."""
+def choose_decoder(file: BinaryIO, head: bytes, size: int, name: str) -> DecoderChoice:
+    """Return which decoder reads a file of `size` bytes correctly, by its content and, only for MP3, its name."""
     if head[:4] in _IFF:
-        return _judge_iff(file, head, size)
+        return _choose_iff(file, head, size)
     if head.startswith(b"OggS"):
-        return Verdict("soundfile", _ogg_notes(file, head, size))
+        return DecoderChoice("soundfile", _ogg_notes(file, head, size))
     if head.startswith(b".snd"):
-        return _judge_au(head, size)
+        return _choose_au(head, size)
     if head.startswith(_LIBSNDFILE):
-        return _SOUND
+        return _SOUNDFILE
     if head[4:8] == b"ftyp" or head.startswith((_ASF, _EBML)):
-        return Verdict("PyAV")
+        return DecoderChoice("PyAV")
     if head.startswith(b"ID3") or _is_frame_sync(head[:2]) or name.lower().endswith(".mp3"):
-        return _judge_mp3(file, head, size)
-    # Rarer kinds have no magic we know (raw .gsm is told by its name); libsndfile refuses those that are not its own.
-    return Verdict("soundfile", known=False)
+        return _choose_mp3(file, head, size)
+    # Rare formats without known magic bytes (raw .gsm is found by its name): libsndfile rejects what it cannot read.
+    return DecoderChoice("soundfile", recognized=False)
 
 
-def _judge_iff(file: BinaryIO, head: bytes, size: int) -> Verdict:
-    """Compare what a WAV or AIFF header promises with the bytes that are there."""
+def _choose_iff(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
+    """Compare the length in a WAV or AIFF header with the bytes in the file."""
     order, wanted = _IFF[head[:4]]
     found = _find_chunk(file, head, order, wanted)
     if found is None:
-        return _SOUND
-    offset, promised = found
+        return _SOUNDFILE
+    offset, stated = found
     present = max(size - offset, 0)
-    # A recorder that stopped before it closed its file leaves zeros: libsndfile then returns no samples and no error,
-    # FFmpeg reads to the end. The outer size is then nought, or that of an empty file, with which Python's wave module
-    # begins; where it covers what follows, the zero was meant.
-    if promised == 0 and present and struct.unpack(order, head[4:8])[0] + 8 <= offset:
-        return Verdict("PyAV", (f"unfinished header: it promises no audio, {present} bytes follow",))
-    return Verdict("soundfile", _shortfall(promised, present)) if promised > present else _SOUND
+    # A recorder that did not close its file leaves 0 as the length: libsndfile then returns no samples and no error,
+    # FFmpeg reads to the end. The outer size is then 0 too, or that of an empty file (Python's wave module writes it
+    # first); if the outer size covers what follows, the audio is really empty.
+    if stated == 0 and present and struct.unpack(order, head[4:8])[0] + 8 <= offset:
+        return DecoderChoice("PyAV", (f"unfinished header: it states no audio, but {present} bytes follow",))
+    return DecoderChoice("soundfile", _shortfall(stated, present)) if stated > present else _SOUNDFILE
 
 
-def _judge_au(head: bytes, size: int) -> Verdict:
+def _choose_au(head: bytes, size: int) -> DecoderChoice:
     if len(head) < 12:
-        return _SOUND
-    offset, promised = struct.unpack(">II", head[4:12])
-    return Verdict("soundfile", _shortfall(promised, size - offset))
+        return _SOUNDFILE
+    offset, stated = struct.unpack(">II", head[4:12])
+    return DecoderChoice("soundfile", _shortfall(stated, size - offset))
 
 
-def _shortfall(promised: int, present: int) -> tuple[str, ...]:
-    if promised == _SIZE_UNKNOWN or promised <= present:
+def _shortfall(stated: int, present: int) -> tuple[str, ...]:
+    if stated == _SIZE_UNKNOWN or stated <= present:
         return ()
-    return (f"truncated: the header promises {promised} bytes of audio, the file holds {present}",)
+    return (f"truncated: the header states {stated} bytes of audio, the file has {present}",)
 
 
 def _find_chunk(file: BinaryIO, head: bytes, order: str, wanted: bytes) -> tuple[int, int] | None:
-    """Return (offset of the content, promised bytes) of an IFF chunk, or None where the list of chunks breaks off."""
+    """Return (offset of the content, stated size in bytes) of an IFF chunk, or None if it is not found."""
     position = 12
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         entry = head[position : position + 8]
         if len(entry) < 8:
             file.seek(position)
@@ -130,26 +130,26 @@ def _find_chunk(file: BinaryIO, head: bytes, order: str, wanted: bytes) -> tuple
 
 
 def _ogg_notes(file: BinaryIO, head: bytes, size: int) -> tuple[str, ...]:
-    """Note an Ogg stream that ends without its end-of-stream page, or that has others chained behind it."""
+    """Return notes on an Ogg stream that lacks its end-of-stream page or has other streams chained after it."""
     whole = size <= _OGG_SCAN_BYTES
     start = 0 if whole else size - _OGG_TAIL_BYTES
     file.seek(start)
     data = file.read()
     last = data.rfind(b"OggS")
     if last < 0 or len(data) < last + 27 + 1:
-        return ("truncated: the Ogg stream breaks off inside a page",)
+        return ("truncated: the Ogg stream ends inside a page",)
     segments = data[last + 26]
     ends = last + 27 + segments + sum(data[last + 27 : last + 27 + segments])
     notes = []
     if not data[last + 5] & 4 or ends > len(data):
         notes.append("truncated: the Ogg stream has no end-of-stream page")
     if data[last + 14 : last + 18] not in _first_serials(head) or (whole and _has_second_stream(data)):
-        notes.append("chained: several Ogg streams stand one after another, only the first is read")
+        notes.append("chained: the file has several Ogg streams in sequence, only the first is read")
     return tuple(notes)
 
 
 def _first_serials(head: bytes) -> set[bytes]:
-    """Return the serial numbers of the streams that begin together (video or a skeleton may stand beside the audio)."""
+    """Return the serial numbers of the streams that start together: audio, perhaps video or a skeleton."""
     serials, position = set(), 0
     while (position := head.find(b"OggS", position)) >= 0 and len(head) >= position + 18:
         if head[position + 5] & 2:
@@ -159,7 +159,7 @@ def _first_serials(head: bytes) -> set[bytes]:
 
 
 def _has_second_stream(data: bytes) -> bool:
-    """Return whether an Ogg page that begins a stream stands behind one that ends a stream."""
+    """Return whether a stream starts after another has ended."""
     position, ended = 0, False
     while (position := data.find(b"OggS", position)) >= 0 and position + 6 <= len(data):
         flags = data[position + 5]
@@ -170,37 +170,37 @@ def _has_second_stream(data: bytes) -> bool:
     return False
 
 
-def _judge_mp3(file: BinaryIO, head: bytes, size: int) -> Verdict:
-    """Trust libsndfile with an MP3 only where a Xing or Info frame states its length.
+def _choose_mp3(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
+    """Choose libsndfile for an MP3 only if a Xing or Info frame states its length.
 
-    An MP3 has no length of its own. Without that frame libsndfile guesses one from the first bit rate and stops there,
-    without an error: a variable-rate file loses half. It also stops at the stated length where a second file was
-    appended. FFmpeg reads frame by frame to the end. (Xing frame: frames and bytes, if flags 1 and 2 are set.)
+    Without that frame libsndfile estimates the length from the first bit rate and stops there without an error: a
+    variable-rate file can lose half. It also stops at the stated length where a second file was appended. FFmpeg reads
+    frame by frame to the end. (A Xing frame has frames and bytes if flags 1 and 2 are set.)
     """
     start = _skip_id3(file, head)
     file.seek(start)
     frame = file.read(192)
     if not (_is_frame_sync(frame[:2]) and len(frame) >= 4):
-        return Verdict("PyAV", known=head.startswith(b"ID3"))
+        return DecoderChoice("PyAV", recognized=head.startswith(b"ID3"))
     mpeg1, mono = bool(frame[1] & 0x08), frame[3] >> 6 == 3
     side = (17 if mono else 32) if mpeg1 else (9 if mono else 17)
     at = 4 + side + (0 if frame[1] & 1 else 2)
     if frame[at : at + 4] not in (b"Xing", b"Info") or len(frame) < at + 16:
-        return Verdict("PyAV")
+        return DecoderChoice("PyAV")
     flags, frames, length = struct.unpack(">III", frame[at + 4 : at + 16])
     if flags & 3 != 3 or not frames or not length:
-        return Verdict("PyAV")
+        return DecoderChoice("PyAV")
     if start + length > size:
-        return Verdict("soundfile", _shortfall(length, size - start))
+        return DecoderChoice("soundfile", _shortfall(length, size - start))
     file.seek(start + length)
     behind = file.read(3)
-    return Verdict("PyAV" if behind == b"ID3" or _is_frame_sync(behind[:2]) else "soundfile")
+    return DecoderChoice("PyAV" if behind == b"ID3" or _is_frame_sync(behind[:2]) else "soundfile")
 
 
 def _skip_id3(file: BinaryIO, head: bytes) -> int:
-    """Return the offset behind the ID3v2 tags (size: four bytes of seven bits) that a file begins with."""
+    """Return the offset after the ID3v2 tags at the beginning (their size is four bytes of seven bits)."""
     position, tag = 0, head[:10]
-    for _ in range(_MOST_ID3_TAGS):
+    for _ in range(_MAX_ID3_TAGS):
         if tag[:3] != b"ID3" or len(tag) < 10:
             break
         footer = 10 if tag[5] & 0x10 else 0
@@ -211,5 +211,5 @@ def _skip_id3(file: BinaryIO, head: bytes) -> int:
 
 
 def _is_frame_sync(two: bytes) -> bool:
-    """Return whether two bytes begin an MPEG layer III frame: eleven ones, a real version, layer bits 01."""
+    """Return whether two bytes start an MPEG Layer III frame: eleven ones, a valid version, layer bits 01."""
     return len(two) == 2 and two[0] == 0xFF and two[1] & 0xE6 == 0xE2 and two[1] & 0x18 != 0x08

@@ -1,4 +1,4 @@
-"""Open whatever a recording comes in (path, bytes, file object), or say in one stable reason why not."""
+"""Open a recording given as a path, bytes or a file object, or raise an error with a short stable reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias, cast
 
-from audio_ft.audio.codec.sniff import HEAD_BYTES, Verdict, judge, not_audio
+from audio_ft.audio.codec.sniff import HEAD_BYTES, DecoderChoice, choose_decoder, not_audio
 from audio_ft.errors import AudioError, InputError
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
@@ -21,66 +21,66 @@ _OS_REASONS = {
     errno.EPERM: "permission denied",
     errno.ENOENT: "no such file",
     errno.ENOTDIR: "no such file",
-    errno.ELOOP: "symbolic links in a circle",
+    errno.ELOOP: "symbolic links form a loop",
     errno.ENAMETOOLONG: "file name too long",
     errno.EISDIR: "is a folder",
 }
 
 
 @dataclass(frozen=True)
-class Opened:
-    """Hold an open source: a printable name, the path if it has one, a seekable file and the verdict on its content."""
+class AudioSource:
+    """Hold an open recording: a printable name, its path if it has one, a seekable file and the chosen decoder."""
 
     name: str
     path: str | None
     file: BinaryIO
-    verdict: Verdict
+    choice: DecoderChoice
 
     def target(self) -> str | bytes | BinaryIO:
-        """Return what libsndfile opens: the path where there is one, which spares it calls back into Python."""
+        """Return what libsndfile opens: the path where there is one, which is faster than callbacks into Python."""
         if self.path is not None:
-            # soundfile encodes names strictly and so refuses those that are no UTF-8; only Windows wants text.
+            # soundfile rejects str paths that are not UTF-8; Windows needs str.
             return self.path if os.name == "nt" else os.fsencode(self.path)
         self.file.seek(0)
         return self.file
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[Opened]:
-    """Open a source for reading; a path's file is closed again, a caller's file object is left open.
+def open_source(source: Source) -> Iterator[AudioSource]:
+    """Open a source for reading. A file object of the caller stays open afterwards.
 
     Raises:
-        AudioError: not there, not allowed, not a regular file, empty, by content not audio, or failing while read.
-        InputError: something else than a path, bytes or a binary file object.
+        AudioError: the file is missing, not readable, not a regular file, empty, or not audio.
+        InputError: the source is not a path, bytes or a binary file object.
     """
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         name = printable(path)
         try:
             size = _regular_size(path, name)
-            # Unbuffered: the head is one read, and then the decoders read in their own blocks.
+            # Unbuffered: the decoders read in blocks of their own size.
             with open(path, "rb", buffering=0) as raw:
                 regular = cast(BinaryIO, raw)
-                yield _judged(name, path, regular, size)
+                yield _with_choice(name, path, regular, size)
         except OSError as error:
             raise AudioError(name, _os_reason(path, error)) from error
         return
     file = _seekable(source)
     name = printable(getattr(file, "name", None)) if not isinstance(source, (bytes, bytearray)) else "<bytes>"
     try:
-        yield _judged(name, None, file, file.seek(0, os.SEEK_END))
+        yield _with_choice(name, None, file, file.seek(0, os.SEEK_END))
     except OSError as error:
         raise AudioError(name, _os_reason(None, error)) from error
 
 
 def printable(name: object) -> str:
-    """Return a name that can be printed and saved: bytes that are no UTF-8 are spelled out."""
+    """Return a name that can be printed and saved: bytes that are not UTF-8 are escaped."""
     if not isinstance(name, str):
         return "<file object>"
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _judged(name: str, path: str | None, file: BinaryIO, size: int) -> Opened:
+def _with_choice(name: str, path: str | None, file: BinaryIO, size: int) -> AudioSource:
     file.seek(0)
     head = file.read(HEAD_BYTES)
     if not head:
@@ -88,15 +88,15 @@ def _judged(name: str, path: str | None, file: BinaryIO, size: int) -> Opened:
     reason = not_audio(head)
     if reason is not None:
         raise AudioError(name, reason)
-    return Opened(name, path, file, judge(file, head, size, name))
+    return AudioSource(name, path, file, choose_decoder(file, head, size, name))
 
 
 def _regular_size(path: str, name: str) -> int:
-    """Return a file's size, looking before opening: opening a named pipe waits for ever."""
+    """Return a file's size; check its type before it is opened, because opening a named pipe blocks."""
     try:
         status = os.stat(path)
     except ValueError as error:
-        raise AudioError(name, "no such file (the name holds a NUL)") from error
+        raise AudioError(name, "no such file (the name contains a NUL character)") from error
     if stat.S_ISDIR(status.st_mode):
         raise AudioError(name, "is a folder")
     if stat.S_ISFIFO(status.st_mode):
@@ -111,7 +111,7 @@ def _seekable(source: bytes | BinaryIO) -> BinaryIO:
         return _Memory(source)
     if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
         raise InputError(
-            f"expected audio as a path, bytes or a file object opened with 'rb', got {type(source).__name__}"
+            f"expected audio as a path, bytes or a file object open_source with 'rb', got {type(source).__name__}"
         )
     seekable = getattr(source, "seekable", None)
     if seekable is None or not seekable():
@@ -120,13 +120,13 @@ def _seekable(source: bytes | BinaryIO) -> BinaryIO:
 
 
 class _Memory(io.BytesIO):
-    """A file's content that stays where it is when a damaged header leads before its beginning.
+    """A file in memory that ignores a seek to before its beginning, which a damaged header can cause.
 
-    libsndfile seeks by a callback, in which an error prints a traceback and changes nothing.
+    libsndfile seeks with a callback, in which an exception only prints a traceback.
     """
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move to a place and return it."""
+        """Move to a position and return it."""
         try:
             return super().seek(offset, whence)
         except ValueError:

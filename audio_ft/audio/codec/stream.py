@@ -1,4 +1,4 @@
-"""A recording in pieces, one after another, for what is too long to hold: the same samples as all at once."""
+"""Decode a long recording piece by piece."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audio_ft.audio.codec.libsndfile import Decoded, NotForSoundfile, open_soundfile, parts_soundfile
-from audio_ft.audio.codec.pyav import parts_av
-from audio_ft.audio.codec.source import Opened
+from audio_ft.audio.codec.libsndfile import Decoded, UnreadableBySoundfile, iter_soundfile, open_soundfile
+from audio_ft.audio.codec.pyav import iter_av
+from audio_ft.audio.codec.source import AudioSource
 from audio_ft.errors import AudioError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def stream(recording: Opened, seconds: float) -> Iterator[Decoded]:
-    """Yield a recording in pieces of `seconds`, the last one shorter and with the notes on the whole.
+def stream(recording: AudioSource, seconds: float) -> Iterator[Decoded]:
+    """Yield a recording in pieces of `seconds`; the last one may be shorter and has the notes on the file.
 
-    Where libsndfile gives up inside a file, FFmpeg decodes it again and goes on behind the last sample that came.
+    Where libsndfile fails inside a file, FFmpeg decodes it again and continues after the last sample.
 
     Raises:
-        AudioError: as `clip.read`, when the place in question is reached.
+        AudioError: as `clip.read`, when the damaged part is reached.
     """
     held: list[Decoded] = []
     length = 0
@@ -33,7 +33,7 @@ def stream(recording: Opened, seconds: float) -> Iterator[Decoded]:
         size = max(1, round(seconds * part.rate))
         held.append(part)
         length += part.samples.shape[1]
-        # One sample more than a piece: only then is it not the last, which bears the notes.
+        # Keep at least one sample back: the last piece, which has the notes, must not be empty.
         if length > size:
             joined = _joined(held)
             for begin in range(0, length - size, size):
@@ -47,17 +47,17 @@ def _joined(parts: list[Decoded]) -> NDArray[np.float32]:
     return np.concatenate([part.samples for part in parts], axis=1)
 
 
-def _parts(recording: Opened, seconds: float) -> Iterator[Decoded]:
-    """Yield parts of any size from the decoder that the verdict names, and from the other where it gives up."""
-    name, known, notes, done = recording.name, recording.verdict.known, recording.verdict.notes, 0
-    if recording.verdict.decoder == "soundfile":
+def _parts(recording: AudioSource, seconds: float) -> Iterator[Decoded]:
+    """Yield parts of any size from the chosen decoder, and from FFmpeg where libsndfile fails."""
+    name, recognized, notes, done = recording.name, recording.choice.recognized, recording.choice.notes, 0
+    if recording.choice.decoder == "soundfile":
         try:
             with open_soundfile(recording.target()) as sound:
-                for part in parts_soundfile(sound, name, seconds, notes):
+                for part in iter_soundfile(sound, name, seconds, notes):
                     done += part.samples.shape[1]
                     yield part
                 return
-        except NotForSoundfile as refusal:
-            notes = refusal.amend(notes)
-    for part in parts_av(recording.file, name, known=known, skip=done):
+        except UnreadableBySoundfile as error:
+            notes = error.notes_for_ffmpeg(notes)
+    for part in iter_av(recording.file, name, recognized=recognized, skip=done):
         yield Decoded(part.samples, part.rate, notes + part.notes) if not part.samples.shape[1] else part

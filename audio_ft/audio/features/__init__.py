@@ -1,8 +1,8 @@
-"""Features: what can be computed from a clip, one table of it (`FEATURES`), and arrays of it as files."""
+"""Features of a clip: the table `FEATURES`, functions that compute them, and files of them."""
 
 from __future__ import annotations
 
 from audio_ft.audio.features.arrays import LogMel
-from audio_ft.audio.features.registry import FEATURES, Feature, compute, named
+from audio_ft.audio.features.registry import FEATURES, Feature, compute, get_feature
 
-__all__ = ["FEATURES", "Feature", "LogMel", "compute", "named"]
+__all__ = ["FEATURES", "Feature", "LogMel", "compute", "get_feature"]

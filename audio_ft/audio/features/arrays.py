@@ -1,4 +1,4 @@
-"""Features as files: one array a clip, a log-mel spectrogram or what a model's own extractor makes."""
+"""Log-mel spectrograms, and arrays as files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LogMel:
-    """Compute log-mel spectrograms float32 (bands, frames), in dB: 10 log10 of the power in each band, at least -100.
+    """Compute log-mel spectrograms, float32 (bands, frames), in dB: 10 log10 of the power in each band, at least -100.
 
-    Equal to `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` with Hann windows of
+    They equal `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` with Hann windows of
     `window_seconds` every `hop_seconds`, the Slaney mel scale up to half the rate, and centered frames.
+
+    Example:
+        >>> from audio_ft.audio.clip import Clip
+        >>> LogMel(bands=80)(Clip.tone(440, seconds=1.0)).shape
+        (80, 101)
     """
 
     bands: int = 80
@@ -30,11 +35,11 @@ class LogMel:
     hop_seconds: float = 0.010
 
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Return the spectrogram of a clip, (channels, bands, frames) where it has several channels."""
+        """Return the spectrogram of a clip: (bands, frames), or (channels, bands, frames) for several channels."""
         import librosa
 
         with warnings.catch_warnings():
-            # Very short clips are padded, and at low rates a narrow band may hold no bin: it reads as the floor.
+            # librosa pads short clips, and at low rates a narrow band may have no bin and stay at -100 dB; fine.
             warnings.simplefilter("ignore", UserWarning)
             power = librosa.feature.melspectrogram(
                 y=clip.samples,
@@ -47,7 +52,7 @@ class LogMel:
         return decibels[0] if clip.channels == 1 else decibels
 
     def describe(self) -> str:
-        """Return what the arrays are, for people."""
+        """Return a description of the arrays."""
         frames = f"{1000 * self.window_seconds:g} ms every {1000 * self.hop_seconds:g} ms"
         return f"log-mel spectrogram in dB, float32 ({self.bands}, frames): {frames}, as librosa computes it"
 

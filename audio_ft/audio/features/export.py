@@ -1,4 +1,4 @@
-"""Features of many recordings as files: one .npz a recording, or one Parquet table with a row a recording."""
+"""Features of many recordings as files: one .npz per recording, or one Parquet table with a row per recording."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from audio_ft.audio.clip import read
 from audio_ft.audio.features.arrays import write_arrays
-from audio_ft.audio.features.registry import compute, named
+from audio_ft.audio.features.registry import compute, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS
-from audio_ft.audio.output_paths import names_for
+from audio_ft.audio.output_paths import output_names
 from audio_ft.errors import AudioError
 from audio_ft.file_io import as_json, replacing, write_bytes, write_table
 from audio_ft.parallel import parallel_map
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from audio_ft.audio.clip import Clip
 
-TABLE, ABOUT, ASIDE = ".parquet", "features.json", "unreadable.txt"
-# Values in one row group of the table; a reader holds a group at once, and a group's lists count with 32 bits.
+TABLE_SUFFIX, ABOUT_FILE, UNREADABLE_FILE = ".parquet", "features.json", "unreadable.txt"
+# Values in one row group of the table: a reader loads one group at a time, and list offsets have 32 bits.
 _GROUP = 16_000_000
-# A recording and its features are held at once; of half an hour, the spectrogram alone is some hundred megabytes.
-LONGEST_MINUTES = 30
+# A recording and its features are in memory together; the spectrogram of half an hour takes some hundred megabytes.
+MAX_MINUTES = 30
 
 
 @dataclass(frozen=True)
 class Source:
-    """Name one recording, and the .npz to write, if any."""
+    """Name one recording and the .npz file to write, if any."""
 
     key: str
     path: str
@@ -42,7 +42,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Extracted:
-    """Hold the features of one recording by name (empty where they went into a file), or why there are none."""
+    """Hold the features of one recording by name (empty if written to a file), or why it cannot be read."""
 
     key: str
     seconds: float = 0.0
@@ -53,7 +53,7 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Extract:
-    """Compute chosen features of one recording, in whatever process."""
+    """Compute features of one recording; can be pickled for worker processes."""
 
     names: tuple[str, ...]
 
@@ -61,79 +61,80 @@ class Extract:
         """Return the features, or write them to the source's target.
 
         Raises:
-            InputError: a place that cannot be written.
+            InputError: the file cannot be written.
         """
         try:
-            clip = whole(source.path)
+            clip = read_whole(source.path)
         except AudioError as error:
             return Extracted(source.key, error=error.reason)
         if source.target is None:
             return Extracted(source.key, clip.seconds, clip.rate, compute(clip, self.names))
-        write_arrays(facts(clip, self.names), source.target)
+        write_arrays(clip_arrays(clip, self.names), source.target)
         return Extracted(source.key, clip.seconds, clip.rate)
 
 
 @dataclass(frozen=True)
 class Saved:
-    """Say what was written, and what was set aside: key and reason."""
+    """Hold the number of recordings written, and key and reason of the unreadable ones."""
 
     written: int
-    aside: tuple[tuple[str, str], ...]
+    unreadable: tuple[tuple[str, str], ...]
 
 
 def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) -> Saved:
-    """Write features of recordings, given by key and path; recordings that cannot be read are listed beside.
+    """Write features of recordings, given as {key: path}, to a table or a folder.
 
-    A target ending in .parquet becomes one table: file, seconds, rate, and a column a feature that holds its rows as
-    lists. Any other is a folder: one .npz a recording under its name, `features.json` that says what each array is, and
-    `unreadable.txt` (comma-separated; no layout of data takes it for a manifest) where something was set aside.
+    A target ending in .parquet becomes one table with the columns file, seconds, rate in Hz and one per feature, which
+    holds the feature's rows as lists. Any other target is a folder: one .npz per recording, `features.json` that
+    describes the arrays, and `unreadable.txt` where recordings could not be read (comma-separated; the suffix keeps it
+    from being read as a manifest).
 
     Raises:
-        InputError: an unknown feature, or a place that cannot be written.
+        InputError: a feature is unknown, or the target cannot be written.
     """
     for name in names:
-        named(name)
-    table = target.suffix.lower() == TABLE
-    called = names_for(paths)
-    sources = [Source(key, path, None if table else target / f"{called[key]}.npz") for key, path in paths.items()]
+        get_feature(name)
+    table = target.suffix.lower() == TABLE_SUFFIX
+    stems = output_names(paths)
+    sources = [Source(key, path, None if table else target / f"{stems[key]}.npz") for key, path in paths.items()]
     results = parallel_map(Extract(tuple(names)), sources, len(sources), describe="computing features")
     done = _write_table(results, names, target) if table else list(results)
     if not table:
-        write_bytes(target / ABOUT, as_json(about(names)), make_parents=True)
-    aside = tuple((one.key, one.error) for one in done if one.error is not None)
+        write_bytes(target / ABOUT_FILE, as_json(describe(names)), make_parents=True)
+    unreadable = tuple((one.key, one.error) for one in done if one.error is not None)
     write_table(
-        target.with_suffix(f".{ASIDE}") if table else target / ASIDE,
-        [{"file": key, "reason": reason} for key, reason in aside],
+        target.with_suffix(f".{UNREADABLE_FILE}") if table else target / UNREADABLE_FILE,
+        [{"file": key, "reason": reason} for key, reason in unreadable],
     )
-    return Saved(len(done) - len(aside), aside)
+    return Saved(len(done) - len(unreadable), unreadable)
 
 
-def whole(path: str) -> Clip:
-    """Return a recording to be held in one piece.
+def read_whole(path: str) -> Clip:
+    """Read a recording of at most half an hour.
 
     Raises:
-        AudioError: it cannot be read, or is too long for that.
+        AudioError: it cannot be read, or is longer.
     """
-    clip = read(path, seconds=60.0 * LONGEST_MINUTES + 1)
-    if clip.seconds > 60 * LONGEST_MINUTES:
+    clip = read(path, seconds=60.0 * MAX_MINUTES + 1)
+    if clip.seconds > 60 * MAX_MINUTES:
         raise AudioError(
             path,
-            f"longer than {LONGEST_MINUTES} minutes; cut it first, such as with "
+            f"longer than {MAX_MINUTES} minutes; cut it first, for example with "
             "ffmpeg -i LONG.wav -f segment -segment_time 600 -c copy PART%03d.wav",
         )
     return clip
 
 
-def facts(clip: Clip, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Return what the .npz of a recording holds: its features, `seconds`, `rate` in Hz and `hop_seconds`."""
+def clip_arrays(clip: Clip, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return the content of a recording's .npz: its features, `seconds`, `rate` in Hz and `hop_seconds`."""
     plain = {"seconds": clip.seconds, "rate": clip.rate, "hop_seconds": HOP_SECONDS}
     return {**compute(clip, names), **{name: np.asarray(value) for name, value in plain.items()}}
 
 
-def about(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return what the named features are, for whoever finds the arrays."""
-    told = ("title", "what", "shape", "rows", "unit", "source")
-    return {name: {item: getattr(named(name), item) for item in told} for name in names}
+def describe(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the descriptions of features, by name."""
+    fields = ("title", "what", "shape", "rows", "unit", "source")
+    return {name: {field: getattr(get_feature(name), field) for field in fields} for name in names}
 
 
 def _write_table(results: Iterator[Extracted], names: Sequence[str], target: Path) -> list[Extracted]:
@@ -141,11 +142,11 @@ def _write_table(results: Iterator[Extracted], names: Sequence[str], target: Pat
     import pyarrow as pa
     from pyarrow import parquet
 
-    told = about(names)
+    descriptions = describe(names)
     values = pa.list_(pa.list_(pa.float32()))
     columns = [pa.field("file", pa.string()), pa.field("seconds", pa.float64()), pa.field("rate", pa.int64())]
-    columns += [pa.field(name, values, metadata=told[name]) for name in names]
-    schema = pa.schema(columns, metadata={"features": json.dumps(told), "hop_seconds": str(HOP_SECONDS)})
+    columns += [pa.field(name, values, metadata=descriptions[name]) for name in names]
+    schema = pa.schema(columns, metadata={"features": json.dumps(descriptions), "hop_seconds": str(HOP_SECONDS)})
     done: list[Extracted] = []
     with replacing(target, make_parents=True) as unfinished, parquet.ParquetWriter(unfinished, schema) as writer:
         for group in _groups(results):
@@ -160,7 +161,7 @@ def _write_table(results: Iterator[Extracted], names: Sequence[str], target: Pat
 
 
 def _groups(results: Iterable[Extracted]) -> Iterator[list[Extracted]]:
-    """Yield results together until they hold as many values as a row group may."""
+    """Yield results in groups of about the size of a row group."""
     group: list[Extracted] = []
     size = 0
     for one in results:
@@ -174,7 +175,7 @@ def _groups(results: Iterable[Extracted]) -> Iterator[list[Extracted]]:
 
 
 def _column(arrays: Sequence[NDArray[np.float32]]) -> Any:
-    """Return arrays (rows, frames) as one Arrow column of lists of lists, without a Python object a value."""
+    """Return arrays (rows, frames) as one Arrow column of lists of lists, without Python objects for the values."""
     import pyarrow as pa
 
     widths = np.concatenate([np.full(array.shape[0], array.shape[1]) for array in arrays])

@@ -1,11 +1,11 @@
-"""Gammatone-frequency cepstral coefficients: an ear's filters where MFCC have mel triangles.
+"""Gammatone-frequency cepstral coefficients (GFCC): MFCC with an auditory filterbank instead of mel triangles.
 
 The filter is the gammatone of order 4 (Patterson, Nimmo-Smith, Holdsworth and Rice 1988, "An efficient auditory
 filterbank based on the gammatone function"): t^3 exp(-2 pi b t) cos(2 pi f t) with b = 1.019 ERB(f), where ERB(f) =
 24.7 (4.37 f / 1000 + 1) Hz (Glasberg and Moore 1990, "Derivation of auditory filter shapes from notched-noise data").
-Centers stand evenly on the ERB-rate scale 21.4 log10(1 + 0.00437 f) of the same paper, as in Slaney 1993 (Apple
-technical report 35). Cepstra are the DCT of the cube root of the bands' amplitudes (Shao and Wang 2008, "Robust speaker
-identification using auditory features and computational auditory scene analysis").
+The center frequencies are spaced evenly on the ERB-rate scale 21.4 log10(1 + 0.00437 f) of the same paper, as in Slaney
+1993 (Apple technical report 35). The coefficients are the DCT of the cube root of the bands' amplitudes (Shao and Wang
+2008, "Robust speaker identification using auditory features and computational auditory scene analysis").
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 ORDER, BANDS, CEPSTRA = 4, 64, 20
 LOWEST_HZ, HIGHEST_HZ = 50.0, 8_000.0
-# The narrowest filter has forgotten a sample after a quarter of a second; recordings are filtered in blocks.
+# The impulse response of the narrowest filter is over after a quarter of a second; recordings are filtered in blocks.
 _MEMORY_SECONDS, _BLOCK_SECONDS = 0.25, 2.0
 
 
 def bandwidth(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Return the equivalent rectangular bandwidth in Hz of the ear at frequencies in Hz."""
+    """Return the equivalent rectangular bandwidth (ERB) in Hz of the auditory filter at frequencies in Hz."""
     return 24.7 * (4.37 * np.asarray(hz, np.float64) / 1000 + 1)
 
 
 def centers(rate: int, bands: int = BANDS) -> NDArray[np.float64]:
-    """Return center frequencies in Hz (bands,), rising from 50 Hz to below 8 kHz or half the rate, evenly in ERB."""
+    """Return center frequencies in Hz, (bands,), from 50 Hz to below 8 kHz or half the rate, evenly in ERB."""
     low, high = (21.4 * np.log10(1 + 0.00437 * hz) for hz in (LOWEST_HZ, min(HIGHEST_HZ, rate / 2)))
     return (10 ** (np.linspace(low, high, bands, endpoint=False) / 21.4) - 1) / 0.00437
 
@@ -38,7 +38,7 @@ def centers(rate: int, bands: int = BANDS) -> NDArray[np.float64]:
 def response(center: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Return the complex response of a gammatone filter at frequencies in Hz; its gain at the center is about 1.
 
-    The Fourier transform of the impulse response, both halves of the cosine: b^4 ((b + i(f - c))^-4 + (b + i(f +
+    This is the Fourier transform of the impulse response: b^4 ((b + i(f - c))^-4 + (b + i(f +
     c))^-4), with b = 1.019 ERB(c).
     """
     width = 1.019 * bandwidth(center)
@@ -49,8 +49,8 @@ def response(center: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> ND
 def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float32]:
     """Return the root mean square amplitude of each filter's output (BANDS, frames) for a wave (time,) at `rate` Hz.
 
-    Frames are Hann windows of `window` samples every `hop`, centered. A steady sine at a center frequency reads its own
-    root mean square there.
+    Frames are centered Hann windows of `window` samples every `hop` samples. For a sine at a center frequency the value
+    is the sine's root mean square.
     """
     from scipy.fft import irfft, next_fast_len, rfft
     from scipy.signal import get_window
@@ -60,7 +60,7 @@ def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int
     padded = np.pad(samples, (memory + window // 2, window // 2))
     frames = (len(samples) + 2 * (window // 2) - window) // hop + 1
     together = max(1, round(_BLOCK_SECONDS * rate / hop))
-    # Zeros behind the block keep its end from ringing into its beginning.
+    # Zeros after the block keep the circular convolution from wrapping its end onto its beginning.
     size = next_fast_len((together - 1) * hop + window + 2 * memory, real=True)
     filters, power = _filters(rate, size), np.empty((BANDS, frames), np.float32)
     for first in range(0, frames, together):
@@ -68,15 +68,15 @@ def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int
         length = (last - first - 1) * hop + window
         spectrum = rfft(padded[first * hop : first * hop + memory + length], size)
         for band in range(BANDS):
-            heard = irfft(spectrum * filters[band], size)[memory : memory + length]
-            framed = np.lib.stride_tricks.sliding_window_view(heard**2, window)[::hop]
+            filtered = irfft(spectrum * filters[band], size)[memory : memory + length]
+            framed = np.lib.stride_tricks.sliding_window_view(filtered**2, window)[::hop]
             power[band, first:last] = framed @ weights
-    # Rounding may leave less than nothing of silence.
+    # Rounding may give slightly negative powers in silence.
     return np.sqrt(np.maximum(power, 0))
 
 
 def cepstra(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float32]:
-    """Return float32 (CEPSTRA, frames): the orthonormal DCT-II over bands of the amplitudes' cube root."""
+    """Return GFCC, float32 (CEPSTRA, frames): the orthonormal DCT-II over bands of the cube root of the amplitudes."""
     from scipy.fft import dct
 
     loudness = np.cbrt(amplitudes(samples, rate, window=window, hop=hop))

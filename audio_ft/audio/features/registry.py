@@ -1,4 +1,4 @@
-"""The table of features: what each is called, what it is, its shape and unit, and what computes it."""
+"""The table of features: name, title, description, shape and unit of each, and the function that computes it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Feature:
     """Describe one feature.
 
     Attributes:
-        name: what commands and files call it.
-        title: what figures call it.
-        what: what it is, in a sentence without a full stop.
-        shape: the array's shape, in words.
-        rows: what one row is, "" where there is one row only.
-        unit: the values' unit, "1" for plain numbers.
+        name: its name in commands and files.
+        title: its name in figures.
+        what: a description, without a full stop.
+        shape: the shape of the array, in words.
+        rows: the meaning of one row, "" where there is only one.
+        unit: the unit of the values.
         source: the function or paper that defines it.
-        compute: takes a clip, returns float32 of that shape.
+        compute: the function, from a clip to float32 of that shape.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Feature:
         """Return the feature of a clip.
 
         Raises:
-            InputError: an empty clip, or a rate that is too low for it.
+            InputError: the clip is empty, or its rate is too low for this feature.
         """
         return self.compute(clip)
 
@@ -57,19 +57,19 @@ _COEFFICIENTS = f"({measures.MFCC}, frames)"
 # fmt: off
 _ROWS = (
     Feature("waveform", "Waveform", "samples over time", "(channels, time)", "channel", "1 = full scale",
-            "the recording itself", measures.waveform),
+            "the samples", measures.waveform),
     Feature("spectrogram", "Spectrogram", "level of each frequency over time, by short-time Fourier transform",
             "(bins, frames)", "frequency bin, 40 Hz apart", "dBFS", "librosa.stft", measures.spectrogram),
-    Feature("mel", "Mel spectrogram", "power in bands that widen as the ear's do",
+    Feature("mel", "Mel spectrogram", "power in frequency bands spaced on the mel scale",
             f"({measures.MEL_BANDS}, frames)", "mel band", "dB", "librosa.feature.melspectrogram",
             measures.mel_spectrogram),
-    Feature("mfcc", "MFCC", "shape of the mel spectrum in few numbers: its cosine transform",
+    Feature("mfcc", "MFCC", "cosine transform of the log-mel spectrum, which describes its shape in few numbers",
             _COEFFICIENTS, "coefficient", "dB", "librosa.feature.mfcc", measures.mfcc),
     Feature("mfcc_delta", "MFCC, delta", "slope of the MFCC over nine frames",
-            _COEFFICIENTS, "coefficient", "dB a frame", "librosa.feature.delta", measures.mfcc_delta),
+            _COEFFICIENTS, "coefficient", "dB per frame", "librosa.feature.delta", measures.mfcc_delta),
     Feature("mfcc_delta2", "MFCC, delta-delta", "curvature of the MFCC over nine frames",
-            _COEFFICIENTS, "coefficient", "dB a frame²", "librosa.feature.delta", measures.mfcc_delta2),
-    Feature("gfcc", "GFCC", "as MFCC, with the ear's gammatone filters and a cube root for the logarithm",
+            _COEFFICIENTS, "coefficient", "dB per frame²", "librosa.feature.delta", measures.mfcc_delta2),
+    Feature("gfcc", "GFCC", "like MFCC, with gammatone filters and a cube root instead of the logarithm",
             "(20, frames)", "coefficient", "∛ amplitude", "Patterson 1988; Shao and Wang 2008",
             measures.gfcc),
     Feature("chroma", "Chroma", "strength of the twelve pitch classes, whatever the octave",
@@ -85,19 +85,19 @@ _ROWS = (
             "(1, frames)", "", "Hz", "librosa.feature.spectral_bandwidth", measures.spectral_bandwidth),
     Feature("spectral_rolloff", "Spectral rolloff", "frequency below which 85 % of the magnitude lies",
             "(1, frames)", "", "Hz", "librosa.feature.spectral_rolloff", measures.spectral_rolloff),
-    Feature("spectral_contrast", "Spectral contrast", "how far peaks stand above valleys, by octave: tone or noise",
+    Feature("spectral_contrast", "Spectral contrast", "level of peaks above valleys in each octave: tone or noise",
             f"({measures.CONTRAST_OCTAVES + 1}, frames), fewer below 12.8 kHz", "octave band", "dB",
             "librosa.feature.spectral_contrast", measures.spectral_contrast),
 )
 # fmt: on
-FEATURES: Mapping[str, Feature] = MappingProxyType({feature.name: feature for feature in _ROWS})
+FEATURES: Mapping[str, Feature] = MappingProxyType({row.name: row for row in _ROWS})
 
 
-def named(name: str) -> Feature:
-    """Return the feature of that name.
+def get_feature(name: str) -> Feature:
+    """Return the feature with that name.
 
     Raises:
-        InputError: there is none; the message names the closest ones.
+        InputError: there is no such feature; the message has the closest names.
     """
     if name in FEATURES:
         return FEATURES[name]
@@ -105,20 +105,25 @@ def named(name: str) -> Feature:
 
 
 def compute(clip: Clip, names: Iterable[str] | None = None) -> dict[str, NDArray[np.float32]]:
-    """Return the features of a clip by name: those asked for, or all but the waveform.
+    """Return features of a clip by name; by default all except the waveform.
 
     Raises:
-        InputError: an unknown name, an empty clip, or a rate that is too low for one of them.
+        InputError: a name is unknown, the clip is empty, or its rate is too low for one of the features.
+
+    Example:
+        >>> from audio_ft.audio.clip import Clip
+        >>> {name: values.shape for name, values in compute(Clip.tone(440, 1.0), ["mfcc", "rms"]).items()}
+        {'mfcc': (20, 101), 'rms': (1, 101)}
     """
     chosen = [name for name in FEATURES if name != "waveform"] if names is None else list(names)
-    return {name: named(name)(clip) for name in chosen}
+    return {name: get_feature(name)(clip) for name in chosen}
 
 
-def described() -> str:
-    """Return the table for a terminal, two lines a feature."""
+def feature_table() -> str:
+    """Return the table for a terminal, two lines per feature."""
     width = max(map(len, FEATURES)) + 2
     lines = []
-    for feature in FEATURES.values():
-        lines.append(f"{feature.name:<{width}}{feature.what}")
-        lines.append(f"{'':<{width}}{feature.shape}; {feature.unit}; {feature.source}")
+    for row in FEATURES.values():
+        lines.append(f"{row.name:<{width}}{row.what}")
+        lines.append(f"{'':<{width}}{row.shape}; {row.unit}; {row.source}")
     return "\n".join(lines)

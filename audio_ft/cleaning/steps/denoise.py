@@ -57,7 +57,7 @@ class Denoise(Step):
         hop = max(1, round(WINDOW_SECONDS * clip.rate / HOPS_A_WINDOW))
         size = hop * HOPS_A_WINDOW
         if clip.length < LEAST_WINDOWS * size:
-            return clip.noting("too short to denoise") if clip.length else clip
+            return clip.with_note("too short to denoise") if clip.length else clip
         spectrum = _spectrum(clip.samples, size, hop)
         spectrum *= self._gain(np.square(spectrum.real) + np.square(spectrum.imag), clip.rate, size, hop)
         return clip.with_samples(_wave(spectrum, size, hop)[:, : clip.length])

@@ -53,7 +53,7 @@ class Normalize(Step):
         gain = level / float(np.sqrt(wave.var(axis=1).mean()))
         held = min(gain, 1 / peak)
         louder = clip.with_samples(wave * held)
-        return louder if held == gain else louder.noting("level held back: the RMS aimed at would clip")
+        return louder if held == gain else louder.with_note("level held back: the RMS aimed at would clip")
 
     def describe(self) -> str:
         """Return the phrase for the card."""

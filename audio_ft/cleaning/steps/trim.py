@@ -52,7 +52,7 @@ class Trim(Step):
             return clip
         span = self.span(clip)
         if span is None:
-            return clip.noting("silent")
+            return clip.with_note("silent")
         start, stop = span
         return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
 

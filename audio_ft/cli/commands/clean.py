@@ -63,18 +63,18 @@ def _file(source: Path, target: Path, chain: Chain) -> int:
 
 def _folder(source: Path, target: Path, chain: Chain) -> int:
     """Clean a folder into another with the same sub-folders."""
-    from audio_ft.audio.output_paths import names_for, refuse_overlap
+    from audio_ft.audio.output_paths import check_no_overlap, output_names
     from audio_ft.cleaning.to_files import Cleaning, Job, clean_files, summary
     from audio_ft.data.tree import left_out, scan
 
     if target.is_file():
         raise InputError(f"{target} is a file and {source} is a folder; give a folder to write into.")
-    refuse_overlap(source, target)
+    check_no_overlap(source, target)
     tree = scan(source)
     keys = tree.below("")
     if not keys:
         raise InputError(f"{source}: no recordings found; give a recording or a folder with recordings.")
-    names = names_for(keys)
+    names = output_names(keys)
     jobs = [Job(key, str(source / key), target / f"{names[key]}.wav") for key in keys]
     report = clean_files(jobs, Cleaning(chain), target)
     before = f", {report.found:,} of them by an earlier call" if report.found else ""

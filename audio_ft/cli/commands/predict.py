@@ -149,12 +149,12 @@ def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any],
 
 def _names(files: Sequence[str]) -> dict[str, str]:
     """Return for each file the path of its prediction without suffix, relative to the folder that all files share."""
-    from audio_ft.audio.output_paths import names_for
+    from audio_ft.audio.output_paths import output_names
 
     whole = {file: os.path.abspath(file) for file in files}
     shared = os.path.commonpath([os.path.dirname(path) for path in whole.values()])
     keys = {file: os.path.relpath(path, shared) for file, path in whole.items()}
-    names = names_for(keys.values())
+    names = output_names(keys.values())
     return {file: names[key] for file, key in keys.items()}
 
 

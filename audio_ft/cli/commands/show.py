@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Plot or save as the arguments say; the exit code is 1 when no recording of a folder can be read."""
     if arguments.list:
-        from audio_ft.audio.features.registry import described
+        from audio_ft.audio.features.registry import feature_table
 
-        show(described())
+        show(feature_table())
         return DONE
     if arguments.source is None:
         raise InputError("expected a recording or a folder before --feature: audio-ft show FILE --feature NAME …")
@@ -102,7 +102,7 @@ def chosen(names: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: an unknown name.
     """
-    from audio_ft.audio.features.registry import named
+    from audio_ft.audio.features.registry import get_feature
 
     if list(names) == ["all"]:
         return ("waveform", *all_but_waveform())
@@ -111,7 +111,7 @@ def chosen(names: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
             raise InputError(
                 f"{name} comes after --feature, but recordings come first: audio-ft show {name} --feature …"
             )
-        named(name)
+        get_feature(name)
     return tuple(dict.fromkeys(names or usual))
 
 
@@ -134,7 +134,7 @@ def _draw_file(source: Path, drawing: Drawing, output: str | None) -> int:
 def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
     """Draw each recording of a folder into another with the same sub-folders."""
     from audio_ft.audio.features.export import Source
-    from audio_ft.audio.output_paths import names_for, refuse_overlap
+    from audio_ft.audio.output_paths import check_no_overlap, output_names
     from audio_ft.parallel import parallel_map
 
     if output is None:
@@ -142,9 +142,9 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
     target = Path(output).expanduser()
     if target.is_file() or target.suffix.lower() in (".png", ".svg"):
         raise InputError(f"{target} is one file and {source} a folder of recordings; give a folder.")
-    refuse_overlap(source, target)
+    check_no_overlap(source, target)
     paths = _recordings(source)
-    called = names_for(paths)
+    called = output_names(paths)
     sources = [Source(key, path, target / f"{called[key]}.png") for key, path in paths.items()]
     done = list(parallel_map(drawing, sources, len(sources), describe="drawing"))
     excluded = [(key, reason) for key, reason in done if reason is not None]
@@ -154,21 +154,21 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
 def _save(source: Path, names: Sequence[str], target: Path) -> int:
     """Write the arrays of a recording or of a folder."""
     from audio_ft.audio.features.arrays import write_arrays
-    from audio_ft.audio.features.export import TABLE, facts, save_features, whole
-    from audio_ft.audio.output_paths import refuse_overlap
+    from audio_ft.audio.features.export import TABLE_SUFFIX, clip_arrays, read_whole, save_features
+    from audio_ft.audio.output_paths import check_no_overlap
 
     suffix = target.suffix.lower()
     if not source.is_dir() and suffix == ".npz":
-        write_arrays(facts(whole(str(source)), names), target)
+        write_arrays(clip_arrays(read_whole(str(source)), names), target)
         return _summary(1, (), f"recording in {target}")
     if suffix == ".npz":
-        raise InputError(f"{target} holds one recording; for a folder give a folder, or a name ending in {TABLE}.")
-    if target.is_file() and suffix != TABLE:
-        raise InputError(f"{target} is a file; give a folder, or a name ending in {TABLE}.")
-    if source.is_dir() and suffix != TABLE:
-        refuse_overlap(source, target)
+        raise InputError(f"{target} holds one recording; for a folder give a folder, or a name ending in .parquet.")
+    if target.is_file() and suffix != TABLE_SUFFIX:
+        raise InputError(f"{target} is a file; give a folder, or a name ending in {TABLE_SUFFIX}.")
+    if source.is_dir() and suffix != TABLE_SUFFIX:
+        check_no_overlap(source, target)
     saved = save_features(_recordings(source), names, target)
-    return _summary(saved.written, saved.aside, f"recordings with {len(names)} features each in {target}")
+    return _summary(saved.written, saved.unreadable, f"recordings with {len(names)} features each in {target}")
 
 
 def _recordings(source: Path) -> dict[str, str]:

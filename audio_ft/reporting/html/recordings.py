@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.clip import Clip, read
-from audio_ft.audio.codec.encode import encoded
+from audio_ft.audio.codec.encode import encode_bytes
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError
@@ -93,5 +93,5 @@ def player(clip: Clip) -> Player | None:
     small = Resample(rate)(Mono()(start))
     if not small.length:
         return None
-    content = base64.b64encode(encoded(small.samples, rate, PLAYER_SUFFIX)).decode("ascii")
+    content = base64.b64encode(encode_bytes(small.samples, rate, PLAYER_SUFFIX)).decode("ascii")
     return Player(f"data:{PLAYER_TYPE};base64,{content}", clip.seconds, clip.seconds > PLAYER_SECONDS)
