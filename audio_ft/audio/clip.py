@@ -39,7 +39,6 @@ __all__ = [
     "AudioInfo",
     "Clip",
     "blocks",
-    "decoders",
     "probe",
     "read",
     "write",
@@ -280,19 +279,6 @@ def write(clip: Clip, path: str | os.PathLike[str]) -> None:
             be written.
     """
     encode(clip.samples, clip.rate, path)
-
-
-def decoders() -> str:
-    """Return one line with the installed decoders, their versions and the formats that cannot be read."""
-    import soundfile
-
-    first = f"audio is decoded by soundfile {soundfile.__version__} (libsndfile {soundfile.__libsndfile_version__})"
-    try:
-        import av
-    except ImportError as error:
-        return f"{first}; PyAV does not import ({error}), so m4a, aac, mp4, webm, mka and wma cannot be read"
-    codecs = ".".join(map(str, av.library_versions["libavcodec"]))
-    return f"{first}, and by PyAV {av.__version__} (libavcodec {codecs}) for m4a, aac, mp4, webm, mka, wma and the like"
 
 
 def _span(start: float, seconds: float | None) -> Span:

@@ -20,7 +20,7 @@ import numpy as np
 
 from audio_ft.audio.clip import probe, read
 from audio_ft.audio.clip_stats import ClipStats
-from audio_ft.audio.codec.pyav import has_pyav
+from audio_ft.audio.codec.installed import has_pyav
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows

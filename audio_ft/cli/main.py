@@ -62,7 +62,7 @@ def top_parser() -> Parser:
 
 
 def _versions() -> str:
-    from audio_ft.audio.clip import decoders
+    from audio_ft.audio.codec.installed import decoders
 
     return f"audio-ft {__version__}\n{decoders()}"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.audio.clip import decoders
+from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, columns, load
 from audio_ft.data import sources as parts
 from audio_ft.data.probe import Heard, listen, same

@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from audio_ft.audio.clip import AUDIO_SUFFIXES, MAX_RATE, MIN_RATE, Clip, decoders, probe, read, write
+from audio_ft.audio.clip import AUDIO_SUFFIXES, MAX_RATE, MIN_RATE, Clip, probe, read, write
 from audio_ft.audio.codec.encode import encode_bytes
+from audio_ft.audio.codec.installed import decoders
 from audio_ft.errors import AudioError, InputError
 
 RATE = 16_000

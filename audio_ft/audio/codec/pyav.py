@@ -88,15 +88,6 @@ def probe_av(file: BinaryIO, name: str, *, recognized: bool) -> AudioInfo:
     return AudioInfo(round(seconds * rate), rate, channels, float(seconds), kind, "PyAV")
 
 
-def has_pyav() -> bool:
-    """Return whether PyAV can be imported; it reads what libsndfile cannot."""
-    try:
-        import av  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 @contextmanager
 def _opened(file: BinaryIO, name: str, *, recognized: bool) -> Iterator[tuple[InputContainer, AudioStream]]:
     try:
