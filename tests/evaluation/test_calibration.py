@@ -155,7 +155,7 @@ def test_a_run_is_described_once_for_its_predictions(small_run, tmp_path):
     made = describe(run)
     assert json.loads((folder / SLICES_FILE).read_text()) == made
     assert made["per_class"].keys() == set(run.labels)
-    assert made["per_class"]["yes"]["recall"] == run.scores["test"]["recall[yes]"].to_dict()
+    assert made["per_class"]["yes"]["recall"] == pytest.approx(run.scores["test"]["recall[yes]"].to_dict())
     assert made["n"] == run.scores["test"]["accuracy"].n
     assert made["slices"]["looked_at"] == len(made["slices"]["slices"])
     assert made["selective"]["curve"][-1][1] == pytest.approx(run.scores["test"]["accuracy"].value)

@@ -179,7 +179,9 @@ def test_the_window_shrinks_to_the_batch_and_comes_back(english: str) -> None:
     short = elastic.collate([elastic.extract(speech(RATE))])["input_features"]
     longer = elastic.collate([elastic.extract(speech(RATE)), elastic.extract(speech(14 * RATE))])["input_features"]
     assert (short.shape[-1], longer.shape[-1]) == (1_000, 1_600)
-    assert torch.equal(short[0], adapter.collate([adapter.extract(speech(RATE))])["input_features"][0, :, :1_000])
+    whole = adapter.collate([adapter.extract(speech(RATE))])["input_features"][0, :, :1_000]
+    # Two lengths are two products of matrices, whose last bits differ on some processors.
+    torch.testing.assert_close(short[0], whole, rtol=0, atol=1e-6)
     assert task.hearing(elastic).collate([adapter.extract(speech(RATE))])["input_features"].shape[-1] == 3_000
     assert (
         task.adapt(adapter, np.asarray([1.0]), 30.0)
