@@ -120,6 +120,19 @@ def write_json(file: Path, content: Any) -> None:
     write_bytes(file, as_json(content), durable=True)
 
 
+def parse_json(text: str | bytes, place: str) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        InputError: it is not JSON; the message begins with its `place`, such as "labels.jsonl, line 3".
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{place}: not valid JSON ({reason}); correct it or remove it.") from error
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """Return the JSON object that a file holds.
 
@@ -127,14 +140,12 @@ def read_json(file: Path) -> dict[str, Any]:
         InputError: there is no such file, or it holds something else.
     """
     try:
-        content = json.loads(file.read_bytes())
+        text = file.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{file}: there is no such file.") from error
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); check its permissions.") from error
-    except (ValueError, RecursionError) as error:
-        said = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{file}: not valid JSON ({said}); correct it, or have it made again.") from error
+    content = parse_json(text, str(file))
     if not isinstance(content, dict):
         raise InputError(f"{file}: expected a JSON object, got {type(content).__name__}.")
     return content

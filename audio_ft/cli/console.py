@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -44,6 +45,11 @@ def say(message: str) -> None:
 def show(result: str) -> None:
     """Write a result on standard output."""
     sys.stdout.write(f"{result}\n")
+
+
+def as_line(content: Any) -> str:
+    """Return data as one line of JSON, the form in which `--json` shows a result."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 class Parser(argparse.ArgumentParser):

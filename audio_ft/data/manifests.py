@@ -6,12 +6,12 @@ import contextlib
 import csv
 import io
 import itertools
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from audio_ft.data.text_files import read_text
 from audio_ft.errors import InputError
+from audio_ft.file_io import parse_json
 
 Columns = dict[str, list[Any]]
 
@@ -140,7 +140,8 @@ def _json_lines(text: str, path: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            records.append(_object(_json(line, path, f", line {number}"), path, f", line {number}"))
+            place = f"{path}, line {number}"
+            records.append(_object(parse_json(line, place), place))
     if not records:
         raise InputError(f"{path}: expected one JSON object a line, got none; write one line per recording")
     return records
@@ -148,22 +149,14 @@ def _json_lines(text: str, path: Path) -> list[dict[str, Any]]:
 
 def _json_list(text: str, path: Path) -> list[dict[str, Any]]:
     """Parse a JSON list of objects."""
-    value = _json(text, path, "")
+    value = parse_json(text, str(path))
     if not isinstance(value, list) or not value:
         raise InputError(f"{path}: expected a JSON list of objects, one per recording, got {type(value).__name__}")
-    return [_object(record, path, f", item {number}") for number, record in enumerate(value, start=1)]
+    return [_object(record, f"{path}, item {number}") for number, record in enumerate(value, start=1)]
 
 
-def _json(text: str, path: Path, place: str) -> Any:
-    """Parse JSON, naming the place of a fault."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}{place}: not JSON ({error}); mend or remove it") from error
-
-
-def _object(value: Any, path: Path, place: str) -> dict[str, Any]:
+def _object(value: Any, place: str) -> dict[str, Any]:
     """Check that a JSON value is an object."""
     if not isinstance(value, dict):
-        raise InputError(f'{path}{place}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
+        raise InputError(f'{place}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
     return value

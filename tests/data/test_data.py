@@ -778,7 +778,7 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
         ("a.csv", b"label,label\nx,y\n", "two columns are called 'label'"),
         ("a.csv", b"file_name,label\n,x\n", "row 1 has no path in column 'file_name'"),
         ("a.csv", b"label,mood\nx,y\n", "no column holds the path of the recording"),
-        ("a.jsonl", b'{"file_name": "a.wav"}\n{oops\n', "a.jsonl, line 2: not JSON"),
+        ("a.jsonl", b'{"file_name": "a.wav"}\n{oops\n', "a.jsonl, line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "a.jsonl, line 1: expected an object"),
         ("a.json", b"{}", "a.json: expected a JSON list of objects"),
         ("a.parquet", b"nonsense", "not readable as Parquet"),

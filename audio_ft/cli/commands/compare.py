@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.console import DONE, as_line, say, show
 from audio_ft.cli.options import add_json
 from audio_ft.cli.run_options import HELP, finished
 
@@ -51,11 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"warning: {len(paired.unlike):,} of {paired.headline.n:,} clips have another length in {arguments.second} "
             f"(first: {paired.unlike[0]}). Are they the same recordings?"
         )
-    show(
-        json.dumps(to_dict(paired), ensure_ascii=False, allow_nan=False)
-        if arguments.json
-        else as_text(paired, arguments.first, arguments.second)
-    )
+    show(as_line(to_dict(paired)) if arguments.json else as_text(paired, arguments.first, arguments.second))
     return DONE
 
 

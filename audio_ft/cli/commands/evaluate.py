@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.beam_options import add_beam_arguments, beam_of
-from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.console import DONE, as_line, say, show
 from audio_ft.cli.evaluate_table import table
 from audio_ft.cli.labeled_options import Labeled, add_labeled_arguments, labeled, run_of
 from audio_ft.cli.options import add_json
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     keep(beside, asked, arguments)
     speed = timed(model, evaluation)
     if arguments.json:
-        show(json.dumps(evaluation.to_dict() | facts | {"speed": speed}, allow_nan=False, ensure_ascii=False))
+        show(as_line(evaluation.to_dict() | facts | {"speed": speed}))
     else:
         show(table(evaluation, facts, speed))
     return DONE

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import DONE, show
+from audio_ft.cli.console import DONE, as_line, show
 from audio_ft.cli.data_options import DATA_HELP, add_column_arguments, local, with_columns
 from audio_ft.cli.options import add_json
 from audio_ft.errors import InputError
@@ -44,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     data = with_columns(Data(path=local(arguments.data)), arguments)
     found = inspect(data, task=arguments.task or "classification", decode=arguments.decode)
-    show(json.dumps(found.to_dict(), ensure_ascii=False) if arguments.json else "\n".join(as_text(found)))
+    show(as_line(found.to_dict()) if arguments.json else "\n".join(as_text(found)))
     if found.problem is not None:
         raise InputError(found.problem)
     return DONE

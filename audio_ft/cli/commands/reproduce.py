@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.cli.console import DONE, FAILED, as_line, say, show
 from audio_ft.cli.data_options import local
 from audio_ft.cli.options import add_json, add_overwrite
 from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         tell=say,
     )
-    show(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if arguments.json else as_text(found))
+    show(as_line(found.to_dict()) if arguments.json else as_text(found))
     return DONE if found.agrees else FAILED
 
 

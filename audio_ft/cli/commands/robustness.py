@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import DONE, say, show
+from audio_ft.cli.console import DONE, as_line, say, show
 from audio_ft.cli.labeled_options import add_labeled_arguments, labeled, run_of
 from audio_ft.cli.options import add_json, add_overwrite
 from audio_ft.errors import InputError
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = measure(
         model, data, arguments.split, need=asked.need, only=arguments.only, file=file, overwrite=arguments.overwrite
     )
-    show(json.dumps(found, allow_nan=False, ensure_ascii=False) if arguments.json else table(found, arguments.only))
+    show(as_line(found) if arguments.json else table(found, arguments.only))
     if file:
         say(f"saved in {file}.")
     return DONE
