@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 
 # AudioMetric registers itself here, so its name cannot be imported here without a circle.
@@ -17,7 +18,7 @@ _LOWER_IS_BETTER = ("loss",)
 
 
 class Registry(Mapping[str, type[AudioMetric]]):
-    """Map metric names ("f1", "roc_auc") to their classes; the files are imported on first use.
+    """Map metric names ("f1", "roc_auc") to their classes, other packages' included; all are imported on first use.
 
     They import evaluate, which takes seconds; `audio-ft --help` must not wait for it.
     """
@@ -36,6 +37,8 @@ class Registry(Mapping[str, type[AudioMetric]]):
             package = importlib.import_module("audio_ft.metrics")
             for module in pkgutil.iter_modules(package.__path__, "audio_ft.metrics."):
                 importlib.import_module(module.name)
+            for name in extensions.names("metrics"):
+                extensions.load("metrics", name)
         return self._classes
 
     def __getitem__(self, name: str) -> type[AudioMetric]:

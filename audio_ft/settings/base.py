@@ -180,7 +180,7 @@ class NamedSettings(Settings):
         found: type[Self] | None = cls._registry.get(name) or extensions.load(cls._group, name)
         if found is None:
             hint = did_you_mean(name, [*cls._registry, *extensions.names(cls._group)], list_all=True)
-            raise InputError(f"unknown {cls._key} {shown(name)}.{hint} One of your own must be imported first.")
+            raise InputError(f"unknown {cls._key} {shown(name)}.{hint} Or install the package that adds it.")
         return super(NamedSettings, found).from_dict(settings)
 
     @classmethod
