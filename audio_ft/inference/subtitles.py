@@ -1,4 +1,7 @@
-"""Transcripts as subtitles: SRT as players read it, and WebVTT (https://www.w3.org/TR/webvtt1/)."""
+"""Transcripts as subtitles: SRT as players read it, and WebVTT (https://www.w3.org/TR/webvtt1/).
+
+Not pysubs2: it drops text in braces, leaves & and < unescaped in WebVTT, and cuts times off at 100 hours.
+"""
 
 from __future__ import annotations
 

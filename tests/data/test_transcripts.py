@@ -212,6 +212,17 @@ def test_a_transcript_without_fault_leaves_something_to_learn(text, transcript):
 # Mojibake
 
 
+ALPHABETS = [
+    "äöüÄÖÜß", "àâæçéèêëîïôœùûüÀÂÇÉÈÊ", "ąćęłńóśźżĄĆĘŁŃÓŚŹŻ", "áčďéěíňóřšťúůýžČĎĚŘŠŽ", "áéíóöőúüűÁÉÍÓÖŐ",
+    "çğıöşüÇĞİÖŞÜ", "åäöæøÅÄÖÆØ", "абвгдёжзийклмнопрстуфхцчшщъыьэюя",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("letters", ALPHABETS)
+def test_no_two_letters_of_an_alphabet_are_mojibake(letters):
+    assert [a + b for a in letters for b in letters if garbled(f"x{a}{b}x")] == []
+
+
 @pytest.mark.parametrize("sentence", GOOD)
 def test_what_people_write_is_not_mojibake(sentence):
     assert garbled(sentence) is None
@@ -223,13 +234,13 @@ def test_what_people_write_is_not_mojibake(sentence):
      "maçã", "NÃO", "łódź", "şey", "привет", "γεια σου", "日本語", "שלום", "مرحبا", "é", "20 °C", "Đà Nẵng",
      "\ufeffbom"],
 )  # fmt: skip
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1250", "mac_roman", "cp437"])
 def test_utf_8_read_as_something_else_is_mojibake(sentence, encoding):
     content = f"le mot {sentence} ici".encode()
     try:
         misread = content.decode(encoding)
     except UnicodeDecodeError:
-        misread = content.decode("latin-1")  # cp1252 leaves five bytes undefined
+        misread = content.decode("latin-1")  # cp1252 and cp1250 leave five bytes undefined
     assert garbled(misread) is not None
 
 
