@@ -1,0 +1,50 @@
+"""A short training of each architecture with each of its heads: saved, checked against plain transformers, loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import transformers
+from checkpoints import TINY, WORDS, tiny_checkpoint
+
+import audio_ft as aft
+from audio_ft import Data, Recipe
+from audio_ft.augmentation import SpecAugment
+from audio_ft.models.load import adapters
+
+SENTENCES = str(Path(WORDS).parent / "sentences")
+CLASSES = {"classification": "AutoModelForAudioClassification", "ctc": "AutoModelForCTC"}
+
+
+def kinds() -> list[tuple[str, str]]:
+    """Return a tiny checkpoint of each file in models/ with each head that needs no tokenizer from the checkpoint."""
+    first: dict[str, str] = {}
+    for name, tiny in TINY.items():
+        first.setdefault(adapters()[tiny.model_type].__module__, name)
+    return [
+        (name, head) for name in first.values() for head in adapters()[TINY[name].model_type].heads if head in CLASSES
+    ]
+
+
+@pytest.mark.parametrize(("name", "head"), kinds())
+def test_a_training_leaves_a_model_that_plain_transformers_loads(name: str, head: str, tmp_path: Path) -> None:
+    data = Data(path=WORDS if head == "classification" else SENTENCES, limit=16)
+    recipe = Recipe(
+        model=tiny_checkpoint(name, tmp_path / "checkpoint"),
+        data=data,
+        task=head,
+        augment=(SpecAugment(),),
+        precision="float32",
+        training={"max_steps": 2, "per_device_train_batch_size": 4},
+    )
+    # The parity check is part of it: a process with plain transformers has to answer a stored clip alike.
+    run = aft.train(recipe, tmp_path / "run")
+    model = aft.load(tmp_path / "run")
+    auto: Any = getattr(transformers, CLASSES[head])
+    plain, report = auto.from_pretrained(run.model_folder, output_loading_info=True)
+    assert not any(report.values()), "no weight is missing, left over or of another shape"
+    assert type(plain) is type(model.network)
+    answer: Any = model(next(Path(data.path).rglob("test/*.ogg")))
+    assert set(answer) == set(model.task.labels) if head == "classification" else "text" in answer
