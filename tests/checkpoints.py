@@ -48,6 +48,15 @@ _WHISPER: dict[str, Any] = {
     "eos_token_id": 2,
     "decoder_start_token_id": 1,
 }
+_AST: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_length": 256,
+    "num_mel_bins": 32,
+    "initializer_range": 0.3,
+}
 _LAYER: dict[str, Any] = _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
 
 
@@ -74,6 +83,7 @@ TINY: dict[str, Tiny] = {
         extractor_settings={"return_attention_mask": True},
     ),
     "whisper": Tiny("whisper", _WHISPER, "WhisperFeatureExtractor"),
+    "ast": Tiny("audio-spectrogram-transformer", _AST, "ASTFeatureExtractor", {"max_length": 256, "num_mel_bins": 32}),
 }
 
 
