@@ -1,7 +1,6 @@
-"""Changes to training clips only, drawn anew in each epoch: noise, gain, speed, pitch, masks …, a file each.
+"""Augmentations of training clips, drawn anew in each epoch: one file each.
 
-They stand on soxr, scipy and librosa: of the libraries made for this, audiomentations wants soxr below 1 and
-torch-audiomentations wants torchaudio.
+They use soxr, scipy and librosa directly: audiomentations needs soxr below 1, torch-audiomentations needs torchaudio.
 """
 
 from audio_ft.augmentation.band_limit import BandLimit

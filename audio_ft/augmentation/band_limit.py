@@ -1,4 +1,4 @@
-"""The sound of a telephone or a cheap microphone."""
+"""Band limitation, as by a telephone or a cheap microphone."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BandLimit(WaveAugment):
-    """Keep only a band from a frequency drawn in `low` to one drawn in `high`, in Hz; a telephone keeps 300 to 3400 Hz.
+    """Keep a band whose edges are drawn from `low` and `high`, in Hz; a telephone has 300 to 3400 Hz.
 
-    The same filter as the cleaning step BandPass: no delay, and 6 dB less at either edge. An edge at or above half the
-    rate is left out.
+    The filter is that of the cleaning step BandPass: zero-phase, -6 dB at both edges. An edge at or above half the rate
+    is not filtered.
     """
 
     low: Annotated[tuple[float, float], span(1, 1e6)] = (50.0, 400.0)
@@ -27,16 +27,16 @@ class BandLimit(WaveAugment):
     order: Annotated[int, whole(1, MAX_ORDER)] = 4
 
     def check(self) -> None:
-        """Refuse edges that can cross."""
+        """Check that the lower edge is always below the upper one."""
         self.require(self.low[1] < self.high[0], "low", f"a range that ends below the start of high {self.high}")
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"band from {describe_range(self.low, 'Hz')} up to {describe_range(self.high, 'Hz')}"
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return the samples, filtered, as many as before."""
+        """Return the filtered samples (time,), of the same length."""
         low, high = rng.uniform(*self.low), rng.uniform(*self.high)
         if low >= rate / 2:
             return samples

@@ -1,4 +1,4 @@
-"""Louder or softer."""
+"""Random gain."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gain(WaveAugment):
-    """Make a clip louder or softer by up to `db` decibels; a pair (lowest, highest) need not lie around 0.
+    """Make a clip louder or softer by up to `db` dB, or by a gain from the range (lowest, highest).
 
-    Nothing is clipped: samples may pass 1. Extractors that scale each clip to unit variance undo any gain, so with such
-    a model this augmentation changes nothing.
+    Samples are not clipped and may exceed 1. It has no effect with feature extractors that normalize each clip to unit
+    variance.
     """
 
     db: Annotated[float | tuple[float, float], spread(60)] = 6.0
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"gain of {describe_range(self.db, 'dB')}"
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return the samples times 10^(dB / 20)."""
+        """Return the samples (time,) times 10^(dB / 20)."""
         return samples * 10 ** (rng.uniform(*drawn_range(self.db)) / 20)

@@ -1,4 +1,4 @@
-"""Two clips in one, with both their labels."""
+"""Mixup: blend two clips and their labels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Values = TypeVar("Values", bound=Any)
 
 @dataclass(frozen=True)
 class Mixup(Augment):
-    """Blend clips of a batch with one another, inputs and targets alike (Zhang et al., "mixup", ICLR 2018).
+    """Blend the clips of a batch, inputs and targets (Zhang et al., "mixup", ICLR 2018).
 
-    The share of a clip itself is drawn from Beta(alpha, alpha) and folded to at least one half, so that its label stays
-    its largest; a small `alpha` blends little. Labels become soft targets: blend their one-hot rows.
+    The weight of a clip is drawn from Beta(alpha, alpha) and mirrored to at least 0.5, so that its label stays the
+    largest; a small `alpha` blends little. Labels become soft targets: blend their one-hot rows.
     """
 
     stage: ClassVar[str] = "batch"
@@ -31,27 +31,32 @@ class Mixup(Augment):
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"mixup with alpha {self.alpha:g}"
 
     def weights(self, batch_size: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return each clip's partner (batch,) and its own share (batch,), 0.5 to 1; the partner has the rest.
+        """Return the index of each clip's partner (batch,) and the clip's weight (batch,), 0.5 to 1.
 
-        A clip that chance passes over has the share 1.
+        A clip that is not blended, by `probability`, has the weight 1.
         """
         if batch_size < 0:
             raise InputError(f"Mixup: expected a batch of 0 or more clips, got {batch_size}")
         partner = rng.permutation(batch_size).astype(np.int64)
         drawn = rng.beta(self.alpha, self.alpha, batch_size)
-        own = np.where(rng.random(batch_size) < self.probability, np.maximum(drawn, 1 - drawn), 1)
-        return partner, own.astype(np.float32)
+        weight = np.where(rng.random(batch_size) < self.probability, np.maximum(drawn, 1 - drawn), 1)
+        return partner, weight.astype(np.float32)
 
 
-def blend(values: Values, partner: Any, own: Any) -> Values:
-    """Return own * values + (1 - own) * values[partner] along the first axis.
+def blend(values: Values, partner: Any, weight: Any) -> Values:
+    """Return weight * values + (1 - weight) * values[partner] along the first axis.
 
-    `values` (batch, …) are inputs, one-hot or multi-hot rows, or regression targets, floating-point; `partner` and
-    `own` (batch,) come from `Mixup.weights`. All three are NumPy arrays or all three are torch tensors.
+    `values` (batch, …) are floating-point inputs, one-hot or multi-hot rows, or regression targets; `partner` and
+    `weight` (batch,) come from `Mixup.weights`. All are NumPy arrays or all are torch tensors.
+
+    Example:
+        >>> blend(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([1, 0]), np.array([0.75, 1.0]))
+        array([[0.75, 0.25],
+               [0.  , 1.  ]])
     """
-    share = own.reshape((-1,) + (1,) * (values.ndim - 1))
-    return share * values + (1 - share) * values[partner]
+    weight = weight.reshape((-1,) + (1,) * (values.ndim - 1))
+    return weight * values + (1 - weight) * values[partner]

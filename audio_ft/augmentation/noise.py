@@ -1,4 +1,4 @@
-"""Noise at a known distance below the signal."""
+"""Additive noise at a given signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ if TYPE_CHECKING:
 # Power falls as 1 / frequency^slope.
 _SLOPES = {"white": 0, "pink": 1, "brown": 2}
 _KINDS = (*_SLOPES, "any")
-# Blocks bound what a worker remembers of long recordings: 32 of them are 61 MB at 16 kHz.
+# Long noise recordings are read in blocks, so that a worker caches at most 61 MB at 16 kHz.
 _BLOCK_SECONDS = 30
-_BLOCKS_REMEMBERED = 32
+_CACHED_BLOCKS = 32
 
 
 @dataclass(frozen=True)
 class Noise(WaveAugment):
-    """Add noise at a signal-to-noise ratio drawn in `snr`, in dB over the whole clip; a silent clip stays as it is.
+    """Add noise at a signal-to-noise ratio drawn from `snr`, in dB over the whole clip; silent clips stay unchanged.
 
-    `kind` is "white", "pink", "brown" or "any" of them, drawn for each clip. With `folder`, the noise is a random
-    stretch of a random recording below it (averaged to one channel, repeated where the clip is longer), and `kind` is
-    not used.
+    `kind` is "white", "pink", "brown", or "any" to draw one for each clip. With `folder`, the noise is a random part of
+    a random recording below it (mixed down, repeated where the clip is longer), and `kind` is not used.
 
     Raises:
-        InputError: an unknown kind; while running, a folder without recordings.
-        AudioError: while running, a recording that cannot be read.
+        InputError: the kind is unknown; while running: the folder has no recordings.
+        AudioError: while running: a recording cannot be read.
     """
 
     snr: Annotated[tuple[float, float], span(-60, 120)] = (10.0, 30.0)
@@ -46,7 +45,7 @@ class Noise(WaveAugment):
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         source = "recorded noise" if self.folder else "noise" if self.kind == "any" else f"{self.kind} noise"
         return f"{source} at an SNR of {describe_range(self.snr, 'dB')}"
 
@@ -56,7 +55,7 @@ class Noise(WaveAugment):
             _seconds(file)
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return samples plus noise of power P_signal / 10^(SNR / 10)."""
+        """Return samples (time,) plus noise of power P_signal / 10^(SNR / 10)."""
         snr = rng.uniform(*self.snr)
         noise = self._draw(len(samples), rate, rng)
         signal_power, noise_power = (np.mean(np.square(wave, dtype=np.float64)) for wave in (samples, noise))
@@ -65,7 +64,7 @@ class Noise(WaveAugment):
         return samples + noise * np.sqrt(signal_power / noise_power / 10 ** (snr / 10))
 
     def _draw(self, length: int, rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return noise (length,) at any level."""
+        """Return noise (length,) of any level."""
         if self.folder is None:
             kind = self.kind if self.kind != "any" else tuple(_SLOPES)[rng.integers(len(_SLOPES))]
             return colored(length, _SLOPES[kind], rng)
@@ -85,7 +84,7 @@ def colored(length: int, slope: float, rng: np.random.Generator) -> NDArray[np.f
         return rng.standard_normal(length, dtype=np.float32)
     from scipy.fft import irfft, next_fast_len
 
-    # One sample has no spectrum but its mean, which is left out: cut short noise from a longer stretch.
+    # The mean is left out of the spectrum, and one sample has nothing else: cut short noise from a longer one.
     size = next_fast_len(max(length, 64), real=True)
     bins = np.arange(1, size // 2 + 1, dtype=np.float32)
     spectrum = np.zeros(size // 2 + 1, np.complex64)
@@ -95,20 +94,20 @@ def colored(length: int, slope: float, rng: np.random.Generator) -> NDArray[np.f
 
 @lru_cache(maxsize=8)
 def _recordings(folder: str) -> tuple[Path, ...]:
-    """Return the audio files below a folder, in an order that no file system changes."""
+    """Return the audio files below a folder, sorted, so that the order does not depend on the file system."""
     paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     if not paths:
-        raise InputError(f"Noise: expected recordings below the folder {folder!r}, found none: check its path")
+        raise InputError(f"Noise: the folder {folder!r} has no recordings; check its path")
     return tuple(paths)
 
 
 @lru_cache(maxsize=100_000)
 def _seconds(path: Path) -> float:
-    """Return the duration of a recording."""
+    """Return the duration of a recording in seconds."""
     return probe(path).seconds
 
 
-@lru_cache(maxsize=_BLOCKS_REMEMBERED)
+@lru_cache(maxsize=_CACHED_BLOCKS)
 def _block(path: Path, number: int, rate: int) -> NDArray[np.float32]:
     """Return block `number` of a recording as read-only (time,) at `rate` Hz."""
     # The last block starts early enough to be as long as the others, so that a recording's end is not drawn more often.

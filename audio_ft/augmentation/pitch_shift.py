@@ -1,4 +1,4 @@
-"""Higher or lower at the same tempo."""
+"""Pitch shift at constant tempo."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PitchShift(WaveAugment):
-    """Raise (above 0) or lower the pitch of a clip by up to `semitones`, a twelfth of an octave each; length is kept.
+    """Raise (above 0) or lower the pitch of a clip by up to `semitones`; the length stays the same.
 
-    The clip is stretched in time by a phase vocoder and then resampled back to its length; formants move with the
-    pitch. A clip shorter than one window of the vocoder (32 ms) stays as it is.
+    A phase vocoder stretches the clip in time, then resampling restores its length; formants move with the pitch. A
+    clip shorter than one window of the vocoder (32 ms) stays unchanged.
     """
 
     semitones: Annotated[float | tuple[float, float], spread(12)] = 2.0
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"pitch shift of {describe_range(self.semitones, 'semitones')}"
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return the samples at another pitch, as many as before."""
+        """Return the samples (time,) at another pitch, of the same length."""
         import soxr
 
         factor = 2 ** (rng.uniform(*drawn_range(self.semitones)) / 12)

@@ -1,4 +1,4 @@
-"""Earlier or later."""
+"""Time shift."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shift(WaveAugment):
-    """Move a clip later (above 0) or earlier by up to `seconds`, filling with zeros; what passes an end is lost.
+    """Shift a clip later (above 0) or earlier by up to `seconds`; the gap is filled with zeros, the other end is cut.
 
-    The move is never more than a quarter of the clip, so that most of a short clip stays.
+    The shift is at most a quarter of the clip, so that most of a short clip remains.
     """
 
     seconds: Annotated[float | tuple[float, float], spread(60)] = 0.1
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"time shift of {describe_range(self.seconds, 's')}"
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return the moved samples, as many as before."""
+        """Return the shifted samples (time,), of the same length."""
         longest = len(samples) // 4
         move = int(np.clip(round(rng.uniform(*drawn_range(self.seconds)) * rate), -longest, longest))
         moved = np.zeros_like(samples)

@@ -1,4 +1,4 @@
-"""Features with stretches of time and bands of frequency hidden."""
+"""SpecAugment: mask spans of time and bands of frequency."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpecAugment(FeatureAugment):
-    """Hide stretches of time and bands of frequency (Park et al., "SpecAugment", Interspeech 2019).
+    """Mask spans of time and bands of frequency (Park et al., "SpecAugment", Interspeech 2019).
 
-    Of a clip's own frames at most `time_share` are hidden, in stretches of at most `time_length` frames; of the bands
-    at most `frequency_share`, in runs of at most `frequency_length`. Lengths shrink where the share of a short clip
-    allows less. A frame is the model's own: 10 ms in a log-mel array, 20 ms behind the convolutions of a wave model.
+    At most `time_share` of a clip's frames, without padding, are masked, in spans of at most `time_length` frames; at
+    most `frequency_share` of the bands, in spans of at most `frequency_length`. The spans are shorter where the share
+    of a short clip requires it. A frame has 10 ms in a log-mel array and 20 ms after the convolutions of a wave model.
     """
 
     time_share: Annotated[float, number(0, 0.9)] = 0.1
@@ -32,24 +32,24 @@ class SpecAugment(FeatureAugment):
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"SpecAugment hiding up to {self.time_share:.0%} of time and {self.frequency_share:.0%} of frequency"
 
     def change(self, features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return features (mel, frames) with their overall mean where something is hidden."""
-        hidden = np.zeros(features.shape, bool)
-        hidden |= _hidden(features.shape[1], self.time_share, self.time_length, rng)[None, :]
-        hidden |= _hidden(features.shape[0], self.frequency_share, self.frequency_length, rng)[:, None]
-        return np.where(hidden, features.mean(dtype=np.float64).astype(np.float32), features)
+        """Return features (mel, frames) with their overall mean where they are masked."""
+        masked = np.zeros(features.shape, bool)
+        masked |= _masked(features.shape[1], self.time_share, self.time_length, rng)[None, :]
+        masked |= _masked(features.shape[0], self.frequency_share, self.frequency_length, rng)[:, None]
+        return np.where(masked, features.mean(dtype=np.float64).astype(np.float32), features)
 
     def as_config(self, typical_frames: int) -> dict[str, float | int]:
-        """Return the same settings as a Wav2Vec2-like config has them, for clips of about `typical_frames` frames.
+        """Return the settings for the config of a Wav2Vec2-like model, for clips of about `typical_frames` frames.
 
-        A stretch shrinks to the share of such a clip, so that a stretch never covers most of it, and no least number of
-        stretches is asked for. The model draws by itself for each batch; `probability` therefore scales the shares.
+        A span is at most `time_share` of such a clip, and there is no minimum number of spans. The model draws its
+        masks itself, for each batch, so `probability` scales the shares.
 
         Raises:
-            InputError: `typical_frames` below 1.
+            InputError: `typical_frames` is below 1.
         """
         if typical_frames < 1:
             raise InputError(f"SpecAugment: expected clips of at least 1 frame, got {typical_frames}")
@@ -62,14 +62,14 @@ class SpecAugment(FeatureAugment):
         }
 
 
-def _hidden(size: int, share: float, longest: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Return which of `size` places are hidden, as bool (size,): runs of random length that cover at most `share`."""
-    hidden = np.zeros(size, bool)
+def _masked(size: int, share: float, longest: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Return a mask, bool (size,), of spans of random length that cover at most `share`."""
+    masked = np.zeros(size, bool)
     budget = int(share * size)
     if budget < 1:
-        return hidden
+        return masked
     longest = min(longest, budget)
     for length in rng.integers(1, longest + 1, budget // longest):
         start = rng.integers(0, size - length + 1)
-        hidden[start : start + length] = True
-    return hidden
+        masked[start : start + length] = True
+    return masked

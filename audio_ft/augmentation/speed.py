@@ -1,4 +1,4 @@
-"""Faster or slower, as a tape would."""
+"""Speed perturbation: tempo and pitch together."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Speed(WaveAugment):
-    """Play a clip faster (above 1) or slower by a factor in `range`, which raises or lowers its pitch as well.
+    """Play a clip faster (above 1) or slower by a factor drawn from `range`, which also changes its pitch.
 
-    The length is divided by the factor and every frequency multiplied by it.
+    The length is divided by the factor, every frequency is multiplied by it.
     Ko et al., "Audio augmentation for speech recognition", Interspeech 2015, use 0.9 to 1.1.
     """
 
@@ -25,17 +25,17 @@ class Speed(WaveAugment):
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"speed of {describe_range(self.range, 'times')}"
 
     @property
     def growth(self) -> float:
-        """Return the greatest factor by which a clip can get longer."""
+        """Return the largest factor by which a clip can get longer."""
         return 1 / self.range[0]
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return the samples, band-limited and read at another rate."""
-        # soxr itself, because librosa.resample takes the same road with several times the overhead on a short clip.
+        """Return the samples (time / factor,), resampled."""
+        # soxr directly: librosa.resample does the same with several times the overhead on a short clip.
         import soxr
 
         faster = soxr.resample(samples, rate * rng.uniform(*self.range), rate)

@@ -1,4 +1,4 @@
-"""Faster or slower at the same pitch."""
+"""Time stretch at constant pitch."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ _WINDOW_SECONDS = 0.032
 
 @dataclass(frozen=True)
 class TimeStretch(WaveAugment):
-    """Speak a clip faster (above 1) or slower by a factor in `range`: length is divided by it, pitch stays.
+    """Make a clip faster (above 1) or slower by a factor drawn from `range`; the pitch stays the same.
 
-    A phase vocoder with a window of 32 ms (512 samples at 16 kHz); a clip shorter than that stays as it is.
+    The length is divided by the factor. A phase vocoder with a window of 32 ms (512 samples at 16 kHz) does it; a clip
+    shorter than that stays unchanged.
     """
 
     range: Annotated[tuple[float, float], span(0.5, 2)] = (0.9, 1.1)
 
     @property
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return a short description for the card."""
         return f"tempo of {describe_range(self.range, 'times')} at the same pitch"
 
     @property
     def growth(self) -> float:
-        """Return the greatest factor by which a clip can get longer."""
+        """Return the largest factor by which a clip can get longer."""
         return 1 / self.range[0]
 
     def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return the samples at another tempo."""
+        """Return the samples (time / factor,) at another tempo."""
         return stretched(samples, rate, rng.uniform(*self.range))
 
 
 def stretched(samples: NDArray[np.float32], rate: int, factor: float) -> NDArray[np.float32]:
-    """Return samples (time / factor,) at the same pitch; those of a clip shorter than one window unchanged."""
+    """Return samples (time / factor,) at the same pitch; a clip shorter than one window is returned unchanged."""
     import librosa
 
     window = 2 ** round(np.log2(_WINDOW_SECONDS * rate))

@@ -1,8 +1,8 @@
-"""The chain and the feature extractor as one `datasets.map`: parallel, cached by content, resumable, with a quarantine.
+"""Run the chain and the feature extractor with `datasets.map`: parallel, cached and resumable.
 
-The rows of a split are mapped in blocks. Each block is one `map` call with a cache file named after all that decides
-its rows: the recordings (path, size, time of change), the chain's settings and versions, and the adapter's features. A
-block that is finished is never computed again; a killed run loses at most the block it was in.
+A split is mapped in blocks of rows. Each block is one `map` call; the name of its cache file is a hash of all that
+decides its rows: the recordings (path, size, modification time), the chain's settings and versions, and the adapter's
+settings. A finished block is not computed again; an interrupted run loses at most one block.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Rows in a block: small enough that a killed run repeats little, large enough that starting the workers does not show.
+# Rows in a block: few enough that an interrupted run repeats little, enough that the start of the workers is cheap.
 BLOCK = 1_000
-# Raised when the layout or meaning of cached rows changes, so that old caches are not read.
+# Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
 LAYOUT = 4
 
 
 class Extractor(Protocol):
-    """What cleaning asks of a checkpoint: its sample rate in Hz, its window in seconds, and its features."""
+    """What cleaning needs from an adapter: sample rate in Hz, input window in seconds, and features."""
 
     window: float
 
@@ -56,15 +56,15 @@ class Extractor(Protocol):
         """Return the features of samples (time,)."""
 
     def settings(self) -> dict[str, Any]:
-        """Return all that decides the features."""
+        """Return all settings that decide the features."""
 
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Turn batches of {audio} rows into batches of clean windows: the function that `datasets.map` runs in its workers.
+    """Turn a batch of {audio} rows into clean windows; `datasets.map` calls it in its workers.
 
-    With `features` the adapter's extractor runs here; without, rows keep 16-bit `samples`, for training that changes
-    the wave. A recording that cannot be read becomes one row with its reason in `error`.
+    With `features`, rows hold the adapter's features; without, 16-bit `samples`, for augmentation of the waveform. An
+    unreadable recording becomes one row with the reason in `error`.
     """
 
     chain: Chain
@@ -72,7 +72,7 @@ class Cleaner:
     features: bool
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
-        """Clean the recordings of one batch; `indices` are their positions in the split, counted from `first`."""
+        """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
         with one_thread():
             rows = [
                 row
@@ -88,13 +88,13 @@ class Cleaner:
             clip = self.chain(raw)
             if clip.rate != self.adapter.sample_rate:
                 raise InputError(
-                    f"The chain ends at {clip.rate:,} Hz and the model hears {self.adapter.sample_rate:,} Hz; "
+                    f"The chain ends at {clip.rate:,} Hz but the model expects {self.adapter.sample_rate:,} Hz; "
                     f"add Resample({self.adapter.sample_rate}) to the chain."
                 )
             mono = clip.samples[0] if clip.channels == 1 else None
             if mono is None:
                 raise InputError(
-                    f"The chain ends with {clip.channels} channels and models hear one; add Mono() to the chain."
+                    f"The chain ends with {clip.channels} channels but models expect one; add Mono() to the chain."
                 )
         except AudioError as error:
             return [self._row(index, error=error.reason)]
@@ -110,7 +110,7 @@ class Cleaner:
 
     def _row(self, index: int, samples: NDArray[np.float32] | None = None, **known: Any) -> dict[str, Any]:
         used = np.zeros(1, np.float32) if samples is None else samples
-        # Features are those of the 16-bit samples that the other path stores, so that both give the very same batches.
+        # Extract from 16-bit samples, as stored without `features`, so that both give the same batches.
         stored = self.adapter.extract(dequantize(*quantize(used))) if self.features else raw_features(used)
         return {
             "clip": index,
@@ -130,7 +130,7 @@ class Cleaner:
         }
 
     def schema(self) -> Features:
-        """Return the columns of a clean row; feature columns follow from what the adapter extracts."""
+        """Return the columns of a clean row; the feature columns are those that the adapter extracts."""
         from datasets import Features, LargeList, List, Value
 
         kinds = {"clip": "int64", "start": "float64", "length": "int64", "seconds": "float64", "before": "float64"}
@@ -146,28 +146,28 @@ class Cleaner:
         return Features(columns)
 
     def settings(self) -> dict[str, Any]:
-        """Return all that decides the rows besides the recordings."""
+        """Return all settings that decide the rows, besides the recordings."""
         known = {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.adapter.settings()}
-        # What could not be read for want of PyAV is read once that is there.
+        # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
 
 
 def raw_features(samples: NDArray[np.float32]) -> dict[str, Any]:
-    """Return clean samples as 16-bit codes and their scale, the form in which they wait for wave augmentation."""
+    """Return samples (time,) as 16-bit codes and their scale, as cached for waveform augmentation."""
     codes, scale = quantize(samples)
     return {"samples": codes, "scale": scale}
 
 
 def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
-    """Return the samples (time,) of a row that `raw_features` made."""
+    """Return the samples (time,) of a row of `raw_features`."""
     return dequantize(np.asarray(row["samples"]), row["scale"])
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Hold one split after cleaning: `rows` of windows, and what happened on the way.
+    """Hold one split after cleaning: `rows` of windows, counts and durations.
 
-    `errors` pairs each unreadable recording's key with its reason; `notes` counts what cleaning noticed.
+    `errors` has key and reason of each unreadable recording; `notes` counts the recordings by note.
     """
 
     rows: Dataset
@@ -177,18 +177,18 @@ class Cleaned:
     seconds_before: float
     seconds: float
 
-    def facts(self) -> dict[str, list[Any]]:
-        """Return the place in the split of each clip that was cleaned, and what it was like before: `ClipStats`."""
+    def clip_stats(self) -> dict[str, list[Any]]:
+        """Return the index in the split of each cleaned clip, and its `ClipStats` before cleaning."""
         names = {"clip": "clip", "before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
         table = self.rows.select_columns(["start", *names]).to_pandas()
         firsts = table[table["start"] == 0].sort_values("clip")
-        return {ours: firsts[theirs].to_list() for theirs, ours in names.items()}
+        return {name: firsts[column].to_list() for column, name in names.items()}
 
 
 def clean(
     split: Dataset, cleaner: Cleaner, *, name: str, workers: int | None = None, cache: Path | None = None
 ) -> Cleaned:
-    """Clean one split, in parallel, reading finished blocks from the cache.
+    """Clean one split in parallel; finished blocks come from the cache.
 
     Raises:
         InputError: the chain does not end at the model's rate in one channel, or the disk cannot hold the result.
@@ -200,14 +200,14 @@ def clean(
     workers = workers or available_cores()
     blocks = [range(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
     if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
-        needed = expected_bytes(seconds_of(split), cleaner)
+        needed = expected_bytes(estimate_seconds(split), cleaner)
         refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
     with exit_with_parent():
-        parts = [_cleaned_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
-    return _summarise(concatenate_datasets(parts), split)
+        parts = [_clean_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
+    return _summarize(concatenate_datasets(parts), split)
 
 
-def _cleaned_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str, workers: int, cache: Path) -> Dataset:
+def _clean_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str, workers: int, cache: Path) -> Dataset:
     """Return the rows of one block, from the cache where it holds all of them."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -236,74 +236,74 @@ def _cleaned_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str,
             )
         )
 
-    # A machine that lost its power leaves files that end early: Arrow refuses some and takes others for shorter tables.
+    # A power failure can leave truncated cache files: Arrow rejects some and reads others as shorter tables.
     try:
         found = rows()
         if pc.count_distinct(found.data.column("clip")).as_py() == len(block):
             return found
     except (pa.ArrowInvalid, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # the system's own, such as a full disk
+        if getattr(error, "errno", None) is not None:  # an error of the system, such as a full disk
             raise
         logger.debug("%s: %s", fingerprint, error)
-    logger.warning("warning: a file in %s is damaged; its recordings are cleaned again", cache)
+    logger.warning("warning: a cache file in %s is damaged; its recordings are cleaned again", cache)
     for file in cache.glob(f"clean-{fingerprint}*.arrow"):
         file.unlink()
     return rows()
 
 
 def cache_folder() -> Path:
-    """Return where clean rows are kept: AUDIO_FT_CACHE, or audio_ft in the user's cache folder."""
+    """Return the folder of cached rows: AUDIO_FT_CACHE, or audio_ft in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("AUDIO_FT_CACHE") or Path(base) / "audio_ft")
 
 
 def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
-    """Hash the recordings of a block and all that is done to them."""
-    seen = hashlib.sha256(json.dumps(cleaner.settings(), sort_keys=True, default=str).encode())
+    """Hash the recordings of a block and the settings of their cleaning."""
+    digest = hashlib.sha256(json.dumps(cleaner.settings(), sort_keys=True, default=str).encode())
     for audio in split.select(block)["audio"]:
         if audio.get("bytes") is not None:
-            seen.update(hashlib.sha256(audio["bytes"]).digest())
+            digest.update(hashlib.sha256(audio["bytes"]).digest())
             continue
         try:
             stat = os.stat(audio["path"])
-            seen.update(
+            digest.update(
                 f"{os.path.abspath(audio['path'])}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(
                     "utf-8", "surrogateescape"
                 )
             )
-            if not os.access(audio["path"], os.R_OK):  # a permission given later leaves the time of change as it is
-                seen.update(b"no access\n")
+            if not os.access(audio["path"], os.R_OK):  # a change of permissions does not change the modification time
+                digest.update(b"no access\n")
         except OSError:
-            seen.update(f"{audio['path']}|missing\n".encode("utf-8", "surrogateescape"))
-    return seen.hexdigest()[:32]
+            digest.update(f"{audio['path']}|missing\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
 
 
 def expected_bytes(seconds: float, cleaner: Cleaner) -> int:
-    """Return about how many bytes the cache of `seconds` of audio takes, from the size of one second's features."""
+    """Estimate the size in bytes of the cache for `seconds` of audio, from the features of one second."""
     second = np.zeros(cleaner.adapter.sample_rate, np.float32)
     stored = cleaner.adapter.extract(second) if cleaner.features else raw_features(second)
     return round(seconds * sum(np.asarray(value).nbytes for value in stored.values()))
 
 
-def seconds_of(split: Dataset, sample: int = 500) -> float:
-    """Return about how many seconds of audio a split holds, from the headers of at most `sample` recordings."""
+def estimate_seconds(split: Dataset, sample: int = 500) -> float:
+    """Estimate the duration of a split in seconds, from the headers of at most `sample` recordings."""
     durations = header_seconds(split, sample)
     return float(np.mean(durations) * len(split)) if len(durations) else 0.0
 
 
 def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
-    """Return the durations in seconds that the headers of an even sample of recordings state, where readable."""
+    """Return the durations in seconds in the headers of at most `sample` evenly spaced recordings."""
     chosen: Any = np.unique(np.linspace(0, len(split) - 1, min(sample, len(split))).astype(int)) if len(split) else []
     durations = []
     for audio in split.select(chosen)["audio"] if len(split) else []:
         try:
             durations.append(probe(audio["bytes"] if audio.get("bytes") is not None else audio["path"]).seconds)
         except AudioError:
-            continue  # the map itself meets this file again, and sets it aside with its reason
+            continue  # the map reads this file too and records the reason
     return np.asarray(durations, np.float64)
 
 
-def _summarise(rows: Dataset, split: Dataset) -> Cleaned:
+def _summarize(rows: Dataset, split: Dataset) -> Cleaned:
     table = rows.select_columns(["clip", "start", "seconds", "before", "error", "notes"]).to_pandas()
     bad = table[table["error"].notna()]
     firsts = table[table["error"].isna() & (table["start"] == 0)]
@@ -320,5 +320,5 @@ def _summarise(rows: Dataset, split: Dataset) -> Cleaned:
 
 
 def _digest(samples: NDArray[np.float32]) -> str:
-    """Return a digest by which the same recording is found again in another split."""
+    """Return a digest that identifies the same recording in another split."""
     return hashlib.sha256(quantize(samples)[0].tobytes()).hexdigest()[:16]

@@ -1,6 +1,7 @@
-"""Recordings through a chain into files: whole or not at all, in parallel, and what is finished is not done again.
+"""Clean recordings into files, in parallel and resumable.
 
-A journal beside the files says what each came from; a file is finished when its recording is unchanged since then.
+A journal in the folder lists each file with the recording it was made from; a file is done again only if its recording
+has changed.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ JOURNAL = ".done.jsonl"
 
 @dataclass(frozen=True)
 class Job:
-    """Name one recording to clean and the file to write; `source` is a path or a file's content.
+    """Name one recording to clean and the file to write; `source` is a path or the content of a file.
 
-    `beside` is a file that `Cleaning.then` writes along with the target, if any.
+    `extra_target` is a second file that `Cleaning.then` writes, if any.
     """
 
     key: str
     source: str | bytes
     target: Path
-    beside: Path | None = None
+    extra_target: Path | None = None
 
     def stamp(self) -> str:
-        """Return what changes when the recording does: size and time of change, or a digest of stored content."""
+        """Return a text that changes with the recording: size and modification time, or a digest of the content."""
         if isinstance(self.source, bytes):
             return hashlib.sha256(self.source).hexdigest()[:32]
         try:
@@ -55,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of one recording; `seconds` are its durations before the chain and after each of its steps."""
+    """Describe the result for one recording; `seconds` are the durations before the chain and after each step."""
 
     key: str
     target: str
@@ -67,7 +68,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """Do one job in whatever process: read, clean, write; then whatever `then` makes of the file."""
+    """Do one job: read, clean, write, then call `then`; can be pickled for worker processes."""
 
     chain: Chain
     then: Callable[[Job], None] | None = None
@@ -76,7 +77,7 @@ class Cleaning:
         """Clean one recording into its file.
 
         Raises:
-            InputError: a place that cannot be written.
+            InputError: the file cannot be written.
         """
         stamp, target = job.stamp(), str(job.target)
         try:
@@ -86,7 +87,7 @@ class Cleaning:
                 clip = after
                 seconds.append(clip.seconds)
             if not clip.length:
-                return Outcome(job.key, target, stamp, error="nothing is left of it after cleaning")
+                return Outcome(job.key, target, stamp, error="nothing is left after cleaning")
         except AudioError as error:
             return Outcome(job.key, target, stamp, error=error.reason)
         job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,64 +99,66 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class Report:
-    """Sum up a folder of cleaned files: outcomes in the order of the jobs, and how many of them were there already."""
+    """Summarize a folder of cleaned files: outcomes in the order of the jobs, and how many were done already."""
 
     chain: Chain
     outcomes: tuple[Outcome, ...]
-    found: int
+    already_done: int
 
     @property
     def errors(self) -> tuple[Outcome, ...]:
-        """Return what could not be read."""
+        """Return the recordings that could not be read."""
         return tuple(outcome for outcome in self.outcomes if outcome.error is not None)
 
     @property
     def written(self) -> tuple[Outcome, ...]:
-        """Return what stands as a clean file."""
+        """Return the recordings that were cleaned."""
         return tuple(outcome for outcome in self.outcomes if outcome.error is None)
 
     def seconds(self) -> list[float]:
-        """Return the seconds of all files together, before the chain and after each of its steps."""
+        """Return the total duration in seconds before the chain and after each step."""
         return [sum(column) for column in zip(*(outcome.seconds for outcome in self.written), strict=True)]
 
     def notes(self) -> Counter[str]:
-        """Count what reading and cleaning noticed, by kind."""
+        """Count the recordings by kind of note."""
         kinds = [{note.partition(":")[0] for note in outcome.notes} for outcome in self.written]
-        return Counter(kind for own in kinds for kind in own)
+        return Counter(kind for kinds_of_file in kinds for kind in kinds_of_file)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """Remember in a folder which outcomes stand, so that a killed cleaning goes on and a second one does nothing."""
+    """Record the outcomes of a folder, so that an interrupted cleaning continues and a second one does nothing."""
 
     folder: Path
-    known: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> Journal:
-        """Read the journal of a folder; a last line that a kill cut short is passed over."""
-        known = {}
+        """Read the journal of a folder; an incomplete last line is ignored."""
+        outcomes = {}
         for plain in read_json_lines(folder / JOURNAL):
             outcome = Outcome(**plain | {"seconds": tuple(plain["seconds"]), "notes": tuple(plain["notes"])})
-            known[outcome.key] = outcome
-        return cls(folder, known)
+            outcomes[outcome.key] = outcome
+        return cls(folder, outcomes)
 
-    def stands(self, job: Job) -> bool:
-        """Tell whether a job is done: the same recording, and its file still there.
+    def is_done(self, job: Job) -> bool:
+        """Return whether a job is done: its recording is unchanged and its files exist.
 
-        What could not be read is tried again: a permission or a decoder that lacked may be there by now.
+        Unreadable recordings are tried again: permissions or installed decoders may have changed.
         """
-        outcome = self.known.get(job.key)
+        outcome = self.outcomes.get(job.key)
         if outcome is None or outcome.stamp != job.stamp() or outcome.target != self.relative(job.target):
             return False
-        return outcome.error is None and job.target.is_file() and (job.beside is None or job.beside.is_file())
+        return (
+            outcome.error is None and job.target.is_file() and (job.extra_target is None or job.extra_target.is_file())
+        )
 
     def relative(self, target: str | Path) -> str:
-        """Return a target as it is remembered, so that the folder can move."""
+        """Return a target relative to the folder, so that the folder can be moved."""
         return Path(target).relative_to(self.folder).as_posix()
 
     def add(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Write outcomes down as they come, each before it is yielded."""
+        """Append outcomes to the journal, each before it is yielded."""
         for outcome in outcomes:
             append_json_line(self.folder / JOURNAL, asdict(outcome) | {"target": self.relative(outcome.target)})
             yield outcome
@@ -164,67 +167,67 @@ class Journal:
 def clean_files(
     jobs: Sequence[Job], cleaning: Cleaning, folder: Path, *, describe: str = "cleaning", workers: int | None = None
 ) -> Report:
-    """Clean recordings into files below `folder`, which holds no other chain's, and say what became of each.
+    """Clean recordings into files below `folder` and return a report.
 
     Raises:
-        InputError: the folder holds files of another chain, or cannot be written.
+        InputError: the folder has files of another chain, or cannot be written.
     """
-    claim(folder, cleaning.chain)
+    claim_folder(folder, cleaning.chain)
     journal = Journal.open(folder)
     keys, waiting = [], []
-    for place, job in enumerate(jobs):
+    for index, job in enumerate(jobs):
         keys.append(job.key)
-        if not journal.stands(job):
-            waiting.append(place)
+        if not journal.is_done(job):
+            waiting.append(index)
     if waiting:
         remove_unfinished(folder, below=True)
         results = parallel_map(
-            cleaning, (jobs[place] for place in waiting), len(waiting), describe=describe, workers=workers
+            cleaning, (jobs[index] for index in waiting), len(waiting), describe=describe, workers=workers
         )
         for outcome in journal.add(results):
-            journal.known[outcome.key] = outcome
-    return Report(cleaning.chain, tuple(journal.known[key] for key in keys), len(jobs) - len(waiting))
+            journal.outcomes[outcome.key] = outcome
+    return Report(cleaning.chain, tuple(journal.outcomes[key] for key in keys), len(jobs) - len(waiting))
 
 
-def claim(folder: Path, chain: Chain) -> None:
-    """Write the chain into a folder before its first file, or check that the files there are of the same chain.
+def claim_folder(folder: Path, chain: Chain) -> None:
+    """Write the chain into an empty folder, or check that the files there were made with the same chain.
 
     Raises:
-        InputError: another chain's files, or something else, lie there.
+        InputError: the folder has files of another chain or other files, or cannot be written.
     """
     from audio_ft.cleaning.chain import Chain
 
     file = folder / CHAIN_FILE
     if file.is_file():
-        theirs = Chain.load(file)
-        if theirs.digest != chain.digest:
+        existing = Chain.load(file)
+        if existing.digest != chain.digest:
             raise InputError(
-                f"{folder} holds recordings cleaned by another chain ({theirs.describe().rstrip('.')}); give another "
-                "folder, or remove this one."
+                f"{folder} has recordings cleaned with another chain ({existing.describe().rstrip('.')}); choose "
+                "another folder, or delete this one."
             )
         return
     if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds other files already; give an empty folder or a new one.")
+        raise InputError(f"{folder} has other files; choose an empty folder or a new one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         chain.save(file)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror}); give another folder.") from error
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder.") from error
 
 
 def summary(report: Report) -> list[str]:
-    """Return aligned lines: what each step cut, what was noticed, and what could not be read."""
+    """Return aligned lines: durations after each step, notes, and unreadable recordings."""
     lines = []
     seconds = report.seconds()
     if seconds:
         count = f"{len(report.written):,} recording{'s' if len(report.written) != 1 else ''}"
-        lines.append(f"{count + ', together':<54}{format_duration(seconds[0]):>12}")
+        lines.append(f"{count + ', total':<54}{format_duration(seconds[0]):>12}")
         for step, before, after in zip(report.chain.steps, seconds, seconds[1:], strict=False):
             cut = before - after
             changed = abs(cut) > max(0.0005 * before, 0.001)
-            told = f"{'-' if cut > 0 else '+'}{format_duration(abs(cut))}" if changed else "="
-            lines.append(f"  {_short(step.describe(), 51):<52}{format_duration(after):>12}{told:>13}")
-    lines += [f"noticed: {number:,} x {note}" for note, number in report.notes().most_common(6)]
+            difference = f"{'-' if cut > 0 else '+'}{format_duration(abs(cut))}" if changed else "="
+            lines.append(f"  {_short(step.describe(), 51):<52}{format_duration(after):>12}{difference:>13}")
+    lines += [f"note: {number:,} x {note}" for note, number in report.notes().most_common(6)]
     errors = report.errors
     lines += [f"cannot be read: {printable(outcome.key)}: {outcome.error}" for outcome in errors[:10]]
     if len(errors) > 10:

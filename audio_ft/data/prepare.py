@@ -17,8 +17,8 @@ from audio_ft.audio.features import LogMel
 from audio_ft.audio.features.arrays import write_array
 from audio_ft.audio.output_paths import check_no_overlap, output_names
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import seconds_of
-from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim, clean_files
+from audio_ft.cleaning.dataset import estimate_seconds
+from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim_folder, clean_files
 from audio_ft.data import Data, Loaded, load
 from audio_ft.data.model_input import ModelInput
 from audio_ft.data.splits import SPLITS
@@ -109,8 +109,8 @@ class WriteFeatures:
 
     def __call__(self, job: Job) -> None:
         """Compute and write, the whole array or nothing."""
-        if job.beside is not None:
-            write_array(self.compute(read(job.target)), job.beside)
+        if job.extra_target is not None:
+            write_array(self.compute(read(job.target)), job.extra_target)
 
 
 def _claim(folder: Path, data: Data, chain: Chain, task: str, compute: LogMel | ModelInput) -> None:
@@ -131,7 +131,7 @@ def _claim(folder: Path, data: Data, chain: Chain, task: str, compute: LogMel | 
                 )
     elif (folder / CHAIN_FILE).is_file() and [path for path in folder.iterdir() if path.name != CHAIN_FILE]:
         raise InputError(f"{folder} holds what `audio-ft clean` wrote; give an empty folder or a new one.")
-    claim(folder, chain)
+    claim_folder(folder, chain)
     if not marker.is_file():
         write_json(marker, mine)
 
@@ -211,7 +211,7 @@ def group_column(loaded: Loaded) -> str | None:
 def _refuse_full_disk(loaded: Loaded, chain: Chain, folder: Path) -> None:
     """Refuse when recordings (16-bit) and features (at most as many float32 values) will not fit."""
     if not (folder / JOURNAL).is_file():
-        needed = sum(map(seconds_of, loaded.splits.values())) * chain.output_rate(48_000) * (2 + 4)
+        needed = sum(map(estimate_seconds, loaded.splits.values())) * chain.output_rate(48_000) * (2 + 4)
         refuse_full_disk(folder, needed, "Preparing", "free some space or give a folder on a larger disk")
 
 

@@ -126,7 +126,7 @@ def tabulated(split: str, rows: Dataset, cleaned: Cleaned, task: Task, values: A
     """
     import pandas
 
-    facts = cleaned.facts()
+    facts = cleaned.clip_stats()
     places = facts.pop("clip")
     chosen = rows.select(places)
     references = list(chosen["target"])

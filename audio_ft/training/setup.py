@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, header_seconds, seconds_of
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, estimate_seconds, header_seconds
 from audio_ft.data import Loaded, load
 from audio_ft.errors import InputError
 from audio_ft.inference.batching import Windows
@@ -83,7 +83,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     recipe = recipe.resolved(
         task=task.name,
         text=task.resolved(recipe.text),
-        training_seconds=seconds_of(loaded.splits["train"]),
+        training_seconds=estimate_seconds(loaded.splits["train"]),
         # A window that follows each batch has no name: written down, it would be the same for all when trained again.
         window=None if adapter.dynamic_window else adapter.window,
     )

@@ -101,7 +101,7 @@ def test_cleaning_keeps_the_stats_of_readable_recordings_in_order(tmp_path):
     split = load(Data(path=str(tmp_path)), need=("test",)).splits["test"]
     cleaned = clean(split, Cleaner(Chain((Resample(16_000), Mono())), adapter, features=True), name="test")
     assert len(cleaned.rows) == 4  # three windows of the first, one of the second
-    facts = cleaned.facts()
+    facts = cleaned.clip_stats()
     assert facts["clip"] == [0, 1]
     by_name = {Path(split["key"][0]).name: 0, Path(split["key"][1]).name: 1}
     assert facts["seconds"] == pytest.approx([2.5, 1.0])

@@ -82,14 +82,14 @@ def clips() -> dict[str, NDArray[np.float32]]:
 # --- the contract, for every registered augmentation ---
 
 
-def test_all_that_the_package_exports_is_registered() -> None:
+def test_exported_augmentations_are_registered() -> None:
     assert {"Gain", "Noise", "Shift", "Speed", "PitchShift", "TimeStretch", "BandLimit", "SpecAugment", "Mixup"} <= set(
         Augment.registered()
     )
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_goes_to_json_and_pickle_and_back(kind: type[Augment]) -> None:
+def test_survives_json_and_pickle(kind: type[Augment]) -> None:
     augment = kind(probability=0.25)
     assert Augment.from_dict(json.loads(json.dumps(augment.to_dict()))) == augment
     assert pickle.loads(pickle.dumps(augment)) == augment
@@ -110,7 +110,7 @@ def test_is_frozen_and_documented(kind: type[Augment]) -> None:
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, math.nan, "half", True, None])
 @pytest.mark.parametrize("kind", ALL)
-def test_refuses_what_is_no_probability(kind: type[Augment], probability: float) -> None:
+def test_invalid_probability_is_rejected(kind: type[Augment], probability: float) -> None:
     with pytest.raises(InputError, match=rf"{kind.__name__}.probability: expected a number from 0 to 1, got"):
         kind(probability=probability)
 
@@ -118,7 +118,7 @@ def test_refuses_what_is_no_probability(kind: type[Augment], probability: float)
 @pytest.mark.parametrize("rate", [8_000, RATE, 44_100])
 @pytest.mark.parametrize("clip", clips())
 @pytest.mark.parametrize("kind", WAVE)
-def test_wave_keeps_its_promises_on_awkward_clips(kind: type[WaveAugment], clip: str, rate: int) -> None:
+def test_wave_augmentation_handles_unusual_clips(kind: type[WaveAugment], clip: str, rate: int) -> None:
     samples = clips()[clip]
     before = samples.copy()
     samples.setflags(write=False)
@@ -135,7 +135,7 @@ def test_wave_keeps_its_promises_on_awkward_clips(kind: type[WaveAugment], clip:
 
 
 @pytest.mark.parametrize("kind", WAVE)
-def test_wave_changes_a_clip_always_or_never_as_probability_says(kind: type[WaveAugment]) -> None:
+def test_wave_augmentation_respects_probability_zero_and_one(kind: type[WaveAugment]) -> None:
     samples = speech()
     for seed in range(10):
         assert np.array_equal(kind(probability=0.0)(samples, RATE, generator(seed, 0, 0)), samples)
@@ -143,13 +143,13 @@ def test_wave_changes_a_clip_always_or_never_as_probability_says(kind: type[Wave
 
 
 @pytest.mark.parametrize("kind", WAVE)
-def test_wave_leaves_a_silent_clip_silent(kind: type[WaveAugment]) -> None:
+def test_wave_augmentation_keeps_silence_silent(kind: type[WaveAugment]) -> None:
     assert not kind(probability=1.0)(np.zeros(RATE, np.float32), RATE, generator(1, 0, 0)).any()
 
 
 @pytest.mark.parametrize("shape", [(80, 3000), (80, 1), (1, 20), (4, 4), (80, 0)])
 @pytest.mark.parametrize("kind", FEATURES)
-def test_features_keep_their_promises_on_awkward_clips(kind: type[FeatureAugment], shape: tuple[int, int]) -> None:
+def test_feature_augmentation_handles_unusual_shapes(kind: type[FeatureAugment], shape: tuple[int, int]) -> None:
     features = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     before = features.copy()
     features.setflags(write=False)
@@ -164,7 +164,7 @@ def test_features_keep_their_promises_on_awkward_clips(kind: type[FeatureAugment
     assert np.array_equal(features, before)
 
 
-def test_half_the_probability_changes_half_the_clips() -> None:
+def test_probability_one_half_changes_half_the_clips() -> None:
     samples = speech(400)
     changed = sum(not np.array_equal(Gain()(samples, RATE, generator(0, 0, i)), samples) for i in range(1000))
     assert scipy.stats.binomtest(changed, 1000, 0.5).pvalue > 1e-3
@@ -200,12 +200,12 @@ def test_half_the_probability_changes_half_the_clips() -> None:
         ({"augment": "Mixup", "alpha": 0}, "Mixup.alpha: expected"),
     ],
 )
-def test_a_wrong_setting_gives_one_clear_sentence(data: dict[str, object], message: str) -> None:
+def test_invalid_setting_is_explained_in_one_sentence(data: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Augment.from_dict(data)
 
 
-def test_settings_that_are_not_the_default_survive_json() -> None:
+def test_other_settings_survive_json() -> None:
     for augment in (
         Gain(db=(-3, 0)),
         Noise(snr=(5, 5), kind="pink", folder="noises"),
@@ -215,7 +215,7 @@ def test_settings_that_are_not_the_default_survive_json() -> None:
         assert Augment.from_dict(json.loads(json.dumps(augment.to_dict()))) == augment
 
 
-def test_whole_and_decimal_numbers_are_one_setting() -> None:
+def test_int_and_float_are_the_same_setting() -> None:
     for whole, decimal in ((Gain(6), Gain(6.0)), (Noise(snr=(10, 30)), Noise(snr=[10.0, 30.0]))):
         assert json.dumps(whole.to_dict()) == json.dumps(decimal.to_dict())
 
@@ -228,7 +228,7 @@ def test_describes_itself_for_the_card() -> None:
 # --- chance ---
 
 
-def test_the_generator_depends_on_each_of_its_three_numbers() -> None:
+def test_generator_depends_on_seed_epoch_and_clip() -> None:
     keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 2**31)]
     first = [generator(*key).random() for key in keys]
     assert len(set(first)) == len(keys)
@@ -237,7 +237,7 @@ def test_the_generator_depends_on_each_of_its_three_numbers() -> None:
         generator(0, -1, 0)
 
 
-def test_runs_wave_augmentations_in_the_given_order_and_no_others() -> None:
+def test_wave_augmentations_run_in_order() -> None:
     samples = speech()
     louder, noisy = Gain(db=(6, 6), probability=1.0), Noise(snr=(10, 10), kind="white", probability=1.0)
     by_hand = generator(1, 2, 3)
@@ -249,14 +249,14 @@ def test_runs_wave_augmentations_in_the_given_order_and_no_others() -> None:
     assert apply_wave((), samples, RATE, generator(0, 0, 0)) is samples
 
 
-def test_a_resumed_run_repeats_each_clip_whatever_came_before() -> None:
+def test_augmentation_of_a_clip_does_not_depend_on_earlier_ones() -> None:
     augments = (Gain(), Noise(), Speed(), PitchShift(), Shift())
     straight = [apply_wave(augments, speech(seed=i), RATE, generator(7, 1, i)) for i in range(6)]
     resumed = [apply_wave(augments, speech(seed=i), RATE, generator(7, 1, i)) for i in (5, 4, 3)]
     assert all(np.array_equal(a, b) for a, b in zip(straight[:2:-1], resumed, strict=True))
 
 
-def test_refuses_samples_that_are_not_one_float_channel() -> None:
+def test_samples_must_be_one_float_channel() -> None:
     for samples in (np.zeros((2, 100), np.float32), np.zeros(100, np.int16)):
         with pytest.raises(InputError, match=r"expected float32 samples \(time,\)"):
             apply_wave((Gain(),), samples, RATE, generator(0, 0, 0))
@@ -291,7 +291,7 @@ def test_gain_draws_fill_the_stated_range_evenly() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(snr=st.floats(-10, 50), kind=st.sampled_from(["white", "pink", "brown", "any"]), length=st.integers(200, 20_000))
-def test_measured_snr_is_the_drawn_one(snr: float, kind: str, length: int) -> None:
+def test_measured_snr_equals_the_drawn_one(snr: float, kind: str, length: int) -> None:
     samples = speech(length)
     noisy = Noise(snr=(snr, snr), kind=kind, probability=1.0)(samples, RATE, generator(0, 0, length))
     noise = noisy.astype(np.float64) - samples
@@ -307,7 +307,7 @@ def test_noise_has_the_spectrum_of_its_kind(kind: str, slope: float) -> None:
     assert np.polyfit(np.log(hertz[band]), np.log(density[band]), 1)[0] == pytest.approx(slope, abs=0.1)
 
 
-def test_noise_of_any_kind_is_of_each_kind_at_times() -> None:
+def test_kind_any_draws_every_kind() -> None:
     samples = tone(1000)
     noises = [Noise(probability=1.0)(samples, RATE, generator(0, 0, i)) - samples for i in range(30)]
     low = [
@@ -342,7 +342,7 @@ def test_recorded_noise_keeps_its_pitch_and_the_drawn_snr(noises: Path) -> None:
     assert np.array_equal(augment(samples, RATE, generator(0, 0, 5)), augment(samples, RATE, generator(0, 0, 5)))
 
 
-def test_every_part_of_a_long_recording_is_heard(tmp_path: Path) -> None:
+def test_every_part_of_a_long_recording_is_drawn(tmp_path: Path) -> None:
     parts = [tone(hertz, seconds, 8_000) for hertz, seconds in ((300, 30), (600, 30), (900, 10))]
     soundfile.write(tmp_path / "long.wav", np.concatenate(parts), 8_000)
     samples = speech(RATE // 4)
@@ -351,9 +351,9 @@ def test_every_part_of_a_long_recording_is_heard(tmp_path: Path) -> None:
     assert {round(peak_hertz(noise), -2) for noise in noises} == {300, 600, 900}
 
 
-def test_a_folder_without_usable_noise_is_named(tmp_path: Path) -> None:
+def test_folder_without_usable_noise_is_explained(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(InputError, match="expected recordings below the folder"):
+        with pytest.raises(InputError, match="has no recordings; check its path"):
             Noise(folder=str(folder)).prepare()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x.wav").write_bytes(b"RIFFnothing")
@@ -439,7 +439,7 @@ def test_band_limit_leaves_out_an_edge_above_half_the_rate() -> None:
     length=st.integers(1, 60),
     seed=st.integers(0, 10**6),
 )
-def test_spec_augment_hides_at_most_its_share_of_the_clips_own_frames(
+def test_spec_augment_masks_at_most_its_share_of_frames(
     frames: int, padding: int, share: float, length: int, seed: int
 ) -> None:
     features = np.random.default_rng(seed).standard_normal((80, frames + padding)).astype(np.float32)
@@ -456,7 +456,7 @@ def test_spec_augment_hides_at_most_its_share_of_the_clips_own_frames(
     assert np.array_equal(changed[:, frames:], features[:, frames:])
 
 
-def test_spec_augment_hides_runs_no_longer_than_stated() -> None:
+def test_spec_augment_spans_have_a_maximum_length() -> None:
     features = np.random.default_rng(0).standard_normal((80, 1000)).astype(np.float32)
     time_only = SpecAugment(time_share=0.02, time_length=20, frequency_share=0)
     shares = []
@@ -478,7 +478,7 @@ def test_apply_features_runs_feature_augmentations_only() -> None:
 
 @pytest.mark.parametrize("frames", [15, 20, 30, 49, 500])
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
-def test_the_config_of_a_wave_model_does_not_wipe_out_short_clips(frames: int, share: float) -> None:
+def test_model_config_does_not_mask_most_of_a_short_clip(frames: int, share: float) -> None:
     from transformers import Wav2Vec2Config
     from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices
 
@@ -498,7 +498,7 @@ def test_the_config_of_a_wave_model_does_not_wipe_out_short_clips(frames: int, s
     assert np.mean(masks) > share * 0.6
 
 
-def test_the_config_scales_with_probability_and_refuses_no_frames() -> None:
+def test_model_config_scales_with_probability() -> None:
     assert SpecAugment(probability=0.0).as_config(50)["mask_time_prob"] == 0
     assert SpecAugment(probability=0.5, time_share=0.2).as_config(50)["mask_time_prob"] == pytest.approx(0.1)
     with pytest.raises(InputError, match="at least 1 frame"):
@@ -508,7 +508,7 @@ def test_the_config_scales_with_probability_and_refuses_no_frames() -> None:
 # --- mixup ---
 
 
-def test_mixup_draws_partners_and_shares() -> None:
+def test_mixup_draws_partners_and_weights() -> None:
     partner, own = Mixup(alpha=0.4, probability=1.0).weights(4000, generator(0, 0, 0))
     assert sorted(partner) == list(range(4000))
     assert own.dtype == np.float32
@@ -516,7 +516,7 @@ def test_mixup_draws_partners_and_shares() -> None:
     assert scipy.stats.kstest(own, lambda x: folded.cdf(x) - folded.cdf(1 - x)).pvalue > 1e-3
 
 
-def test_mixup_passes_over_clips_as_probability_says() -> None:
+def test_mixup_respects_probability() -> None:
     assert (Mixup(probability=0.0).weights(100, generator(0, 0, 0))[1] == 1).all()
     blended = (Mixup(alpha=1.0, probability=0.3).weights(2000, generator(0, 0, 0))[1] < 1).sum()
     assert scipy.stats.binomtest(int(blended), 2000, 0.3).pvalue > 1e-3
@@ -527,7 +527,7 @@ def test_mixup_passes_over_clips_as_probability_says() -> None:
         Mixup().weights(-1, generator(0, 0, 0))
 
 
-def test_blend_mixes_inputs_soft_labels_and_regression_targets_alike_in_numpy_and_torch() -> None:
+def test_blend_mixes_inputs_and_targets_in_numpy_and_torch() -> None:
     import torch
 
     rng = np.random.default_rng(0)

@@ -38,7 +38,7 @@ def test_runs_its_steps_in_order():
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 1), (44_100, 2), (48_000, 6)])
-def test_the_default_chain_makes_what_speech_models_want(rate, channels):
+def test_default_chain_gives_mono_at_16_khz(rate, channels):
     got = DEFAULT_CHAIN(recording(rate, channels))
     assert (got.rate, got.channels) == (16_000, 1)
     assert got.seconds == pytest.approx(0.65, abs=0.05)
@@ -47,20 +47,20 @@ def test_the_default_chain_makes_what_speech_models_want(rate, channels):
     assert DEFAULT_CHAIN.output_rate(rate) == got.rate
 
 
-def test_the_default_chain_is_the_promised_one():
+def test_default_chain_has_the_documented_steps():
     kinds = [type(step) for step in DEFAULT_CHAIN.steps]
     assert kinds == [Resample, Mono, Trim, BandPass, Normalize]
     assert Chain([Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)]) == DEFAULT_CHAIN
 
 
-def test_an_empty_chain_changes_nothing():
+def test_empty_chain_changes_nothing():
     clip = recording()
     assert Chain()(clip) is clip
     assert Chain().output_rate(44_100) == 44_100
     assert Chain([]) == Chain()
 
 
-def test_any_order_runs():
+def test_steps_run_in_any_order():
     clip = recording()
     for turn in range(5):
         steps = DEFAULT_CHAIN.steps[turn:] + DEFAULT_CHAIN.steps[:turn]
@@ -69,12 +69,12 @@ def test_any_order_runs():
         assert np.isfinite(got.samples).all()
 
 
-def test_the_rate_follows_the_last_resampling():
+def test_output_rate_is_that_of_the_last_resampling():
     assert Chain((Resample(8_000), Mono(), Resample(24_000), Trim())).output_rate(44_100) == 24_000
     assert Chain((Mono(),)).output_rate(44_100) == 44_100
 
 
-def test_trace_shows_what_each_step_made():
+def test_trace_yields_the_clip_after_each_step():
     clip = recording()
     shown = list(DEFAULT_CHAIN.trace(clip))
     assert [step for step, _ in shown] == list(DEFAULT_CHAIN.steps)
@@ -84,7 +84,7 @@ def test_trace_shows_what_each_step_made():
     assert lengths[2] == pytest.approx(0.65, abs=0.05)
 
 
-def test_the_digest_follows_settings_order_and_versions(monkeypatch):
+def test_digest_depends_on_settings_order_and_versions(monkeypatch):
     chain = Chain((Resample(), Trim(top_db=40)))
     assert chain.digest == Chain([Resample(16_000), Trim(top_db=40.0)]).digest
     others = {
@@ -100,7 +100,7 @@ def test_the_digest_follows_settings_order_and_versions(monkeypatch):
     assert chain.digest not in others
 
 
-def test_the_digest_is_the_same_in_another_process():
+def test_digest_is_the_same_in_another_process():
     told = subprocess.run(
         [sys.executable, "-c", "from audio_ft.cleaning.chain import DEFAULT_CHAIN; print(DEFAULT_CHAIN.digest)"],
         env={**os.environ, "PYTHONHASHSEED": "7"},
@@ -111,14 +111,14 @@ def test_the_digest_is_the_same_in_another_process():
     assert told.stdout.strip() == DEFAULT_CHAIN.digest
 
 
-def test_importing_the_chain_imports_nothing_heavy():
+def test_importing_the_chain_imports_no_heavy_library():
     heavy = "{'torch', 'transformers', 'datasets', 'librosa', 'scipy', 'sklearn', 'soundfile', 'av', 'pandas'}"
     code = f"import sys, audio_ft.cleaning.chain; print(sorted({heavy} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
 
 
-def test_survives_list_json_pickle_and_disk(tmp_path):
+def test_chain_survives_list_json_pickle_and_disk(tmp_path):
     chain = Chain((*DEFAULT_CHAIN.steps, HighPass(80), Mono(channel=0)))
     assert Chain(json.loads(json.dumps(chain.to_list()))) == chain
     assert pickle.loads(pickle.dumps(chain)) == chain
@@ -129,7 +129,7 @@ def test_survives_list_json_pickle_and_disk(tmp_path):
     assert os.listdir(tmp_path) == ["chain.json"]
 
 
-def test_saving_replaces_all_or_nothing(tmp_path, monkeypatch):
+def test_saving_is_atomic(tmp_path, monkeypatch):
     path = tmp_path / "chain.json"
     DEFAULT_CHAIN.save(path)
 
@@ -143,7 +143,7 @@ def test_saving_replaces_all_or_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["chain.json"]
 
 
-def test_what_was_saved_can_be_read_by_others(tmp_path):
+def test_saved_chain_is_readable_by_other_users(tmp_path):
     DEFAULT_CHAIN.save(tmp_path / "chain.json")
     assert (tmp_path / "chain.json").stat().st_mode & 0o444 == 0o444
 
@@ -175,7 +175,7 @@ def test_what_was_saved_can_be_read_by_others(tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_loaded_names_the_file_and_the_mend(tmp_path, text, says):
+def test_load_error_names_the_file_and_the_fix(tmp_path, text, says):
     path = tmp_path / "chain.json"
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -192,7 +192,7 @@ def test_what_cannot_be_loaded_names_the_file_and_the_mend(tmp_path, text, says)
         ((DEFAULT_CHAIN,), r"got Chain\("),
     ],
 )
-def test_takes_nothing_but_steps(wrong, says):
+def test_chain_rejects_what_is_not_a_step(wrong, says):
     with pytest.raises(InputError, match=says):
         Chain(wrong)
     for one in (Trim(), "Trim"):
@@ -200,7 +200,7 @@ def test_takes_nothing_but_steps(wrong, says):
             Chain(one)
 
 
-def test_describes_itself_in_one_sentence():
+def test_chain_describes_itself_in_one_sentence():
     assert DEFAULT_CHAIN.describe() == (
         "Each recording is cleaned like this: resample to 16,000 Hz, average the channels, cut leading and trailing "
         "silence (40 dB below the loudest sound), keep 50 to 7,600 Hz, then bring the peak to -1 dBFS."
@@ -215,7 +215,7 @@ def test_variants_are_made_with_replace():
 
 
 @pytest.mark.real
-def test_digits_come_out_nearly_whole(shared):
+def test_digits_keep_most_of_their_duration(shared):
     import soundfile
 
     before = after = 0.0

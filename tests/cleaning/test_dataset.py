@@ -90,7 +90,7 @@ def test_cached_and_fresh_features_of_real_checkpoints_give_equal_batches(checkp
     same_batches(adapter, table(paths), tmp_path)
 
 
-def test_the_rows_are_what_the_chain_makes(adapter, tmp_path):
+def test_rows_hold_the_output_of_the_chain(adapter, tmp_path):
     from audio_ft.audio.clip import read
 
     paths = recordings(tmp_path / "in", 3)
@@ -117,7 +117,7 @@ def test_a_second_cleaning_computes_nothing(adapter, tmp_path):
     assert first.rows[:] == second.rows[:]
 
 
-def test_another_chain_is_another_cleaning(adapter, tmp_path):
+def test_another_chain_is_cleaned_anew(adapter, tmp_path):
     split, cache = table(recordings(tmp_path / "in", 2)), tmp_path / "cache"
     trimmed = clean(split, cleaner(adapter), name="test", workers=1, cache=cache)
     whole = clean(split, cleaner(adapter, chain=Chain((Resample(16_000), Mono()))), name="test", workers=1, cache=cache)
@@ -141,7 +141,7 @@ def test_an_edited_recording_recomputes_only_its_block(adapter, tmp_path, monkey
 
 
 @pytest.mark.parametrize("kept", ["nothing", "half", "whole rows"])
-def test_a_cache_that_ends_early_is_made_anew(adapter, tmp_path, kept):
+def test_truncated_cache_file_is_made_anew(adapter, tmp_path, kept):
     split, cache = table(recordings(tmp_path / "in", 5)), tmp_path / "cache"
     first = clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows[:]
     (file,) = cache.glob("*.arrow")
@@ -155,7 +155,7 @@ def test_a_cache_that_ends_early_is_made_anew(adapter, tmp_path, kept):
     assert clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows[:] == first
 
 
-def test_unreadable_recordings_are_set_aside_with_their_reasons(adapter, tmp_path):
+def test_unreadable_recordings_are_listed_with_their_reasons(adapter, tmp_path):
     paths = recordings(tmp_path / "in", 4)
     Path(paths[1]).write_bytes(b"")
     Path(paths[2]).unlink()
@@ -165,7 +165,7 @@ def test_unreadable_recordings_are_set_aside_with_their_reasons(adapter, tmp_pat
     assert (cleaned.clips, cleaned.rows["clip"][:]) == (2, [0, 3])
 
 
-def test_what_could_not_be_read_for_a_passing_reason_is_tried_again(adapter, tmp_path, monkeypatch):
+def test_recordings_unreadable_for_a_temporary_reason_are_tried_again(adapter, tmp_path, monkeypatch):
     paths, cache = recordings(tmp_path / "in", 3), tmp_path / "cache"
 
     def errors():
@@ -186,7 +186,7 @@ def test_what_could_not_be_read_for_a_passing_reason_is_tried_again(adapter, tmp
         assert written(cache) != before
 
 
-def test_long_recordings_are_cut_into_even_windows_that_overlap(adapter, tmp_path):
+def test_long_recordings_are_cut_into_evenly_spaced_windows(adapter, tmp_path):
     path = str(tmp_path / "long.wav")
     write(Clip.noise(2.5), path)
     chain = Chain((Resample(16_000), Mono()))
@@ -198,13 +198,13 @@ def test_long_recordings_are_cut_into_even_windows_that_overlap(adapter, tmp_pat
     assert cleaned.seconds_before == pytest.approx(2.5)
 
 
-def test_a_chain_that_ends_elsewhere_is_refused(adapter, tmp_path):
+def test_chain_with_wrong_output_rate_or_channels_is_rejected(adapter, tmp_path):
     split = table(recordings(tmp_path / "in", 1, rate=8_000))
-    with pytest.raises(InputError, match=r"ends at 8,000 Hz and the model hears 16,000 Hz"):
+    with pytest.raises(InputError, match=r"ends at 8,000 Hz but the model expects 16,000 Hz"):
         clean(split, cleaner(adapter, chain=Chain((Mono(),))), name="test", workers=1, cache=tmp_path / "cache")
 
 
-def test_a_full_disk_is_noticed_before_the_first_row(adapter, tmp_path, monkeypatch):
+def test_full_disk_is_reported_before_cleaning(adapter, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 1000))
     split, cache = table(recordings(tmp_path / "in", 3)), tmp_path / "cache"
@@ -256,7 +256,7 @@ def running(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_a_killed_cleaning_goes_on_where_it_was_and_leaves_no_process(tmp_path):
+def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     recordings(tmp_path / "in", 210, seconds=0.05)
 
     def command(cache, slow):

@@ -37,45 +37,45 @@ def denoised(wave: np.ndarray, **settings) -> np.ndarray:
 
 @pytest.mark.parametrize("clean", [voice(), tone()], ids=["voice", "tone"])
 @pytest.mark.parametrize("level", [0.003, 0.01, 0.03])
-def test_raises_the_signal_to_noise_ratio_by_several_decibels(clean, level):
+def test_denoise_raises_the_snr_by_several_decibels(clean, level):
     noisy = clean + noise(level)
     assert snr(clean, denoised(noisy)) > snr(clean, noisy) + 4.5
 
 
 @pytest.mark.parametrize("clean", [voice(), tone()], ids=["voice", "tone"])
-def test_leaves_clean_sound_nearly_alone(clean):
+def test_denoise_barely_changes_clean_sound(clean):
     assert snr(clean, denoised(clean)) > 24
 
 
-def test_turns_noise_alone_down_but_no_further_than_asked():
+def test_noise_is_reduced_by_at_most_reduction_db():
     for reduction in (6, 12):
         left = 20 * np.log10(denoised(noise(0.01), reduction_db=reduction).std() / 0.01)
         assert -reduction - 0.1 < left < -reduction * 0.6
 
 
 @pytest.mark.parametrize("length", [2_048, 2_049, 5_000, 31_999])
-def test_without_reduction_it_is_the_identity_at_any_length(length):
+def test_denoise_without_reduction_is_the_identity(length):
     wave = voice()[:length] + noise(0.01)[:length]
     got = denoised(wave, reduction_db=0)
     assert got.shape == wave.shape
     assert np.allclose(got, wave, atol=1e-6)
 
 
-def test_digital_silence_teaches_nothing():
+def test_digital_silence_is_ignored_in_the_noise_estimate():
     noisy = voice() + noise(0.01)
     padded = np.concatenate([np.zeros(2 * RATE), noisy, np.zeros(2 * RATE)])
     got = denoised(padded)[2 * RATE : 4 * RATE]
     assert snr(voice(), got) > snr(voice(), noisy) + 4.5
 
 
-def test_channels_learn_their_own_noise():
+def test_noise_is_estimated_per_channel():
     pair = np.stack([voice() + noise(0.003), voice() + noise(0.03)])
     both = Denoise()(Clip(pair, RATE)).samples
     for channel in (0, 1):
         assert np.allclose(both[channel], denoised(pair[channel]), atol=1e-6)
 
 
-def test_a_clip_too_short_to_learn_from_says_so():
+def test_short_clip_is_noted():
     clip = Clip(noise(0.01)[:500], RATE)
     got = Denoise()(clip)
     assert np.array_equal(got.samples, clip.samples)

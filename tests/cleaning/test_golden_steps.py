@@ -3,7 +3,7 @@
 tests/golden/steps.json holds what each step, with the settings written there, made of one synthetic recording.
 After a change that is meant, raise `version` in the step's class and run
 
-    python tests/test_golden.py
+    python tests/cleaning/test_golden_steps.py
 
 which writes down the steps whose version is new (and steps added to CASES), and refuses to touch the others.
 """
@@ -23,7 +23,7 @@ from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import BandPass, Denoise, HighPass, LowPass, Mono, Normalize, PreEmphasis, Resample, Trim
 
 GOLDEN = Path(__file__).parent / "golden" / "steps.json"
-COMMAND = "python tests/test_golden.py"
+COMMAND = "python tests/cleaning/test_golden_steps.py"
 
 # Libraries differ between releases and processors in the last bits; an edited step does not stop there.
 TOLERANCE = 2e-4
@@ -119,7 +119,7 @@ def renew() -> str:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_samples_are_those_of_the_version(name):
+def test_samples_equal_the_stored_ones_of_the_version(name):
     old = kept().get(name)
     assert old, f"nothing written down for {name!r}: run `{COMMAND}`"
     step = CASES[name]
@@ -131,7 +131,7 @@ def test_the_samples_are_those_of_the_version(name):
     )
 
 
-def test_every_step_is_written_down_and_nothing_else():
+def test_stored_samples_cover_exactly_the_steps():
     shipped = {
         name for name, step in Step.registered().items() if step.__module__.startswith("audio_ft.cleaning.steps.")
     }
@@ -150,13 +150,13 @@ def test_every_step_is_written_down_and_nothing_else():
     ],
     ids=["1 % louder", "late by one sample", "an offset", "one sample short", "turned over"],
 )
-def test_a_small_edit_is_caught(monkeypatch, edit):
+def test_small_change_of_a_step_is_detected(monkeypatch, edit):
     honest = BandPass.__call__
     monkeypatch.setattr(BandPass, "__call__", lambda self, clip: clip.with_samples(edit(honest(self, clip).samples)))
     assert differences(kept()["bandpass"], told(CASES["bandpass"]))
 
 
-def test_an_edit_without_a_new_version_is_not_written_down(monkeypatch):
+def test_changed_step_needs_a_new_version(monkeypatch):
     before = GOLDEN.read_bytes()
     honest = BandPass.__call__
     monkeypatch.setattr(BandPass, "__call__", lambda self, clip: clip.with_samples(0.9 * honest(self, clip).samples))

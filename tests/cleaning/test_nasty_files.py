@@ -82,7 +82,7 @@ def wrong_length(row, clip):
     return None
 
 
-def test_what_should_decode_decodes_with_the_right_length(nasty, rows):
+def test_decodable_files_have_the_expected_length(nasty, rows):
     wrong, seen = {}, 0
     for row in rows:
         if row["expect"].startswith("decode"):
@@ -95,7 +95,7 @@ def test_what_should_decode_decodes_with_the_right_length(nasty, rows):
     assert seen >= 60
 
 
-def test_what_is_odd_is_noted_and_nothing_else_is(nasty, rows):
+def test_notes_are_exactly_the_expected_ones(nasty, rows):
     wrong = {}
     for row in rows:
         if not row["expect"].startswith("decode") or row["file"] in ELSEWHERE:
@@ -110,7 +110,7 @@ def test_what_is_odd_is_noted_and_nothing_else_is(nasty, rows):
     assert wrong == {}
 
 
-def test_what_should_be_rejected_is_for_the_reason_given(nasty, rows):
+def test_bad_files_are_rejected_with_the_expected_reason(nasty, rows):
     wrong, seen = {}, 0
     for row in rows:
         if not row["expect"].startswith("reject") or row["file"] in ELSEWHERE or row["group"].startswith("special"):
@@ -123,7 +123,7 @@ def test_what_should_be_rejected_is_for_the_reason_given(nasty, rows):
     assert seen == 11
 
 
-def test_a_header_tells_the_same_as_decoding(nasty, rows):
+def test_probe_agrees_with_decoding(nasty, rows):
     wrong = {}
     for row in rows:
         path = nasty / "files" / row["file"]
@@ -146,7 +146,7 @@ def test_links_modes_pipes_and_folders(nasty):
     np.testing.assert_array_equal(outcome(special / "link_ok.wav").samples, outcome(special / "real.wav").samples)
 
 
-def test_a_forbidden_file_and_folder(nasty):
+def test_file_and_folder_without_permission(nasty):
     special = nasty / "files" / "special"
     if os.access(special / "unreadable.wav", os.R_OK):
         pytest.skip("this user (root) may read files of mode 000; test_clip checks the reason with a refusing system")
@@ -154,20 +154,20 @@ def test_a_forbidden_file_and_folder(nasty):
     assert outcome(special / "unreadable_dir" / "in.wav") == "permission denied"
 
 
-def test_names_that_a_folder_scan_passes_over(nasty):
+def test_files_that_a_folder_scan_ignores(nasty):
     for name in (".DS_Store", "._resource_fork.wav"):
         assert outcome(nasty / "files" / name).startswith("not audio")
     assert (nasty / "files" / ".DS_Store").suffix not in AUDIO_SUFFIXES
     assert (nasty / "files" / "UPPER.WAV").suffix.lower() in AUDIO_SUFFIXES
 
 
-def test_anti_phase_stereo_is_read_whole_and_noted_when_mixed(nasty):
+def test_anti_phase_stereo_is_noted_when_mixed_down(nasty):
     clip = read(nasty / "files" / "stereo_antiphase.wav")
     assert np.abs(clip.samples.mean(axis=0)).max() < 1 / 32768  # 16 bits have one step more below zero than above
     assert any(note.startswith("anti-phase") for note in Mono()(clip).notes)
 
 
-def test_duplicates_are_equal_and_unremarkable_alone(nasty):
+def test_duplicates_are_equal_and_have_no_notes(nasty):
     assert read(nasty / "files" / "duplicate_a.wav").notes == ()
 
 
@@ -179,7 +179,7 @@ def test_long_files_are_read_in_part(nasty):
     assert probe(path).seconds == pytest.approx(1200, abs=0.2)
 
 
-def test_clips_too_short_to_learn_from_are_read_for_the_chain_to_judge(nasty, rows):
+def test_very_short_clips_are_read(nasty, rows):
     for row in rows:
         if row["file"] in ELSEWHERE and row["file"].startswith("short"):
             clip = read(nasty / "files" / row["file"])

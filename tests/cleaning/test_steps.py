@@ -62,12 +62,12 @@ def clip(request) -> Clip:
     return request.param
 
 
-def test_the_folder_and_its_exports_agree():
+def test_every_step_file_is_exported():
     assert sorted(audio_ft.cleaning.steps.__all__) == list(STEPS)
     assert len(STEPS) >= 9
 
 
-def test_gives_finite_float32_and_leaves_the_input_alone(step, clip):
+def test_step_returns_finite_float32_and_keeps_its_input(step, clip):
     before = clip.samples.copy()
     notes = clip.notes
     cleaned = step(clip)
@@ -81,17 +81,17 @@ def test_gives_finite_float32_and_leaves_the_input_alone(step, clip):
     assert clip.notes == notes
 
 
-def test_gives_the_same_each_time(step, clip):
+def test_step_is_deterministic(step, clip):
     first, second = step(clip), pickle.loads(pickle.dumps(step))(clip)
     assert np.array_equal(first.samples, second.samples)
     assert (first.rate, first.notes) == (second.rate, second.notes)
 
 
-def test_never_turns_something_into_nothing(step, clip):
+def test_step_never_removes_a_whole_clip(step, clip):
     assert bool(step(clip).length) == bool(clip.length)
 
 
-def test_survives_json_and_pickle(step):
+def test_step_survives_json_and_pickle(step):
     written = json.loads(json.dumps(step.to_dict(), allow_nan=False))
     assert Step.from_dict(written) == step
     assert Step.from_dict(written).to_dict() == step.to_dict()
@@ -101,7 +101,7 @@ def test_survives_json_and_pickle(step):
     assert written["version"] == type(step).version
 
 
-def test_is_a_frozen_dataclass_with_its_settings_left_out_or_not(step):
+def test_step_is_a_frozen_dataclass_with_defaults(step):
     assert is_dataclass(step)
     assert Step.from_dict({"step": type(step).__name__}) == step
     for field in fields(step):
@@ -109,7 +109,7 @@ def test_is_a_frozen_dataclass_with_its_settings_left_out_or_not(step):
             setattr(step, field.name, getattr(step, field.name))
 
 
-def test_is_documented(step):
+def test_step_is_documented(step):
     text = inspect.getdoc(type(step))
     assert text != inspect.getdoc(Step)
     assert text.splitlines()[0].endswith(".")
@@ -117,7 +117,7 @@ def test_is_documented(step):
         assert field.name in text, f"{field.name} is not explained"
 
 
-def test_describes_itself_in_one_short_phrase(step):
+def test_step_describes_itself_in_one_phrase(step):
     phrase = step.describe()
     assert 5 < len(phrase) < 100
     assert phrase[0].islower()
@@ -134,7 +134,7 @@ def test_describes_itself_in_one_short_phrase(step):
     seed=st.integers(0, 99),
 )
 @pytest.mark.parametrize("kind", STEPS.values(), ids=STEPS.keys())
-def test_takes_whatever_comes(kind, length, channels, rate, gain, offset, seed):
+def test_step_accepts_any_clip(kind, length, channels, rate, gain, offset, seed):
     clip = Clip(gain * noise(channels, length, seed) + offset, rate)
     cleaned = kind()(clip)
     assert np.isfinite(cleaned.samples).all()

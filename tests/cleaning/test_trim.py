@@ -32,14 +32,14 @@ def place(step: Trim, wave: np.ndarray) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("pad", [0.0, 0.05, 0.2])
-def test_cuts_both_ends_and_leaves_the_margin(pad):
+def test_trim_cuts_both_ends_and_keeps_the_padding(pad):
     start, stop = place(Trim(pad_seconds=pad), recording())
     # A frame (25 ms) and the swing of the high-pass before a sudden onset lie outside, never inside.
     assert 1 - pad - 0.045 <= start <= 1 - pad + 1e-6
     assert 2 + pad - 1e-6 <= stop <= 2 + pad + 0.045
 
 
-def test_keeps_the_samples_themselves():
+def test_trim_does_not_change_the_samples():
     clip = Clip(recording(), RATE)
     kept = Trim()(clip)
     first = round(place(Trim(), recording())[0] * RATE)
@@ -48,7 +48,7 @@ def test_keeps_the_samples_themselves():
 
 
 @pytest.mark.parametrize(("lead", "tail"), [(0.5, 0.5), (0.0, 1.2), (0.8, 0.0), (0.0, 0.0)])
-def test_agrees_with_librosa_within_a_frame_on_clean_sound(lead, tail):
+def test_trim_equals_librosa_within_a_frame(lead, tail):
     wave = recording(lead, 0.7, tail)
     _, (first, last) = librosa.effects.trim(wave, top_db=40, frame_length=400, hop_length=80)
     start, stop = place(Trim(top_db=40, pad_seconds=0, highpass=0), wave)
@@ -67,7 +67,7 @@ def test_agrees_with_librosa_within_a_frame_on_clean_sound(lead, tail):
     ],
     ids=["offset", "large offset", "rumble", "hum", "drift"],
 )
-def test_what_lies_below_speech_does_not_defeat_it(under):
+def test_offset_and_rumble_do_not_affect_trim(under):
     wave = recording()
     clean = Trim()(Clip(wave, RATE)).seconds
     dirty = wave + under(np.arange(len(wave)) / RATE)
@@ -77,14 +77,14 @@ def test_what_lies_below_speech_does_not_defeat_it(under):
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.02], ids=["loud", "quiet"])
-def test_a_click_neither_hides_the_sound_nor_saves_the_silence(gain):
+def test_click_changes_neither_threshold_nor_cut(gain):
     wave = gain * recording()
     clicked = wave.copy()
     clicked[[3_000, 45_000]] = 1.0
     assert Trim()(Clip(clicked, RATE)).seconds == pytest.approx(Trim()(Clip(wave, RATE)).seconds, abs=0.03)
 
 
-def test_a_plosive_after_a_closure_is_kept():
+def test_plosive_after_a_closure_is_kept():
     burst = 0.03 * np.random.default_rng(1).standard_normal(RATE // 50)
     gap = np.zeros(RATE // 10)
     wave = np.concatenate([np.zeros(RATE), harmonics(0.3), gap, burst, np.zeros(RATE)])
@@ -93,14 +93,14 @@ def test_a_plosive_after_a_closure_is_kept():
     assert stop < 1.47
 
 
-def test_a_soft_fricative_at_the_end_is_kept():
+def test_soft_fricative_at_the_end_is_kept():
     hiss = 0.0022 * np.random.default_rng(1).standard_normal(RATE // 5)  # about 35 dB below the vowel
     wave = np.concatenate([np.zeros(RATE), harmonics(0.3), hiss, np.zeros(RATE)])
     _, stop = place(Trim(), wave)
     assert stop >= 1.5
 
 
-def test_a_knock_alone_is_the_sound():
+def test_single_knock_is_kept():
     wave = 1e-5 * np.random.default_rng(0).standard_normal(2 * RATE)
     wave[RATE : RATE + 160] = 0.5
     kept = Trim()(Clip(wave, RATE))
@@ -108,7 +108,7 @@ def test_a_knock_alone_is_the_sound():
     assert np.abs(kept.samples).max() == np.float32(0.5)
 
 
-def test_white_noise_is_kept_whole_and_hides_no_speech():
+def test_white_noise_is_kept():
     noise = np.random.default_rng(0).standard_normal(3 * RATE)
     assert Trim()(Clip(0.1 * noise, RATE)).seconds == 3
     start, stop = place(Trim(), recording() + 1e-2 * noise)
@@ -126,7 +126,7 @@ def test_silence_is_kept_and_noted(level):
     assert kept.notes == ("silent",)
 
 
-def test_never_goes_below_the_minimum_and_centres_the_sound():
+def test_minimum_length_is_centered_on_the_sound():
     wave = np.zeros(3 * RATE)
     wave[round(1.45 * RATE) : round(1.55 * RATE)] = harmonics(0.1)
     start, stop = place(Trim(min_seconds=1.0), wave)
@@ -135,7 +135,7 @@ def test_never_goes_below_the_minimum_and_centres_the_sound():
 
 
 @pytest.mark.parametrize("at", [0.0, 2.9])
-def test_the_minimum_stays_inside_the_clip(at):
+def test_minimum_length_stays_inside_the_clip(at):
     wave = np.zeros(3 * RATE)
     wave[round(at * RATE) : round((at + 0.1) * RATE)] = harmonics(0.1)
     start, stop = place(Trim(min_seconds=1.0), wave)
@@ -146,19 +146,19 @@ def test_the_minimum_stays_inside_the_clip(at):
     assert stop >= at + 0.1 - 1e-3
 
 
-def test_a_clip_below_the_minimum_stays_whole():
+def test_clip_below_the_minimum_is_kept():
     clip = Clip(harmonics(0.06), RATE)
     assert np.array_equal(Trim(min_seconds=0.1)(clip).samples, clip.samples)
 
 
-def test_the_loudest_channel_counts_and_all_are_cut_alike():
+def test_loudest_channel_decides_for_all_channels():
     early, late = recording(0.5, 0.5, 2.0), recording(2.0, 0.5, 0.5)
     kept = Trim()(Clip(np.stack([early, late]), RATE))
     assert kept.channels == 2
     assert kept.seconds == pytest.approx(2.1, abs=0.08)
 
 
-def test_trimming_twice_changes_nothing_that_matters():
+def test_trimming_twice_changes_almost_nothing():
     once = Trim()(Clip(recording(), RATE))
     assert Trim()(once).seconds == pytest.approx(once.seconds, abs=0.01)
 

@@ -62,7 +62,7 @@ def test_a_folder_is_mirrored_and_cleaned_by_the_chain(raw, tmp_path, capsys):
         np.testing.assert_allclose(clean.samples, expected.samples, atol=STEP)
     assert Chain.load(tmp_path / "out" / "chain.json") == DEFAULT_CHAIN
     out = capsys.readouterr().out
-    assert "3 recordings, together" in out
+    assert "3 recordings, total" in out
     before = sum(read(path).seconds for path in raw.rglob("*.*") if path.suffix != ".txt")
     after = sum(read(path).seconds for path in (tmp_path / "out").rglob("*.wav"))
     trimmed = next(line for line in out.splitlines() if "silence" in line)
@@ -130,7 +130,7 @@ def test_another_chain_is_refused_in_the_same_folder(raw, tmp_path, capsys):
     main(["clean", str(raw), str(tmp_path / "out")])
     before = lying(tmp_path / "out")
     assert main(["clean", str(raw), str(tmp_path / "out"), "--set", "chain=Mono"]) == 2
-    assert "cleaned by another chain" in capsys.readouterr().err
+    assert "cleaned with another chain" in capsys.readouterr().err
     assert lying(tmp_path / "out") == before
 
 

@@ -1,4 +1,4 @@
-"""The cleaning steps, one a file; a new one needs a file and a line here."""
+"""The cleaning steps, one per file; a new one needs a file and a line here."""
 
 from audio_ft.cleaning.steps.bandpass import BandPass
 from audio_ft.cleaning.steps.denoise import Denoise

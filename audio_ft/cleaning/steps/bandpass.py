@@ -1,4 +1,4 @@
-"""Keep the band that speech lives in."""
+"""Band-pass filter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from audio_ft.settings.rules import number, whole
 
 @dataclass(frozen=True)
 class BandPass(Step):
-    """Keep what lies between `low` and `high` Hz (-6 dB at both): a zero-phase Butterworth filter of `order` a side.
+    """Keep frequencies from `low` to `high` Hz (-6 dB at both), with a zero-phase Butterworth filter of `order`.
 
-    A clip whose rate cannot hold `high` (at or above half the rate) has nothing up there: only its lower side is
-    filtered.
+    Where `high` is at or above half the clip's rate, only the lower edge is filtered.
     """
 
     low: Annotated[float, number(0, above=True, unit="Hz")] = 50.0
@@ -32,10 +31,10 @@ class BandPass(Step):
         """Return the filtered clip.
 
         Raises:
-            AudioError: a clip whose rate holds nothing above `low`.
+            AudioError: `low` is at or above half the rate.
         """
         if self.low >= clip.rate / 2:
-            raise AudioError("clip", f"a rate of {clip.rate:,} Hz holds nothing of the band above {self.low:,g} Hz")
+            raise AudioError("clip", f"a rate of {clip.rate:,} Hz has no frequencies above {self.low:,g} Hz")
         if self.high >= clip.rate / 2:
             return clip.with_samples(zero_phase(clip.samples, clip.rate, "highpass", (self.low,), self.order))
         return clip.with_samples(zero_phase(clip.samples, clip.rate, "bandpass", (self.low, self.high), self.order))

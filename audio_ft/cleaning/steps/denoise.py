@@ -1,4 +1,4 @@
-"""Turn down steady background noise."""
+"""Reduce steady background noise."""
 
 from __future__ import annotations
 
@@ -15,37 +15,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WINDOW_SECONDS = 0.032
-HOPS_A_WINDOW = 4
+HOPS_PER_WINDOW = 4
 SMOOTHED_SECONDS = 0.04
 SMOOTHED_HZ = 100.0
 
-# With fewer frames the quietest ones are speech as well, and no noise can be told from it.
-LEAST_WINDOWS = 4
+# With fewer frames even the quietest ones are speech, and the noise cannot be estimated.
+MIN_WINDOWS = 4
 
-# A bin whose floor stands this far (6 dB) above its neighborhood is a held note or a vowel, not noise.
-NEIGHBOURHOOD_HZ = 600.0
+# A bin whose noise floor is this factor (6 dB) above its neighborhood is a held tone or a vowel, not noise.
+NEIGHBORHOOD_HZ = 600.0
 NOTE_FACTOR = 4.0
 
-# Width in dB of the slope between "noise" and "sound" in the mask.
+# Width in dB of the transition between noise and sound in the mask.
 SLOPE_DB = 2.0
 
-# Far below the power of one 16-bit step in a window: keeps logarithms of digital silence finite.
+# Far below the power of one 16-bit step; keeps the logarithm of digital silence finite.
 _TINY = 1e-20
 
 
 @dataclass(frozen=True)
 class Denoise(Step):
-    """Turn steady noise down by `reduction_db`, with a spectral gate that learns the noise from the clip itself.
+    """Reduce steady noise by `reduction_db`, with a spectral gate that estimates the noise from the clip itself.
 
-    In each frequency bin of a short-time Fourier transform (32 ms windows, 8 ms apart) the noise power is read off the
-    `quantile` of its values over time: the power of Gaussian noise is distributed exponentially, so its mean is the
-    quantile q divided by -ln(1 - q). Bins whose power, smoothed over time and frequency, stays under noise +
-    `threshold_db` are turned down; the mask is soft and smoothed likewise, against musical noise. Frames of digital
-    silence teach nothing. A steady tone that stands out of its neighborhood is taken for sound and kept. After Boll
-    (1979), "Suppression of acoustic noise in speech using spectral subtraction", and Sainburg's noisereduce.
+    In each frequency bin of a short-time Fourier transform (32 ms windows every 8 ms) the noise power is estimated from
+    the `quantile` over time: the power of Gaussian noise is distributed exponentially, so its mean is the quantile q
+    divided by -ln(1 - q). Bins whose power, smoothed over time and frequency, is below the noise power plus
+    `threshold_db` are attenuated. The mask is soft and smoothed too, against musical noise. Frames of digital silence
+    are ignored. A steady tone that is louder than its neighborhood counts as sound and is kept. After Boll (1979),
+    "Suppression of acoustic noise in speech using spectral subtraction", and Sainburg's noisereduce.
 
-    The length stays the same. A clip shorter than 128 ms shows no noise of its own and passes with the note "too short
-    to denoise".
+    The length stays the same. A clip shorter than 128 ms is returned with the note "too short to denoise".
     """
 
     reduction_db: Annotated[float, number(0, unit="dB")] = 12.0
@@ -53,10 +52,10 @@ class Denoise(Step):
     quantile: Annotated[float, number(0, 1, above=True, below=True)] = 0.2
 
     def __call__(self, clip: Clip) -> Clip:
-        """Return the clip with its steady noise turned down."""
-        hop = max(1, round(WINDOW_SECONDS * clip.rate / HOPS_A_WINDOW))
-        size = hop * HOPS_A_WINDOW
-        if clip.length < LEAST_WINDOWS * size:
+        """Return the clip with reduced noise."""
+        hop = max(1, round(WINDOW_SECONDS * clip.rate / HOPS_PER_WINDOW))
+        size = hop * HOPS_PER_WINDOW
+        if clip.length < MIN_WINDOWS * size:
             return clip.with_note("too short to denoise") if clip.length else clip
         spectrum = _spectrum(clip.samples, size, hop)
         spectrum *= self._gain(np.square(spectrum.real) + np.square(spectrum.imag), clip.rate, size, hop)
@@ -64,7 +63,7 @@ class Denoise(Step):
 
     def describe(self) -> str:
         """Return the phrase for the card."""
-        return f"turn steady noise down by {self.reduction_db:g} dB"
+        return f"reduce steady noise by {self.reduction_db:g} dB"
 
     def _gain(self, power: NDArray[np.float64], rate: int, size: int, hop: int) -> NDArray[np.float64]:
         """Return the factor for each bin of `power` (channels, frame, frequency)."""
@@ -73,13 +72,13 @@ class Denoise(Step):
 
         over = (1, max(1, round(SMOOTHED_SECONDS * rate / hop)), max(1, round(SMOOTHED_HZ * size / rate)))
         smooth = uniform_filter(power, over, mode="nearest")
-        neighbors = max(1, round(NEIGHBOURHOOD_HZ * size / rate))
+        neighbors = max(1, round(NEIGHBORHOOD_HZ * size / rate))
         noise = np.stack([_noise_power(channel, self.quantile, neighbors) for channel in power])
-        # The running mean can leave a hair below zero where loud sound stops.
+        # The running mean can be slightly negative where loud sound stops.
         above = 10 * np.log10((np.maximum(smooth, 0) + _TINY) / (noise[:, None, :] + _TINY)) - self.threshold_db
         mask = uniform_filter(expit(above / SLOPE_DB), over, mode="nearest")
-        least = 10 ** (-self.reduction_db / 20)
-        return least + (1 - least) * mask
+        floor = 10 ** (-self.reduction_db / 20)
+        return floor + (1 - floor) * mask
 
 
 def _noise_power(power: NDArray[np.float64], quantile: float, neighbors: int) -> NDArray[np.float64]:
@@ -96,7 +95,7 @@ def _noise_power(power: NDArray[np.float64], quantile: float, neighbors: int) ->
 def _spectrum(samples: NDArray[np.float32], size: int, hop: int) -> NDArray[np.complex128]:
     """Return the short-time Fourier transform (channels, frame, frequency) of `samples` (channels, time)."""
     before = size - hop
-    frames = -(-samples.shape[1] // hop) + HOPS_A_WINDOW - 1
+    frames = -(-samples.shape[1] // hop) + HOPS_PER_WINDOW - 1
     after = (frames - 1) * hop + size - before - samples.shape[1]
     wave = np.pad(samples.astype(np.float64), ((0, 0), (before, after)))
     pieces = np.lib.stride_tricks.sliding_window_view(wave, size, axis=1)[:, ::hop]
@@ -104,15 +103,15 @@ def _spectrum(samples: NDArray[np.float32], size: int, hop: int) -> NDArray[np.c
 
 
 def _wave(spectrum: NDArray[np.complex128], size: int, hop: int) -> NDArray[np.float64]:
-    """Return the samples (channels, time) whose `_spectrum` this is, with some silence after them."""
+    """Return the samples (channels, time) of a `_spectrum`, followed by some silence."""
     pieces = np.fft.irfft(spectrum, size) * _window(size)
     channels, frames, _ = pieces.shape
-    wave = np.zeros((channels, frames + HOPS_A_WINDOW - 1, hop))
-    for part in range(HOPS_A_WINDOW):
+    wave = np.zeros((channels, frames + HOPS_PER_WINDOW - 1, hop))
+    for part in range(HOPS_PER_WINDOW):
         wave[:, part : part + frames] += pieces[:, :, part * hop : (part + 1) * hop]
     return wave.reshape(channels, -1)[:, size - hop :]
 
 
 def _window(size: int) -> NDArray[np.float64]:
-    """Return the root of a Hann window, scaled so that the squares of all windows over a sample add up to one."""
-    return np.sin(np.pi * np.arange(size) / size) / np.sqrt(HOPS_A_WINDOW / 2)
+    """Return the square root of a Hann window, scaled so that the squared windows over a sample add up to one."""
+    return np.sin(np.pi * np.arange(size) / size) / np.sqrt(HOPS_PER_WINDOW / 2)

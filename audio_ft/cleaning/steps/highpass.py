@@ -1,4 +1,4 @@
-"""Take away what lies below a frequency: offset, rumble, hum."""
+"""High-pass filter against DC offset, rumble and hum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from audio_ft.settings.rules import number, whole
 
 @dataclass(frozen=True)
 class HighPass(Step):
-    """Take away what lies below `cutoff` Hz (-6 dB there), with a zero-phase Butterworth filter of `order`."""
+    """Remove frequencies below `cutoff` Hz (-6 dB there) with a zero-phase Butterworth filter of `order`."""
 
     cutoff: Annotated[float, number(0, above=True, unit="Hz")] = 50.0
     order: Annotated[int, whole(1, MAX_ORDER)] = 4
@@ -23,14 +23,14 @@ class HighPass(Step):
         """Return the filtered clip.
 
         Raises:
-            AudioError: a clip whose rate holds nothing above `cutoff`.
+            AudioError: `cutoff` is at or above half the rate.
         """
         if self.cutoff >= clip.rate / 2:
             raise AudioError(
-                "clip", f"a rate of {clip.rate:,} Hz holds nothing above the high-pass at {self.cutoff:,g} Hz"
+                "clip", f"a rate of {clip.rate:,} Hz has no frequencies above the high-pass at {self.cutoff:,g} Hz"
             )
         return clip.with_samples(zero_phase(clip.samples, clip.rate, "highpass", (self.cutoff,), self.order))
 
     def describe(self) -> str:
         """Return the phrase for the card."""
-        return f"take away what lies below {self.cutoff:,g} Hz"
+        return f"remove frequencies below {self.cutoff:,g} Hz"

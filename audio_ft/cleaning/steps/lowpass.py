@@ -1,4 +1,4 @@
-"""Take away what lies above a frequency."""
+"""Low-pass filter."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from audio_ft.settings.rules import number, whole
 
 @dataclass(frozen=True)
 class LowPass(Step):
-    """Take away what lies above `cutoff` Hz (-6 dB there), with a zero-phase Butterworth filter of `order`.
+    """Remove frequencies above `cutoff` Hz (-6 dB there) with a zero-phase Butterworth filter of `order`.
 
-    A clip whose rate cannot hold `cutoff` (at or above half the rate) has nothing up there and passes as it is.
+    Where `cutoff` is at or above half the clip's rate, the clip is returned unchanged.
     """
 
     cutoff: Annotated[float, number(0, above=True, unit="Hz")] = 7_600.0
@@ -29,4 +29,4 @@ class LowPass(Step):
 
     def describe(self) -> str:
         """Return the phrase for the card."""
-        return f"take away what lies above {self.cutoff:,g} Hz"
+        return f"remove frequencies above {self.cutoff:,g} Hz"

@@ -1,4 +1,4 @@
-"""Bring every clip to one channel."""
+"""Mix down to one channel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from audio_ft.settings.rules import whole
 
 @dataclass(frozen=True)
 class Mono(Step):
-    """Average the channels, or keep one of them (`channel`, counted from 0).
+    """Average the channels, or keep only `channel` (counted from 0).
 
-    When the average lies more than 15 dB below the channels' mean power (offsets aside), the channels cancel each
-    other: the loudest one is kept instead and the clip gets the note "anti-phase stereo: …".
+    Where the power of the average, without DC offset, is more than 15 dB below the channels' mean power, the channels
+    cancel each other: the loudest channel is kept instead, and the clip gets the note "anti-phase stereo: …".
     """
 
     channel: Annotated[int | None, whole(0)] = None
@@ -26,11 +26,11 @@ class Mono(Step):
         """Return the clip with one channel.
 
         Raises:
-            AudioError: a clip without the channel asked for.
+            AudioError: the clip does not have `channel`.
         """
         if self.channel is not None:
             if self.channel >= clip.channels:
-                raise AudioError("clip", f"no channel {self.channel}: it has {clip.channels}, counted from 0")
+                raise AudioError("clip", f"no channel {self.channel}: the clip has {clip.channels}, counted from 0")
             return clip.with_samples(clip.samples[self.channel : self.channel + 1])
         return mixdown(clip)
 

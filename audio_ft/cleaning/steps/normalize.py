@@ -1,4 +1,4 @@
-"""Bring every clip to one level."""
+"""Normalize the level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
 from audio_ft.settings.rules import number
 
-# Half a step of 16-bit audio: what swings less is the residue of a filter or a constant, and no gain makes it sound.
+# Half a step of 16-bit audio: a smaller peak-to-peak amplitude is rounding or a constant, not sound to amplify.
 SILENT_SWING = 0.5 / 32_768
 
 _USUAL_DBFS = {"peak": -1.0, "rms": -20.0, "minmax": 0.0}
@@ -19,27 +19,28 @@ _USUAL_DBFS = {"peak": -1.0, "rms": -20.0, "minmax": 0.0}
 
 @dataclass(frozen=True)
 class Normalize(Step):
-    """Bring the clip to a level in dB below full scale, by one gain for all its channels; `method` says which.
+    """Bring the clip to the level `dbfs`, with one gain for all channels.
 
-    `peak`: the largest absolute sample lands on `dbfs` (by default -1).
-    `rms`: the root mean square about each channel's mean lands on `dbfs` (by default -20), or as near as it can be
-    with no sample above full scale: there is no limiter, a gain held back gives the note "level held back: …".
-    `minmax`: the textbooks' x' = 2 (x - min) / (max - min) - 1 over all channels, scaled to `dbfs` (by default 0,
-    which is [-1, 1]); it moves the offset too.
+    The values of `method`:
+    `peak`: the largest absolute sample is at `dbfs` (default -1 dBFS).
+    `rms`: the root mean square without DC offset is at `dbfs` (default -20 dBFS). There is no limiter: where a sample
+    would exceed full scale, the gain is smaller and the clip gets the note "level held back: …".
+    `minmax`: x' = 2 (x - min) / (max - min) - 1 over all channels, scaled to `dbfs` (default 0 dBFS, which is
+    [-1, 1]); this removes the DC offset too.
 
-    A clip that is silent (swings by less than half a 16-bit step, whatever its offset) stays as it is.
+    A silent clip (peak-to-peak amplitude below half a 16-bit step) is returned unchanged.
     """
 
     method: Literal["peak", "rms", "minmax"] = "peak"
     dbfs: Annotated[float | None, number(high=0, unit="dB")] = None
 
     def check(self) -> None:
-        """Fill in the usual level, so that leaving it out and writing it down are one setting."""
+        """Fill in the default level, so that None and the default are the same setting."""
         if self.dbfs is None:
             object.__setattr__(self, "dbfs", _USUAL_DBFS[self.method])
 
     def __call__(self, clip: Clip) -> Clip:
-        """Return the clip at the level."""
+        """Return the normalized clip."""
         wave = clip.samples.astype(np.float64)
         if clip.length == 0 or np.ptp(wave, axis=1).max() < SILENT_SWING:
             return clip
@@ -51,9 +52,9 @@ class Normalize(Step):
             low, high = float(wave.min()), float(wave.max())
             return clip.with_samples(level * (2 * (wave - low) / (high - low) - 1))
         gain = level / float(np.sqrt(wave.var(axis=1).mean()))
-        held = min(gain, 1 / peak)
-        louder = clip.with_samples(wave * held)
-        return louder if held == gain else louder.with_note("level held back: the RMS aimed at would clip")
+        limited = min(gain, 1 / peak)
+        louder = clip.with_samples(wave * limited)
+        return louder if limited == gain else louder.with_note("level held back: the RMS aimed at would clip")
 
     def describe(self) -> str:
         """Return the phrase for the card."""

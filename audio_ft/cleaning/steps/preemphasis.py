@@ -1,4 +1,4 @@
-"""Lift the high frequencies that speech is weak in."""
+"""Pre-emphasis: boost high frequencies, which are weak in speech."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from audio_ft.settings.rules import number
 
 @dataclass(frozen=True)
 class PreEmphasis(Step):
-    """Lift high frequencies: y[t] = x[t] - coefficient * x[t - 1].
+    """Boost high frequencies: y[t] = x[t] - coefficient * x[t - 1].
 
-    The sample before the first is taken to equal it (as in Kaldi's feature window), so that an offset starts without
-    a click.
+    The first sample counts as its own predecessor (as in Kaldi), so that a DC offset does not start with a click.
     """
 
     coefficient: Annotated[float, number(0, 1)] = 0.97
@@ -30,4 +29,4 @@ class PreEmphasis(Step):
 
     def describe(self) -> str:
         """Return the phrase for the card."""
-        return f"lift high frequencies (pre-emphasis {self.coefficient:g})"
+        return f"boost high frequencies (pre-emphasis {self.coefficient:g})"

@@ -1,4 +1,4 @@
-"""Bring every clip to one sampling rate."""
+"""Resample to one sample rate."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from audio_ft.settings.rules import whole
 
 @dataclass(frozen=True)
 class Resample(Step):
-    """Resample to `rate` Hz with soxr's high-quality band-limited filter, as librosa calls it.
+    """Resample to `rate` Hz with the band-limited filter "soxr_hq".
 
-    A clip of n samples at r Hz becomes one of ceil(n * rate / r) samples; one that is at `rate` already passes as it
-    is.
+    n samples at r Hz become ceil(n * rate / r) samples. A clip at `rate` is returned unchanged.
     """
 
     rate: Annotated[int, whole(1, 10_000_000, unit="Hz")] = 16_000
@@ -26,7 +25,7 @@ class Resample(Step):
         return resample(clip, self.rate)
 
     def output_rate(self, rate: int) -> int:
-        """Return this step's own rate, whatever comes in."""
+        """Return `rate` of this step, whatever the input rate."""
         return self.rate
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""Cut silence from both ends."""
+"""Trim silence from both ends."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ FRAME_SECONDS = 0.025
 HOP_SECONDS = 0.005
 HIGHPASS_ORDER = 4
 
-# Sound shorter than this is a click unless it follows or precedes longer sound as a plosive does ("eigh-t", "si-x").
+# Sound shorter than this is a click, unless it is close to longer sound like a plosive ("eigh-t", "si-x").
 CLICK_SECONDS = 0.08
 PLOSIVE_GAP_SECONDS = 0.25
 
-# Below the last bit of 16-bit audio (its dither has an RMS near -98 dBFS): nothing was recorded.
+# Between the RMS of 16-bit dither (about -98 dBFS) and the faintest recordings.
 SILENT_DBFS = -90.0
 
 
 @dataclass(frozen=True)
 class Trim(Step):
-    """Cut leading and trailing silence: what stays more than `top_db` below the loudest sound.
+    """Cut leading and trailing silence: everything more than `top_db` dB below the loudest sound.
 
-    The level is the RMS of 25 ms frames of a copy high-passed at `highpass` Hz (0: none), because offset and rumble
-    are as loud in a pause as in speech. The loudest sound is the loudest level held for 80 ms, and shorter sounds count
-    only within 250 ms of longer ones, so that a click neither raises the threshold nor saves the silence around it.
-    The loudest channel counts, all are cut alike.
+    The level is the RMS of 25 ms frames of a copy high-passed at `highpass` Hz (0: not filtered), because DC offset and
+    rumble are as loud in pauses as in speech. The loudest sound is the highest level held for 80 ms, and shorter sounds
+    count only within 250 ms of longer ones, so that a click neither raises the threshold nor keeps the silence around
+    it. The level of the loudest channel counts; all channels are cut at the same time.
 
-    `pad_seconds` stay on both sides of the sound, and at least `min_seconds` in all (or the whole clip, if it is
-    shorter), centered on the sound. A clip that is silent throughout (below -90 dBFS) stays as it is and gets the note
-    "silent". Noise louder than the threshold is kept: it cannot be told from a soft fricative.
+    `pad_seconds` of silence are kept on both sides, and at least `min_seconds` in total (or the whole clip, if it is
+    shorter), centered on the sound. A silent clip (below -90 dBFS) is returned with the note "silent". Noise louder
+    than the threshold is kept: it could be a soft fricative.
     """
 
     top_db: Annotated[float, number(0, above=True, unit="dB")] = 40.0
@@ -57,36 +57,36 @@ class Trim(Step):
         return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
 
     def span(self, clip: Clip) -> tuple[int, int] | None:
-        """Return which samples (start, stop) of a clip stay, or None where it is silent throughout."""
+        """Return the samples (start, stop) of a clip to keep, or None if it is silent."""
         if clip.length == 0:
             return None
         hop = max(1, round(HOP_SECONDS * clip.rate))
         frame = min(max(hop, round(FRAME_SECONDS * clip.rate)), clip.length)
-        power = _frame_power(self._heard(clip), frame, hop)
+        power = _frame_power(self._measured(clip), frame, hop)
         if power.max() < 10 ** (SILENT_DBFS / 10):
             return None
-        first, last = _sounding(power, self.top_db, clip.rate / hop)
-        return self._widened(first * hop, last * hop + frame, clip)
+        first, last = _sound_range(power, self.top_db, clip.rate / hop)
+        return self._padded(first * hop, last * hop + frame, clip)
 
     def describe(self) -> str:
         """Return the phrase for the card."""
         return f"cut leading and trailing silence ({self.top_db:g} dB below the loudest sound)"
 
-    def _heard(self, clip: Clip) -> NDArray[np.float64]:
-        """Return the copy (channels, time) whose level is measured."""
+    def _measured(self, clip: Clip) -> NDArray[np.float64]:
+        """Return the samples (channels, time) whose level is measured."""
         if 0 < self.highpass < clip.rate / 2:
             return zero_phase(clip.samples, clip.rate, "highpass", (self.highpass,), HIGHPASS_ORDER)
         return clip.samples.astype(np.float64)
 
-    def _widened(self, start: int, stop: int, clip: Clip) -> tuple[int, int]:
-        """Return the samples to keep: the sound, its margin, and no less than the minimum length."""
+    def _padded(self, start: int, stop: int, clip: Clip) -> tuple[int, int]:
+        """Return (start, stop) of the sound with padding and at least the minimum length."""
         margin = round(self.pad_seconds * clip.rate)
         start, stop = max(0, start - margin), min(clip.length, stop + margin)
-        least = min(clip.length, round(self.min_seconds * clip.rate))
-        if stop - start >= least:
+        minimum = min(clip.length, round(self.min_seconds * clip.rate))
+        if stop - start >= minimum:
             return start, stop
-        start = min(max(0, (start + stop - least) // 2), clip.length - least)
-        return start, start + least
+        start = min(max(0, (start + stop - minimum) // 2), clip.length - minimum)
+        return start, start + minimum
 
 
 def _frame_power(wave: NDArray[np.float64], frame: int, hop: int) -> NDArray[np.float64]:
@@ -94,18 +94,18 @@ def _frame_power(wave: NDArray[np.float64], frame: int, hop: int) -> NDArray[np.
     sums = np.cumsum(np.pad(np.square(wave), ((0, 0), (1, 0))), axis=1)
     starts = np.arange(0, wave.shape[1] - frame + hop, hop)
     stops = np.minimum(starts + frame, wave.shape[1])
-    # A running sum can leave a difference a hair below zero.
+    # Differences of a running sum can be slightly negative.
     return np.maximum((sums[:, stops] - sums[:, starts]).max(axis=0), 0) / frame
 
 
-def _sounding(power: NDArray[np.float64], top_db: float, frames_per_second: float) -> tuple[int, int]:
-    """Return the first and the last frame that sound, by the rule in `Trim`."""
+def _sound_range(power: NDArray[np.float64], top_db: float, frames_per_second: float) -> tuple[int, int]:
+    """Return the first and the last frame with sound, by the rule in `Trim`."""
     from scipy.ndimage import binary_opening, minimum_filter1d
 
     held = max(1, min(round(CLICK_SECONDS * frames_per_second), len(power)))
     below = 10 ** (-top_db / 10)
     lasting = minimum_filter1d(power, held, mode="constant", cval=0.0).max()
-    # Where nothing lasts but silence, the short sounds are all there is.
+    # If no sound is held that long, the short sounds are the sound.
     loudest = lasting if lasting >= power.max() * below else power.max()
     active = power >= loudest * below
     core = np.flatnonzero(binary_opening(active, np.ones(held)))

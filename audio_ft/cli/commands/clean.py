@@ -77,7 +77,7 @@ def _folder(source: Path, target: Path, chain: Chain) -> int:
     names = output_names(keys)
     jobs = [Job(key, str(source / key), target / f"{names[key]}.wav") for key in keys]
     report = clean_files(jobs, Cleaning(chain), target)
-    before = f", {report.found:,} of them by an earlier call" if report.found else ""
+    before = f", {report.already_done:,} of them by an earlier call" if report.already_done else ""
     show("\n".join([*summary(report), *left_out(tree), f"written: {len(report.written):,} files in {target}{before}"]))
     if report.written:
         return DONE

@@ -90,8 +90,7 @@ def summary_of(prepared: Prepared) -> str:
         lines.append(
             f"excluded: {len(prepared.report.errors):,} recordings, listed in {prepared.folder / 'unreadable.csv'}"
         )
-    if prepared.report.found:
-        lines.append(
-            f"before:  {prepared.report.found:,} of {len(prepared.report.outcomes):,} were cleaned by an earlier call"
-        )
+    if prepared.report.already_done:
+        report = prepared.report
+        lines.append(f"before:  {report.already_done:,} of {len(report.outcomes):,} were cleaned by an earlier call")
     return "\n".join([*lines, f"written: {prepared.folder} (see README.txt there)"])
