@@ -57,6 +57,15 @@ _AST: dict[str, Any] = {
     "num_mel_bins": 32,
     "initializer_range": 0.3,
 }
+_BERT: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "classifier_proj_size": 24,
+    "initializer_range": 0.3,
+    "vocab_size": 8,
+}
 _LAYER: dict[str, Any] = _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
 
 
@@ -83,6 +92,7 @@ TINY: dict[str, Tiny] = {
         extractor_settings={"return_attention_mask": True},
     ),
     "whisper": Tiny("whisper", _WHISPER, "WhisperFeatureExtractor"),
+    "wav2vec2-bert": Tiny("wav2vec2-bert", _BERT, "SeamlessM4TFeatureExtractor", {"padding_value": 1.0}),
     "ast": Tiny("audio-spectrogram-transformer", _AST, "ASTFeatureExtractor", {"max_length": 256, "num_mel_bins": 32}),
 }
 

@@ -205,6 +205,17 @@ def test_ast_pools_in_its_own_way_and_does_not_transcribe(checkpoint: Any) -> No
             task_for(name, adapter)
 
 
+@pytest.mark.parametrize("length", [560, 719, 720, 879, 880, 16_000, 16_160, 47_999])
+def test_wav2vec2_bert_counts_the_frames_that_the_extractor_marks(checkpoint: Any, length: int) -> None:
+    adapter = load_adapter(checkpoint("wav2vec2-bert"))
+    theirs = adapter.extractor(speech(length), sampling_rate=RATE, return_tensors="np")
+    ours = adapter.collate([adapter.extract(speech(length))])
+    assert adapter.frames(length) == theirs["attention_mask"].sum() == int(adapter.batch_frames(ours))
+    # Behind an odd log-mel frame lies padding, and where the batch is longer more of it.
+    assert (ours["input_features"][0, theirs["input_features"].shape[1] :] == 1.0).all()
+    assert adapter.frames(adapter.shortest - 1) == 0
+
+
 def test_whisper_stores_only_the_frames_that_touch_audio(checkpoint: Any) -> None:
     adapter = load_adapter(checkpoint("whisper"))
     stored = adapter.extract(speech(RATE))
@@ -279,6 +290,25 @@ def test_a_clips_answer_does_not_depend_on_its_neighbours(checkpoint: Any, name:
 def test_nor_does_it_with_any_pooling_and_weighted_layers(checkpoint: Any, name: str, pooling: str) -> None:
     adapter = load_adapter(checkpoint(name)).with_window(2)
     assert_no_neighbour_matters(adapter, classifier(adapter, checkpoint(name), pooling=pooling, weighted_layers=True))
+
+
+@pytest.mark.parametrize("positions", ["relative_key", "relative", "rotary"])
+def test_nor_does_any_frame_of_wav2vec2_bert(tmp_path: Path, positions: str) -> None:
+    """Show that transformers' own mask suffices, and that padding would matter without it."""
+    folder = tiny_checkpoint("wav2vec2-bert", tmp_path, position_embeddings_type=positions)
+    adapter = load_adapter(folder)
+    encoder: Any = adapter.encoder(classifier(adapter, folder))
+    features = [adapter.extract(speech(length, length)) for length in (2_000, 5_000, 16_111, 30_000)]
+    together = adapter.collate(features)
+    with torch.inference_mode():
+        states = encoder(**together).last_hidden_state
+        unmasked = encoder(together["input_features"]).last_hidden_state
+        for row, feature in enumerate(features):
+            inputs = adapter.collate([feature])
+            count = int(adapter.batch_frames(inputs))
+            alone = encoder(**inputs).last_hidden_state[0, :count]
+            assert (alone - states[row, :count]).abs().max() < 1e-4
+            assert row == 3 or (alone - unmasked[row, :count]).abs().max() > 1e-2
 
 
 @settings(max_examples=15, deadline=None)
@@ -388,8 +418,8 @@ def test_the_rate_and_normalisation_are_the_checkpoints_own(tmp_path: Path) -> N
 def test_an_unknown_family_says_what_there_is(tmp_path: Path) -> None:
     from transformers import AutoConfig
 
-    AutoConfig.for_model("wav2vec2-bert").save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=r"'wav2vec2-bert' model.*wav2vec2.*Did you mean 'wav2vec2'\?"):
+    AutoConfig.for_model("wav2vec2-conformer").save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"'wav2vec2-conformer' model.*wav2vec2.*Did you mean 'wav2vec2.*'\?"):
         load_adapter(str(tmp_path))
 
 

@@ -66,7 +66,7 @@ def names_in(model: Any, modules: list[Any]) -> set[str]:
 def may_rest(name: str, model: Any) -> bool:
     fixed = "embed_positions" in name or name.endswith("encoder.layer_norm.weight") or name.endswith("layer_norm.bias")
     learns = dict(model.named_parameters())[name].requires_grad
-    return name.endswith(("k_proj.bias", "masked_spec_embed")) or (fixed and not learns)
+    return name.endswith(("k_proj.bias", "linear_k.bias", "masked_spec_embed")) or (fixed and not learns)
 
 
 def test_nothing_frozen(folder: str) -> None:
