@@ -1,9 +1,9 @@
-"""Cleaning as one composed map, beside the same steps as one map each: time and bytes, in one run.
+"""Compare cleaning as one composed map with one map per step: time and disk space.
 
     python benchmarks/cleaning.py [CLIPS]
 
-Both sides clean the same two-second 44.1 kHz stereo recordings with the same steps in one process; the first extracts
-features too, the second stops at clean samples. Prints seconds and megabytes of each and their ratios.
+Both clean the same two-second 44.1 kHz stereo recordings with the same steps in one process; the first also extracts
+features. Prints seconds and megabytes of each and their ratios.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def recordings(folder: Path, count: int) -> Dataset:
 
 
 def bytes_under(folder: Path) -> int:
-    """Return the bytes of all files under a folder."""
+    """Return the size in bytes of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def step_by_step(rows: Dataset, cache: Path) -> None:
-    """Clean as tutorials do: decode, then one map a step, samples as lists of floats."""
+    """Clean as tutorials do: decode, then one map per step, with samples as lists of floats."""
 
     def decode(row: dict[str, Any]) -> dict[str, Any]:
         clip = read(row["audio"]["path"])
@@ -62,12 +62,12 @@ def step_by_step(rows: Dataset, cache: Path) -> None:
 
 
 def main() -> None:
-    """Run both sides in turn and print what each took."""
+    """Run both and print time and size."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     disable_progress_bars()
     adapter = load_adapter(str(SHIPPED)).with_window(2)
     with tempfile.TemporaryDirectory() as scratch:
-        folders = [Path(scratch) / name for name in ("wav", "ours", "theirs", "warm")]
+        folders = [Path(scratch) / name for name in ("wav", "composed", "separate", "warm")]
         for folder in folders:
             folder.mkdir()
         rows = recordings(folders[0], count)
@@ -75,13 +75,13 @@ def main() -> None:
         clean(rows.select(range(2)), cleaner, name="warm-up", workers=1, cache=folders[3])
         started = time.perf_counter()
         clean(rows, cleaner, name="bench", workers=1, cache=folders[1])
-        ours = time.perf_counter() - started
+        composed = time.perf_counter() - started
         step_by_step(rows, folders[2])
-        theirs = time.perf_counter() - started - ours
+        separate = time.perf_counter() - started - composed
         small, large = bytes_under(folders[1]) / 1e6, bytes_under(folders[2]) / 1e6
-    print(f"one composed map    {ours:6.2f} s {small:8.1f} MB")
-    print(f"one map a step      {theirs:6.2f} s {large:8.1f} MB")
-    print(f"ratio               {theirs / ours:6.2f}   {large / small:8.1f}")
+    print(f"one composed map    {composed:6.2f} s {small:8.1f} MB")
+    print(f"one map per step    {separate:6.2f} s {large:8.1f} MB")
+    print(f"ratio               {separate / composed:6.2f}   {large / small:8.1f}")
 
 
 if __name__ == "__main__":

@@ -54,13 +54,13 @@ class Pair:
         return np.searchsorted(ends / ends[-1], (np.arange(self.clips) + 0.5) / self.clips)
 
     def names(self) -> list[str] | None:
-        """Name every clip's group; None when each is its own."""
+        """Return the group of each clip, None if each clip is its own group."""
         if not self.groups:
             return None
         return [str(code) for code in self.codes()]
 
     def hardness(self, rng: np.random.Generator) -> FloatArray:
-        """Draw how hard each clip is for each of two models, (2, clips), standard normal."""
+        """Draw the difficulty of each clip for each of two models, (2, clips), standard normal."""
         own = rng.normal(size=(2, self.clips))
         if self.groups:
             luck = rng.normal(size=(2, self.groups))[:, self.codes()]
@@ -79,7 +79,7 @@ class Pair:
 
 
 def compared(pair: Pair, words: NDArray[np.int64], wrong: NDArray[np.int64], seed: int, resamples: int) -> Comparison:
-    """Compare the two models through the public door."""
+    """Compare the two models with the public function."""
     groups, kind = pair.names(), "text" if pair.words else "single"
     first, second, truth = (texts(words, each) if pair.words else np.eye(2)[1 - each] for each in (*wrong, 0 * words))
     references = truth if pair.words else np.ones(pair.clips, int)
@@ -87,14 +87,14 @@ def compared(pair: Pair, words: NDArray[np.int64], wrong: NDArray[np.int64], see
 
 
 def texts(words: NDArray[np.int64], wrong: NDArray[np.int64]) -> list[str]:
-    """Return texts of as many words, of which so many are wrong."""
+    """Return texts with the given numbers of words and wrong words."""
     return ["no " * bad + "yes " * (count - bad) for count, bad in zip(words.tolist(), wrong.tolist(), strict=True)]
 
 
 def percentile_excludes_zero(
     pair: Pair, words: NDArray[np.int64], wrong: NDArray[np.int64], seed: int, resamples: int
 ) -> bool:
-    """Return what the percentiles of the paired bootstrap say."""
+    """Return the verdict of the percentiles of the paired bootstrap."""
     apart = (wrong[1] - wrong[0]).astype(np.float64)
     replicates = bootstrap(
         lambda weights: (weights @ apart) / (weights @ words),
@@ -120,7 +120,7 @@ def shares(pair: Pair, draws: int, resamples: int) -> dict[str, float]:
         if mcnemar and (wrong[0] != wrong[1]).any():
             gained, lost = int((wrong[0] > wrong[1]).sum()), int((wrong[1] > wrong[0]).sum())
             totals["exact"] += binomtest(gained, gained + lost).pvalue < 0.05
-        if not draw % 5:  # a share near its alarm level takes more draws than one that is large
+        if not draw % 5:  # the false-alarm rate needs more draws than the detection rate
             better = compared(pair, *pair.wrong(rng, 0.5), draw, resamples).verdict
             totals["finds half"] += 5 * (better == "better")
             totals["calls it worse"] += 5 * (better == "worse")

@@ -1,4 +1,4 @@
-"""How often a 95 % interval of `audio_ft.metrics.score` holds the truth, on simulated tests whose truth is known.
+"""How often a 95 % interval of `audio_ft.metrics.score` contains the true value, on simulated tests.
 
 Run: python benchmarks/interval_coverage.py [--part accuracy|error_rates|others] [--draws 1000] [--resamples 400]
 (about 4 minutes on one core for accuracy and others, 2 for error_rates)
@@ -59,7 +59,7 @@ class Clips:
         return np.asarray(rng.random(sum(self.sizes)) < np.repeat(chances, self.sizes))
 
     def groups(self) -> list[str] | None:
-        """Name every clip's group; None when each is its own."""
+        """Return the group of each clip, None if each clip is its own group."""
         if max(self.sizes) == 1:
             return None
         return [str(g) for g, size in enumerate(self.sizes) for _ in range(size)]
@@ -131,7 +131,7 @@ def numbers(n: int, rho: float) -> tuple[Draw, dict[str, float]]:
 
 
 def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resamples: int) -> dict[str, float]:
-    """Return for each score the share of draws whose interval holds the truth, where the score is defined."""
+    """Return for each score the share of draws whose interval contains the true value, where it is defined."""
     rng = np.random.default_rng(0)
     held: dict[str, list[bool]] = {name: [] for name in true}
     for i in range(draws):
@@ -143,7 +143,7 @@ def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resample
 
 
 class Counted(Sample):
-    """A sample of transcripts of which only the counts are known: a simulation needs no words."""
+    """A sample of transcripts with counts only: the simulation needs no words."""
 
     def tally(self, unit: Tally) -> FloatArray:
         """Return the drawn counts, whatever the unit."""
@@ -192,7 +192,7 @@ class Transcripts:
 def together(rng: np.random.Generator, mean: FloatArray | float, correlation: float, count: int) -> FloatArray:
     """Draw chances whose events agree with a correlation: beta with that mean."""
     strength = (1 - correlation) / correlation
-    # A chance drawn as 0 would leave the next beta without a shape.
+    # A probability of 0 would give the next beta distribution a parameter of 0.
     return np.clip(rng.beta(mean * strength, (1 - mean) * strength, count), 1e-9, 1 - 1e-9)
 
 
@@ -317,7 +317,7 @@ def others(draws: int, resamples: int) -> None:
 
 
 def within_reach(shares: list[float]) -> str:
-    """Say how many shares are what a 95 % interval promises, give or take what 1,000 draws leave open."""
+    """Print how many shares are near 95 %, within the error of 1,000 draws."""
     near = sum(0.93 <= share <= 0.97 for share in shares)
     ends = f"{min(shares):.3f} to {max(shares):.3f}"
     return f"{near} of {len(shares)} between .93 and .97, mean {np.mean(shares):.3f}, {ends}"

@@ -1,4 +1,4 @@
-"""Read the sentences that ship for `audio-ft quickstart --task transcription`, with the voices of the quickstart words.
+"""Synthesize the sentences shipped for `audio-ft quickstart --task transcription`, with the voices of the words.
 
     python benchmarks/make_quickstart_sentences.py audio_ft/assets/sentences
 
@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 from make_quickstart_words import RATE, VOICES, draw_speaker, record
 
-# A sentence is one of each column; "" leaves the place empty.
+# A sentence has one entry of each column; "" is left out.
 GRAMMAR = (
     ("open", "find", "sell", "lift", "paint", "take"),
     ("the", "my", "this"),
@@ -27,13 +27,13 @@ GRAMMAR = (
     ("box", "lamp", "boat", "ring", "table", "window"),
     ("", "now", "today"),
 )
-SENTENCES = {"train": 16, "validation": 5, "test": 5}  # a voice
+SENTENCES = {"train": 16, "validation": 5, "test": 5}  # per voice
 # Opus in Ogg; 0.93 is about 26 kbit/s.
 COMPRESSION = 0.93
 
 
 def sentences(seed: int) -> dict[str, list[str]]:
-    """Return all sentences of the grammar, in random order and parted by split so that none is in two."""
+    """Return all sentences of the grammar in random order, divided among the splits without overlap."""
     every = list(dict.fromkeys(" ".join(filter(None, words)) for words in itertools.product(*GRAMMAR)))
     shuffled = [every[place] for place in np.random.default_rng(seed).permutation(len(every))]
     parts, start = {}, 0
@@ -68,7 +68,7 @@ def write_split(folder: Path, voices: Sequence[str], texts: Sequence[str], seed:
 
 
 def main() -> None:
-    """Write the three splits and say how large they came out."""
+    """Write the three splits and print their sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder to write train/, validation/ and test/ into")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Speak the words that ship for `audio-ft quickstart`: eight commands by many eSpeak NG voices, in rooms and noise.
+"""Synthesize the words shipped for `audio-ft quickstart`: eight commands, many eSpeak NG voices, rooms and noise.
 
     python benchmarks/make_quickstart_words.py audio_ft/assets/words
 
@@ -27,15 +27,15 @@ Wave = NDArray[np.float64]
 RATE = 16_000
 WORDS = ("yes", "no", "up", "down", "left", "right", "stop", "go")
 ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc")
-# One voice of each look-alike adapter (Gene and Gene2, robosoft to robosoft8, …): no test voice has a twin in training.
+# One voice of each look-alike adapter (Gene and Gene2, robosoft to robosoft8, …): no test voice is also in training.
 VOICES = {
     "train": """Alex Andrea Andy Annie Denis Diogo Gene Jacky Lee Mario Michael Tweaky adam antonio belinda boris david
         f1 f2 f4 grandma klatt klatt4 m1 m3 m4 m7 robosoft steph zac""",
     "validation": "Alicia Marco edward f3 klatt2 m2 pablo robert",
     "test": "Hugo Storm aunty caleb f5 grandpa iven klatt3 linda m5 m8 victor",
 }
-SNR = (8.0, 30.0)  # decibels of the word over the noise
-# Opus in Ogg carries a third of Vorbis's bytes for clips this short; 0.84 is about 24 kbit/s.
+SNR = (8.0, 30.0)  # signal-to-noise ratio in dB
+# For clips this short Opus needs a third of the bytes of Vorbis; 0.84 is about 24 kbit/s.
 COMPRESSION = 0.86
 
 
@@ -45,14 +45,14 @@ class Speaker:
 
     voice: str
     accent: str
-    speed: int  # words a minute
+    speed: int  # words per minute
     pitch: int  # 0 to 99, eSpeak's scale
-    reverberation: float  # seconds until the echo has fallen by 60 dB
+    reverberation: float  # reverberation time in seconds (60 dB)
     wet: float  # energy of the echo relative to the direct sound
 
     @property
     def name(self) -> str:
-        """Return the identifier that goes into file names and the speaker_id column."""
+        """Return the identifier for file names and the speaker_id column."""
         return f"{self.accent}_{self.voice}".lower()
 
 
@@ -69,7 +69,7 @@ def draw_speaker(voice: str, rng: np.random.Generator) -> Speaker:
 
 
 def speak(word: str, speaker: Speaker, rng: np.random.Generator) -> Wave:
-    """Return one spoken word (time,) at 16 kHz without the silence eSpeak puts around it, peak 1."""
+    """Return one spoken word (time,) at 16 kHz without the silence around it, peak 1."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "word.wav"
         speed = round(speaker.speed * rng.uniform(0.9, 1.1))
@@ -107,7 +107,7 @@ def noise(length: int, rng: np.random.Generator) -> Wave:
 
 
 def color(samples: Wave, rng: np.random.Generator) -> Wave:
-    """Tilt and narrow the spectrum as microphones do."""
+    """Filter the spectrum like a microphone."""
     frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
     tilt = (np.maximum(frequencies, 50.0) / 1000.0) ** rng.uniform(-0.5, 0.5)
     low, high = rng.uniform(40, 250), rng.uniform(3400, 7800)
@@ -116,7 +116,7 @@ def color(samples: Wave, rng: np.random.Generator) -> Wave:
 
 
 def record(word: str, speaker: Speaker, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return one recording (time,): the word in its room, with silence around it, noise and a level of its own."""
+    """Return one recording (time,): the word in its room, with silence, noise and a random level."""
     spoken = echo(speak(word, speaker, rng), speaker, rng)
     before, after = (np.zeros(round(rng.uniform(0.05, 0.3) * RATE)) for _ in range(2))
     power = np.mean(spoken**2)
@@ -134,7 +134,7 @@ def write_split(folder: Path, voices: Sequence[str], seed: int) -> int:
         stale.unlink()
     rows, size = [], 0
     for voice in voices:
-        # A generator for each voice: adding one leaves the recordings of the others as they are.
+        # One generator per voice: a new voice does not change the recordings of the others.
         rng = np.random.default_rng([seed, zlib.crc32(voice.encode())])
         speaker = draw_speaker(voice, rng)
         for word in WORDS:
@@ -151,7 +151,7 @@ def write_split(folder: Path, voices: Sequence[str], seed: int) -> int:
 
 
 def main() -> None:
-    """Write the three splits and say how large they came out."""
+    """Write the three splits and print their sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder to write train/, validation/ and test/ into")
     parser.add_argument("--seed", type=int, default=0)

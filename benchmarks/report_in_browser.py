@@ -1,4 +1,4 @@
-"""Open a report in headless Chromium, as a reader would: console errors, requests, a player, controls, screenshots.
+"""Check a report in headless Chromium: console errors, requests, a player, controls, screenshots.
 
     python benchmarks/report_in_browser.py runs/first/report.html shots/
 
@@ -23,10 +23,10 @@ from typing import Any
 
 import aiohttp
 
-# What is wide and narrow: a laptop and a small phone, in CSS pixels.
+# Screen widths: a laptop and a small phone, in CSS pixels.
 SCREENS = {"desktop": (1280, 900), "phone": (375, 812)}
 THEMES = ("light", "dark")
-# Sections photographed one by one; a whole page in one picture is too long to look at.
+# Sections with a screenshot each; one of the whole page is too long to look at.
 PLAY = """(async () => {
   const player = document.querySelector("audio");
   if (!player) return {there: false};
@@ -76,7 +76,7 @@ WIDTHS = """({
 
 
 class Tab:
-    """Speak the DevTools protocol with one tab, and keep what it logs and asks for."""
+    """Control one tab with the DevTools protocol, and collect its log messages and requests."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -87,7 +87,7 @@ class Tab:
         self.requests: list[str] = []
 
     async def listen(self) -> None:
-        """Hand answers to whoever waits for them, and note events."""
+        """Pass responses to the waiting calls, and collect events."""
         async for message in self.socket:
             told = json.loads(message.data)
             if "id" in told:
@@ -96,7 +96,7 @@ class Tab:
                 self.note(told["method"], told["params"])
 
     def note(self, method: str, told: dict[str, Any]) -> None:
-        """Keep an event that tells of a problem or of a request."""
+        """Collect an event that reports a problem or a request."""
         if method == "Page.loadEventFired":
             self.loaded.set()
         elif method == "Runtime.exceptionThrown":
@@ -119,7 +119,7 @@ class Tab:
         return told["result"]
 
     async def value(self, expression: str) -> Any:
-        """Return what a JavaScript expression comes to."""
+        """Return the value of a JavaScript expression."""
         told = await self.call(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
         )
@@ -130,7 +130,7 @@ class Tab:
 
 @contextlib.asynccontextmanager
 async def browser() -> AsyncIterator[Tab]:
-    """Start Chromium with one empty tab and end it again."""
+    """Start Chromium with one empty tab, and stop it at the end."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         alone = ["--no-sandbox"] if os.geteuid() == 0 else []
         process = await asyncio.create_subprocess_exec(
@@ -164,7 +164,7 @@ async def _port(file: Path) -> int:
 
 
 async def look(report: Path, folder: Path) -> list[str]:
-    """Look at a report on every screen and in every theme, and return what is wrong with it."""
+    """Check a report at every width and in every theme, and return the problems."""
     problems: list[str] = []
     async with browser() as tab:
         for (screen, (width, height)), theme in itertools.product(SCREENS.items(), THEMES):
@@ -194,7 +194,7 @@ async def look(report: Path, folder: Path) -> list[str]:
 
 
 async def photograph(tab: Tab, file: Path, section: str, width: int, height: int) -> None:
-    """Write a picture of one section, or of what is seen first."""
+    """Write a screenshot of one section, or of the top of the page."""
     clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
     if section:
         place = await tab.value(
@@ -207,7 +207,7 @@ async def photograph(tab: Tab, file: Path, section: str, width: int, height: int
 
 
 def main() -> int:
-    """Look at one report and say what was found."""
+    """Check one report and print the problems."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("report", type=Path)
     parser.add_argument("shots", type=Path, help="folder for the screenshots")

@@ -1,4 +1,4 @@
-"""How often a slice stands out though none is weaker, and how often a weak one is found.
+"""How often a slice is flagged although none is weaker, and how often a weak one is found.
 
     python benchmarks/slice_alarms.py [--draws 1000]
 
@@ -49,7 +49,7 @@ def drawn(rng: np.random.Generator, clips: int, right: float, groups: int, icc: 
 
 
 def main() -> None:
-    """Print one line a setting."""
+    """Print one line per setting."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=1000)
     draws = parser.parse_args().draws

@@ -1,4 +1,4 @@
-"""A Whisper classifier's training step with the window cropped to the audio, beside the stock 30-second window.
+"""Compare a Whisper classifier's training step with a window cropped to the audio and the default 30-second window.
 
     python benchmarks/whisper_window.py CHECKPOINT [SECONDS] [BATCH]
 
@@ -43,7 +43,7 @@ def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -
 
 
 def main() -> None:
-    """Measure both windows and print them."""
+    """Measure both windows and print the times."""
     checkpoint = sys.argv[1]
     window = float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
     batch = int(sys.argv[3]) if len(sys.argv) > 3 else 8

@@ -4,8 +4,8 @@ Command    python recipes/hubert_emotion.py --output-dir runs/emotion
 On a CPU   python recipes/hubert_emotion.py --data ../shared/data/emotion_de \
                --model ../shared/checkpoints/hubert-mini --output-dir runs/emotion_de
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
-Hardware   the first command wants a GPU with 12 GB or more; the second runs on two CPU cores
-Expected   second command: accuracy 0.661 [0.573, 0.740] in seven minutes; the first was never run here
+Hardware   the first command needs a GPU with 12 GB or more; the second runs on two CPU cores
+Expected   second command: accuracy 0.661 [0.573, 0.740] in seven minutes; the first was not run
 """
 
 from audio_ft import Data, Recipe, main
@@ -18,7 +18,7 @@ recipe = Recipe(
     model="facebook/hubert-base-ls960",
     data=Data(
         path="amu-cai/CAMEO",
-        # One of the corpora in this collection; validation and test are made out of it, by speaker.
+        # One of the corpora in this collection; validation and test are split off it by speaker.
         splits={"crema_d": "train"},
         group="speaker_id",
         license="odbl",
@@ -27,7 +27,7 @@ recipe = Recipe(
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)),
     augment=(Speed(probability=1.0), Noise(snr=(10, 30))),
-    # The convolutions learn too; with a wide network and little memory, leave this line out.
+    # Train the convolutions too; with a large network and little memory, leave this line out.
     freeze="none",
     training={"per_device_train_batch_size": 16},
     intended_use="Research on acted emotion in speech.",

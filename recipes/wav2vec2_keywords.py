@@ -4,8 +4,8 @@ Command    python recipes/wav2vec2_keywords.py --output-dir runs/keywords
 On a CPU   python recipes/wav2vec2_keywords.py --data ../shared/data/digits \
                --model ../shared/checkpoints/wav2vec2-mini --output-dir runs/digits
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
-Hardware   the first command wants a GPU with 8 GB or more; the second runs on two CPU cores
-Expected   second command: accuracy 0.888 [0.857, 0.913] in three minutes; the first was never run here
+Hardware   the first command needs a GPU with 8 GB or more; the second runs on two CPU cores
+Expected   second command: accuracy 0.888 [0.857, 0.913] in three minutes; the first was not run
 """
 
 from audio_ft import Data, Recipe, main

@@ -1,11 +1,11 @@
-r"""Speech recognition with Wav2Vec2: characters by CTC, from a checkpoint that never saw a transcript.
+r"""Speech recognition with Wav2Vec2: characters by CTC, from a checkpoint pretrained on audio only.
 
 Command    python recipes/wav2vec2_transcription.py --output-dir runs/wav2vec2-transcription
 On a CPU   python recipes/wav2vec2_transcription.py --data ../shared/data/prompts_asr --where language=en \
                --model ../shared/checkpoints/wav2vec2-mini --output-dir runs/wav2vec2-transcription-prompts
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
-Hardware   the first command wants a GPU with 12 GB or more; the second runs on two CPU cores
-Expected   second command: character error rate 0.346 [0.281, 0.432] in eight minutes; the first was never run here
+Hardware   the first command needs a GPU with 12 GB or more; the second runs on two CPU cores
+Expected   second command: character error rate 0.346 [0.281, 0.432] in eight minutes; the first was not run
 """
 
 from audio_ft import Data, Recipe, Text, main
@@ -23,12 +23,12 @@ recipe = Recipe(
         source="Panayotov et al. 2015, LibriSpeech",
         group="speaker_id",
     ),
-    # The vocabulary is made of the training transcripts: lower case, no punctuation, apostrophes inside words kept.
+    # The vocabulary comes from the training transcripts: lower case, no punctuation, apostrophes inside words kept.
     text=Text(language="en", case="lower", punctuation="remove"),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
-    # A head that starts from nothing needs many passes: a small set is seen thirty times.
+    # A newly initialized head needs many epochs.
     training={"num_train_epochs": 30, "per_device_train_batch_size": 8},
-    intended_use="Writing down read English, for search in recordings and as a start for other voices.",
+    intended_use="Transcribing read English, for search in recordings and as a start for other voices.",
     limits="Read English in quiet rooms; names are often wrong. Not for decisions about people.",
     consent="Volunteers read public-domain books for LibriVox, in the public domain; LibriSpeech is CC BY 4.0.",
     license="apache-2.0",

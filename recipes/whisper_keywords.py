@@ -5,8 +5,8 @@ On a CPU   python recipes/whisper_keywords.py --data ../shared/data/digits \
                --model WHISPER_TINY_EN --output-dir runs/whisper-digits
            where ../shared/checkpoints/fetch_whisper.py puts the folder WHISPER_TINY_EN
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
-Hardware   the first command wants a GPU with 8 GB or more; the second runs on two CPU cores
-Expected   second command: accuracy 0.994 [0.983, 0.998] in two minutes; the first was never run here
+Hardware   the first command needs a GPU with 8 GB or more; the second runs on two CPU cores
+Expected   second command: accuracy 0.994 [0.983, 0.998] in two minutes; the first was not run
 """
 
 from audio_ft import Data, Recipe, main

@@ -1,12 +1,12 @@
-r"""Speech recognition with Whisper and LoRA: one weight in sixty learns, and little of the rest is forgotten.
+r"""Speech recognition with Whisper and LoRA: one weight in sixty is trained, and little is forgotten.
 
 Command    python recipes/whisper_lora.py --output-dir runs/whisper-lora
 On a CPU   python recipes/whisper_lora.py --data ../shared/data/prompts_asr --where language=en \
                --model WHISPER_TINY_EN --output-dir runs/whisper-lora-prompts
            where ../shared/checkpoints/fetch_whisper.py puts the folder WHISPER_TINY_EN
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
-Hardware   the first command wants a GPU with 8 GB or more; the second runs on two CPU cores
-Expected   second command: word error rate 0.163 [0.103, 0.274], 0.304 before, in three minutes; the first was never run
+Hardware   the first command needs a GPU with 8 GB or more; the second runs on two CPU cores
+Expected   second command: word error rate 0.163 [0.103, 0.274], 0.304 before, in three minutes; the first was not run
 """
 
 from audio_ft import Data, Recipe, Text, main
@@ -29,11 +29,11 @@ recipe = Recipe(
     # Whisper keeps its own spelling, capitals and full stops; the language belongs to its generation settings.
     text=Text(language="en"),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
-    # Low-rank matrices beside attention's queries and values, added to the weights before they are saved.
+    # Low-rank updates of the query and value projections, merged into the weights before they are saved.
     peft="lora",
     lora_rank=32,
     training={"per_device_train_batch_size": 16},
-    intended_use="Writing down speeches and meetings in English, for search and as a draft of minutes.",
+    intended_use="Transcribing speeches and meetings in English, for search and as a draft of minutes.",
     limits="English of one setting; names and numbers are often wrong. Not for decisions about people.",
     consent="Speeches held in the European Parliament, published by it; VoxPopuli is CC0.",
     license="apache-2.0",

@@ -5,8 +5,8 @@ On a CPU   python recipes/whisper_transcription.py --data ../shared/data/prompts
                --model WHISPER_TINY_EN --output-dir runs/whisper-transcription-prompts
            where ../shared/checkpoints/fetch_whisper.py puts the folder WHISPER_TINY_EN
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
-Hardware   the first command wants a GPU with 12 GB or more; the second runs on two CPU cores
-Expected   second command: word error rate 0.185 [0.123, 0.291], 0.304 before, in four minutes; the first was never run
+Hardware   the first command needs a GPU with 12 GB or more; the second runs on two CPU cores
+Expected   second command: word error rate 0.185 [0.123, 0.291], 0.304 before, in four minutes; the first was not run
 """
 
 from audio_ft import Data, Recipe, Text, main
@@ -31,7 +31,7 @@ recipe = Recipe(
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
     # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
     training={"per_device_train_batch_size": 16},
-    intended_use="Writing down speeches and meetings in English, for search and as a draft of minutes.",
+    intended_use="Transcribing speeches and meetings in English, for search and as a draft of minutes.",
     limits="English of one setting; names and numbers are often wrong. Not for decisions about people.",
     consent="Speeches held in the European Parliament, published by it; VoxPopuli is CC0.",
     license="apache-2.0",
