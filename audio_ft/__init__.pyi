@@ -1,19 +1,25 @@
-from . import plots
+from . import augmentation, plots
 from .audio import features
 from .audio.clip import Clip, read
+from .cleaning import steps
 from .cleaning.chain import DEFAULT_CHAIN, Chain
 from .cli.recipe_script import main
 from .data import Data
+from .data.inspect import inspect
+from .data.prepare import prepare
 from .data.transcripts import Text
 from .errors import AudioError, AudioFTError, InputError
+from .evaluation.compare_runs import compare_runs
 from .evaluation.evaluate import Evaluation, evaluate
 from .hub.load import load
 from .hub.push import push
 from .inference.predictor import Model
+from .metrics import Score
 from .recipe import Recipe
 from .reporting.html import write_report
 from .run import Run
 from .tasks.ctc_beam import Beam
+from .training.reproduce import reproduce
 from .training.train import train
 
 __version__: str
@@ -31,14 +37,21 @@ __all__ = [
     "Model",
     "Recipe",
     "Run",
+    "Score",
     "Text",
+    "augmentation",
+    "compare_runs",
     "evaluate",
     "features",
+    "inspect",
     "load",
     "main",
     "plots",
+    "prepare",
     "push",
     "read",
+    "reproduce",
+    "steps",
     "train",
     "write_report",
 ]

@@ -7,6 +7,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.models.base import Adapter
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 
 def adapters() -> dict[str, type[Adapter]]:
-    """Return the adapters by model type; the files of this folder are imported on first use."""
+    """Return the adapters by model type, other packages' included; all are imported on first use."""
     for module in pkgutil.iter_modules([str(Path(__file__).parent)], "audio_ft.models."):
         importlib.import_module(module.name)
+    for name in extensions.names("models"):
+        extensions.load("models", name)
     return Adapter.registry
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings.rules import shown
 from audio_ft.tasks.base import Task
@@ -26,10 +27,11 @@ def task_class(name: str) -> type[Task]:
     Raises:
         InputError: there is none.
     """
-    if name not in Task.registry:
-        hint = did_you_mean(name, [*Task.registry, ANY_TRANSCRIPTION], list_all=True)
-        raise InputError(f"There is no task {shown(name)}.{hint}")
-    return Task.registry[name]
+    found: type[Task] | None = Task.registry.get(name) or extensions.load("tasks", name)
+    if found is None:
+        known = [*Task.registry, ANY_TRANSCRIPTION, *extensions.names("tasks")]
+        raise InputError(f"There is no task {shown(name)}.{did_you_mean(name, known, list_all=True)}")
+    return found
 
 
 def check_task(name: str) -> None:

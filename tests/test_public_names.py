@@ -1,0 +1,33 @@
+"""What `import audio_ft` offers: the names of its stub, loaded when first used."""
+
+from __future__ import annotations
+
+import pydoc
+import subprocess
+import sys
+
+import audio_ft
+from audio_ft.cli import command_list
+
+# What a command does, Python does too; these commands make no sense from Python, or are methods there.
+WITHOUT_A_FUNCTION = {"completion", "lm", "quickstart", "robustness", "show"}
+IN_PYTHON = {"card": "push", "clean": "Chain", "compare": "compare_runs", "predict": "load", "report": "write_report"}
+
+
+def test_every_name_can_be_loaded_listed_and_explained():
+    assert set(dir(audio_ft)) >= set(audio_ft.__all__)
+    for name in audio_ft.__all__:
+        assert getattr(audio_ft, name) is not None
+    page = pydoc.plain(pydoc.render_doc(audio_ft))
+    assert all(name in page for name in audio_ft.__all__)
+
+
+def test_a_star_import_brings_all_names_and_no_others():
+    code = "from audio_ft import *\nprint(*sorted(name for name in dir() if not name.startswith('__')))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert printed.stdout.split() == sorted(audio_ft.__all__)
+
+
+def test_what_the_command_line_does_python_does():
+    for command in set(command_list.built_in()) - WITHOUT_A_FUNCTION:
+        assert IN_PYTHON.get(command, command) in audio_ft.__all__, command
