@@ -68,7 +68,7 @@ def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path, *, below: bool = False) -> None:
-    """Remove what killed processes left half-written in a folder, and `below` it in the folders it holds."""
+    """Remove files and folders that a killed process left unfinished in a folder, or also in all folders `below`."""
     for path in list(folder.rglob(".*.part") if below else folder.glob(".*.part")):
         if _UNFINISHED.fullmatch(path.name):
             _remove(path)
@@ -107,7 +107,9 @@ def write_text(file: Path, text: str, *, make_parents: bool = False) -> None:
 
 def as_json(content: Any) -> bytes:
     """Return data as the JSON text of a settings file: indented, in UTF-8, without NaN."""
-    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # What UTF-8 lacks, as in names of files in another encoding, becomes the escape that JSON has for it.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_json(file: Path, content: Any) -> None:

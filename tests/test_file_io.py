@@ -156,7 +156,7 @@ def test_errors_of_what_the_block_reads_are_not_about_writing(tmp_path):
 
 
 def test_json_reads_back_as_it_was_written(tmp_path):
-    content = {"name": "größe", "values": [1, 0.5, None]}
+    content = {"name": "größe", "file": "caf\udce9.wav", "values": [1, 0.5, None]}
     write_json(tmp_path / "a.json", content)
     assert read_json(tmp_path / "a.json") == content
     assert "größe" in (tmp_path / "a.json").read_text("utf-8")
