@@ -47,7 +47,7 @@ class Prepared:
 def prepare(
     data: Data,
     chain: Chain,
-    folder: Path,
+    folder: str | Path,
     *,
     task: str = "classification",
     features: LogMel | ModelInput | None = None,
@@ -62,7 +62,7 @@ def prepare(
     Raises:
         InputError: data, chain or folder that cannot be used, or a share of unreadable recordings above `max_corrupt`.
     """
-    compute = features or LogMel()
+    folder, compute = Path(folder), features or LogMel()
     if Path(data.path).is_dir():
         check_no_overlap(Path(data.path), folder)
     loaded = load(data, task=task, need=SPLITS)

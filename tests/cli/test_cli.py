@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -469,9 +468,8 @@ def test_predict_answers_about_what_the_chain_leaves_nothing_of(small_run, tmp_p
 
 
 def test_quickstart_shows_a_finished_run_again(small_run, capsys):
-    started = time.monotonic()
+    # That nothing is trained again shows in run.json, which small_run_stays_as_it_is watches.
     assert cli.main(["quickstart", "--output-dir", str(small_run)]) == 0
-    assert time.monotonic() - started < 20
     said = capsys.readouterr()
     assert "--overwrite" in said.err
     for piece in ("accuracy", "majority", "linear on MFCC", "audio-ft inspect", "audio-ft train", "audio-ft predict"):

@@ -824,10 +824,11 @@ def test_a_long_manifest_loads_in_seconds(tmp_path):
     with (tmp_path / "list.csv").open("w") as file:
         file.write("file_name,label,speaker_id\n")
         file.writelines(f"a.wav,c{row % 30},s{row % 997}\n" for row in range(30_000))
-    start = time.perf_counter()
+    # The work of this process alone: other tests may keep the machine busy.
+    start = time.process_time()
     loaded = load(Data(str(tmp_path / "list.csv")))
     assert sum(sizes(loaded).values()) == 30_000
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 # Real recordings
