@@ -64,7 +64,6 @@ _BERT: dict[str, Any] = {
     "intermediate_size": 64,
     "classifier_proj_size": 24,
     "initializer_range": 0.3,
-    "vocab_size": 8,
 }
 _LAYER: dict[str, Any] = _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
 
@@ -93,6 +92,8 @@ TINY: dict[str, Tiny] = {
     ),
     "whisper": Tiny("whisper", _WHISPER, "WhisperFeatureExtractor"),
     "wav2vec2-bert": Tiny("wav2vec2-bert", _BERT, "SeamlessM4TFeatureExtractor", {"padding_value": 1.0}),
+    "unispeech-sat-group": Tiny("unispeech-sat", _WAVE),
+    "unispeech-sat-layer": Tiny("unispeech-sat", _LAYER, extractor_settings={"return_attention_mask": True}),
     "ast": Tiny("audio-spectrogram-transformer", _AST, "ASTFeatureExtractor", {"max_length": 256, "num_mel_bins": 32}),
 }
 

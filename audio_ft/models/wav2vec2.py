@@ -1,4 +1,4 @@
-"""Adapters for networks that take the raw wave: Wav2Vec2, HuBERT, WavLM and data2vec-audio share their conventions."""
+"""Adapters for networks that take the raw wave: Wav2Vec2, HuBERT, WavLM, UniSpeech-SAT and data2vec-audio are alike."""
 
 from __future__ import annotations
 
@@ -199,3 +199,9 @@ class Data2VecAudio(WaveAdapter):
     """Data2vec-audio."""
 
     model_types = ("data2vec-audio",)
+
+
+class UniSpeechSat(WaveAdapter):
+    """UniSpeech-SAT."""
+
+    model_types = ("unispeech-sat",)
