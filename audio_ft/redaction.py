@@ -115,7 +115,7 @@ def redact_text(text: str, paths: Mapping[str, str]) -> str:
 
 
 def _absolute_forms(name: str | Path) -> Iterator[str]:
-    """Yield the absolute ways to write a path, except the root folder, which identifies nobody."""
+    """Yield the absolute ways to write a path, except the root folder."""
     path = Path(name).expanduser()
     if path.exists() or path.is_absolute():
         for form in (str(name), str(path), os.path.abspath(path), str(path.resolve())):

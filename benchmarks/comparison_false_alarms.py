@@ -6,8 +6,8 @@ Run: python benchmarks/comparison_false_alarms.py [--part accuracy|wer] [--draws
 Two models answer the same clips. What makes a clip hard is partly the same for both (`shared`, a correlation) and
 partly each model's own; by group, a part of each model's own luck (`group`) is the same for all clips of a group. Both
 parts are normal with the same spread for both models, so that they are equally good over all clips and groups there
-could be: each verdict but "not distinguishable" is a false alarm, 5 % of them are expected. Beside the verdict stands
-what the 95 % percentile interval of the same paired bootstrap would say, McNemar's exact test without the mid-p
+could be: each verdict but "not distinguishable" is a false alarm, 5 % of them are expected. The table also shows
+the verdict of the 95 % percentile interval of the same paired bootstrap, McNemar's exact test without the mid-p
 correction (accuracy by clip), and how often the verdict finds a second model that makes half of the first's errors.
 
 Accuracy by clip raises fewer alarms than 3 % where few clips tell the two apart, because few tables are possible. With

@@ -5,8 +5,8 @@ Run: python benchmarks/interval_coverage.py [--part accuracy|error_rates|others]
 
 Clips are right or wrong with probability p. "by clip": independent. "by group": every group draws its own p from a beta
 distribution with mean p, so that two clips of a group agree with correlation `icc`; the truth is the mean over all
-groups there could be. Beside our interval stands what plain percentiles of the same replicates would cover, and below
-them other scores: unbalanced classes with confusions for macro averages, normal errors for regression.
+groups there could be. The table also shows the coverage of plain percentiles of the same replicates, and
+other scores: unbalanced classes with confusions for macro averages, normal errors for regression.
 
 Error rates: a clip has 1 + Poisson words, each wrong with the clip's own chance, so that two words of a clip agree with
 correlation `within`; words are added in bursts (a negative binomial, a fifth as many as there are wrong ones). By
@@ -16,7 +16,7 @@ Each part ends with how many settings are between .93 and .97: 63 of 66 error ra
 (.927 to .976), 68 of 78 other scores. 1,000 draws know a share to .014 (two standard errors). Outside are, with why:
 
 - 100 x 8 words, within .4, wer .024 (.909): nineteen errors in nine clips tell too little of how errors cluster, and
-  the guess that stands in (.2) is half of the truth. A guess of .3 mends it (.93) and breaks within 0 (.97).
+  the guess that stands in (.2) is half of the truth. A guess of .3 fixes it (.93) and breaks within 0 (.97).
 - 12 groups, spread 1, wer .12 (.910; .93 with 4,000 draws): one speaker makes 28 % of the errors. Where none such was
   drawn the rate is too low and so is the spread; accuracy .9 of ten groups of 50 that agree by .3 is at .89 for that.
 - 40 = 10 x 4 (.927, .975), 16 uneven at .9 (.973), 90 + 9 x 10 (.976, .971), 6 groups of 1 to 6 at wer .024 (.973): few

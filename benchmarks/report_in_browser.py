@@ -89,43 +89,43 @@ class Tab:
     async def listen(self) -> None:
         """Pass responses to the waiting calls, and collect events."""
         async for message in self.socket:
-            told = json.loads(message.data)
-            if "id" in told:
-                self.waiting.pop(told["id"]).set_result(told)
+            reply = json.loads(message.data)
+            if "id" in reply:
+                self.waiting.pop(reply["id"]).set_result(reply)
             else:
-                self.note(told["method"], told["params"])
+                self.note(reply["method"], reply["params"])
 
-    def note(self, method: str, told: dict[str, Any]) -> None:
+    def note(self, method: str, reply: dict[str, Any]) -> None:
         """Collect an event that reports a problem or a request."""
         if method == "Page.loadEventFired":
             self.loaded.set()
         elif method == "Runtime.exceptionThrown":
-            self.problems.append(str(told["exceptionDetails"].get("exception", told["exceptionDetails"])))
-        elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
-            self.problems.append(f"console.{told['type']}: {[value.get('value') for value in told['args']]}")
-        elif method == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.problems.append(f"{told['entry']['source']}: {told['entry']['text']}")
+            self.problems.append(str(reply["exceptionDetails"].get("exception", reply["exceptionDetails"])))
+        elif method == "Runtime.consoleAPICalled" and reply["type"] in ("error", "warning", "assert"):
+            self.problems.append(f"console.{reply['type']}: {[value.get('value') for value in reply['args']]}")
+        elif method == "Log.entryAdded" and reply["entry"]["level"] in ("error", "warning"):
+            self.problems.append(f"{reply['entry']['source']}: {reply['entry']['text']}")
         elif method == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"][:100])
+            self.requests.append(reply["request"]["url"][:100])
 
     async def call(self, method: str, **settings: Any) -> Any:
         """Return the result of a command."""
         number = next(self.numbers)
         self.waiting[number] = asyncio.get_running_loop().create_future()
         await self.socket.send_json({"id": number, "method": method, "params": settings})
-        told = await asyncio.wait_for(self.waiting[number], 60)
-        if "error" in told:
-            raise RuntimeError(f"{method}: {told['error']}")
-        return told["result"]
+        reply = await asyncio.wait_for(self.waiting[number], 60)
+        if "error" in reply:
+            raise RuntimeError(f"{method}: {reply['error']}")
+        return reply["result"]
 
     async def value(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""
-        told = await self.call(
+        reply = await self.call(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
         )
-        if "exceptionDetails" in told:
-            raise RuntimeError(str(told["exceptionDetails"]))
-        return told["result"].get("value")
+        if "exceptionDetails" in reply:
+            raise RuntimeError(str(reply["exceptionDetails"]))
+        return reply["result"].get("value")
 
 
 @contextlib.asynccontextmanager
@@ -202,8 +202,8 @@ async def photograph(tab: Tab, file: Path, section: str, width: int, height: int
             " return {y: box.top + scrollY, height: box.height}; })()"
         )
         clip |= {"y": place["y"], "height": min(place["height"], 4000)}
-    told = await tab.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
-    file.write_bytes(base64.b64decode(told["data"]))
+    reply = await tab.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+    file.write_bytes(base64.b64decode(reply["data"]))
 
 
 def main() -> int:

@@ -93,11 +93,11 @@ def test_opus_encoder_delay_is_removed_wherever_its_time_starts(tmp_path, begins
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     with av.open(str(path)) as file:
-        heard = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1)
+        decoded = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1)
     for source in (path, path.read_bytes()):
         whole, _ = agree(source, 0.3)
         assert whole.notes == ()
-        np.testing.assert_allclose(whole.samples, heard, atol=1e-5)
+        np.testing.assert_allclose(whole.samples, decoded, atol=1e-5)
         for start, seconds in ((0.0, 0.5), (0.25, 0.5), (1.0, None)):
             part = read(source, start=start, seconds=seconds).samples
             wanted = whole.samples[:, round(start * rate) :][:, : part.shape[1]]

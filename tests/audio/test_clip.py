@@ -1,4 +1,4 @@
-"""The audio door: every source in, every failure named, nothing copied or decoded that need not be."""
+"""Read and write recordings: all sources, all failures, and no unnecessary copying or decoding."""
 
 import contextlib
 import errno
@@ -166,10 +166,10 @@ def test_path_bytes_and_file_objects_give_the_same_samples(tmp_path, channels):
 def test_a_damaged_header_in_memory_prints_no_traceback(tmp_path):
     data = bytearray(make(tmp_path / "a.aiff", speechlike()).read_bytes())
     at = data.index(b"SSND")
-    for place in range(12, at + 16):
+    for index in range(12, at + 16):
         for bits in (0x0F, 0x55, 0xFF):
             damaged = bytearray(data)
-            damaged[place] ^= bits
+            damaged[index] ^= bits
             with contextlib.suppress(AudioError):
                 assert read(bytes(damaged)).rate
 
@@ -236,7 +236,7 @@ def test_paths_without_a_file_are_explained(tmp_path):
 def test_permission_denied_is_reported(tmp_path, monkeypatch):
     path = make(tmp_path / "a.wav")
     path.chmod(0)
-    if os.access(path, os.R_OK):  # root reads everything: let the system call refuse in its place
+    if os.access(path, os.R_OK):  # root reads everything: let the system call raise instead
 
         def refuse(*_, **__):
             raise PermissionError(errno.EACCES, "Permission denied")
@@ -471,7 +471,7 @@ def test_stream_that_starts_inside_a_file_is_ignored(tmp_path):
 def test_channels_of_videos_are_read(tmp_path, layout, channels):
     path = tmp_path / "film.m4a"
     time = np.arange(48_000) / 48_000
-    tones = np.stack([0.1 * np.sin(2 * np.pi * (200 + 100 * place) * time) for place in range(channels)])
+    tones = np.stack([0.1 * np.sin(2 * np.pi * (200 + 100 * index) * time) for index in range(channels)])
     with av.open(str(path), "w", format="ipod") as out:
         stream = out.add_stream("aac", rate=48_000, layout=layout)
         for start in range(0, 48_000, 1024):
@@ -483,9 +483,9 @@ def test_channels_of_videos_are_read(tmp_path, layout, channels):
         out.mux(stream.encode(None))
     clip = read(path)
     assert clip.channels == channels
-    heard = np.abs(np.fft.rfft(clip.samples[:, 4096 : 4096 + 38_400], axis=1)).argmax(axis=1) * 1.25
+    peaks = np.abs(np.fft.rfft(clip.samples[:, 4096 : 4096 + 38_400], axis=1)).argmax(axis=1) * 1.25
     # FFmpeg's encoder leaves next to nothing of such a tone in the bass channel.
-    assert len({200.0 + 100 * place for place in range(channels)} & set(heard.tolist())) >= channels - 1
+    assert len({200.0 + 100 * index for index in range(channels)} & set(peaks.tolist())) >= channels - 1
 
 
 def test_pyav_decodes_a_lossless_codec_bit_exactly(tmp_path):

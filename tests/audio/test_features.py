@@ -106,8 +106,8 @@ def scipys_amplitudes(clip: Clip) -> np.ndarray:
     bands = []
     for center in gammatone.centers(clip.rate):
         taps, _ = scipy_gammatone(center, "fir", order=4, numtaps=clip.rate // 8, fs=clip.rate)
-        heard = np.pad(lfilter(taps, 1.0, clip.samples[0].astype(np.float64)), window // 2)
-        frames = np.lib.stride_tricks.sliding_window_view(heard**2, window)[::hop]
+        filtered = np.pad(lfilter(taps, 1.0, clip.samples[0].astype(np.float64)), window // 2)
+        frames = np.lib.stride_tricks.sliding_window_view(filtered**2, window)[::hop]
         bands.append(np.sqrt(frames @ weights / weights.sum()))
     return np.array(bands)
 

@@ -101,21 +101,21 @@ def test_digest_depends_on_settings_order_and_versions(monkeypatch):
 
 
 def test_digest_is_the_same_in_another_process():
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", "from audio_ft.cleaning.chain import DEFAULT_CHAIN; print(DEFAULT_CHAIN.digest)"],
         env={**os.environ, "PYTHONHASHSEED": "7"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == DEFAULT_CHAIN.digest
+    assert result.stdout.strip() == DEFAULT_CHAIN.digest
 
 
 def test_importing_the_chain_imports_no_heavy_library():
     heavy = "{'torch', 'transformers', 'datasets', 'librosa', 'scipy', 'sklearn', 'soundfile', 'av', 'pandas'}"
     code = f"import sys, audio_ft.cleaning.chain; print(sorted({heavy} & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_chain_survives_list_json_pickle_and_disk(tmp_path):
@@ -179,9 +179,9 @@ def test_load_error_names_the_file_and_the_fix(tmp_path, text, says):
     path = tmp_path / "chain.json"
     if text is not None:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(InputError, match=says) as told:
+    with pytest.raises(InputError, match=says) as result:
         Chain.load(path)
-    assert str(told.value).startswith(str(path))
+    assert str(result.value).startswith(str(path))
 
 
 @pytest.mark.parametrize(

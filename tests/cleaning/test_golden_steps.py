@@ -67,7 +67,7 @@ def recording() -> Clip:
     return Clip(np.stack([left, right]), rate)
 
 
-def told(step: Step) -> dict[str, object]:
+def snapshot(step: Step) -> dict[str, object]:
     """Return what the step made of `recording()`: form, notes, level and every so many samples of each channel."""
     made = step(recording())
     every = max(1, made.length // 97)
@@ -83,7 +83,7 @@ def told(step: Step) -> dict[str, object]:
     }
 
 
-def kept() -> dict[str, dict]:
+def stored() -> dict[str, dict]:
     return json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {}
 
 
@@ -100,9 +100,9 @@ def differences(old: dict, new: dict) -> list[str]:
 
 def renew() -> str:
     """Write down the cases that are new or whose step has a new version; return what to do about the others."""
-    old, new, stuck = kept(), {}, []
+    old, new, stuck = stored(), {}, []
     for name, step in CASES.items():
-        account = told(step)
+        account = snapshot(step)
         before = old.get(name)
         # Unchanged accounts stay to the last digit, so that a new version of one step is a small diff.
         if before is None or before["made_by"] != account["made_by"]:
@@ -120,11 +120,11 @@ def renew() -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_samples_equal_the_stored_ones_of_the_version(name):
-    old = kept().get(name)
+    old = stored().get(name)
     assert old, f"nothing written down for {name!r}: run `{COMMAND}`"
     step = CASES[name]
     assert old["made_by"] == step.to_dict(), f"new version or settings: run `{COMMAND}` and look at the difference"
-    changed = differences(old, told(step))
+    changed = differences(old, snapshot(step))
     assert not changed, (
         f"{type(step).__name__} version {step.version} makes other samples than it did ({'; '.join(changed)}): "
         f"undo the edit, or raise `version` in its class and run `{COMMAND}`"
@@ -136,7 +136,7 @@ def test_stored_samples_cover_exactly_the_steps():
         name for name, step in Step.registered().items() if step.__module__.startswith("audio_ft.cleaning.steps.")
     }
     assert {type(step).__name__ for step in CASES.values()} == shipped
-    assert set(kept()) == set(CASES)
+    assert set(stored()) == set(CASES)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_stored_samples_cover_exactly_the_steps():
 def test_small_change_of_a_step_is_detected(monkeypatch, edit):
     honest = BandPass.__call__
     monkeypatch.setattr(BandPass, "__call__", lambda self, clip: clip.with_samples(edit(honest(self, clip).samples)))
-    assert differences(kept()["bandpass"], told(CASES["bandpass"]))
+    assert differences(stored()["bandpass"], snapshot(CASES["bandpass"]))
 
 
 def test_changed_step_needs_a_new_version(monkeypatch):

@@ -21,7 +21,7 @@ EXTRA_NOTES = {
     "chained.ogg": "chained",
     "very_quiet_-80dB.wav": "very quiet",
 }
-# Rows whose `expect` is another room's business than the audio door's; each has a test of its own below.
+# Rows whose `expect` is not about reading; each has its own test below.
 ELSEWHERE = {
     "stereo_antiphase.wav",
     "duplicate_a.wav",
