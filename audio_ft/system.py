@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from audio_ft.errors import InputError
@@ -100,6 +99,8 @@ def describe() -> dict[str, object]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, audio_ft and the libraries that decide the result."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for package in ("audio-ft", *PACKAGES):
         try:

@@ -15,7 +15,7 @@ def add_beam_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of beam search."""
     group = parser.add_argument_group("beam search, for CTC models")
     group.add_argument("--lm", metavar="FILE", help="language model of words: ARPA (see audio-ft lm) or KenLM")
-    group.add_argument("--lm-words", metavar="FILE", help="words that may be predicted (default: those of FILE)")
+    group.add_argument("--lm-words", metavar="FILE", help="words that may be predicted (default: all of the model)")
     group.add_argument("--lm-weight", metavar="W", type=float, help="weight of the language model (default: 1)")
     group.add_argument("--word-score", metavar="S", type=float, help="score added for each word (default: 0)")
     group.add_argument("--beams", metavar="N", type=int, help="hypotheses kept at each step (default: 50)")

@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from audio_ft.errors import AudioFTError, InputError, did_you_mean
-from audio_ft.file_io import is_disk_full
 from audio_ft.system import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
@@ -108,6 +107,8 @@ def guarded(work: Callable[[], int], *, debug: bool = False, quiet: bool = False
 
 def _ended(error: BaseException, debug: bool) -> int:
     """Say what ended a command, and return its exit code."""
+    from audio_ft.file_io import is_disk_full  # not at the top: help must not wait for what it imports
+
     if _interrupted(error):
         code, sentence = STOPPED, "stopped; the same command continues from what is finished."
     elif isinstance(error, AudioFTError):

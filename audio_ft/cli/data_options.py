@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.options import add_where
+from audio_ft.cli.options import add_task, add_where
 
 if TYPE_CHECKING:
     from audio_ft.data import Data
@@ -17,7 +17,7 @@ DATA_HELP = "folder, table (csv, tsv, jsonl, parquet) or id on the Hub"
 
 def add_column_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the columns and select the rows of the data."""
-    parser.add_argument("--task", metavar="TASK", help="classification (default) or transcription")
+    add_task(parser)
     parser.add_argument("--target", metavar="COLUMN", help="column of the labels, numbers or transcripts")
     parser.add_argument(
         "--group", metavar="COLUMN", help="column of speakers or sessions, kept in one split; '' for none"

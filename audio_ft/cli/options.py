@@ -10,6 +10,11 @@ def add_set(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help=f"{what}; repeatable")
 
 
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """Add --task, which says what the targets are."""
+    parser.add_argument("--task", metavar="TASK", help="classification (default) or transcription")
+
+
 def add_where(parser: argparse.ArgumentParser) -> None:
     """Add --where FILTER, which selects rows of the data."""
     parser.add_argument(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, say, show
 from audio_ft.cli.data_options import DATA_HELP, local, moved
-from audio_ft.cli.options import add_overwrite, add_set, add_where
+from audio_ft.cli.options import add_overwrite, add_set, add_task, add_where
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="ID_OR_PATH", help="checkpoint: a folder or an id on the Hub")
     parser.add_argument("--data", metavar="DATA", help=DATA_HELP)
     parser.add_argument("--output-dir", metavar="RUN", help="folder for the run (default: runs/ and the recipe's name)")
-    parser.add_argument("--task", metavar="TASK", help="what to learn (default: classification)")
+    add_task(parser)
     add_set(parser, "any field of Recipe, of its data (data.target=…) or of transformers' TrainingArguments")
     add_where(parser)
     parser.add_argument(
