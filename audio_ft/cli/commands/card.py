@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.repo_id is not None:
         check_repo_id(arguments.repo_id)
-    told = retold(finished(arguments.run), arguments.set)
-    card = bundle.card(told, arguments.repo_id or repository_of(arguments.run))
+    run = retold(finished(arguments.run), arguments.set)
+    card = bundle.card(run, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
         show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
         return DONE

@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_ft.reporting.card import retold
     from audio_ft.run import Run
 
-    told = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
+    run = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
     pushed = push(
-        told,
+        run,
         arguments.repository,
         private=arguments.private,
         revision=arguments.revision,

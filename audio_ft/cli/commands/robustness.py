@@ -69,7 +69,7 @@ def place(output: str | None, model: Model) -> Path | None:
     """Return the file that holds the result: the one asked for, or robustness.json beside the run.
 
     Raises:
-        InputError: it cannot be written; said now and not after the first level.
+        InputError: it cannot be written; checked now and not after the first level.
     """
     from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 
