@@ -7,7 +7,6 @@ from .cli.recipe_script import main
 from .data import Data
 from .data.inspect import inspect
 from .data.prepare import prepare
-from .data.transcripts import Text
 from .errors import AudioError, AudioFTError, InputError
 from .evaluation.compare_runs import compare_runs
 from .evaluation.evaluate import Evaluation, evaluate
@@ -18,6 +17,7 @@ from .metrics import Score
 from .recipe import Recipe
 from .reporting.html import write_report
 from .run import Run
+from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
 from .training.reproduce import reproduce
 from .training.train import train

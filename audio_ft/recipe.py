@@ -17,7 +17,6 @@ from audio_ft.augmentation.base import Augment
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.step import Step
 from audio_ft.data import Data
-from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
 from audio_ft.settings import Settings
@@ -34,6 +33,7 @@ from audio_ft.settings.rules import (
     text,
     whole,
 )
+from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import check_task
 from audio_ft.tasks.base import POOLINGS, HeadSettings
 

@@ -11,6 +11,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
+from audio_ft.targets import Target, target_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,9 +62,9 @@ class Run:
         return self.folder / MODEL_FOLDER
 
     @property
-    def language(self) -> str | None:
-        """Return the language of the transcripts, where recipe or checkpoint says so."""
-        return self.recipe.text.language
+    def target(self) -> Target:
+        """Return what the model predicts."""
+        return target_class(self.kind).of(self.labels, self.recipe.text)
 
     def _repr_html_(self) -> str:
         """Return scores with intervals beside the baselines, and learning curves, for notebooks."""

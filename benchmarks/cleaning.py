@@ -21,7 +21,6 @@ from datasets import Audio, Dataset, disable_progress_bars
 from audio_ft.audio.clip import Clip, read
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.cleaning.dataset import Cleaner, clean
-from audio_ft.models import load_adapter
 
 SHIPPED = Path(__file__).parents[1] / "audio_ft" / "assets" / "wav2vec2-mini"
 
@@ -65,13 +64,12 @@ def main() -> None:
     """Run both and print time and size."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     disable_progress_bars()
-    adapter = load_adapter(str(SHIPPED)).with_window(2)
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / name for name in ("wav", "composed", "separate", "warm")]
         for folder in folders:
             folder.mkdir()
         rows = recordings(folders[0], count)
-        cleaner = Cleaner(DEFAULT_CHAIN, adapter, features=True)
+        cleaner = Cleaner(DEFAULT_CHAIN, sample_rate=16_000, window=2.0)
         clean(rows.select(range(2)), cleaner, name="warm-up", workers=1, cache=folders[3])
         started = time.perf_counter()
         clean(rows, cleaner, name="bench", workers=1, cache=folders[1])

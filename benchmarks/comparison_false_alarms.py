@@ -80,7 +80,7 @@ class Pair:
 
 def compared(pair: Pair, words: NDArray[np.int64], wrong: NDArray[np.int64], seed: int, resamples: int) -> Comparison:
     """Compare the two models with the public function."""
-    groups, kind = pair.names(), "text" if pair.words else "single"
+    groups, kind = pair.names(), "transcript" if pair.words else "label"
     first, second, truth = (texts(words, each) if pair.words else np.eye(2)[1 - each] for each in (*wrong, 0 * words))
     references = truth if pair.words else np.ones(pair.clips, int)
     return compare(kind, first, second, references, groups=groups, seed=seed, resamples=resamples)

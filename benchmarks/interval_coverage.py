@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from audio_ft.metrics import bootstrap, score
 from audio_ft.metrics.compute import scored
-from audio_ft.metrics.resampling import Sample, Tally
+from audio_ft.metrics.samples import Tally, TextSample
 
 FloatArray = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.generic]]]
@@ -73,7 +73,7 @@ def accuracy_coverage(clips: Clips, draws: int, resamples: int, seed: int) -> di
         right = clips.right(rng)
         n = len(right)
         each = score(
-            "single", np.eye(2)[right.astype(int)], np.ones(n, int), groups=groups, seed=draw, resamples=resamples
+            "label", np.eye(2)[right.astype(int)], np.ones(n, int), groups=groups, seed=draw, resamples=resamples
         )["accuracy"]
         low, high = percentiles(right.astype(float), groups, draw, resamples)
         ours += each.low <= clips.p <= each.high
@@ -142,7 +142,7 @@ def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resample
     return {name: float(np.mean(each)) for name, each in held.items()}
 
 
-class Counted(Sample):
+class Counted(TextSample):
     """A sample of transcripts with counts only: the simulation needs no words."""
 
     def tally(self, unit: Tally) -> FloatArray:
@@ -203,7 +203,7 @@ def error_coverage(test: Transcripts, draws: int, resamples: int) -> dict[str, f
     totals = dict.fromkeys(("ours", "percentile", "too low", "too high", "width"), 0.0)
     for draw in range(draws):
         counts = test.counts(rng)
-        data = Counted("text", np.empty(0), counts, ())
+        data = Counted(np.empty(0), counts, ())
         each = scored(data, groups=groups, seed=draw, resamples=resamples, names=("wer",))["wer"]
         low, high = ratio_percentiles(counts, groups, draw, resamples)
         totals["ours"] += each.low <= test.truth <= each.high
@@ -307,8 +307,8 @@ def others(draws: int, resamples: int) -> None:
     print("other scores")
     shares: list[float] = []
     for n in (40, 127, 500):
-        tables = [(f"recall {r}", "single", *classes(n, r)) for r in (0.6, 0.9, 0.97)]
-        tables += [(f"rho {r}", "regression", *numbers(n, r)) for r in (0.3, 0.8)]
+        tables = [(f"recall {r}", "label", *classes(n, r)) for r in (0.6, 0.9, 0.97)]
+        tables += [(f"rho {r}", "number", *numbers(n, r)) for r in (0.3, 0.8)]
         for name, kind, draw, true in tables:
             held = coverage(kind, draw, true, draws, resamples)
             print(f"n={n:<4} {name:12}", "  ".join(f"{key} {share:.3f}" for key, share in held.items()), flush=True)

@@ -62,7 +62,7 @@ def write_split(folder: Path, voices: Sequence[str], texts: Sequence[str], seed:
             size, seconds = size + path.stat().st_size, seconds + len(samples) / RATE
     with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("file_name", "text", "speaker_id"))
+        writer.writerow(("file_name", "transcript", "speaker_id"))
         writer.writerows(sorted(rows))
     return size, seconds
 

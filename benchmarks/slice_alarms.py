@@ -19,6 +19,7 @@ import pandas as pd
 
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.slices import slices
+from audio_ft.targets import Label
 
 COLUMNS = {"room": 2, "device": 4, "language": 6, "age": 6}
 LABELS = ("no", "yes")
@@ -43,8 +44,7 @@ def drawn(rng: np.random.Generator, clips: int, right: float, groups: int, icc: 
                 "meta": rows,
             }
         ),
-        "single",
-        LABELS,
+        Label(LABELS),
     )
 
 

@@ -16,15 +16,16 @@ import torch
 
 from audio_ft.models import load_adapter
 from audio_ft.system import precision
+from audio_ft.targets import Label
 from audio_ft.tasks import Classification
-from audio_ft.tasks.base import HeadSettings
+from audio_ft.tasks.base import Checkpoint, HeadSettings
 
 
 def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -> float:
     """Return the mean seconds of a training step over clips of one second."""
     adapter = load_adapter(checkpoint).with_window(window)
-    task = Classification(("no", "yes"))
-    model = task.build(adapter, checkpoint, HeadSettings()).train()
+    task = Classification(Label(("no", "yes")))
+    model = task.build(Checkpoint(adapter, checkpoint), HeadSettings()).train()
     rng = np.random.default_rng(0)
     clips = [0.1 * rng.standard_normal(adapter.sample_rate).astype(np.float32) for _ in range(batch)]
     inputs = adapter.collate([adapter.extract(clip) for clip in clips])
@@ -35,8 +36,8 @@ def seconds_a_step(checkpoint: str, window: float, batch: int, steps: int = 3) -
         if step == 1:
             started = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision() == "bf16"):
-            logits = model(**inputs).logits
-        task.loss(logits, labels, HeadSettings()).backward()
+            loss, _ = task.loss(model, inputs, labels, HeadSettings())
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     return (time.perf_counter() - started) / steps

@@ -1,8 +1,9 @@
-"""Run the chain and the feature extractor with `datasets.map`: parallel, cached and resumable.
+"""Run the chain with `datasets.map`: parallel, cached and resumable.
 
 A split is mapped in blocks of rows. Each block is one `map` call; the name of its cache file is a hash of all that
-decides its rows: the recordings (path, size, modification time), the chain's settings and versions, and the adapter's
-settings. A finished block is not computed again; an interrupted run loses at most one block.
+decides its rows: the recordings (path, size, modification time), the chain's settings and versions, sample rate and
+window. A finished block is not computed again; an interrupted run loses at most one block. Rows hold 16-bit samples,
+the same for all models of one window; features are extracted when a batch is made.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio.clip import probe, read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
-from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows
 from audio_ft.errors import AudioError, InputError
@@ -40,36 +40,20 @@ logger = logging.getLogger(__name__)
 # Rows in a block: few enough that an interrupted run repeats little, enough that the start of the workers is cheap.
 BLOCK = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
-LAYOUT = 4
-
-
-class Extractor(Protocol):
-    """What cleaning needs from an adapter: sample rate in Hz, input window in seconds, and features."""
-
-    window: float
-
-    @property
-    def sample_rate(self) -> int:
-        """Return the sample rate in Hz."""
-
-    def extract(self, samples: NDArray[np.float32]) -> dict[str, Any]:
-        """Return the features of samples (time,)."""
-
-    def settings(self) -> dict[str, Any]:
-        """Return all settings that decide the features."""
+LAYOUT = 5
 
 
 @dataclass(frozen=True)
 class Cleaner:
     """Turn a batch of {audio} rows into clean windows; `datasets.map` calls it in its workers.
 
-    With `features`, rows hold the adapter's features; without, 16-bit `samples`, for augmentation of the waveform. An
-    unreadable recording becomes one row with the reason in `error`.
+    `sample_rate` in Hz and `window` in seconds are those of the model. An unreadable recording becomes one row with the
+    reason in `error`.
     """
 
     chain: Chain
-    adapter: Extractor
-    features: bool
+    sample_rate: int
+    window: float
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
         """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
@@ -86,10 +70,10 @@ class Cleaner:
         try:
             raw = read(source)
             clip = self.chain(raw)
-            if clip.rate != self.adapter.sample_rate:
+            if clip.rate != self.sample_rate:
                 raise InputError(
-                    f"The chain ends at {clip.rate:,} Hz but the model expects {self.adapter.sample_rate:,} Hz; "
-                    f"add Resample({self.adapter.sample_rate}) to the chain."
+                    f"The chain ends at {clip.rate:,} Hz but the model expects {self.sample_rate:,} Hz; "
+                    f"add Resample({self.sample_rate}) to the chain."
                 )
             mono = clip.samples[0] if clip.channels == 1 else None
             if mono is None:
@@ -98,11 +82,10 @@ class Cleaner:
                 )
         except AudioError as error:
             return [self._row(index, error=error.reason)]
-        mfcc = mfcc_statistics(mono, clip.rate)
         facts = ClipStats.of(raw)
         shared: dict[str, Any] = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
-        shared |= {"mfcc": mfcc, "notes": list(clip.notes), "digest": _digest(mono)}
-        size = round(self.adapter.window * clip.rate)
+        shared |= {"notes": list(clip.notes), "digest": _digest(mono)}
+        size = round(self.window * clip.rate)
         return [
             self._row(index, mono[start:stop], start=start / clip.rate, **shared)
             for start, stop in windows(len(mono), size)
@@ -110,13 +93,12 @@ class Cleaner:
 
     def _row(self, index: int, samples: NDArray[np.float32] | None = None, **known: Any) -> dict[str, Any]:
         used = np.zeros(1, np.float32) if samples is None else samples
-        # Extract from 16-bit samples, as stored without `features`, so that both give the same batches.
-        stored = self.adapter.extract(dequantize(*quantize(used))) if self.features else raw_features(used)
+        codes, scale = quantize(used)
         return {
             "clip": index,
             "start": 0.0,
             "length": 0 if samples is None else len(samples),
-            "seconds": 0.0 if samples is None else len(samples) / self.adapter.sample_rate,
+            "seconds": 0.0 if samples is None else len(samples) / self.sample_rate,
             "before": 0.0,
             "rate": 0,
             "level": None,
@@ -124,42 +106,33 @@ class Cleaner:
             "error": None,
             "notes": [],
             "digest": "",
-            "mfcc": np.zeros(0, np.float32),
-            **{name: np.ravel(value) if isinstance(value, np.ndarray) else value for name, value in stored.items()},
+            "samples": codes,
+            "scale": scale,
             **known,
         }
 
     def schema(self) -> Features:
-        """Return the columns of a clean row; the feature columns are those that the adapter extracts."""
+        """Return the columns of a clean row."""
         from datasets import Features, LargeList, List, Value
 
         kinds = {"clip": "int64", "start": "float64", "length": "int64", "seconds": "float64", "before": "float64"}
         kinds |= {"rate": "int64", "level": "float64", "snr": "float64"}
         columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
-        columns["mfcc"] = List(Value("float32"))
-        quiet = np.zeros(self.adapter.sample_rate, np.float32)
-        for name, value in (self.adapter.extract(quiet) if self.features else raw_features(quiet)).items():
-            array = isinstance(value, np.ndarray)
-            # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
-            columns[name] = LargeList(Value(str(value.dtype))) if array else Value("float32")
+        # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
+        columns |= {"samples": LargeList(Value("int16")), "scale": Value("float32")}
         return Features(columns)
 
     def settings(self) -> dict[str, Any]:
         """Return all settings that decide the rows, besides the recordings."""
-        known = {"layout": LAYOUT, "chain": self.chain.digest, "features": self.features, **self.adapter.settings()}
+        known: dict[str, Any] = {"layout": LAYOUT, "chain": self.chain.digest}
+        known |= {"rate": self.sample_rate, "window": self.window}
         # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
 
 
-def raw_features(samples: NDArray[np.float32]) -> dict[str, Any]:
-    """Return samples (time,) as 16-bit codes and their scale, as cached for waveform augmentation."""
-    codes, scale = quantize(samples)
-    return {"samples": codes, "scale": scale}
-
-
 def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
-    """Return the samples (time,) of a row of `raw_features`."""
+    """Return the samples float32 (time,) of a clean row."""
     return dequantize(np.asarray(row["samples"]), row["scale"])
 
 
@@ -200,7 +173,7 @@ def clean(
     workers = workers or available_cores()
     blocks = [range(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
     if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
-        needed = expected_bytes(estimate_seconds(split), cleaner)
+        needed = expected_bytes(estimate_seconds(split), cleaner.sample_rate)
         refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
     with exit_with_parent():
         parts = [_clean_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
@@ -278,11 +251,9 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
     return digest.hexdigest()[:32]
 
 
-def expected_bytes(seconds: float, cleaner: Cleaner) -> int:
-    """Estimate the size in bytes of the cache for `seconds` of audio, from the features of one second."""
-    second = np.zeros(cleaner.adapter.sample_rate, np.float32)
-    stored = cleaner.adapter.extract(second) if cleaner.features else raw_features(second)
-    return round(seconds * sum(np.asarray(value).nbytes for value in stored.values()))
+def expected_bytes(seconds: float, sample_rate: int) -> int:
+    """Estimate the size in bytes of the cache for `seconds` of audio: 16 bits a sample."""
+    return round(2 * seconds * sample_rate)
 
 
 def estimate_seconds(split: Dataset, sample: int = 500) -> float:

@@ -11,27 +11,13 @@ from typing import Any
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import shown
-
-# A tier is tried after the one before it found nothing; two names of one tier at once are ambiguous.
-Tiers = tuple[tuple[str, ...], ...]
+from audio_ft.targets.cells import Tiers, as_text, missing
 
 AUDIO: Tiers = (
     ("audio",),
     ("file_name", "filename", "file", "path", "filepath", "file_path", "audio_path", "audio_file", "audio_filepath",
      "audio_filename", "wav", "wav_path", "wav_file", "recording_path", "slice_file_name", "fname", "clip"),
 )  # fmt: skip
-TARGET: Tiers = (
-    ("label", "labels"),
-    ("class", "classes", "category", "categories", "class_name", "class_label", "tags"),
-    ("intent", "intent_class", "emotion", "keyword", "command", "word", "sentiment", "genre", "event", "species"),
-    ("target", "targets", "score", "rating"),
-    ("language", "lang", "lang_id", "language_id", "accent", "dialect"),
-)
-TEXT: Tiers = (
-    ("text",),
-    ("transcription", "transcript", "sentence"),
-    ("normalized_text", "raw_text", "raw_transcription", "normalized_transcription", "utterance"),
-)
 # In order of preference: the widest source of leakage first.
 GROUP: tuple[str, ...] = (
     "speaker_id", "speaker", "spk_id", "spk", "speaker_name", "client_id", "user_id", "user", "subject_id", "subject",
@@ -71,7 +57,7 @@ def among(name: str, known: Sequence[str]) -> bool:
     return plain(name) in map(plain, known)
 
 
-def names_one_of(names: Iterable[str], tiers: Tiers) -> bool:
+def names_one_of(names: Iterable[str], tiers: Iterable[Sequence[str]]) -> bool:
     """Tell whether one of the columns has a name that one of the tiers holds."""
     return any(among(name, tier) for name in names for tier in tiers)
 
@@ -172,18 +158,6 @@ def group_from_names(names: Sequence[str]) -> tuple[str, list[str]] | None:
             if len(groups) == len(stems) and 1 < len(set(groups)) < len(stems):
                 return what, groups
     return None
-
-
-def missing(cell: Any) -> bool:
-    """Tell whether a cell is empty: None, not a number, or text without a letter."""
-    return cell is None or (isinstance(cell, float) and cell != cell) or (isinstance(cell, str) and not cell.strip())
-
-
-def as_text(cell: Any) -> str:
-    """Return a cell as text: a whole float as its integer (a gap turns integers into floats), None as nothing."""
-    if missing(cell):
-        return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 _ORDERS: dict[str, Callable[[float, float], bool]] = {

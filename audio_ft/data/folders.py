@@ -9,13 +9,14 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
-from audio_ft.data.columns import TARGET, TEXT, find_audio, names_one_of
+from audio_ft.data.columns import find_audio, names_one_of
 from audio_ft.data.manifests import Columns, read_manifest
 from audio_ft.data.paths import listed_part
 from audio_ft.data.rows import Part, Source
 from audio_ft.data.tree import Tree, count, left_out, scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
+from audio_ft.targets import Target
 
 LABEL, FILE, BELOW = "label", "file_name", "subfolder"
 # Where published sets keep the recordings that a manifest names without their folder.
@@ -62,7 +63,8 @@ def _sole(tree: Tree) -> str | None:
 def _labeled(tree: Tree, listed: Source) -> Source:
     """Return the class folders with the columns of the one manifest beside them, where that has no label of its own."""
     names = [name for part in listed.parts.values() for name in part.columns if name != listed.audio]
-    if len(listed.parts) != 1 or names_one_of(names, (*TARGET, *TEXT)):
+    known = [tier for kind in Target.registry.values() for tier in kind.column_names]
+    if len(listed.parts) != 1 or names_one_of(names, known):
         return listed
     try:
         folders = _by_folders(tree)
@@ -102,11 +104,10 @@ def _prepared(tree: Tree, audio: str | None) -> Source:
     marker = root / "prepared.json"
     known = read_json(marker) if marker.is_file() else {}
     source = _by_manifests(tree, tables, audio or FILE, [root])
-    target, text = known.get("target"), known.get("task") == "transcription"
     return replace(
         source,
-        label=None if text else target,
-        text=target if text else None,
+        label=known.get("target") if known.get("implied_by") == "label" else None,
+        text=known.get("target") if known.get("implied_by") == "text" else None,
         group=known.get("group"),
         chain=Chain.load(root / "chain.json").to_list(),
     )

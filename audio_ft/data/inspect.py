@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.codec.installed import decoders
-from audio_ft.data import Loaded, columns, load
+from audio_ft.data import Loaded, load
 from audio_ft.data import sources as parts
+from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.probe import Heard, listen, same
+from audio_ft.data.rows import Source
 from audio_ft.data.spec import Data
-from audio_ft.data.targets import names_in
 from audio_ft.data.tree import scan
 from audio_ft.errors import InputError
+from audio_ft.targets import Target, target_class
+from audio_ft.targets.cells import as_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +73,6 @@ class Inspection:
     """
 
     path: str
-    task: str
     kind: str
     target: str | None
     group: str | None
@@ -88,6 +90,11 @@ class Inspection:
     warnings: tuple[str, ...]
     decoded: bool
     decoders: str
+
+    @property
+    def kind_in_words(self) -> str:
+        """Return the kind of target as people call it."""
+        return target_class(self.kind).wording.short
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -108,11 +115,16 @@ class _Rows:
 
 
 def inspect(
-    data: Data, *, task: str = "classification", decode: bool = False, workers: int | None = None
+    data: Data,
+    *,
+    targets: Sequence[type[Target]] = ANY_CLASSES,
+    decode: bool = False,
+    workers: int | None = None,
 ) -> Inspection:
     """Look at recordings, their targets and splits; only headers are read unless `decode`.
 
-    Data that training would refuse is inspected as far as it can be understood, and `problem` says what is wrong.
+    `targets` are the kinds of target to look for. Data that training would refuse is inspected as far as it can be
+    understood, and `problem` says what is wrong.
 
     Raises:
         InputError: nothing of that name, no recording in it, or a manifest that cannot be read.
@@ -120,13 +132,13 @@ def inspect(
     loaded: Loaded | None = None
     problem = None
     try:
-        loaded = load(data, task=task)
+        loaded = load(data, targets=targets)
         rows = {name: _loaded_rows(table) for name, table in loaded.splits.items()}
     except InputError as error:
         problem = str(error)
-        rows = _understood(data, task, error)
+        rows = _understood(data, targets[-1], error)
     heard = {name: list(listen(own.keys, own.audio, decode=decode, name=name)) for name, own in rows.items()}
-    kind = loaded.kind if loaded else "text" if task == "transcription" else "single"
+    kind = type(loaded.target) if loaded else targets[-1]
     facts = {name: _facts(own, heard[name], kind) for name, own in rows.items()}
     every = [one for own in heard.values() for one in own]
     good = [one for one in every if one.error is None]
@@ -135,9 +147,8 @@ def inspect(
     known = tuple(note for note in notes if note.endswith(FLATTERS))
     return Inspection(
         path=data.path,
-        task=task,
-        kind=kind,
-        target=loaded.target if loaded else None,
+        kind=kind.kind,
+        target=loaded.column if loaded else None,
         group=loaded.group if loaded else None,
         rule=loaded.rule if loaded else "",
         problem=problem,
@@ -161,14 +172,14 @@ def _loaded_rows(table: Any) -> _Rows:
     return _Rows(list(table["key"]), table, list(table["target"]), groups if any(groups) else None)
 
 
-def _understood(data: Data, task: str, error: InputError) -> dict[str, _Rows]:
+def _understood(data: Data, kind: type[Target], error: InputError) -> dict[str, _Rows]:
     """Return what can be understood of data that `load` refuses: its splits and columns, or just its recordings.
 
     Raises:
         InputError: the refusal itself, where there are no recordings to look at.
     """
     try:
-        source = parts.read(data, task)
+        source = parts.read(data, classes=kind.implied_by == "label")
         given, _ = parts.by_split(data, source)
     except InputError:
         folder = Path(data.path).expanduser()
@@ -179,33 +190,23 @@ def _understood(data: Data, task: str, error: InputError) -> dict[str, _Rows]:
     rows = {}
     for name, part in given.items():
         audio = part.stored.select(part.places) if part.stored is not None else part.files
-        rows[name] = _Rows(part.keys, audio, _cells(part.columns, data, task, source.label or source.text))
+        rows[name] = _Rows(part.keys, audio, _cells(part.columns, data, kind, source))
     return rows
 
 
-def _cells(table: Mapping[str, Sequence[Any]], data: Data, task: str, known: str | None) -> list[Any] | None:
+def _cells(table: Mapping[str, Sequence[Any]], data: Data, kind: type[Target], source: Source) -> list[Any] | None:
     """Return the targets of rows as text, None where no column is known to hold them."""
-    tiers = columns.TEXT if task == "transcription" else columns.TARGET
     try:
-        name = data.target or known or columns.find(table, tiers, "the target", "target=NAME", data.path)
+        name = target_column(table, data, kind, source)
     except InputError:
         return None
-    return [columns.as_text(cell) for cell in table[name]] if name in table else None
+    return [as_text(cell) for cell in table[name]] if name in table else None
 
 
-def _facts(rows: _Rows, heard: Sequence[Heard], kind: str) -> SplitFacts:
+def _facts(rows: _Rows, heard: Sequence[Heard], kind: type[Target]) -> SplitFacts:
     """Count one split."""
     good = [one.seconds for one in heard if one.error is None]
-    counted: dict[str, Any] = {}
-    if rows.targets is not None and kind in ("single", "multi"):
-        found = Counter(own for target in rows.targets for own in (target if isinstance(target, list) else [target]))
-        counted["classes"] = {name: found[name] for name in names_in(found, "single")}
-    elif rows.targets is not None and kind == "regression":
-        low, middle, high = np.quantile(np.asarray(rows.targets, float), (0, 0.5, 1)).tolist()
-        counted["values"] = {"lowest": low, "median": middle, "highest": high}
-    elif rows.targets is not None:
-        words = [len(target.split()) for target in rows.targets]
-        counted["words"] = {"all": sum(words), "longest": max(words, default=0), "empty": words.count(0)}
+    counted: dict[str, Any] = {} if rows.targets is None else kind.summary(rows.targets)
     groups = len(set(rows.groups) - {None}) if rows.groups else None
     return SplitFacts(len(rows.keys), len(good), sum(good), groups, **counted)
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.codec.source import printable
-from audio_ft.data import columns, splits, targets
+from audio_ft.data import columns, splits
 from audio_ft.data import sources as parts
 from audio_ft.data.rows import Part, Source, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.transcript_checks import doubts
 from audio_ft.errors import InputError
+from audio_ft.targets import Label, Labels, Number, Target
+from audio_ft.targets.cells import as_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["TASKS", "Data", "Loaded", "load"]
+__all__ = ["ANY_CLASSES", "Data", "Loaded", "load"]
 
-TASKS = ("classification", "transcription")
+# Kinds of target to look for where labels are wanted; the last one takes whatever the others do not recognize.
+ANY_CLASSES: tuple[type[Target], ...] = (Labels, Number, Label)
 # A split made here that is further than this from the share asked for is worth a warning.
 _UNEVEN = 0.05
 
@@ -34,9 +36,8 @@ class Loaded:
     Attributes:
         splits: tables by split, with the columns audio (undecoded {bytes, path}), target (text, list of text or float),
             group (text or None), key (text, unique) and meta (JSON text of all other columns of the row).
-        kind: "single", "multi", "regression" or "text".
-        labels: names seen in train, sorted, numbers by value; () where the kind has no names.
-        target: the column that the targets come from.
+        target: what the recordings are labeled with; its names are those seen in train, sorted, numbers by value.
+        column: the column that the targets come from.
         group: the column that the groups come from, or what file names told; None without groups.
         rule: how the splits came about, in one sentence.
         warnings: what a user should know.
@@ -45,9 +46,8 @@ class Loaded:
     """
 
     splits: dict[str, Dataset]
-    kind: str
-    labels: tuple[str, ...]
-    target: str
+    target: Target
+    column: str
     group: str | None
     rule: str
     warnings: tuple[str, ...]
@@ -72,89 +72,86 @@ class _Rows:
 def load(
     data: Data,
     *,
-    task: str = "classification",
+    targets: Sequence[type[Target]] = ANY_CLASSES,
     need: Sequence[str] = splits.SPLITS,
-    labels: Sequence[str] | None = None,
-    kind: str | None = None,
+    known: Target | None = None,
 ) -> Loaded:
     """Read data, find its columns and its splits, and return undecoded rows.
 
-    `need` names the splits to return. Given ones are kept as they are; missing ones are carved out of train, unless a
-    single split is asked of data without any, which then is that split. `labels` are those a model knows, `kind`
-    the kind of target it answers with (None tells it from the data).
+    `targets` are the kinds to look for, in order. `need` names the splits to return. Given ones are kept as they are;
+    missing ones are carved out of train, unless a single split is asked of data without any, which then is that split.
+    `known` is a model's target: no other kind is looked for then, and other labels are refused.
 
     Raises:
-        InputError: anything in the data that cannot be used, with file or column and the mend.
+        InputError: anything in the data that cannot be used, with file or column and how to fix it.
     """
-    _check_wishes(task, need, kind)
-    source = parts.read(data, task)
+    if not need or any(name not in splits.SPLITS for name in need):
+        raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
+    wanted = tuple(targets) if known is None else (type(known),)
+    source = parts.read(data, classes=wanted[-1].implied_by == "label")
     given, notes = parts.by_split(data, source)
     given, alone = parts.needed(data, given, need)
     table = merged(list(given.values()))
     place = f"{data.path}" + (f" where {' and '.join(data.where)}" if data.where else "")
-    target = _target(table, data, task, source)
-    plain = task == "transcription" or kind not in (None, "regression") or target == source.label
-    answers, commas = (table[target], []) if plain else targets.decimals(table[target], target)
-    kind = kind or _kind(answers, data, task, source)
-    group, groups, told = _groups(table, [name for part in given.values() for name in part.names], data, target, source)
-    rows = _cut(given, answers, groups, kind, f"{place}, column {target!r}")
+    column = target_column(table, data, wanted[-1], source)
+    kind, cells, read = _recognized(table[column], column, data, wanted, source)
+    group, groups, told = _groups(table, [name for part in given.values() for name in part.names], data, column, source)
+    rows = _cut(given, cells, groups, kind, f"{place}, column {column!r}")
     rows, rule, uneven = _carve(rows, need, alone, data, kind, group)
-    known = _labels(rows, kind, labels)
-    notes = [*source.notes, *notes, *commas, *told, *targets.twins(known), *_twice(rows), *columns.cuts(table), *uneven]
+    target = known or kind.of(_labels(rows, kind))
+    _refuse_unknown(rows, kind, known)
+    keyed = {name: (own.targets, own.part.keys) for name, own in rows.items()}
+    notes = [*source.notes, *notes, *read, *told, *kind.warnings(keyed, target.names), *_twice(rows)]
+    notes += [*columns.cuts(table), *uneven]
     if data.limit is not None:
         rows = {name: _limited(own, data, kind) for name, own in rows.items()}
         rule += f"; at most {data.limit:,} clips a split"
-    used = {source.audio, target, group or ""}
+    used = {source.audio, column, group or ""}
     metas = {name: _metas(own.part, used) for name, own in rows.items()}
     keys = _unique({name: own.part.keys for name, own in rows.items()})
     tables = {name: _tabled(own, keys[name], metas[name], kind) for name, own in rows.items()}
-    if kind == "text":
-        notes += doubts({name: (own.targets, keys[name]) for name, own in rows.items()})
-    loaded = Loaded(
-        tables, kind, known, target, group, rule, tuple(notes), source.chain, _fingerprint(rows, metas, kind)
-    )
+    loaded = Loaded(tables, target, column, group, rule, tuple(notes), source.chain, _fingerprint(rows, metas, kind))
     return replace(loaded, warnings=(*notes, *splits.leaks(loaded)))
 
 
-def _check_wishes(task: str, need: Sequence[str], kind: str | None) -> None:
-    """Refuse what no data can give."""
-    if task not in TASKS:
-        raise InputError(f"task: expected one of {', '.join(TASKS)}, got {task!r}")
-    if not need or any(name not in splits.SPLITS for name in need):
-        raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
-    if kind is not None and kind not in targets.KINDS:
-        raise InputError(f"kind: expected one of {', '.join(targets.KINDS)}, got {kind!r}")
+def target_column(table: Mapping[str, Sequence[Any]], data: Data, kind: type[Target], source: Source) -> str:
+    """Return the column of targets: the one named, what the folders give, or the one that is found by its name.
+
+    Raises:
+        InputError: there is no such column, or several.
+    """
+    if data.target is not None:
+        return columns.named(table, data.target, data.path)
+    implied: str | None = getattr(source, kind.implied_by)
+    return implied or columns.find(table, kind.column_names, kind.wording.cell, "target=NAME", data.path)
+
+
+def _recognized(
+    cells: Sequence[Any], column: str, data: Data, wanted: Sequence[type[Target]], source: Source
+) -> tuple[type[Target], Sequence[Any], list[str]]:
+    """Return the kind of target that cells are, the cells as they are to be parsed, and notes on that.
+
+    A class folder is one label, also one called "0.5" or "rock;pop".
+    """
+    folder = source.label is not None and source.chain is None and data.target is None
+    for kind in () if folder else wanted[:-1]:
+        read, notes = kind.read(cells, column)
+        if kind.recognizes(read, chosen=data.target is not None):
+            return kind, read, notes
+    return wanted[-1], *wanted[-1].read(cells, column)
 
 
 def _cut(
-    given: Mapping[str, Part], cells: Sequence[Any], groups: list[str | None] | None, kind: str, place: str
+    given: Mapping[str, Part], cells: Sequence[Any], groups: list[str | None] | None, kind: type[Target], place: str
 ) -> dict[str, _Rows]:
     """Cut targets and groups, which run over all parts, into rows by part."""
     rows, start = {}, 0
     for name, part in given.items():
         end = start + len(part)
-        answers = targets.parse(cells[start:end], kind, place, part.keys)
+        answers = kind.parse(cells[start:end], place, part.keys)
         rows[name] = _Rows(part, answers, None if groups is None else groups[start:end])
         start = end
     return rows
-
-
-def _target(table: Mapping[str, Sequence[Any]], data: Data, task: str, source: Source) -> str:
-    """Return the column of targets: the one named, the folder name, or the one that is found."""
-    if data.target is not None:
-        return columns.named(table, data.target, data.path)
-    if task == "transcription":
-        return source.text or columns.find(table, columns.TEXT, "the transcript", "target=NAME", data.path)
-    return source.label or columns.find(table, columns.TARGET, "the label", "target=NAME", data.path)
-
-
-def _kind(cells: Sequence[Any], data: Data, task: str, source: Source) -> str:
-    """Return the kind of the targets: a folder is one label, also one called "0.5" or "rock;pop"."""
-    if task == "transcription":
-        return "text"
-    if source.label is not None and source.chain is None and data.target is None:
-        return "single"
-    return targets.kind_of(cells, chosen=data.target is not None)
 
 
 def _groups(
@@ -165,7 +162,7 @@ def _groups(
     wish = data.group if data.group is not None or source.group == target else source.group
     column = columns.find_group(others, wish, target, data.path)
     if column is not None:
-        groups = [columns.as_text(cell) or None for cell in table[column]]
+        groups = [as_text(cell) or None for cell in table[column]]
         lost = groups.count(None)
         note = f"{lost:,} of {len(groups):,} rows have no {column!r}; each of them counts as a group of its own"
         return column, groups, [note] if lost else []
@@ -174,7 +171,7 @@ def _groups(
 
 
 def _carve(
-    rows: dict[str, _Rows], need: Sequence[str], alone: bool, data: Data, kind: str, group: str | None
+    rows: dict[str, _Rows], need: Sequence[str], alone: bool, data: Data, kind: type[Target], group: str | None
 ) -> tuple[dict[str, _Rows], str, list[str]]:
     """Make the splits that are missing out of train; say how all of them came about, and what could not be helped."""
     missing = [name for name in need if name not in rows]
@@ -187,12 +184,10 @@ def _carve(
     if nothing:
         raise InputError(f"data: {nothing[0]}=0 leaves no {nothing[0]} split, which is needed; give it a share")
     train = rows["train"]
-    made = splits.split(train.targets, train.groups, **shares, seed=data.seed, kind=kind, keys=train.part.keys,
+    made = splits.split(train.targets, train.groups, **shares, seed=data.seed, target=kind, keys=train.part.keys,
                         by=group or "group")  # fmt: skip
     carved = {name: train.take(made[name]) for name in splits.SPLITS if made[name]}
-    how = f"seed {data.seed}" + (
-        "" if kind == "text" else ", stratified by " + ("label" if kind != "regression" else "value")
-    )
+    how = f"seed {data.seed}" + (f", stratified by {kind.stratified_by}" if kind.stratified_by else "")
     how += f", disjoint by {group}" if group else ", no groups known, so one speaker may be on several sides"
     parts_of = {"train": 1 - sum(shares.values()), **{name: shares[name] for name in missing}}
     ratio = _ratio(parts_of.values())
@@ -212,22 +207,27 @@ def _ratio(shares: Iterable[float]) -> str:
     return "/".join(f"{100 * share:.3g}" for share in shares)
 
 
-def _labels(rows: Mapping[str, _Rows], kind: str, labels: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the classes: those of the model, else those in train, else all."""
-    seen = targets.names_in((own for part in rows.values() for own in part.targets), kind)
-    if labels is not None:
-        strange = [name for name in seen if name not in set(labels)]
-        if strange:
-            raise InputError(f"labels {', '.join(map(repr, strange))} are unknown to the model, which knows "
-                             f"{', '.join(map(repr, labels))}; rename them or filter them out with where")  # fmt: skip
-        return tuple(labels)
-    return targets.names_in(rows["train"].targets, kind) if "train" in rows else seen
+def _labels(rows: Mapping[str, _Rows], kind: type[Target]) -> tuple[str, ...]:
+    """Return the names of the classes: those in train, else all."""
+    return kind.names_in(rows["train"].targets) if "train" in rows else _seen(rows, kind)
 
 
-def _limited(rows: _Rows, data: Data, kind: str) -> _Rows:
+def _seen(rows: Mapping[str, _Rows], kind: type[Target]) -> tuple[str, ...]:
+    return kind.names_in([own for part in rows.values() for own in part.targets])
+
+
+def _refuse_unknown(rows: Mapping[str, _Rows], kind: type[Target], known: Target | None) -> None:
+    """Refuse labels that a model does not know."""
+    strange = [name for name in _seen(rows, kind) if name not in set(known.names)] if known and known.names else []
+    if known is not None and strange:
+        raise InputError(f"labels {', '.join(map(repr, strange))} are unknown to the model, which knows "
+                         f"{', '.join(map(repr, known.names))}; rename them or filter them out with where")  # fmt: skip
+
+
+def _limited(rows: _Rows, data: Data, kind: type[Target]) -> _Rows:
     """Return at most `limit` rows."""
     limit = data.limit or len(rows.targets)
-    return rows.take(splits.sample(rows.targets, rows.part.keys, limit=limit, seed=data.seed, kind=kind))
+    return rows.take(splits.sample(rows.targets, rows.part.keys, limit=limit, seed=data.seed, target=kind))
 
 
 def _twice(rows: Mapping[str, _Rows]) -> list[str]:
@@ -268,7 +268,7 @@ def _metas(part: Part, used: set[str]) -> list[str]:
             for row in zip(*cells, strict=True)]  # fmt: skip
 
 
-def _tabled(rows: _Rows, keys: list[str], metas: list[str], kind: str) -> Dataset:
+def _tabled(rows: _Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
     """Return the rows as a table.
 
     Raises:
@@ -283,14 +283,13 @@ def _tabled(rows: _Rows, keys: list[str], metas: list[str], kind: str) -> Datase
         ) from error
 
 
-def _table(rows: _Rows, keys: list[str], metas: list[str], kind: str) -> Dataset:
+def _table(rows: _Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
     """Return the rows as a table with the columns audio, target, group, key and meta."""
     import pyarrow as pa
-    from datasets import Audio, Dataset, Features, List, Value
+    from datasets import Audio, Dataset, Features, Value
 
     text = Value("string")
-    target = {"multi": List(text), "regression": Value("float64")}.get(kind, text)
-    features = Features(audio=Audio(decode=False), target=target, group=text, key=text, meta=text)
+    features = Features(audio=Audio(decode=False), target=kind.storage(), group=text, key=text, meta=text)
     groups = rows.groups or [None] * len(keys)
     cells = {"target": rows.targets, "group": groups, "key": keys, "meta": metas}
     part = rows.part
@@ -309,9 +308,9 @@ def _table(rows: _Rows, keys: list[str], metas: list[str], kind: str) -> Dataset
     return table.select(part.places)
 
 
-def _fingerprint(rows: Mapping[str, _Rows], metas: Mapping[str, list[str]], kind: str) -> str:
+def _fingerprint(rows: Mapping[str, _Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:
     """Return the digest of everything that decides what a training sees, recordings by size and time of change."""
-    digest = hashlib.sha256(kind.encode())
+    digest = hashlib.sha256(kind.kind.encode())
     for name, own in rows.items():
         part = own.part
         digest.update(json.dumps([name, len(part), part.stored and part.stored._fingerprint]).encode())

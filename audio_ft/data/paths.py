@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from audio_ft.data.columns import missing
 from audio_ft.data.manifests import Columns
 from audio_ft.data.rows import GONE, Part, Stat
 from audio_ft.data.tree import count, stat_of
 from audio_ft.errors import InputError
+from audio_ft.targets.cells import missing
 
 # As many rows tell where the files of a manifest are; as many folders are searched for one that is not there.
 _TRIED, _FOLDERS = 50, 2_000

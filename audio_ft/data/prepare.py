@@ -20,6 +20,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import estimate_seconds
 from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim_folder, clean_files
 from audio_ft.data import Data, Loaded, load
+from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.model_input import ModelInput
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
@@ -27,6 +28,8 @@ from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, wr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from audio_ft.targets import Target
 
 PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
 MARKER, UNREADABLE, README = "prepared.json", "unreadable.csv", "README.txt"
@@ -49,13 +52,13 @@ def prepare(
     chain: Chain,
     folder: str | Path,
     *,
-    task: str = "classification",
+    targets: Sequence[type[Target]] = ANY_CLASSES,
     features: LogMel | ModelInput | None = None,
     max_corrupt: float = 0.05,
 ) -> Prepared:
     """Write the tree for a data set and a chain.
 
-    `task` says which targets are meant, "classification" or "transcription"; `features` what is computed for each
+    `targets` are the kinds of target to look for; `features` what is computed for each
     recording (None: a log-mel spectrogram). Finished recordings are not done again, so a stopped call goes on where it
     stopped, and a second call only checks.
 
@@ -65,10 +68,10 @@ def prepare(
     folder, compute = Path(folder), features or LogMel()
     if Path(data.path).is_dir():
         check_no_overlap(Path(data.path), folder)
-    loaded = load(data, task=task, need=SPLITS)
+    loaded = load(data, targets=targets, need=SPLITS)
     if loaded.chain is not None:
         raise InputError(f"{data.path} is prepared already; train on it as it is, or prepare the raw recordings.")
-    _claim(folder, data, chain, task, compute)
+    _claim(folder, data, chain, targets[-1], compute)
     jobs = Jobs(loaded, folder)
     _refuse_full_disk(loaded, chain, folder)
     report = clean_files(jobs, Cleaning(chain, WriteFeatures(compute)), folder, describe="preparing")
@@ -82,10 +85,10 @@ def prepare(
         row.pop(FILE)  # it was not written
     write_table(folder / UNREADABLE, bad)
     _refuse_corrupt(max_corrupt, folder, good, bad)
-    write_json(folder / MARKER, _marker(data, task, compute, loaded))
+    write_json(folder / MARKER, _marker(data, targets[-1], compute, loaded))
     write_text(
         folder / README,
-        readme(folder, loaded, {name: len(own) for name, own in good.items()}, len(bad), data, chain, task, compute),
+        readme(folder, loaded, {name: len(own) for name, own in good.items()}, len(bad), data, chain, compute),
     )
     _write_lists(folder / LISTS, good)
     clips = {split: len(own) for split, own in good.items()}
@@ -113,20 +116,20 @@ class WriteFeatures:
             write_array(self.compute(read(job.target)), job.extra_target)
 
 
-def _claim(folder: Path, data: Data, chain: Chain, task: str, compute: LogMel | ModelInput) -> None:
+def _claim(folder: Path, data: Data, chain: Chain, kind: type[Target], compute: LogMel | ModelInput) -> None:
     """Take the folder, or check that what lies there was prepared from the same data in the same way.
 
     Raises:
         InputError: something else lies there.
     """
     marker = folder / MARKER
-    mine = _marker(data, task, compute, None)
+    mine = _marker(data, kind, compute, None)
     if marker.is_file():
         theirs = read_json(marker)
-        for name in ("source", "features", "task"):
+        for name, called in (("source", "source"), ("features", "features"), ("implied_by", "task")):
             if theirs.get(name) != mine[name]:
                 raise InputError(
-                    f"{folder} was prepared with another {name} ({theirs.get(name)!r}, now {mine[name]!r}); "
+                    f"{folder} was prepared with another {called} ({theirs.get(name)!r}, now {mine[name]!r}); "
                     "give another folder, or remove this one."
                 )
     elif (folder / CHAIN_FILE).is_file() and [path for path in folder.iterdir() if path.name != CHAIN_FILE]:
@@ -136,16 +139,16 @@ def _claim(folder: Path, data: Data, chain: Chain, task: str, compute: LogMel | 
         write_json(marker, mine)
 
 
-def _marker(data: Data, task: str, compute: LogMel | ModelInput, loaded: Loaded | None) -> dict[str, Any]:
+def _marker(data: Data, kind: type[Target], compute: LogMel | ModelInput, loaded: Loaded | None) -> dict[str, Any]:
     """Return what a later call, and whoever loads the tree, must know; columns once they are."""
     known: dict[str, Any] = {
         "source": [os.path.abspath(data.path) if os.path.exists(data.path) else data.path, data.name],
-        "task": task,
+        "implied_by": kind.implied_by,
         "features": compute.describe(),
     }
     if loaded is not None:
         group = group_column(loaded)
-        known |= {"target": loaded.target, "group": "" if data.group == "" else group, "kind": loaded.kind}
+        known |= {"target": loaded.column, "group": "" if data.group == "" else group, "kind": loaded.target.kind}
         known |= {"rule": loaded.rule, "data": data.to_dict()}
     return known
 
@@ -183,8 +186,8 @@ class Jobs(Sequence[Job]):
         loaded, group = self._loaded, group_column(self._loaded)
         table = loaded.splits[split].select_columns(["key", "target", "group", "meta"])
         for job, row in zip(self._jobs_of[split], table, strict=True):
-            cells = {FILE: f"{PROCESSED}/{self._names[job]}.wav", loaded.target: as_cell(row["target"], row["key"])}
-            if group is not None and group != loaded.target:
+            cells = {FILE: f"{PROCESSED}/{self._names[job]}.wav", loaded.column: as_cell(row["target"], row["key"])}
+            if group is not None and group != loaded.column:
                 cells[group] = row["group"] or ""
             for name, value in json.loads(row["meta"]).items():
                 cells[f"{name}_raw" if name in cells or name == RAW else name] = as_cell(value, row["key"])
@@ -247,15 +250,14 @@ def readme(
     bad: int,
     data: Data,
     chain: Chain,
-    task: str,
     compute: LogMel | ModelInput,
 ) -> str:
     """Return ten lines that explain the tree to whoever finds it."""
-    flag = "" if task == "classification" else f" --task {task}"
+    flag = "" if loaded.target.implied_by == "label" else " --task transcription"
     counts = ", ".join(f"{split} {number:,}" for split, number in clips.items())
     aside = f"{bad:,} set aside, with their reasons" if bad else "none so far, and then there is no such file"
     group = group_column(loaded)
-    columns = f"target {loaded.target!r}" + (f", group {group!r}" if group else "")
+    columns = f"target {loaded.column!r}" + (f", group {group!r}" if group else "")
     lines = [
         f"Prepared by audio-ft from {data.path}; the raw files are untouched.",
         "processed/      clean recordings, 16-bit wav, in the folders and under the names of the raw ones",

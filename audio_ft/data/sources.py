@@ -17,14 +17,15 @@ from audio_ft.data.spec import Data
 from audio_ft.data.splits import SPLITS
 from audio_ft.data.tree import scan, split_name
 from audio_ft.errors import InputError
+from audio_ft.targets.cells import as_text
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def read(data: Data, task: str = "classification") -> Source:
+def read(data: Data, *, classes: bool = True) -> Source:
     """Read the rows of a folder, a manifest, a saved `datasets` folder or a data set of the Hub.
 
-    What a folder's manifest must hold depends on the task: class folders can give labels, but no transcripts.
+    `classes`: whether the names of folders can be the targets.
 
     Raises:
         InputError: nothing of that name, or something that cannot be read.
@@ -38,8 +39,8 @@ def read(data: Data, task: str = "classification") -> Source:
         tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
         if tables and not tree.audio:
             return stored.read_parquet(tables, path, data.audio)
-        classes = task == "classification" and data.target is None and data.audio is None
-        return layouts.read_folder(tree, data.audio, classes=classes)
+        named = classes and data.target is None and data.audio is None
+        return layouts.read_folder(tree, data.audio, classes=named)
     if path.is_file():
         if suffix not in MANIFEST_SUFFIXES:
             raise InputError(f"{data.path}: expected a folder or a manifest ({', '.join(sorted(MANIFEST_SUFFIXES))})")
@@ -94,12 +95,10 @@ def _by_column(data: Data, found: Mapping[str, Part]) -> dict[str, Part]:
     for column, cells in part.columns.items():
         if columns.plain(column) not in columns.SPLIT or column == data.target:
             continue
-        values = sorted(set(map(columns.as_text, cells)))
+        values = sorted(set(map(as_text, cells)))
         known = set(data.splits or ()) | {value for value in values if split_name(value)}
         if known & set(values):
-            rows = {
-                value: [row for row, cell in enumerate(cells) if columns.as_text(cell) == value] for value in values
-            }
+            rows = {value: [row for row, cell in enumerate(cells) if as_text(cell) == value] for value in values}
             return {value or "(empty)": part.take(own) for value, own in rows.items()}
     return {name: part}
 

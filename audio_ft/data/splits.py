@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from audio_ft.data.group_split import Array, Places, by_group
-from audio_ft.data.targets import folded, names_in
 from audio_ft.errors import InputError
+from audio_ft.targets import Label, Target
+from audio_ft.targets.cells import folded
 
 SPLITS = ("train", "validation", "test")
 
@@ -23,8 +24,8 @@ class Split(Protocol):
         """Return the rows of each split, with columns target, group and key."""
 
     @property
-    def kind(self) -> str:
-        """Return the kind of target."""
+    def target(self) -> Target:
+        """Return what the recordings are labeled with."""
 
     @property
     def group(self) -> str | None:
@@ -38,7 +39,7 @@ def split(
     validation: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
-    kind: str = "single",
+    target: type[Target] = Label,
     keys: Sequence[str] | None = None,
     by: str = "group",
 ) -> dict[str, list[int]]:
@@ -47,7 +48,7 @@ def split(
     Rows of one group land on one side; a row without group (None) is a group of its own. Each class keeps its share
     in every split as well as whole groups allow, and a class too rare for all splits stays in train. The result
     depends on the seed and on the rows, not on their order: they are taken by key or, without, by group and target.
-    Continuous targets are stratified by ten equal bins, transcripts not at all. `by` names the group in messages.
+    What is stratified by, if anything, is up to the target. `by` names the group in messages.
 
     Raises:
         InputError: shares that are no shares, or too few clips or groups for the splits wanted.
@@ -60,10 +61,10 @@ def split(
         )
     names: Sequence[Any] = keys or [(str(groups[row]) if groups else "", repr(own)) for row, own in enumerate(targets)]
     order = sorted(range(len(targets)), key=lambda row: names[row])
-    strata = _strata([targets[row] for row in order], kind)
+    strata = target.strata([targets[row] for row in order])
     generator = np.random.default_rng(seed)
     portions = np.array([shares[name] for name in wanted])
-    if groups is None and kind != "multi":
+    if groups is None and not target.overlapping:
         placed = _by_class(np.array([own[0] for own in strata]), portions, generator)
     else:
         members = _members([groups[row] if groups else None for row in order])
@@ -103,18 +104,6 @@ def _list(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _strata(targets: Sequence[Any], kind: str) -> list[list[int]]:
-    """Return the classes of each row as small numbers: one, or several for "multi"."""
-    if kind == "text":
-        return [[0]] * len(targets)
-    if kind == "regression":
-        bins = max(1, min(10, len(targets) // 10))
-        ranks = np.argsort(np.argsort(np.asarray(targets, dtype=float), kind="stable"), kind="stable")
-        return [[int(own)] for own in ranks * bins // max(1, len(targets))]
-    codes = {name: code for code, name in enumerate(names_in(targets, kind))}
-    return [[codes[name] for name in own] if kind == "multi" else [codes[own]] for own in targets]
-
-
 def _by_class(codes: Places, portions: Array, generator: np.random.Generator) -> Places:
     """Return the split of each row, drawn within its class.
 
@@ -150,13 +139,13 @@ def _members(groups: Sequence[str | None]) -> list[list[int]]:
     return [found[group] for group in sorted(found)] + alone
 
 
-def sample(targets: Sequence[Any], keys: Sequence[str], *, limit: int, seed: int, kind: str) -> list[int]:
+def sample(targets: Sequence[Any], keys: Sequence[str], *, limit: int, seed: int, target: type[Target]) -> list[int]:
     """Return the sorted places of at most `limit` rows, every class with its share and, where it fits, at least one."""
     if len(targets) <= limit:
         return list(range(len(targets)))
     order = sorted(range(len(targets)), key=lambda row: keys[row])
     shuffled = [order[place] for place in np.random.default_rng(seed).permutation(len(order))]
-    strata = dict(zip(shuffled, _strata([targets[row] for row in shuffled], kind), strict=True))
+    strata = dict(zip(shuffled, target.strata([targets[row] for row in shuffled]), strict=True))
     # Of several labels the rarest decides, so that each label is met.
     sizes = Counter(code for own in strata.values() for code in own)
     own_code = {row: min(codes, key=lambda code: (sizes[code], code), default=-1) for row, codes in strata.items()}
@@ -179,9 +168,10 @@ def leaks(loaded: Split) -> tuple[str, ...]:
     for name, columns in rows.items():
         if not columns["key"]:
             raise InputError(f"split {name!r} is empty; give it recordings, or leave it out")
-    names = {name: names_in(columns["target"], loaded.kind) for name, columns in rows.items()}
-    if "train" in rows and loaded.kind != "text":
-        _check_train(rows["train"]["target"], names, loaded.kind)
+    names = {name: loaded.target.names_in(columns["target"]) for name, columns in rows.items()}
+    if "train" in rows:
+        loaded.target.check_train(rows["train"]["target"])
+        _check_labels(names)
     groups = {name: set(columns["group"]) - {None} for name, columns in rows.items()}
     notes = _shared(groups, f"{loaded.group or 'group'} value", "scores there flatter the model")
     notes += [
@@ -192,14 +182,8 @@ def leaks(loaded: Split) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_train(targets: Sequence[Any], names: Mapping[str, Sequence[str]], kind: str) -> None:
-    """Refuse targets that nothing can be learned from, and labels that only a score would meet."""
-    different = names["train"] if kind in {"single", "multi"} else set(targets)
-    if len(different) < (1 if kind == "multi" else 2):
-        only = f"only {next(iter(different))!r}" if different else "no label"
-        raise InputError(
-            f"expected at least two different targets in train, got {only}; add recordings of another class"
-        )
+def _check_labels(names: Mapping[str, Sequence[str]]) -> None:
+    """Refuse labels that only a score would meet."""
     for name, own in names.items():
         lost = [label for label in own if label not in set(names["train"])]
         if lost:

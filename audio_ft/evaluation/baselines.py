@@ -1,124 +1,132 @@
-"""What a model must beat: the majority answer, and a linear model on MFCC statistics.
+"""Baselines: what methods without a fine-tuned network score on the same clips.
 
-Both answer in the shape `metrics.score` takes, so that they stand beside the model with intervals of their own.
+A baseline is one entry of `BASELINES`. It computes its own features from cleaned recordings and predicts in the shape
+that metrics take, so its scores have intervals of their own.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from audio_ft.audio.features.mfcc_statistics import FloatArray
-from audio_ft.errors import InputError
+from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
+from audio_ft.cleaning.dataset import wave_of
+from audio_ft.parallel import parallel_map
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audio_ft.evaluation.scoring import Rows
+    from audio_ft.metrics import Score
+    from audio_ft.targets import Target
 
 # The change between frames, and a penalty ten times scikit-learn's default, were chosen on the validation speakers of
 # two small sets (spoken digits, acted emotion); the default fits the training speakers too closely.
-_INVERSE_PENALTY = 0.1
-# More rows hardly move a linear model with 60 inputs, and a baseline must not outlast the fine-tuning.
+INVERSE_PENALTY = 0.1
+# More rows hardly move a linear model with 60 inputs, and a baseline must not take longer than the fine-tuning.
 MAX_ROWS = 20_000
 
 
-def _targets(kind: str, train_targets: ArrayLike, n_classes: int | None) -> tuple[NDArray[Any], int]:
-    targets = np.asarray(train_targets)
-    if kind not in ("single", "multi", "regression"):
-        raise InputError(f"kind must be one of single, multi, regression, not {kind!r}")
-    if not len(targets):
-        raise InputError("a baseline needs at least one training clip; there are none")
-    if kind == "single":
-        targets = targets.astype(np.int64)
-        return targets, n_classes or int(targets.max()) + 1
-    return targets.astype(np.float64), targets.shape[1] if kind == "multi" else 0
+@dataclass(frozen=True)
+class Baseline:
+    """Predict without a network.
 
-
-def majority(kind: str, train_targets: ArrayLike, n: int, n_classes: int | None = None) -> FloatArray:
-    """Answer every clip alike: the training set's class frequencies, of which the most frequent wins, or its mean.
-
-    Args:
-        kind: "single", "multi" or "regression".
-        train_targets: class ids (m,), a 0/1 matrix (m, classes), or floats (m,).
-        n: number of clips to answer.
-        n_classes: number of classes; without it the greatest training id counts (single).
-
-    Returns:
-        Probabilities (n, classes), or floats (n,).
-
-    Raises:
-        InputError: unknown kind, or no training clips.
+    `features` turns a clean recording (samples, rate in Hz) into a vector, None for a baseline that does not look at
+    audio; `classifier` and `regressor` build scikit-learn estimators.
     """
-    targets, classes = _targets(kind, train_targets, n_classes)
-    if kind == "single":
-        return np.tile(np.bincount(targets, minlength=classes) / len(targets), (n, 1))
-    return np.tile(targets.mean(axis=0), (n, 1)) if kind == "multi" else np.full(n, targets.mean())
+
+    features: Callable[[NDArray[np.float32], int], NDArray[np.float32]] | None = None
+    classifier: Callable[[], Any] | None = None
+    regressor: Callable[[], Any] | None = None
 
 
-def linear(
-    kind: str,
-    train_features: ArrayLike,
-    train_targets: ArrayLike,
-    test_features: ArrayLike,
-    n_classes: int | None = None,
-    *,
-    seed: int = 0,
-) -> FloatArray:
-    """Answer by a linear model on standardized features: logistic regression, one against the rest, or ridge.
-
-    Trains on at most 20,000 clips, drawn with `seed` when there are more.
-
-    Args:
-        kind: "single" (logistic regression), "multi" (one a class), "regression" (ridge).
-        train_features: (m, k).
-        train_targets: class ids (m,), a 0/1 matrix (m, classes), or floats (m,).
-        test_features: (n, k).
-        n_classes: number of classes; without it the greatest training id counts (single).
-        seed: seed of the draw.
-
-    Returns:
-        Probabilities (n, classes), or floats (n,).
-
-    Raises:
-        InputError: unknown kind, no training clips, or features and targets that do not fit.
-    """
-    targets, classes = _targets(kind, train_targets, n_classes)
-    features, questions = np.asarray(train_features, np.float64), np.asarray(test_features, np.float64)
-    if features.ndim != 2 or len(features) != len(targets) or questions.shape[1:] != features.shape[1:]:
-        raise InputError(
-            f"train features {features.shape} must be one row per target ({len(targets)}), as wide as {questions.shape}"
-        )
-    if len(features) > MAX_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(len(features), MAX_ROWS, replace=False))
-        features, targets = features[rows], targets[rows]
-    if kind == "multi":
-        columns = [_logistic(features, targets[:, c].astype(np.int64), questions, 2)[:, 1] for c in range(classes)]
-        return np.stack(columns, axis=1)
-    if kind == "single":
-        return _logistic(features, targets, questions, classes)
-    return _ridge(features, targets, questions)
-
-
-def _logistic(features: FloatArray, targets: NDArray[np.int64], questions: FloatArray, classes: int) -> FloatArray:
+def logistic() -> Any:
+    """Return logistic regression on standardized features."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    seen = np.unique(targets)
-    answers = np.zeros((len(questions), classes))
-    if len(seen) == 1:
-        # A class that all training clips share, or none of a multi-label column: nothing to separate.
-        answers[:, seen[0]] = 1.0
-    else:
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000)).fit(
-            features, targets
-        )
-        answers[:, seen] = model.predict_proba(questions)
-    return answers
+    return make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
 
 
-def _ridge(features: FloatArray, targets: FloatArray, questions: FloatArray) -> FloatArray:
+def ridge() -> Any:
+    """Return ridge regression on standardized features."""
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), Ridge()).fit(features, targets)
-    return np.asarray(model.predict(questions), dtype=np.float64)
+    return make_pipeline(StandardScaler(), Ridge())
+
+
+# By the name that tables show.
+BASELINES = {
+    "linear on MFCC": Baseline(mfcc_statistics, logistic, ridge),
+    "majority": Baseline(),
+}
+
+
+def baseline_scores(
+    target: Target, train: Rows, test: Rows, rate: int, *, seed: int = 0
+) -> dict[str, dict[str, Score]]:
+    """Return the test scores of each baseline that the target can be learned with; `rate` is that of the rows in Hz."""
+    references = target.encode(train.table.select(train.readable)["target"])
+    truth = target.encode(test.table.select(test.readable)["target"])
+    found = {}
+    for name, baseline in BASELINES.items():
+        predictions = target.constant(references, len(truth))
+        if predictions is None:
+            continue
+        if baseline.features is not None:
+            predictions = predict(baseline, target, references, train, test, rate, seed)
+        if predictions is not None:
+            found[name] = target.score(predictions, truth, test.groups, seed=seed)
+    return found
+
+
+def predict(
+    baseline: Baseline, target: Target, references: NDArray[Any], train: Rows, test: Rows, rate: int, seed: int = 0
+) -> NDArray[Any] | None:
+    """Return a baseline's predictions for the test clips, learned from at most MAX_ROWS training clips."""
+    chosen = np.arange(len(references))
+    if len(chosen) > MAX_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
+    learned = features_of(baseline, train, rate, chosen)
+    others = features_of(baseline, test, rate, np.arange(len(test.readable)))
+    classifier, regressor = baseline.classifier or logistic, baseline.regressor or ridge
+    return target.fit_predict(classifier, regressor, learned, references[chosen], others)
+
+
+def features_of(baseline: Baseline, rows: Rows, rate: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the features (clips, k) of the chosen readable recordings."""
+    job = _Features(baseline.features, rate)
+    made = parallel_map(job, waves(rows, rate, chosen), len(chosen), describe="baseline features", unit=" clips")
+    return np.stack(list(made)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Features:
+    compute: Any
+    rate: int
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the features of one recording."""
+        return np.asarray(self.compute(samples, self.rate), np.float32)
+
+
+def waves(rows: Rows, rate: int, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    """Yield the clean samples (time,) of the chosen readable recordings, their windows put together again."""
+    columns = rows.cleaned.rows.with_format("numpy")
+    clips = np.asarray(columns["clip"], np.int64)
+    order = np.argsort(clips, kind="stable")
+    starts = np.searchsorted(clips[order], rows.readable)
+    ends = np.append(starts[1:], len(order))
+    for place in chosen.tolist():
+        parts = [columns[int(row)] for row in order[starts[place] : ends[place]]]
+        offsets = [round(float(part["start"]) * rate) for part in parts]
+        whole = np.zeros(offsets[-1] + len(parts[-1]["samples"]), np.float32)
+        for offset, part in zip(offsets, parts, strict=True):
+            whole[offset : offset + len(part["samples"])] = wave_of(part)
+        yield whole

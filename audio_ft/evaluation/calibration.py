@@ -113,9 +113,9 @@ def calibration(test: Predictions, validation: Predictions | None = None) -> Cal
         test: the clips that are judged.
         validation: the clips on which the temperature is fitted.
     """
-    if test.kind != "single" or not len(test):
+    if not test.target.exclusive or not len(test):
         return None
-    probabilities, truth = test.guesses, test.truth
+    probabilities, truth = test.predicted, test.truth
     temperature, why = (None, "no validation split") if validation is None else _fitted(validation)
     cooled = probabilities if temperature is None else tempered(probabilities, temperature)
     chance = _chance(probabilities.max(axis=1), test.seed)
@@ -196,9 +196,9 @@ def selective(test: Predictions) -> Selective | None:
     The risk-coverage curve and its area: Geifman and El-Yaniv, "Selective classification for deep neural networks",
     NeurIPS 2017. Clips of equal probability share their errors evenly, so that their order does not matter.
     """
-    if test.kind != "single" or not len(test):
+    if not test.target.exclusive or not len(test):
         return None
-    confidences, right = _judged(test.guesses, test.truth)
+    confidences, right = _judged(test.predicted, test.truth)
     order = np.argsort(-confidences, kind="stable")
     risks = _risks(confidences[order], right[order])
     n = len(risks)
@@ -254,7 +254,7 @@ def _fitted(validation: Predictions) -> tuple[float | None, str]:
 
     if not len(validation):
         return None, "no validation split"
-    probabilities, truth = validation.guesses, validation.truth
+    probabilities, truth = validation.predicted, validation.truth
     if not (probabilities.argmax(axis=1) != truth).any():
         return None, "not one validation clip is wrong, and then no temperature is low enough"
 

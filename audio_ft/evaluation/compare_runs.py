@@ -10,11 +10,10 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
-from audio_ft.metrics.comparison import COMPARED_BY, Comparison, compare
-from audio_ft.metrics.compute import points
+from audio_ft.metrics.comparison import Comparison, compared
+from audio_ft.metrics.compute import plain_scores
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from audio_ft.run import Run
@@ -63,7 +62,7 @@ def compare_runs(first: Run, second: Run, split: str = "test") -> Paired:
         for each, place in zip((one, two), places, strict=True)
     )
     _require_same_truth(first, second, one, two)
-    headline, *others = _comparisons(one, two, first.language or second.language)
+    headline, *others = _comparisons(one, two)
     left_out = _missing(places[0], places[1]), _missing(places[1], places[0])
     return Paired(split, headline, tuple(others), *left_out, _unlike(one.table, two.table))
 
@@ -81,33 +80,16 @@ def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
     return tuple(map(str, one["file"][apart]))
 
 
-def _comparisons(one: Predictions, two: Predictions, language: str | None) -> list[Comparison]:
-    """Compare by every score that both have over all classes, the kind's own first."""
-    labeled = one.kind in ("single", "multi")
-    labels = one.labels if labeled else ()
+def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
+    """Compare by every score that both have over all classes, the target's own first."""
+    target = one.target
     truth = one.truth
-    answers = [one.guesses, _columns(two.guesses, two.labels, labels) if labeled else two.guesses]
-    known = [points(one.kind, each, truth, labels=labels, language=language) for each in answers]
-    own = COMPARED_BY[one.kind]
-    return [
-        compare(
-            one.kind,
-            answers[0],
-            answers[1],
-            truth,
-            labels=labels,
-            language=language,
-            groups=one.groups or two.groups,
-            seed=one.seed,
-            metric=name,
-        )
-        for name in [own, *(name for name in known[0] if name != own and name in known[1])]
-    ]
-
-
-def _columns(probabilities: NDArray[np.float64], labels: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
-    """Return the columns (clips, labels) in another order of the same labels."""
-    return probabilities[:, [labels.index(label) for label in wanted]]
+    first = target.checked(one.predicted, truth)
+    second = target.checked(target.reordered(two.predicted, two.target), truth)
+    known = plain_scores(first), plain_scores(second)
+    names = [target.headline, *(name for name in known[0] if name != target.headline and name in known[1])]
+    groups = one.groups or two.groups
+    return [compared(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
 
 
 def _places(table: DataFrame) -> dict[Key, int]:
@@ -119,11 +101,11 @@ def _places(table: DataFrame) -> dict[Key, int]:
 def _require_alike(first: Run, second: Run) -> None:
     if first.kind != second.kind:
         raise InputError(
-            f"{first.folder} answers with targets of kind {first.kind!r}, {second.folder} with {second.kind!r}; "
+            f"{first.folder} predicts targets of kind {first.kind!r}, {second.folder} of kind {second.kind!r}; "
             "only runs of one kind can be compared."
         )
     apart = set(first.labels) ^ set(second.labels)
-    if first.kind in ("single", "multi") and apart:
+    if apart:
         named = ", ".join(repr(label) for label in sorted(apart)[:5])
         raise InputError(
             f"{first.folder} and {second.folder} choose among different labels: only one of them knows {named}"

@@ -6,31 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions, tabulated
+from audio_ft.evaluation.scoring import Rows, score_rows
 from audio_ft.evaluation.slice_columns import check_columns, known_columns
-from audio_ft.file_io import read_json, write_json
-from audio_ft.inference.batching import Collator, Windows
-from audio_ft.inference.forward import responses_of
 from audio_ft.metrics import resampling
-from audio_ft.run import UNTUNED_FILE, scores_from_dict, scores_to_dict
+from audio_ft.run import scores_to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-    from transformers import TrainingArguments
-
     from audio_ft.data import Data
     from audio_ft.inference.predictor import Model
     from audio_ft.metrics import Score
-    from audio_ft.training.setup import Prepared
 
 # Recordings kept at hand for whoever times or plays some.
 SAMPLED = 20
@@ -93,37 +82,28 @@ def evaluate(
     """
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
-    labels = model.task.labels if model.task.kind in ("single", "multi") else None
+    target = model.task.target
     model.chain.require_rate(model.adapter.sample_rate)
-    loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
+    loaded = load(data, need=tuple(need) or (split,), known=target)
     table = loaded.splits[split]
     if columns:
-        check_columns(columns, known_columns(model.task.kind, table["group"], table["meta"]))
-    cleaned = clean(table, Cleaner(model.chain.remaining(loaded.chain), model.adapter, features=True), name=split)
-    if not cleaned.clips:
-        raise InputError(f"Not one recording of the {split} split can be read (first: {': '.join(cleaned.errors[0])}).")
-    references = model.task.encode(table["target"])
-    windows = Windows(cleaned.rows, references)
-    responses = responses_of(model.network, model.task, Collator(model.adapter, model.task), windows)
-    predictions = model.task.predictions(responses, windows.clips, len(references))
-    present = np.unique(windows.clips)
-    column = list(table["group"])
-    groups = [column[clip] for clip in present] if any(group is not None for group in column) else None
+        check_columns(columns, known_columns(target, table["group"], table["meta"]))
+    cleaner = Cleaner(model.chain.remaining(loaded.chain), model.adapter.sample_rate, model.adapter.window)
+    rows = Rows(table, clean(table, cleaner, name=split))
+    if not rows.cleaned.clips:
+        first = ": ".join(rows.cleaned.errors[0])
+        raise InputError(f"None of the recordings of the {split} split can be read (first: {first}).")
+    scored = score_rows(model.network, model.task, model.adapter, rows, seed=seed)
+    present = rows.readable
     return Evaluation(
         split=split,
-        scores=model.task.score(predictions[present], references[present], groups, seed),
+        scores=scored.scores,
         n=len(present),
-        unreadable=cleaned.errors,
-        resampling=resampling(groups),
+        unreadable=rows.cleaned.errors,
+        resampling=resampling(rows.groups),
         rule=loaded.rule,
         warnings=loaded.warnings,
-        predictions=Predictions(
-            tabulated(split, table, cleaned, model.task, predictions),
-            model.task.kind,
-            model.task.labels,
-            seed,
-            model.task.language,
-        ),
+        predictions=Predictions(tabulated(split, rows, target, scored.predictions), target, seed),
         sources=tuple(_source(table[int(place)]["audio"]) for place in present[:: max(1, len(present) // SAMPLED)]),
     )
 
@@ -131,47 +111,3 @@ def evaluate(
 def _source(audio: Mapping[str, Any]) -> str | bytes:
     """Return a recording of a table, which is stored there or named by its path."""
     return audio["path"] if audio.get("bytes") is None else audio["bytes"]
-
-
-def predict_split(prepared: Prepared, model: Any, split: str) -> NDArray[Any]:
-    """Return one prediction a clip; rows of recordings that could not be read hold what no responses give."""
-    task, windows = prepared.task, prepared.windows(split)
-    collator = Collator(task.hearing(prepared.adapter), task)
-    responses = responses_of(model, task, collator, windows, describe=f"scoring {split}")
-    return task.predictions(responses, windows.clips, len(prepared.targets[split]))
-
-
-def readable(prepared: Prepared, split: str) -> NDArray[np.int64]:
-    """Return the positions of the clips of a split that could be read."""
-    return np.unique(prepared.windows(split).clips)
-
-
-def score_split(prepared: Prepared, split: str, predictions: NDArray[Any]) -> dict[str, Score]:
-    """Score one split's predictions over the clips that could be read."""
-    present, groups = readable(prepared, split), prepared.groups(split)
-    return prepared.task.score(
-        predictions[present],
-        prepared.targets[split][present],
-        [groups[clip] for clip in present] if groups else None,
-        prepared.recipe.seed,
-    )
-
-
-def score_untuned(
-    prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, tell: Callable[[str], None]
-) -> Mapping[str, Score]:
-    """Score the checkpoint on the test split before it learns anything, where it has answers to score.
-
-    What a killed run scored already is read back, so that the same model is not scored twice.
-    """
-    file = folder / UNTUNED_FILE
-    if not prepared.task.scores_untuned or arguments.process_index:
-        return {}
-    if file.is_file():
-        return scores_from_dict(read_json(file))
-    model.to(arguments.device)
-    scores = score_split(prepared, "test", predict_split(prepared, model, "test"))
-    write_json(file, scores_to_dict(scores))
-    shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
-    tell(f"untuned     {'a head that knows nothing yet: ' if prepared.task.from_scratch else ''}{shown}")
-    return scores

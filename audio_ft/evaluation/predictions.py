@@ -1,4 +1,4 @@
-"""Predictions: a model's answers beside the truth, one row a clip; slices, calibration, report and card read these."""
+"""Predictions beside the truth, one row a clip; slices, calibration, report and card are made of them."""
 
 from __future__ import annotations
 
@@ -10,42 +10,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.metrics import score
-from audio_ft.metrics.comparison import COMPARED_BY
 from audio_ft.run import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.evaluation.scoring import Rows
     from audio_ft.metrics import Score
     from audio_ft.run import Run
-    from audio_ft.tasks.base import Task
-
-# By kind of target: the score by which clips are compared, then one to stand beside it.
-BESIDE = {"single": "f1_macro", "multi": "mean_average_precision", "regression": "concordance", "text": "cer"}
-HEADLINES = {kind: (name, BESIDE[kind]) for kind, name in COMPARED_BY.items()}
+    from audio_ft.targets import Target
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Hold the rows of predictions.parquet: split, file, group, reference, prediction, and what the kind adds.
+    """Hold the rows of predictions.parquet: split, file, group, reference, prediction, and what the target adds.
 
     Attributes:
         table: the rows; `seconds`, `rate`, `level`, `snr` and `meta` (JSON) say what each recording was like.
-        kind: "single", "multi", "regression" or "text".
-        labels: the names that the columns of `probabilities` stand for.
+        target: what the model predicts.
         seed: seed of the resamples.
-        language: what is spoken, which decides how transcripts are normalized.
     """
 
     table: DataFrame
-    kind: str
-    labels: tuple[str, ...] = ()
+    target: Target
     seed: int = 0
-    language: str | None = None
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -58,7 +47,7 @@ class Predictions:
         Raises:
             InputError: the run has lost its predictions.
         """
-        return cls(read_table(run.folder / PREDICTIONS_FILE), run.kind, run.labels, run.recipe.seed, run.language)
+        return cls(read_table(run.folder / PREDICTIONS_FILE), run.target, run.recipe.seed)
 
     def split(self, name: str) -> Predictions:
         """Return the clips of one split."""
@@ -75,38 +64,21 @@ class Predictions:
         return column if any(group is not None for group in column) else None
 
     @property
-    def guesses(self) -> Any:
-        """Return what `metrics.score` takes for predictions: probabilities (clips, labels), numbers or texts."""
-        if self.kind in ("single", "multi"):
-            return np.stack([np.asarray(row, np.float64) for row in self.table["probabilities"]])
-        return self._plain("prediction")
+    def predicted(self) -> Any:
+        """Return the predictions as metrics take them: probabilities (clips, labels), numbers or texts."""
+        return self.target.stored_predictions(self.table)
 
     @property
     def truth(self) -> Any:
-        """Return what `metrics.score` takes for references: ids (clips,), 0/1 (clips, labels), numbers or texts."""
-        if self.kind == "single":
-            ids = {label: place for place, label in enumerate(self.labels)}
-            return np.asarray([ids[name] for name in self.table["reference"]], np.int64)
-        if self.kind == "multi":
-            return np.asarray(
-                [[label in set(names) for label in self.labels] for names in self.table["reference"]], int
-            )
-        return self._plain("reference")
-
-    def _plain(self, column: str) -> Any:
-        if self.kind == "text":
-            return [str(text) for text in self.table[column]]
-        return self.table[column].to_numpy(np.float64)
+        """Return the references as metrics take them: ids (clips,), 0/1 (clips, labels), numbers or texts."""
+        return self.target.stored_references(self.table)
 
     def score(self, names: Sequence[str] = (), *, level: float = 0.95, resamples: int = 1000) -> dict[str, Score]:
         """Score the clips; see `metrics.score`."""
-        return score(
-            self.kind,
-            self.guesses,
+        return self.target.score(
+            self.predicted,
             self.truth,
-            labels=self.labels if self.kind in ("single", "multi") else (),
-            language=self.language,
-            groups=self.groups,
+            self.groups,
             seed=self.seed,
             resamples=resamples,
             names=names,
@@ -114,28 +86,27 @@ class Predictions:
         )
 
 
-def tabulated(split: str, rows: Dataset, cleaned: Cleaned, task: Task, values: Any) -> DataFrame:
+def tabulated(split: str, rows: Rows, target: Target, predictions: Any) -> DataFrame:
     """Return the rows of predictions.parquet for one split, one for each clip that could be read.
 
     Args:
         split: its name.
-        rows: its recordings as loaded.
-        cleaned: the same after cleaning.
-        task: the task that made the predictions.
-        values: one prediction for each of `rows`.
+        rows: its recordings.
+        target: what was predicted.
+        predictions: one prediction for each row of the table.
     """
     import pandas
 
-    facts = cleaned.clip_stats()
+    facts = rows.cleaned.clip_stats()
     places = facts.pop("clip")
-    chosen = rows.select(places)
-    references = list(chosen["target"])
+    chosen = rows.table.select(places)
+    targets = list(chosen["target"])
     columns = {
         "split": split,
         "file": list(chosen["key"]),
         "group": list(chosen["group"]),
-        "reference": references,
-        **task.columns([task.answer(values[place]) for place in places], references),
+        "reference": targets,
+        **target.columns([target.answer(predictions[place]) for place in places], targets),
         **facts,
         "meta": list(chosen["meta"]),
     }

@@ -19,10 +19,10 @@ from audio_ft.data import load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import AudioError, InputError
 from audio_ft.evaluation.perturbations import PERTURBATIONS
-from audio_ft.evaluation.predictions import HEADLINES, Predictions
+from audio_ft.evaluation.predictions import Predictions
 from audio_ft.file_io import read_json, write_json
 from audio_ft.metrics import direction, resampling
-from audio_ft.metrics.comparison import compare
+from audio_ft.metrics.comparison import compared
 from audio_ft.redaction import as_path
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class Trial:
 
         chosen = self.rows.select(self.places)
         references = list(chosen["target"])
-        columns = self.model.task.columns(answers, references)
+        target = self.model.task.target
+        columns = target.columns(answers, references)
         table = pandas.DataFrame({"group": list(chosen["group"]), "reference": references, **columns})
-        task = self.model.task
-        return Predictions(table, task.kind, task.labels, self.seed, task.language)
+        return Predictions(table, target, self.seed)
 
 
 def measure(
@@ -150,8 +150,7 @@ def _trial(model: Model, data: Data, split: str, need: Sequence[str], seed: int)
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
     model.chain.require_rate(model.adapter.sample_rate)
-    labels = model.task.labels if model.task.kind in ("single", "multi") else None
-    loaded = load(data, task=model.task.reads, need=tuple(need) or (split,), labels=labels, kind=model.task.kind)
+    loaded = load(data, need=tuple(need) or (split,), known=model.task.target)
     model = dataclasses.replace(model, chain=model.chain.remaining(loaded.chain))
     rows = loaded.splits[split]
     weights = [file.read_bytes() for file in sorted(model.folder.glob("*.safetensors"))]
@@ -168,7 +167,7 @@ def _readable(trial: Trial, answers: Sequence[Any], split: str) -> tuple[Trial, 
     """
     places = [place for place, answer in zip(trial.places, answers, strict=True) if not _failed(answer)]
     if not places:
-        raise InputError(f"Not one recording of the {split} split can be read (first: {answers[0]}).")
+        raise InputError(f"None of the recordings of the {split} split can be read (first: {answers[0]}).")
     trial = dataclasses.replace(trial, places=tuple(places))
     return trial, trial.predictions([answer for answer in answers if not _failed(answer)])
 
@@ -198,25 +197,23 @@ def _level(
     left = dataclasses.replace(trial, places=tuple(np.asarray(trial.places)[there].tolist()))
     perturbed = left.predictions([answer for answer in answers if not _failed(answer)])
     beside = clean.where(there)
-    metric = HEADLINES[clean.kind][0]
-    compared = compare(
-        clean.kind,
-        beside.guesses,
-        perturbed.guesses,
-        beside.truth,
-        labels=clean.labels if clean.kind in ("single", "multi") else (),
+    metric = clean.target.headline
+    target, truth = clean.target, beside.truth
+    found = compared(
+        target.checked(beside.predicted, truth),
+        target.checked(perturbed.predicted, truth),
         groups=beside.groups,
         seed=trial.seed,
         metric=metric,
     ).to_dict()
-    difference = {"value": compared["difference"], "low": compared["low"], "high": compared["high"], "n": compared["n"]}
+    difference = {"value": found["difference"], "low": found["low"], "high": found["high"], "n": found["n"]}
     score = perturbed.score((metric,))[metric].to_dict()
-    return entry | {"score": score, "difference": difference, "verdict": compared["verdict"]}
+    return entry | {"score": score, "difference": difference, "verdict": found["verdict"]}
 
 
 def _opened(kept: dict[str, Any], clean: Predictions, of: dict[str, Any], split: str, data: Data) -> dict[str, Any]:
     """Return what was kept, or the same without any level."""
-    metric = HEADLINES[clean.kind][0]
+    metric = clean.target.headline
     return {
         "of": of,
         "complete": False,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.evaluation.predictions import Predictions
+    from audio_ft.targets import Target
 
 # A number with more values than these is parted into ranges.
 MOST_VALUES = 8
@@ -59,12 +60,12 @@ def cuts(predictions: Predictions, least: int, columns: Sequence[str] | None = N
     return found
 
 
-def known_columns(kind: str, groups: Iterable[str | None], metas: Iterable[str | None]) -> list[str]:
-    """Return what clips of a kind can be parted by, before anything is asked about them: see `cuts`.
+def known_columns(target: Target, groups: Iterable[str | None], metas: Iterable[str | None]) -> list[str]:
+    """Return what clips can be sliced by, before anything is predicted: see `cuts`.
 
     `groups` and `metas` hold a group and the other columns (JSON) for each clip.
     """
-    own = {"single": ["class"], "regression": ["target"]}.get(kind, [])
+    own = [target.slice_name] if target.slice_name else []
     grouped = ["group"] if any(group is not None for group in groups) else []
     return [*own, *grouped, *_meta({"meta": metas}), *(name for name, _ in FACTS.values())]
 
@@ -89,10 +90,10 @@ def _parting(names: Sequence[str | None]) -> bytes:
 def _columns(predictions: Predictions, least: int) -> Iterator[tuple[str, list[str | None], bool]]:
     """Yield each column with the part that each clip falls in, None for none."""
     table = predictions.table
-    if predictions.kind == "single":
-        yield "class", [str(name) for name in table["reference"]], True
-    if predictions.kind == "regression":
-        yield "target", ranges(list(table["reference"]), "", least), True
+    if predictions.target.slice_name:
+        values = predictions.target.slice_values(table)
+        names = values if values and isinstance(values[0], str) else ranges(values, "", least)
+        yield predictions.target.slice_name, names, True
     if predictions.groups:
         yield "group", list(predictions.groups), False
     for column, values in _meta(table).items():

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.evaluation.predictions import HEADLINES
 from audio_ft.evaluation.slice_columns import Cut, cuts
 from audio_ft.metrics import Score, direction
 
@@ -81,7 +80,7 @@ def slices(predictions: Predictions, columns: Sequence[str] | None = None, *, le
     found = cuts(predictions, least, columns)
     level = 1 - 0.05 / max(len(found), 1)
     made = [one for cut in found if (one := _slice(predictions, cut, level))]
-    worse = -1 if direction(HEADLINES[predictions.kind][0]) else 1
+    worse = -1 if direction(predictions.target.headline) else 1
     return sorted(made, key=lambda one: (not one.stands_out, -worse * one.difference.value, one.column, one.value))
 
 
@@ -101,7 +100,7 @@ def verdict(found: Sequence[Slice]) -> str:
 
 def _slice(predictions: Predictions, cut: Cut, level: float) -> Slice | None:
     """Return the scores of one part; None where they are undefined, as F1 is without any label."""
-    names = HEADLINES[predictions.kind][: 1 if cut.by_target else 2]
+    names = predictions.target.headlines[: 1 if cut.by_target else 2]
     inside, outside = predictions.where(cut.chosen), predictions.where(~cut.chosen)
     scores = inside.score(names, resamples=RESAMPLES)
     rest = outside.score(names[:1], resamples=RESAMPLES).get(names[0])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.calibration import calibration, selective
-from audio_ft.evaluation.predictions import HEADLINES, Predictions
+from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.slices import slices, verdict
 from audio_ft.file_io import file_digest, read_json, write_json
 from audio_ft.run import PREDICTIONS_FILE
@@ -35,7 +35,7 @@ def describe(run: Run, split: str = "test") -> dict[str, Any]:
     Where slices.json cannot be written, a warning is logged.
 
     The keys are `split`, `n`, `headline` (names of scores), `per_class`, `slices` (`looked_at`, `verdict` and the
-    slices themselves, worst first), `calibration` and `selective` (None unless the target is one label).
+    slices themselves, worst first), `calibration` and `selective` (None unless the target is one label a clip).
 
     Raises:
         InputError: the run has lost its predictions.
@@ -90,7 +90,7 @@ def description(
     return {
         "split": split,
         "n": len(predictions),
-        "headline": list(HEADLINES[predictions.kind]),
+        "headline": list(predictions.target.headlines),
         "per_class": per_class(scores),
         "slices": {
             "looked_at": len(found),

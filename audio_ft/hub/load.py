@@ -57,8 +57,8 @@ def load(
     recipe = Recipe.load(folder / RECIPE_FILE)
     adapter = load_adapter(str(folder))
     task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
-    task = task if beam is None else task.searching(beam)
-    adapter = task.hearing(adapter.with_window(recipe.window or adapter.longest_window))
+    task = task if beam is None else task.with_language_model(beam)
+    adapter = task.inference_adapter(adapter.with_window(recipe.window or adapter.longest_window))
     chosen = pick_device(device)
     with quiet_transformers():
         network: Any = task.load(adapter, folder)

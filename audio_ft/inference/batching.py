@@ -1,8 +1,4 @@
-"""From clean rows to a batch: the one place where cached features and features made on the fly meet.
-
-Rows hold either the adapter's features, or 16-bit samples for training that changes the wave. Both go through the
-adapter's `extract`, in the map or here, and then through its `collate`; so the two paths give equal batches.
-"""
+"""From clean rows to a batch: augmentation, features and labels, for training, scoring and prediction alike."""
 
 from __future__ import annotations
 
@@ -33,12 +29,7 @@ class Windows:
         self.clips = np.asarray(rows.with_format("numpy")["clip"], np.int64)
         self.lengths = np.asarray(rows.with_format("numpy")["length"], np.int64)
         self.targets = targets
-        unread = [
-            name
-            for name in ("error", "notes", "digest", "mfcc", "before", "seconds", "rate", "level", "snr")
-            if name in rows.column_names
-        ]
-        self._rows = rows.remove_columns(unread).with_format("numpy")
+        self._rows = rows.select_columns(["clip", "length", "samples", "scale"]).with_format("numpy")
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -76,38 +67,32 @@ class Collator:
         """Return {input_values or input_features, attention_mask?, labels?}."""
         import torch
 
-        heard = [self._features(row) for row in rows]
-        batch: dict[str, Any] = self.adapter.collate([features for features, _ in heard])
+        made = [self._features(row) for row in rows]
+        batch: dict[str, Any] = self.adapter.collate([features for features, _ in made])
         if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
-            # Times in a target are those of the clip as it is heard, which may be faster than it was.
-            seconds = [length / self.adapter.sample_rate for _, length in heard]
+            # Times in a target are those of the augmented clip, which may be faster than it was.
+            seconds = [length / self.adapter.sample_rate for _, length in made]
             batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
         if self.training and "labels" in batch:
             self._mix(batch, rows)
         return batch
 
     def _features(self, row: dict[str, Any]) -> tuple[Features, int]:
-        """Return the features of a clip, and how many samples are heard of it."""
-        length = int(row["length"])
+        """Return the features of a clip, and how many samples they are of."""
+        wave = wave_of(row)
         if not self.training or not self.augments:
-            return (self.adapter.extract(wave_of(row)) if "samples" in row else row), length
+            return self.adapter.extract(wave), int(row["length"])
         rng = generator(self.seed, self.epoch, int(row["index"]))
-        features = row
-        if "samples" in row:
-            waves = [augment for augment in self.augments if augment.stage == "wave"]
-            wave = wave_of(row)
-            changed = apply_wave(waves, wave, self.adapter.sample_rate, rng)
-            if (
-                self.task is not None
-                and self.task.whole
-                and len(changed) > self.adapter.window * self.adapter.sample_rate
-            ):
-                # Slowed down it no longer fits, and without its end it would not say what its target says.
-                changed = wave
-            length = length if changed is wave else len(changed)
-            features = self.adapter.extract(changed)
+        waves = [augment for augment in self.augments if augment.stage == "wave"]
+        changed = apply_wave(waves, wave, self.adapter.sample_rate, rng) if waves else wave
+        longest = self.adapter.window * self.adapter.sample_rate
+        if self.task is not None and self.task.whole and len(changed) > longest:
+            # Slowed down it no longer fits, and without its end it would not say what its target says.
+            changed = wave
+        features = self.adapter.extract(changed)
         masks = [augment for augment in self.augments if augment.stage == "features"]
+        length = int(row["length"]) if changed is wave else len(changed)
         return (self.adapter.mask_features(features, masks, rng) if masks else features), length
 
     def _mix(self, batch: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
@@ -124,5 +109,5 @@ class Collator:
                 batch["attention_mask"] = torch.maximum(batch["attention_mask"], batch["attention_mask"][order])
             labels = batch["labels"]
             if labels.dtype == torch.int64 and self.task is not None:
-                labels = torch.nn.functional.one_hot(labels, len(self.task.labels)).float()
+                labels = torch.nn.functional.one_hot(labels, len(self.task.target.outputs)).float()
             batch["labels"] = blend(labels, order, share)

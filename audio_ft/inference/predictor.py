@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -13,6 +14,9 @@ import numpy as np
 from audio_ft.audio.clip import Clip, read
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError, InputError
+from audio_ft.inference.classifier import pooled
+from audio_ft.inference.forward import BATCH
+from audio_ft.inference.transcriber import joined
 from audio_ft.models.base import Adapter
 from audio_ft.tasks.base import Task
 
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 
     Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
 
-# Windows computed together: enough to fill the processor, few enough for a laptop's memory.
-BATCH = 16
+# How the windows of a long recording become one answer, by `Task.long_recordings`.
+LOOPS = {"pooled": pooled, "joined": joined}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,11 @@ class Model:
         """Yield for each source its answer, or the error that its recording cannot be read with."""
         for start in range(0, len(sources), BATCH):
             clips = [openable(source) for source in sources[start : start + BATCH]]
-            yield from self.task.attempts(self.network, self.adapter, self.chain, clips, top_k, words)
+            answers = LOOPS[self.task.long_recordings](self.task, self.network, self.adapter, self.chain, clips, words)
+            for answer in answers:
+                if self.task.target.names and not isinstance(answer, AudioError):
+                    answer = dict(islice(answer.items(), top_k))
+                yield answer
 
 
 def openable(source: Source) -> Any:

@@ -23,13 +23,20 @@ if TYPE_CHECKING:
 TOGETHER = 2
 
 
-class Listener:
-    """Write down recordings with a network, its cleaning chain and its task."""
+def joined(
+    task: Any, network: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], words: bool
+) -> Iterator[dict[str, Any] | AudioError]:
+    """Yield for each recording {"text", "segments"}, or the error that it cannot be read with; see `Transcriber`."""
+    return Transcriber(network, adapter, task, chain).answers(sources, words)
+
+
+class Transcriber:
+    """Transcribe recordings with a network, its cleaning chain and its task."""
 
     def __init__(self, network: Any, adapter: Adapter, task: Any, chain: Chain) -> None:
         self.network, self.adapter, self.task, self.chain = network, adapter, task, chain
 
-    def attempts(self, clips: Sequence[Any], words: bool) -> Iterator[dict[str, Any] | AudioError]:
+    def answers(self, clips: Sequence[Any], words: bool) -> Iterator[dict[str, Any] | AudioError]:
         """Yield for each recording {"text", "segments"}, or the error that it cannot be read with.
 
         A segment has "start" and "end" in seconds of the recording, "text", and with `words` the "words" with theirs.
@@ -63,7 +70,7 @@ class Listener:
             except AudioError as error:
                 heard.append(error)
         waves = [found[1] for found in heard if not isinstance(found, AudioError) and found[1] is not None]
-        texts = iter(self.task.listen(self.network, self.adapter, waves) if waves else [])
+        texts = iter(self.task.transcribe(self.network, self.adapter, waves) if waves else [])
         for found in heard:
             if isinstance(found, AudioError):
                 yield found
@@ -94,5 +101,5 @@ class Listener:
         while batch := list(islice(coming, TOGETHER)):
             loud = [piece for piece in batch if not piece.silent]
             waves = [piece.samples for piece in loud]
-            answers = iter(self.task.listen_for_words(self.network, self.adapter, waves) if loud else [])
+            answers = iter(self.task.transcribe_words(self.network, self.adapter, waves) if loud else [])
             yield from ((piece, () if piece.silent else next(answers)) for piece in batch)

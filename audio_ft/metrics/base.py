@@ -12,7 +12,8 @@ import numpy as np
 
 from audio_ft.metrics.intervals import FloatArray, Scale
 from audio_ft.metrics.registry import METRICS
-from audio_ft.metrics.resampling import Kind, Sample, View, sample
+from audio_ft.metrics.resampling import View
+from audio_ft.metrics.samples import Sample
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class AudioMetric(evaluate.Metric):
     A subclass sets the class attributes and writes `measure`; nothing else changes when one is added.
 
     Attributes:
-        kinds: the kinds of target it is for ("single", "multi", "regression", "text").
+        kinds: the kinds of sample it is for ("label", "labels", "number", "transcript").
         names: the score names it may produce, beside the per-class ones.
         per_class: the stem of its per-class scores ("f1" for "f1[zero]"), or "".
         greater_is_better: its direction.
         scale: the scale its interval is built on.
     """
 
-    kinds: ClassVar[tuple[Kind, ...]]
+    kinds: ClassVar[tuple[str, ...]]
     names: ClassVar[tuple[str, ...]]
     per_class: ClassVar[str] = ""
     greater_is_better: ClassVar[bool] = True
@@ -67,7 +68,11 @@ class AudioMetric(evaluate.Metric):
             description=self.__doc__ or "",
             citation="",
             inputs_description=_INPUTS,
-            features=[features for kind in self.kinds for features in _FEATURES[kind]()],
+            features=[
+                datasets.Features({"predictions": predictions, "references": references})
+                for kind in self.kinds
+                for predictions, references in Sample.registry[kind].columns()
+            ],
         )
 
     def _compute(self, predictions: Any, references: Any, labels: tuple[str, ...] = (), **extra: Any) -> dict[str, Any]:
@@ -79,15 +84,9 @@ class AudioMetric(evaluate.Metric):
     def _sample(
         self, predictions: Any, references: Any, labels: tuple[str, ...], language: str | None = None
     ) -> Sample:
-        if "text" in self.kinds:
-            return sample("text", predictions, references, language=language)
-        guesses, truth = np.asarray(predictions), np.asarray(references)
-        kind: Kind = "multi" if truth.ndim == 2 else ("regression" if "regression" in self.kinds else "single")
-        if kind == "single" and guesses.ndim == 1:
-            # evaluate's own habit: class ids for predictions. As probabilities they are rows of 0 and 1.
-            guesses = guesses.astype(np.int64)
-            guesses = np.eye(max(len(labels), int(max(guesses.max(), truth.max())) + 1))[guesses]
-        return sample(kind, guesses, truth, labels)
+        layouts = [Sample.registry[kind] for kind in self.kinds]
+        fitting = next((layout for layout in layouts if layout.fits(references)), layouts[0])
+        return fitting.lenient(predictions, references, labels, language)
 
 
 _INPUTS = """
@@ -98,32 +97,3 @@ Args:
     labels: names of the classes, for the per-class scores.
     language: the language of transcripts, for the normalized word error rate.
 """
-
-
-def _features(predictions: Any, references: Any) -> datasets.Features:
-    return datasets.Features({"predictions": predictions, "references": references})
-
-
-def _single_features() -> list[datasets.Features]:
-    ids, probabilities = datasets.Value("int64"), datasets.List(datasets.Value("float64"))
-    return [_features(ids, ids), _features(probabilities, ids)]
-
-
-def _multi_features() -> list[datasets.Features]:
-    return [_features(datasets.List(datasets.Value("float64")), datasets.List(datasets.Value("int64")))]
-
-
-def _regression_features() -> list[datasets.Features]:
-    return [_features(datasets.Value("float64"), datasets.Value("float64"))]
-
-
-def _text_features() -> list[datasets.Features]:
-    return [_features(datasets.Value("string"), datasets.Value("string"))]
-
-
-_FEATURES = {
-    "single": _single_features,
-    "multi": _multi_features,
-    "regression": _regression_features,
-    "text": _text_features,
-}

@@ -55,20 +55,19 @@ def _per_class(
 class Accuracy(AudioMetric):
     """Share of clips whose label is right; for several labels a clip, of clips whose whole set is right."""
 
-    kinds = ("single", "multi")
+    kinds = ("label", "labels")
     names = ("accuracy", "subset_accuracy")
 
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
-        """Return accuracy (single) or subset_accuracy (multi)."""
-        name = "accuracy" if view.sample.kind == "single" else "subset_accuracy"
-        return {name: Measured(view.counts.exact / view.total, plain=True)}
+        """Return accuracy (one label a clip) or subset_accuracy (several)."""
+        return {view.sample.exact: Measured(view.counts.exact / view.total, plain=True)}
 
 
 class UnweightedAverageRecall(AudioMetric):
     """Average of the classes' recalls, each class counting alike (balanced accuracy)."""
 
-    kinds = ("single",)
+    kinds = ("label",)
     names = ("unweighted_average_recall",)
 
     @classmethod
@@ -81,18 +80,18 @@ class UnweightedAverageRecall(AudioMetric):
 class F1(AudioMetric):
     """Harmonic mean of precision and recall: 2 right / (support + predicted)."""
 
-    kinds = ("single", "multi")
+    kinds = ("label", "labels")
     names = ("f1_macro", "f1_weighted", "f1_micro")
     per_class = "f1"
 
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
-        """Return f1_macro, f1_weighted (single) or f1_micro (multi), and f1 per class."""
+        """Return f1_macro, f1_weighted (one label a clip) or f1_micro (several), and f1 per class."""
         counts = view.counts
         values = _divide(2 * counts.right, counts.support + counts.predicted)
         touched = counts.support + counts.predicted - counts.right
         scores = {"f1_macro": _macro(values, touched)}
-        if view.sample.kind == "single":
+        if view.sample.exclusive:
             # Over all labels of a single-label task, micro F1 is accuracy.
             scores["f1_weighted"] = _weighted(values, counts)
         else:
@@ -104,7 +103,7 @@ class F1(AudioMetric):
 class Precision(AudioMetric):
     """Share of a class's predictions that are right."""
 
-    kinds = ("single",)
+    kinds = ("label",)
     names = ("precision_macro", "precision_weighted")
     per_class = "precision"
 
@@ -121,7 +120,7 @@ class Precision(AudioMetric):
 class Recall(AudioMetric):
     """Share of a class's clips that are found; its unweighted average is UnweightedAverageRecall."""
 
-    kinds = ("single",)
+    kinds = ("label",)
     names = ("recall_weighted",)
     per_class = "recall"
 
@@ -137,7 +136,7 @@ class Recall(AudioMetric):
 class ConfusionMatrix(AudioMetric):
     """Count clips by class (rows) and predicted class (columns); it has no scalar score."""
 
-    kinds = ("single",)
+    kinds = ("label",)
     names = ()
 
     @classmethod

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.intervals import (
@@ -33,15 +33,13 @@ from audio_ft.metrics.intervals import (
     units,
 )
 from audio_ft.metrics.registry import METRICS
-from audio_ft.metrics.resampling import Sample, sample
+from audio_ft.metrics.samples import Sample, sample
 
 if TYPE_CHECKING:
     from audio_ft.metrics.base import AudioMetric, Measured
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
-# What two sets of answers are compared by when nothing else is asked for.
-COMPARED_BY = {"single": "accuracy", "multi": "f1_micro", "regression": "mean_absolute_error", "text": "wer"}
 # How far apart two scores can be.
 _FURTHEST = {"proportion": 1.0, "correlation": 2.0, "rate": math.inf, "positive": math.inf}
 # A difference counts where equally good models would show it less often than this.
@@ -121,7 +119,7 @@ def compare(
     """Compare two sets of answers about the same clips by one score.
 
     Args:
-        kind: "single", "multi", "regression" or "text".
+        kind: "label", "labels", "number" or "transcript".
         first: answers of the first, as `score` takes predictions.
         second: answers of the second about the same clips in the same order.
         references: what is right, as `score` takes references.
@@ -130,14 +128,27 @@ def compare(
         groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
         seed: seed of the resamples.
         resamples: number of resamples.
-        metric: the score to compare by; COMPARED_BY has the one for each kind that is taken when None.
+        metric: the score to compare by; None takes the kind's own, `Sample.compared_by`.
 
     Raises:
         InputError: shapes that do not fit, no clips, or a score that this kind does not have or these clips leave
             undefined.
     """
     one, two = (sample(kind, answers, references, labels, language) for answers in (first, second))
-    name = COMPARED_BY[one.kind] if metric is None else metric
+    return compared(one, two, groups=groups, seed=seed, resamples=resamples, metric=metric)
+
+
+def compared(
+    one: Sample,
+    two: Sample,
+    *,
+    groups: Sequence[str | None] | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    metric: str | None = None,
+) -> Comparison:
+    """Compare predictions about the same clips that are checked already; see `compare`."""
+    name = one.compared_by if metric is None else metric
     chosen = _metric_of(one.kind, name)
     whole = np.ones((1, len(one)))
     before, after = _measured(chosen, name, one, whole), _measured(chosen, name, two, whole)
@@ -151,7 +162,10 @@ def compare(
     )
     half = _half_width(chosen, before, replicates, len(one), groups)
     by_clip = units(len(one), groups)[1] == len(one)
-    p_value = mcnemar(one, two) if one.kind == "single" and name == "accuracy" and by_clip else None
+    right, other = one.right, two.right
+    p_value = None
+    if name == one.compared_by and by_clip and right is not None and other is not None:
+        p_value = mcnemar(right, other)
     return Comparison(
         metric=name,
         first=float(before.values[0]),
@@ -167,11 +181,10 @@ def compare(
     )
 
 
-def mcnemar(first: Sample, second: Sample) -> float:
+def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Return the mid-p value of McNemar's exact test: are the clips that only one got right shared out evenly?"""
     from scipy.stats import binom
 
-    right, other = (each.predictions.argmax(axis=1) == each.references for each in (first, second))
     gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
     if gained == lost:
         return 1.0
@@ -188,7 +201,7 @@ def _metric_of(kind: str, name: str) -> type[AudioMetric]:
             if name in metric.names or (stem and stem == metric.per_class):
                 return metric
             known += metric.names
-    raise InputError(f"metric: {name!r} is no score of {kind} targets; there are {', '.join(known)}.")
+    raise InputError(f"metric: {name!r} is not a score of kind {kind!r}; the scores are {', '.join(known)}.")
 
 
 def _measured(metric: type[AudioMetric], name: str, data: Sample, weights: FloatArray) -> Measured:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, equal_units, interval
 from audio_ft.metrics.registry import METRICS
-from audio_ft.metrics.resampling import Sample, View, sample
+from audio_ft.metrics.resampling import View
+from audio_ft.metrics.samples import Sample, sample
 from audio_ft.metrics.score import Score
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ def score(
     answer; one that only some resamples leave undefined is judged on the others.
 
     Args:
-        kind: "single", "multi", "regression" or "text".
-        predictions: probabilities (n, classes) for single and multi, floats (n,) for regression, strings (n,) for text.
+        kind: "label", "labels", "number" or "transcript".
+        predictions: probabilities (n, classes) for label and labels, floats (n,) for number, strings (n,) for
+            transcript.
         references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
         labels: names of the classes; their ids when empty.
         language: the language of the texts, an ISO code or English name ("en", "french"), which chooses the normalizer
@@ -103,23 +105,11 @@ def _measure(metrics: Sequence[type[AudioMetric]], view: View) -> dict[str, tupl
     return {name: (metric, measured) for metric in metrics for name, measured in metric.measure(view).items()}
 
 
-def points(
-    kind: str,
-    predictions: ArrayLike,
-    references: ArrayLike,
-    *,
-    labels: Sequence[str] = (),
-    language: str | None = None,
-) -> dict[str, float]:
-    """Compute the values that `score` puts intervals around, in a fraction of its time; per-class scores are left out.
-
-    Raises:
-        InputError: shapes that do not fit, unknown kind, no clips; see `sample`.
-    """
-    data = sample(kind, predictions, references, labels, language)
+def plain_scores(data: Sample) -> dict[str, float]:
+    """Compute the values that `scored` puts intervals around, in a fraction of its time, without per-class scores."""
     view = data.weigh(np.ones((1, len(data))))
     values: dict[str, float] = {}
     for metric in METRICS.values():
-        if kind in metric.kinds:
+        if data.kind in metric.kinds:
             values |= {name: float(measured.values[0]) for name, measured in metric.measure(view).items()}
     return {name: value for name, value in values.items() if np.isfinite(value) and "[" not in name}

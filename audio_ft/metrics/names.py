@@ -1,4 +1,4 @@
-"""What scores, baselines and kinds of targets are called in tables and on the Hub."""
+"""What scores are called in tables and on the Hub, and which of them are headlines."""
 
 from __future__ import annotations
 
@@ -7,36 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Say what a model of one kind of target does, in the Hub's word and in ours."""
-
-    pipeline: str
-    task: str
-    answer: str
-
-
-# By Run.kind; {labels} and {target} are filled in.
-KINDS = {
-    "single": Kind(
-        "audio-classification",
-        "Audio classification",
-        "For each recording it names one of {count} labels, with a probability for each: {labels}.",
-    ),
-    "multi": Kind(
-        "audio-classification",
-        "Audio classification, several labels at once",
-        "For each recording it says which of {count} labels apply, with a probability for each: {labels}.",
-    ),
-    "regression": Kind(
-        "audio-classification", "A number for each recording", "For each recording it answers with a number, {target}."
-    ),
-    "text": Kind(
-        "automatic-speech-recognition", "Speech recognition", "For each recording it writes down what is said in it."
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -78,13 +48,6 @@ SCORES = {
     "root_mean_squared_error": Name(
         "Root mean squared error", "the same, large errors weighing more; lower is better", "rmse"
     ),
-}
-
-
-BASELINES = {
-    "untuned": "before fine-tuning",
-    "linear_mfcc": "linear model on MFCC statistics",
-    "majority": "the same answer to all",
 }
 
 

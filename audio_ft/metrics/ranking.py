@@ -27,7 +27,7 @@ def _average(values: FloatArray, sizes: FloatArray) -> Measured:
 class RocAuc(AudioMetric):
     """Chance that a clip with the class scores above one without it, averaged over classes."""
 
-    kinds = ("multi",)
+    kinds = ("labels",)
     names = ("roc_auc_macro",)
 
     @classmethod
@@ -41,7 +41,7 @@ class RocAuc(AudioMetric):
 class MeanAveragePrecision(AudioMetric):
     """Area under the precision-recall steps (no interpolation), averaged over classes."""
 
-    kinds = ("multi",)
+    kinds = ("labels",)
     names = ("mean_average_precision",)
 
     @classmethod

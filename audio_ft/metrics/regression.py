@@ -41,7 +41,7 @@ def _divide(above: FloatArray, below: FloatArray) -> FloatArray:
 class MeanAbsoluteError(AudioMetric):
     """Average distance between prediction and truth, in the target's unit."""
 
-    kinds = ("regression",)
+    kinds = ("number",)
     names = ("mean_absolute_error",)
     greater_is_better = False
     scale = "positive"
@@ -55,7 +55,7 @@ class MeanAbsoluteError(AudioMetric):
 class RootMeanSquaredError(AudioMetric):
     """Root of the average squared distance, in the target's unit; large errors weigh more."""
 
-    kinds = ("regression",)
+    kinds = ("number",)
     names = ("root_mean_squared_error",)
     greater_is_better = False
     scale = "positive"
@@ -73,7 +73,7 @@ class RootMeanSquaredError(AudioMetric):
 class Pearson(AudioMetric):
     """Linear correlation of prediction and truth, -1 to 1."""
 
-    kinds = ("regression",)
+    kinds = ("number",)
     names = ("pearson",)
     scale = "correlation"
 
@@ -87,7 +87,7 @@ class Pearson(AudioMetric):
 class Concordance(AudioMetric):
     """Lin's concordance (1989, Biometrics 45:255): correlation that also counts a shift or a scale as error."""
 
-    kinds = ("regression",)
+    kinds = ("number",)
     names = ("concordance",)
     scale = "correlation"
 

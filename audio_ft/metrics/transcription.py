@@ -12,7 +12,8 @@ import numpy as np
 
 from audio_ft.metrics.base import AudioMetric, Measured
 from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.resampling import Tally, View
+from audio_ft.metrics.resampling import View
+from audio_ft.metrics.samples import Tally
 
 # Errors of one clip come together (a noisy recording, a sentence left out): two words of a clip are taken to be right
 # or wrong together with this correlation until the resamples say otherwise.
@@ -22,7 +23,7 @@ _WITHIN_CLIP = 0.2
 class Wer(AudioMetric):
     """Word error rate as written: substitutions, deletions and insertions over reference words, jiwer's default."""
 
-    kinds = ("text",)
+    kinds = ("transcript",)
     names = ("wer",)
     greater_is_better = False
     scale = "rate"
@@ -36,7 +37,7 @@ class Wer(AudioMetric):
 class WerNormalized(AudioMetric):
     """Word error rate after Whisper's normalizer for the language; see audio_ft.metrics.text_normalizers."""
 
-    kinds = ("text",)
+    kinds = ("transcript",)
     names = ("wer_normalized",)
     greater_is_better = False
     scale = "rate"
@@ -50,7 +51,7 @@ class WerNormalized(AudioMetric):
 class Cer(AudioMetric):
     """Character error rate as written, spaces between words included, jiwer's default."""
 
-    kinds = ("text",)
+    kinds = ("transcript",)
     names = ("cer",)
     greater_is_better = False
     scale = "rate"
@@ -64,7 +65,7 @@ class Cer(AudioMetric):
 class WordErrors(AudioMetric):
     """Parts of the word error rate: words replaced, left out and added, each over reference words."""
 
-    kinds = ("text",)
+    kinds = ("transcript",)
     names = ("substitution_rate", "deletion_rate", "insertion_rate")
     greater_is_better = False
     scale = "rate"

@@ -22,7 +22,6 @@ HEADLINE += ("mean_absolute_error", "root_mean_squared_error", "concordance", "p
 _MOST_CURVES, _MOST_SCORES = 3, 4
 STYLES = ("-", "-.", ":")
 _NAMES = {"wer": "WER", "wer_normalized": "WER, normalized", "cer": "CER", "roc_auc_macro": "ROC AUC, macro"}
-_NAMES |= {"linear_mfcc": "Linear on MFCC", "majority": "Commonest answer", "untuned": "Untuned checkpoint"}
 _NAMES |= {"f1_macro": "F1, macro", "f1_micro": "F1, micro", "f1_weighted": "F1, weighted"}
 
 
@@ -30,8 +29,8 @@ class Trained(Protocol):
     """What is drawn of a `Run`; figures stand below runs, so that a run can show itself in a notebook."""
 
     @property
-    def kind(self) -> str:
-        """Return the kind of target."""
+    def target(self) -> Any:
+        """Return what the model predicts: `one_scale` says whether its scores share an axis."""
 
     @property
     def history(self) -> Sequence[Mapping[str, Any]]:
@@ -103,7 +102,7 @@ def score_intervals(
     if missing or not chosen:
         raise InputError(f"the run has no score {', '.join(missing)!r}; it has {', '.join(run.scores[split])}.")
     figure = blank(theme, width, len(chosen) * (0.45 + 0.24 * len(rows)) + 0.3)
-    grid = figure.subplots(len(chosen), 1, squeeze=False, sharex=run.kind != "regression")[:, 0]
+    grid = figure.subplots(len(chosen), 1, squeeze=False, sharex=run.target.one_scale)[:, 0]
     for axes, metric in zip(grid, chosen, strict=True):
         plain(axes, theme, grid="x")
         shown = {name: scores[metric] for name, scores in rows.items() if metric in scores}
@@ -178,8 +177,8 @@ def _followed(run: Trained) -> list[str]:
     logged = {name.removeprefix("eval_") for entry in run.history for name in entry if name.startswith("eval_")}
     names = dict.fromkeys((str(run.best.get("metric", "")), *HEADLINE))
     found = [name for name in names if name in logged and name != "loss"]
-    if run.kind == "regression":
-        return found[:1]  # errors and correlations do not share an axis
+    if not run.target.one_scale:
+        return found[:1]
     return found[:_MOST_CURVES]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings.rules import shown
+from audio_ft.targets import Target, Transcript
 from audio_ft.tasks.base import Task
 from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC
@@ -15,7 +16,16 @@ from audio_ft.tasks.whisper import Seq2Seq
 if TYPE_CHECKING:
     from audio_ft.models.base import Adapter
 
-__all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "check_task", "task_class", "task_for"]
+__all__ = [
+    "ANY_TRANSCRIPTION",
+    "CTC",
+    "Classification",
+    "Seq2Seq",
+    "check_task",
+    "targets_of",
+    "task_class",
+    "task_for",
+]
 
 # What a recipe may say instead of the one way of transcribing that its checkpoint has.
 ANY_TRANSCRIPTION = "transcription"
@@ -55,9 +65,18 @@ def task_for(name: str, adapter: Adapter) -> type[Task]:
     if task.head in adapter.heads:
         return task
     instead = "start from another checkpoint"
-    if task.reads == ANY_TRANSCRIPTION and adapter.transcription:
+    if Transcript in task.targets and adapter.transcription:
         instead = f"set task={adapter.transcription}, or task=transcription for whichever the checkpoint has"
     raise InputError(
         f"Task {task.name} needs a {task.head} head, and {adapter.name} checkpoints have {' or '.join(adapter.heads)} "
         f"only; {instead}."
     )
+
+
+def targets_of(name: str) -> tuple[type[Target], ...]:
+    """Return the kinds of target that the task of that name can predict.
+
+    Raises:
+        InputError: there is no such task.
+    """
+    return (Transcript,) if name == ANY_TRANSCRIPTION else task_class(name).targets

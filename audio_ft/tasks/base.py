@@ -1,4 +1,4 @@
-"""What a task is: target, head, loss, answer and scores. Adding a task is one file in `tasks/` and one export line."""
+"""Task: a target, a head, a loss, and how outputs become predictions. A task is one file in this folder."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.cleaning.chain import Chain
-    from audio_ft.data.transcripts import Text
-    from audio_ft.errors import AudioError
-    from audio_ft.metrics import Score
     from audio_ft.models.base import Adapter
+    from audio_ft.targets import Target
+    from audio_ft.targets.transcripts import Text
     from audio_ft.tasks.ctc_beam import Beam
 
 
 # The automatic window of a task that pools windows covers this share of the training recordings.
 COVERED = 0.99
 POOLINGS = ("mean", "max", "attention", "statistics")
+# Fills the shorter rows of outputs that differ in length: no token and no class has this number.
+NO_TOKEN = -100
 
 
 @dataclass(frozen=True)
@@ -51,46 +51,49 @@ class HeadSettings:
 
 
 @dataclass(frozen=True)
-class Speech:
-    """Collect what a task that writes text is planned from: checkpoint, settings and the training transcripts."""
+class Checkpoint:
+    """Name the checkpoint that training starts from, with the adapter that knows its conventions."""
 
     adapter: Adapter
-    checkpoint: str
-    revision: str | None
-    text: Text
-    transcripts: Sequence[str]
+    name: str
+    revision: str | None = None
 
 
 class Task(ABC):
-    """Bind one kind of question to its targets, head, loss, answers and scores.
-
-    `kind` is that of the targets: "single", "multi", "regression" or "text"; `labels` names the network's outputs.
+    """Bind a target to a head, its loss and its decoding.
 
     Attributes:
+        target: what it predicts.
         name: what a recipe calls it.
         head: the head it needs; adapters say which ones their networks have.
-        reads: what is looked for in the data, "classification" or "transcription".
+        targets: the kinds of target it can predict, the most general last.
         whole: whether a clip must stay in one piece while the network learns, because its target runs along with it.
+        long_recordings: how the windows of a recording that is longer than the network's window become one answer:
+            "pooled" (averaged) or "joined" (one after another).
         from_scratch: whether the head knows nothing before training; it then learns faster than the layers below it.
-        scores_untuned: whether the checkpoint is scored before training, for the result to stand beside.
+        scores_untuned: whether the checkpoint is scored before training, for the result to be compared with.
         enough_steps: optimizer steps below which such trainings end early; the automatic number of epochs reaches them.
         epochs: the fewest and the most automatic epochs.
         batch: clips in a batch, unless the recipe says otherwise.
         label_smoothing: the share of a target that is spread over all labels, unless the recipe says otherwise.
+        ignores: settings of a recipe that make no difference to it, which are refused.
+        weighs_classes: whether its loss is over classes or tokens, which can be smoothed.
     """
 
     name: ClassVar[str]
     head: ClassVar[str] = "classification"
-    reads: ClassVar[str] = "classification"
+    targets: ClassVar[tuple[type[Target], ...]]
     whole: ClassVar[bool] = False
+    long_recordings: ClassVar[Literal["pooled", "joined"]] = "pooled"
     enough_steps: ClassVar[int] = 480
     epochs: ClassVar[tuple[int, int]] = (4, 40)
     batch: ClassVar[int] = 16
     label_smoothing: ClassVar[float] = 0.0
+    ignores: ClassVar[tuple[str, ...]] = ("text.prompt", "text.timestamps")
+    weighs_classes: bool = True
     scores_untuned: ClassVar[bool] = False
     from_scratch: bool = True
-    kind: str
-    labels: tuple[str, ...]
+    target: Any  # a Target; a subclass says which
     registry: ClassVar[dict[str, type[Task]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -100,29 +103,85 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
-        """Return the task for a data set's kind of target, the labels of its training split and its transcripts."""
+    def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
+        """Return the task for a data set's target, a checkpoint and the targets of the training split.
+
+        Raises:
+            InputError: the checkpoint cannot learn this target.
+        """
 
     @classmethod
     @abstractmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
-        """Return the task of a saved model, from its configuration and what `save` left beside it."""
+        """Return the task of a saved model, from its configuration and what `save` wrote beside it."""
+
+    @abstractmethod
+    def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
+        """Load a pretrained checkpoint with a head for this task."""
+
+    @abstractmethod
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
+        """Load a model that this task saved, head and all."""
+
+    @abstractmethod
+    def loss(
+        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of a batch and the network's outputs."""
+
+    @abstractmethod
+    def predict_step(
+        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return what is kept of the network's outputs for a batch, (batch, …); `outputs` are those of `loss`."""
+
+    @abstractmethod
+    def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
+        """Turn windows' outputs into one prediction for each of `count` clips; `clips` says whose each window is."""
 
     @property
-    def language(self) -> str | None:
-        """Return the language of the answers, where they are in one."""
-        return None
+    def selection_metric(self) -> str:
+        """Return the score by which the best checkpoint is chosen unless the recipe names another."""
+        return str(self.target.selection_metric)
 
-    def resolved(self, text: Text) -> Text:
-        """Return a recipe's settings of transcripts with what it left open decided; a classifier has none."""
-        return text
+    def save(self, adapter: Adapter, folder: Path) -> None:
+        """Write what plain transformers needs beside the weights to prepare audio and read the outputs."""
+        adapter.save_extractor(folder)
 
-    def hearing(self, adapter: Adapter) -> Adapter:
-        """Return the adapter as the finished model hears it."""
+    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
+        """Return training settings that suit this task on a checkpoint of this size."""
+        return {"learning_rate": adapter.learning_rate(self.head)}
+
+    def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
+        """Return the adapter with the window that suits training clips of these durations, in seconds.
+
+        Without a `window` it is whole seconds that cover almost all clips; the few longer ones are cut into windows
+        and their outputs pooled, so that one long outlier does not make every clip as expensive as itself.
+        """
+        if window is None and len(durations):
+            window = math.ceil(float(np.quantile(durations, COVERED))) or 1
+        return adapter.with_window(window or adapter.longest_window)
+
+    def inference_adapter(self, adapter: Adapter) -> Adapter:
+        """Return the adapter as the finished model uses it."""
         return adapter
 
-    def searching(self, beam: Beam) -> Task:
-        """Return the task with its answers searched for with a language model.
+    def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
+        """Return what the loss compares with: (batch,), (batch, labels) or (batch, length); `seconds` are durations."""
+        import torch
+
+        return torch.as_tensor(np.asarray(references))
+
+    def why_unlearnable(self, target: Any, samples: int, adapter: Adapter) -> str | None:
+        """Return why a training clip of that many samples cannot be learned from, or None."""
+        return None
+
+    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Return lines about the targets of each split, for what is logged before training."""
+        return list(self.target.describe(references))
+
+    def with_language_model(self, beam: Beam) -> Task:
+        """Return the task with its texts searched for with a language model.
 
         Raises:
             InputError: its network does not write character by character, or the language model cannot be used.
@@ -132,125 +191,27 @@ class Task(ABC):
             f"{self.name}; leave the language model out."
         )
 
-    def save(self, adapter: Adapter, folder: Path) -> None:
-        """Write what plain transformers needs beside the weights to prepare audio and read the answers."""
-        adapter.save_extractor(folder)
 
-    @property
-    @abstractmethod
-    def selection_metric(self) -> str:
-        """Return the score by which the best checkpoint is chosen unless the recipe names another."""
+def pretrained(auto: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
+    """Load a checkpoint's weights in float32 by one of transformers' Auto classes.
 
-    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
-        """Return training settings that suit this task on a checkpoint of this size."""
-        return {"learning_rate": adapter.learning_rate(self.head)}
+    Raises:
+        InputError: they cannot be loaded.
+    """
+    import torch
 
-    def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
-        """Return the adapter with the window that suits training clips of these durations, in seconds.
+    try:
+        return auto.from_pretrained(checkpoint.name, revision=checkpoint.revision, dtype=torch.float32, **settings)
+    except OSError as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"The weights of {checkpoint.name!r} cannot be loaded: {first}") from error
 
-        Without a `window` it is whole seconds that cover almost all clips; the few longer ones are cut into windows
-        and their answers pooled, so that one long outlier does not make every clip as expensive as itself.
-        """
-        if window is None and len(durations):
-            window = math.ceil(float(np.quantile(durations, COVERED))) or 1
-        return adapter.with_window(window or adapter.longest_window)
 
-    @abstractmethod
-    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
-        """Turn targets as read from the data into references, one row a clip."""
+def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.Tensor]) -> NDArray[Any]:
+    """Return a task's outputs for one batch, in float32 and without gradients, whatever precision training used."""
+    import torch
 
-    def fault(self, target: Any, samples: int, adapter: Adapter) -> str | None:
-        """Return why a training clip of that many samples cannot be learned from, or None."""
-        return None
-
-    def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
-        """Return a loss weight for each label that makes up for how rare it is in the references.
-
-        Raises:
-            InputError: the task has no classes to weigh.
-        """
-        raise InputError('class_weights="balanced" needs labels, and this task has none; leave it out.')
-
-    def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
-        """Return what the loss compares with: (batch,), (batch, labels) or (batch, length); `seconds` are durations."""
-        import torch
-
-        return torch.as_tensor(np.asarray(references))
-
-    @abstractmethod
-    def build(
-        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
-    ) -> PreTrainedModel:
-        """Load a pretrained checkpoint with a head for this task."""
-
-    @abstractmethod
-    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
-        """Load a model that this task saved, head and all."""
-
-    @abstractmethod
-    def step(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the loss of a batch and the network's outputs."""
-
-    @abstractmethod
-    def respond(
-        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Return what is kept of the network's answers to a batch, (batch, …); `outputs` are those of `step`."""
-
-    @abstractmethod
-    def predictions(self, responses: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
-        """Turn windows' responses into one prediction for each of `count` clips; `clips` says whose each window is."""
-
-    @abstractmethod
-    def points(self, predictions: NDArray[Any], references: NDArray[Any]) -> dict[str, float]:
-        """Return the plain values of all scores over the whole set, for choosing a checkpoint."""
-
-    @abstractmethod
-    def columns(self, answers: Sequence[dict[str, Any]], references: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return the columns that predictions.parquet holds for these answers."""
-
-    @abstractmethod
-    def proof(self, head: HeadSettings) -> str:
-        """Return a Python program that prints, as JSON, what the model argv[1] makes of the stored wave argv[2]."""
-
-    @abstractmethod
-    def proved(self, model: Any, adapter: Adapter, wave: NDArray[np.float32]) -> Any:
-        """Return what that program has to print for this model: numbers, or text."""
-
-    @abstractmethod
-    def attempts(
-        self, model: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
-    ) -> Iterator[dict[str, Any] | AudioError]:
-        """Yield for each recording its answer, cleaned by the chain, or the error that it cannot be read with.
-
-        `top_k` keeps the likeliest labels only, `words` adds to a transcript when each word is said.
-        """
-
-    @abstractmethod
-    def answer(self, prediction: Any) -> dict[str, Any]:
-        """Return the prediction for one clip as a user reads it."""
-
-    @abstractmethod
-    def score(
-        self,
-        predictions: NDArray[Any],
-        references: NDArray[Any],
-        groups: Sequence[str | None] | None,
-        seed: int = 0,
-    ) -> dict[str, Score]:
-        """Score predictions, with 95 % intervals."""
-
-    def baselines(
-        self, features: NDArray[np.float32], references: NDArray[Any], others: NDArray[np.float32]
-    ) -> dict[str, NDArray[Any]]:
-        """Return what methods without a network predict for clips with MFCC statistics `others`, by name.
-
-        They learn from the training clips' statistics (clips, k) and references.
-        """
-        return {}
-
-    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return lines about the targets of each split, for the words said before training."""
-        return []
+    model.eval()
+    with torch.inference_mode():
+        outputs = task.predict_step(model, adapter, {name: value.to(model.device) for name, value in batch.items()})
+    return outputs.cpu().numpy()

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.data.transcripts import DELIMITER, Text, unseen, vocabulary
 from audio_ft.errors import InputError
-from audio_ft.inference.forward import NOTHING, responses_to
-from audio_ft.tasks.base import HeadSettings, Speech, Task
+from audio_ft.targets import Target, Transcript
+from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Task, forward, pretrained
 from audio_ft.tasks.ctc_beam import BeamSearch
-from audio_ft.tasks.transcription import Transcription, refuse_other_targets
+from audio_ft.tasks.transcription import Transcription, as_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,11 +44,10 @@ class CTC(Transcription):
     transcript.
     """
 
-    labels: tuple[str, ...]
-    text: Text
+    target: Transcript
+    tokens: tuple[str, ...]
     tokenizer: Any
     from_scratch: bool = True
-    kind: str = "text"
     search: BeamSearch | None = None
 
     name = "ctc"
@@ -56,25 +55,26 @@ class CTC(Transcription):
     # A head that starts from nothing first learns to say nothing, and only then letters.
     enough_steps = 1_600
     epochs = (10, 60)
+    ignores = (*Transcription.ignores, "text.prompt", "text.timestamps", "label_smoothing_factor")
     # Twice the steps from the same clips: after twelve passes over 241 clips hubert-mini had a character error rate of
     # .78 with batches of 8 and of .97 with 16.
     batch = 8
 
     @classmethod
-    def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
+    def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
         """Return the task with the checkpoint's own vocabulary if it fits, else one made of the transcripts."""
-        refuse_other_targets(kind)
-        assert speech is not None, "a task that writes text is planned from transcripts"
-        known = known_vocabulary(speech)
+        target = as_transcript(target)
+        known = known_vocabulary(target.text, checkpoint, training_targets)
         if known is not None:
             tokenizer, text = known
-            return cls(names_of(tokenizer, speech.adapter.config), text, tokenizer, from_scratch=False)
-        text = speech.text.resolved(case="lower", punctuation="remove")
-        characters = vocabulary(text.apply(transcript) for transcript in speech.transcripts)
+            tokens = names_of(tokenizer, checkpoint.adapter.config)
+            return cls(Transcript(text=text), tokens, tokenizer, from_scratch=False)
+        text = target.text.resolved(case="lower", punctuation="remove")
+        characters = vocabulary(text.apply(transcript) for transcript in training_targets)
         if not characters:
             raise InputError("The training transcripts hold no letters, so there is no vocabulary to learn.")
         tokenizer = make_tokenizer((PAD, UNKNOWN, DELIMITER, *characters))
-        return cls(names_of(tokenizer), text, tokenizer)
+        return cls(Transcript(text=text), names_of(tokenizer), tokenizer)
 
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
@@ -82,9 +82,9 @@ class CTC(Transcription):
         from transformers import Wav2Vec2CTCTokenizer
 
         tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
-        return cls(names_of(tokenizer, config), text, tokenizer)
+        return cls(Transcript(text=text), names_of(tokenizer, config), tokenizer)
 
-    def searching(self, beam: Beam) -> Task:
+    def with_language_model(self, beam: Beam) -> Task:
         """Return the task with its texts searched for with a model of words.
 
         Raises:
@@ -117,9 +117,7 @@ class CTC(Transcription):
         # Blanks must stay until repeats are collapsed: `skip_special_tokens` takes them first, and "hello" loses an l.
         return str(self.tokenizer.decode(list(tokens))).strip()
 
-    def build(
-        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
-    ) -> PreTrainedModel:
+    def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
         """Load a pretrained checkpoint in float32 with a head of the vocabulary's size.
 
         Raises:
@@ -128,8 +126,9 @@ class CTC(Transcription):
         import torch
         from transformers import AutoModelForCTC
 
+        adapter = checkpoint.adapter
         settings: dict[str, Any] = {
-            "vocab_size": len(self.labels),
+            "vocab_size": len(self.tokens),
             "pad_token_id": self.tokenizer.pad_token_id,
             # One clip with more labels than frames would make the whole batch's loss infinite.
             "ctc_zero_infinity": True,
@@ -141,10 +140,7 @@ class CTC(Transcription):
             settings |= adapter.dropout_settings(head.dropout)
         if head.language_adapter:
             settings |= adapter.language_adapter_settings()
-        try:
-            model = AutoModelForCTC.from_pretrained(checkpoint, revision=revision, dtype=torch.float32, **settings)
-        except OSError as error:
-            raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        model = pretrained(AutoModelForCTC, checkpoint, **settings)
         if self.from_scratch:
             # Weights that the checkpoint lacks, or that were made for other characters, start anew and reproducibly.
             torch.nn.init.normal_(model.lm_head.weight, std=adapter.config.initializer_range)
@@ -160,14 +156,14 @@ class CTC(Transcription):
 
         return adapter.fit(AutoModelForCTC.from_pretrained(folder, dtype=torch.float32))
 
-    def step(
+    def loss(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the CTC loss, the mean of each clip's loss a character, and logits (batch, frames, labels)."""
         outputs = model(**inputs, labels=labels)
         return outputs.loss, outputs.logits
 
-    def respond(
+    def predict_step(
         self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return the best token of each frame, or the best text's, int64 (batch, frames); -100 behind a clip's own."""
@@ -177,60 +173,51 @@ class CTC(Transcription):
         frames = adapter.batch_frames(inputs)
         best = logits.argmax(-1) if self.search is None else self.search.best(logits, frames)
         behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
-        return best.masked_fill(behind, NOTHING)
+        return best.masked_fill(behind, NO_TOKEN)
 
-    def listen(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
-        """Return the text of the tokens of the frames."""
-        responses = responses_to(model, self, adapter, [adapter.extract(wave) for wave in waves])
-        return [self.decode(int(token) for token in response if token != NOTHING) for response in responses]
+    def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Return the text of the frames' tokens."""
+        return [self.decode(tokens) for tokens in self._frames(model, adapter, waves)]
 
-    def listen_for_words(
+    def transcribe_words(
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words with the times of the frames on which their characters fall."""
         hop = adapter.frame_seconds
-        answers = []
-        for response in responses_to(model, self, adapter, [adapter.extract(wave) for wave in waves]):
-            tokens = [int(token) for token in response if token != NOTHING]
-            found = self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
-            answers.append(
-                [
-                    {
-                        "start": float(word["start_offset"]) * hop,
-                        "end": float(word["end_offset"]) * hop,
-                        "text": word["word"],
-                    }
-                    for word in found
-                ]
-            )
-        return answers
+        words = [
+            self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
+            for tokens in self._frames(model, adapter, waves)
+        ]
+        return [
+            [
+                {
+                    "start": float(word["start_offset"]) * hop,
+                    "end": float(word["end_offset"]) * hop,
+                    "text": word["word"],
+                }
+                for word in found
+            ]
+            for found in words
+        ]
+
+    def _frames(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[list[int]]:
+        """Return the token of each frame of each recording."""
+        outputs = forward(model, self, adapter, adapter.collate([adapter.extract(wave) for wave in waves]))
+        return [[int(token) for token in tokens if token != NO_TOKEN] for tokens in outputs]
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return the vocabulary, and how often the other splits use characters that it lacks."""
         origin = "made of the training transcripts" if self.from_scratch else "the checkpoint's own"
-        spelled = "".join(label for label in self.labels if len(label) == 1 and label != DELIMITER)
-        lines = [*super().describe(references), f"vocabulary  {len(self.labels)} tokens, {origin}: {spelled}"]
+        spelled = "".join(label for label in self.tokens if len(label) == 1 and label != DELIMITER)
+        lines = [*super().describe(references), f"vocabulary  {len(self.tokens)} tokens, {origin}: {spelled}"]
         for split, texts in references.items():
-            strange = unseen(self.labels, texts)
+            strange = unseen(self.tokens, texts)
             if strange:
                 named = ", ".join(
                     f"{character!r} {count}" for character, count in strange.most_common(SHOWN_CHARACTERS)
                 )
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
-
-    def proof(self, head: HeadSettings) -> str:
-        """Return a program that prints a saved model's logits for a stored wave with plain transformers."""
-        return PROOF
-
-    def proved(self, model: Any, adapter: Adapter, wave: NDArray[Any]) -> Any:
-        """Return the text and the logits (frames, labels)."""
-        import torch
-
-        inputs = adapter.collate([adapter.extract(wave)])
-        with torch.inference_mode():
-            logits = model(**{name: value.to(model.device) for name, value in inputs.items()}).logits[0]
-        return {"text": self.decode(logits.argmax(-1).tolist()), "logits": logits.float().cpu().tolist()}
 
 
 def make_tokenizer(characters: Sequence[str]) -> Any:
@@ -257,41 +244,27 @@ def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[st
     return names if config is None else names[: config.vocab_size]
 
 
-def known_vocabulary(speech: Speech) -> tuple[Any, Text] | None:
+def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]) -> tuple[Any, Text] | None:
     """Return the tokenizer of a checkpoint that has a CTC head, and its spelling, if it spells all transcripts."""
     from transformers import AutoTokenizer
 
-    if not any("ForCTC" in name for name in speech.adapter.config.architectures or ()):
+    config = checkpoint.adapter.config
+    if not any("ForCTC" in name for name in config.architectures or ()):
         return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
     except (OSError, ValueError):
         return None  # a head without its tokenizer: nobody can tell what its outputs mean
     letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
     case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
-    text = speech.text.resolved(case=case, punctuation="remove")
-    names = names_of(tokenizer, speech.adapter.config)
-    if len(names) < speech.adapter.config.vocab_size:
+    text = text.resolved(case=case, punctuation="remove")
+    names = names_of(tokenizer, config)
+    if len(names) < config.vocab_size:
         return None  # outputs without a name
-    strange = unseen(names, (text.apply(transcript) for transcript in speech.transcripts))
+    strange = unseen(names, (text.apply(transcript) for transcript in transcripts))
     if strange:
         shown = " ".join(character for character, _ in strange.most_common(SHOWN_CHARACTERS))
-        sentence = (
-            "warning: the checkpoint has no %s, which training transcripts do, so its head is left for a new one."
+        logger.warning(
+            "warning: the checkpoint's vocabulary lacks %s of the transcripts, so it gets a new head.", shown
         )
-        logger.warning(sentence, shown)
     return None if strange else (tokenizer, text)
-
-
-PROOF = """
-import json, sys
-import numpy, torch
-from transformers import AutoModelForCTC, AutoProcessor
-folder, wave = sys.argv[1], numpy.load(sys.argv[2])
-processor = AutoProcessor.from_pretrained(folder)
-model = AutoModelForCTC.from_pretrained(folder).eval()
-inputs = processor(wave, sampling_rate=processor.feature_extractor.sampling_rate, return_tensors="pt")
-with torch.inference_mode():
-    logits = model(**inputs).logits
-print(json.dumps({"text": processor.batch_decode(logits.argmax(-1))[0].strip(), "logits": logits[0].tolist()}))
-"""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from audio_ft.data.transcripts import Text
+    from audio_ft.targets.transcripts import Text
 
 logger = logging.getLogger(__name__)
 

@@ -1,28 +1,25 @@
-"""What both ways of writing down speech share: references, scores, answers and the faults of a transcript."""
+"""What both ways of transcribing share: how transcripts become labels, and tokens become texts."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from audio_ft.data.transcripts import Text, fault
 from audio_ft.errors import InputError
-from audio_ft.inference.forward import NOTHING
-from audio_ft.tasks.base import Task
+from audio_ft.targets import Target, Transcript
+from audio_ft.targets.transcripts import Text, fault
+from audio_ft.tasks.base import NO_TOKEN, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
 
-    from audio_ft.cleaning.chain import Chain
-    from audio_ft.errors import AudioError
-    from audio_ft.metrics import Score
     from audio_ft.models.base import Adapter
 
 # Speed augmentation plays a clip at 0.9 of its speed at the slowest, so the window leaves room for a slower clip.
@@ -32,46 +29,33 @@ LONGEST = 30.0
 
 
 class Transcription(Task):
-    """Write down what is said; a subclass brings the network, its labels and how tokens become words.
+    """Transcribe speech; a subclass brings the network, its labels and how tokens become words.
 
-    References and predictions are texts (clips,). The reference is the transcript in the form that `text` asks for,
-    so a checkpoint that writes lower case is not charged for capitals it was never shown.
+    References and predictions are texts (clips,). The reference is the transcript in the spelling of the target, so a
+    checkpoint that writes lower case is not charged for capitals it was never shown.
     """
 
-    text: Text
+    target: Transcript
     tokenizer: Any
 
-    reads = "transcription"
+    targets = (Transcript,)
     whole = True
+    long_recordings = "joined"
     scores_untuned = True
+    ignores: ClassVar[tuple[str, ...]] = ("loss", "class_weights", "pooling", "weighted_layers", "sampling", "Mixup")
 
     @property
-    def selection_metric(self) -> str:
-        """Return the word error rate."""
-        return "wer"
+    def text(self) -> Text:
+        """Return the spelling and language of the transcripts."""
+        return self.target.text
 
-    def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
+    def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with a window that holds every clip in one piece, also a little slowed down."""
         if window is None and len(durations):
             window = math.ceil(SLACK * float(durations.max())) or 1
         return adapter.with_window(min(window or LONGEST, LONGEST))
 
-    @property
-    def language(self) -> str | None:
-        """Return the code of the language that is spoken, or None where the recipe does not say."""
-        return self.text.language
-
-    def resolved(self, text: Text) -> Text:
-        """Return the settings with language and spelling as this checkpoint has them."""
-        return self.text
-
-    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
-        """Return the transcripts in the form that the recipe asks for (clips,)."""
-        references = np.empty(len(targets), object)
-        references[:] = [self.text.apply(target) for target in targets]
-        return references
-
-    def fault(self, target: Any, samples: int, adapter: Adapter) -> str | None:
+    def why_unlearnable(self, target: Any, samples: int, adapter: Adapter) -> str | None:
         """Return why a training clip cannot be learned from, or None: its transcript, or the network's limits."""
         return fault(target, self.text) or self._misfit(self.text.apply(target), samples, adapter)
 
@@ -84,7 +68,7 @@ class Transcription(Task):
         import torch
 
         rows = [torch.tensor(self.label(str(text), length)) for text, length in zip(references, seconds, strict=True)]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=NOTHING).long()
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=NO_TOKEN).long()
 
     @abstractmethod
     def label(self, transcript: str, seconds: float) -> list[int]:
@@ -92,78 +76,29 @@ class Transcription(Task):
 
     @abstractmethod
     def decode(self, tokens: Iterable[int]) -> str:
-        """Return the text of one response, without special tokens."""
+        """Return the text of one output, without special tokens."""
 
-    def predictions(self, responses: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
+    def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
         """Return the text of each clip (count,), its windows joined in order."""
         parts: list[list[str]] = [[] for _ in range(count)]
-        for clip, response in zip(clips, responses, strict=True):
-            parts[clip].append(self.decode(int(token) for token in response if token != NOTHING))
+        for clip, tokens in zip(clips, outputs, strict=True):
+            parts[clip].append(self.decode(int(token) for token in tokens if token != NO_TOKEN))
         texts = np.empty(count, object)
         texts[:] = [self.text.space.join(part for part in own if part) for own in parts]
         return texts
 
-    def points(self, predictions: NDArray[Any], references: NDArray[Any]) -> dict[str, float]:
-        """Return the plain error rates, for choosing a checkpoint."""
-        from audio_ft.metrics.compute import points
-
-        return points("text", predictions, references, language=self.text.language)
-
-    def score(
-        self,
-        predictions: NDArray[Any],
-        references: NDArray[Any],
-        groups: Sequence[str | None] | None,
-        seed: int = 0,
-    ) -> dict[str, Score]:
-        """Score texts against references, with 95 % intervals."""
-        from audio_ft.metrics import score
-
-        return score("text", predictions, references, language=self.text.language, groups=groups, seed=seed)
-
-    def answer(self, prediction: Any) -> dict[str, Any]:
-        """Return {"text": …}."""
-        return {"text": str(prediction)}
-
-    def attempts(
-        self, model: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], top_k: int | None, words: bool
-    ) -> Iterator[dict[str, Any] | AudioError]:
-        """Yield {"text", "segments"} for each recording, however long it is."""
-        from audio_ft.inference.transcriber import Listener
-
-        return Listener(model, adapter, self, chain).attempts(sources, words)
-
-    def columns(self, answers: Sequence[dict[str, Any]], references: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return each clip's text beside the reference, with its words and errors."""
-        from audio_ft.metrics.alignment import errors
-
-        texts = [answer["text"] for answer in answers]
-        wanted = [self.text.apply(reference) for reference in references]
-        counts = errors(wanted, texts)
-        return {
-            "reference": wanted,
-            "prediction": texts,
-            "words": [count.words for count in counts],
-            "substitutions": [count.substitutions for count in counts],
-            "deletions": [count.deletions for count in counts],
-            "insertions": [count.insertions for count in counts],
-        }
-
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return the form of the transcripts and one label as the network learns it, tokens and all."""
+        """Return the spelling of the transcripts and one label as the network learns it, tokens and all."""
         example = str(references["train"][0])
         tokens = self.tokenizer.convert_ids_to_tokens(self.label(example, 1.0))
-        return [
-            f"transcripts {spelling(self.text)}",
-            f"a label     {' '.join(tokens)}",
-        ]
+        return [*super().describe(references), f"a label     {' '.join(tokens)}"]
 
     @abstractmethod
-    def listen(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return what is said in clean recordings (time,) that fit the window, "" where nothing is."""
 
     @abstractmethod
-    def listen_for_words(
+    def transcribe_words(
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words of each recording, {"start", "end", "text"} in seconds from its beginning."""
@@ -174,19 +109,12 @@ class Transcription(Task):
         adapter.save_extractor(folder)
 
 
-def spelling(text: Text) -> str:
-    """Return in words how transcripts are spelled."""
-    case = {"lower": "in lower case", "upper": "in capitals"}.get(str(text.case), "case as written")
-    marks = "punctuation removed" if text.punctuation == "remove" else "punctuation as written"
-    language = f"language {text.language}, " if text.language else ""
-    return f"{language}{case}, {marks}, {text.unicode}"
-
-
-def refuse_other_targets(kind: str) -> None:
-    """Refuse data whose targets are not texts.
+def as_transcript(target: Target) -> Transcript:
+    """Return a target as the transcript it has to be.
 
     Raises:
-        InputError: they are labels or numbers.
+        InputError: it is another kind.
     """
-    if kind != "text":
-        raise InputError(f"Transcription takes transcripts, and these targets are of kind {kind!r}.")
+    if not isinstance(target, Transcript):
+        raise InputError(f"Transcription takes transcripts, and these targets are {target.wording.short}.")
+    return target

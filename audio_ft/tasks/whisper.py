@@ -1,4 +1,4 @@
-"""Sequence to sequence: Whisper writes text, token by token, about the window it hears."""
+"""Sequence to sequence: Whisper writes text, token by token, for the window it sees."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.data.transcripts import Text
 from audio_ft.errors import InputError
-from audio_ft.inference.forward import NOTHING
-from audio_ft.tasks.base import HeadSettings, Speech, Task
-from audio_ft.tasks.transcription import Transcription, refuse_other_targets
-from audio_ft.tasks.whisper_decoding import hear, window_of
+from audio_ft.targets import Target, Transcript
+from audio_ft.targets.transcripts import Text
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Task, pretrained
+from audio_ft.tasks.transcription import Transcription, as_transcript
+from audio_ft.tasks.whisper_decoding import transcribe, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,14 +46,12 @@ class Seq2Seq(Transcription):
     `begins` are the tokens that training transcripts hold and begin with, as ids.
     """
 
-    labels: tuple[str, ...]
-    text: Text
+    target: Transcript
     tokenizer: Any
     prefix: tuple[int, ...]
     limit: int = LONGEST_LABEL
     writes: tuple[int, ...] = ()
     begins: tuple[int, ...] = ()
-    kind: str = "text"
 
     name = "seq2seq"
     head = "seq2seq"
@@ -63,20 +61,18 @@ class Seq2Seq(Transcription):
     epochs = (3, 12)
 
     @classmethod
-    def plan(cls, kind: str, labels: Sequence[str], speech: Speech | None = None) -> Task:
+    def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
         """Return the task for a checkpoint, in the language that the recipe names."""
         from transformers import AutoTokenizer
 
-        refuse_other_targets(kind)
-        assert speech is not None, "a task that writes text is planned from transcripts"
-        tokenizer = AutoTokenizer.from_pretrained(speech.checkpoint, revision=speech.revision)
-        task = cls._with(tokenizer, speech.text, speech.adapter.config)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
+        task = cls._with(tokenizer, as_transcript(target).text, checkpoint.adapter.config)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
-                f"text.prompt is {len(task.prompt):,} tokens long, and Whisper is told {LONGEST_PROMPT} at most; leave "
+                f"text.prompt is {len(task.prompt):,} tokens long, and Whisper takes {LONGEST_PROMPT} at most; leave "
                 "out what is said often enough to be learned."
             )
-        applied = [task.text.apply(text) for text in speech.transcripts]
+        applied = [task.text.apply(text) for text in training_targets]
         longest = max((len(task.label(text, 0.0)) for text in applied), default=0)
         tokens = [task._words(text) for text in applied]
         return dataclasses.replace(
@@ -109,9 +105,9 @@ class Seq2Seq(Transcription):
             # An English-only checkpoint has no tokens for language and task.
             text = Text.from_dict(text.to_dict() | {"language": "en"})
             tokenizer.set_prefix_tokens(language=None, task=None, predict_timestamps=text.timestamps)
-        return cls((), text, tokenizer, tuple(tokenizer.prefix_tokens))
+        return cls(Transcript(text=text), tokenizer, tuple(tokenizer.prefix_tokens))
 
-    def adapt(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
+    def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with its full window, which shrinks to the longest clip of each batch.
 
         A `window` that the recipe names stays as it is for every batch: 30 is how the checkpoint was trained.
@@ -120,7 +116,7 @@ class Seq2Seq(Transcription):
             adapter.with_window(window) if window else adapter.with_window(adapter.longest_window).with_dynamic_window()
         )
 
-    def hearing(self, adapter: Adapter) -> Adapter:
+    def inference_adapter(self, adapter: Adapter) -> Adapter:
         """Return the adapter with the full window, in which plain transformers listens to the saved model."""
         return adapter.with_window(adapter.longest_window)
 
@@ -161,7 +157,7 @@ class Seq2Seq(Transcription):
         words = self.tokenizer(f" {self.text.prompt.strip()}", add_special_tokens=False).input_ids
         return [self.tokenizer.convert_tokens_to_ids("<|startofprev|>"), *words]
 
-    def told(self, model: Any) -> dict[str, torch.Tensor]:
+    def prompted(self, model: Any) -> dict[str, torch.Tensor]:
         """Return the prompt as `generate` takes it, on the network's device; nothing where there is none."""
         import torch
 
@@ -171,29 +167,23 @@ class Seq2Seq(Transcription):
         """Return the text of generated tokens."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
-    def build(
-        self, adapter: Adapter, checkpoint: str, head: HeadSettings, revision: str | None = None
-    ) -> PreTrainedModel:
+    def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
         """Load a checkpoint in float32 with language and task in its generation settings.
 
         Raises:
             InputError: the weights cannot be loaded, or the checkpoint has no decoder.
         """
-        import torch
         from transformers import AutoModelForSpeechSeq2Seq
 
-        if not any("ForConditionalGeneration" in name for name in adapter.config.architectures or ()):
+        architectures = checkpoint.adapter.config.architectures or ("something else",)
+        if not any("ForConditionalGeneration" in name for name in architectures):
             raise InputError(
-                f"{checkpoint} was saved as {', '.join(adapter.config.architectures or ('something else',))}, without "
-                "a decoder that writes text; start from a Whisper checkpoint for transcription."
+                f"{checkpoint.name} was saved as {', '.join(architectures)}, without a decoder that writes text; start "
+                "from a Whisper checkpoint for transcription."
             )
-        settings: dict[str, Any] = {} if head.dropout is None else adapter.dropout_settings(head.dropout)
-        try:
-            model: Any = AutoModelForSpeechSeq2Seq.from_pretrained(
-                checkpoint, revision=revision, dtype=torch.float32, **settings
-            )
-        except OSError as error:
-            raise InputError(f"The weights of {checkpoint!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        dropout = head.dropout
+        settings = {} if dropout is None else checkpoint.adapter.dropout_settings(dropout)
+        model: Any = pretrained(AutoModelForSpeechSeq2Seq, checkpoint, **settings)
         multilingual = len(self.prefix) > 2
         generation = model.generation_config
         # Here and nowhere else: the model's configuration and forced_decoder_ids are where it used to go wrong.
@@ -216,84 +206,52 @@ class Seq2Seq(Transcription):
 
         return AutoModelForSpeechSeq2Seq.from_pretrained(folder, dtype=torch.float32)
 
-    def step(
+    def loss(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the cross-entropy a token, and the logits (batch, tokens, vocabulary)."""
         import torch
 
-        said, asked = self._decoder_inputs(labels)
+        given, wanted = self._decoder_inputs(labels)
         with window_of(model, inputs["input_features"]):
-            logits = model(**inputs, decoder_input_ids=said).logits
+            logits = model(**inputs, decoder_input_ids=given).logits
         loss = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(),
-            asked.flatten(),
-            ignore_index=NOTHING,
+            wanted.flatten(),
+            ignore_index=NO_TOKEN,
             label_smoothing=head.label_smoothing,
         )
         return loss, logits
 
     def _decoder_inputs(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the decoder is told and what it has to say next, both (batch, tokens); -100 is not learned."""
+        """Return what the decoder is given and what it has to write next, both (batch, tokens); -100 is not learned."""
         import torch
 
         start = labels.new_full((len(labels), 1), self.prefix[0])
-        said = torch.cat([start, labels[:, :-1].masked_fill(labels[:, :-1] == NOTHING, self.tokenizer.eos_token_id)], 1)
+        given = torch.cat(
+            [start, labels[:, :-1].masked_fill(labels[:, :-1] == NO_TOKEN, self.tokenizer.eos_token_id)], 1
+        )
         prompt = labels.new_tensor(self.prompt)
         if not len(prompt):
-            return said, labels
+            return given, labels
         before = prompt.expand(len(labels), -1)
-        return torch.cat([before, said], 1), torch.cat([torch.full_like(before, NOTHING), labels], 1)
+        return torch.cat([before, given], 1), torch.cat([torch.full_like(before, NO_TOKEN), labels], 1)
 
-    def respond(
+    def predict_step(
         self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
         # In validation a text twice as long as any transcript is wrong whatever follows; a final score takes it whole.
         settings = {} if outputs is None else {"max_length": self.limit}
         with window_of(model, inputs["input_features"]):
-            return model.generate(**inputs, **settings, **self.told(model))
+            return model.generate(**inputs, **settings, **self.prompted(model))
 
-    def listen(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
-        """Return the text of each recording, "" where the checkpoint hears no speech."""
-        return [heard.text for heard in hear(self, model, adapter, waves)]
+    def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+        """Return the text of each recording, "" where the checkpoint finds no speech."""
+        return [found.text for found in transcribe(self, model, adapter, waves)]
 
-    def listen_for_words(
+    def transcribe_words(
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
         """Return the words with times read off the decoder's attention to the encoder's positions."""
-        return [list(heard.words) for heard in hear(self, model, adapter, waves, words=True)]
-
-    def proof(self, head: HeadSettings) -> str:
-        """Return a program that prints what the saved model writes about a stored wave in transformers' pipeline."""
-        return f"PROMPT = {self.text.prompt!r}\n{PROOF}"
-
-    def proved(self, model: Any, adapter: Adapter, wave: NDArray[Any]) -> Any:
-        """Return the text, with the settings that say in which language it is."""
-        from audio_ft.inference.forward import forward
-
-        whole = self.hearing(adapter)
-        tokens = forward(model, self, whole, whole.collate([whole.extract(wave)]))[0]
-        settings = model.generation_config
-        return {"text": self.decode(tokens.tolist()), "language": settings.language, "task": settings.task}
-
-
-PROOF = """
-import json, sys
-import numpy
-from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor, pipeline
-folder, wave = sys.argv[1], numpy.load(sys.argv[2])
-processor = AutoProcessor.from_pretrained(folder)
-model = AutoModelForSpeechSeq2Seq.from_pretrained(folder).eval()
-listen = pipeline(
-    "automatic-speech-recognition",
-    device="cpu",
-    model=model,
-    tokenizer=processor.tokenizer,
-    feature_extractor=processor.feature_extractor,
-)
-told = {"prompt_ids": processor.get_prompt_ids(PROMPT, return_tensors="pt")} if PROMPT else {}
-heard = listen({"raw": wave, "sampling_rate": processor.feature_extractor.sampling_rate}, generate_kwargs=told)
-text = heard["text"].strip()
-print(json.dumps({"text": text, "language": model.generation_config.language, "task": model.generation_config.task}))
-"""
+        return [list(found.words) for found in transcribe(self, model, adapter, waves, words=True)]

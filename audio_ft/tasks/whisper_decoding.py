@@ -1,4 +1,4 @@
-"""How Whisper is asked what it hears: the window it sees, whether there is speech at all, and when each word falls."""
+"""How Whisper transcribes: the window it sees, whether there is speech at all, and when each word is spoken."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # One of the encoder's positions covers two mel frames.
 FRAMES_PER_POSITION = 2
-# The thresholds of Whisper's own transcription (Radford et al. 2022, section 4.5): no speech is heard where the
+# The thresholds of Whisper's own transcription (Radford et al. 2022, section 4.5): there is no speech where the
 # decoder's first step says so and what it writes is improbable; text that packs this well is a loop.
 NO_SPEECH = 0.6
 IMPROBABLE = -1.0
@@ -30,16 +30,16 @@ REPEATED = 6
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Hold what a network heard in one window: its text and, where asked for, its words with their times."""
+class Transcribed:
+    """Hold what is said in one window: its text and, where asked for, its words with their times."""
 
     text: str
     words: tuple[dict[str, Any], ...] = ()
 
 
-def hear(
+def transcribe(
     task: Any, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]], *, words: bool = False
-) -> list[Heard]:
+) -> list[Transcribed]:
     """Return what is said in clean recordings (time,) that fit the window."""
     import torch
 
@@ -52,12 +52,12 @@ def hear(
         found = _generated(task, model, states, words)
         answers = []
         for row, wave in enumerate(waves):
-            heard = _heard(task, found, row, len(wave) / adapter.sample_rate)
-            if packing(heard.text) > LOOP:
+            text = _transcribed(task, found, row, len(wave) / adapter.sample_rate)
+            if packing(text.text) > LOOP:
                 again = _generated(task, model, states[row : row + 1], words, no_repeat_ngram_size=REPEATED)
-                heard = _heard(task, again, 0, len(wave) / adapter.sample_rate)
-            looping = packing(heard.text) > LOOP
-            answers.append(Heard("") if looping or found["speechless"][row] else heard)
+                text = _transcribed(task, again, 0, len(wave) / adapter.sample_rate)
+            looping = packing(text.text) > LOOP
+            answers.append(Transcribed("") if looping or found["speechless"][row] else text)
     return answers
 
 
@@ -88,7 +88,7 @@ def _generated(task: Any, model: Any, states: torch.Tensor, words: bool, **setti
             return_token_timestamps=words,
             logits_processor=[sureness],
             **settings,
-            **task.told(model),
+            **task.prompted(model),
         )
     # Asked for details, `generate` returns the prompt as well.
     tokens, logs = outputs["sequences"][:, len(task.prompt) :], torch.stack(sureness.logs, 1)
@@ -117,10 +117,10 @@ class _Sureness:
         return scores
 
 
-def _heard(task: Any, found: dict[str, Any], row: int, seconds: float) -> Heard:
+def _transcribed(task: Any, found: dict[str, Any], row: int, seconds: float) -> Transcribed:
     tokens = found["tokens"][row]
     words = () if found["times"] is None else tuple(words_of(task.tokenizer, tokens, found["times"][row], seconds))
-    return Heard(task.decode(tokens.tolist()), words)
+    return Transcribed(task.decode(tokens.tolist()), words)
 
 
 def words_of(
@@ -179,8 +179,8 @@ def attention_of(model: Any, wanted: bool) -> Iterator[None]:
 def window_of(model: Any, features: torch.Tensor) -> Iterator[None]:
     """Let Whisper's encoder see no more positions than mel features (batch, mel, frames) have, while the context lasts.
 
-    The positions are sinusoids of fixed places, so the first ones alone mean what they always meant. Heard in windows
-    of 10 s and more, an untuned whisper-tiny.en makes as many errors as in 30 s; below, it falls apart.
+    The positions are sinusoids of fixed places, so the first ones alone mean what they always meant. In windows of 10 s
+    and more, an untuned whisper-tiny.en makes as many errors as in 30 s; below, it falls apart.
     """
     # A distributed wrapper hands on calls and nothing else.
     model = getattr(model, "module", model)

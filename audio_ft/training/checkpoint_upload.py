@@ -75,7 +75,7 @@ class Uploads(TrainerCallback):
         prepared, staged = self.prepared, checkpoint.with_name(f"sending-{checkpoint.name}")
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir()
-        prepared.task.save(prepared.task.hearing(prepared.adapter), staged)
+        prepared.task.save(prepared.task.inference_adapter(prepared.adapter), staged)
         prepared.recipe.steps.save(staged / CHAIN_FILE)
         (staged / RECIPE_FILE).write_bytes(as_json(redact_recipe(prepared.recipe.to_dict(), self.paths)))
         later = {"checkpoint": "last-checkpoint", "all_checkpoints": checkpoint.name}.get(strategy)

@@ -30,11 +30,7 @@ def refuse_unused(recipe: Recipe, task: Task) -> None:
     Raises:
         InputError: one of them, with what to do instead.
     """
-    unused = _of_classes(recipe) if task.kind == "text" else []
-    if task.name != "seq2seq":
-        unused += _of_whisper(recipe)
-    if task.name == "ctc" and recipe.training.get("label_smoothing_factor"):
-        unused.append("label_smoothing_factor")
+    unused = [name for name, used in _set_by(recipe).items() if used and name in task.ignores]
     if unused:
         raise InputError(f"{', '.join(unused)}: a training of task {task.name} makes no use of it; leave it out.")
     if recipe.peft == "adapter" and task.name != "ctc":
@@ -54,35 +50,32 @@ def refuse_metric(recipe: Recipe, task: Task) -> None:
         InputError: the score of other targets, or of one class.
     """
     wanted = recipe.training.get("metric_for_best_model") or recipe.metric
-    known = ["loss", *(name for metric in METRICS.values() if task.kind in metric.kinds for name in metric.names)]
+    kind = task.target.sample.kind
+    known = ["loss", *(name for metric in METRICS.values() if kind in metric.kinds for name in metric.names)]
     if wanted is not None and str(wanted).removeprefix("eval_") not in known:
         raise InputError(f"The best checkpoint cannot be chosen by {wanted!r} here; there are {', '.join(known)}.")
 
 
-def _of_classes(recipe: Recipe) -> list[str]:
-    """Return the settings of classification that a recipe for transcription has."""
-    chosen = {
+def _set_by(recipe: Recipe) -> dict[str, bool]:
+    """Return which of the settings that some tasks ignore a recipe makes use of."""
+    return {
         "loss": recipe.loss != "cross_entropy",
         "class_weights": recipe.class_weights is not None,
         "pooling": recipe.pooling != "mean",
         "weighted_layers": recipe.weighted_layers,
         "sampling": recipe.sampling != "none",
         "Mixup": any(isinstance(augment, Mixup) for augment in recipe.augments),
+        "label_smoothing_factor": bool(recipe.training.get("label_smoothing_factor")),
+        "text.prompt": bool(recipe.text.prompt),
+        "text.timestamps": recipe.text.timestamps,
     }
-    return [name for name, there in chosen.items() if there]
-
-
-def _of_whisper(recipe: Recipe) -> list[str]:
-    """Return the settings that only Whisper's decoder makes use of."""
-    chosen = {"text.prompt": bool(recipe.text.prompt), "text.timestamps": recipe.text.timestamps}
-    return [name for name, there in chosen.items() if there]
 
 
 def without_unfit(
     cleaned: Cleaned, split: Dataset, task: Task, adapter: Adapter
 ) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
     """Return a split without the clips that cannot be learned from, and key and reason of each of those."""
-    if type(task).fault is Task.fault and not task.whole:
+    if type(task).why_unlearnable is Task.why_unlearnable and not task.whole:
         return cleaned, ()
     columns = cleaned.rows.with_format("numpy")
     clips, lengths = np.asarray(columns["clip"], np.int64), np.asarray(columns["length"], np.int64)
@@ -90,7 +83,7 @@ def without_unfit(
     pieces = np.bincount(clips, minlength=len(split))
     unfit = {}
     for clip, length in zip(clips.tolist(), lengths.tolist(), strict=True):
-        reason = task.fault(targets[clip], length, adapter)
+        reason = task.why_unlearnable(targets[clip], length, adapter)
         if reason is None and task.whole and pieces[clip] > 1:
             reason = f"longer than the window of {adapter.window:g} s"
         if reason is not None:

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import AudioFTError, InputError
-from audio_ft.evaluation.evaluate import score_untuned
+from audio_ft.file_io import read_json, write_json
 from audio_ft.inference.batching import Collator
-from audio_ft.run import ADAPTER_FOLDER
+from audio_ft.run import ADAPTER_FOLDER, UNTUNED_FILE, scores_from_dict, scores_to_dict
 from audio_ft.system import device_names, pick_device
+from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments
 from audio_ft.training.defaults import automatic_settings, used_settings
 from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing
-from audio_ft.training.retention import Retention
+from audio_ft.training.retention import Retention, score_split
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Listeners, tracked
 
@@ -116,7 +117,8 @@ def _fit(
     arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
     leave_group_at_exit()
     set_seed(arguments.seed)
-    build = partial(prepared.task.build, prepared.adapter, recipe.model, prepared.head, recipe.revision)
+    checkpoint = Checkpoint(prepared.adapter, recipe.model, recipe.revision)
+    build = partial(prepared.task.build, checkpoint, prepared.head)
     model = build()
     untuned = score_untuned(prepared, model, arguments, folder, tell)
     retention = Retention(prepared, model)
@@ -150,6 +152,26 @@ def _fit(
         settings=used_settings(arguments, trainer.head_rate),
         listeners=listeners,
     )
+
+
+def score_untuned(
+    prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, tell: Callable[[str], None]
+) -> Mapping[str, Score]:
+    """Score the checkpoint on the test split before training, where it can transcribe already.
+
+    What a killed run scored is read back, so that the same model is not scored twice.
+    """
+    file = folder / UNTUNED_FILE
+    if not prepared.task.scores_untuned or arguments.process_index:
+        return {}
+    if file.is_file():
+        return scores_from_dict(read_json(file))
+    model.to(arguments.device)
+    scores = score_split(prepared, model, "test").scores
+    write_json(file, scores_to_dict(scores))
+    shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
+    tell(f"untuned     {'the head is still random: ' if prepared.task.from_scratch else ''}{shown}")
+    return scores
 
 
 def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
@@ -207,7 +229,9 @@ def build_trainer(
     recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
     classes = classes_of(prepared, windows)
     if recipe.sampling != "none" and classes is None:
-        raise InputError(f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.kind!r}.")
+        raise InputError(
+            f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.target.wording.short}."
+        )
     seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
     sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
     training = Collator(adapter.masking(prepared.head.mask), task, recipe.augments, seed=seed, training=True)
@@ -234,7 +258,7 @@ def build_trainer(
 
 def classes_of(prepared: Prepared, windows: Windows) -> NDArray[np.int64] | None:
     """Return each training window's class, or None where clips have no single label."""
-    return prepared.targets["train"][windows.clips] if prepared.task.kind == "single" else None
+    return prepared.task.target.class_ids(prepared.targets["train"][windows.clips])
 
 
 def rows_an_epoch(prepared: Prepared, windows: Windows) -> int:
@@ -251,9 +275,9 @@ def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Call
     present = np.unique(windows.clips)
 
     def compute(outputs: Any) -> dict[str, float]:
-        responses = np.asarray(outputs.predictions)
-        predictions = task.predictions(responses, windows.clips, len(references))[present]
-        scores = task.points(predictions, references[present])
+        kept = np.asarray(outputs.predictions)
+        predictions = task.predictions(kept, windows.clips, len(references))[present]
+        scores = task.target.plain_scores(predictions, references[present])
         if metric != "loss" and metric not in scores:
             raise InputError(
                 f"The best checkpoint was to be chosen by {metric!r}, and there are only {', '.join(scores)}."

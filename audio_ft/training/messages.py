@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cleaning.dataset import Cleaner, expected_bytes
+from audio_ft.cleaning.dataset import expected_bytes
 from audio_ft.formatting import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ HEADLINES = (
     "mean_absolute_error",
     "root_mean_squared_error",
 )
-BASELINES = {"untuned": "untuned", "linear_mfcc": "linear on MFCC", "majority": "majority"}
 
 
 def briefing(
@@ -56,7 +55,7 @@ def briefing(
     lines += [_split_line(name, prepared) for name in prepared.cleaned]
     lines += _note_lines(prepared)
     lines += prepared.task.describe(prepared.targets)
-    cut = "cut at pauses" if prepared.task.whole else "cut and their answers averaged"
+    cut = "cut at pauses" if prepared.task.whole else "cut and their predictions averaged"
     an_epoch = math.ceil(rows / _clips_a_step(arguments))
     epochs = steps / an_epoch
     told_epochs = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
@@ -106,8 +105,8 @@ def results(run: Run) -> str:
     """Return the scores of a finished run beside its baselines, and where everything lies."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
-    others = [name for name in BASELINES if name in run.baselines]
-    titles = ["fine-tuned", *(BASELINES[name] for name in others)]
+    others = list(run.baselines)
+    titles = ["fine-tuned", *others]
     lines = ["", f"{'test split':<26}" + "".join(f"{title:<24}" for title in titles).rstrip()]
     for name in names:
         cells = [test.get(name), *(run.baselines[other].get(name) for other in others)]
@@ -161,7 +160,7 @@ def _clips_a_step(arguments: TrainingArguments) -> int:
 
 def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
     seconds = sum(cleaned.seconds for cleaned in prepared.cleaned.values())
-    cache = expected_bytes(seconds, Cleaner(prepared.recipe.steps, prepared.adapter, features=True))
+    cache = expected_bytes(seconds, prepared.adapter.sample_rate)
     return cache + _kept(parameters)
 
 

@@ -1,4 +1,4 @@
-"""Before a run is called done: a clean process loads what was saved, without audio_ft, and answers the same."""
+"""Before a run is finished: a clean process loads what was saved, without audio_ft, and computes the same."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ import numpy as np
 from audio_ft.audio.clip import read
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.errors import AudioFTError
+from audio_ft.tasks.base import forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from audio_ft.models.base import Adapter
+    from audio_ft.tasks.base import Task
     from audio_ft.training.setup import Prepared
 
 # Two float32 computations of one clip's logits, batched and padded differently.
@@ -29,26 +32,80 @@ APART = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLEL
 SHOWN = 300
 
 
-def prove(prepared: Prepared, model: Any, folder: Path) -> None:
-    """Check that a clean process answers one stored validation clip as this one does.
+def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
+    """Check that a clean process computes the same from the saved model for one validation clip as this one does.
 
     Raises:
-        AudioFTError: it does not load, or its logits differ.
+        AudioFTError: the model does not load, or its outputs differ.
     """
     wave = stored_wave(prepared)
-    ours = prepared.task.proved(model, prepared.adapter, wave)
+    ours = outputs_here(prepared.task, model, prepared.adapter, wave)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "wave.npy"
         np.save(file, wave)
-        outcome = in_clean_process(prepared.task.proof(prepared.head), str(folder.resolve()), str(file))
+        prompt = prepared.recipe.text.prompt
+        outcome = in_clean_process(PROGRAM, str(folder.resolve()), str(file), prompt)
     if outcome.returncode:
         raise AudioFTError(f"The saved model in {folder} fails in a clean process: {outcome.stderr.strip()[-800:]}")
     theirs = json.loads(outcome.stdout.strip().splitlines()[-1])
     if not agree(ours, theirs):
         raise AudioFTError(
-            f"The saved model in {folder} answers {_short(theirs)} in a clean process and {_short(ours)} here, so it "
+            f"The saved model in {folder} computes {_short(theirs)} in a clean process and {_short(ours)} here, so it "
             "must not be used."
         )
+
+
+def outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.float32]) -> dict[str, Any]:
+    """Return what PROGRAM has to print for this model: logits, or generated text with the settings behind it."""
+    import torch
+
+    adapter = task.inference_adapter(adapter)
+    inputs = adapter.collate([adapter.extract(wave)])
+    found = task.target.answer(task.predictions(forward(model, task, adapter, inputs), np.zeros(1, np.int64), 1)[0])
+    text = {"text": found["text"]} if "text" in found else {}
+    if model.can_generate():
+        settings = model.generation_config
+        return {**text, "language": settings.language, "task": settings.task}
+    with torch.inference_mode():
+        logits = model(**{name: value.to(model.device) for name, value in inputs.items()}).logits[0]
+    return {**text, "logits": logits.float().cpu().tolist()}
+
+
+# Loads the folder argv[1] with transformers alone, as strangers do, and prints what it computes for the wave argv[2];
+# argv[3] is a prompt for models that generate. A pooling that transformers lacks needs audio_ft.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import numpy, torch, transformers
+folder, wave, prompt = sys.argv[1], numpy.load(sys.argv[2]), sys.argv[3]
+config = transformers.AutoConfig.from_pretrained(folder)
+spells = (Path(folder) / "tokenizer_config.json").is_file()
+processor = (transformers.AutoProcessor if spells else transformers.AutoFeatureExtractor).from_pretrained(folder)
+rate = (processor.feature_extractor if spells else processor).sampling_rate
+if hasattr(config, "audio_ft_pooling"):
+    from audio_ft import load
+    saved = load(folder, device="cpu")
+    model, inputs = saved.network, saved.adapter.collate([saved.adapter.extract(wave)])
+else:
+    model = getattr(transformers, config.architectures[0]).from_pretrained(folder).eval()
+    inputs = processor(wave, sampling_rate=rate, return_tensors="pt")
+if model.can_generate():
+    transcribe = transformers.pipeline(
+        "automatic-speech-recognition",
+        model=model,
+        tokenizer=processor.tokenizer,
+        feature_extractor=processor.feature_extractor,
+    )
+    prompted = {"prompt_ids": processor.get_prompt_ids(prompt, return_tensors="pt")} if prompt else {}
+    text = transcribe({"raw": wave, "sampling_rate": rate}, generate_kwargs=prompted)["text"].strip()
+    settings = model.generation_config
+    print(json.dumps({"text": text, "language": settings.language, "task": settings.task}))
+else:
+    with torch.inference_mode():
+        logits = model(**inputs).logits
+    text = {"text": processor.batch_decode(logits.argmax(-1))[0].strip()} if spells else {}
+    print(json.dumps({**text, "logits": logits[0].tolist()}))
+"""
 
 
 def in_clean_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

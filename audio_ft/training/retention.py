@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import load
-from audio_ft.evaluation.evaluate import predict_split, score_split
-from audio_ft.inference.batching import Collator, Windows
-from audio_ft.inference.forward import responses_of
+from audio_ft.errors import AudioFTError
+from audio_ft.evaluation.scoring import Rows, Scored, score_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +46,7 @@ class Retention:
         """Score the network as it is now under a name; `known` are its scores on the test split, if there already."""
         if not self.wanted:
             return
-        own = known or score_split(self.prepared, OWN, predict_split(self.prepared, self.model, OWN))
+        own = known or score_split(self.prepared, self.model, OWN).scores
         self.scores.setdefault(OWN, {})[state] = own
         if self.prepared.recipe.extra_eval is not None:
             self.scores.setdefault(OTHER, {})[state] = score_other(self.prepared, self.model)
@@ -75,18 +74,18 @@ def fresh_weights(prepared: Prepared, model: PreTrainedModel) -> set[str]:
     return {name for name, weight in model.state_dict().items() if weight.data_ptr() not in body}
 
 
-def score_other(prepared: Prepared, model: Any) -> dict[str, Score]:
+def score_split(prepared: Prepared, model: Any, split: str) -> Scored:
+    """Predict and score one split of a training's data."""
+    rows, seed = prepared.rows(split), prepared.recipe.seed
+    return score_rows(model, prepared.task, prepared.adapter, rows, seed=seed, describe=f"scoring {split}")
+
+
+def score_other(prepared: Prepared, model: Any) -> Mapping[str, Score]:
     """Score a network on the test split of the recipe's second set, cleaned as the first one is."""
-    task, data = prepared.task, prepared.recipe.extra_eval
-    assert data is not None, "called for recipes that name a second set"
-    loaded = load(data, task=task.reads, need=(OWN,), labels=task.labels or None, kind=task.kind)
-    table = loaded.splits[OWN]
-    chain = prepared.recipe.steps.remaining(loaded.chain)
-    cleaned = clean(table, Cleaner(chain, prepared.adapter, features=True), name="the second set")
-    references = task.encode(table["target"])
-    windows = Windows(cleaned.rows, references)
-    collator = Collator(task.hearing(prepared.adapter), task)
-    responses = responses_of(model, task, collator, windows, describe="scoring the second set")
-    predictions = task.predictions(responses, windows.clips, len(references))
-    present = sorted(set(windows.clips.tolist()))
-    return task.score(predictions[present], references[present], None, prepared.recipe.seed)
+    task, adapter, data = prepared.task, prepared.adapter, prepared.recipe.extra_eval
+    if data is None:
+        raise AudioFTError("This recipe names no second set (extra_eval), so there is nothing to score.")
+    loaded = load(data, need=(OWN,), known=task.target)
+    cleaner = Cleaner(prepared.recipe.steps.remaining(loaded.chain), adapter.sample_rate, adapter.window)
+    rows = Rows(loaded.splits[OWN], clean(loaded.splits[OWN], cleaner, name="the second set"))
+    return score_rows(model, task, adapter, rows, seed=prepared.recipe.seed, describe="scoring the second set").scores

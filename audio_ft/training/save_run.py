@@ -5,23 +5,22 @@ from __future__ import annotations
 import datetime
 import logging
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from audio_ft.evaluation.evaluate import predict_split, readable, score_split
+from audio_ft.evaluation.baselines import baseline_scores
 from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, replacing
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
-from audio_ft.training.parity_check import prove
+from audio_ft.training.parity_check import check_parity
+from audio_ft.training.retention import score_split
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
+    from audio_ft.evaluation.scoring import Scored
     from audio_ft.metrics import Score
     from audio_ft.training.loop import Fitted
     from audio_ft.training.setup import Prepared
@@ -44,21 +43,20 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
     # Scored is what was saved, not what was trained: read back in float32, the way a user will.
     model: Any = prepared.task.load(prepared.adapter, model_folder)
     model.to(fitted.model.device)
-    predictions = {split: predict_split(prepared, model, split) for split in SCORED}
-    scores = {split: score_split(prepared, split, predictions[split]) for split in SCORED}
-    write_predictions(prepared, predictions, folder / PREDICTIONS_FILE)
-    prove(prepared, model, model_folder)
+    scored = {split: score_split(prepared, model, split) for split in SCORED}
+    write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
+    check_parity(prepared, model, model_folder)
     run = Run(
         folder=folder,
         recipe=prepared.recipe,
-        kind=prepared.task.kind,
-        labels=prepared.task.labels,
+        kind=prepared.task.target.kind,
+        labels=prepared.task.target.names,
         data=data_facts(prepared),
         splits={split: split_facts(prepared, split) for split in prepared.cleaned},
-        scores=scores,
+        scores={split: found.scores for split, found in scored.items()},
         baselines=baselines(prepared, fitted),
         retention=fitted.retention,
-        intervals=resampling(prepared.groups("test")),
+        intervals=resampling(prepared.rows("test").groups),
         best=fitted.best,
         history=fitted.history,
         parameters=fitted.parameters,
@@ -82,34 +80,20 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
     return run
 
 
-def baselines(prepared: Prepared, fitted: Fitted) -> dict[str, dict[str, Score]]:
-    """Score on the test split what the result has to beat: methods without a network, and the untuned checkpoint."""
-    train, test = readable(prepared, "train"), readable(prepared, "test")
-    features = {split: mfcc_of(prepared, split) for split in ("train", "test")}
-    answers = prepared.task.baselines(features["train"], prepared.targets["train"][train], features["test"])
-    groups = prepared.groups("test")
-    chosen = [groups[clip] for clip in test] if groups else None
-    scores = {
-        name: prepared.task.score(answer, prepared.targets["test"][test], chosen, prepared.recipe.seed)
-        for name, answer in answers.items()
-    }
-    return scores | ({"untuned": dict(fitted.untuned)} if fitted.untuned else {})
+def baselines(prepared: Prepared, fitted: Fitted) -> dict[str, Mapping[str, Score]]:
+    """Return the test scores of methods without a network, and of the untuned checkpoint."""
+    target, rate, seed = prepared.task.target, prepared.adapter.sample_rate, prepared.recipe.seed
+    found = baseline_scores(target, prepared.rows("train"), prepared.rows("test"), rate, seed=seed)
+    return {**found, **({"untuned": fitted.untuned} if fitted.untuned else {})}
 
 
-def mfcc_of(prepared: Prepared, split: str) -> NDArray[np.float32]:
-    """Return each readable clip's MFCC statistics (clips, k), computed when it was cleaned."""
-    rows = prepared.cleaned[split].rows.select_columns(["clip", "start", "mfcc"]).to_pandas()
-    firsts = rows[rows["start"] == 0].sort_values("clip")
-    return np.stack(firsts["mfcc"].to_list())
-
-
-def write_predictions(prepared: Prepared, predictions: dict[str, NDArray[Any]], file: Path) -> None:
-    """Write one row a clip of validation and test: what was asked, answered and right, and what the recording is."""
+def write_predictions(prepared: Prepared, scored: Mapping[str, Scored], file: Path) -> None:
+    """Write one row a clip of validation and test: target, prediction, and what the recording is."""
     import pandas
 
     frames = [
-        tabulated(split, prepared.loaded.splits[split], prepared.cleaned[split], prepared.task, values)
-        for split, values in predictions.items()
+        tabulated(split, prepared.rows(split), prepared.task.target, found.predictions)
+        for split, found in scored.items()
     ]
     with replacing(file) as unfinished:
         pandas.concat(frames, ignore_index=True).to_parquet(unfinished, index=False)
@@ -120,7 +104,7 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
     loaded = prepared.loaded
     return {
         "path": prepared.recipe.data.path,
-        "target": loaded.target,
+        "target": loaded.column,
         "group": loaded.group,
         "rule": loaded.rule,
         "warnings": list(loaded.warnings),
@@ -131,9 +115,8 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
 def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
     """Return the counts of one split."""
     cleaned = prepared.cleaned[split]
-    present = readable(prepared, split)
-    targets = prepared.loaded.splits[split].select(present)["target"]
-    names = [name for target in targets for name in (target if isinstance(target, list) else [target])]
+    rows = prepared.rows(split)
+    targets = rows.table.select(rows.readable)["target"]
     return {
         "clips": cleaned.clips,
         "windows": len(cleaned.rows),
@@ -142,7 +125,7 @@ def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
         "unreadable": [list(error) for error in cleaned.errors],
         "excluded": [list(pair) for pair in prepared.excluded.get(split, ())],
         "notes": dict(sorted(cleaned.notes.items())),
-        "classes": dict(sorted(Counter(names).items())) if prepared.task.kind in ("single", "multi") else {},
+        "classes": prepared.task.target.summary(targets).get("classes", {}),
     }
 
 
@@ -157,6 +140,6 @@ def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
         setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
     with replacing(folder) as unfinished:
         fitted.model.save_pretrained(unfinished)
-        prepared.task.save(prepared.task.hearing(prepared.adapter), unfinished)
+        prepared.task.save(prepared.task.inference_adapter(prepared.adapter), unfinished)
         prepared.recipe.steps.save(unfinished / CHAIN_FILE)
         prepared.recipe.save(unfinished / RECIPE_FILE)

@@ -14,11 +14,12 @@ from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, estimate_seconds, header_seconds
 from audio_ft.data import Loaded, load
 from audio_ft.errors import InputError
+from audio_ft.evaluation.scoring import Rows
 from audio_ft.inference.batching import Windows
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
-from audio_ft.tasks.base import HeadSettings, Speech, Task
+from audio_ft.tasks.base import Checkpoint, HeadSettings, Task
 from audio_ft.training.compatibility import refuse_unused, without_unfit
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class Prepared:
         """Return a split's rows with their targets."""
         return Windows(self.cleaned[split].rows, self.targets[split])
 
-    def groups(self, split: str) -> list[str | None] | None:
-        """Return each clip's group, or None where the data has none."""
-        groups = list(self.loaded.splits[split]["group"])
-        return groups if any(group is not None for group in groups) else None
+    def rows(self, split: str) -> Rows:
+        """Return a split as it is scored."""
+        return Rows(self.loaded.splits[split], self.cleaned[split])
 
 
 def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
@@ -68,21 +68,21 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     adapter = load_adapter(recipe.model, recipe.revision)
     recipe.steps.require_rate(adapter.sample_rate)
     kind_of_task = task_for(recipe.task, adapter)
-    loaded = load(recipe.data, task=kind_of_task.reads, need=SPLITS)
+    loaded = load(recipe.data, targets=kind_of_task.targets, need=SPLITS)
     for warning in loaded.warnings:
         tell(f"warning: {warning}")
-    speech = Speech(adapter, recipe.model, recipe.revision, recipe.text, loaded.splits["train"]["target"])
-    task = kind_of_task.plan(loaded.kind, loaded.labels, speech if loaded.kind == "text" else None)
+    checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
+    task = kind_of_task.plan(loaded.target.with_text(recipe.text), checkpoint, loaded.splits["train"]["target"])
     refuse_unused(recipe, task)
-    adapter = task.adapt(adapter, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
+    adapter = task.fit_window(adapter, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
     if recipe.window and recipe.window > adapter.window:
         raise InputError(
-            f"window={recipe.window:g}: here the network hears {adapter.window:g} s at once at most; longer recordings "
+            f"window={recipe.window:g}: here the network takes {adapter.window:g} s at once at most; longer recordings "
             "are cut. Take that or less, or leave window out."
         )
     recipe = recipe.resolved(
         task=task.name,
-        text=task.resolved(recipe.text),
+        text=task.target.resolved_text(recipe.text),
         training_seconds=estimate_seconds(loaded.splits["train"]),
         # A window that follows each batch has no name: written down, it would be the same for all when trained again.
         window=None if adapter.dynamic_window else adapter.window,
@@ -90,11 +90,8 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     recipe = with_their_chain(recipe, loaded)
     recipe.steps.require_rate(adapter.sample_rate)
     steps = recipe.steps.remaining(loaded.chain)
-    features = not any(augment.stage == "wave" for augment in recipe.augments)
-    cleaned = {}
-    for split in SPLITS:
-        cleaner = Cleaner(steps, adapter, features=features or split != "train")
-        cleaned[split] = clean(loaded.splits[split], cleaner, name=split)
+    cleaner = Cleaner(steps, adapter.sample_rate, adapter.window)
+    cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     refuse_corrupt(cleaned, recipe.max_corrupt, tell)
     excluded = {}
     for split in FITTED:
@@ -102,7 +99,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         report_unfit(split, excluded[split], cleaned[split], tell)
     for warning in twins(cleaned, loaded):
         tell(f"warning: {warning}")
-    targets = {split: task.encode(loaded.splits[split]["target"]) for split in SPLITS}
+    targets = {split: task.target.encode(loaded.splits[split]["target"]) for split in SPLITS}
     head = settle_head(recipe, adapter, task, cleaned["train"], targets["train"])
     return Prepared(recipe, loaded, adapter, task, head, cleaned, targets, excluded)
 
@@ -181,16 +178,17 @@ def settle_head(
     asked = recipe.training.get("label_smoothing_factor")
     smoothing = float(asked or 0.0)
     head = dataclasses.replace(recipe.head, label_smoothing=task.label_smoothing if asked is None else smoothing)
-    if task.kind == "regression" and (head.loss != "cross_entropy" or smoothing > 0):
+    if not task.weighs_classes and (head.loss != "cross_entropy" or smoothing > 0):
         raise InputError(
-            "loss=focal and label_smoothing_factor are for labels, and the target is a number; leave them out."
+            "loss=focal and label_smoothing_factor are for classes, and these targets are "
+            f"{task.target.wording.short}; leave them out."
         )
     if isinstance(head.class_weights, str):
-        head = dataclasses.replace(head, class_weights=task.balanced_weights(references))
-    elif head.class_weights is not None and set(head.class_weights) != set(task.labels):
+        head = dataclasses.replace(head, class_weights=task.target.balanced_weights(references))
+    elif head.class_weights is not None and set(head.class_weights) != set(task.target.names):
         raise InputError(
-            f"class_weights names {', '.join(sorted(head.class_weights))} and the labels are {', '.join(task.labels)}; "
-            "give each label one weight."
+            f"class_weights names {', '.join(sorted(head.class_weights))} and the labels are "
+            f"{', '.join(task.target.names)}; give each label one weight."
         )
     typical = int(np.median(np.asarray(cleaned.rows.with_format("numpy")["length"])))
     return dataclasses.replace(head, mask=adapter.mask_settings(recipe.augments, typical))

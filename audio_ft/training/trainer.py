@@ -107,7 +107,7 @@ class AudioTrainer(Trainer):
         """
         indices = inputs.pop("index", None)
         labels = inputs.pop("labels")
-        loss, outputs = self.task.step(model, inputs, labels, self.head)
+        loss, outputs = self.task.loss(model, inputs, labels, self.head)
         if model.training and not torch.isfinite(loss):
             names = ", ".join(self.name_of(int(index)) for index in indices) if indices is not None else "unknown"
             raise AudioFTError(
@@ -119,14 +119,14 @@ class AudioTrainer(Trainer):
     def prediction_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None
     ) -> tuple[Any, Any, Any]:
-        """Return loss, responses and labels of an evaluation batch: nothing else is kept in memory."""
+        """Return loss, outputs and labels of an evaluation batch: nothing else is kept in memory."""
         inputs = self._prepare_inputs(inputs)
         labels = inputs["labels"]
         with torch.no_grad(), self.compute_loss_context_manager():
             loss, outputs = self.compute_loss(model, dict(inputs), return_outputs=True)
             audio = {name: value for name, value in inputs.items() if name not in ("labels", "index")}
-            responses = self.task.respond(self.accelerator.unwrap_model(model), self.adapter, audio, outputs["outputs"])
-        return loss.detach(), responses.detach(), labels
+            kept = self.task.predict_step(self.accelerator.unwrap_model(model), self.adapter, audio, outputs["outputs"])
+        return loss.detach(), kept.detach(), labels
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Build Trainer's optimizer over our groups: a new head learns faster than the pretrained layers below it."""

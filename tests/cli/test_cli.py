@@ -480,7 +480,7 @@ def test_quickstart_shows_a_finished_run_again(small_run, capsys):
 def test_the_quickstart_learns_the_words(tmp_path, capsys):
     assert cli.main(["quickstart", "--output-dir", str(tmp_path / "run")]) == 0
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["scores"]["test"]["accuracy"]["value"] > run["baselines"]["linear_mfcc"]["accuracy"]["value"] + 0.1
+    assert run["scores"]["test"]["accuracy"]["value"] > run["baselines"]["linear on MFCC"]["accuracy"]["value"] + 0.1
     predict = capsys.readouterr().out.splitlines()[-1].split()
     assert predict[:2] == ["audio-ft", "predict"]
     assert cli.main(predict[1:]) == 0

@@ -11,6 +11,7 @@ from audio_ft.audio.clip import read
 from audio_ft.cli import main as cli
 from audio_ft.data import Data, load
 from audio_ft.run import Run
+from audio_ft.targets import Transcript
 
 REPOSITORY = Path(__file__).parents[2]
 SENTENCES = REPOSITORY / "audio_ft" / "assets" / "sentences"
@@ -20,7 +21,7 @@ SIZES = {"train": 480, "validation": 40, "test": 60}
 @pytest.fixture(scope="module")
 def loaded():
     """Return what loading makes of the sentences."""
-    return load(Data(str(SENTENCES)), task="transcription")
+    return load(Data(str(SENTENCES)), targets=(Transcript,))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def few(tmp_path_factory):
 def test_no_voice_and_no_sentence_is_on_two_sides(loaded):
     assert {name: len(split) for name, split in loaded.splits.items()} == SIZES
     assert loaded.warnings == ()
-    assert (loaded.target, loaded.group) == ("text", "speaker_id")
+    assert (loaded.column, loaded.group) == ("text", "speaker_id")
     for column in ("target", "group"):
         sides = [set(split[column]) for split in loaded.splits.values()]
         assert sum(map(len, sides)) == len(set.union(*sides))
@@ -76,7 +77,7 @@ def test_the_quickstart_transcribes(few, tmp_path, capsys):
     words = ["quickstart", "--task", "transcription", "--output-dir", str(tmp_path / "run"), "--data", str(few)]
     assert cli.main([*words, "--epochs", "1"]) == 0
     run = Run.load(tmp_path / "run")
-    assert run.kind == "text"
+    assert run.kind == "transcript"
     assert {"wer", "wer_normalized", "cer"} <= run.scores["test"].keys()
     said = capsys.readouterr().out.splitlines()
     steps = [line.split() for line in said if line.startswith("  audio-ft ")]

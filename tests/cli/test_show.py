@@ -144,7 +144,7 @@ def test_what_a_table_leaves_beside_it_is_no_manifest_of_the_data(folder):
         (folder / name).rename(folder / "class0" / name)
     assert main(["show", "mine", "--feature", "rms", "--save", "mine/out.parquet"]) == 0
     assert (folder / "out.unreadable.txt").is_file()
-    assert list(load(Data(str(folder)), need=("test",)).labels) == ["class0", "class1", "class2"]
+    assert list(load(Data(str(folder)), need=("test",)).target.names) == ["class0", "class1", "class2"]
 
 
 def test_a_second_table_is_the_same_and_forgets_what_was_mended(folder):

@@ -16,6 +16,7 @@ from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, List, Va
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.data import Data, load
 from audio_ft.errors import InputError
+from audio_ft.targets import Label, Number, Transcript
 
 COLUMNS = ["audio", "target", "group", "key", "meta"]
 
@@ -100,7 +101,12 @@ def test_class_folders_are_split_here(tmp_path):
     classes(tmp_path, count=20)
     loaded = load(Data(str(tmp_path)))
     assert sizes(loaded) == {"train": 32, "validation": 4, "test": 4}
-    assert (loaded.kind, loaded.labels, loaded.target, loaded.group) == ("single", ("no", "yes"), "label", None)
+    assert (loaded.target.kind, loaded.target.names, loaded.column, loaded.group) == (
+        "label",
+        ("no", "yes"),
+        "label",
+        None,
+    )
     assert loaded.rule.startswith("made here: 80/10/10, seed 0, stratified by label, no groups known")
     row = loaded.splits["train"][0]
     assert list(row) == COLUMNS
@@ -118,7 +124,7 @@ def test_split_folders_of_class_folders_are_kept(tmp_path):
 
 def test_classes_called_train_are_not_splits(tmp_path):
     classes(tmp_path, names=("train", "tram", "bus"), count=10)
-    assert load(Data(str(tmp_path))).labels == ("bus", "train", "tram")
+    assert load(Data(str(tmp_path))).target.names == ("bus", "train", "tram")
 
 
 def test_bare_folders_called_train_and_test_are_refused(tmp_path):
@@ -132,16 +138,16 @@ def test_class_folders_give_the_labels_that_a_list_beside_them_lacks(tmp_path):
            for label in ("no", "yes") for take in range(19)]  # fmt: skip
     table(tmp_path / "durations.csv", [*own, {"file": "gone.wav", "seconds": "", "speaker": ""}])
     loaded = load(Data(str(tmp_path)))
-    assert (loaded.labels, loaded.group, sum(sizes(loaded).values())) == (("no", "yes"), "speaker", 40)
+    assert (loaded.target.names, loaded.group, sum(sizes(loaded).values())) == (("no", "yes"), "speaker", 40)
     notes = " | ".join(loaded.warnings)
     assert "(its columns are seconds, speaker), so the folders are the labels; target=NAME" in notes
     assert "1 recording of that list in no class folder left out (first: gone.wav)" in notes
     assert "2 of 40 rows have no 'speaker'" in notes
-    refused("not a number|no target", Data(str(tmp_path), target="seconds"), kind="regression")
-    refused("no column holds the transcript", Data(str(tmp_path)), task="transcription")
+    refused("not a number|no target", Data(str(tmp_path), target="seconds"), targets=(Number,))
+    refused("no column holds the transcript", Data(str(tmp_path)), targets=(Transcript,))
     # A list that has a label stays the one that is read.
     table(tmp_path / "durations.csv", [row | {"emotion": "ab"[place % 2]} for place, row in enumerate(own)])
-    assert load(Data(str(tmp_path))).labels == ("a", "b")
+    assert load(Data(str(tmp_path))).target.names == ("a", "b")
 
 
 def test_the_one_folder_that_holds_the_split_folders_is_looked_into(tmp_path):
@@ -149,10 +155,10 @@ def test_the_one_folder_that_holds_the_split_folders_is_looked_into(tmp_path):
         classes(tmp_path / "data", split, count=10)
     (tmp_path / "README.md").write_text("A card.")
     loaded = load(Data(str(tmp_path)))
-    assert (sizes(loaded)["test"], loaded.labels) == (20, ("no", "yes"))
+    assert (sizes(loaded)["test"], loaded.target.names) == (20, ("no", "yes"))
     assert loaded.rule.startswith("splits given by the data: train, test")
     classes(tmp_path, "other")
-    assert "other" in load(Data(str(tmp_path))).labels
+    assert "other" in load(Data(str(tmp_path))).target.names
 
 
 def test_splits_inside_class_folders(tmp_path):
@@ -161,7 +167,7 @@ def test_splits_inside_class_folders(tmp_path):
             recording(tmp_path / label / split / "a.wav")
     loaded = load(Data(str(tmp_path)))
     assert sizes(loaded) == {"train": 2, "validation": 2, "test": 2}
-    assert loaded.labels == ("no", "yes")
+    assert loaded.target.names == ("no", "yes")
 
 
 def test_folders_below_class_folders_can_be_the_group(tmp_path):
@@ -184,14 +190,14 @@ def test_what_is_no_recording_is_left_out_and_counted(tmp_path):
     os.mkfifo(tmp_path / "no" / "pipe.wav")
     loaded = load(Data(str(tmp_path)))
     assert sum(sizes(loaded).values()) == 20
-    assert loaded.labels == ("no", "yes")
+    assert loaded.target.names == ("no", "yes")
     assert "4 files left out that are not audio (.jpg 1, .txt 1, .wav 1, broken link 1)" in loaded.warnings
 
 
 def test_folders_that_are_no_classes_are_named(tmp_path):
     classes(tmp_path, names=("_silence_", "no", "yes"))
     loaded = load(Data(str(tmp_path)))
-    assert loaded.labels == ("no", "yes")
+    assert loaded.target.names == ("no", "yes")
     assert any("folder _silence_ left out" in note for note in loaded.warnings)
 
 
@@ -199,12 +205,12 @@ def test_a_linked_folder_takes_no_name_away(tmp_path):
     classes(tmp_path, names=("no", "yes"))
     (tmp_path / "alias").symlink_to("yes")
     (tmp_path / "circle").symlink_to(".")
-    assert load(Data(str(tmp_path))).labels == ("no", "yes")
+    assert load(Data(str(tmp_path))).target.names == ("no", "yes")
     classes(tmp_path / "elsewhere", names=("maybe",))
     (tmp_path / "data").mkdir()
     for name, target in (("a", "no"), ("b", "elsewhere/maybe")):
         (tmp_path / "data" / name).symlink_to(tmp_path / target)
-    assert load(Data(str(tmp_path / "data"))).labels == ("a", "b")
+    assert load(Data(str(tmp_path / "data"))).target.names == ("a", "b")
 
 
 def test_metadata_in_split_folders(tmp_path):
@@ -283,7 +289,7 @@ def test_blanks_after_delimiters_belong_to_no_cell(tmp_path):
     path.write_text("\n".join(line.replace(",", ", ").replace("take", '"take, take') + '"' * (place > 0)
                               for place, line in enumerate(lines)))  # fmt: skip
     loaded = load(Data(str(path)))
-    assert (loaded.labels, loaded.group) == (("no", "yes"), "speaker_id")
+    assert (loaded.target.names, loaded.group) == (("no", "yes"), "speaker_id")
     assert json.loads(loaded.splits["train"][0]["meta"])["note"].startswith("take, take")
 
 
@@ -293,11 +299,11 @@ def test_decimal_commas_are_read_as_numbers_where_the_whole_column_is_such(tmp_p
         return load(Data(str(table(tmp_path / "list.csv", own, ";"))))
 
     loaded = scored("0,5", "1", "-2,25")
-    assert loaded.kind == "regression"
+    assert loaded.target.kind == "number"
     assert {value for split in loaded.splits.values() for value in split["target"]} == {0.5, 1.0, -2.25}
     assert "column 'label' has decimal commas and is read as numbers: 0,5 is 0.5" in loaded.warnings
-    assert scored("0,5", "1,5", "loud").labels == ("0,5", "1,5", "loud")
-    assert scored("1", "2").labels == ("1", "2")
+    assert scored("0,5", "1,5", "loud").target.names == ("0,5", "1,5", "loud")
+    assert scored("1", "2").target.names == ("1", "2")
 
 
 def test_a_recording_of_json_may_be_described_as_datasets_does(tmp_path):
@@ -313,8 +319,8 @@ def test_text_stays_text(tmp_path):
     path = table(tmp_path / "list.csv", own)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\r\n", b"\n"))
     loaded = load(Data(str(path)))
-    assert loaded.kind == "single"
-    assert set(loaded.labels) == {"03", "3", "NA"}
+    assert loaded.target.kind == "label"
+    assert set(loaded.target.names) == {"03", "3", "NA"}
     assert json.loads(loaded.splits["train"][0]["meta"]) == {"code": "007"}
 
 
@@ -324,8 +330,8 @@ def test_common_voice_quotes(tmp_path):
         f'{row["file_name"]}\t{row["label"]}\t"Halt" rief er {place}\n' for place, row in enumerate(own)
     )
     table(tmp_path / "list.tsv", own, "\t").write_text(text, encoding="utf-8")
-    loaded = load(Data(str(tmp_path / "list.tsv")), task="transcription")
-    assert loaded.kind == "text"
+    loaded = load(Data(str(tmp_path / "list.tsv")), targets=(Transcript,))
+    assert loaded.target.kind == "transcript"
     assert loaded.splits["train"]["target"][0].startswith('"Halt" rief er')
 
 
@@ -413,8 +419,8 @@ def stored(count=40, **columns):
 def test_a_saved_data_set(tmp_path):
     stored().save_to_disk(tmp_path / "set")
     loaded = load(Data(str(tmp_path / "set")))
-    assert loaded.labels == ("off", "on")
-    assert (loaded.target, loaded.group) == ("intent", "speaker")
+    assert loaded.target.names == ("off", "on")
+    assert (loaded.column, loaded.group) == ("intent", "speaker")
     row = loaded.splits["test"][0]
     assert list(row) == COLUMNS
     place = int(row["key"].removeprefix("set/"))
@@ -441,7 +447,7 @@ def test_parquet_with_recordings_inside(tmp_path, layout):
     path.parent.mkdir(exist_ok=True)
     stored().to_parquet(path)
     loaded = load(Data(str(path if layout == "list.parquet" else tmp_path)))
-    assert loaded.labels == ("off", "on")
+    assert loaded.target.names == ("off", "on")
     assert loaded.splits["train"][0]["audio"]["bytes"]
     assert loaded.rule.startswith("made here: 80/10/10")
 
@@ -535,7 +541,7 @@ def test_columns_can_be_named(tmp_path):
     ]
     data = Data(str(table(tmp_path / "list.csv", own)), target="mood", group="who", audio="file_name")
     loaded = load(data)
-    assert (loaded.target, loaded.group, loaded.labels) == ("mood", "who", ("no", "yes"))
+    assert (loaded.column, loaded.group, loaded.target.names) == ("mood", "who", ("no", "yes"))
 
 
 def test_names_of_columns_are_known_however_their_words_are_parted(tmp_path):
@@ -545,7 +551,7 @@ def test_names_of_columns_are_known_however_their_words_are_parted(tmp_path):
                for take, row in enumerate(rows())]  # fmt: skip
         table(tmp_path / "list.csv", own)
         loaded = load(Data(str(tmp_path / "list.csv")))
-        return loaded.target, loaded.group
+        return loaded.column, loaded.group
 
     table(tmp_path / "list.csv", rows())
     assert told("filePath", "speakerId", "className", "location") == ("className", "speakerId")
@@ -571,7 +577,7 @@ def test_ambiguous_and_absent_targets_list_what_is_there(tmp_path):
     refused("columns emotion, intent could each hold the label", Data(str(table(tmp_path / "a.csv", own))))
     own = [{"file_name": f"{row}.wav", "shade": "a"} for row in range(3)]
     refused("the columns there are file_name, shade: name one", Data(str(table(tmp_path / "b.csv", own))))
-    refused("holds the transcript", Data(str(table(tmp_path / "b.csv", own))), task="transcription")
+    refused("holds the transcript", Data(str(table(tmp_path / "b.csv", own))), targets=(Transcript,))
 
 
 def test_groups_come_from_plain_file_names(tmp_path):
@@ -600,22 +606,22 @@ def test_uneven_groups_are_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("cells", "kind", "first"),
-    [(["dog;cat", "dog", ""], "multi", {("cat", "dog"), ("dog",), ()}),
-     (["1.5", "2", "-3e-1"], "regression", {1.5, 2.0, -0.3}), (["1", "2", "10"], "single", {"1", "2", "10"})],
+    [(["dog;cat", "dog", ""], "labels", {("cat", "dog"), ("dog",), ()}),
+     (["1.5", "2", "-3e-1"], "number", {1.5, 2.0, -0.3}), (["1", "2", "10"], "label", {"1", "2", "10"})],
 )  # fmt: skip
 def test_kinds_of_target(tmp_path, cells, kind, first):
     own = [{"file_name": f"{row:02d}.wav", "label": cells[row % 3]} for row in range(60)]
     loaded = load(Data(str(table(tmp_path / "list.csv", own))))
-    assert loaded.kind == kind
+    assert loaded.target.kind == kind
     seen = [own for split in loaded.splits.values() for own in split["target"]]
-    assert {tuple(own) if kind == "multi" else own for own in seen} == first
-    assert loaded.labels == {"multi": ("cat", "dog"), "regression": (), "single": ("1", "2", "10")}[kind]
+    assert {tuple(own) if kind == "labels" else own for own in seen} == first
+    assert loaded.target.names == {"labels": ("cat", "dog"), "number": (), "label": ("1", "2", "10")}[kind]
 
 
 def test_a_folder_is_one_label_whatever_its_name(tmp_path):
     classes(tmp_path, names=("0.5", "1.0", "rock;pop"))
     loaded = load(Data(str(tmp_path)))
-    assert (loaded.kind, loaded.labels) == ("single", ("0.5", "1.0", "rock;pop"))
+    assert (loaded.target.kind, loaded.target.names) == ("label", ("0.5", "1.0", "rock;pop"))
 
 
 def test_rows_that_are_parts_of_files_are_warned_of(tmp_path):
@@ -633,7 +639,7 @@ def test_lists_are_several_labels(tmp_path):
     cells = {"audio": [{"bytes": b"", "path": None}] * 30, "labels": [[0], [0, 1], []] * 10}
     Dataset(pa.table(cells, schema=features.arrow_schema)).save_to_disk(tmp_path / "set")
     loaded = load(Data(str(tmp_path / "set")))
-    assert (loaded.kind, loaded.labels) == ("multi", ("a", "b"))
+    assert (loaded.target.kind, loaded.target.names) == ("labels", ("a", "b"))
     assert ["a", "b"] in loaded.splits["train"]["target"][:]
 
 
@@ -648,7 +654,7 @@ def test_empty_targets_are_refused_and_can_be_filtered(tmp_path):
 def test_numbers_that_are_none_are_refused(tmp_path):
     own = [{"file_name": f"{row}.wav", "score": "nan" if row == 7 else f"{row}.5"} for row in range(30)]
     path = str(table(tmp_path / "list.csv", own))
-    refused("expected a finite number for 7.wav, got 'nan'", Data(path), kind="regression")
+    refused("expected a finite number for 7.wav, got 'nan'", Data(path), targets=(Number,))
 
 
 def test_labels_that_look_alike_are_said(tmp_path):
@@ -688,16 +694,18 @@ def test_a_missing_validation_is_carved_out_of_train_alone(tmp_path):
 
 def test_evaluation_takes_the_split_it_asks_for(tmp_path):
     path = given_splits(tmp_path)
-    assert sizes(load(Data(path), need=("test",), labels=("b", "a"))) == {"test": 20}
+    assert sizes(load(Data(path), need=("test",), known=Label(("b", "a")))) == {"test": 20}
     refused("no validation split; the splits there are train, test", Data(path), need=("validation",))
-    refused("labels 'b' are unknown to the model, which knows 'a', 'x'", Data(path), need=("test",), labels=("a", "x"))
+    refused(
+        "labels 'b' are unknown to the model, which knows 'a', 'x'", Data(path), need=("test",), known=Label(("a", "x"))
+    )
 
 
 def test_evaluation_takes_everything_where_there_are_no_splits(tmp_path):
     classes(tmp_path, names=("a",))
-    loaded = load(Data(str(tmp_path)), need=("test",), labels=("a", "b"))
+    loaded = load(Data(str(tmp_path)), need=("test",), known=Label(("a", "b")))
     assert sizes(loaded) == {"test": 4}
-    assert loaded.labels == ("a", "b")
+    assert loaded.target.names == ("a", "b")
     assert loaded.rule == "no splits in the data: all of it taken as test"
 
 
@@ -721,7 +729,7 @@ def test_limit_keeps_every_class_and_all_labels(tmp_path):
     loaded = load(Data(str(tmp_path), limit=3))
     assert sizes(loaded) == {"train": 3, "validation": 3, "test": 3}
     assert all(set(split["target"]) == {"a", "b", "c"} for split in loaded.splits.values())
-    assert load(Data(str(tmp_path), limit=2)).labels == ("a", "b", "c")
+    assert load(Data(str(tmp_path), limit=2)).target.names == ("a", "b", "c")
 
 
 def test_the_order_of_a_manifest_changes_nothing(tmp_path):
@@ -811,8 +819,7 @@ def test_folders_without_recordings_or_labels_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("wishes", "words"),
-    [({"task": "translation"}, "task: expected one of"), ({"need": ("tset",)}, "split: expected some of"),
-     ({"kind": "double"}, "kind: expected one of")],
+    [({"need": ("tset",)}, "split: expected some of"),],
 )  # fmt: skip
 def test_wishes_that_no_data_can_give_are_refused(wishes, words):
     refused(words, Data("x"), **wishes)
@@ -842,7 +849,7 @@ def test_a_long_manifest_loads_in_seconds(tmp_path):
 def test_shared_sets_are_loaded_as_their_readme_counts_them(shared, name, counts, labels):
     loaded = load(Data(str(shared / "data" / name)))
     assert tuple(map(len, loaded.splits.values())) == counts
-    assert len(loaded.labels) == labels
+    assert len(loaded.target.names) == labels
     assert (loaded.group, loaded.warnings) == ("speaker_id", ())
     assert loaded.rule == "splits given by the data: train, validation, test"
 
@@ -864,7 +871,7 @@ def test_shared_emotions_are_split_by_speaker_when_one_table_is_given(shared):
 @pytest.mark.real
 def test_shared_prompts_are_transcripts_or_languages_of_one_voice_each(shared):
     data = Data(str(shared / "data" / "prompts_asr"))
-    assert load(data, task="transcription").kind == "text"
+    assert load(data, targets=(Transcript,)).target.kind == "transcript"
     languages = load(data)
-    assert languages.labels == ("en", "es", "fr", "it", "ru")
+    assert languages.target.names == ("en", "es", "fr", "it", "ru")
     assert any("speaker_id values in both train and test (allison" in note for note in languages.warnings)

@@ -13,6 +13,7 @@ from audio_ft.audio.clip import Clip, write
 from audio_ft.data import Data, load
 from audio_ft.errors import InputError
 from audio_ft.file_io import write_table
+from audio_ft.targets import Transcript
 
 KINDS = ("csv", "tsv", "jsonl", "json", "parquet")
 GAPS = (None, float("nan"), "", "  \t")
@@ -58,8 +59,8 @@ def said(folder, texts, tone, kind="csv", name="manifest", **columns):
 
 def heard(path, **settings):
     """Return {file: target} of all splits, and the warnings."""
-    loaded = load(Data(str(path), **settings), task="transcription")
-    assert loaded.kind == "text"
+    loaded = load(Data(str(path), **settings), targets=(Transcript,))
+    assert loaded.target.kind == "transcript"
     rows = [row for split in loaded.splits.values() for row in split]
     return {row["key"]: row["target"] for row in rows}, loaded.warnings
 
@@ -261,7 +262,7 @@ def test_one_sentence_on_two_sides_is_told_of(tmp_path, tone):
 def test_one_speaker_on_given_sides_is_told_of_and_kept(tmp_path, tone):
     split = ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
     path = said(tmp_path, filled([]), tone, split=split, speaker_id=["ann"] * 20)
-    loaded = load(Data(str(path)), task="transcription")
+    loaded = load(Data(str(path)), targets=(Transcript,))
     assert {name: len(table) for name, table in loaded.splits.items()} == {"train": 12, "validation": 4, "test": 4}
     assert any("in both train and test (ann): scores there flatter the model" in note for note in loaded.warnings)
 
@@ -269,8 +270,8 @@ def test_one_speaker_on_given_sides_is_told_of_and_kept(tmp_path, tone):
 @pytest.mark.real
 @pytest.mark.parametrize(("where", "sizes"), [(("language=en",), (241, 34, 35)), ((), (1212, 166, 172))])
 def test_real_prompts(shared, where, sizes):
-    loaded = load(Data(str(shared / "data" / "prompts_asr"), where=where), task="transcription")
+    loaded = load(Data(str(shared / "data" / "prompts_asr"), where=where), targets=(Transcript,))
     assert tuple(len(loaded.splits[name]) for name in ("train", "validation", "test")) == sizes
-    assert (loaded.target, loaded.group) == ("transcription", "speaker_id")
+    assert (loaded.column, loaded.group) == ("transcription", "speaker_id")
     assert all("flatter the model" in note for note in loaded.warnings)
     assert len(loaded.warnings) == 3

@@ -14,6 +14,7 @@ from audio_ft.data import Data
 from audio_ft.data.inspect import inspect
 from audio_ft.data.probe import Heard, same
 from audio_ft.errors import InputError
+from audio_ft.targets import Transcript
 
 
 def recording(path, seconds=0.5, rate=16_000, seed=0, channels=1):
@@ -211,8 +212,8 @@ def test_transcripts_are_counted_in_words(voices):
         rewrite(voices / split / "metadata.csv", "label", "text")
     rewrite(voices / "train" / "metadata.csv", "00.wav,yes", "00.wav,yes it is")
     rewrite(voices / "train" / "metadata.csv", "01.wav,no", "01.wav,")
-    found = inspect(Data(str(voices)), task="transcription")
-    assert found.kind == "text"
+    found = inspect(Data(str(voices)), targets=(Transcript,))
+    assert found.kind == "transcript"
     assert found.splits["train"].words == {"all": 13, "longest": 3, "empty": 1}
     assert "1 transcripts are empty" in found.warnings
 

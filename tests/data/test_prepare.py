@@ -22,6 +22,7 @@ from audio_ft.errors import InputError
 from audio_ft.inference.batching import Collator, Windows
 from audio_ft.models import load_adapter
 from audio_ft.recipe import Recipe
+from audio_ft.tasks import targets_of
 from audio_ft.training.setup import with_their_chain
 
 ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
@@ -125,7 +126,8 @@ def test_features_may_be_the_models_own(raw, tmp_path):
 
 def test_loading_gives_the_rows_back(raw, prepared):
     before, after = load(Data(str(raw))), load(Data(str(prepared)))
-    assert (after.kind, after.labels, after.target, after.group) == ("single", ("high", "low"), "label", "speaker_id")
+    assert (after.target.kind, after.target.names, after.column) == ("label", ("high", "low"), "label")
+    assert after.group == "speaker_id"
     assert Chain(after.chain) == DEFAULT_CHAIN
     assert after.warnings == ()
     for split in SPLITS:
@@ -142,7 +144,7 @@ def test_training_hears_the_same_from_the_tree_as_from_the_raw_files(raw, prepar
     heard = {}
     for name in (raw, prepared):
         loaded = load(Data(str(name)))
-        cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), adapter, features=True)
+        cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), adapter.sample_rate, adapter.window)
         rows = clean(loaded.splits["train"], cleaner, name="test", workers=1, cache=tmp_path).rows
         batch = Collator(adapter)(Windows(rows, None).__getitems__(list(range(len(rows)))))
         keys = loaded.splits["train"]["key"]
@@ -314,11 +316,11 @@ def test_columns_named_by_the_user_are_known_when_the_tree_is_loaded(raw, tmp_pa
     )
     assert main(["prepare", str(file), str(tmp_path / "out"), "--target", "accent", "--group", "who"]) == 0
     loaded = load(Data(str(tmp_path / "out")))
-    assert (loaded.target, loaded.group, loaded.labels) == ("accent", "who", ("a", "b"))
+    assert (loaded.column, loaded.group, loaded.target.names) == ("accent", "who", ("a", "b"))
     assert {row["take"] for split in SPLITS for row in listed(tmp_path / "out", split)} == {
         f"{n:02d}" for n in range(20)
     }
-    assert load(Data(str(tmp_path / "out"), target="label")).labels == ("high", "low")
+    assert load(Data(str(tmp_path / "out"), target="label")).target.names == ("high", "low")
 
 
 def test_several_labels_numbers_and_transcripts_survive(raw, tmp_path):
@@ -329,8 +331,13 @@ def test_several_labels_numbers_and_transcripts_survive(raw, tmp_path):
     for target, task in (("tags", "classification"), ("score", "classification"), ("text", "transcription")):
         out = tmp_path / target
         assert main(["prepare", str(file), str(out), "--target", target, "--task", task]) == 0
-        before, after = load(Data(str(file), target=target), task=task), load(Data(str(out)), task=task)
-        assert after.kind == before.kind == {"tags": "multi", "score": "regression", "text": "text"}[target]
+        kinds = targets_of(task)
+        before, after = load(Data(str(file), target=target), targets=kinds), load(Data(str(out)), targets=kinds)
+        assert (
+            after.target.kind
+            == before.target.kind
+            == {"tags": "labels", "score": "number", "text": "transcript"}[target]
+        )
         for split in SPLITS:
             assert sorted(after.splits[split]["target"], key=str) == sorted(before.splits[split]["target"], key=str)
 

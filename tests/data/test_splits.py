@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from audio_ft.data.splits import SPLITS, leaks, sample, split
 from audio_ft.errors import InputError
+from audio_ft.targets import Label, Labels, Number
 
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), min_size=3, max_size=150)
 
@@ -139,7 +140,7 @@ def test_rows_without_group_stand_alone():
 def test_several_labels_a_row_are_stratified():
     generator = np.random.default_rng(0)
     targets = [sorted({f"t{tag}" for tag in generator.choice(6, size=generator.integers(1, 4))}) for _ in range(600)]
-    parts = split(targets, kind="multi", seed=3)
+    parts = split(targets, target=Labels, seed=3)
     whole = Counter(tag for tags in targets for tag in tags)
     for name, share in (("validation", 0.1), ("test", 0.1)):
         assert abs(len(parts[name]) - 60) <= 3
@@ -149,7 +150,7 @@ def test_several_labels_a_row_are_stratified():
 
 def test_numbers_are_stratified_by_size():
     values = list(np.random.default_rng(1).exponential(size=500))
-    parts = split(values, kind="regression", seed=0)
+    parts = split(values, target=Number, seed=0)
     quantiles = np.quantile(values, [0.25, 0.5, 0.75])
     for name in ("validation", "test"):
         shares = np.bincount(np.searchsorted(quantiles, [values[row] for row in parts[name]]), minlength=4) / 50
@@ -176,13 +177,13 @@ def test_classes_too_small_for_three_splits_are_refused_together():
 def test_a_sample_meets_every_class_it_has_room_for(sizes, limit, seed):
     targets = [f"c{code}" for code, size in enumerate(sizes) for _ in range(size)]
     keys = [str(row) for row in range(len(targets))]
-    rows = sample(targets, keys, limit=limit, seed=seed, kind="single")
+    rows = sample(targets, keys, limit=limit, seed=seed, target=Label)
     assert rows == sorted(set(rows))
     assert len(rows) == min(limit, len(targets))
     assert len({targets[row] for row in rows}) == min(len(sizes), limit)
 
 
-def loaded(kind="single", **splits):
+def loaded(kind=Label, **splits):
     """Return loaded data of (target, group) rows."""
     tables = {
         name: Dataset.from_dict({
@@ -192,7 +193,7 @@ def loaded(kind="single", **splits):
         })
         for name, rows in splits.items()
     }  # fmt: skip
-    return SimpleNamespace(splits=tables, kind=kind, group="speaker")
+    return SimpleNamespace(splits=tables, target=kind(), group="speaker")
 
 
 def test_leaks_name_the_groups_on_two_sides():
@@ -223,7 +224,7 @@ def test_leaks_name_the_classes_that_a_split_lacks():
     [
         (loaded(train=[("a", None), ("b", None)], test=[("c", None)]), "labels 'c' are in test and not in train"),
         (loaded(train=[("a", None), ("a", None)]), "only 'a'"),
-        (loaded(kind="regression", train=[(1.5, None), (1.5, None)]), "only 1.5"),
+        (loaded(kind=Number, train=[(1.5, None), (1.5, None)]), "only 1.5"),
         (loaded(train=[("a", None), ("b", None)], validation=[]), "split 'validation' is empty"),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_ft.data.mojibake import garbled
-from audio_ft.data.transcripts import (
+from audio_ft.errors import InputError
+from audio_ft.targets.mojibake import garbled
+from audio_ft.targets.transcripts import (
     BARE,
     CODES,
     EMPTY,
@@ -22,7 +23,6 @@ from audio_ft.data.transcripts import (
     unseen,
     vocabulary,
 )
-from audio_ft.errors import InputError
 
 CTC = Text().resolved(case="lower", punctuation="remove")
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import time
+from types import SimpleNamespace
 
 import librosa
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
+from audio_ft.audio.pcm16 import quantize
 from audio_ft.errors import InputError
-from audio_ft.evaluation.baselines import MAX_ROWS, linear, majority
-from audio_ft.metrics import score
+from audio_ft.evaluation.baselines import Baseline, logistic, predict, ridge, waves
+from audio_ft.evaluation.scoring import Rows
+from audio_ft.targets import Label, Labels, Number, Transcript
 
 
 def noise(length, seed=0):
@@ -81,22 +85,31 @@ def test_bad_clips_are_refused(samples, rate, message):
         mfcc_statistics(samples, rate)
 
 
-def test_majority_answers_the_most_frequent_class():
-    answers = majority("single", [2, 2, 0, 2, 1], 3, n_classes=4)
-    assert answers.shape == (3, 4)
-    assert answers[0].tolist() == [0.2, 0.2, 0.6, 0.0]
-    assert score("single", answers, [2, 0, 2])["accuracy"].value == pytest.approx(2 / 3)
+def linear(target, features, references, others):
+    return target.fit_predict(logistic, ridge, features, np.asarray(references), others)
 
 
-def test_majority_answers_multi_label_frequencies_and_the_mean():
-    answers = majority("multi", [[1, 0], [1, 1], [1, 0]], 2)
-    assert answers.tolist() == [[1.0, 1 / 3]] * 2
-    assert score("multi", answers, [[1, 0], [0, 0]])["subset_accuracy"].value == 0.5
-    numbers = majority("regression", [1.0, 2.0, 6.0], 2)
+def test_majority_predicts_the_most_frequent_class():
+    target = Label(("a", "b", "c", "d"))
+    probabilities = target.constant(np.array([2, 2, 0, 2, 1]), 3)
+    assert probabilities.tolist() == [[0.2, 0.2, 0.6, 0.0]] * 3
+    assert target.score(probabilities, [2, 0, 2])["accuracy"].value == pytest.approx(2 / 3)
+
+
+def test_majority_predicts_the_share_of_each_label_and_the_mean():
+    target = Labels(("a", "b"))
+    shares = target.constant(np.array([[1, 0], [1, 1], [1, 0]]), 2)
+    assert shares == pytest.approx(np.array([[1, 1 / 3]] * 2))
+    assert target.score(shares, [[1, 0], [0, 0]])["subset_accuracy"].value == 0.5
+    numbers = Number().constant(np.array([1.0, 2.0, 6.0]), 2)
     assert numbers.tolist() == [3.0, 3.0]
-    scores = score("regression", numbers, [2.0, 3.0])
+    scores = Number().score(numbers, [2.0, 3.0])
     assert scores["mean_absolute_error"].value == 0.5
     assert "pearson" not in scores
+
+
+def test_transcripts_have_no_baseline_without_a_network():
+    assert Transcript().constant(np.array(["a"], object), 2) is None
 
 
 def blobs(n, classes, seed):
@@ -108,51 +121,72 @@ def blobs(n, classes, seed):
 
 def test_linear_separates_classes_whatever_the_features_units():
     (features, truth), (questions, answers) = blobs(200, 4, 1), blobs(100, 4, 2)
-    chances = linear("single", features, truth, questions, n_classes=5)
+    chances = linear(Label(tuple("abcde")), features, truth, questions)
     assert chances.shape == (100, 5)
     assert chances.sum(axis=1) == pytest.approx(np.ones(100))
     assert (chances[:, 4] == 0).all()
-    assert score("single", chances, answers)["accuracy"].value > 0.9
+    assert Label(tuple("abcde")).score(chances, answers)["accuracy"].value > 0.9
 
 
 def test_linear_answers_several_labels_and_numbers():
     (features, truth), (questions, answers) = blobs(200, 4, 1), blobs(100, 4, 2)
     both = np.stack([truth < 2, truth % 2 == 0, np.ones(200)], axis=1).astype(int)
-    chances = linear("multi", features, both, questions)
+    chances = linear(Labels(tuple("abc")), features, both, questions)
     assert chances.shape == (100, 3)
     assert (chances[:, 2] == 1).all()
     assert ((chances[:, 0] > 0.5) == (answers < 2)).mean() > 0.8
     slope = np.array([1.0, -2.0, 0.5, 0, 0, 0])
-    numbers = linear("regression", features, features @ slope + 4, questions)
+    numbers = linear(Number(), features, features @ slope + 4, questions)
     assert numbers == pytest.approx(questions @ slope + 4, abs=0.2)
 
 
 def test_linear_with_one_class_answers_it():
-    chances = linear("single", np.zeros((3, 2)), [1, 1, 1], np.zeros((2, 2)), n_classes=3)
+    chances = linear(Label(tuple("abc")), np.zeros((3, 2)), [1, 1, 1], np.zeros((2, 2)))
     assert chances.tolist() == [[0, 1, 0]] * 2
 
 
-def test_linear_trains_on_a_seeded_part_of_very_many_clips():
-    features, truth = blobs(MAX_ROWS + 500, 3, 3)
-    questions, answers = blobs(200, 3, 4)
-    one, again, other = (linear("single", features, truth, questions, 3, seed=seed) for seed in (0, 0, 1))
+def rows_of(samples, labels):
+    """Return clean rows of one window a clip, in a table of labels."""
+    columns = {"clip": [], "start": [], "length": [], "seconds": [], "samples": [], "scale": []}
+    for place, wave in enumerate(samples):
+        codes, scale = quantize(np.asarray(wave, np.float32))
+        row = (place, 0.0, len(wave), len(wave) / 8_000, codes, scale)
+        for name, value in zip(columns, row, strict=True):
+            columns[name].append(value)
+    table = Dataset.from_dict({"target": list(labels), "group": [None] * len(labels)})
+    return Rows(table, SimpleNamespace(rows=Dataset.from_dict(columns)))
+
+
+def level(samples, rate):
+    return np.array([np.abs(samples).mean(), rate], np.float32)
+
+
+def test_a_baseline_learns_from_a_seeded_part_of_very_many_clips(monkeypatch):
+    monkeypatch.setattr("audio_ft.evaluation.baselines.MAX_ROWS", 30)
+    rng = np.random.default_rng(3)
+    loud = rng.integers(0, 2, 80)
+    rows = rows_of(
+        [rng.normal(0, 0.02 + 0.02 * each, 40) for each in loud], ["quiet" if not n else "loud" for n in loud]
+    )
+    target = Label(("loud", "quiet"))
+    truth = target.encode(rows.table["target"])
+    baseline = Baseline(level, logistic, ridge)
+    one, again, other = (predict(baseline, target, truth, rows, rows, 8_000, seed) for seed in (0, 0, 1))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
-    assert (one.argmax(axis=1) == answers).mean() > 0.9
+    assert (one.argmax(axis=1) == truth).mean() > 0.8
 
 
-@pytest.mark.parametrize(
-    ("kind", "features", "targets", "message"),
-    [
-        ("singel", np.zeros((2, 3)), [0, 1], "kind must be one of"),
-        ("single", np.zeros((0, 3)), [], "at least one training clip"),
-        ("single", np.zeros((3, 3)), [0, 1], "one row per target"),
-        ("single", np.zeros((2, 4)), [0, 1], "as wide as"),
-    ],
-)
-def test_bad_training_sets_are_refused(kind, features, targets, message):
-    with pytest.raises(InputError, match=message):
-        linear(kind, features, targets, np.zeros((5, 3)))
+def test_windows_of_a_clip_are_put_together_again_for_a_baseline():
+    wave = np.linspace(-0.5, 0.5, 100).astype(np.float32)
+    codes = [quantize(wave[start : start + 60]) for start in (0, 40)]
+    columns = {
+        "clip": [3, 3], "start": [0.0, 40 / 100], "length": [60, 60], "seconds": [0.6, 0.6],
+        "samples": [part for part, _ in codes], "scale": [scale for _, scale in codes],
+    }  # fmt: skip
+    rows = Rows(Dataset.from_dict({"target": list("abcd")}), SimpleNamespace(rows=Dataset.from_dict(columns)))
+    (whole,) = waves(rows, 100, np.array([0]))
+    assert whole == pytest.approx(wave, abs=1e-4)
 
 
 @pytest.mark.real
@@ -170,7 +204,8 @@ def test_floor_on_real_recordings(shared, name, floor):
         labels[split] = [row["label"] for row in rows]
     names = sorted(set(labels["train"]))
     ids = {split: np.array([names.index(label) for label in each]) for split, each in labels.items()}
-    answers = linear("single", features["train"], ids["train"], features["test"], len(names))
-    most = majority("single", ids["train"], len(answers), len(names))
-    assert score("single", answers, ids["test"], labels=names)["accuracy"].value >= floor
-    assert score("single", most, ids["test"], labels=names)["accuracy"].value <= 0.22
+    target = Label(tuple(names))
+    predictions = linear(target, features["train"], ids["train"], features["test"])
+    most = target.constant(ids["train"], len(predictions))
+    assert target.score(predictions, ids["test"])["accuracy"].value >= floor
+    assert target.score(most, ids["test"])["accuracy"].value <= 0.22

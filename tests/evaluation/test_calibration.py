@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 
 from audio_ft.evaluation.calibration import calibration, expected_calibration_error, reliability, selective, tempered
 from audio_ft.evaluation.predictions import Predictions
+from audio_ft.targets import Label, Labels, Number, Transcript
 
 
 def answers(n: int, seed: int = 0, sharpness: float = 1.0, classes: int = 4) -> Predictions:
@@ -24,11 +25,11 @@ def answers(n: int, seed: int = 0, sharpness: float = 1.0, classes: int = 4) -> 
     stated /= stated.sum(axis=1, keepdims=True)
     labels = tuple("abcdefgh"[:classes])
     rows = pd.DataFrame({"group": None, "reference": [labels[place] for place in truth], "probabilities": list(stated)})
-    return Predictions(rows, "single", labels)
+    return Predictions(rows, Label(labels))
 
 
 def judged(test: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    return test.guesses.max(axis=1), test.guesses.argmax(axis=1) == test.truth
+    return test.predicted.max(axis=1), test.predicted.argmax(axis=1) == test.truth
 
 
 def test_the_reliability_curve_is_scikit_learns():
@@ -65,16 +66,16 @@ def test_the_temperature_undoes_overconfidence_and_is_scikit_learns():
     assert found.error > 5 * found.error_after
     assert found.error > found.chance_high > found.chance
     assert found.error_after < 2 * found.chance_high
-    assert found.loss == pytest.approx(log_loss(test.truth, test.guesses))
-    assert found.loss_after == pytest.approx(log_loss(test.truth, tempered(test.guesses, found.temperature)))
+    assert found.loss == pytest.approx(log_loss(test.truth, test.predicted))
+    assert found.loss_after == pytest.approx(log_loss(test.truth, tempered(test.predicted, found.temperature)))
     # A linear model with the identity for weights hands the logits on as they are.
-    logits = np.log(validation.guesses)
+    logits = np.log(validation.predicted)
     model = LogisticRegression().fit(logits[:50], np.arange(50) % 4)
     model.coef_, model.intercept_ = np.eye(4), np.zeros(4)
     theirs = CalibratedClassifierCV(FrozenEstimator(model), method="temperature", ensemble=False)
     theirs.fit(logits, validation.truth)
-    expected = theirs.predict_proba(np.log(test.guesses))
-    np.testing.assert_allclose(tempered(test.guesses, found.temperature), expected, atol=2e-3)
+    expected = theirs.predict_proba(np.log(test.predicted))
+    np.testing.assert_allclose(tempered(test.predicted, found.temperature), expected, atol=2e-3)
 
 
 def test_a_calibrated_model_is_within_chance_and_keeps_its_temperature():
@@ -130,17 +131,17 @@ def test_the_order_of_equally_sure_clips_does_not_matter():
     rows = pd.DataFrame(
         {"group": None, "reference": [labels[place] for place in truth], "probabilities": [[0.8, 0.2]] * 40}
     )
-    one = selective(Predictions(rows, "single", labels))
-    other = selective(Predictions(rows.sort_values("reference").reset_index(drop=True), "single", labels))
+    one = selective(Predictions(rows, Label(labels)))
+    other = selective(Predictions(rows.sort_values("reference").reset_index(drop=True), Label(labels)))
     assert one.aurc == other.aurc == pytest.approx(0.5)
     assert {accuracy for _, accuracy in one.curve} == {0.5}
 
 
-@pytest.mark.parametrize("kind", ["multi", "regression", "text"])
+@pytest.mark.parametrize("kind", [Labels, Number, Transcript])
 def test_other_kinds_of_target_have_neither(kind):
     rows = pd.DataFrame({"group": None, "reference": ["a"] * 3, "prediction": ["a"] * 3})
-    assert calibration(Predictions(rows, kind)) is None
-    assert selective(Predictions(rows, kind)) is None
+    assert calibration(Predictions(rows, kind())) is None
+    assert selective(Predictions(rows, kind())) is None
 
 
 def test_a_run_is_described_once_for_its_predictions(small_run, tmp_path):

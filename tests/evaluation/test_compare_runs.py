@@ -12,12 +12,12 @@ import pytest
 
 from audio_ft.cli import main as cli
 from audio_ft.data import Data
-from audio_ft.data.transcripts import Text
 from audio_ft.evaluation.compare_runs import compare_runs
 from audio_ft.metrics import score
 from audio_ft.metrics.comparison import compare
 from audio_ft.recipe import Recipe
 from audio_ft.run import PREDICTIONS_FILE, Run
+from audio_ft.targets.transcripts import Text
 
 LABELS = ("no", "yes")
 FILES = [f"test/{name}.wav" for name in range(60)]
@@ -56,7 +56,7 @@ def words(folder, wrong, *, files=FILES, truth=TRUTH, labels=LABELS, **table):
     columns = [np.where(right == (np.array(truth) == label), 0.9, 0.1) for label in labels]
     return write_run(
         folder,
-        "single",
+        "label",
         {"file": files, "reference": truth, "probabilities": list(np.stack(columns, axis=1)), **table},
         labels=labels,
     )
@@ -64,7 +64,9 @@ def words(folder, wrong, *, files=FILES, truth=TRUTH, labels=LABELS, **table):
 
 def texts(folder, transcripts, references, **table):
     return write_run(
-        folder, "text", {"file": FILES[: len(references)], "reference": references, "prediction": transcripts, **table}
+        folder,
+        "transcript",
+        {"file": FILES[: len(references)], "reference": references, "prediction": transcripts, **table},
     )
 
 
@@ -109,10 +111,8 @@ def test_scores_are_those_of_the_same_clips_by_file_whatever_their_order(tmp_pat
     found = compare_runs(first, second)
     in_order = np.argsort(mixed)
     ids = [LABELS.index(name) for name in TRUTH]
-    assert found.headline == compare(
-        "single", probabilities(first), probabilities(second)[in_order], ids, labels=LABELS
-    )
-    scores = score("single", probabilities(first), ids, resamples=2)
+    assert found.headline == compare("label", probabilities(first), probabilities(second)[in_order], ids, labels=LABELS)
+    scores = score("label", probabilities(first), ids, resamples=2)
     assert {each.metric for each in found.others} == {name for name in scores if "[" not in name} - {"accuracy"}
     assert [each.first for each in found.others] == pytest.approx([scores[each.metric].value for each in found.others])
 
@@ -172,7 +172,7 @@ def test_transcripts_are_compared_by_word_errors_in_their_language(tmp_path):
     normalized = next(each for each in found.others if each.metric == "wer_normalized")
     assert normalized.second > 0
     second = dataclasses.replace(second, recipe=dataclasses.replace(second.recipe, text=Text(language="en")))
-    assert (first.language, second.language) == (None, "en")
+    assert (first.target.language, second.target.language) == (None, "en")
     normalized = next(each for each in compare_runs(first, second).others if each.metric == "wer_normalized")
     assert (normalized.first, normalized.second) == (pytest.approx(1 / 6), 0.0)
 
@@ -180,15 +180,15 @@ def test_transcripts_are_compared_by_word_errors_in_their_language(tmp_path):
 def test_several_labels_and_numbers_are_compared_too(tmp_path):
     rng = np.random.default_rng(0)
     numbers = {"file": FILES, "reference": rng.normal(size=60)}
-    first = write_run(tmp_path / "a", "regression", numbers | {"prediction": rng.normal(size=60)})
-    second = write_run(tmp_path / "b", "regression", numbers | {"prediction": numbers["reference"] * 0.9})
+    first = write_run(tmp_path / "a", "number", numbers | {"prediction": rng.normal(size=60)})
+    second = write_run(tmp_path / "b", "number", numbers | {"prediction": numbers["reference"] * 0.9})
     assert compare_runs(first, second).headline.verdict == "better"
     truth = rng.random((60, 2)) < 0.5
     names = [[label for label, has in zip(LABELS, row, strict=True) if has] for row in truth]
     several = {"file": FILES, "reference": names, "probabilities": list(0.2 + 0.6 * truth)}
-    third = write_run(tmp_path / "c", "multi", several, labels=LABELS)
+    third = write_run(tmp_path / "c", "labels", several, labels=LABELS)
     backwards = several | {"reference": [row[::-1] for row in names], "probabilities": list(0.8 - 0.6 * truth)}
-    fourth = write_run(tmp_path / "d", "multi", backwards, labels=LABELS)
+    fourth = write_run(tmp_path / "d", "labels", backwards, labels=LABELS)
     assert compare_runs(third, fourth).headline.verdict == "worse"
     assert compare_runs(third, third).headline.metric == "f1_micro"
 
@@ -196,7 +196,7 @@ def test_several_labels_and_numbers_are_compared_too(tmp_path):
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (lambda folder: texts(folder, ["a"], ["a"]), "targets of kind 'single', .* with 'text'"),
+        (lambda folder: texts(folder, ["a"], ["a"]), "targets of kind 'label', .* of kind 'transcript'"),
         (lambda folder: words(folder, (), labels=("no", "yes", "maybe")), "only one of them knows 'maybe'"),
         (
             lambda folder: words(folder, (), truth=[*TRUTH[:59], "no"]),

@@ -78,7 +78,7 @@ def test_unreadable_recordings_are_counted_and_named(model, few):
 def test_nothing_readable_is_an_error(model, few):
     for file in few.glob("*.ogg"):
         file.write_bytes(b"not audio at all")
-    with pytest.raises(aft.InputError, match="Not one recording of the test split"):
+    with pytest.raises(aft.InputError, match="None of the recordings of the test split"):
         evaluate(model, aft.Data(path=str(few)))
 
 

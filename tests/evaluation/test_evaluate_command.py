@@ -158,7 +158,7 @@ def test_an_unknown_column_is_named_with_those_there_are_before_anything_is_hear
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a recording was cleaned or heard")
 
-    for heard in ("clean", "responses_of"):
+    for heard in ("clean", "score_rows"):
         monkeypatch.setattr(evaluation, heard, refuse)
     assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "duration", "--slice", "accent"]) == 2
     said = capsys.readouterr().err

@@ -13,6 +13,7 @@ import audio_ft as aft
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.slice_columns import ranges
 from audio_ft.evaluation.slices import slices, verdict
+from audio_ft.targets import Label, Labels, Number, Transcript
 
 LABELS = ("down", "left", "up")
 
@@ -42,7 +43,7 @@ def meta(**columns) -> list[str]:
 
 
 def single(rows: pd.DataFrame) -> Predictions:
-    return Predictions(rows, "single", LABELS)
+    return Predictions(rows, Label(LABELS))
 
 
 def test_scores_are_those_of_the_clips_in_the_slice():
@@ -146,7 +147,7 @@ def test_numbers_are_judged_by_their_distance():
     rows = table(120).assign(
         reference=truth, prediction=truth + error, meta=meta(site=["far"] * 40 + ["near"] * 80), probabilities=None
     )
-    found = slices(Predictions(rows, "regression"))
+    found = slices(Predictions(rows, Number()))
     assert {one.column for one in found} == {"target", "site"}
     worst = found[0]
     assert (worst.value, worst.stands_out) == ("far", True)
@@ -163,7 +164,7 @@ def test_several_labels_are_judged_by_f1():
     rows = table(200).assign(
         reference=names, probabilities=list(probabilities), meta=meta(place=["street"] * 50 + ["room"] * 150)
     )
-    found = slices(Predictions(rows, "multi", LABELS))
+    found = slices(Predictions(rows, Labels(LABELS)))
     worst = found[0]
     assert (worst.column, worst.value, worst.stands_out) == ("place", "street", True)
     assert worst.headline.value == pytest.approx(f1_score(truth[:50], probabilities[:50] >= 0.5, average="micro"))
@@ -176,7 +177,7 @@ def test_transcripts_are_judged_by_word_errors():
     truth = ["press one for sales"] * 60
     said = ["press for sails"] * 15 + ["press one for sales"] * 44 + ["press one four sales"]
     rows = table(60).assign(reference=truth, prediction=said, meta=meta(line=["mobile"] * 20 + ["fixed"] * 40))
-    found = slices(Predictions(rows, "text"))
+    found = slices(Predictions(rows, Transcript()))
     worst = found[0]
     assert (worst.value, worst.stands_out) == ("mobile", True)
     assert worst.headline.value == pytest.approx(jiwer.wer(truth[:20], said[:20]))

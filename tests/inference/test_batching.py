@@ -1,4 +1,4 @@
-"""From rows to a batch: what a target says of time is true of the clip that is heard."""
+"""From rows to a batch: times in a target are those of the augmented clip."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from checkpoints import RATE, speech, tiny_transcriber
 
 from audio_ft import Text
+from audio_ft.audio.pcm16 import quantize
 from audio_ft.augmentation import Speed
-from audio_ft.cleaning.dataset import raw_features
 from audio_ft.inference.batching import Collator
 from audio_ft.models import load_adapter
+from audio_ft.targets import Transcript
 from audio_ft.tasks import Seq2Seq
-from audio_ft.tasks.base import Speech
+from audio_ft.tasks.base import Checkpoint
 from audio_ft.tasks.whisper import TIMESTAMP
 
 
@@ -24,9 +25,10 @@ def test_the_end_that_whisper_learns_is_that_of_the_clip_at_its_new_speed(
 ) -> None:
     checkpoint = tiny_transcriber(tmp_path / "model")
     adapter, text = load_adapter(checkpoint), Text(language="en", timestamps=True)
-    task = Seq2Seq.plan("text", (), Speech(adapter, checkpoint, None, text, ("hello",)))
+    task = Seq2Seq.plan(Transcript(text=text), Checkpoint(adapter, checkpoint), ("hello",))
     wave = speech(2 * RATE)
-    row: dict[str, Any] = {**raw_features(wave), "length": len(wave), "index": 0, "target": "hello"}
+    codes, scale = quantize(wave)
+    row: dict[str, Any] = {"samples": codes, "scale": scale, "length": len(wave), "index": 0, "target": "hello"}
     augment = (Speed(range=(speed, speed), probability=1.0),)
     labels = Collator(adapter, task, augment, training=True)([row])["labels"][0].tolist()
     zero = task.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1

@@ -327,16 +327,18 @@ def test_unknown_times_and_blank_words_are_seen_to():
 
 def transcriber(checkpoint, *, ctc):
     """Return a model that transcribes, as it is before any training."""
-    from audio_ft.data.transcripts import Text
     from audio_ft.inference.predictor import Model
     from audio_ft.models import load_adapter
+    from audio_ft.targets import Transcript
+    from audio_ft.targets.transcripts import Text
     from audio_ft.tasks import task_class
-    from audio_ft.tasks.base import HeadSettings, Speech
+    from audio_ft.tasks.base import Checkpoint, HeadSettings
 
     adapter = load_adapter(checkpoint)
-    speech_of = Speech(adapter, checkpoint, None, Text(language="en"), ["the quick brown fox jumps over a lazy dog"])
-    task = task_class("ctc" if ctc else "seq2seq").plan("text", (), speech_of)
-    network = task.build(adapter, checkpoint, HeadSettings()).eval()
+    transcripts = ["the quick brown fox jumps over a lazy dog"]
+    target = Transcript(text=Text(language="en"))
+    task = task_class("ctc" if ctc else "seq2seq").plan(target, Checkpoint(adapter, checkpoint), transcripts)
+    network = task.build(Checkpoint(adapter, checkpoint), HeadSettings()).eval()
     return Model(Path(checkpoint), network, adapter.with_window(30.0), task, DEFAULT_CHAIN)
 
 

@@ -12,6 +12,7 @@ import pytest
 from audio_ft.cli import main as cli
 from audio_ft.errors import AudioError
 from audio_ft.inference.subtitles import srt, vtt
+from audio_ft.targets import Transcript
 
 WORDS = [{"start": 0.5, "end": 0.9, "text": "Bonjour"}, {"start": 1.0, "end": 1.4, "text": "Zoë."}]
 TOLD = {"text": "Bonjour Zoë.", "segments": [{"start": 0.5, "end": 1.4, "text": "Bonjour Zoë.", "words": WORDS}]}
@@ -20,7 +21,7 @@ TOLD = {"text": "Bonjour Zoë.", "segments": [{"start": 0.5, "end": 1.4, "text":
 class Transcriber:
     """Answer like a model that transcribes; what it says does not matter here."""
 
-    task = SimpleNamespace(kind="text")
+    task = SimpleNamespace(target=Transcript())
 
     def __init__(self):
         self.asked = []
@@ -112,7 +113,7 @@ def test_a_folder_gets_one_file_for_each_recording_under_its_name(recordings, tm
         (["--json", "--format", "vtt"], "contradict"),
         (["--format", "ass"], "invalid choice"),
         (["--output", "a", "--output-dir", "b"], "not allowed with"),
-        (["--top-k", "2"], "--top-k is about labels"),
+        (["--top-k", "2"], "--top-k is for labels"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line_with_the_mend(recordings, capsys, words, sentence):
@@ -135,7 +136,7 @@ def test_a_folder_that_cannot_be_written_is_named(recordings, tmp_path, capsys):
 def test_labels_have_no_subtitles_but_files_of_their_own(small_run, tmp_path, capsys):
     clip = next((Path(__file__).parents[2] / "audio_ft" / "assets" / "words" / "test").glob("*.ogg"))
     assert cli.main(["predict", str(small_run), str(clip), "--format", "srt"]) == 2
-    assert "predicts labels" in capsys.readouterr().err
+    assert "predicts one label" in capsys.readouterr().err
     for form in ("json", "text"):
         words = ["predict", str(small_run), str(clip), "--format", form, "--output-dir", str(tmp_path)]
         assert cli.main(words) == 0

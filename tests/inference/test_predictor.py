@@ -104,19 +104,20 @@ def test_other_rates_and_channels_are_cleaned_like_any_training_clip(model, clip
 
 def test_a_long_recording_is_cut_into_windows_and_their_logits_averaged(model, clips):
     from audio_ft.audio.windows import windows
-    from audio_ft.inference.forward import responses_to
+    from audio_ft.tasks.base import forward
 
     pause = np.zeros((1, 3 * clips[0].rate), np.float32)
     samples = np.concatenate([clips[0].samples, pause, clips[1].samples, pause, clips[2].samples], axis=1)
     wave = model.chain(Clip(samples, clips[0].rate)).samples[0]
     pieces = windows(len(wave), round(model.adapter.window * 16_000))
     assert len(pieces) > 2
+    adapter = model.adapter
     logits = [
-        responses_to(model.network, model.task, model.adapter, [model.adapter.extract(wave[start:stop])])[0]
+        forward(model.network, model.task, adapter, adapter.collate([adapter.extract(wave[start:stop])]))[0]
         for start, stop in pieces
     ]
     raised = np.exp(np.mean(logits, axis=0))
-    expected = dict(zip(model.task.labels, raised / raised.sum(), strict=True))
+    expected = dict(zip(model.task.target.names, raised / raised.sum(), strict=True))
     np.testing.assert_allclose(vector(model(Clip(samples, clips[0].rate))), vector(expected), atol=1e-4)
 
 
@@ -180,7 +181,7 @@ def test_predictions_of_the_training_are_found_again(model, small_run):
     table = pandas.read_parquet(small_run / "predictions.parquet")
     row = table[table["split"] == "test"].iloc[0]
     answer = model(WORDS / Path(row["file"]).name)
-    stored = dict(zip(model.task.labels, row["probabilities"], strict=True))
+    stored = dict(zip(model.task.target.names, row["probabilities"], strict=True))
     np.testing.assert_allclose(vector(answer), vector(stored), atol=2e-3)
 
 

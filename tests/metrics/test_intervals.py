@@ -18,7 +18,7 @@ from audio_ft.metrics.intervals import equal_units, poisson, wilson
 def accuracy(right, **settings):
     """Score a two-class test in which `right` says which clips are right."""
     right = np.asarray(right, dtype=int)
-    return score("single", np.eye(2)[right], np.ones(len(right), int), **settings)["accuracy"]
+    return score("label", np.eye(2)[right], np.ones(len(right), int), **settings)["accuracy"]
 
 
 def mean(values):
@@ -49,7 +49,7 @@ def test_all_wrong_is_not_certain():
 
 def test_averages_and_classes_that_are_all_right_are_known_as_well_as_their_clips_allow():
     truth = np.repeat([0, 1, 2], [30, 6, 4])
-    scores = score("single", np.eye(3)[truth], truth)
+    scores = score("label", np.eye(3)[truth], truth)
     for name, each in scores.items():
         assert each.value == each.high == 1.0, name
         assert each.low < 1.0, name
@@ -61,7 +61,7 @@ def test_averages_and_classes_that_are_all_right_are_known_as_well_as_their_clip
 
 def test_multi_label_scores_at_one_are_not_certain():
     truth = np.random.default_rng(0).integers(0, 2, (30, 3))
-    for name, each in score("multi", truth * 0.8 + 0.1, truth).items():
+    for name, each in score("labels", truth * 0.8 + 0.1, truth).items():
         assert each.value == 1.0, name
         assert 0.5 < each.low < 1.0, name
 
@@ -70,7 +70,7 @@ def test_one_clip_has_a_wide_interval_or_none():
     each = accuracy([1])
     assert (each.value, each.high, each.n) == (1.0, 1.0, 1)
     assert each.low < 0.3
-    number = score("regression", [1.0], [1.5])["mean_absolute_error"]
+    number = score("number", [1.0], [1.5])["mean_absolute_error"]
     assert number.value == 0.5
     assert math.isnan(number.low)
     assert math.isnan(number.high)
@@ -183,8 +183,8 @@ def test_a_clip_of_unknown_group_is_a_group_of_its_own():
 def test_error_intervals_scale_with_the_unit(scale):
     rng = np.random.default_rng(5)
     truth, guesses = rng.normal(size=(2, 60))
-    plain = score("regression", guesses, truth)
-    scaled = score("regression", guesses * scale, truth * scale)
+    plain = score("number", guesses, truth)
+    scaled = score("number", guesses * scale, truth * scale)
     for name in ("mean_absolute_error", "root_mean_squared_error"):
         assert scaled[name].low == pytest.approx(plain[name].low * scale, rel=1e-9)
         assert scaled[name].high == pytest.approx(plain[name].high * scale, rel=1e-9)
@@ -196,7 +196,7 @@ def test_pearson_interval_is_near_fishers():
     rng = np.random.default_rng(6)
     truth = rng.normal(size=300)
     guesses = truth + rng.normal(size=300)
-    each = score("regression", guesses, truth, resamples=4000)["pearson"]
+    each = score("number", guesses, truth, resamples=4000)["pearson"]
     low, high = scipy.stats.pearsonr(guesses, truth).confidence_interval()
     assert each.low == pytest.approx(low, abs=0.25 * (high - low))
     assert each.high == pytest.approx(high, abs=0.25 * (high - low))
@@ -206,7 +206,7 @@ def test_undefined_resamples_are_left_out():
     # One positive clip: a third of the resamples have none, and no ROC.
     truth = np.zeros((12, 1), int)
     truth[3] = 1
-    each = score("multi", np.linspace(0, 1, 12)[:, None], truth)["roc_auc_macro"]
+    each = score("labels", np.linspace(0, 1, 12)[:, None], truth)["roc_auc_macro"]
     assert 0 <= each.low < each.value < each.high <= 1
 
 
@@ -238,8 +238,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(sizes, p, icc):
 def test_some_scores_at_another_level_are_those_scores_with_wider_intervals():
     rng = np.random.default_rng(0)
     probabilities, references = rng.dirichlet(np.ones(3), 60), rng.integers(0, 3, 60)
-    everything = score("single", probabilities, references)
-    chosen = score("single", probabilities, references, names=("accuracy", "f1_macro"), level=0.999)
+    everything = score("label", probabilities, references)
+    chosen = score("label", probabilities, references, names=("accuracy", "f1_macro"), level=0.999)
     assert set(chosen) == {"accuracy", "f1_macro"}
     for name, wide in chosen.items():
         assert wide.value == pytest.approx(everything[name].value)

@@ -23,8 +23,8 @@ import audio_ft.metrics
 from audio_ft.errors import InputError
 from audio_ft.metrics import METRICS, Score, bootstrap, confusion, direction, score
 from audio_ft.metrics.base import AudioMetric, Measured
-from audio_ft.metrics.compute import points
-from audio_ft.metrics.resampling import sample
+from audio_ft.metrics.compute import plain_scores
+from audio_ft.metrics.samples import sample
 
 LABELS = ("zero", "one", "two", "three")
 
@@ -55,7 +55,7 @@ def _cache(tmp_path, monkeypatch):
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
 def test_single_label_scores_equal_sklearn(pairs):
     guesses, truth = np.array(pairs).T
-    scores = score("single", probabilities(guesses, 5), truth, resamples=2)
+    scores = score("label", probabilities(guesses, 5), truth, resamples=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn warns where it applies its zero_division, as we do silently
         recall = sk.balanced_accuracy_score(truth, guesses)
@@ -88,7 +88,7 @@ def test_multi_label_scores_equal_sklearn_with_and_without_ties(digits):
     rng = np.random.default_rng(digits)
     truth = (rng.random((80, 5)) < 0.3).astype(int)
     guesses = np.round(np.clip(0.35 * truth + 0.65 * rng.random(truth.shape), 0, 1), digits)
-    scores = score("multi", guesses, truth, resamples=2)
+    scores = score("labels", guesses, truth, resamples=2)
     decided = (guesses >= 0.5).astype(int)
     exact = {
         "subset_accuracy": sk.accuracy_score(truth, decided),
@@ -105,11 +105,11 @@ def test_resampled_scores_equal_sklearn_on_the_repeated_clips():
     rng = np.random.default_rng(3)
     weights = rng.multinomial(60, np.full(60, 1 / 60), 5).astype(float)
     guesses, truth = drawn(4, n=60)
-    view = sample("single", probabilities(guesses, 4), truth).weigh(weights)
+    view = sample("label", probabilities(guesses, 4), truth).weigh(weights)
     hot = (rng.random((60, 3)) < 0.4).astype(int)
     chances = np.round(rng.random((60, 3)), 1)
-    area, precision = sample("multi", chances, hot).weigh(weights).ranking
-    numbers = sample("regression", rng.normal(size=60) + np.arange(60), np.arange(60.0)).weigh(weights)
+    area, precision = sample("labels", chances, hot).weigh(weights).ranking
+    numbers = sample("number", rng.normal(size=60) + np.arange(60), np.arange(60.0)).weigh(weights)
     pearson = METRICS["pearson"].measure(numbers)["pearson"].values
     f1 = METRICS["f1"].measure(view)["f1_macro"].values
     for b, times in enumerate(weights.astype(int)):
@@ -126,7 +126,7 @@ def test_regression_scores_equal_sklearn_and_scipy(offset):
     rng = np.random.default_rng(0)
     truth = rng.normal(size=90) + offset
     guesses = 0.7 * (truth - offset) + offset + 0.5 * rng.normal(size=90) + 0.2
-    scores = score("regression", guesses, truth, resamples=2)
+    scores = score("number", guesses, truth, resamples=2)
     a, b = guesses - offset, truth - offset
     concordance = 2 * np.cov(a, b, bias=True)[0, 1] / (a.var() + b.var() + (a.mean() - b.mean()) ** 2)
     assert value(scores, "mean_absolute_error") == pytest.approx(sk.mean_absolute_error(truth, guesses), abs=1e-12)
@@ -138,14 +138,14 @@ def test_regression_scores_equal_sklearn_and_scipy(offset):
 
 
 def test_a_class_that_nobody_has_or_predicts_is_absent_and_leaves_the_averages_alone():
-    with_third = score("single", probabilities([0, 1, 0], 3), [0, 1, 1], labels=("a", "b", "c"), resamples=20)
-    without = score("single", probabilities([0, 1, 0], 2), [0, 1, 1], labels=("a", "b"), resamples=20)
+    with_third = score("label", probabilities([0, 1, 0], 3), [0, 1, 1], labels=("a", "b", "c"), resamples=20)
+    without = score("label", probabilities([0, 1, 0], 2), [0, 1, 1], labels=("a", "b"), resamples=20)
     assert with_third == without
     assert not any("[c]" in name for name in with_third)
 
 
 def test_a_class_that_is_never_predicted_has_precision_zero():
-    scores = score("single", probabilities([0, 0, 0], 2), [0, 1, 0], labels=("a", "b"), resamples=20)
+    scores = score("label", probabilities([0, 0, 0], 2), [0, 1, 0], labels=("a", "b"), resamples=20)
     assert value(scores, "precision[b]") == 0.0
     assert value(scores, "f1[b]") == 0.0
 
@@ -153,12 +153,12 @@ def test_a_class_that_is_never_predicted_has_precision_zero():
 def test_undefined_multi_label_classes_are_skipped_and_absent_when_none_is_left():
     truth = np.array([[1, 0], [0, 0], [1, 0], [0, 0]])
     guesses = np.array([[0.9, 0.2], [0.2, 0.1], [0.4, 0.3], [0.6, 0.4]])
-    scores = score("multi", guesses, truth, resamples=50)
+    scores = score("labels", guesses, truth, resamples=50)
     assert value(scores, "roc_auc_macro") == pytest.approx(sk.roc_auc_score(truth[:, 0], guesses[:, 0]))
     assert value(scores, "mean_average_precision") == pytest.approx(
         sk.average_precision_score(truth[:, 0], guesses[:, 0])
     )
-    nothing = score("multi", guesses, np.zeros_like(truth), resamples=50)
+    nothing = score("labels", guesses, np.zeros_like(truth), resamples=50)
     assert "roc_auc_macro" not in nothing
     assert "mean_average_precision" not in nothing
     assert value(nothing, "f1_macro") == 0.0
@@ -167,14 +167,14 @@ def test_undefined_multi_label_classes_are_skipped_and_absent_when_none_is_left(
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e9 + 0.1])
 def test_correlation_of_a_constant_is_absent_and_its_concordance_zero(constant):
     truth = np.random.default_rng(0).normal(size=30)
-    scores = score("regression", np.full(30, constant), truth, resamples=50)
+    scores = score("number", np.full(30, constant), truth, resamples=50)
     assert "pearson" not in scores
     assert value(scores, "concordance") == 0.0
     assert "mean_absolute_error" in scores
 
 
 def test_concordance_of_two_equal_constants_is_absent():
-    scores = score("regression", np.full(5, 2.5), np.full(5, 2.5), resamples=20)
+    scores = score("number", np.full(5, 2.5), np.full(5, 2.5), resamples=20)
     assert set(scores) == {"mean_absolute_error", "root_mean_squared_error"}
 
 
@@ -183,9 +183,9 @@ def test_every_score_is_finite_and_inside_its_interval():
     hot = (rng.random((40, 3)) < 0.2).astype(int)
     guesses, truth = drawn(1, n=40)
     runs = [
-        score("single", probabilities(guesses, 4), truth, labels=LABELS),
-        score("multi", rng.random((40, 3)), hot),
-        score("regression", rng.normal(size=40), rng.normal(size=40)),
+        score("label", probabilities(guesses, 4), truth, labels=LABELS),
+        score("labels", rng.random((40, 3)), hot),
+        score("number", rng.normal(size=40), rng.normal(size=40)),
     ]
     for name, each in [pair for run in runs for pair in run.items()]:
         assert math.isfinite(each.low), name
@@ -194,19 +194,19 @@ def test_every_score_is_finite_and_inside_its_interval():
         assert 0 < each.n <= 40, name
 
 
-@pytest.mark.parametrize("kind", ["single", "multi", "regression"])
-def test_points_are_the_values_of_the_scores_but_the_per_class_ones(kind):
+@pytest.mark.parametrize("kind", ["label", "labels", "number"])
+def test_plain_scores_are_the_values_of_the_scores_but_the_per_class_ones(kind):
     rng = np.random.default_rng(10)
-    shapes = {"single": ((30, 4), (30,)), "multi": ((30, 4), (30, 4)), "regression": ((30,), (30,))}
+    shapes = {"label": ((30, 4), (30,)), "labels": ((30, 4), (30, 4)), "number": ((30,), (30,))}
     predictions, references = rng.random(shapes[kind][0]), rng.integers(0, 2, shapes[kind][1])
     scores = score(kind, predictions, references, resamples=2)
     expected = {name: each.value for name, each in scores.items() if "[" not in name}
-    assert points(kind, predictions, references) == expected
+    assert plain_scores(sample(kind, predictions, references)) == expected
 
 
 def test_labels_name_the_classes():
     guesses, truth = drawn(2)
-    scores = score("single", probabilities(guesses, 4), truth, labels=LABELS, resamples=2)
+    scores = score("label", probabilities(guesses, 4), truth, labels=LABELS, resamples=2)
     assert next(iter(scores)) == "accuracy"
     assert {"f1[zero]", "precision[two]", "recall[three]"} <= set(scores)
 
@@ -228,7 +228,7 @@ def test_metrics_combine_and_take_batches_the_evaluate_way():
         batch = slice(start, start + 64)
         together.add_batch(predictions=guesses[batch], references=truth[batch])
     answer = together.compute()
-    expected = {name: s.value for name, s in score("single", probabilities(guesses, 4), truth, resamples=2).items()}
+    expected = {name: s.value for name, s in score("label", probabilities(guesses, 4), truth, resamples=2).items()}
     assert answer.pop("confusion_matrix") == sk.confusion_matrix(truth, guesses).tolist()
     assert answer == expected
 
@@ -239,10 +239,10 @@ def test_evaluate_metrics_take_probabilities_and_labels():
     assert answer["f1[two]"] == pytest.approx(sk.f1_score(truth, guesses, average=None)[2], abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["multi", "regression"])
+@pytest.mark.parametrize("kind", ["labels", "number"])
 def test_other_kinds_combine_too(kind):
     rng = np.random.default_rng(9)
-    if kind == "multi":
+    if kind == "labels":
         truth, guesses = (rng.random((50, 3)) < 0.4).astype(int), rng.random((50, 3))
     else:
         truth, guesses = rng.normal(size=50), rng.normal(size=50)
@@ -266,7 +266,7 @@ def test_loading_the_metrics_leaves_the_function_score_in_place():
 
 def test_every_score_has_the_direction_of_its_metric():
     guesses, truth = drawn(6)
-    for name in score("single", probabilities(guesses, 4), truth, resamples=2):
+    for name in score("label", probabilities(guesses, 4), truth, resamples=2):
         assert direction(name) is True
 
 
@@ -284,7 +284,7 @@ def test_one_class_adds_a_metric(monkeypatch):
     class MedianAbsoluteError(AudioMetric):
         """Half of the clips are nearer than this."""
 
-        kinds = ("regression",)
+        kinds = ("number",)
         names = ("worst_error",)
         greater_is_better = False
         scale = "positive"
@@ -296,7 +296,7 @@ def test_one_class_adds_a_metric(monkeypatch):
 
     assert METRICS["median_absolute_error"] is MedianAbsoluteError
     assert direction("worst_error") is False
-    assert score("regression", [1.0, 2.0, 4.5], [1.0, 2.5, 3.0])["worst_error"].value == 1.5
+    assert score("number", [1.0, 2.0, 4.5], [1.0, 2.5, 3.0])["worst_error"].value == 1.5
     assert MedianAbsoluteError().compute(predictions=[1.0, 2.0], references=[1.0, 2.5]) == {"worst_error": 0.5}
 
 
@@ -304,17 +304,17 @@ def test_one_class_adds_a_metric(monkeypatch):
     ("kind", "predictions", "references", "labels", "message"),
     [
         ("singel", [[1.0]], [0], (), "kind must be one of"),
-        ("single", [1.0, 0.0], [0, 1], (), r"\(n, classes\) and \(n,\)"),
-        ("single", [[0.5, 0.5]], [0, 1], (), r"not \(1, 2\), \(2,\)"),
-        ("single", np.zeros((0, 2)), np.zeros(0), (), "at least one clip"),
-        ("single", [[0.5, np.nan]], [0], (), "1 predictions are NaN"),
-        ("single", [[0.5, 0.5]], [2], (), r"0\.\.1"),
-        ("single", [[0.5, 0.5]], [-1], (), r"0\.\.1"),
-        ("single", [[0.5, 0.5]], [0.5], (), "whole class ids"),
-        ("single", [[0.5, 0.5]], [0], ("a",), "1 labels were given for predictions with 2 classes"),
-        ("multi", [[0.5, 0.5]], [[0, 2]], (), "0 or 1 in 2 columns"),
-        ("multi", [[0.5, 0.5]], [[0, 1, 0]], (), "0 or 1 in 2 columns"),
-        ("regression", [0.5], [np.inf], (), "references are NaN or infinite"),
+        ("label", [1.0, 0.0], [0, 1], (), r"\(n, classes\) and \(n,\)"),
+        ("label", [[0.5, 0.5]], [0, 1], (), r"not \(1, 2\), \(2,\)"),
+        ("label", np.zeros((0, 2)), np.zeros(0), (), "at least one clip"),
+        ("label", [[0.5, np.nan]], [0], (), "1 predictions are NaN"),
+        ("label", [[0.5, 0.5]], [2], (), r"0\.\.1"),
+        ("label", [[0.5, 0.5]], [-1], (), r"0\.\.1"),
+        ("label", [[0.5, 0.5]], [0.5], (), "whole class ids"),
+        ("label", [[0.5, 0.5]], [0], ("a",), "1 labels were given for predictions with 2 classes"),
+        ("labels", [[0.5, 0.5]], [[0, 2]], (), "0 or 1 in 2 columns"),
+        ("labels", [[0.5, 0.5]], [[0, 1, 0]], (), "0 or 1 in 2 columns"),
+        ("number", [0.5], [np.inf], (), "references are NaN or infinite"),
     ],
 )
 def test_bad_input_says_what_was_expected(kind, predictions, references, labels, message):
@@ -351,9 +351,9 @@ def test_a_score_without_interval_survives_json():
 def test_a_thousand_resamples_of_ten_thousand_clips_take_seconds():
     guesses, truth = drawn(0, n=10_000, classes=10)
     chances = probabilities(guesses, 10)
-    score("single", chances[:10], truth[:10], resamples=2)
+    score("label", chances[:10], truth[:10], resamples=2)
     start = time.process_time()
-    score("single", chances, truth)
+    score("label", chances, truth)
     assert time.process_time() - start < 5
 
 

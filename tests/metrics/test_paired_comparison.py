@@ -21,19 +21,19 @@ def sided(right):
 
 
 def accuracy(first, second, **settings):
-    return compare("single", sided(first), sided(second), np.ones(len(first), int), **settings)
+    return compare("label", sided(first), sided(second), np.ones(len(first), int), **settings)
 
 
 def answers(kind, seed, n=60):
     """Return two answers and the truth for n clips; the second answer is much nearer."""
     rng = np.random.default_rng(seed)
-    if kind == "single":
+    if kind == "label":
         truth = rng.integers(0, 3, n)
         return (rng.random((n, 3)) + share * np.eye(3)[truth] for share in (0.3, 2)), truth
-    if kind == "multi":
+    if kind == "labels":
         truth = (rng.random((n, 3)) < 0.4).astype(int)
         return (np.clip(share * truth + (1 - share) * rng.random((n, 3)), 0, 1) for share in (0.1, 0.6)), truth
-    if kind == "regression":
+    if kind == "number":
         truth = rng.normal(size=n)
         return (truth + spread * rng.normal(size=n) for spread in (1.5, 0.2)), truth
     truth = ["one two three four"] * n
@@ -42,7 +42,7 @@ def answers(kind, seed, n=60):
     ), truth
 
 
-@pytest.mark.parametrize("kind", ["single", "multi", "regression", "text"])
+@pytest.mark.parametrize("kind", ["label", "labels", "number", "transcript"])
 @pytest.mark.parametrize("groups", [None, [str(i % 8) for i in range(60)]])
 def test_a_better_second_is_called_better_and_a_worse_one_worse(kind, groups):
     (first, second), truth = answers(kind, 0)
@@ -60,7 +60,7 @@ def test_a_better_second_is_called_better_and_a_worse_one_worse(kind, groups):
     assert not better.alike
 
 
-@pytest.mark.parametrize("kind", ["single", "multi", "regression", "text"])
+@pytest.mark.parametrize("kind", ["label", "labels", "number", "transcript"])
 def test_a_model_against_itself_is_not_distinguishable(kind):
     (first, _), truth = answers(kind, 1)
     itself = compare(kind, first, first, truth)
@@ -105,13 +105,13 @@ def test_the_interval_is_students_for_pairs():
     rng = np.random.default_rng(2)
     truth = rng.normal(size=80)
     first, second = truth + rng.normal(size=80), truth + 0.8 * rng.normal(size=80)
-    each = compare("regression", first, second, truth, resamples=20_000)
+    each = compare("number", first, second, truth, resamples=20_000)
     apart = np.abs(second - truth) - np.abs(first - truth)
     low, high = scipy.stats.ttest_1samp(apart, 0).confidence_interval(0.95)
     assert each.low == pytest.approx(low, abs=0.01)
     assert each.high == pytest.approx(high, abs=0.01)
     groups = [str(i // 8) for i in range(80)]
-    by_group = compare("regression", first, second, truth, groups=groups, resamples=20_000)
+    by_group = compare("number", first, second, truth, groups=groups, resamples=20_000)
     low, high = scipy.stats.ttest_1samp(apart.reshape(10, 8).mean(axis=1), 0).confidence_interval(0.95)
     assert by_group.low == pytest.approx(low, abs=0.01)
     assert by_group.high == pytest.approx(high, abs=0.01)
@@ -123,7 +123,7 @@ def test_clips_that_are_hard_for_both_do_not_blur_the_difference():
     hard = rng.random(200) < 0.4
     second = ~hard | (rng.random(200) < 0.25)
     each = accuracy(~hard, second)
-    alone = [score("single", sided(right), np.ones(200, int))["accuracy"] for right in (~hard, second)]
+    alone = [score("label", sided(right), np.ones(200, int))["accuracy"] for right in (~hard, second)]
     assert alone[0].high > alone[1].low  # apart, the two intervals overlap
     assert each.verdict == "better"
 
@@ -131,24 +131,24 @@ def test_clips_that_are_hard_for_both_do_not_blur_the_difference():
 def test_agreement_on_every_clip_is_no_proof_of_equality():
     few, many = (accuracy([1] * n, [1] * n) for n in (20, 400))
     assert few.high == -few.low > many.high > 0
-    words = compare("text", ["a b"] * 20, ["a b"] * 20, ["a b"] * 20)
+    words = compare("transcript", ["a b"] * 20, ["a b"] * 20, ["a b"] * 20)
     assert words.high == -words.low > 0
     beaten = accuracy([0] * 20, [1] * 20)
     assert (beaten.verdict, beaten.high) == ("better", 1.0)
 
 
 def test_any_score_of_the_kind_can_be_compared():
-    (first, second), truth = answers("single", 4)
+    (first, second), truth = answers("label", 4)
     labels = ("no", "yes", "maybe")
-    each = compare("single", first, second, truth, labels=labels, metric="f1[yes]")
+    each = compare("label", first, second, truth, labels=labels, metric="f1[yes]")
     expected = [sk.f1_score(truth, side.argmax(axis=1), average=None)[1] for side in (first, second)]
     assert [each.first, each.second] == pytest.approx(expected)
-    texts = compare("text", ["You are"], ["you're"], ["You're"], metric="wer_normalized", language="en")
+    texts = compare("transcript", ["You are"], ["you're"], ["You're"], metric="wer_normalized", language="en")
     assert (texts.first, texts.second) == (0.0, 0.0)
 
 
 def test_one_clip_has_no_interval_and_no_verdict():
-    each = compare("text", ["a"], ["b"], ["b"])
+    each = compare("transcript", ["a"], ["b"], ["b"])
     assert (each.difference, each.verdict) == (-1.0, "not distinguishable")
     assert math.isnan(each.low)
     assert "no interval" in each.sentence
@@ -161,9 +161,9 @@ def test_one_clip_has_no_interval_and_no_verdict():
 @pytest.mark.parametrize(
     ("kind", "metric", "message"),
     [
-        ("single", "wer", "'wer' is no score of single targets; there are accuracy, "),
-        ("single", "f1[9]", r"'f1\[9\]' is undefined on these 60 clips"),
-        ("text", "accuracy", "'accuracy' is no score of text targets; there are .*wer"),
+        ("label", "wer", "'wer' is not a score of kind 'label'; the scores are accuracy, "),
+        ("label", "f1[9]", r"'f1\[9\]' is undefined on these 60 clips"),
+        ("transcript", "accuracy", "'accuracy' is not a score of kind 'transcript'; the scores are .*wer"),
     ],
 )
 def test_a_score_that_there_is_not_is_refused(kind, metric, message):
@@ -174,11 +174,11 @@ def test_a_score_that_there_is_not_is_refused(kind, metric, message):
 
 def test_answers_about_other_clips_are_refused():
     with pytest.raises(InputError, match="1 and 2"):
-        compare("text", ["a", "b"], ["a"], ["a", "b"])
+        compare("transcript", ["a", "b"], ["a"], ["a", "b"])
 
 
 @pytest.mark.parametrize("groups", [0, 10])
-@pytest.mark.parametrize("kind", ["single", "text"])
+@pytest.mark.parametrize("kind", ["label", "transcript"])
 def test_equally_good_models_are_called_different_as_seldom_as_promised(kind, groups):
     rng = np.random.default_rng(6)
     alarms, clips = 0, 60
@@ -186,11 +186,11 @@ def test_equally_good_models_are_called_different_as_seldom_as_promised(kind, gr
     for draw in range(400):
         luck = rng.normal(size=(2, groups))[:, np.arange(clips) * groups // clips] if groups else 0
         wrong = rng.normal(size=clips) + rng.normal(size=(2, clips)) + 0.5 * luck > 0.8
-        if kind == "single":
+        if kind == "label":
             each = accuracy(*~wrong, groups=names, seed=draw, resamples=200)
         else:
             texts = [["no no yes" if bad else "yes yes yes" for bad in side] for side in wrong]
-            each = compare("text", *texts, ["yes yes yes"] * clips, groups=names, seed=draw, resamples=200)
+            each = compare("transcript", *texts, ["yes yes yes"] * clips, groups=names, seed=draw, resamples=200)
         alarms += each.verdict != "not distinguishable"
     # 400 draws know a share of .05 to ±.022 (two standard errors); benchmarks/comparison_false_alarms.py draws 1,000.
     assert 0.025 <= alarms / 400 <= 0.075

@@ -14,12 +14,16 @@ from transformers.models.whisper.english_normalizer import BasicTextNormalizer, 
 from audio_ft.errors import InputError
 from audio_ft.metrics import METRICS, direction, score
 from audio_ft.metrics.alignment import Aligned, align, errors
-from audio_ft.metrics.compute import points, scored
-from audio_ft.metrics.resampling import Sample, sample
+from audio_ft.metrics.compute import plain_scores, scored
+from audio_ft.metrics.samples import TextSample, sample
 from audio_ft.metrics.text_normalizers import normalizer
 
 NAMES = {"wer", "wer_normalized", "cer", "substitution_rate", "deletion_rate", "insertion_rate"}
 VOCABULARY = ["Press", "one,", "the", "conference", "is", "full.", "naïve", "1984", "won't", "Ёлка", "—", "a\tb", "two"]
+
+
+def texts_scored(hypotheses, references, language=None):
+    return plain_scores(sample("transcript", hypotheses, references, language=language))
 
 
 def drawn(seed: int, clips: int = 200) -> tuple[list[str], list[str]]:
@@ -56,9 +60,9 @@ def test_scores_equal_jiwers_over_the_corpus_and_clip_by_clip():
     }
     normalize = EnglishTextNormalizer({})
     expected["wer_normalized"] = jiwer.wer([normalize(r) for r in references], [normalize(h) for h in hypotheses])
-    assert points("text", hypotheses, references, language="en") == pytest.approx(expected, abs=1e-12)
+    assert texts_scored(hypotheses, references, language="en") == pytest.approx(expected, abs=1e-12)
     for hypothesis, reference in zip(hypotheses, references, strict=True):
-        values = points("text", [hypothesis], [reference], language="en")
+        values = texts_scored([hypothesis], [reference], language="en")
         assert values["wer"] == jiwer.wer(reference, hypothesis)
         assert values["cer"] == jiwer.cer(reference, hypothesis)
         assert values["wer_normalized"] == jiwer.wer(normalize(reference), normalize(hypothesis))
@@ -110,23 +114,23 @@ def test_an_alignment_names_each_word_and_what_happened_to_it():
 
 
 def test_empty_references_and_transcripts_are_defined():
-    assert points("text", ["", "a b"], ["one two", ""])["wer"] == 2.0  # two deletions and two insertions, two words
-    silent = score("text", ["", "a b c"], ["", " "])
+    assert texts_scored(["", "a b"], ["one two", ""])["wer"] == 2.0  # two deletions and two insertions, two words
+    silent = score("transcript", ["", "a b c"], ["", " "])
     assert silent["wer"].value == silent["insertion_rate"].value == jiwer.wer(["", " "], ["", "a b c"]) == 3
     assert silent["deletion_rate"].value == 0
-    assert {name: each.value for name, each in score("text", [""], [""]).items()} == dict.fromkeys(NAMES, 0)
+    assert {name: each.value for name, each in score("transcript", [""], [""]).items()} == dict.fromkeys(NAMES, 0)
 
 
 def test_a_resample_is_jiwers_score_of_the_repeated_clips_and_undefined_without_words():
     hypotheses, references = drawn(3, clips=40)
     weights = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), 5).astype(float)
-    view = sample("text", hypotheses, references).weigh(weights)
+    view = sample("transcript", hypotheses, references).weigh(weights)
     for name, expected in (("wer", jiwer.wer), ("cer", jiwer.cer)):
         values = METRICS[name].measure(view)[name].values
         for b, times in enumerate(weights.astype(int)):
             again = np.repeat(np.arange(40), times)
             assert values[b] == pytest.approx(expected([references[i] for i in again], [hypotheses[i] for i in again]))
-    mixed = sample("text", ["a", "b"], ["", "b"]).weigh(np.array([[2.0, 0.0], [1.0, 1.0]]))
+    mixed = sample("transcript", ["a", "b"], ["", "b"]).weigh(np.array([[2.0, 0.0], [1.0, 1.0]]))
     assert np.isnan(METRICS["wer"].measure(mixed)["wer"].values[0])
     assert METRICS["wer"].measure(mixed)["wer"].values[1] == 1.0
 
@@ -152,7 +156,7 @@ def test_languages_without_spaces_count_letters(language):
         normalizer(language)("ตัวอักษร, 東京。").split()
         == BasicTextNormalizer(split_letters=True)("ตัวอักษร, 東京。").split()
     )
-    values = points("text", ["東京都"], ["東京市。"], language=language)
+    values = texts_scored(["東京都"], ["東京市。"], language=language)
     assert values["wer"] == 1.0
     assert values["wer_normalized"] == pytest.approx(1 / 3)
 
@@ -162,31 +166,36 @@ def test_normalized_scores_forgive_what_the_language_says():
         ["you will not pay 20 dollars", "caf\u00e9"],
         ["You won't pay twenty dollars.", "Cafe\u0301"],
     )
-    assert score("text", hypotheses, references, language="english")["wer_normalized"].value == 0.0
-    assert score("text", hypotheses, references)["wer_normalized"].value == pytest.approx(3 / 7)
-    assert score("text", hypotheses, references)["wer"].value == 1.0
+    assert score("transcript", hypotheses, references, language="english")["wer_normalized"].value == 0.0
+    assert score("transcript", hypotheses, references)["wer_normalized"].value == pytest.approx(3 / 7)
+    assert score("transcript", hypotheses, references)["wer"].value == 1.0
 
 
-def test_points_are_the_values_of_the_scores_and_arrays_of_objects_are_taken():
+def test_plain_scores_are_the_values_of_the_scores_and_arrays_of_objects_are_taken():
     hypotheses, references = drawn(4)
-    as_lists = score("text", hypotheses, references, language="en", resamples=2)
+    as_lists = score("transcript", hypotheses, references, language="en", resamples=2)
     as_arrays = score(
-        "text", np.array(hypotheses, object), np.array(references, object), language="en", resamples=2, labels=("a",)
+        "transcript",
+        np.array(hypotheses, object),
+        np.array(references, object),
+        language="en",
+        resamples=2,
+        labels=("a",),
     )
     assert as_lists == as_arrays
     assert set(as_lists) == NAMES
     assert {name: each.value for name, each in as_lists.items()} == pytest.approx(
-        points("text", hypotheses, references, language="en")
+        texts_scored(hypotheses, references, language="en")
     )
 
 
 def test_metrics_combine_and_take_batches_the_evaluate_way():
     hypotheses, references = drawn(5)
-    together = evaluate.combine([metric() for metric in METRICS.values() if "text" in metric.kinds])
+    together = evaluate.combine([metric() for metric in METRICS.values() if "transcript" in metric.kinds])
     for start in range(0, 200, 64):
         batch = slice(start, start + 64)
         together.add_batch(predictions=hypotheses[batch], references=references[batch])
-    assert together.compute(language="en") == points("text", hypotheses, references, language="en")
+    assert together.compute(language="en") == texts_scored(hypotheses, references, language="en")
     assert METRICS["wer"]().compute(predictions=["a b"], references=["a c"]) == {"wer": 0.5}
 
 
@@ -200,18 +209,18 @@ def test_lower_is_better():
     [
         (["a"], ["a", "b"], "one string a clip on both sides, not 1 and 2"),
         ([], [], "at least one clip"),
-        (["a", None], ["a", "b"], "predictions for text must be strings; number 1 is None"),
-        (["a"], [3.5], r"references for text must be strings; number 0 is 3.5 \(float\)"),
+        (["a", None], ["a", "b"], "predictions must be strings; number 1 is None"),
+        (["a"], [3.5], r"references must be strings; number 0 is 3.5 \(float\)"),
     ],
 )
 def test_what_is_no_transcript_is_refused(predictions, references, message):
     with pytest.raises(InputError, match=message):
-        score("text", predictions, references)
+        score("transcript", predictions, references)
 
 
 def test_no_error_is_not_certain():
     few, many = ["one two three four"] * 35, ["one two three four"] * 500
-    each, better = score("text", few, few)["wer"], score("text", many, many)["wer"]
+    each, better = score("transcript", few, few)["wer"], score("transcript", many, many)["wer"]
     assert each.value == each.low == 0.0
     # Four words of a clip are worth 1 + 3 * 0.2 clips' worth of agreement; Student's t at 34 degrees of freedom.
     assert each.high == pytest.approx(2.032**2 * 1.6 / 140, rel=0.01)
@@ -220,14 +229,14 @@ def test_no_error_is_not_certain():
 
 def test_rates_above_one_have_intervals_around_them():
     hypotheses = ["no " * (i % 6) for i in range(60)]
-    each = score("text", hypotheses, ["yes"] * 60)["wer"]
+    each = score("transcript", hypotheses, ["yes"] * 60)["wer"]
     assert each.low < each.value < each.high
     assert each.value > 2
     assert each.high - each.low < 1.2
 
 
 def test_one_clip_has_no_interval():
-    each = score("text", ["a b"], ["a c"])["wer"]
+    each = score("transcript", ["a b"], ["a c"])["wer"]
     assert (each.value, each.n) == (0.5, 1)
     assert math.isnan(each.low)
     assert math.isnan(each.high)
@@ -237,13 +246,13 @@ def test_speakers_that_fail_together_widen_the_interval():
     bad = np.repeat(np.random.default_rng(3).random(20) < 0.3, 10)
     hypotheses = ["no no no" if wrong else "yes yes yes" for wrong in bad]
     references, groups = ["yes yes yes"] * 200, [str(i // 10) for i in range(200)]
-    by_clip = score("text", hypotheses, references)["wer"]
-    by_group = score("text", hypotheses, references, groups=groups)["wer"]
+    by_clip = score("transcript", hypotheses, references)["wer"]
+    by_group = score("transcript", hypotheses, references, groups=groups)["wer"]
     assert by_group.value == by_clip.value
     assert by_group.high - by_group.low > 2 * (by_clip.high - by_clip.low)
 
 
-class Counted(Sample):
+class Counted(TextSample):
     """A text sample of which only the counts are known: simulations need no words."""
 
     def tally(self, unit):
@@ -259,7 +268,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(clips, words, p, within):
     for draw in range(400):
         wrong = rng.binomial(words, rng.beta(p * strength, (1 - p) * strength, clips))
         counts = np.stack([np.full(clips, words), wrong, 0 * wrong, rng.poisson(0.02 * words, clips)], axis=1)
-        data = Counted("text", np.empty(0), counts.astype(float), ())
+        data = Counted(np.empty(0), counts.astype(float), ())
         each = scored(data, resamples=200, seed=draw, names=("wer",))["wer"]
         held += each.low <= p + 0.02 <= each.high
     # 400 draws know a share of .95 to ±.022 (two standard errors); benchmarks/interval_coverage.py draws 1,000.

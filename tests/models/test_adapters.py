@@ -16,12 +16,12 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.augmentation import SpecAugment
 from audio_ft.errors import InputError
-from audio_ft.inference.forward import forward, responses_to
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.models.load import adapters
-from audio_ft.tasks import task_class, task_for
-from audio_ft.tasks.base import HeadSettings
+from audio_ft.targets import Label
+from audio_ft.tasks import Classification, task_for
+from audio_ft.tasks.base import Checkpoint, HeadSettings, forward
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,7 +33,7 @@ WAVES = [name for name, tiny in TINY.items() if tiny.extractor == "Wav2Vec2Featu
 # Networks whose frames can be pooled in other ways.
 POOLING = [name for name, tiny in TINY.items() if adapters()[tiny.model_type].pools_frames]
 LABELS = ("down", "left", "right")
-TASK = task_class("classification").plan("single", LABELS)
+TASK = Classification(Label(LABELS))
 # Trimmed clips are this short; 400 samples are one frame of a raw-wave network, 100 and 399 are fewer.
 LENGTHS = (100, 399, 400, 719, 720, 3_200, 8_000, 15_999, 16_000, 25_000)
 
@@ -56,7 +56,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def classifier(adapter: Adapter, folder: str, **head: Any) -> PreTrainedModel:
     """Return a classifier whose random head answers in logits of about 1, so that 1e-4 is little beside them."""
     torch.manual_seed(1)
-    model = TASK.build(adapter, folder, HeadSettings(**head))
+    model = TASK.build(Checkpoint(adapter, folder), HeadSettings(**head))
     inside = set(adapter.encoder(model).modules())
     with torch.no_grad():
         for layer in model.modules():
@@ -69,8 +69,8 @@ def classifier(adapter: Adapter, folder: str, **head: Any) -> PreTrainedModel:
 def answers(adapter: Adapter, model: PreTrainedModel, lengths: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the logits of clips alone, and of the same clips in one padded batch."""
     features = [adapter.extract(speech(length, seed)) for seed, length in enumerate(lengths)]
-    alone = np.concatenate([responses_to(model, TASK, adapter, [feature]) for feature in features])
-    return alone, responses_to(model, TASK, adapter, features)
+    alone = np.concatenate([forward(model, TASK, adapter, adapter.collate([feature])) for feature in features])
+    return alone, forward(model, TASK, adapter, adapter.collate(features))
 
 
 def assert_no_neighbour_matters(adapter: Adapter, model: PreTrainedModel, lengths: tuple[int, ...] = LENGTHS) -> None:
@@ -235,7 +235,7 @@ def test_every_network_takes_silence_and_nothing_at_all(checkpoint: Any, name: s
     adapter = load_adapter(checkpoint(name)).with_window(1)
     model = classifier(adapter, checkpoint(name))
     quiet = [adapter.extract(np.zeros(length, np.float32)) for length in (0, 1, 16_000)]
-    assert np.isfinite(responses_to(model, TASK, adapter, quiet)).all()
+    assert np.isfinite(forward(model, TASK, adapter, adapter.collate(quiet))).all()
 
 
 # ---- frames
@@ -316,8 +316,8 @@ def test_nor_does_any_frame_of_wav2vec2_bert(tmp_path: Path, positions: str) -> 
 def test_nor_does_it_for_any_mix_of_lengths(checkpoint: Any, lengths: list[int], seed: int) -> None:
     adapter, model = _group_norm(checkpoint)
     features = [adapter.extract(speech(length, seed + index)) for index, length in enumerate(lengths)]
-    alone = np.concatenate([responses_to(model, TASK, adapter, [feature]) for feature in features])
-    assert np.abs(alone - responses_to(model, TASK, adapter, features)).max() < 1e-4
+    alone = np.concatenate([forward(model, TASK, adapter, adapter.collate([feature])) for feature in features])
+    assert np.abs(alone - forward(model, TASK, adapter, adapter.collate(features))).max() < 1e-4
 
 
 _BUILT: list[tuple[Adapter, Any]] = []

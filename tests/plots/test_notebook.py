@@ -16,6 +16,7 @@ import scipy.signal
 from audio_ft import Clip, InputError, Run, read
 from audio_ft.metrics.score import Score
 from audio_ft.plots.notebook import run_html
+from audio_ft.targets import Transcript
 
 VOID = {"br", "hr", "img", "meta", "input"}
 
@@ -102,8 +103,8 @@ def test_a_run_shows_scores_beside_baselines_and_its_curves(small_run):
     page = parsed(run._repr_html_())
     text = " ".join(page.texts)
     assert str(run.scores["test"]["accuracy"]) in text
-    assert str(run.baselines["linear_mfcc"]["accuracy"]) in text
-    assert "Commonest answer" in text
+    assert str(run.baselines["linear on MFCC"]["accuracy"]) in text
+    assert "Majority" in text
     assert run.best["why"] in text
     assert "svg" in {tag for tag, _ in page.found}
     assert "Optimizer step" in text
@@ -111,7 +112,7 @@ def test_a_run_shows_scores_beside_baselines_and_its_curves(small_run):
 
 def test_a_run_escapes_what_it_is_called():
     scores = {"test": {"wer": Score(0.4, 0.3, 0.5, 9)}}
-    run = SimpleNamespace(kind="text", history=[], best={"metric": "wer"}, scores=scores, baselines={"<b>": {}})
+    run = SimpleNamespace(target=Transcript(), history=[], best={"metric": "wer"}, scores=scores, baselines={"<b>": {}})
     page = parsed(run_html(run, "<i>mine</i>"))
     assert "<i>mine</i>" in page.texts
     assert "0.400 [0.300, 0.500]" in page.texts

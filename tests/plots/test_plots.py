@@ -25,6 +25,7 @@ from audio_ft.metrics.score import Score
 from audio_ft.plots import DARK, LIGHT
 from audio_ft.plots.panels import panel
 from audio_ft.plots.training import HEADLINE
+from audio_ft.targets import Label, Transcript
 
 LABELS = ["yes", "no", "$stop$ <b>", "右"]
 
@@ -48,7 +49,7 @@ def score(value: float, half: float = 0.05, n: int = 40) -> Score:
 def a_run(**changed) -> SimpleNamespace:
     scores = {"accuracy": score(0.9), "f1_macro": score(0.88), "f1[yes]": score(0.8)}
     run = {
-        "kind": "single",
+        "target": Label(),
         "history": history(),
         "best": {"metric": "f1_macro", "step": 30, "value": 0.8, "why": "highest f1_macro on the validation split"},
         "scores": {"validation": scores, "test": scores},
@@ -58,11 +59,11 @@ def a_run(**changed) -> SimpleNamespace:
 
 
 def transcribed() -> SimpleNamespace:
-    """Return a run of the kind "text": lower is better, no loss in evaluation, error rates beyond 1."""
+    """Return a run of transcripts: lower is better, no loss in evaluation, error rates beyond 1."""
     logged = [{"loss": 3.0, "step": 5}, {"eval_wer": 1.3, "eval_cer": 0.7, "step": 5}, {"eval_wer": 0.4, "step": 10}]
     scores = {"wer": score(0.4), "wer_normalized": score(0.3), "cer": Score(0.2, math.nan, math.nan, 1)}
     return a_run(
-        kind="text",
+        target=Transcript(),
         history=logged,
         best={"metric": "wer", "step": 10},
         scores={"test": scores},
@@ -257,7 +258,7 @@ def test_a_transcription_is_followed_by_its_error_rates():
     ]
     assert plots.score_intervals(a_run()).axes[0].get_title(loc="left") == "F1, macro"
     names = [text.get_text() for text in scores.axes[0].get_yticklabels()]
-    assert names == ["Fine-tuned", "Untuned checkpoint"]
+    assert names == ["Fine-tuned", "Untuned"]
     assert scores.axes[0].get_xlim()[1] > 1.5
 
 

@@ -18,10 +18,10 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from audio_ft import Data, InputError, Recipe, Run
 from audio_ft.augmentation import Noise
 from audio_ft.cli import main as cli
-from audio_ft.data.transcripts import Text
 from audio_ft.metrics import Score
 from audio_ft.reporting.card import eval_results, model_card, retold
 from audio_ft.reporting.card.energy import energy
+from audio_ft.targets.transcripts import Text
 from audio_ft.training.train import train
 
 ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
@@ -34,31 +34,31 @@ LABELS = ("down", "no | never", "up")
 RIGHT, WRONG, LINEAR = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40), Score(0.5, 0.4, 0.6, 40)
 # For each kind the names a run of that kind has, as metrics writes them.
 NAMES = {
-    "single": ("f1_macro", "accuracy", "precision_macro", *(f"f1[{label}]" for label in LABELS)),
-    "multi": ("subset_accuracy", "f1_macro", "mean_average_precision", *(f"f1[{label}]" for label in LABELS)),
-    "regression": ("pearson", "concordance", "mean_absolute_error"),
-    "text": ("cer", "wer", "wer_normalized", "substitution_rate"),
+    "label": ("f1_macro", "accuracy", "precision_macro", *(f"f1[{label}]" for label in LABELS)),
+    "labels": ("subset_accuracy", "f1_macro", "mean_average_precision", *(f"f1[{label}]" for label in LABELS)),
+    "number": ("pearson", "concordance", "mean_absolute_error"),
+    "transcript": ("cer", "wer", "wer_normalized", "substitution_rate"),
 }
 SHOWN = {
-    "single": ["Accuracy", "F1, macro"],
-    "multi": ["Exact match", "F1, macro", "Mean average precision"],
-    "regression": ["Concordance", "Pearson correlation", "Mean absolute error"],
-    "text": ["Word error rate", "Word error rate, normalized", "Character error rate"],
+    "label": ["Accuracy", "F1, macro"],
+    "labels": ["Exact match", "F1, macro", "Mean average precision"],
+    "number": ["Concordance", "Pearson correlation", "Mean absolute error"],
+    "transcript": ["Word error rate", "Word error rate, normalized", "Character error rate"],
 }
 # The digest of its weights, by which a run knows what was measured on it.
 OF = "0123456789abcdef" * 4
-PIPELINES = {"text": "automatic-speech-recognition"}
+PIPELINES = {"transcript": "automatic-speech-recognition"}
 
 
-def run_of(kind: str = "single", **recipe) -> Run:
+def run_of(kind: str = "label", **recipe) -> Run:
     """Return a finished run's record, made up."""
     data = recipe.pop(
         "data", Data(path="/home/somebody/private/recordings", license="CC0-1.0", source="Own recordings.")
     )
     settings = {"model": "/home/somebody/checkpoints/mini", "data": data, "name": "doors", **WORDS, **recipe}
-    classes = {"down": 10, "no | never": 20, "up": 10} if kind in ("single", "multi") else {}
+    classes = {"down": 10, "no | never": 20, "up": 10} if kind in ("label", "labels") else {}
     split = {"clips": 40, "windows": 40, "seconds_before": 90.0, "seconds": 60.0, "unreadable": [], "notes": {}}
-    beside = {"untuned": WRONG} if kind == "text" else {"majority": WRONG, "linear_mfcc": LINEAR}
+    beside = {"untuned": WRONG} if kind == "transcript" else {"majority": WRONG, "linear on MFCC": LINEAR}
     return Run(
         folder=Path("runs/doors"),
         recipe=Recipe(**settings),
@@ -107,12 +107,10 @@ def rows(card: str, first: str) -> list[list[str]]:
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_headline_score_stands_beside_its_baselines(kind):
     table = rows(model_card(run_of(kind)), "score")
-    baselines = (
-        ["before fine-tuning"] if kind == "text" else ["linear model on MFCC statistics", "the same answer to all"]
-    )
+    baselines = ["untuned"] if kind == "transcript" else ["majority", "linear on MFCC"]
     assert table[0] == ["score", "recordings", "this model", *baselines]
     assert [row[0] for row in table[1:]] == SHOWN[kind]
-    scores = ["0.125 [0.100, 0.200]"] if kind == "text" else ["0.500 [0.400, 0.600]", "0.125 [0.100, 0.200]"]
+    scores = ["0.125 [0.100, 0.200]"] if kind == "transcript" else ["0.125 [0.100, 0.200]", "0.500 [0.400, 0.600]"]
     assert all(row[1:] == ["40", "**0.900 [0.800, 0.950]**", *scores] for row in table[1:])
 
 
@@ -216,7 +214,7 @@ def test_languages_are_written_as_the_hub_takes_them():
         return ModelCard(model_card(run_of(data=Data(path="recordings", language=language)))).data.language
 
     assert told("de-AT, pt_BR; EN de") == ["de", "pt", "en"]
-    assert ModelCard(model_card(run_of("text", text=Text(language="javanese")))).data.language == ["jv"]
+    assert ModelCard(model_card(run_of("transcript", text=Text(language="javanese")))).data.language == ["jv"]
     with pytest.raises(InputError, match=r"no 'german'; add --set data\.language=CODE"):
         told("German")
 
@@ -254,7 +252,7 @@ def test_a_license_unknown_to_the_hub_is_called_other():
 
 def test_the_leaderboard_file_says_what_the_run_says():
     sha = "a" * 40
-    run = run_of("text", data=Data(path="google/fleurs", name="fr_fr", revision=sha))
+    run = run_of("transcript", data=Data(path="google/fleurs", name="fr_fr", revision=sha))
     ((name, text),) = eval_results(run).items()
     assert name == "google-fleurs.yaml"
     (entry,) = parse_eval_result_entries(yaml.safe_load(text))
@@ -426,16 +424,16 @@ def test_the_snippets_name_the_folder_that_the_run_lies_in(small_run, tmp_path, 
 
 def test_what_fine_tuning_did_to_earlier_abilities_is_told():
     retention = {place: {"untuned": {"wer": WRONG}, "fine-tuned": {"wer": RIGHT}} for place in ("test", "extra_eval")}
-    run = run_of("text", extra_eval=Data(path="/home/somebody/english"), wise_ft_alpha=0.5)
+    run = run_of("transcript", extra_eval=Data(path="/home/somebody/english"), wise_ft_alpha=0.5)
     card = model_card(dataclasses.replace(run, retention=retention))
-    assert rows(card, "score")[0] == ["score", "recordings", "this model", "before fine-tuning"]
+    assert rows(card, "score")[0] == ["score", "recordings", "this model", "untuned"]
     assert "| `english`: Word error rate | 0.125 [0.100, 0.200] | 0.900 [0.800, 0.950] |" in card
     assert "| `wise_ft_alpha` | `0.5` |" in card
     assert "somebody" not in card
 
 
 def test_the_spelling_of_transcripts_is_told():
-    card = model_card(run_of("text", text=Text(language="french", case="lower", punctuation="remove")))
+    card = model_card(run_of("transcript", text=Text(language="french", case="lower", punctuation="remove")))
     assert "Transcripts were learned in lower case and without punctuation." in card
     assert ModelCard(card).data.language == ["fr"]
 

@@ -27,15 +27,25 @@ from audio_ft.evaluation.predictions import Predictions
 from audio_ft.formatting import format_size
 from audio_ft.metrics import Score, names, score
 from audio_ft.reporting.html import cleaning, write_report
-from audio_ft.reporting.html.judged import aligned, judged, replaced
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS, Heard, player
 from audio_ft.reporting.html.scores import Line as ScoreLine
 from audio_ft.reporting.html.scores import axis_of, bar, verdict
 from audio_ft.run import PREDICTIONS_FILE, Run
+from audio_ft.targets import Label, Transcript
+from audio_ft.targets.transcripts import Text
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 FORMS = ("yes", "no", HOSTILE)
+
+
+ENGLISH = Transcript(text=Text(language="en"))
+
+
+def judged(predictions, target=None):
+    """Return the clips as the page shows them, worst first."""
+    clips = (target or predictions.target).judge(predictions.table.to_dict("records"))
+    return sorted(clips, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
 
 
 class Page(HTMLParser):
@@ -119,7 +129,7 @@ def tell(run: Run, folder: Path, rows: list[dict], **changed) -> Run:
     table = pandas.DataFrame([{"split": "test", "group": None, **row} for row in rows])
     table.to_parquet(folder / PREDICTIONS_FILE, index=False)
     told = dataclasses.replace(run, folder=folder, **{"baselines": {}, "retention": {}, **changed})
-    test = Predictions(table, told.kind, told.labels)
+    test = Predictions(table, told.target)
     return dataclasses.replace(told, scores={"test": test.score()})
 
 
@@ -280,7 +290,7 @@ def test_names_labels_and_transcripts_cannot_become_markup(run: Run, tmp_path: P
     assert not [image for image in page.all("img") if image.get("src") == "x"]
 
     rows = [transcript(f"{place}.wav", f"hear {HOSTILE}", f"{HOSTILE} {place}") for place in range(12)]
-    told = tell(run, tmp_path / "texts", rows, kind="text", labels=(), data=data, recipe=recipe)
+    told = tell(run, tmp_path / "texts", rows, kind="transcript", labels=(), data=data, recipe=recipe)
     page = Page(write_report(told).read_text(encoding="utf-8"))
     check_sound(page)
     assert HOSTILE in page.text
@@ -288,7 +298,7 @@ def test_names_labels_and_transcripts_cannot_become_markup(run: Run, tmp_path: P
 
 def test_a_file_name_that_is_no_utf8_leaves_a_page_that_is(run: Run, tmp_path: Path):
     rows = [transcript("caf\\xe9.wav", "one", "two")]
-    told = tell(run, tmp_path / "run", rows, kind="text", labels=())
+    told = tell(run, tmp_path / "run", rows, kind="transcript", labels=())
     told = dataclasses.replace(told, data={**run.data, "warnings": ["caf\udce9.wav is listed twice"]})
     assert "caf?.wav is listed twice" in write_report(told).read_text(encoding="utf-8")
 
@@ -299,7 +309,7 @@ def test_transcripts_stand_word_by_word_beside_the_truth(run: Run, tmp_path: Pat
         transcript("b.wav", "hello", "Hello."),
         transcript("c.wav", "good bye", "good bye"),
     ]
-    told = tell(run, tmp_path / "run", rows, kind="text", labels=(), data={**run.data, "group": None})
+    told = tell(run, tmp_path / "run", rows, kind="transcript", labels=(), data={**run.data, "group": None})
     page = Page(write_report(told).read_text(encoding="utf-8"))
     check_sound(page)
     kinds = [attributes["class"] for attributes in page.all("span") if attributes.get("class", "").startswith("word ")]
@@ -343,7 +353,7 @@ def test_a_class_without_a_clip_leaves_the_columns_as_they_are(run: Run, tmp_pat
     ("kind", "rows", "order"),
     [
         (
-            "multi",
+            "labels",
             [
                 {"file": "one", "reference": ["a"], "prediction": ["a"], "probabilities": [0.9, 0.1]},
                 {"file": "two", "reference": ["a"], "prediction": ["b"], "probabilities": [0.1, 0.9]},
@@ -352,7 +362,7 @@ def test_a_class_without_a_clip_leaves_the_columns_as_they_are(run: Run, tmp_pat
             ["two", "three", "one"],
         ),
         (
-            "regression",
+            "number",
             [
                 {"file": "near", "reference": 1.0, "prediction": 1.1},
                 {"file": "far", "reference": 1.0, "prediction": -3.0},
@@ -360,14 +370,14 @@ def test_a_class_without_a_clip_leaves_the_columns_as_they_are(run: Run, tmp_pat
             ["far", "near"],
         ),
         (
-            "multi",
+            "labels",
             [{"file": name, "reference": [], "prediction": [], "probabilities": [0.1, 0.2]} for name in ("x", "y")],
             ["x", "y"],
         ),
     ],
 )
 def test_other_kinds_of_target_have_a_page_too(run: Run, tmp_path: Path, kind: str, rows: list[dict], order: list[str]):
-    labels = ("a", "b") if kind == "multi" else ("value",)
+    labels = ("a", "b") if kind == "labels" else ("value",)
     told = tell(run, tmp_path / "run", rows, kind=kind, labels=labels)
     assert [clip.file for clip in judged(Predictions.of(told))] == order
     page = Page(write_report(told).read_text(encoding="utf-8"))
@@ -392,7 +402,7 @@ def test_five_hundred_wrong_clips_make_less_than_ten_megabytes(run: Run, tmp_pat
     (recordings / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
     rows = [transcript(f"test/{place:03}.wav", f"one two three {place}", "won to tree") for place in range(500)]
     recipe = dataclasses.replace(run.recipe, data=Data(path=str(recordings)), chain=Chain((Mono(), Normalize())))
-    told = tell(run, tmp_path / "run", rows, kind="text", labels=(), recipe=recipe)
+    told = tell(run, tmp_path / "run", rows, kind="transcript", labels=(), recipe=recipe)
     file = write_report(told)
     page = Page(file.read_text(encoding="utf-8"))
     assert len([audio for audio in page.all("audio") if audio["aria-label"].startswith("Recording")]) == 24
@@ -439,35 +449,37 @@ def test_one_label_a_clip_is_judged_by_how_sure_the_wrong_answer_was():
             for file, said, sure in rows
         ]
     )  # fmt: skip
-    clips = judged(Predictions(table, "single", ("a", "b", "c", "d", "e")))
+    clips = judged(Predictions(table, Label(("a", "b", "c", "d", "e"))))
     assert [clip.file for clip in clips] == ["sure", "wavering", "right"]
-    assert clips[0].verdict == "90% sure of a wrong answer"
+    assert clips[0].verdict == "wrong, with 90% confidence"
     assert clips[0].group is None
-    assert [answer.label for answer in clips[0].answers] == ["b", "a", "c"]
+    assert [answer.label for answer in clips[0].weighed] == ["b", "a", "c"]
 
 
 def test_the_true_label_is_shown_also_where_it_is_unlikely():
     row = {"file": "x", "group": "g", "reference": "d", "prediction": "a", "confidence": 0.5}
     table = pandas.DataFrame([row | {"probabilities": [0.5, 0.3, 0.15, 0.05]}])
-    clip = judged(Predictions(table, "single", ("a", "b", "c", "d")))[0]
-    assert [(answer.label, answer.true) for answer in clip.answers][-1] == ("d", True)
+    clip = judged(Predictions(table, Label(("a", "b", "c", "d"))))[0]
+    assert [(answer.label, answer.true) for answer in clip.weighed][-1] == ("d", True)
 
 
 def test_spelling_alone_comes_after_every_wrong_word():
     rows = [transcript("spelled", "one two three", "One, two, three."), transcript("wrong", "one two", "one too")]
-    clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), "text"), "en")
+    clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), Transcript()), ENGLISH)
     assert [clip.file for clip in clips] == ["wrong", "spelled"]
-    assert "none wrong but in case" in clips[1].verdict
-    assert {word.kind for word in aligned(clips[1], "en")} == {"spelling"}
-    numbers = judged(Predictions(pandas.DataFrame([{"group": None, **transcript("n", "ten", "10")}]), "text"), "en")
+    assert "only case, punctuation or spelling differ" in clips[1].verdict
+    assert {word.kind for word in ENGLISH.words(clips[1])} == {"spelling"}
+    numbers = judged(
+        Predictions(pandas.DataFrame([{"group": None, **transcript("n", "ten", "10")}]), Transcript()), "en"
+    )
     assert "none wrong" in numbers[0].verdict  # the English normalizer writes numbers as digits
 
 
 def test_only_word_errors_that_recur_are_a_habit():
     rows = [transcript(str(place), "go left now", "go lift") for place in range(3)]
     rows.append(transcript("once", "stop", "top"))
-    clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), "text"))
-    found = {(pair.truth, pair.taken_for): (pair.clips, pair.of) for pair in replaced(clips, None)}
+    clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), Transcript()))
+    found = {(pair.truth, pair.predicted): (pair.clips, pair.of) for pair in Transcript().confusions(clips)}
     assert found == {("left", "lift"): (3, 3), ("now", ""): (3, 3)}
 
 
@@ -542,4 +554,4 @@ def test_the_command_says_where_the_page_is(run: Run, tmp_path: Path, capsys: py
 
 def test_scores_of_the_fakes_are_real():
     """Guard the helper of these tests: a fake's scores are those that `metrics.score` gives."""
-    assert score("text", ["a b"], ["a c"])["wer"].value == 0.5
+    assert score("transcript", ["a b"], ["a c"])["wer"].value == 0.5

@@ -20,8 +20,9 @@ import audio_ft as aft
 from audio_ft import Data, Recipe, Text
 from audio_ft.errors import InputError
 from audio_ft.models import load_adapter
+from audio_ft.targets import Transcript
 from audio_ft.tasks import CTC, task_for
-from audio_ft.tasks.base import HeadSettings, Speech
+from audio_ft.tasks.base import Checkpoint, HeadSettings
 
 SENTENCES = ("Hello there.", "Don't all bells ring?", "noon, soon", "Yes")
 BAD = {"": "empty transcript", "?!": "only punctuation", "ab " * 700: "frames needed"}
@@ -29,8 +30,8 @@ BAD = {"": "empty transcript", "?!": "only punctuation", "ab " * 700: "frames ne
 
 def planned(checkpoint: str, transcripts: Any = SENTENCES, **text: Any) -> CTC:
     """Return the task for a checkpoint and these training transcripts."""
-    speech = Speech(load_adapter(checkpoint), checkpoint, None, Text(**text), transcripts)
-    task = CTC.plan("text", (), speech)
+    start = Checkpoint(load_adapter(checkpoint), checkpoint)
+    task = CTC.plan(Transcript(text=Text(**text)), start, transcripts)
     assert isinstance(task, CTC)
     return task
 
@@ -58,10 +59,10 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_vocabulary_is_that_of_the_training_transcripts_in_a_stable_order(checkpoint: str) -> None:
     task = planned(checkpoint)
-    assert task.labels == ("<pad>", "<unk>", "|", *sorted(set("".join(SENTENCES).lower()) - set(" .,?")))
-    assert planned(checkpoint, tuple(reversed(SENTENCES))).labels == task.labels
-    assert "S" in planned(checkpoint, ("So.",), case="keep").labels
-    assert "." in planned(checkpoint, ("So.",), punctuation="keep").labels
+    assert task.tokens == ("<pad>", "<unk>", "|", *sorted(set("".join(SENTENCES).lower()) - set(" .,?")))
+    assert planned(checkpoint, tuple(reversed(SENTENCES))).tokens == task.tokens
+    assert "S" in planned(checkpoint, ("So.",), case="keep").tokens
+    assert "." in planned(checkpoint, ("So.",), punctuation="keep").tokens
     with pytest.raises(InputError, match="no letters"):
         planned(checkpoint, ("?", ""))
 
@@ -82,10 +83,10 @@ def test_a_transcript_fits_if_and_only_if_torch_finds_a_path(text: str, frames: 
 
     task = FITTING[0]
     label = torch.tensor([task.label(text, 0.0)])
-    uniform = torch.zeros(frames, 1, len(task.labels)).log_softmax(-1)
+    uniform = torch.zeros(frames, 1, len(task.tokens)).log_softmax(-1)
     lengths = (torch.tensor([frames]), torch.tensor([label.shape[1]]))
     loss = torch.nn.functional.ctc_loss(uniform, label, *lengths, blank=0, reduction="none")
-    assert bool(torch.isinf(loss[0])) == (task.fault(text, frames, Frames()) is not None)
+    assert bool(torch.isinf(loss[0])) == (task.why_unlearnable(text, frames, Frames()) is not None)
 
 
 FITTING: list[CTC] = []
@@ -101,12 +102,12 @@ def test_labels_are_padded_with_what_the_loss_leaves_out(checkpoint: str) -> Non
     labels = task.batch_labels(["yes", "hello there"], [1.0, 1.0])
     assert labels.shape == (2, 11)
     assert labels[0].tolist()[3:] == [-100] * 8
-    assert [task.labels[token] for token in labels[1]] == [*"hello", "|", *"there"]
+    assert [task.tokens[token] for token in labels[1]] == [*"hello", "|", *"there"]
 
 
 def test_repeats_collapse_and_blanks_keep_double_letters_apart(checkpoint: str) -> None:
     task = planned(checkpoint)
-    place = {label: index for index, label in enumerate(task.labels)}
+    place = {label: index for index, label in enumerate(task.tokens)}
     frames = ["h", "h", "e", "l", "l", "<pad>", "l", "o", "o", "|", "|", "<pad>", "y", "e", "s", "<pad>"]
     tokens = [place[frame] for frame in frames]
     assert task.decode(tokens) == "hello yes" == task.tokenizer.decode(tokens)
@@ -116,12 +117,12 @@ def test_repeats_collapse_and_blanks_keep_double_letters_apart(checkpoint: str) 
 
 def test_a_clips_tokens_do_not_depend_on_its_neighbours(checkpoint: str) -> None:
     task, adapter = planned(checkpoint), load_adapter(checkpoint)
-    model = task.build(adapter, checkpoint, HeadSettings()).eval()
+    model = task.build(Checkpoint(adapter, checkpoint), HeadSettings()).eval()
     features = [adapter.extract(speech(length, seed)) for seed, length in enumerate((9_000, 16_000, 12_345))]
     with torch.inference_mode():
-        together = task.respond(model, adapter, adapter.collate(features))
+        together = task.predict_step(model, adapter, adapter.collate(features))
         for row, feature in enumerate(features):
-            alone = task.respond(model, adapter, adapter.collate([feature]))[0]
+            alone = task.predict_step(model, adapter, adapter.collate([feature]))[0]
             own = together[row][together[row] != -100]
             assert own.tolist() == alone[alone != -100].tolist()
             assert len(own) == adapter.frames(len(feature["input_values"]))
@@ -131,19 +132,19 @@ def test_a_vocabulary_that_fits_is_kept_and_another_is_not(
     checkpoint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     task, adapter = planned(checkpoint), load_adapter(checkpoint)
-    model = task.build(adapter, checkpoint, HeadSettings())
+    model = task.build(Checkpoint(adapter, checkpoint), HeadSettings())
     model.save_pretrained(tmp_path / "tuned")
     task.save(adapter, tmp_path / "tuned")
     again = planned(str(tmp_path / "tuned"), ("Hello, hello!",))
-    assert again.labels == task.labels
+    assert again.tokens == task.tokens
     assert not again.from_scratch
-    kept = again.build(load_adapter(str(tmp_path / "tuned")), str(tmp_path / "tuned"), HeadSettings())
+    kept = again.build(Checkpoint(load_adapter(str(tmp_path / "tuned")), str(tmp_path / "tuned")), HeadSettings())
     torch.testing.assert_close(kept.lm_head.weight, model.lm_head.weight)
-    assert "the checkpoint has no" not in caplog.text
+    assert "vocabulary lacks" not in caplog.text
     other = planned(str(tmp_path / "tuned"), ("zzz",))
     assert other.from_scratch
-    assert "the checkpoint has no z, which training transcripts do" in caplog.text
-    assert "z" in other.labels
+    assert "the checkpoint's vocabulary lacks z of the transcripts" in caplog.text
+    assert "z" in other.tokens
 
 
 def test_a_head_without_outputs_for_beginning_and_end_is_kept_all_the_same(checkpoint: str, tmp_path: Path) -> None:
@@ -151,18 +152,18 @@ def test_a_head_without_outputs_for_beginning_and_end_is_kept_all_the_same(check
     from transformers import Wav2Vec2CTCTokenizer
 
     task, adapter, folder = planned(checkpoint), load_adapter(checkpoint), tmp_path / "tuned"
-    model: Any = task.build(adapter, checkpoint, HeadSettings())
+    model: Any = task.build(Checkpoint(adapter, checkpoint), HeadSettings())
     model.save_pretrained(folder)
     adapter.save_extractor(folder)
-    (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(task.labels)}))
+    (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(task.tokens)}))
     Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
     again = planned(str(folder), ("Hello, hello!",))
-    assert len(again.tokenizer) == len(task.labels) + 2
-    assert again.labels == task.labels
-    kept: Any = again.build(load_adapter(str(folder)), str(folder), HeadSettings())
+    assert len(again.tokenizer) == len(task.tokens) + 2
+    assert again.tokens == task.tokens
+    kept: Any = again.build(Checkpoint(load_adapter(str(folder)), str(folder)), HeadSettings())
     torch.testing.assert_close(kept.lm_head.weight, model.lm_head.weight)
-    assert CTC.restore(kept.config, folder, again.text).labels == task.labels
-    model.config.vocab_size = len(task.labels) + 5
+    assert CTC.restore(kept.config, folder, again.text).tokens == task.tokens
+    model.config.vocab_size = len(task.tokens) + 5
     model.config.save_pretrained(folder)
     assert planned(str(folder)).from_scratch, "outputs without a name mean nothing"
 

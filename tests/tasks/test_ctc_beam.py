@@ -25,8 +25,9 @@ from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.cli import main as cli
 from audio_ft.errors import InputError
 from audio_ft.models import load_adapter
+from audio_ft.targets import Label, Transcript
 from audio_ft.tasks import CTC, Classification
-from audio_ft.tasks.base import HeadSettings, Speech
+from audio_ft.tasks.base import Checkpoint, HeadSettings
 from audio_ft.tasks.ctc import make_tokenizer
 from audio_ft.tasks.ctc_beam import BeamSearch
 from audio_ft.tasks.ngram_lm import estimate, unigrams
@@ -170,8 +171,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
     checkpoint = tiny_checkpoint("wav2vec2-group", folder / "checkpoint")
     adapter, text = load_adapter(checkpoint).with_window(3), Text(case="lower", punctuation="remove", language="en")
-    task = CTC.plan("text", (), Speech(adapter, checkpoint, None, text, SENTENCES))
-    task.build(adapter, checkpoint, HeadSettings()).save_pretrained(folder / "model")
+    task = CTC.plan(Transcript(text=text), Checkpoint(adapter, checkpoint), SENTENCES)
+    task.build(Checkpoint(adapter, checkpoint), HeadSettings()).save_pretrained(folder / "model")
     task.save(adapter, folder / "model")
     recipe = Recipe(model=checkpoint, data=str(folder / "data.csv"), task="ctc", text=text, window=3)
     recipe.save(folder / "model" / "recipe.json")
@@ -225,7 +226,7 @@ def test_the_command_line_searches_too(saved: Path, capsys: pytest.CaptureFixtur
 def test_models_that_write_no_characters_refuse_a_language_model(saved: Path) -> None:
     beam = Beam(str(saved / "words.arpa"))
     with pytest.raises(InputError, match="task is classification"):
-        Classification.plan("single", ("a", "b")).searching(beam)
+        Classification(Label(("a", "b"))).with_language_model(beam)
     japanese = CTC.restore(load_adapter(MINI).config, saved / "model", Text(language="ja"))
     with pytest.raises(InputError, match="no space between words"):
-        japanese.searching(beam)
+        japanese.with_language_model(beam)

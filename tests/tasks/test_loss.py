@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,37 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from audio_ft.errors import InputError
-from audio_ft.tasks import task_class
-from audio_ft.tasks.base import HeadSettings, Task
+from audio_ft.targets import Label, Labels, Number
+from audio_ft.tasks import Classification
+from audio_ft.tasks.base import HeadSettings
 
 LABELS = ("cat", "dog", "owl")
 WEIGHTS = {"cat": 0.5, "dog": 2.0, "owl": 3.0}
 WEIGHT = torch.tensor(list(WEIGHTS.values()))
 
 
-def task(kind: str = "single") -> Task:
-    return task_class("classification").plan(kind, () if kind == "regression" else LABELS)
+TARGETS = {"label": Label(LABELS), "labels": Labels(LABELS), "number": Number()}
+
+
+class Network:
+    """Stand in for a network: it returns the logits that it is given."""
+
+    def __call__(self, logits: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=logits)
+
+
+class Fixed:
+    """Compute losses of given logits by the task's own route."""
+
+    def __init__(self, kind: str) -> None:
+        self.task = Classification(TARGETS[kind])
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor, settings: HeadSettings) -> torch.Tensor:
+        return self.task.loss(Network(), {"logits": logits}, labels, settings)[0]
+
+
+def task(kind: str = "label") -> Fixed:
+    return Fixed(kind)
 
 
 def logits(seed: int = 0, count: int = 7, scale: float = 2.0) -> torch.Tensor:
@@ -47,14 +69,14 @@ def test_single_labels_cost_torchs_cross_entropy() -> None:
 
 
 def test_several_labels_cost_torchs_binary_cross_entropy() -> None:
-    ours = task("multi").loss(logits(), several(), head())
+    ours = task("labels").loss(logits(), several(), head())
     torch.testing.assert_close(ours, functional.binary_cross_entropy_with_logits(logits(), several()))
 
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_numbers_cost_their_squared_error(count: int) -> None:
     outputs, values = logits(count=count)[:, :1], torch.linspace(-1, 4, count)
-    ours = task("regression").loss(outputs, values, head())
+    ours = task("number").loss(outputs, values, head())
     torch.testing.assert_close(ours, functional.mse_loss(outputs[:, 0], values))
 
 
@@ -65,7 +87,7 @@ def test_label_smoothing_is_torchs(smoothing: float) -> None:
 
 
 def test_label_smoothing_of_several_labels_pulls_targets_to_the_middle() -> None:
-    ours = task("multi").loss(logits(), several(), head(label_smoothing=0.2))
+    ours = task("labels").loss(logits(), several(), head(label_smoothing=0.2))
     softened = several().clamp(0.1, 0.9)
     torch.testing.assert_close(ours, functional.binary_cross_entropy_with_logits(logits(), softened))
 
@@ -76,7 +98,7 @@ def test_class_weights_are_torchs() -> None:
 
 
 def test_class_weights_of_several_labels_weigh_what_is_present() -> None:
-    ours = task("multi").loss(logits(), several(), head(class_weights=WEIGHTS))
+    ours = task("labels").loss(logits(), several(), head(class_weights=WEIGHTS))
     theirs = functional.binary_cross_entropy_with_logits(logits(), several(), pos_weight=WEIGHT)
     torch.testing.assert_close(ours, theirs)
 
@@ -99,7 +121,7 @@ def test_focal_loss_is_the_papers(seed: int, gamma: float, count: int) -> None:
 
 @given(seed=st.integers(0, 1_000), gamma=st.floats(0, 5))
 def test_focal_loss_of_several_labels_is_the_papers(seed: int, gamma: float) -> None:
-    ours = task("multi").loss(logits(seed), several(seed), head(loss="focal", focal_gamma=gamma))
+    ours = task("labels").loss(logits(seed), several(seed), head(loss="focal", focal_gamma=gamma))
     present = expit(logits(seed).double().numpy())
     right = np.where(several(seed).numpy() == 1, present, 1 - present)
     assert ours.item() == pytest.approx(float(np.mean(-((1 - right) ** gamma) * np.log(right))), rel=1e-4, abs=1e-6)
@@ -122,7 +144,7 @@ def test_hard_targets_written_as_soft_ones_cost_the_same() -> None:
 
 
 @given(
-    kind=st.sampled_from(["single", "multi", "regression"]),
+    kind=st.sampled_from(["label", "labels", "number"]),
     scale=st.sampled_from([0.0, 1.0, 30.0, 1e3, 1e4]),
     gamma=st.sampled_from([0.0, 0.3, 1.0, 2.0]),
     loss=st.sampled_from(["cross_entropy", "focal"]),
@@ -132,8 +154,8 @@ def test_hard_targets_written_as_soft_ones_cost_the_same() -> None:
 def test_loss_and_gradient_are_finite_however_sure_the_network(
     kind: str, scale: float, gamma: float, loss: str, smoothing: float, half: bool
 ) -> None:
-    outputs = (logits(3, 9, scale) if kind != "regression" else logits(3, 9, scale)[:, :1]).requires_grad_()
-    targets = {"single": ids(3, 9), "multi": several(3, 9), "regression": torch.linspace(-1, 1, 9)}[kind]
+    outputs = (logits(3, 9, scale) if kind != "number" else logits(3, 9, scale)[:, :1]).requires_grad_()
+    targets = {"label": ids(3, 9), "labels": several(3, 9), "number": torch.linspace(-1, 1, 9)}[kind]
     settings = head(loss=loss, focal_gamma=gamma, label_smoothing=smoothing)
     value = task(kind).loss(outputs.bfloat16() if half else outputs, targets, settings)
     value.backward()
@@ -145,20 +167,20 @@ def test_loss_and_gradient_are_finite_however_sure_the_network(
 def test_balanced_weights_are_scikit_learns() -> None:
     references = np.asarray([0] * 5 + [1] * 2 + [2] * 13)
     theirs = compute_class_weight("balanced", classes=np.arange(3), y=references)
-    assert list(task().balanced_weights(references).values()) == pytest.approx(list(theirs))
-    assert list(task().balanced_weights(references)) == list(LABELS)
+    assert list(TARGETS["label"].balanced_weights(references).values()) == pytest.approx(list(theirs))
+    assert list(TARGETS["label"].balanced_weights(references)) == list(LABELS)
 
 
 def test_balanced_weights_of_several_labels_are_absent_over_present() -> None:
     references = np.asarray([[1, 0, 1], [1, 0, 0], [0, 1, 1], [1, 0, 1]], np.float32)
-    assert task("multi").balanced_weights(references) == pytest.approx({"cat": 1 / 3, "dog": 3, "owl": 1 / 3})
+    assert TARGETS["labels"].balanced_weights(references) == pytest.approx({"cat": 1 / 3, "dog": 3, "owl": 1 / 3})
     always = np.asarray([[1, 0, 0], [1, 0, 1]], np.float32)
-    assert task("multi").balanced_weights(always) == pytest.approx({"cat": 1, "dog": 2, "owl": 1})
+    assert TARGETS["labels"].balanced_weights(always) == pytest.approx({"cat": 1, "dog": 2, "owl": 1})
 
 
 def test_balanced_weights_need_labels() -> None:
-    with pytest.raises(InputError, match="needs labels"):
-        task("regression").balanced_weights(np.ones(3))
+    with pytest.raises(InputError, match="needs classes"):
+        TARGETS["number"].balanced_weights(np.ones(3))
 
 
 # ---- from logits to answers
@@ -167,7 +189,7 @@ def test_balanced_weights_need_labels() -> None:
 def test_windows_of_a_clip_are_averaged_before_the_softmax() -> None:
     outputs = logits(1, 5).numpy()
     clips = np.asarray([1, 0, 1, 1, 0])
-    ours = task().predictions(outputs, clips, 2)
+    ours = task().task.predictions(outputs, clips, 2)
     for clip in range(2):
         expected = np.exp(log_softmax(outputs[clips == clip].astype(float).mean(0)))
         np.testing.assert_allclose(ours[clip], expected, rtol=1e-6)
@@ -176,19 +198,19 @@ def test_windows_of_a_clip_are_averaged_before_the_softmax() -> None:
 def test_answers_of_several_labels_and_numbers() -> None:
     outputs = logits(1, 4).numpy()
     clips = np.arange(4)
-    np.testing.assert_allclose(task("multi").predictions(outputs, clips, 4), expit(outputs), rtol=1e-6)
-    np.testing.assert_allclose(task("regression").predictions(outputs[:, :1], clips, 4), outputs[:, 0], rtol=1e-6)
-    assert task("regression").answer(np.asarray(2.5)) == {"value": 2.5}
-    assert list(task().answer(np.asarray([0.2, 0.5, 0.3]))) == ["dog", "owl", "cat"]
+    np.testing.assert_allclose(task("labels").task.predictions(outputs, clips, 4), expit(outputs), rtol=1e-6)
+    np.testing.assert_allclose(task("number").task.predictions(outputs[:, :1], clips, 4), outputs[:, 0], rtol=1e-6)
+    assert TARGETS["number"].answer(np.asarray(2.5)) == {"value": 2.5}
+    assert list(TARGETS["label"].answer(np.asarray([0.2, 0.5, 0.3]))) == ["dog", "owl", "cat"]
 
 
 def test_sure_logits_of_several_labels_overflow_nothing() -> None:
     with np.errstate(all="raise"):
-        ours = task("multi").predictions(np.asarray([[-2_000, 0, 2_000]], np.float32), np.zeros(1, int), 1)
+        ours = task("labels").task.predictions(np.asarray([[-2_000, 0, 2_000]], np.float32), np.zeros(1, int), 1)
     np.testing.assert_allclose(ours, [[0, 0.5, 1]])
 
 
 def test_targets_become_numbers() -> None:
-    assert task().encode(["owl", "cat"]).tolist() == [2, 0]
-    assert task("multi").encode([["owl", "cat"], []]).tolist() == [[1, 0, 1], [0, 0, 0]]
-    assert task("regression").encode([1.5, -2]).tolist() == [1.5, -2]
+    assert TARGETS["label"].encode(["owl", "cat"]).tolist() == [2, 0]
+    assert TARGETS["labels"].encode([["owl", "cat"], []]).tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert TARGETS["number"].encode([1.5, -2]).tolist() == [1.5, -2]

@@ -132,6 +132,6 @@ def test_the_command_reads_text_and_the_training_split_of_data(tmp_path: Path, c
     arguments = ["lm", str(tmp_path / "data.csv"), str(tmp_path / "data.arpa"), "--set", "text.case=upper"]
     assert cli.main(arguments) == 0
     assert unigrams(tmp_path / "data.arpa") == ["YES"]
-    assert "1 transcripts that cannot be learned from" in capsys.readouterr().err
+    assert "1 empty or garbled transcripts" in capsys.readouterr().err
     assert cli.main(["lm", str(tmp_path / "text.txt"), str(tmp_path / "nowhere" / "text.arpa")]) == 2
     assert "cannot be written" in capsys.readouterr().err

@@ -17,8 +17,9 @@ from audio_ft import Data, Recipe, Text
 from audio_ft.cleaning.steps import Resample
 from audio_ft.errors import InputError
 from audio_ft.models import load_adapter
+from audio_ft.targets import Transcript
 from audio_ft.tasks import Seq2Seq, task_for
-from audio_ft.tasks.base import HeadSettings, Speech
+from audio_ft.tasks.base import Checkpoint, HeadSettings
 from audio_ft.tasks.whisper_decoding import packing, window_of
 
 pytestmark = pytest.mark.real
@@ -38,7 +39,7 @@ def multilingual(shared: Path) -> str:
 
 def planned(checkpoint: str, transcripts: tuple[str, ...] = TEXTS, **text: Any) -> Seq2Seq:
     """Return the task for a checkpoint."""
-    task = Seq2Seq.plan("text", (), Speech(load_adapter(checkpoint), checkpoint, None, Text(**text), transcripts))
+    task = Seq2Seq.plan(Transcript(text=Text(**text)), Checkpoint(load_adapter(checkpoint), checkpoint), transcripts)
     assert isinstance(task, Seq2Seq)
     return task
 
@@ -67,12 +68,12 @@ def test_a_label_is_what_whispers_own_tokenizer_makes_without_its_start(
 
 def test_labels_are_padded_with_what_the_loss_leaves_out_and_the_loss_is_transformers_own(english: str) -> None:
     task, adapter = planned(english), load_adapter(english)
-    model = task.build(adapter, english, HeadSettings()).eval()
+    model = task.build(Checkpoint(adapter, english), HeadSettings()).eval()
     labels = task.batch_labels(TEXTS[:2], [5.0, 1.0])
     assert (labels == -100).sum() == len(task.label(TEXTS[0], 0.0)) - len(task.label(TEXTS[1], 0.0))
     inputs = adapter.collate([adapter.extract(speech(RATE, seed)) for seed in range(2)])
     with torch.inference_mode():
-        loss, _ = task.step(model, inputs, labels, HeadSettings())
+        loss, _ = task.loss(model, inputs, labels, HeadSettings())
         torch.testing.assert_close(loss, model(**inputs, labels=labels).loss, rtol=1e-4, atol=1e-4)
 
 
@@ -96,7 +97,7 @@ def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path
     from transformers import AutoProcessor
 
     task, adapter = planned(english, prompt=" Asterisk, voicemail "), load_adapter(english)
-    model: Any = task.build(adapter, english, HeadSettings()).eval()
+    model: Any = task.build(Checkpoint(adapter, english), HeadSettings()).eval()
     files = [shared / "data" / "prompts_asr" / "test" / name for name in ("en_activated.flac", "en_agent-user.flac")]
     waves = [Resample(RATE)(aft.read(file)).samples[0] for file in files]
     inputs = adapter.collate([adapter.extract(wave) for wave in waves])
@@ -105,22 +106,22 @@ def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path
     told = processor.batch_decode(model.generate(**inputs, prompt_ids=prompt), skip_special_tokens=True)
     untold = processor.batch_decode(model.generate(**inputs), skip_special_tokens=True)
     assert told != untold, "else this says nothing"
-    assert task.listen(model, adapter, waves) == [text.strip() for text in told]
-    spoken = task.listen_for_words(model, adapter, waves)
+    assert task.transcribe(model, adapter, waves) == [text.strip() for text in told]
+    spoken = task.transcribe_words(model, adapter, waves)
     assert [" ".join(word["text"] for word in words) for words in spoken] == [text.strip() for text in told]
-    responses = task.respond(model, adapter, inputs).numpy()
+    responses = task.predict_step(model, adapter, inputs).numpy()
     assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
 
 
 def test_a_prompt_longer_than_the_decoder_is_told_is_refused(english: str) -> None:
-    with pytest.raises(InputError, match=r"text\.prompt is 301 tokens long, and Whisper is told 223"):
+    with pytest.raises(InputError, match=r"text\.prompt is 301 tokens long, and Whisper takes 223"):
         planned(english, prompt="yes " * 300)
 
 
 def test_what_transcripts_hold_is_not_forbidden(english: str, multilingual: str) -> None:
     marked = ('"Yes": press (one);', "Բարև")
     task = planned(multilingual, transcripts=marked, language="hy")
-    model: Any = task.build(load_adapter(multilingual), multilingual, HeadSettings())
+    model: Any = task.build(Checkpoint(load_adapter(multilingual), multilingual), HeadSettings())
     # Armenian letters are bytes to this tokenizer, behind a space of its own.
     assert task.label(marked[1], 1.0)[len(task.prefix) - 1] not in model.generation_config.begin_suppress_tokens
     assert task.tokenizer.eos_token_id in model.generation_config.begin_suppress_tokens
@@ -132,7 +133,7 @@ def test_what_transcripts_hold_is_not_forbidden(english: str, multilingual: str)
     assert written & set(theirs), "else this says nothing"
     assert set(model.generation_config.suppress_tokens) == set(theirs) - written
     assert model.generation_config.suppress_tokens[-6:] == theirs[-6:], "transformers finds tokens by these places"
-    plain: Any = planned(english).build(load_adapter(english), english, HeadSettings())
+    plain: Any = planned(english).build(Checkpoint(load_adapter(english), english), HeadSettings())
     assert plain.generation_config.suppress_tokens == GenerationConfig.from_pretrained(english).suppress_tokens
 
 
@@ -152,10 +153,12 @@ def test_a_checkpoint_is_asked_in_a_language_that_it_knows(english: str, multili
         planned(multilingual)
     with pytest.raises(InputError, match="English only"):
         planned(english, language="fr")
-    model: Any = planned(multilingual, language="fr").build(load_adapter(multilingual), multilingual, HeadSettings())
+    model: Any = planned(multilingual, language="fr").build(
+        Checkpoint(load_adapter(multilingual), multilingual), HeadSettings()
+    )
     assert (model.generation_config.language, model.generation_config.task) == ("fr", "transcribe")
     assert model.generation_config.num_beams == 1
-    plain: Any = planned(english).build(load_adapter(english), english, HeadSettings())
+    plain: Any = planned(english).build(Checkpoint(load_adapter(english), english), HeadSettings())
     assert (plain.generation_config.language, plain.generation_config.task) == (None, None)
 
 
@@ -168,23 +171,23 @@ def test_a_checkpoint_without_a_decoder_is_refused(tmp_path: Path) -> None:
     adapter.config.architectures = ["WhisperForAudioClassification"]
     task = Seq2Seq((), Text(language="en"), None, (1, 2))
     with pytest.raises(InputError, match="decoder"):
-        task.build(adapter, str(tmp_path / "classifier"), HeadSettings())
+        task.build(Checkpoint(adapter, str(tmp_path / "classifier")), HeadSettings())
     assert task_for("transcription", adapter) is Seq2Seq
 
 
 def test_the_window_shrinks_to_the_batch_and_comes_back(english: str) -> None:
     task, adapter = planned(english), load_adapter(english)
-    model: Any = task.build(adapter, english, HeadSettings()).eval()
-    elastic = task.adapt(adapter, np.asarray([1.0, 12.0]), None)
+    model: Any = task.build(Checkpoint(adapter, english), HeadSettings()).eval()
+    elastic = task.fit_window(adapter, np.asarray([1.0, 12.0]), None)
     short = elastic.collate([elastic.extract(speech(RATE))])["input_features"]
     longer = elastic.collate([elastic.extract(speech(RATE)), elastic.extract(speech(14 * RATE))])["input_features"]
     assert (short.shape[-1], longer.shape[-1]) == (1_000, 1_600)
     whole = adapter.collate([adapter.extract(speech(RATE))])["input_features"][0, :, :1_000]
     # Two lengths are two products of matrices, whose last bits differ on some processors.
     torch.testing.assert_close(short[0], whole, rtol=0, atol=1e-6)
-    assert task.hearing(elastic).collate([adapter.extract(speech(RATE))])["input_features"].shape[-1] == 3_000
+    assert task.inference_adapter(elastic).collate([adapter.extract(speech(RATE))])["input_features"].shape[-1] == 3_000
     assert (
-        task.adapt(adapter, np.asarray([1.0]), 30.0)
+        task.fit_window(adapter, np.asarray([1.0]), 30.0)
         .collate([adapter.extract(speech(RATE))])["input_features"]
         .shape[-1]
         == 3_000

@@ -14,8 +14,9 @@ from transformers import TrainerControl, TrainerState
 from audio_ft.errors import InputError
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
-from audio_ft.tasks import task_class
-from audio_ft.tasks.base import HeadSettings
+from audio_ft.targets import Label
+from audio_ft.tasks import Classification
+from audio_ft.tasks.base import Checkpoint, HeadSettings
 from audio_ft.training.freeze import GradualUnfreezing, freeze, parameter_groups
 
 LABELS = ("down", "left", "right")
@@ -33,7 +34,7 @@ def build(folder: str, policy: str = "none", **head: Any) -> tuple[Adapter, Any]
     mask = adapter.mask_settings([], 16_000)
     torch.manual_seed(0)
     settings = HeadSettings(weighted_layers=adapter.pools_frames, mask=mask, **head)
-    model = task_class("classification").plan("single", LABELS).build(adapter, folder, settings)
+    model = Classification(Label(LABELS)).build(Checkpoint(adapter, folder), settings)
     freeze(model, adapter, policy)
     return adapter, model
 
@@ -44,8 +45,8 @@ def one_step(adapter: Adapter, model: Any) -> set[str]:
     optimizer = torch.optim.SGD([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1.0)
     batch = adapter.collate([adapter.extract(speech(length, length)) for length in (6_000, 9_000, 16_000, 20_000)])
     np.random.seed(0)  # the stream from which transformers draws its masks
-    logits = model.train()(**batch).logits
-    loss = task_class("classification").plan("single", LABELS).loss(logits, torch.tensor([0, 1, 2, 0]), HeadSettings())
+    task, labels = Classification(Label(LABELS)), torch.tensor([0, 1, 2, 0])
+    loss, _ = task.loss(model.train(), batch, labels, HeadSettings())
     loss.backward()
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:

@@ -12,8 +12,8 @@ from checkpoints import WORDS, tiny_checkpoint, tiny_transcriber
 
 from audio_ft import Data, InputError, Recipe, Run
 from audio_ft.cli import main as cli
-from audio_ft.data.transcripts import Text
 from audio_ft.metrics import Score
+from audio_ft.targets.transcripts import Text
 from audio_ft.training.reproduce import Pair, compared, reproduce
 from audio_ft.training.train import train
 

@@ -92,7 +92,7 @@ def test_run_json_records_what_happened(small_run: Path) -> None:
         for score in plain["scores"][split].values():
             assert set(score) == {"value", "low", "high", "n"}
             assert score["low"] <= score["value"] <= score["high"]
-    assert set(plain["baselines"]) == {"majority", "linear_mfcc"}
+    assert set(plain["baselines"]) == {"majority", "linear on MFCC"}
     assert {split: facts["clips"] for split, facts in plain["splits"].items()} == dict.fromkeys(plain["splits"], 48)
     assert plain["splits"]["train"]["classes"] == dict.fromkeys(plain["labels"], 6)
     assert plain["history"]
@@ -182,7 +182,7 @@ def test_by_loss_the_lowest_is_kept(tiny: str, tmp_path: Path, by_trainers_name:
 def test_numbers_end_to_end_and_by_error_the_lowest_is_kept(tiny: str, tmp_path: Path) -> None:
     data = manifest(tmp_path / "data", lambda word, index: len(word) + index / 100)
     run = aft.train(recipe(tiny, TOO_FAST, data=data, metric="mean_absolute_error"), tmp_path / "run")
-    assert run.kind == "regression"
+    assert run.kind == "number"
     errors = curve(run, "mean_absolute_error")
     assert run.best["step"] == min(errors, key=errors.__getitem__)
     for split in ("validation", "test"):
@@ -207,7 +207,7 @@ def test_several_labels_end_to_end(tiny: str, tmp_path: Path) -> None:
     data = manifest(tmp_path / "data", lambda word, index: ";".join(sorted({word[0], word[-1]})))
     rich: dict[str, Any] = {"pooling": "statistics", "weighted_layers": True, "loss": "focal", "dropout": 0.2}
     run = aft.train(recipe(tiny, data=data, class_weights="balanced", **rich), tmp_path / "run")
-    assert run.kind == "multi"
+    assert run.kind == "labels"
     table = predictions(run.folder, "test")
     truth = np.asarray([[label in row for label in run.labels] for row in table["reference"]])
     likely = np.stack(table["probabilities"].to_list())

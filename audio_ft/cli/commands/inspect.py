@@ -24,7 +24,6 @@ EPILOG = """examples:
 INDENT = 12
 BAR = 36
 MOST_CLASSES = 24
-KINDS = {"single": "one label", "multi": "several labels", "regression": "numbers", "text": "transcripts"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what the data holds; data that training would refuse ends in that error."""
     from audio_ft.data import Data
     from audio_ft.data.inspect import inspect
+    from audio_ft.tasks import targets_of
 
     data = with_columns(Data(path=local(arguments.data)), arguments)
-    found = inspect(data, task=arguments.task or "classification", decode=arguments.decode)
+    found = inspect(data, targets=targets_of(arguments.task or "classification"), decode=arguments.decode)
     show(as_line(found.to_dict()) if arguments.json else "\n".join(as_text(found)))
     if found.problem is not None:
         raise InputError(found.problem)
@@ -64,7 +64,7 @@ def as_text(found: Inspection) -> Iterator[str]:
         yield from _lines("splits", found.rule)
     if found.target:
         group = f"groups by {found.group}" if found.group else "no groups known"
-        yield from _lines("columns", f"target {found.target!r} ({KINDS[found.kind]}), {group}")
+        yield from _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")
     yield ""
     yield from _table(found.splits)
     if found.durations:

@@ -73,11 +73,12 @@ def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
     from audio_ft.data.manifests import MANIFEST_SUFFIXES
     from audio_ft.data.splits import SPLITS
     from audio_ft.data.text_files import read_text
-    from audio_ft.data.transcripts import fault
+    from audio_ft.targets import Transcript
+    from audio_ft.targets.transcripts import fault
 
     if source.is_file() and source.suffix.lower() not in MANIFEST_SUFFIXES:
         return read_text(source).splitlines()
-    loaded = load(recipe.data, task="transcription", need=SPLITS)
+    loaded = load(recipe.data, targets=(Transcript,), need=SPLITS)
     transcripts = list(loaded.splits["train"]["target"])
     valid = [transcript for transcript in transcripts if fault(transcript, recipe.text) is None]
     if len(valid) < len(transcripts):

@@ -19,6 +19,7 @@ from audio_ft.file_io import replacing, write_text
 
 if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model
+    from audio_ft.targets import Target
 
 # Labels in the table unless --top-k says otherwise; JSON holds them all.
 TABLE_LABELS = 3
@@ -64,12 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = load(arguments.model, beam=beam_of(arguments))
     _refuse_wrong_kind(arguments, model, form)
-    top_k = None if _spoken(model) else arguments.top_k or (None if form == "json" else TABLE_LABELS)
+    target = model.task.target
+    top_k = arguments.top_k or (None if form == "json" else TABLE_LABELS)
     predictions = model.attempts(files, top_k, words=form != "text")
     if arguments.output_dir is not None:
-        failed = _into_folder(Path(arguments.output_dir), files, predictions, form, _spoken(model))
+        failed = _into_folder(Path(arguments.output_dir), files, predictions, form, target)
     else:
-        failed = _into_stream(arguments.output, files, predictions, form, _spoken(model))
+        failed = _into_stream(arguments.output, files, predictions, form, target)
     if failed:
         say(f"{failed:,} of {len(files):,} files could not be read.")
     return WRONG if failed == len(files) else DONE
@@ -85,10 +87,6 @@ def _form(arguments: argparse.Namespace) -> str:
     return str(arguments.format or named.get(Path(arguments.output or "").suffix.lower(), "text"))
 
 
-def _spoken(model: Model) -> bool:
-    return model.task.kind == "text"
-
-
 def _refuse_wrong_kind(arguments: argparse.Namespace, model: Model, form: str) -> None:
     """Refuse an option that does not fit this kind of model.
 
@@ -97,15 +95,19 @@ def _refuse_wrong_kind(arguments: argparse.Namespace, model: Model, form: str) -
     """
     from audio_ft.inference.output_formats import SUBTITLES
 
-    if form in SUBTITLES and not _spoken(model):
+    target = model.task.target
+    short = target.wording.short
+    if form in SUBTITLES and not target.timed:
         raise InputError(
-            f"Subtitles need transcripts, and {arguments.model} predicts labels; use --format text or json."
+            f"Subtitles need transcripts, and {arguments.model} predicts {short}; use --format text or json."
         )
-    if arguments.top_k and _spoken(model):
-        raise InputError(f"--top-k is about labels, and {arguments.model} transcribes; leave it out.")
+    if arguments.top_k and not target.names:
+        raise InputError(f"--top-k is for labels, and {arguments.model} predicts {short}; leave it out.")
 
 
-def _into_stream(output: str | None, files: Sequence[str], predictions: Iterator[Any], form: str, spoken: bool) -> int:
+def _into_stream(
+    output: str | None, files: Sequence[str], predictions: Iterator[Any], form: str, target: Target
+) -> int:
     """Write all predictions one after another, and return how many files could not be read."""
     from audio_ft.inference.output_formats import SUBTITLES, content, json_line, table_line
 
@@ -116,21 +118,17 @@ def _into_stream(output: str | None, files: Sequence[str], predictions: Iterator
             failed += isinstance(prediction, AudioError)
             if form not in SUBTITLES:
                 as_json = form == "json"
-                line = (
-                    json_line(file, prediction, spoken=spoken)
-                    if as_json
-                    else table_line(file, prediction, width, spoken=spoken)
-                )
+                line = json_line(file, prediction, target) if as_json else table_line(file, prediction, width, target)
                 out.write(line + "\n")
             elif isinstance(prediction, AudioError):
                 say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
             else:
-                out.write(content(file, prediction, form, spoken=spoken))
+                out.write(content(file, prediction, form, target))
             out.flush()
     return failed
 
 
-def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any], form: str, spoken: bool) -> int:
+def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any], form: str, target: Target) -> int:
     """Write one file for each recording, each in one step, and return how many recordings could not be read."""
     from audio_ft.inference.output_formats import SUFFIXES, content
 
@@ -141,8 +139,8 @@ def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any],
             failed += 1
             say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
             continue
-        target = folder / f"{names[file]}{SUFFIXES[form]}"
-        write_text(target, content(file, prediction, form, spoken=spoken), make_parents=True)
+        place = folder / f"{names[file]}{SUFFIXES[form]}"
+        write_text(place, content(file, prediction, form, target), make_parents=True)
     say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
     return failed
 

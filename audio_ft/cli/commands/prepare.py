@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prepare as the arguments say and return the exit code."""
     from audio_ft.data.prepare import prepare
+    from audio_ft.tasks import targets_of
 
     recipe = adjusted(chosen_recipe(arguments.recipe), arguments).override(arguments.set)
     say(recipe.steps.describe())
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe.data,
         recipe.steps,
         folder,
-        task=arguments.task or recipe.task,
+        targets=targets_of(arguments.task or recipe.task),
         features=own_features(recipe) if arguments.model is not None else None,
         max_corrupt=recipe.max_corrupt,
     )

@@ -117,7 +117,9 @@ def _check_task(found: Run, lesson: Lesson) -> None:
     Raises:
         InputError: it is one.
     """
-    if (found.kind == "text") != (lesson.task == "transcription"):
+    from audio_ft.tasks import targets_of
+
+    if type(found.target) not in targets_of(lesson.task):
         raise InputError(
             f"{found.folder} has a finished run of another task ({found.recipe.task}); give another --output-dir, "
             "or --overwrite to replace it."

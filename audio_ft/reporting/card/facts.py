@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.formatting import format_duration
-from audio_ft.metrics.names import BASELINES, KINDS, headlines, score_name
+from audio_ft.metrics.names import headlines, score_name
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import display_name, hub_id, names_groups, without_names
 from audio_ft.reporting.card import evidence
@@ -45,12 +45,12 @@ class Facts:
         labels = [code(label) for label in self.run.labels]
         some = ", ".join(labels[:MOST_LABELS]) + (", …" if len(labels) > MOST_LABELS else "")
         target = f"`{self.run.data.get('target')}`"
-        return KINDS[self.run.kind].answer.format(count=len(labels), labels=some, target=target)
+        return self.run.target.wording.card.format(count=len(labels), labels=some, column=target)
 
     @cached_property
     def pipeline(self) -> str:
         """Return the name of the transformers pipeline that runs the model."""
-        return KINDS[self.run.kind].pipeline
+        return self.run.target.pipeline_tag
 
     @cached_property
     def base(self) -> str:
@@ -82,14 +82,12 @@ class Facts:
         for name in headlines(self.run.scores["test"]):
             others = [str(scores[name]) if name in scores else "–" for scores in beside]
             rows.append([score_name(name).title, f"{test[name].n:,}", f"**{test[name]}**", *others])
-        told = [BASELINES.get(key, key.replace("_", " ")) for key in self.baselines]
-        return table(["score", "recordings", "this model", *told], rows, numbers=(1,))
+        return table(["score", "recordings", "this model", *self.baselines], rows, numbers=(1,))
 
     @cached_property
     def baselines(self) -> list[str]:
         """Return the baselines in the order in which they stand beside the model."""
-        known = [key for key in BASELINES if key in self.run.baselines]
-        return known + [key for key in self.run.baselines if key not in known]
+        return list(self.run.baselines)
 
     @cached_property
     def meanings(self) -> str:
@@ -158,7 +156,7 @@ class Facts:
         text = self.run.recipe.text
         told = [f"in {text.case} case"] if text.case in ("lower", "upper") else []
         told += ["without punctuation"] if text.punctuation == "remove" else []
-        return f"Transcripts were learned {' and '.join(told)}." if told and self.run.kind == "text" else ""
+        return f"Transcripts were learned {' and '.join(told)}." if told and self.run.target.by_words else ""
 
     @cached_property
     def warnings(self) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
-from audio_ft.metrics.names import KINDS, headlines, score_name
+from audio_ft.metrics.names import headlines, score_name
 from audio_ft.redaction import display_name, hub_id
 from audio_ft.reporting.card.licenses import LICENSES
 
@@ -36,8 +36,8 @@ def metadata(run: Run, name: str) -> str:
         # The Hub's way for a license that it does not know.
         license_name=_slug(recipe.license.lower()) if license == "other" else None,
         library_name="transformers",
-        pipeline_tag=KINDS[run.kind].pipeline,
-        tags=["audio", "audio_ft", *(["speech"] if run.kind == "text" else [])],
+        pipeline_tag=run.target.pipeline_tag,
+        tags=["audio", "audio_ft", *run.target.tags],
         base_model=hub_id(recipe.model),
         datasets=[data] if data else None,
         metrics=list(dict.fromkeys(result.metric_type for result in results)),
@@ -71,11 +71,11 @@ def model_index(run: Run) -> list[EvalResult]:
     """Return the test scores that are no class's own, each with the data it was measured on."""
     from huggingface_hub import EvalResult
 
-    data, kind = run.recipe.data, KINDS[run.kind]
+    data, target = run.recipe.data, run.target
     return [
         EvalResult(
-            task_type=kind.pipeline,
-            task_name=kind.task,
+            task_type=target.pipeline_tag,
+            task_name=target.wording.task,
             dataset_type=hub_id(data.path) or _slug(display_name(data.path)),
             dataset_name=display_name(data.path),
             dataset_config=data.name,

@@ -13,12 +13,11 @@ from audio_ft.reporting.html.page import SplitRow
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from audio_ft.reporting.html.judged import Judged
     from audio_ft.run import Run
+    from audio_ft.targets.judged import Judged
 
 # Settings of a recipe that are whole structures, told elsewhere on the page.
 TOLD_ELSEWHERE = ("data", "chain", "model")
-WORD_ERRORS = ("replaced", "left out", "added")
 # How many of the remarks made while cleaning are listed.
 REMARKS = 6
 
@@ -30,13 +29,7 @@ def title(run: Run) -> str:
 
 def lead(run: Run, clips: Sequence[Judged]) -> str:
     """Return the result in one sentence."""
-    right, n = sum(not clip.wrong for clip in clips), len(clips)
-    if run.kind == "text":
-        result = f"{right:,} of {n:,} test recordings are transcribed without an error"
-    elif run.kind == "regression":
-        result = f"Half of the answers to {n:,} test recordings lie within {typical(clips)} of the truth, given"
-    else:
-        result = f"{right:,} of {n:,} test recordings are answered correctly"
+    result = run.target.lead(clips)
     train = run.splits["train"]
     heard = f"{train['clips']:,} recordings ({format_duration(train['seconds_before'])})"
     return (
@@ -44,41 +37,17 @@ def lead(run: Run, clips: Sequence[Judged]) -> str:
     )
 
 
-def typical(clips: Sequence[Judged]) -> str:
-    """Return the median distance of numbers from the truth."""
-    order = sorted(clip.badness for clip in clips)
-    return f"{order[len(order) // 2]:.3g}" if order else "nothing"
-
-
-def answers_lead(run: Run, clips: Sequence[Judged]) -> str:
-    """Return what the answers come to, ahead of confusions or word errors."""
-    wrong, n = sum(clip.wrong for clip in clips), len(clips)
-    if run.kind == "text":
-        rates = {name: run.scores["test"].get(f"{name}_rate") for name in ("substitution", "deletion", "insertion")}
-        parts = [
-            f"{100 * score.value:.1f} {what}" for what, score in zip(WORD_ERRORS, rates.values(), strict=True) if score
-        ]
-        return f"For every 100 words spoken in the test split: {', '.join(parts)}, as written." if parts else ""
-    return f"{wrong:,} of {n:,} test recordings are answered wrongly."
-
-
 def errors_lead(run: Run, clips: Sequence[Judged], shown: int) -> str:
     """Return how the errors shown were chosen."""
     wrong = sum(clip.wrong for clip in clips)
     if not wrong:
-        return "Not one test recording is answered wrongly."
-    order = {
-        "single": "surest of a wrong answer first",
-        "multi": "most labels wrong first",
-        "regression": "farthest from the truth first",
-        "text": "most words wrong first, those aside that are only spelled otherwise",
-    }[run.kind]
+        return "None of the test recordings is predicted wrongly."
+    wording = run.target.wording
     which = f"All {wrong:,}" if shown == wrong else f"The worst {shown:,} of {wrong:,}"
-    errors = "answers" if run.kind == "regression" else "errors"
-    heard = (
-        "The player has the recording as it came; the spectrogram shows what was left of it for the network to hear."
+    return (
+        f"{which} {wording.errors_name} on the test split, {wording.errors_order}. The player has the original "
+        "recording; the spectrogram shows what cleaning left of it for the network."
     )
-    return f"{which} {errors} on the test split, {order}. {heard}"
 
 
 def facts(run: Run, clips: Sequence[Judged]) -> list[tuple[str, str]]:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from audio_ft.errors import AudioFTError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import describe
-from audio_ft.metrics.names import BASELINES
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html import evidence, facts, figures, scores
 from audio_ft.reporting.html.cleaning import Measured, effects, examples, measure, sampled, told
-from audio_ft.reporting.html.judged import Confusion, Judged, aligned, confusions, judged, replaced
 from audio_ft.reporting.html.page import CleaningShown, Example, Page, Shown
 from audio_ft.reporting.html.recordings import Recordings, player
 from audio_ft.reporting.html.robustness import robustness
@@ -20,6 +18,7 @@ from audio_ft.reporting.html.robustness import robustness
 if TYPE_CHECKING:
     from audio_ft.reporting.html.figures import Picture
     from audio_ft.run import Run
+    from audio_ft.targets.judged import Judged
 
 # Rows of the table of all recordings; more make a page that browsers are slow with.
 ROWS = 2_000
@@ -36,15 +35,16 @@ class Follow(Protocol):
 
 def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
     """Return the page of a run; `follow` goes through keys of recordings and shows how far it is."""
-    test = Predictions.of(run).split("test")
-    clips = judged(test, run.language)
+    test, target = Predictions.of(run).split("test"), run.target
+    judged = target.judge(test.table.to_dict("records"))
+    clips = sorted(judged, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
     told = describe(run)
     recordings, silent = find(run) if audio else (None, ASKED_SILENT)
     states, kept = scores.kept(run)
     worst = [clip for clip in clips if clip.wrong][:errors]
     return Page(
         title=facts.title(run),
-        kind=run.kind,
+        target=target,
         created=run.created[:10],
         lead=facts.lead(run, clips),
         facts=facts.facts(run, clips),
@@ -57,9 +57,9 @@ def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
         kept=kept,
         best=run.best,
         learning=figures.learning(run),
-        answers_lead=facts.answers_lead(run, clips),
+        predictions_lead=target.predictions_lead(clips, run.scores["test"]),
         confusion=confused(run, clips),
-        confusions=pairs(run, clips),
+        confusions=target.confusions(clips),
         classes=scores.classes(run),
         trust=evidence.trust(told, test),
         slices=evidence.slices(told, run),
@@ -81,21 +81,14 @@ def gather(run: Run, errors: int, audio: bool, follow: Follow) -> Page:
 def columns(run: Run) -> dict[str, str]:
     """Return the columns of the table of all scores: what each is called, and its key in the run."""
     own = dict.fromkeys(("test", *run.scores))
-    return {**{name: name for name in own}, **{BASELINES.get(key, key): key for key in run.baselines}}
+    return {name: name for name in (*own, *run.baselines)}
 
 
 def confused(run: Run, clips: Sequence[Judged]) -> list[Picture]:
-    """Return the confusion matrix of one label a clip."""
-    if run.kind != "single" or not clips:
+    """Return the confusion matrix where each clip has exactly one class."""
+    if not run.target.exclusive or not clips:
         return []
     return figures.confusion([clip.reference for clip in clips], [clip.prediction for clip in clips], run.labels)
-
-
-def pairs(run: Run, clips: Sequence[Judged]) -> list[Confusion]:
-    """Return what is commonly taken for what: classes, or words."""
-    if run.kind == "text":
-        return replaced(clips, run.language)
-    return confusions(clips) if run.kind == "single" else []
 
 
 def find(run: Run) -> tuple[Recordings | None, str]:
@@ -110,11 +103,11 @@ def find(run: Run) -> tuple[Recordings | None, str]:
 
 def show(clip: Judged, recordings: Recordings | None, run: Run) -> Shown:
     """Return one error with what can be seen and heard of it."""
-    words = aligned(clip, run.language) if run.kind == "text" else ()
+    words = run.target.words(clip)
     heard = recordings.hear(clip.file) if recordings else None
     if heard is None:
         return Shown(clip, words)
-    return Shown(clip, words, figures.spectrogram(heard.clean, clip.file, broad=run.kind == "text"), player(heard.raw))
+    return Shown(clip, words, figures.spectrogram(heard.clean, clip.file, broad=run.target.by_words), player(heard.raw))
 
 
 def cleaned(run: Run, recordings: Recordings | None, keys: Sequence[str], follow: Follow) -> CleaningShown:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from audio_ft.metrics import Score
     from audio_ft.reporting.html.cleaning import Effects
     from audio_ft.reporting.html.figures import Picture
-    from audio_ft.reporting.html.judged import Confusion, Judged, Word
     from audio_ft.reporting.html.recordings import Player
     from audio_ft.reporting.html.scores import Bar, ClassRow, Headline
+    from audio_ft.targets import Target
+    from audio_ft.targets.judged import Confusion, Judged, Word
 
 TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 
@@ -133,7 +134,7 @@ class Page:
     """Hold all that the templates show; `silent` says why there are no players, "" where there are."""
 
     title: str
-    kind: str
+    target: Target
     created: str
     lead: str
     facts: Sequence[tuple[str, str]]
@@ -146,7 +147,7 @@ class Page:
     kept: Sequence[tuple[str, Mapping[str, Score]]]
     best: Mapping[str, Any]
     learning: Sequence[Picture] = ()
-    answers_lead: str
+    predictions_lead: str
     confusion: Sequence[Picture] = ()
     confusions: Sequence[Confusion]
     trust: Trust | None
@@ -168,11 +169,11 @@ class Page:
     @property
     def sections(self) -> list[tuple[str, str]]:
         """Return the sections that there is something for: the template's name, and the heading."""
-        answers = {"single": "Confusions", "multi": "Labels", "regression": "Answers", "text": "Word errors"}
+        wording = self.target.wording
         there = {
             "scores": ("Scores", True),
-            "errors": ("Farthest off" if self.kind == "regression" else "Worst errors", True),
-            "answers": (answers[self.kind], self.kind != "regression"),
+            "errors": (wording.errors_title, True),
+            "answers": (wording.predictions_title, bool(wording.predictions_title)),
             "trust": ("Confidence", self.trust is not None),
             "slices": ("Slices", True),
             "robustness": ("Robustness", self.robustness is not None),

@@ -65,9 +65,7 @@ class Recordings:
         Raises:
             InputError: it is no longer there, or no longer what it was.
         """
-        labels = run.labels if run.kind in ("single", "multi") else None
-        task = "transcription" if run.kind == "text" else "classification"
-        loaded = load(run.recipe.data, task=task, labels=labels, kind=run.kind)
+        loaded = load(run.recipe.data, known=run.target)
         places = {
             key: (split, row) for split, table in loaded.splits.items() for row, key in enumerate(list(table["key"]))
         }

@@ -77,7 +77,7 @@ def headline(run: Run, name: str) -> Headline:
     others = {key: scores[name] for key, scores in run.baselines.items() if name in scores}
     axis = axis_of(name, [ours, *others.values()])
     lines = [Line("this model", ours, bar(ours, axis), ours=True)]
-    lines += [Line(names.BASELINES.get(key, key), score, bar(score, axis)) for key, score in others.items()]
+    lines += [Line(key, score, bar(score, axis)) for key, score in others.items()]
     higher = direction(name)
     said = tuple(verdict(ours, line, higher) for line in lines[1:])
     known = names.score_name(name)

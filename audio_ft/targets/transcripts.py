@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from audio_ft.data.mojibake import garbled
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings import Settings
 from audio_ft.settings.rules import Refused, Rule, shown
+from audio_ft.targets.mojibake import garbled
 
 # What stands for the space between words in a vocabulary, as transformers' Wav2Vec2CTCTokenizer has it.
 DELIMITER = "|"

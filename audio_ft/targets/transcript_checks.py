@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from audio_ft.data.mojibake import garbled
-from audio_ft.data.transcripts import BARE, EMPTY, GARBLED, Text, fault
+from audio_ft.targets.mojibake import garbled
+from audio_ft.targets.transcripts import BARE, EMPTY, GARBLED, Text, fault
 
 # Transcripts and the keys of their recordings, both by row.
 Said = tuple[Sequence[str], Sequence[str]]

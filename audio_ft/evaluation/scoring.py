@@ -1,0 +1,65 @@
+"""Score a model on labeled rows: the one route from clean recordings to scores with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.inference.batching import Collator, Windows
+from audio_ft.inference.forward import outputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from datasets import Dataset
+    from numpy.typing import NDArray
+
+    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.metrics import Score
+    from audio_ft.models.base import Adapter
+    from audio_ft.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Hold one split: its `table` (target, group, key …) and the same recordings after cleaning."""
+
+    table: Dataset
+    cleaned: Cleaned
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """Return the places in the table of the recordings that could be read."""
+        return np.unique(np.asarray(self.cleaned.rows.with_format("numpy")["clip"], np.int64))
+
+    @property
+    def groups(self) -> list[str | None] | None:
+        """Return the group of each readable recording, None where no row has one."""
+        column = list(self.table["group"])
+        return [column[place] for place in self.readable] if any(group is not None for group in column) else None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Hold one prediction for each row of a table, and the scores of those that could be read."""
+
+    predictions: NDArray[Any]
+    scores: Mapping[str, Score]
+
+
+def score_rows(
+    model: Any, task: Task, adapter: Adapter, rows: Rows, *, seed: int = 0, describe: str = "scoring"
+) -> Scored:
+    """Predict every readable recording of a split and score the predictions, with intervals by group.
+
+    `seed` is that of the resamples, `describe` what the progress bar says.
+    """
+    references = task.target.encode(rows.table["target"])
+    windows = Windows(rows.cleaned.rows, references)
+    outputs = outputs_of(model, task, Collator(task.inference_adapter(adapter), task), windows, describe=describe)
+    predictions = task.predictions(outputs, windows.clips, len(references))
+    present = rows.readable
+    scores = task.target.score(predictions[present], references[present], rows.groups, seed=seed)
+    return Scored(predictions, scores)

@@ -1,0 +1,361 @@
+"""Target: what a recording is labeled with. A kind of target is one file in this folder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from audio_ft.errors import InputError
+from audio_ft.metrics.compute import plain_scores, scored
+from audio_ft.metrics.samples import Sample
+from audio_ft.targets.cells import Tiers, missing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from audio_ft.metrics import Score
+    from audio_ft.targets.judged import Confusion, Judged, Word
+    from audio_ft.targets.transcripts import Text
+
+# Builds a scikit-learn estimator.
+Estimator = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Say in words what a kind of target is.
+
+    Attributes:
+        short: what it is in two words, "one label".
+        cell: what one cell of its column holds, "the label".
+        task: the task as the Hub's cards call it.
+        card: the sentence of the card; {count}, {labels} and {column} are filled in.
+        errors_title: heading of the worst errors.
+        errors_name: what they are called, "errors".
+        errors_order: how they are sorted.
+        predictions_title: heading of the section on confusions; "" leaves the section out.
+    """
+
+    short: str
+    cell: str
+    task: str
+    card: str
+    errors_title: str = "Worst errors"
+    errors_name: str = "errors"
+    errors_order: str = "worst first"
+    predictions_title: str = ""
+
+
+@dataclass(frozen=True)
+class Target(ABC):
+    """Define one kind of target: how cells are read, encoded, scored, stored, judged and put into words.
+
+    A subclass with a `kind` registers itself; everything else asks the target instead of its kind.
+
+    Attributes:
+        names: the names of the classes, in the order of the network's outputs; () where there are none.
+        kind: what run.json calls it.
+        pipeline_tag: the Hub's name of the pipeline.
+        tags: further tags of the card.
+        sample: the layout of predictions and references in metrics.
+        beside: a second score to show beside `headline`.
+        selection_metric: the score by which the best checkpoint is chosen unless a recipe says otherwise.
+        column_names: names of columns that hold it, in tiers.
+        implied_by: what of a folder's layout gives it without a column, "label" (class folders) or "text".
+        stratified_by: what splits keep the shares of; "" for nothing.
+        overlapping: whether a clip may be in several strata.
+        slice_name: what slices by the target itself are called; "" for none.
+        exclusive: whether a clip has exactly one class.
+        by_words: whether errors are words.
+        one_scale: whether all its scores are on one scale, so that they share an axis.
+        timed: whether answers have segments with times, which subtitles are made of.
+    """
+
+    names: tuple[str, ...] = ()
+
+    kind: ClassVar[str]
+    wording: ClassVar[Wording]
+    sample: ClassVar[type[Sample]]
+    beside: ClassVar[str]
+    selection_metric: ClassVar[str]
+    pipeline_tag: ClassVar[str] = "audio-classification"
+    tags: ClassVar[tuple[str, ...]] = ()
+    column_names: ClassVar[Tiers] = ()
+    implied_by: ClassVar[str] = "label"
+    stratified_by: ClassVar[str] = "label"
+    overlapping: ClassVar[bool] = False
+    slice_name: ClassVar[str] = ""
+    exclusive: ClassVar[bool] = False
+    by_words: ClassVar[bool] = False
+    one_scale: ClassVar[bool] = True
+    timed: ClassVar[bool] = False
+    registry: ClassVar[dict[str, type[Target]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "kind" in cls.__dict__:
+            Target.registry[cls.kind] = cls
+
+    # Cells of a table.
+
+    @classmethod
+    def recognizes(cls, cells: Sequence[Any], *, chosen: bool) -> bool:
+        """Return whether cells look like this kind; `chosen`: the user named the column."""
+        return True
+
+    @classmethod
+    def read(cls, cells: Sequence[Any], column: str) -> tuple[Sequence[Any], list[str]]:
+        """Return the cells as they are to be parsed, and notes on what was read otherwise than written."""
+        return cells, []
+
+    @classmethod
+    def parse(cls, cells: Sequence[Any], place: str, keys: Sequence[str]) -> list[Any]:
+        """Return a target for each cell; `place` (file and column) and `keys` serve messages alone.
+
+        Raises:
+            InputError: an empty cell, or one that is not of this kind.
+        """
+        lost = [row for row, cell in enumerate(cells) if cls.empty(cell)]
+        if lost:
+            rows = "1 row has" if len(lost) == 1 else f"{len(lost)} rows have"
+            raise InputError(
+                f"{place}: {rows} no target (first: {', '.join(keys[row] for row in lost[:3])}); "
+                "fill them in, or leave them out with the filter where='COLUMN!='"
+            )
+        return [cls.parse_cell(cell, place, key) for cell, key in zip(cells, keys, strict=True)]
+
+    @classmethod
+    def empty(cls, cell: Any) -> bool:
+        """Return whether a cell holds no target."""
+        return missing(cell)
+
+    @classmethod
+    @abstractmethod
+    def parse_cell(cls, cell: Any, place: str, key: str) -> Any:
+        """Return the target of one filled cell."""
+
+    @classmethod
+    @abstractmethod
+    def storage(cls) -> Any:
+        """Return the `datasets` type of a target."""
+
+    @classmethod
+    def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
+        """Return the names of the classes in targets, sorted; () where there are none."""
+        return ()
+
+    @classmethod
+    def strata(cls, targets: Sequence[Any]) -> list[list[int]]:
+        """Return the strata of each row, which splits keep the shares of."""
+        return [[0]] * len(targets)
+
+    @classmethod
+    def check_train(cls, targets: Sequence[Any]) -> None:
+        """Refuse training targets that nothing can be learned from.
+
+        Raises:
+            InputError: fewer than two different ones.
+        """
+        different = set(targets)
+        if len(different) < 2:
+            raise InputError(
+                f"expected at least two different targets in train, got only {next(iter(different))!r}; add recordings "
+                "of another class"
+            )
+
+    @classmethod
+    def warnings(cls, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]], names: Sequence[str]) -> list[str]:
+        """Return what is doubtful about the targets and keys of each split."""
+        return []
+
+    @classmethod
+    def summary(cls, targets: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
+        """Return counts for `inspect`: {"classes": …}, {"values": …} or {"words": …}."""
+        return {}
+
+    # A data set's own target.
+
+    @classmethod
+    def of(cls, names: Sequence[str] = (), text: Text | None = None) -> Target:
+        """Return the target with its class names, and for transcripts their spelling."""
+        return cls(names=tuple(names))
+
+    def with_text(self, text: Text) -> Target:
+        """Return the target with a spelling, where it has one."""
+        return self
+
+    def resolved_text(self, text: Text) -> Text:
+        """Return a recipe's spelling with what it left open decided, where the target has one."""
+        return text
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of a classifier's outputs."""
+        return self.names or ("value",)
+
+    @property
+    def language(self) -> str | None:
+        """Return the language of the predictions, where they are in one."""
+        return None
+
+    @property
+    def headline(self) -> str:
+        """Return the score that speaks for a model, and by which models are compared."""
+        return self.sample.compared_by
+
+    @property
+    def headlines(self) -> tuple[str, str]:
+        """Return the headline and the score beside it."""
+        return self.headline, self.beside
+
+    # Arrays.
+
+    @abstractmethod
+    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+        """Return targets as references, one row a clip."""
+
+    def checked(self, predictions: Any, references: Any) -> Sample:
+        """Return predictions and references as metrics take them."""
+        return self.sample.checked(predictions, references, self.names, self.language)
+
+    def score(
+        self,
+        predictions: Any,
+        references: Any,
+        groups: Sequence[str | None] | None = None,
+        **settings: Any,
+    ) -> dict[str, Score]:
+        """Score predictions, with 95 % intervals; see `metrics.score` for the settings."""
+        return scored(self.checked(predictions, references), groups=groups, **settings)
+
+    def plain_scores(self, predictions: Any, references: Any) -> dict[str, float]:
+        """Return the values of all scores without intervals, for choosing a checkpoint."""
+        return plain_scores(self.checked(predictions, references))
+
+    def class_ids(self, references: NDArray[Any]) -> NDArray[np.int64] | None:
+        """Return each clip's class, where a clip has exactly one; else None."""
+        return None
+
+    def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
+        """Return a loss weight for each class that makes up for how rare it is.
+
+        Raises:
+            InputError: there are no classes.
+        """
+        raise InputError('class_weights="balanced" needs classes, and this target has none; leave it out.')
+
+    def constant(self, references: NDArray[Any], count: int) -> NDArray[Any] | None:
+        """Return the best `count` predictions that do not look at the audio; None where there is no such baseline."""
+        return None
+
+    def fit_predict(
+        self,
+        classifier: Estimator,
+        regressor: Estimator,
+        features: NDArray[Any],
+        references: NDArray[Any],
+        others: NDArray[Any],
+    ) -> NDArray[Any] | None:
+        """Return what a scikit-learn estimator predicts for `others` (n, k) after learning from features (m, k).
+
+        None where the target cannot be learned from one row a clip.
+        """
+        return None
+
+    # Predictions as users and files have them.
+
+    @abstractmethod
+    def answer(self, prediction: Any) -> dict[str, Any]:
+        """Return the prediction for one clip as a user reads it."""
+
+    def as_json(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an answer as the fields of its JSON line."""
+        return dict(answer)
+
+    def as_line(self, answer: Mapping[str, Any]) -> str:
+        """Return an answer in one line for a person."""
+        return "  ".join(f"{name} {value:.3f}" for name, value in answer.items())
+
+    def as_text(self, answer: Mapping[str, Any]) -> str:
+        """Return an answer as the content of a text file."""
+        return "".join(f"{name}\t{value:.3f}\n" for name, value in answer.items())
+
+    @abstractmethod
+    def columns(self, answers: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return the columns that predictions.parquet holds for these answers."""
+
+    @abstractmethod
+    def stored_predictions(self, table: DataFrame) -> Any:
+        """Return the predictions in a table of `columns`, as metrics take them."""
+
+    @abstractmethod
+    def stored_references(self, table: DataFrame) -> Any:
+        """Return the references in a table of predictions, as metrics take them."""
+
+    def reordered(self, predictions: Any, theirs: Target) -> Any:
+        """Return another model's predictions with the classes in this target's order."""
+        return predictions
+
+    def slice_values(self, table: DataFrame) -> list[Any]:
+        """Return what slices by the target are made of: names, or numbers that are cut into ranges."""
+        return []
+
+    # In words.
+
+    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Return lines about the targets of each split, for what is logged before training."""
+        return []
+
+    def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
+        """Return rows of predictions.parquet as a person reads them."""
+        from audio_ft.targets.judged import Judged
+
+        pairs = [(row, str(row["reference"]), str(row["prediction"])) for row in rows]
+        return [
+            Judged(**of_row(row), reference=truth, prediction=guess, wrong=(wrong := truth != guess), badness=1.0,
+                   verdict="wrong" if wrong else "right")
+            for row, truth, guess in pairs
+        ]  # fmt: skip
+
+    def lead(self, clips: Sequence[Judged]) -> str:
+        """Return the result in a clause, for the head of the report."""
+        return f"{right(clips):,} of {len(clips):,} test recordings are predicted correctly"
+
+    def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
+        """Return what the predictions come to, ahead of the confusions."""
+        return f"{len(clips) - right(clips):,} of {len(clips):,} test recordings are predicted wrongly."
+
+    def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
+        """Return what is often predicted for what: classes, or words."""
+        return []
+
+    def words(self, clip: Judged) -> tuple[Word, ...]:
+        """Return truth and prediction of a clip word by word, where they are made of words."""
+        return ()
+
+
+def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every judged clip has of its row: file and group."""
+    group = row.get("group")
+    return {"file": str(row["file"]), "group": None if group is None or group != group else str(group)}
+
+
+def right(clips: Sequence[Judged]) -> int:
+    """Count the clips that are right."""
+    return sum(not clip.wrong for clip in clips)
+
+
+def target_class(kind: str) -> type[Target]:
+    """Return the target of that kind.
+
+    Raises:
+        InputError: there is none.
+    """
+    if kind not in Target.registry:
+        raise InputError(f"kind: expected one of {', '.join(Target.registry)}, got {kind!r}")
+    return Target.registry[kind]

@@ -1,0 +1,62 @@
+"""Predictions beside the truth as a person reads them, one record a clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Hold one label with its probability, and whether it is the truth."""
+
+    label: str
+    probability: float
+    true: bool
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Hold one clip: what is right, what the model predicts, and how wrong that is.
+
+    Attributes:
+        file: the key of the recording.
+        group: its speaker, session or other group; None without groups.
+        reference: the truth as text.
+        prediction: the prediction as text.
+        wrong: whether they differ.
+        badness: the order of errors; what it measures depends on the target.
+        verdict: how wrong it is, in words.
+        weighed: the most probable labels, for classes.
+    """
+
+    file: str
+    group: str | None
+    reference: str
+    prediction: str
+    wrong: bool
+    badness: float
+    verdict: str
+    weighed: tuple[Weighed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Word:
+    """Hold a spoken word beside the predicted one, "" where there is none.
+
+    `kind` is "equal", "substitution", "deletion", "insertion", or "spelling" for a substitution that the normalizer
+    ignores.
+    """
+
+    kind: str
+    reference: str
+    hypothesis: str
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Count how often one class or word was predicted as another, out of how many."""
+
+    truth: str
+    predicted: str
+    clips: int
+    of: int

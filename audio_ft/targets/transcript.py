@@ -1,0 +1,212 @@
+"""Transcript: what is said in a recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.errors import InputError
+from audio_ft.metrics.alignment import align, errors
+from audio_ft.metrics.samples import TextSample
+from audio_ft.metrics.text_normalizers import normalizer
+from audio_ft.targets.base import Target, Wording, of_row, right
+from audio_ft.targets.cells import as_text
+from audio_ft.targets.judged import Confusion, Judged, Word
+from audio_ft.targets.label import CONFUSIONS
+from audio_ft.targets.transcript_checks import doubts
+from audio_ft.targets.transcripts import Text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from audio_ft.metrics import Score
+
+COUNTED = {"substitutions": "replaced", "deletions": "left out", "insertions": "added"}
+
+
+@dataclass(frozen=True)
+class Transcript(Target):
+    """A text a recording, in the spelling that `text` says; predictions and references are strings (clips,)."""
+
+    text: Text = field(default_factory=Text)
+
+    kind = "transcript"
+    wording = Wording(
+        short="transcripts",
+        cell="the transcript",
+        task="Speech recognition",
+        card="For each recording it writes down what is said in it.",
+        errors_order="most wrong words first, differences in spelling alone last",
+        predictions_title="Word errors",
+    )
+    sample = TextSample
+    beside = "cer"
+    selection_metric = "wer"
+    pipeline_tag = "automatic-speech-recognition"
+    tags = ("speech",)
+    column_names = (
+        ("text",),
+        ("transcription", "transcript", "sentence"),
+        ("normalized_text", "raw_text", "raw_transcription", "normalized_transcription", "utterance"),
+    )
+    implied_by = "text"
+    stratified_by = ""
+    by_words = True
+    timed = True
+
+    @classmethod
+    def empty(cls, cell: Any) -> bool:
+        """Return False: an empty cell is an empty transcript."""
+        return False
+
+    @classmethod
+    def parse_cell(cls, cell: Any, place: str, key: str) -> str:
+        """Return what was said: nothing for an empty cell, a number as it is written."""
+        if isinstance(cell, list | tuple | dict | bytes):
+            kind = type(cell).__name__
+            raise InputError(f"{place}: expected a transcript as text, got {kind} for {key}: {cell!r:.80}")
+        return as_text(cell)
+
+    @classmethod
+    def storage(cls) -> Any:
+        """Return text."""
+        from datasets import Value
+
+        return Value("string")
+
+    @classmethod
+    def check_train(cls, targets: Sequence[Any]) -> None:
+        """Take any transcripts; the task refuses those without letters."""
+
+    @classmethod
+    def warnings(cls, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]], names: Sequence[str]) -> list[str]:
+        """Return what cannot be what was said, and sentences in two splits."""
+        return doubts(splits)
+
+    @classmethod
+    def summary(cls, targets: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
+        """Return all words, the words of the longest transcript, and the number of empty ones."""
+        words = [len(target.split()) for target in targets]
+        return {"words": {"all": sum(words), "longest": max(words, default=0), "empty": words.count(0)}}
+
+    @classmethod
+    def of(cls, names: Sequence[str] = (), text: Text | None = None) -> Target:
+        """Return the target with a spelling."""
+        return cls(text=text or Text())
+
+    def with_text(self, text: Text) -> Target:
+        """Return the target with a spelling."""
+        return dataclasses.replace(self, text=text)
+
+    def resolved_text(self, text: Text) -> Text:
+        """Return the target's own spelling."""
+        return self.text
+
+    @property
+    def language(self) -> str | None:
+        """Return the code of the language that is spoken, None where it is not known."""
+        return self.text.language
+
+    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+        """Return the transcripts in the spelling that `text` says (clips,)."""
+        references = np.empty(len(targets), object)
+        references[:] = [self.text.apply(target) for target in targets]
+        return references
+
+    def answer(self, prediction: Any) -> dict[str, Any]:
+        """Return {"text": …}."""
+        return {"text": str(prediction)}
+
+    def as_line(self, answer: Mapping[str, Any]) -> str:
+        """Return the text."""
+        return str(answer["text"])
+
+    def as_text(self, answer: Mapping[str, Any]) -> str:
+        """Return the text and a line break."""
+        return f"{answer['text']}\n"
+
+    def columns(self, answers: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return each clip's text beside the reference, with its words and errors."""
+        texts = [answer["text"] for answer in answers]
+        wanted = [self.text.apply(target) for target in targets]
+        counts = errors(wanted, texts)
+        return {
+            "reference": wanted,
+            "prediction": texts,
+            "words": [count.words for count in counts],
+            **{name: [getattr(count, name) for count in counts] for name in COUNTED},
+        }
+
+    def stored_predictions(self, table: DataFrame) -> list[str]:
+        """Return texts."""
+        return [str(text) for text in table["prediction"]]
+
+    def stored_references(self, table: DataFrame) -> list[str]:
+        """Return texts."""
+        return [str(text) for text in table["reference"]]
+
+    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Return how transcripts are spelled."""
+        text = self.text
+        case = {"lower": "in lower case", "upper": "in capitals"}.get(str(text.case), "case as written")
+        marks = "punctuation removed" if text.punctuation == "remove" else "punctuation as written"
+        language = f"language {text.language}, " if text.language else ""
+        return [f"transcripts {language}{case}, {marks}, {text.unicode}"]
+
+    def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
+        """Judge by the words that stay wrong after normalizing, then by all wrong words."""
+        plain = normalizer(self.language)
+        sides = [[plain(str(row[side])) for row in rows] for side in ("reference", "prediction")]
+        grave = [count.total for count in errors(*sides)] if rows else []
+        return [self._judge(row, left) for row, left in zip(rows, grave, strict=True)]
+
+    def _judge(self, row: Mapping[str, Any], grave: int) -> Judged:
+        """Judge one transcript, of which `grave` words are wrong after normalizing."""
+        words, counts = int(row["words"]), {name: int(row[name]) for name in COUNTED}
+        wrong = sum(counts.values())
+        parts = ", ".join(f"{count} {COUNTED[name]}" for name, count in counts.items() if count)
+        verdict = f"{parts}; {words:,} {'word' if words == 1 else 'words'} spoken" if wrong else "all right"
+        return Judged(
+            **of_row(row),
+            reference=str(row["reference"]),
+            prediction=str(row["prediction"]),
+            wrong=wrong > 0,
+            badness=1_000 * grave + wrong + min(wrong / max(words, 1), 1.0) / 2,
+            verdict=verdict if grave or not wrong else f"{verdict}; only case, punctuation or spelling differ",
+        )
+
+    def lead(self, clips: Sequence[Judged]) -> str:
+        """Return how many transcripts are without an error."""
+        return f"{right(clips):,} of {len(clips):,} test recordings are transcribed without an error"
+
+    def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
+        """Return the kinds of error for every 100 words."""
+        rates = {what: scores.get(f"{name.removesuffix('s')}_rate") for name, what in COUNTED.items()}
+        parts = [f"{100 * score.value:.1f} {what}" for what, score in rates.items() if score]
+        return f"For every 100 words spoken in the test split: {', '.join(parts)}, as written." if parts else ""
+
+    def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
+        """Return the commonest pairs of a spoken word and the one predicted for it, "" where there is none.
+
+        What happened once, or differs in spelling alone, is left out.
+        """
+        words = [word for clip in clips if clip.wrong for word in self.words(clip)]
+        spoken = Counter(word.reference for word in words)
+        pairs = Counter((word.reference, word.hypothesis) for word in words if word.kind not in ("equal", "spelling"))
+        return [Confusion(*pair, count, spoken[pair[0]]) for pair, count in pairs.most_common(CONFUSIONS) if count > 1]
+
+    def words(self, clip: Judged) -> tuple[Word, ...]:
+        """Return truth and transcript of a clip word by word."""
+        plain = normalizer(self.language)
+        words = []
+        for pair in align(clip.reference, clip.prediction):
+            spoken, written = pair.reference or "", pair.hypothesis or ""
+            spelling = pair.kind == "substitution" and plain(spoken).split() == plain(written).split()
+            words.append(Word("spelling" if spelling else pair.kind, spoken, written))
+        return tuple(words)
