@@ -354,7 +354,7 @@ def test_a_single_clip_is_answered_as_plain_transformers_does(checkpoint: Any, n
         inputs = extractor(wave, sampling_rate=RATE, return_tensors="pt")
         with torch.inference_mode():
             theirs = plain(**inputs).logits.numpy()
-        ours = responses_to(model, TASK, adapter, [adapter.extract(wave)])
+        ours = forward(model, TASK, adapter, adapter.collate([adapter.extract(wave)]))
         assert np.abs(theirs - ours).max() < 1e-4
 
 
