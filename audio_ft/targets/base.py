@@ -13,6 +13,7 @@ from audio_ft.errors import InputError
 from audio_ft.metrics.compute import plain_scores, scored
 from audio_ft.metrics.samples import Sample
 from audio_ft.targets.cells import Tiers, missing
+from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,31 +25,6 @@ if TYPE_CHECKING:
 
 # Builds a scikit-learn estimator.
 Estimator = Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Wording:
-    """Say in words what a kind of target is.
-
-    Attributes:
-        short: what it is in two words, "one label".
-        cell: what one cell of its column holds, "the label".
-        task: the task as the Hub's cards call it.
-        card: the sentence of the card; {count}, {labels} and {column} are filled in.
-        errors_title: heading of the worst errors.
-        errors_name: what they are called, "errors".
-        errors_order: how they are sorted.
-        predictions_title: heading of the section on confusions; "" leaves the section out.
-    """
-
-    short: str
-    cell: str
-    task: str
-    card: str
-    errors_title: str = "Worst errors"
-    errors_name: str = "errors"
-    errors_order: str = "worst first"
-    predictions_title: str = ""
 
 
 @dataclass(frozen=True)

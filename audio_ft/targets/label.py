@@ -11,9 +11,10 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import LabelSample
-from audio_ft.targets.base import Estimator, Target, Wording, of_row
+from audio_ft.targets.base import Estimator, Target, of_row
 from audio_ft.targets.cells import as_text, folded, sorted_names
 from audio_ft.targets.judged import Confusion, Judged, Weighed
+from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import THRESHOLD, LabelsSample
-from audio_ft.targets.base import Estimator, Target, Wording, of_row
+from audio_ft.targets.base import Estimator, Target, of_row
 from audio_ft.targets.cells import as_text, missing, sorted_names
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import (
@@ -23,6 +23,7 @@ from audio_ft.targets.label import (
     probability_columns,
     spelled_alike,
 )
+from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,10 +12,11 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import NumberSample
-from audio_ft.targets.base import Estimator, Target, Wording, of_row
+from audio_ft.targets.base import Estimator, Target, of_row
 from audio_ft.targets.cells import NUMBER, missing
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import CLASS_COLUMNS
+from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,12 +14,13 @@ from audio_ft.errors import InputError
 from audio_ft.metrics.alignment import align, errors
 from audio_ft.metrics.samples import TextSample
 from audio_ft.metrics.text_normalizers import normalizer
-from audio_ft.targets.base import Target, Wording, of_row, right
+from audio_ft.targets.base import Target, of_row, right
 from audio_ft.targets.cells import as_text
 from audio_ft.targets.judged import Confusion, Judged, Word
 from audio_ft.targets.label import CONFUSIONS
 from audio_ft.targets.transcript_checks import doubts
 from audio_ft.targets.transcripts import Text
+from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import AudioFTError, InputError
-from audio_ft.file_io import read_json, write_json
 from audio_ft.inference.batching import Collator
-from audio_ft.run import ADAPTER_FOLDER, UNTUNED_FILE, scores_from_dict, scores_to_dict
+from audio_ft.run import ADAPTER_FOLDER
 from audio_ft.system import device_names, pick_device
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments
 from audio_ft.training.defaults import automatic_settings, used_settings
 from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing
-from audio_ft.training.retention import Retention, score_split
+from audio_ft.training.retention import Retention, score_untuned
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Listeners, tracked
 
@@ -152,26 +151,6 @@ def _fit(
         settings=used_settings(arguments, trainer.head_rate),
         listeners=listeners,
     )
-
-
-def score_untuned(
-    prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, tell: Callable[[str], None]
-) -> Mapping[str, Score]:
-    """Score the checkpoint on the test split before training, where it can transcribe already.
-
-    What a killed run scored is read back, so that the same model is not scored twice.
-    """
-    file = folder / UNTUNED_FILE
-    if not prepared.task.scores_untuned or arguments.process_index:
-        return {}
-    if file.is_file():
-        return scores_from_dict(read_json(file))
-    model.to(arguments.device)
-    scores = score_split(prepared, model, "test").scores
-    write_json(file, scores_to_dict(scores))
-    shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
-    tell(f"untuned     {'the head is still random: ' if prepared.task.from_scratch else ''}{shown}")
-    return scores
 
 
 def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:

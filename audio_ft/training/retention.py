@@ -12,12 +12,15 @@ from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import load
 from audio_ft.errors import AudioFTError
 from audio_ft.evaluation.scoring import Rows, Scored, score_rows
+from audio_ft.file_io import read_json, write_json
+from audio_ft.run import UNTUNED_FILE, scores_from_dict, scores_to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, TrainingArguments
 
     from audio_ft.metrics import Score
     from audio_ft.training.setup import Prepared
@@ -89,3 +92,23 @@ def score_other(prepared: Prepared, model: Any) -> Mapping[str, Score]:
     cleaner = Cleaner(prepared.recipe.steps.remaining(loaded.chain), adapter.sample_rate, adapter.window)
     rows = Rows(loaded.splits[OWN], clean(loaded.splits[OWN], cleaner, name="the second set"))
     return score_rows(model, task, adapter, rows, seed=prepared.recipe.seed, describe="scoring the second set").scores
+
+
+def score_untuned(
+    prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, tell: Callable[[str], None]
+) -> Mapping[str, Score]:
+    """Score the checkpoint on the test split before training, where it can transcribe already.
+
+    What a killed run scored is read back, so that the same model is not scored twice.
+    """
+    file = folder / UNTUNED_FILE
+    if not prepared.task.scores_untuned or arguments.process_index:
+        return {}
+    if file.is_file():
+        return scores_from_dict(read_json(file))
+    model.to(arguments.device)
+    scores = score_split(prepared, model, "test").scores
+    write_json(file, scores_to_dict(scores))
+    shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
+    tell(f"untuned     {'the head is still random: ' if prepared.task.from_scratch else ''}{shown}")
+    return scores
