@@ -189,8 +189,6 @@ class Target(ABC):
         """Return the headline and the score beside it."""
         return self.headline, self.beside
 
-    # Arrays.
-
     @abstractmethod
     def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
         """Return targets as references, one row a clip."""
@@ -281,10 +279,8 @@ class Target(ABC):
         """Return what slices by the target are made of: names, or numbers that are cut into ranges."""
         return []
 
-    # In words.
-
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return lines about the targets of each split, for what is logged before training."""
+        """Return lines about the targets of each split, logged before training."""
         return []
 
     def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
