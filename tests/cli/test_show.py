@@ -68,7 +68,7 @@ def test_the_list_is_the_table(capsys):
         ([], "audio-ft show FILE --feature NAME"),
         (["missing.wav"], "missing.wav: no such file"),
         (["mine/text.wav"], "mine/text.wav: not audio"),
-        (["mine/a.ogg", "--feature", "mfc"], "did you mean mfcc"),
+        (["mine/a.ogg", "--feature", "mfc"], "Did you mean 'mfcc'?"),
         (["--feature", "mfcc", "mine/a.ogg"], "before --feature"),
         (["mine/a.ogg", "--feature", "mfcc", "mine/a.wav"], "recordings come first: audio-ft show mine/a.wav"),
         (["mine/a.ogg", "--output", "x.gif"], "expected a name ending in .png or .svg"),
@@ -192,5 +192,5 @@ def test_many_recordings_go_through_processes_in_order(tmp_path):
     assert table["file"].tolist() == list(paths)
     means = [np.stack(values).mean() for values in table["spectral_centroid"]]
     assert means[-1] > means[30] > means[0]
-    with pytest.raises(InputError, match="no feature is called 'x'"):
+    with pytest.raises(InputError, match="No feature is called 'x'"):
         save_features(paths, ["x"], tmp_path / "y")

@@ -370,5 +370,5 @@ def test_what_cannot_be_drawn_says_so():
         plots.before_after(Clip.silence(1), Clip.silence(0))
     with pytest.raises(InputError, match="at least one feature"):
         plots.features(Clip.silence(1), ())
-    with pytest.raises(InputError, match="no feature is called 'mell'"):
+    with pytest.raises(InputError, match="No feature is called 'mell'"):
         plots.feature(Clip.silence(1), "mell")
