@@ -103,6 +103,16 @@ def test_settings_name_what_the_configuration_has(checkpoint: Any, name: str) ->
         assert wide.learning_rate(head) < adapter.learning_rate(head), "large networks need smaller steps"
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if not name.startswith("wavlm")])
+def test_lora_finds_its_layers_in_every_layer(checkpoint: Any, name: str) -> None:
+    adapter = load_adapter(checkpoint(name))
+    model = classifier(adapter, checkpoint(name))
+    assert adapter.lora_targets()
+    for layer in adapter.layers(model):
+        linear = {path.split(".")[-1] for path, part in layer.named_modules() if isinstance(part, torch.nn.Linear)}
+        assert linear >= set(adapter.lora_targets())
+
+
 # ---- features
 
 
