@@ -290,7 +290,10 @@ def test_killing_the_command_leaves_no_process_and_no_half_file(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     patience = time.monotonic() + 60
-    while len(list(out.glob("*.wav"))) < 10 and process.poll() is None and time.monotonic() < patience:
+    # Workers write the files and this command the journal, later where the machine is busy: wait for both.
+    while process.poll() is None and time.monotonic() < patience:
+        if (out / JOURNAL).exists() and len(list(out.glob("*.wav"))) >= 10:
+            break
         time.sleep(0.01)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.send_signal(signal.SIGKILL)
