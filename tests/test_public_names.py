@@ -6,6 +6,8 @@ import pydoc
 import subprocess
 import sys
 
+import pytest
+
 import audio_ft
 from audio_ft.cli import command_list
 
@@ -20,6 +22,12 @@ def test_every_name_can_be_loaded_listed_and_explained():
         assert getattr(audio_ft, name) is not None
     page = pydoc.plain(pydoc.render_doc(audio_ft))
     assert all(name in page for name in audio_ft.__all__)
+
+
+@pytest.mark.parametrize("name", ["augmentation", "features", "plots", "steps"])
+def test_a_module_can_be_the_first_name_that_is_used(name):
+    code = f"import audio_ft\nprint(audio_ft.{name}.__name__)"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
 
 
 def test_a_star_import_brings_all_names_and_no_others():
