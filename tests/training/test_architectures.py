@@ -47,4 +47,4 @@ def test_a_training_leaves_a_model_that_plain_transformers_loads(name: str, head
     assert not any(report.values()), "no weight is missing, left over or of another shape"
     assert type(plain) is type(model.network)
     answer: Any = model(next(Path(data.path).rglob("test/*.ogg")))
-    assert set(answer) == set(model.task.labels) if head == "classification" else "text" in answer
+    assert set(answer) == set(model.task.target.names) if head == "classification" else "text" in answer
