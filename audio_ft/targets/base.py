@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from audio_ft import extensions
 from audio_ft.errors import InputError
 from audio_ft.metrics.compute import plain_scores, scored
 from audio_ft.metrics.samples import Sample
@@ -328,6 +329,7 @@ def target_class(kind: str) -> type[Target]:
     Raises:
         InputError: there is none.
     """
-    if kind not in Target.registry:
+    found: type[Target] | None = Target.registry.get(kind) or extensions.load("targets", kind)
+    if found is None:
         raise InputError(f"kind: expected one of {', '.join(Target.registry)}, got {kind!r}")
-    return Target.registry[kind]
+    return found
