@@ -95,8 +95,8 @@ def predict(
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
     learned = features_of(baseline, train, rate, chosen)
     others = features_of(baseline, test, rate, np.arange(len(test.readable)))
-    classifier, regressor = baseline.classifier or logistic, baseline.regressor or ridge
-    return target.fit_predict(classifier, regressor, learned, references[chosen], others)
+    build = (baseline.regressor or ridge) if target.regression else (baseline.classifier or logistic)
+    return target.fit_predict(build, learned, references[chosen], others)
 
 
 def features_of(baseline: Baseline, rows: Rows, rate: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -106,7 +106,7 @@ def tabulated(split: str, rows: Rows, target: Target, predictions: Any) -> DataF
         "file": list(chosen["key"]),
         "group": list(chosen["group"]),
         "reference": targets,
-        **target.columns([target.answer(predictions[place]) for place in places], targets),
+        **target.columns([target.as_dict(predictions[place]) for place in places], targets),
         **facts,
         "meta": list(chosen["meta"]),
     }

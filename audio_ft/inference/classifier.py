@@ -37,7 +37,7 @@ def pooled(
         if isinstance(own, AudioError) or predictions is None:
             yield own if isinstance(own, AudioError) else AudioError("clip", "no audio")
         else:
-            yield task.target.answer(predictions[place])
+            yield task.target.as_dict(predictions[place])
 
 
 def _windows(adapter: Adapter, chain: Chain, source: Any) -> list[dict[str, Any]] | AudioError:

@@ -1,4 +1,4 @@
-"""Targets: what a recording is labeled with; one class for each kind, and all that differs between kinds is there."""
+"""Targets: what a recording is labeled with; one class for each kind holds all that differs between kinds."""
 
 from __future__ import annotations
 

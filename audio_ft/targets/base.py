@@ -1,4 +1,4 @@
-"""Target: what a recording is labeled with. A kind of target is one file in this folder."""
+"""Target: what a recording is labeled with. Each kind of target is one file in this folder."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from audio_ft.targets.judged import Confusion, Judged, Word
     from audio_ft.targets.transcripts import Text
 
+    Array = NDArray[Any]
+
 # Builds a scikit-learn estimator.
 Estimator = Callable[[], Any]
 
@@ -32,7 +34,7 @@ Estimator = Callable[[], Any]
 class Target(ABC):
     """Define one kind of target: how cells are read, encoded, scored, stored, judged and put into words.
 
-    A subclass with a `kind` registers itself; everything else asks the target instead of its kind.
+    A subclass with a `kind` registers itself; other code calls the target's methods and never branches on its kind.
 
     Attributes:
         names: the names of the classes, in the order of the network's outputs; () where there are none.
@@ -40,7 +42,7 @@ class Target(ABC):
         pipeline_tag: the Hub's name of the pipeline.
         tags: further tags of the card.
         sample: the layout of predictions and references in metrics.
-        beside: a second score to show beside `headline`.
+        second_score: the score to show beside `headline`.
         selection_metric: the score by which the best checkpoint is chosen unless a recipe says otherwise.
         column_names: names of columns that hold it, in tiers.
         implied_by: what of a folder's layout gives it without a column, "label" (class folders) or "text".
@@ -48,9 +50,10 @@ class Target(ABC):
         overlapping: whether a clip may be in several strata.
         slice_name: what slices by the target itself are called; "" for none.
         exclusive: whether a clip has exactly one class.
+        regression: whether classical baselines fit a regressor.
         by_words: whether errors are words.
         one_scale: whether all its scores are on one scale, so that they share an axis.
-        timed: whether answers have segments with times, which subtitles are made of.
+        timed: whether predictions have segments with times, which subtitles are made of.
     """
 
     names: tuple[str, ...] = ()
@@ -58,7 +61,7 @@ class Target(ABC):
     kind: ClassVar[str]
     wording: ClassVar[Wording]
     sample: ClassVar[type[Sample]]
-    beside: ClassVar[str]
+    second_score: ClassVar[str]
     selection_metric: ClassVar[str]
     pipeline_tag: ClassVar[str] = "audio-classification"
     tags: ClassVar[tuple[str, ...]] = ()
@@ -68,6 +71,7 @@ class Target(ABC):
     overlapping: ClassVar[bool] = False
     slice_name: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
+    regression: ClassVar[bool] = False
     by_words: ClassVar[bool] = False
     one_scale: ClassVar[bool] = True
     timed: ClassVar[bool] = False
@@ -91,20 +95,20 @@ class Target(ABC):
         return cells, []
 
     @classmethod
-    def parse(cls, cells: Sequence[Any], place: str, keys: Sequence[str]) -> list[Any]:
-        """Return a target for each cell; `place` (file and column) and `keys` serve messages alone.
+    def parse(cls, cells: Sequence[Any], source: str, keys: Sequence[str]) -> list[Any]:
+        """Return a target for each cell; `source` (file and column) and `keys` are for error messages.
 
         Raises:
             InputError: an empty cell, or one that is not of this kind.
         """
-        lost = [row for row, cell in enumerate(cells) if cls.empty(cell)]
-        if lost:
-            rows = "1 row has" if len(lost) == 1 else f"{len(lost)} rows have"
+        blank = [row for row, cell in enumerate(cells) if cls.empty(cell)]
+        if blank:
+            rows = "1 row has" if len(blank) == 1 else f"{len(blank)} rows have"
             raise InputError(
-                f"{place}: {rows} no target (first: {', '.join(keys[row] for row in lost[:3])}); "
+                f"{source}: {rows} no target (first: {', '.join(keys[row] for row in blank[:3])}); "
                 "fill them in, or leave them out with the filter where='COLUMN!='"
             )
-        return [cls.parse_cell(cell, place, key) for cell, key in zip(cells, keys, strict=True)]
+        return [cls.parse_cell(cell, source, key) for cell, key in zip(cells, keys, strict=True)]
 
     @classmethod
     def empty(cls, cell: Any) -> bool:
@@ -113,13 +117,15 @@ class Target(ABC):
 
     @classmethod
     @abstractmethod
-    def parse_cell(cls, cell: Any, place: str, key: str) -> Any:
+    def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
         """Return the target of one filled cell."""
 
     @classmethod
-    @abstractmethod
     def storage(cls) -> Any:
-        """Return the `datasets` type of a target."""
+        """Return the `datasets` type of a target, text unless a subclass says otherwise."""
+        from datasets import Value
+
+        return Value("string")
 
     @classmethod
     def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
@@ -147,7 +153,7 @@ class Target(ABC):
 
     @classmethod
     def warnings(cls, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]], names: Sequence[str]) -> list[str]:
-        """Return what is doubtful about the targets and keys of each split."""
+        """Return warnings about the targets and keys of each split."""
         return []
 
     @classmethod
@@ -167,7 +173,7 @@ class Target(ABC):
         return self
 
     def resolved_text(self, text: Text) -> Text:
-        """Return a recipe's spelling with what it left open decided, where the target has one."""
+        """Return a recipe's spelling with its open settings filled in, where the target has one."""
         return text
 
     @property
@@ -182,13 +188,13 @@ class Target(ABC):
 
     @property
     def headline(self) -> str:
-        """Return the score that speaks for a model, and by which models are compared."""
+        """Return the main score, by which models are compared."""
         return self.sample.compared_by
 
     @property
     def headlines(self) -> tuple[str, str]:
         """Return the headline and the score beside it."""
-        return self.headline, self.beside
+        return self.headline, self.second_score
 
     @abstractmethod
     def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
@@ -228,41 +234,35 @@ class Target(ABC):
         """Return the best `count` predictions that do not look at the audio; None where there is no such baseline."""
         return None
 
-    def fit_predict(
-        self,
-        classifier: Estimator,
-        regressor: Estimator,
-        features: NDArray[Any],
-        references: NDArray[Any],
-        others: NDArray[Any],
-    ) -> NDArray[Any] | None:
+    def fit_predict(self, build: Estimator, features: Array, references: Array, others: Array) -> Array | None:
         """Return what a scikit-learn estimator predicts for `others` (n, k) after learning from features (m, k).
 
-        None where the target cannot be learned from one row a clip.
+        `build` makes a regressor where `regression` is set, else a classifier. None where the target cannot be learned
+        from one row a clip.
         """
         return None
 
     # Predictions as users and files have them.
 
     @abstractmethod
-    def answer(self, prediction: Any) -> dict[str, Any]:
-        """Return the prediction for one clip as a user reads it."""
+    def as_dict(self, prediction: Any) -> dict[str, Any]:
+        """Return one clip's prediction (a row of what metrics take) as `Model` returns it."""
 
-    def as_json(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an answer as the fields of its JSON line."""
-        return dict(answer)
+    def as_json(self, prediction: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a prediction (from `as_dict`) as the fields of its JSON line."""
+        return dict(prediction)
 
-    def as_line(self, answer: Mapping[str, Any]) -> str:
-        """Return an answer in one line for a person."""
-        return "  ".join(f"{name} {value:.3f}" for name, value in answer.items())
+    def as_line(self, prediction: Mapping[str, Any]) -> str:
+        """Return a prediction in one line for the terminal."""
+        return "  ".join(f"{name} {value:.3f}" for name, value in prediction.items())
 
-    def as_text(self, answer: Mapping[str, Any]) -> str:
-        """Return an answer as the content of a text file."""
-        return "".join(f"{name}\t{value:.3f}\n" for name, value in answer.items())
+    def as_text(self, prediction: Mapping[str, Any]) -> str:
+        """Return a prediction as the content of a text file."""
+        return "".join(f"{name}\t{value:.3f}\n" for name, value in prediction.items())
 
     @abstractmethod
-    def columns(self, answers: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return the columns that predictions.parquet holds for these answers."""
+    def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return the columns of predictions.parquet for predictions from `as_dict`."""
 
     @abstractmethod
     def stored_predictions(self, table: DataFrame) -> Any:
@@ -277,7 +277,7 @@ class Target(ABC):
         return predictions
 
     def slice_values(self, table: DataFrame) -> list[Any]:
-        """Return what slices by the target are made of: names, or numbers that are cut into ranges."""
+        """Return the values that slices by the target group by: names, or numbers to cut into ranges."""
         return []
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
@@ -285,7 +285,7 @@ class Target(ABC):
         return []
 
     def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
-        """Return rows of predictions.parquet as a person reads them."""
+        """Return rows of predictions.parquet for the report: text, verdict and order of errors."""
         from audio_ft.targets.judged import Judged
 
         pairs = [(row, str(row["reference"]), str(row["prediction"])) for row in rows]
@@ -296,24 +296,24 @@ class Target(ABC):
         ]  # fmt: skip
 
     def lead(self, clips: Sequence[Judged]) -> str:
-        """Return the result in a clause, for the head of the report."""
+        """Return the result as a clause for the top of the report."""
         return f"{right(clips):,} of {len(clips):,} test recordings are predicted correctly"
 
     def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
-        """Return what the predictions come to, ahead of the confusions."""
+        """Return the sentence that introduces the confusions."""
         return f"{len(clips) - right(clips):,} of {len(clips):,} test recordings are predicted wrongly."
 
     def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return what is often predicted for what: classes, or words."""
+        """Return the most frequent confusions of classes or words."""
         return []
 
     def words(self, clip: Judged) -> tuple[Word, ...]:
-        """Return truth and prediction of a clip word by word, where they are made of words."""
+        """Return truth and prediction of a clip word by word, for targets of words."""
         return ()
 
 
 def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every judged clip has of its row: file and group."""
+    """Return file and group of a row, as `Judged` has them."""
     group = row.get("group")
     return {"file": str(row["file"]), "group": None if group is None or group != group else str(group)}
 

@@ -1,4 +1,4 @@
-"""Cells of a table: which are empty, what they say as text, and which names are the same to a person."""
+"""Cells of a table: which are empty, their text, and which names differ in spelling only."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-# A column name is compared as it is in data/columns.py; a tier is tried after the one before it found nothing.
+# Column names in order of preference, compared as in data/columns.py; a tier is tried if the one before finds nothing.
 Tiers = tuple[tuple[str, ...], ...]
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 
 def missing(cell: Any) -> bool:
-    """Return whether a cell is empty: None, not a number, or text without a character."""
+    """Return whether a cell is empty: None, NaN, or blank text."""
     return cell is None or (isinstance(cell, float) and cell != cell) or (isinstance(cell, str) and not cell.strip())
 
 
 def as_text(cell: Any) -> str:
-    """Return a cell as text: a whole float as its integer (a gap turns integers into floats), None as nothing."""
+    """Return a cell as text: a whole float as its integer (a gap turns integers into floats), None as ""."""
     if missing(cell):
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
@@ -34,5 +34,5 @@ def sorted_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def folded(name: str) -> str:
-    """Return a name without what people spell differently: case, spaces around it, the coding of accents."""
+    """Return a name without differences in case, surrounding spaces and the coding of accents."""
     return unicodedata.normalize("NFC", name).casefold().strip()

@@ -1,4 +1,4 @@
-"""Predictions beside the truth as a person reads them, one record a clip."""
+"""Predictions next to the truth, as the report shows them, one record a clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Judged:
-    """Hold one clip: what is right, what the model predicts, and how wrong that is.
+    """Hold one clip: its truth, its prediction, and how wrong that is.
 
     Attributes:
         file: the key of the recording.
@@ -41,7 +41,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Word:
-    """Hold a spoken word beside the predicted one, "" where there is none.
+    """Hold a spoken word and the predicted one, "" where there is none.
 
     `kind` is "equal", "substitution", "deletion", "insertion", or "spelling" for a substitution that the normalizer
     ignores.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.metrics.samples import LabelSample
+from audio_ft.metrics.samples import LabelSample, Sample
 from audio_ft.targets.base import Estimator, Target, of_row
 from audio_ft.targets.cells import as_text, folded, sorted_names
 from audio_ft.targets.judged import Confusion, Judged, Weighed
@@ -19,6 +19,8 @@ from audio_ft.targets.wording import Wording
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
+
+    from audio_ft.targets.base import Array
 
 # Labels shown beside the truth, confusions worth a line, and classes in a line of the log.
 MOST_PROBABLE, CONFUSIONS, SHOWN_CLASSES = 3, 8, 12
@@ -45,96 +47,107 @@ class Label(Target):
         errors_order="most confident wrong predictions first",
         predictions_title="Confusions",
     )
-    sample = LabelSample
-    beside = "f1_macro"
+    sample: ClassVar[type[Sample]] = LabelSample
+    second_score = "f1_macro"
     selection_metric = "f1_macro"
     column_names = CLASS_COLUMNS
     slice_name = "class"
     exclusive = True
 
     @classmethod
-    def parse_cell(cls, cell: Any, place: str, key: str) -> str:
+    def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
         """Return the label as text."""
         if isinstance(cell, list | tuple | dict):
-            raise InputError(f"{place}: expected one label a row, got {cell!r} for {key}; use kind='labels'")
+            raise InputError(f"{source}: expected one label a row, got {cell!r} for {key}; use kind='labels'")
         return as_text(cell)
 
     @classmethod
-    def storage(cls) -> Any:
-        """Return text."""
-        from datasets import Value
-
-        return Value("string")
+    def labels_of(cls, target: Any) -> Sequence[str]:
+        """Return the labels of one recording."""
+        return (target,)
 
     @classmethod
     def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
         """Return the labels, sorted."""
-        return sorted_names(targets)
+        return sorted_names(label for target in targets for label in cls.labels_of(target))
 
     @classmethod
     def strata(cls, targets: Sequence[Any]) -> list[list[int]]:
-        """Return the class of each row as a number."""
+        """Return the classes of each row as numbers."""
         codes = {name: code for code, name in enumerate(cls.names_in(targets))}
-        return [[codes[name]] for name in targets]
+        return [[codes[label] for label in cls.labels_of(target)] for target in targets]
 
     @classmethod
     def warnings(cls, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]], names: Sequence[str]) -> list[str]:
-        """Return labels that differ only by case, spaces or the coding of accents."""
-        return spelled_alike(names)
+        """Return a warning for each set of labels that differ only by case, spaces or the coding of accents."""
+        alike: dict[str, list[str]] = defaultdict(list)
+        for label in names:
+            alike[folded(label)].append(label)
+        return [
+            f"labels {', '.join(map(repr, same))} differ only by case, spaces or accents and are kept as separate "
+            "classes"
+            for same in alike.values()
+            if len(same) > 1
+        ]
 
     @classmethod
     def summary(cls, targets: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
         """Return how many clips each class has."""
-        found = Counter(targets)
+        found = Counter(label for target in targets for label in cls.labels_of(target))
         return {"classes": {name: found[name] for name in sorted_names(found)}}
 
-    def encode(self, targets: Sequence[Any]) -> NDArray[np.int64]:
+    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
         """Return class ids (clips,)."""
         position = {label: index for index, label in enumerate(self.names)}
         return np.asarray([position[target] for target in targets], np.int64)
 
-    def class_ids(self, references: NDArray[Any]) -> NDArray[np.int64]:
+    def counts(self, references: Array) -> Array:
+        """Return how many clips each label has (labels,)."""
+        return np.bincount(references, minlength=len(self.names))
+
+    def class_ids(self, references: Array) -> NDArray[np.int64] | None:
         """Return the references."""
         return references
 
-    def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
+    def balanced_weights(self, references: Array) -> dict[str, float]:
         """Return weights inverse to how often each label occurs, as scikit-learn's "balanced"."""
-        counts = np.bincount(references, minlength=len(self.names))
-        weights = len(references) / (len(self.names) * np.maximum(counts, 1))
+        weights = len(references) / (len(self.names) * np.maximum(self.counts(references), 1))
         return {label: float(weight) for label, weight in zip(self.names, weights, strict=True)}
 
-    def constant(self, references: NDArray[Any], count: int) -> NDArray[np.float64]:
+    def constant(self, references: Array, count: int) -> NDArray[np.float64]:
         """Return the class frequencies of the training set for every clip (count, labels)."""
-        return np.tile(np.bincount(references, minlength=len(self.names)) / len(references), (count, 1))
+        return np.tile(self.counts(references) / len(references), (count, 1))
 
-    def fit_predict(
-        self,
-        classifier: Estimator,
-        regressor: Estimator,
-        features: NDArray[Any],
-        references: NDArray[Any],
-        others: NDArray[Any],
-    ) -> NDArray[np.float64]:
+    def fit_predict(self, build: Estimator, features: Array, references: Array, others: Array) -> Array:
         """Return probabilities (n, labels); a class without a training clip has probability 0."""
-        return class_probabilities(classifier, features, references, others, len(self.names))
+        return class_probabilities(build, features, references, others, len(self.names))
 
-    def answer(self, prediction: NDArray[np.float64]) -> dict[str, Any]:
+    def as_dict(self, prediction: Any) -> dict[str, Any]:
         """Return {label: probability}, most probable first."""
-        return most_probable_first(self.names, prediction)
+        values = np.atleast_1d(prediction)
+        return {self.names[index]: float(values[index]) for index in np.argsort(-values, kind="stable")}
 
-    def as_json(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def as_json(self, prediction: Mapping[str, Any]) -> dict[str, Any]:
         """Return {"labels": {label: probability}}."""
-        return {"labels": dict(answer)}
+        return {"labels": dict(prediction)}
 
-    def columns(self, answers: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
-        """Return label, confidence and probabilities of each clip."""
-        return {"prediction": [next(iter(answer)) for answer in answers], **probability_columns(self.names, answers)}
+    def predicted(self, prediction: Mapping[str, float]) -> Any:
+        """Return the most probable label."""
+        return next(iter(prediction))
+
+    def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return what is predicted for each clip, the greatest probability and all of them."""
+        return {
+            "prediction": [self.predicted(prediction) for prediction in predictions],
+            "confidence": [max(prediction.values()) for prediction in predictions],
+            "probabilities": [[prediction[label] for label in self.names] for prediction in predictions],
+        }
 
     def stored_predictions(self, table: DataFrame) -> NDArray[np.float64]:
         """Return probabilities (clips, labels)."""
         return np.stack([np.asarray(row, np.float64) for row in table["probabilities"]])
 
-    def stored_references(self, table: DataFrame) -> NDArray[np.int64]:
+    def stored_references(self, table: DataFrame) -> NDArray[Any]:
         """Return class ids (clips,)."""
         return self.encode([str(name) for name in table["reference"]])
 
@@ -146,15 +159,19 @@ class Label(Target):
         """Return the true labels."""
         return [str(name) for name in table["reference"]]
 
-    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return the classes with their counts in the training split."""
-        return [class_line(self.names, np.bincount(references["train"], minlength=len(self.names)))]
+    def describe(self, references: Mapping[str, Array]) -> list[str]:
+        """Return the classes with their counts in the training split, in one line."""
+        counts = self.counts(references["train"])
+        pairs = [f"{label} {int(count):,}" for label, count in zip(self.names, counts, strict=True)]
+        more = ", …" if len(pairs) > SHOWN_CLASSES else ""
+        return [f"classes     {len(pairs)}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"]
 
     def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
-        """Judge each clip: the more confident a wrong prediction, the worse."""
+        """Return each clip with its verdict."""
         return [self._judge(row) for row in rows]
 
     def _judge(self, row: Mapping[str, Any]) -> Judged:
+        """Judge a clip: the more confident a wrong prediction, the worse."""
         truth, guess, confidence = str(row["reference"]), str(row["prediction"]), float(row["confidence"])
         wrong = truth != guess
         return Judged(
@@ -164,30 +181,28 @@ class Label(Target):
             wrong=wrong,
             badness=confidence,
             verdict=f"{'wrong' if wrong else 'right'}, with {confidence:.0%} confidence",
-            weighed=most_probable(row["probabilities"], self.names, {truth}),
+            weighed=self.most_probable(row["probabilities"], {truth}),
+        )
+
+    def most_probable(self, probabilities: Any, truth: set[str]) -> tuple[Weighed, ...]:
+        """Return the most probable labels, and the true one where it is not among them."""
+        values = np.nan_to_num(np.asarray(probabilities, np.float64))
+        order = sorted(range(len(self.names)), key=lambda index: -values[index])
+        missed = [index for index in order[MOST_PROBABLE:] if self.names[index] in truth]
+        return tuple(
+            Weighed(self.names[index], float(values[index]), self.names[index] in truth)
+            for index in order[:MOST_PROBABLE] + missed[:1]
         )
 
     def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return the commonest pairs of a true class and the one predicted for it."""
+        """Return the most frequent pairs of a true class and the one predicted for it."""
         sizes = Counter(clip.reference for clip in clips)
         pairs = Counter((clip.reference, clip.prediction) for clip in clips if clip.wrong)
         return [Confusion(*pair, count, sizes[pair[0]]) for pair, count in pairs.most_common(CONFUSIONS)]
 
 
-def spelled_alike(labels: Sequence[str]) -> list[str]:
-    """Return a warning for each set of labels that differ only by case, spaces or the coding of accents."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        alike[folded(label)].append(label)
-    return [
-        f"labels {', '.join(map(repr, same))} differ only by case, spaces or accents and are kept as separate classes"
-        for same in alike.values()
-        if len(same) > 1
-    ]
-
-
 def class_probabilities(
-    classifier: Estimator, features: NDArray[Any], ids: NDArray[Any], others: NDArray[Any], classes: int
+    build: Estimator, features: Array, ids: Array, others: Array, classes: int
 ) -> NDArray[np.float64]:
     """Return the probabilities (n, classes) of a classifier trained on class ids (m,)."""
     seen = np.unique(ids)
@@ -195,35 +210,5 @@ def class_probabilities(
     if len(seen) == 1:  # nothing to separate
         probabilities[:, seen[0]] = 1.0
     else:
-        probabilities[:, seen] = classifier().fit(features, ids).predict_proba(others)
+        probabilities[:, seen] = build().fit(features, ids).predict_proba(others)
     return probabilities
-
-
-def most_probable_first(names: Sequence[str], prediction: NDArray[np.float64]) -> dict[str, Any]:
-    """Return {label: probability}, most probable first."""
-    values = np.atleast_1d(prediction)
-    return {names[index]: float(values[index]) for index in np.argsort(-values, kind="stable")}
-
-
-def probability_columns(names: Sequence[str], answers: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return the columns of the greatest probability and of all of them."""
-    return {
-        "confidence": [max(answer.values()) for answer in answers],
-        "probabilities": [[answer[label] for label in names] for answer in answers],
-    }
-
-
-def most_probable(probabilities: Any, names: Sequence[str], truth: set[str]) -> tuple[Weighed, ...]:
-    """Return the most probable labels, and the true one where it is not among them."""
-    values = np.nan_to_num(np.asarray(probabilities, np.float64))
-    order = sorted(range(len(names)), key=lambda place: -values[place])
-    kept = order[:MOST_PROBABLE] + [place for place in order[MOST_PROBABLE:] if names[place] in truth][:1]
-    return tuple(Weighed(names[place], float(values[place]), names[place] in truth) for place in kept)
-
-
-def class_line(names: Sequence[str], counts: NDArray[Any]) -> str:
-    """Return the classes with their counts in one line."""
-    pairs = [f"{label} {int(count):,}" for label, count in zip(names, counts, strict=True)]
-    return f"classes     {len(pairs)}: {', '.join(pairs[:SHOWN_CLASSES])}" + (
-        ", …" if len(pairs) > SHOWN_CLASSES else ""
-    )

@@ -1,7 +1,7 @@
-"""Mojibake: text whose UTF-8 bytes were once read in another encoding, so that "é" became "Ã©".
+"""Mojibake: text whose UTF-8 bytes were decoded in another encoding, so that "é" became "Ã©".
 
-Not ftfy: its heuristics take “Ã” in quotes for mojibake and miss "Ã…se" (Åse) and "ÅŸey" (şey). This asks less, since
-nothing is repaired here, and finds both.
+Not ftfy: its heuristics take “Ã” in quotes for mojibake and miss "Ã…se" (Åse) and "ÅŸey" (şey). This check is
+simpler, since nothing is repaired here, and finds both.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Python decodes bytes that it cannot read to this when it is told to go on.
+# What Python decodes unreadable bytes to with errors="replace".
 REPLACEMENT = "\ufffd"
 _RUN = re.compile(r"[^\x00-\x7f]+")
 # Nothing is written with a capital Ã right after a small letter: it is an "à" whose no-break space became a space.
 _HALF = re.compile(r"(?<=[a-z])Ã(?![^\x00-\x7f])")
-# What ends a word or a sentence in print: after a capital these are what they seem ("IRMû closes a quotation).
+# Typography at the end of a word or sentence: after a capital it is meant ("IRMû closes a quotation).
 _CLOSING = frozenset("\u00a0»«’”“…–—°")
 # Encodings in which UTF-8 is misread, and how many letters of another alphabet it takes to be sure: "é…»" has the bytes
 # of a Chinese character by chance; in Cyrillic "Её" has those of one letter, the Ukrainian "СІРІ" those of two.
 _ENCODINGS = (("cp1252", 2), ("cp1250", 2), ("mac_roman", 2), ("cp437", 2), ("cp1251", 3))
-# Control characters beyond ASCII, which no one types (but for the line end U+0085): bytes that were read as Latin-1.
+# Control characters beyond ASCII, except the line end U+0085: bytes that were read as Latin-1.
 _CONTROL = re.compile(r"[\x80-\x84\x86-\x9f]")
 
 
 def garbled(text: str) -> str | None:
-    """Return the first piece of `text` that was decoded wrongly, None where all of it can be what someone wrote.
+    """Return the first piece of `text` that was decoded wrongly, None where all of it may be intended.
 
     A run of characters beyond ASCII counts when its bytes, in the encodings in which files are usually misread, are
     UTF-8 for something that is written: an accented letter, a dash or quotation mark, or some letters of another

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from audio_ft.targets.base import Array
+
 # "0,5", as tables have it where the comma is the decimal sign.
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 # Splits keep the shares of this many equal bins.
@@ -43,16 +45,17 @@ class Number(Target):
         errors_order="farthest from the truth first",
     )
     sample = NumberSample
-    beside = "concordance"
+    second_score = "concordance"
     selection_metric = "concordance"
     column_names = CLASS_COLUMNS
     stratified_by = "value"
     slice_name = "target"
     one_scale = False
+    regression = True
 
     @classmethod
     def read(cls, cells: Sequence[Any], column: str) -> tuple[Sequence[Any], list[str]]:
-        """Return decimal commas as points, where every filled cell is such a number or a whole one."""
+        """Return decimal commas as points, where every filled cell is a number with one or a whole number."""
         filled = [cell for cell in cells if not missing(cell)]
         numbers = all(isinstance(cell, str) and (_COMMA.fullmatch(cell) or NUMBER.fullmatch(cell)) for cell in filled)
         if not numbers or any("." in cell for cell in filled) or not any("," in cell for cell in filled):
@@ -71,14 +74,14 @@ class Number(Target):
         return bool(texts) and all(map(NUMBER.fullmatch, texts)) and any("." in text for text in texts)
 
     @classmethod
-    def parse_cell(cls, cell: Any, place: str, key: str) -> float:
+    def parse_cell(cls, cell: Any, source: str, key: str) -> float:
         """Return a finite number."""
         try:
             value = float(cell)
         except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"{place}: expected a finite number for {key}, got {cell!r}; fix it, or use kind='label'")
+            raise InputError(f"{source}: expected a finite number for {key}, got {cell!r}; fix it, or use kind='label'")
         return value
 
     @classmethod
@@ -93,7 +96,7 @@ class Number(Target):
         """Return the equal bin of each row, by rank."""
         bins = max(1, min(BINS, len(targets) // BINS))
         ranks = np.argsort(np.argsort(np.asarray(targets, dtype=float), kind="stable"), kind="stable")
-        return [[int(own)] for own in ranks * bins // max(1, len(targets))]
+        return [[int(rank)] for rank in ranks * bins // max(1, len(targets))]
 
     @classmethod
     def summary(cls, targets: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
@@ -109,24 +112,17 @@ class Number(Target):
         """Return the mean of the training set for every clip."""
         return np.full(count, references.astype(np.float64).mean())
 
-    def fit_predict(
-        self,
-        classifier: Estimator,
-        regressor: Estimator,
-        features: NDArray[Any],
-        references: NDArray[Any],
-        others: NDArray[Any],
-    ) -> NDArray[np.float64]:
+    def fit_predict(self, build: Estimator, features: Array, references: Array, others: Array) -> Array:
         """Return the values that a regressor predicts (n,)."""
-        return np.asarray(regressor().fit(features, references.astype(np.float64)).predict(others), np.float64)
+        return np.asarray(build().fit(features, references.astype(np.float64)).predict(others), np.float64)
 
-    def answer(self, prediction: Any) -> dict[str, Any]:
+    def as_dict(self, prediction: Any) -> dict[str, Any]:
         """Return {"value": number}."""
         return {"value": float(prediction)}
 
-    def columns(self, answers: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
+    def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
         """Return the value of each clip."""
-        return {"prediction": [answer["value"] for answer in answers]}
+        return {"prediction": [prediction["value"] for prediction in predictions]}
 
     def stored_predictions(self, table: DataFrame) -> NDArray[np.float64]:
         """Return numbers (clips,)."""
@@ -141,7 +137,7 @@ class Number(Target):
         return list(table["reference"])
 
     def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
-        """Judge by the distance from the truth; no number is ever quite right, so all of them count as wrong."""
+        """Judge by the distance from the truth; all count as wrong, since no number is exactly right."""
         pairs = [(row, float(row["reference"]), float(row["prediction"])) for row in rows]
         return [
             Judged(

@@ -1,4 +1,4 @@
-"""Transcript: what is said in a recording."""
+"""Transcript: the text that is spoken in a recording."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from audio_ft.targets.base import Target, of_row, right
 from audio_ft.targets.cells import as_text
 from audio_ft.targets.judged import Confusion, Judged, Word
 from audio_ft.targets.label import CONFUSIONS
-from audio_ft.targets.transcript_checks import doubts
+from audio_ft.targets.transcript_checks import transcript_warnings
 from audio_ft.targets.transcripts import Text
 from audio_ft.targets.wording import Wording
 
@@ -47,7 +47,7 @@ class Transcript(Target):
         predictions_title="Word errors",
     )
     sample = TextSample
-    beside = "cer"
+    second_score = "cer"
     selection_metric = "wer"
     pipeline_tag = "automatic-speech-recognition"
     tags = ("speech",)
@@ -67,28 +67,21 @@ class Transcript(Target):
         return False
 
     @classmethod
-    def parse_cell(cls, cell: Any, place: str, key: str) -> str:
-        """Return what was said: nothing for an empty cell, a number as it is written."""
+    def parse_cell(cls, cell: Any, source: str, key: str) -> str:
+        """Return the transcript: "" for an empty cell, a number as text."""
         if isinstance(cell, list | tuple | dict | bytes):
             kind = type(cell).__name__
-            raise InputError(f"{place}: expected a transcript as text, got {kind} for {key}: {cell!r:.80}")
+            raise InputError(f"{source}: expected a transcript as text, got {kind} for {key}: {cell!r:.80}")
         return as_text(cell)
 
     @classmethod
-    def storage(cls) -> Any:
-        """Return text."""
-        from datasets import Value
-
-        return Value("string")
-
-    @classmethod
     def check_train(cls, targets: Sequence[Any]) -> None:
-        """Take any transcripts; the task refuses those without letters."""
+        """Accept any transcripts; the task refuses those without letters."""
 
     @classmethod
     def warnings(cls, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]], names: Sequence[str]) -> list[str]:
-        """Return what cannot be what was said, and sentences in two splits."""
-        return doubts(splits)
+        """Return transcripts that look wrong, and sentences in two splits."""
+        return transcript_warnings(splits)
 
     @classmethod
     def summary(cls, targets: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
@@ -106,7 +99,7 @@ class Transcript(Target):
         return dataclasses.replace(self, text=text)
 
     def resolved_text(self, text: Text) -> Text:
-        """Return the target's own spelling."""
+        """Return the target's spelling."""
         return self.text
 
     @property
@@ -120,25 +113,25 @@ class Transcript(Target):
         references[:] = [self.text.apply(target) for target in targets]
         return references
 
-    def answer(self, prediction: Any) -> dict[str, Any]:
+    def as_dict(self, prediction: Any) -> dict[str, Any]:
         """Return {"text": …}."""
         return {"text": str(prediction)}
 
-    def as_line(self, answer: Mapping[str, Any]) -> str:
+    def as_line(self, prediction: Mapping[str, Any]) -> str:
         """Return the text."""
-        return str(answer["text"])
+        return str(prediction["text"])
 
-    def as_text(self, answer: Mapping[str, Any]) -> str:
+    def as_text(self, prediction: Mapping[str, Any]) -> str:
         """Return the text and a line break."""
-        return f"{answer['text']}\n"
+        return f"{prediction['text']}\n"
 
-    def columns(self, answers: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
+    def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
         """Return each clip's text beside the reference, with its words and errors."""
-        texts = [answer["text"] for answer in answers]
-        wanted = [self.text.apply(target) for target in targets]
-        counts = errors(wanted, texts)
+        texts = [prediction["text"] for prediction in predictions]
+        references = [self.text.apply(target) for target in targets]
+        counts = errors(references, texts)
         return {
-            "reference": wanted,
+            "reference": references,
             "prediction": texts,
             "words": [count.words for count in counts],
             **{name: [getattr(count, name) for count in counts] for name in COUNTED},
@@ -153,7 +146,7 @@ class Transcript(Target):
         return [str(text) for text in table["reference"]]
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return how transcripts are spelled."""
+        """Return a line on how transcripts are spelled."""
         text = self.text
         case = {"lower": "in lower case", "upper": "in capitals"}.get(str(text.case), "case as written")
         marks = "punctuation removed" if text.punctuation == "remove" else "punctuation as written"
@@ -162,13 +155,13 @@ class Transcript(Target):
 
     def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
         """Judge by the words that stay wrong after normalizing, then by all wrong words."""
-        plain = normalizer(self.language)
-        sides = [[plain(str(row[side])) for row in rows] for side in ("reference", "prediction")]
-        grave = [count.total for count in errors(*sides)] if rows else []
-        return [self._judge(row, left) for row, left in zip(rows, grave, strict=True)]
+        normalize = normalizer(self.language)
+        sides = [[normalize(str(row[side])) for row in rows] for side in ("reference", "prediction")]
+        serious = [count.total for count in errors(*sides)] if rows else []
+        return [self._judge(row, count) for row, count in zip(rows, serious, strict=True)]
 
-    def _judge(self, row: Mapping[str, Any], grave: int) -> Judged:
-        """Judge one transcript, of which `grave` words are wrong after normalizing."""
+    def _judge(self, row: Mapping[str, Any], serious: int) -> Judged:
+        """Judge one transcript, of which `serious` words are wrong after normalizing."""
         words, counts = int(row["words"]), {name: int(row[name]) for name in COUNTED}
         wrong = sum(counts.values())
         parts = ", ".join(f"{count} {COUNTED[name]}" for name, count in counts.items() if count)
@@ -178,8 +171,8 @@ class Transcript(Target):
             reference=str(row["reference"]),
             prediction=str(row["prediction"]),
             wrong=wrong > 0,
-            badness=1_000 * grave + wrong + min(wrong / max(words, 1), 1.0) / 2,
-            verdict=verdict if grave or not wrong else f"{verdict}; only case, punctuation or spelling differ",
+            badness=1_000 * serious + wrong + min(wrong / max(words, 1), 1.0) / 2,
+            verdict=verdict if serious or not wrong else f"{verdict}; only case, punctuation or spelling differ",
         )
 
     def lead(self, clips: Sequence[Judged]) -> str:
@@ -193,9 +186,9 @@ class Transcript(Target):
         return f"For every 100 words spoken in the test split: {', '.join(parts)}, as written." if parts else ""
 
     def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return the commonest pairs of a spoken word and the one predicted for it, "" where there is none.
+        """Return the most frequent pairs of a spoken word and the one predicted for it, "" where there is none.
 
-        What happened once, or differs in spelling alone, is left out.
+        Pairs that occur once or differ in spelling alone are left out.
         """
         words = [word for clip in clips if clip.wrong for word in self.words(clip)]
         spoken = Counter(word.reference for word in words)
@@ -204,10 +197,10 @@ class Transcript(Target):
 
     def words(self, clip: Judged) -> tuple[Word, ...]:
         """Return truth and transcript of a clip word by word."""
-        plain = normalizer(self.language)
+        normalize = normalizer(self.language)
         words = []
         for pair in align(clip.reference, clip.prediction):
             spoken, written = pair.reference or "", pair.hypothesis or ""
-            spelling = pair.kind == "substitution" and plain(spoken).split() == plain(written).split()
+            spelling = pair.kind == "substitution" and normalize(spoken).split() == normalize(written).split()
             words.append(Word("spelling" if spelling else pair.kind, spoken, written))
         return tuple(words)

@@ -1,98 +1,84 @@
-"""Wording: what is doubtful about transcripts, said while they are loaded and not after an hour of training."""
+"""Warnings about transcripts that look wrong, given while they are loaded and not after an hour of training."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from audio_ft.targets.mojibake import garbled
 from audio_ft.targets.transcripts import BARE, EMPTY, GARBLED, Text, fault
 
-# Transcripts and the keys of their recordings, both by row.
-Said = tuple[Sequence[str], Sequence[str]]
+# By split: transcripts and the keys of their recordings, both by row.
+Splits = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 
 _GAPS = frozenset(("nan", "NaN", "None", "none", "null", "NULL", "NA", "N/A", "<NA>", "#N/A"))
-_WRITTEN = Text()
+_AS_WRITTEN = Text()
 # Two spellings of one sentence sound alike.
-_ALIKE = Text(case="lower", punctuation="remove", unicode="NFKC")
+_SOUND = Text(case="lower", punctuation="remove", unicode="NFKC")
 
 
-def doubts(splits: Mapping[str, Said]) -> list[str]:
-    """Return a warning for each kind of transcript that cannot be what was said, and for sentences in two splits."""
-    return [*_unlearnable(splits), *_gaps(splits), *_broken_lines(splits), *_repeated(splits)]
+def transcript_warnings(splits: Splits) -> list[str]:
+    """Return a warning for each kind of transcript that looks wrong, and for sentences in two splits."""
+    rows = [(text, key) for texts, keys in splits.values() for text, key in zip(texts, keys, strict=True)]
+    return [*_unusable(rows), *_gaps(rows), *_line_breaks(rows), *_repeated(splits)]
 
 
-def _unlearnable(splits: Mapping[str, Said]) -> list[str]:
-    """Warn of transcripts that nothing can be learned from, with count and first recording."""
+def _unusable(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Warn of transcripts that training skips, with count and first recording."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    total = 0
-    for said, keys in splits.values():
-        total += len(said)
-        for text, key in zip(said, keys, strict=True):
-            if (reason := fault(text, _WRITTEN)) is not None:
-                found[reason].append((key, text))
-    notes = []
+    for text, key in rows:
+        if (reason := fault(text, _AS_WRITTEN)) is not None:
+            found[reason].append((key, text))
     for reason, what in ((EMPTY, "empty"), (BARE, "nothing but punctuation")):
         if found[reason]:
-            notes.append(f"{_of(found[reason], total)} {what} (first: {found[reason][0][0]}): none is learned from")
+            yield f"{_of(found[reason], rows)} {what} (first: {found[reason][0][0]}): training skips them"
     if found[GARBLED]:
         key, text = found[GARBLED][0]
-        notes.append(
-            f"{_of(found[GARBLED], total)} wrongly decoded (first: {key}, with {garbled(text)!r}): none is learned "
-            "from; export the table again as UTF-8"
+        yield (
+            f"{_of(found[GARBLED], rows)} wrongly decoded (first: {key}, with {garbled(text)!r}): training skips them; "
+            "export the table again as UTF-8"
         )
-    return notes
 
 
-def _gaps(splits: Mapping[str, Said]) -> list[str]:
-    """Warn of what programs write for nothing; a single one may well have been said."""
+def _gaps(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Warn of what programs write for an empty cell; a single one may really be spoken."""
     found: dict[str, list[str]] = defaultdict(list)
-    total = 0
-    for said, keys in splits.values():
-        total += len(said)
-        for text, key in zip(said, keys, strict=True):
-            if text.strip() in _GAPS:
-                found[text.strip()].append(key)
-    return [
-        f"{_of(keys, total, 'read', 'reads')} {text!r} (first: {keys[0]}), as programs write a gap, and taken as said: "
-        "empty the cells that are gaps"
-        for text, keys in found.items()
-        if len(keys) > 1
-    ]
+    for text, key in rows:
+        if text.strip() in _GAPS:
+            found[text.strip()].append(key)
+    for text, keys in found.items():
+        if len(keys) > 1:
+            yield (
+                f"{_of(keys, rows, 'read', 'reads')} {text!r} (first: {keys[0]}), as programs write a gap, and are "
+                "taken as spoken: empty the cells that are gaps"
+            )
 
 
-def _broken_lines(splits: Mapping[str, Said]) -> list[str]:
-    """Warn of line breaks inside transcripts, which an unpaired quotation mark makes out of two rows."""
-    broken = [key for said, keys in splits.values() for text, key in zip(said, keys, strict=True) if "\n" in text]
-    if not broken:
-        return []
-    total = sum(len(keys) for _, keys in splits.values())
-    return [
-        f"{_of(broken, total, 'hold', 'holds')} a line break (first: {broken[0]}), read as a space; where none was "
-        "meant, a quotation mark without its partner joined two rows of the table"
-    ]
+def _line_breaks(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Warn of line breaks inside transcripts: an unpaired quotation mark makes one transcript of two rows."""
+    broken = [key for text, key in rows if "\n" in text]
+    if broken:
+        yield (
+            f"{_of(broken, rows, 'contain', 'contains')} a line break (first: {broken[0]}), read as a space; where it "
+            "is unexpected, an unpaired quotation mark joined two rows of the table"
+        )
 
 
-def _repeated(splits: Mapping[str, Said]) -> list[str]:
-    """Warn of sentences that are trained on and scored on, case and punctuation aside."""
-    alike = {name: [_ALIKE.apply(text) for text in said] for name, (said, _) in splits.items()}
-    trained = set(alike.get("train", ()))
-    notes = []
-    for name, spelled in alike.items():
-        both = [row for row, text in enumerate(spelled) if text and text in trained] if name != "train" else []
+def _repeated(splits: Splits) -> Iterator[str]:
+    """Warn of sentences that are both in train and in a split that is scored, ignoring case and punctuation."""
+    spelled = {name: [_SOUND.apply(text) for text in texts] for name, (texts, _) in splits.items()}
+    trained = set(spelled.pop("train", ()))
+    for name, texts in spelled.items():
+        both = [row for row, text in enumerate(texts) if text and text in trained]
         if both:
             first = " ".join(splits[name][0][both[0]].split())
-            notes.append(
-                f"{len(both):,} of {len(spelled):,} transcripts of {name} are in train too (first: {_short(first)!r}): "
+            shown = first if len(first) <= 60 else first[:58] + " …"
+            yield (
+                f"{len(both):,} of {len(texts):,} transcripts of {name} are in train too (first: {shown!r}): "
                 "scores there flatter the model"
             )
-    return notes
 
 
-def _of(found: Sequence[object], total: int, several: str = "are", one: str = "is") -> str:
+def _of(found: Sequence[object], rows: Sequence[object], several: str = "are", one: str = "is") -> str:
     """Return "2 of 9 transcripts are"."""
-    return f"{len(found):,} of {total:,} transcripts {one if len(found) == 1 else several}"
-
-
-def _short(text: str, longest: int = 60) -> str:
-    return text if len(text) <= longest else text[: longest - 2] + " …"
+    return f"{len(found):,} of {len(rows):,} transcripts {one if len(found) == 1 else several}"

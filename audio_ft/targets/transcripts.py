@@ -1,4 +1,4 @@
-"""Transcripts: which spelling a model learns, the characters that takes, and why one cannot be learned from."""
+"""Transcripts: their spelling, the vocabulary that takes, and why training skips one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from audio_ft.settings import Settings
 from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.targets.mojibake import garbled
 
-# What stands for the space between words in a vocabulary, as transformers' Wav2Vec2CTCTokenizer has it.
+# Replaces the space between words in a vocabulary, as in transformers' Wav2Vec2CTCTokenizer.
 DELIMITER = "|"
 
-# Whisper's codes, here so that a recipe that names one of them is read without importing transformers.
+# Whisper's codes, listed here so that reading a recipe does not import transformers.
 _CODES = """
 en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi
 ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd
@@ -25,21 +25,21 @@ gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue
 """
 CODES = frozenset(_CODES.split())
 
-# Languages whose writing leaves no space between words.
+# Languages written without spaces between words.
 UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 
 NULL = "no transcript"
 EMPTY = "empty transcript"
 BARE = "only punctuation"
 GARBLED = "wrongly decoded text"
-NUMERALS = "digits, which text.digits='refuse' sets aside"
+NUMERALS = "digits, which text.digits='refuse' excludes"
 
-# Part of the spelling between two letters, and how it is written then: the apostrophe in its many forms, Catalan's
-# middle dot, Hebrew's geresh and gershayim.
+# Signs that belong to the spelling between two letters, with their standard form: the apostrophe in its many forms,
+# Catalan's middle dot, Hebrew's geresh and gershayim.
 _INSIDE_WORDS = dict.fromkeys("'\u2019\u02bc\u2018\uff07`\u00b4", "'") | {dot: dot for dot in "\u00b7\u05f3\u05f4"}
 _SIGNS = "".join(_INSIDE_WORDS)
 _INSIDE = re.compile(rf"(?<=[^\s{_SIGNS}])[{_SIGNS}](?=[^\s{_SIGNS}])|(?P<loose>[{_SIGNS}])")
-# Invisible characters that spell something: Persian and the scripts of India join and part letters by them.
+# Invisible characters that are part of the spelling, as in Persian and the scripts of India.
 _JOINERS = frozenset("\u200c\u200d")
 _DOTTED: Mapping[str, Mapping[int, str]] = {
     "lower": str.maketrans({"I": "ı", "İ": "i"}),
@@ -77,16 +77,16 @@ class Text(Settings):
     """Say how transcripts are spelled before a model learns them; all of it is recorded with the model.
 
     Attributes:
-        language: what is spoken, as Whisper's code or English name ("fr", "french"; "pt-BR" is taken as "pt"). None:
-            not told.
+        language: what is spoken, as Whisper's code or English name ("fr", "french"; "pt-BR" is read as "pt"). None:
+            unknown.
         case: "keep", "lower" or "upper"; None: what suits the task (CTC learns lower case, Whisper keeps).
         punctuation: "keep" or "remove"; None: what suits the task (CTC removes, Whisper keeps). Every character that
-            is no letter, mark or numeral becomes a space, hyphens too, because no sound tells "call-forward" from "call
-            forward". Apostrophes between letters stay, all of them straight: "we’ll" and "well" are two words.
+            is not a letter, mark or numeral becomes a space, hyphens too, as "call-forward" and "call forward" sound alike.
+            Apostrophes between letters stay, all of them straight: "we’ll" and "well" are two words.
         unicode: "NFC", "NFKC", "NFD" or "NFKD": whether "é" is one character or two, and (K) "ﬁ" is "fi".
-        digits: "keep", or "refuse" to set transcripts with numerals aside: "1984" does not say how it was read.
-        prompt: what Whisper is told before each transcript, such as names it should know: in training, for its scores,
-            and whenever audio_ft asks the model.
+        digits: "keep", or "refuse" to exclude transcripts with numerals: "1984" does not say how it was read.
+        prompt: text that Whisper gets before each transcript, such as names it should know, in training, scoring and
+            prediction.
         timestamps: whether Whisper trains on the times of segments.
 
     Raises:
@@ -105,18 +105,18 @@ class Text(Settings):
 
     @property
     def space(self) -> str:
-        """Return what stands between two words: nothing in languages that are written without spaces."""
+        """Return the separator of words: "" in languages that are written without spaces."""
         return "" if self.language in UNSPACED else " "
 
     def resolved(self, *, case: str, punctuation: str) -> Text:
-        """Return the settings with what they left open decided, as suits a task."""
+        """Return the settings with the open ones filled in by the task's defaults."""
         return self.replace(case=self.case or case, punctuation=self.punctuation or punctuation)
 
     def apply(self, transcript: str) -> str:
-        """Return a transcript as the model learns it, words parted by single spaces; a second time changes nothing.
+        """Return a transcript as the model learns it, with single spaces between words (idempotent).
 
-        Invisible characters (soft hyphens, marks of writing direction, byte-order marks) and control characters go in
-        any case, but for the joiners that spell something in some scripts.
+        Invisible characters (soft hyphens, marks of writing direction, byte-order marks) and control characters are
+        removed, except for the joiners that are part of the spelling in some scripts.
         """
         # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
         composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
@@ -130,24 +130,24 @@ class Text(Settings):
         if self.case is None or self.case == "keep":
             return transcript
         change: Callable[[str], str] = str.lower if self.case == "lower" else str.upper
-        # Two letters i, with and without dot, each with its capital.
+        # Turkish has two letters i, with and without dot, each with its capital.
         dotted = self.language in ("tr", "az")
         return change(transcript.translate(_DOTTED[self.case]) if dotted else transcript)
 
 
 def vocabulary(transcripts: Iterable[str]) -> tuple[str, ...]:
-    """Return the characters of applied transcripts by code point, without the space and the delimiter in its stead."""
+    """Return the characters of applied transcripts by code point, without the space and its delimiter."""
     return tuple(sorted(_characters(transcripts)))
 
 
 def unseen(known: Collection[str], transcripts: Iterable[str]) -> Counter[str]:
-    """Return how often each character that is not in `known` stands in applied transcripts."""
+    """Return how often each character that is not in `known` occurs in applied transcripts."""
     found = _characters(transcripts)
     return Counter({character: number for character, number in found.items() if character not in known})
 
 
 def fault(transcript: str | None, text: Text) -> str | None:
-    """Return why a transcript as written cannot be learned from, in words to count by; None where it can."""
+    """Return why training skips a transcript (one of the reasons above), None where it does not."""
     if transcript is None:
         return NULL
     visible = transcript.translate(_VISIBLE)
@@ -162,7 +162,7 @@ def fault(transcript: str | None, text: Text) -> str | None:
 
 
 def _characters(transcripts: Iterable[str]) -> Counter[str]:
-    """Return how often each character stands in transcripts, spaces and delimiters left out."""
+    """Count each character in transcripts, without spaces and delimiters."""
     counts: Counter[str] = Counter()
     for transcript in transcripts:
         counts.update(transcript)
@@ -172,7 +172,7 @@ def _characters(transcripts: Iterable[str]) -> Counter[str]:
 
 
 class _Table(dict[int, str]):
-    """What becomes of each character, worked out when it is first met: `str.translate` takes it from there."""
+    """Map each character for `str.translate`, computed when it first occurs."""
 
     def __init__(self, change: Callable[[str], str]) -> None:
         super().__init__()
@@ -192,21 +192,21 @@ def _visible(character: str) -> str:
 
 
 def _spoken(character: str) -> str:
-    """Return a letter, mark or numeral, and what may stand inside a word; a space for all else."""
-    lasting = unicodedata.category(character)[0] in "LMN" or character in _JOINERS or character in _INSIDE_WORDS
-    return character if lasting else " "
+    """Return a letter, mark, numeral or sign inside words as it is; a space for all else."""
+    kept = unicodedata.category(character)[0] in "LMN" or character in _JOINERS or character in _INSIDE_WORDS
+    return character if kept else " "
 
 
 _VISIBLE, _SPOKEN = _Table(_visible), _Table(_spoken)
 
 
 def _without_punctuation(transcript: str) -> str:
-    """Return letters, marks, numerals and what spells a word from inside it; a space for all else."""
+    """Return letters, marks, numerals and signs inside words; a space for all else."""
 
-    def settle(sign: re.Match[str]) -> str:
+    def replaced(sign: re.Match[str]) -> str:
         if not sign["loose"]:
             return _INSIDE_WORDS[sign[0]]
         # The letter apostrophe begins and ends words in some languages.
         return sign[0] if unicodedata.category(sign[0]) == "Lm" else " "
 
-    return _INSIDE.sub(settle, transcript.translate(_SPOKEN))
+    return _INSIDE.sub(replaced, transcript.translate(_SPOKEN))

@@ -61,7 +61,7 @@ def outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.floa
 
     adapter = task.inference_adapter(adapter)
     inputs = adapter.collate([adapter.extract(wave)])
-    found = task.target.answer(task.predictions(forward(model, task, adapter, inputs), np.zeros(1, np.int64), 1)[0])
+    found = task.target.as_dict(task.predictions(forward(model, task, adapter, inputs), np.zeros(1, np.int64), 1)[0])
     text = {"text": found["text"]} if "text" in found else {}
     if model.can_generate():
         settings = model.generation_config

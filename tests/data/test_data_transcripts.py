@@ -164,7 +164,7 @@ def test_mojibake_is_told_of_with_an_example(tmp_path, tone):
 def test_line_breaks_are_told_of(tmp_path, tone):
     found, warnings = heard(said(tmp_path, filled(["one\ntwo", "three\r\nfour"]), tone))
     assert found["000.wav"] == "one\ntwo"
-    assert "2 of 20 transcripts hold a line break (first: 00" in warnings[0]
+    assert "2 of 20 transcripts contain a line break (first: 00" in warnings[0]
 
 
 def test_a_quotation_mark_without_partner_joins_no_rows_of_a_tsv(tmp_path, tone):

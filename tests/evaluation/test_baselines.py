@@ -86,7 +86,7 @@ def test_bad_clips_are_refused(samples, rate, message):
 
 
 def linear(target, features, references, others):
-    return target.fit_predict(logistic, ridge, features, np.asarray(references), others)
+    return target.fit_predict(ridge if target.regression else logistic, features, np.asarray(references), others)
 
 
 def test_majority_predicts_the_most_frequent_class():

@@ -200,8 +200,8 @@ def test_answers_of_several_labels_and_numbers() -> None:
     clips = np.arange(4)
     np.testing.assert_allclose(task("labels").task.predictions(outputs, clips, 4), expit(outputs), rtol=1e-6)
     np.testing.assert_allclose(task("number").task.predictions(outputs[:, :1], clips, 4), outputs[:, 0], rtol=1e-6)
-    assert TARGETS["number"].answer(np.asarray(2.5)) == {"value": 2.5}
-    assert list(TARGETS["label"].answer(np.asarray([0.2, 0.5, 0.3]))) == ["dog", "owl", "cat"]
+    assert TARGETS["number"].as_dict(np.asarray(2.5)) == {"value": 2.5}
+    assert list(TARGETS["label"].as_dict(np.asarray([0.2, 0.5, 0.3]))) == ["dog", "owl", "cat"]
 
 
 def test_sure_logits_of_several_labels_overflow_nothing() -> None:
