@@ -81,7 +81,7 @@ class Text(Settings):
             unknown.
         case: "keep", "lower" or "upper"; None: what suits the task (CTC learns lower case, Whisper keeps).
         punctuation: "keep" or "remove"; None: what suits the task (CTC removes, Whisper keeps). Every character that
-            is not a letter, mark or numeral becomes a space, hyphens too, as "call-forward" and "call forward" sound alike.
+            is not a letter, mark or numeral becomes a space, hyphens too: "call-forward" sounds like "call forward".
             Apostrophes between letters stay, all of them straight: "we’ll" and "well" are two words.
         unicode: "NFC", "NFKC", "NFD" or "NFKD": whether "é" is one character or two, and (K) "ﬁ" is "fi".
         digits: "keep", or "refuse" to exclude transcripts with numerals: "1984" does not say how it was read.
