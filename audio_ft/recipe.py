@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, cast
 
-from audio_ft.augmentation import Noise, Speed
 from audio_ft.augmentation.base import Augment
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.step import Step
@@ -35,11 +34,8 @@ from audio_ft.settings.rules import (
 )
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import check_task
-from audio_ft.tasks.base import POOLINGS, HeadSettings
+from audio_ft.tasks.base import POOLINGS
 
-# Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
-LITTLE_AUDIO = 36_000.0
-LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
 # What readers of the model card need to know and only the maker of the model knows.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
 FREEZES = ("none", "feature_encoder", "layers:N", "encoder", "gradual")
@@ -176,29 +172,6 @@ class Recipe(Settings):
     def augments(self) -> tuple[Augment, ...]:
         """Return the changes to training clips, once it is resolved which."""
         return tuple(self.augment or ())
-
-    def resolved(self, *, task: str, text: Text, training_seconds: float, window: float | None) -> Recipe:
-        """Return the recipe with what it left open decided: task, spelling, window, and augmentation by how much audio.
-
-        Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some
-        noise stand in for the missing ones. Large sets have them, and keep their features in the cache.
-        """
-        little = training_seconds < LITTLE_AUDIO
-        chosen = self.augments if self.augment is not None else LITTLE_AUDIO_AUGMENT if little else ()
-        return self.replace(task=task, text=text, augment=chosen, window=window)
-
-    @property
-    def head(self) -> HeadSettings:
-        """Return what the task builds its head and loss from."""
-        return HeadSettings(
-            pooling=self.pooling,
-            weighted_layers=self.weighted_layers,
-            dropout=self.dropout,
-            loss=self.loss,
-            focal_gamma=self.focal_gamma,
-            class_weights=self.class_weights,
-            language_adapter=self.peft == "adapter",
-        )
 
     @property
     def digest(self) -> str:

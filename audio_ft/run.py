@@ -32,8 +32,8 @@ class Run:
     `splits` holds for each split clips, seconds before and after cleaning, unreadable recordings with reasons, notes
     and class
     counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was kept and
-    why. `training` holds the settings that were used, those that the recipe leaves open too, and `seconds` the time of
-    all starts; runs made before there was `training` have it empty.
+    why. `training` holds {name: {value, origin}} of the settings that were used, the origin being "recipe" or "default: "
+    and the reason; `seconds` holds the time of all starts.
     """
 
     folder: Path
@@ -65,6 +65,10 @@ class Run:
     def target(self) -> Target:
         """Return what the model predicts."""
         return target_class(self.kind).of(self.labels, self.recipe.text)
+
+    def used(self) -> dict[str, Any]:
+        """Return the value of each setting in `training`, whoever chose it."""
+        return {name: setting["value"] for name, setting in self.training.items()}
 
     def _repr_html_(self) -> str:
         """Return scores with intervals beside the baselines, and learning curves, for notebooks."""

@@ -56,6 +56,30 @@ def refuse_metric(recipe: Recipe, task: Task) -> None:
         raise InputError(f"The best checkpoint cannot be chosen by {wanted!r} here; there are {', '.join(known)}.")
 
 
+def refuse_head(recipe: Recipe, task: Task) -> None:
+    """Refuse settings of head, loss and sampling that do not suit the targets.
+
+    Raises:
+        InputError: one of them, with what to do instead.
+    """
+    smoothing = float(recipe.training.get("label_smoothing_factor") or 0.0)
+    if not task.weighs_classes and (recipe.loss != "cross_entropy" or smoothing > 0):
+        raise InputError(
+            "loss=focal and label_smoothing_factor are for classes, and these targets are "
+            f"{task.target.wording.short}; leave them out."
+        )
+    weights = recipe.class_weights
+    if weights is not None and not isinstance(weights, str) and set(weights) != set(task.target.names):
+        raise InputError(
+            f"class_weights names {', '.join(sorted(weights))} and the labels are {', '.join(task.target.names)}; "
+            "give each label one weight."
+        )
+    if recipe.sampling != "none" and task.target.class_ids(np.zeros(0, np.int64)) is None:
+        raise InputError(
+            f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.target.wording.short}."
+        )
+
+
 def _set_by(recipe: Recipe) -> dict[str, bool]:
     """Return which of the settings that some tasks ignore a recipe makes use of."""
     return {

@@ -1,8 +1,9 @@
-"""The training settings that a recipe leaves open, chosen from checkpoint, data and hardware."""
+"""The settings of TrainingArguments that a recipe leaves open, each with the reason why it is what it is."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.metrics import direction
@@ -10,57 +11,121 @@ from audio_ft.system import available_cores, device_names, pick_device, precisio
 from audio_ft.training.arguments import strategies
 
 if TYPE_CHECKING:
-    from transformers import TrainingArguments
-
     from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import Task
 
-# What of TrainingArguments decides the weights, whoever chose it; precision, seed and freezing are recorded elsewhere.
-DECIDING = (
-    "learning_rate",
-    "num_train_epochs",
-    "max_steps",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "lr_scheduler_type",
-    "warmup_steps",
-    "weight_decay",
-    "optim",
-    "max_grad_norm",
-)
+RECIPE = "recipe"
+HALVED = "default: memory was too small for more clips at once"
+# The learning rate with `peft`: a few new weights beside those that stand still take far larger steps.
+PEFT_LEARNING_RATE = 1e-3
 
 
-def automatic_settings(recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str) -> dict[str, Any]:
-    """Return TrainingArguments settings for `rows` training windows; the recipe's own go above them.
+@dataclass(frozen=True)
+class Value:
+    """Hold the value of a setting and its origin: "recipe", or "default: " and the reason."""
 
-    With few clips the number of epochs rises until enough optimizer steps are made: with fewer, heads on hundreds of
-    clips stay near chance (the step-budget trap of public walk-throughs).
+    value: Any
+    origin: str
+
+    @property
+    def reason(self) -> str:
+        """Return the reason of a default."""
+        return self.origin.partition(": ")[2]
+
+    def shown(self) -> str:
+        """Return the value for a line of text."""
+        if isinstance(self.value, tuple):
+            return ", ".join(type(item).__name__ for item in self.value) or "none"
+        return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+
+
+def default(value: Any, reason: str) -> Value:
+    """Return a value that was chosen for a reason."""
+    return Value(value, f"default: {reason}")
+
+
+def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str) -> dict[str, Value]:
+    """Return settings of TrainingArguments for `rows` training windows; the recipe's own go above them.
+
+    Raises:
+        InputError: no score has the name of the metric.
     """
     device = "cpu" if recipe.training.get("use_cpu") else pick_device()
-    chosen = precision(recipe.precision, device)
+    processes = max(len(device_names()), 1) if device == "cuda" else 1  # Trainer spreads a batch over these only
     batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
-    processes = max(len(device_names()), 1) if device == "cuda" else 1  # Trainer spreads a batch over these only
     steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
-    cores = available_cores() // processes
-    fewest, most = task.epochs
+    suiting = {
+        name: default(value, f"suits {adapter.name} of this size") for name, value in task.defaults(adapter).items()
+    }
+    if recipe.peft:
+        suiting["learning_rate"] = default(PEFT_LEARNING_RATE, f"peft={recipe.peft} trains few new weights")
     return {
-        **task.defaults(adapter),
-        # A few new weights beside those that stand still take far larger steps.
-        **({"learning_rate": 1e-3} if recipe.peft else {}),
-        "per_device_train_batch_size": batch,
-        "per_device_eval_batch_size": 2 * batch,
-        "num_train_epochs": min(most, max(fewest, math.ceil(task.enough_steps / steps))),
-        "warmup_steps": 0.1,
-        "weight_decay": 0.01,
-        **strategies(recipe.training, every=steps),
+        **suiting,
+        "per_device_train_batch_size": default(batch, f"usual for task {task.name}"),
+        "per_device_eval_batch_size": default(2 * batch, "twice the training batch"),
+        "gradient_accumulation_steps": default(accumulation, "none needed"),
+        "num_train_epochs": epochs(task, steps),
+        "warmup_steps": default(0.1, "a tenth of the steps"),
+        "weight_decay": default(0.01, "usual with AdamW"),
+        **{name: default(value, "evaluation and saving go together") for name, value in
+           strategies(recipe.training, every=steps).items()},
+        **{name: default(value, "the best checkpoint is kept") for name, value in best_checkpoint(metric).items()},
+        "logging_steps": default(max(1, min(50, steps // 4)), "four times an epoch at least"),
+        **{name: default(value, "this machine") for name, value in
+           for_machine(recipe, device, available_cores() // processes).items()},
+        **{name: default(value, "how audio_ft runs Trainer") for name, value in for_trainer(recipe, adapter).items()},
+        "seed": Value(recipe.seed, RECIPE),
+        "data_seed": Value(recipe.seed, RECIPE),
+    }  # fmt: skip
+
+
+def epochs(task: Task, steps: int) -> Value:
+    """Return the number of epochs, of `steps` optimizer steps each.
+
+    With few clips it rises until enough steps are made: with fewer, heads on hundreds of clips stay near chance (the
+    step-budget trap of public walk-throughs).
+    """
+    fewest, most = task.epochs
+    wanted = math.ceil(task.enough_steps / steps)
+    if wanted <= fewest:
+        return default(fewest, f"{fewest} epochs at least")
+    return (
+        default(wanted, f"{task.enough_steps} steps at least") if wanted <= most else default(most, f"{most} at most")
+    )
+
+
+def best_checkpoint(metric: str) -> dict[str, Any]:
+    """Return the settings by which Trainer keeps the best checkpoint."""
+    return {
         "save_total_limit": 1,
         "metric_for_best_model": metric,
-        # Left alone, Trainer believes that every score is better when higher and keeps the worst checkpoint by error
-        # rate.
+        # Left alone, Trainer takes every score for better when higher, and keeps the worst checkpoint by error rate.
         "greater_is_better": direction(metric),
-        "logging_steps": max(1, min(50, steps // 4)),
+    }
+
+
+def for_machine(recipe: Recipe, device: str, cores: int) -> dict[str, Any]:
+    """Return the settings that the machine decides, with `cores` for each process."""
+    chosen = precision(recipe.precision, device)
+    on_cuda = device == "cuda"
+    return {
+        # bf16 on a processor is refused unless the processor is named.
+        "use_cpu": device == "cpu",
+        # A recipe that asks for the one does not mean the other as well.
+        "bf16": chosen == "bf16" and not recipe.training.get("fp16"),
+        "fp16": chosen == "fp16" and not recipe.training.get("bf16"),
+        # One worker per spare core where the accelerator would wait for features; a CPU training needs its cores
+        # itself.
+        "dataloader_num_workers": min(8, max(cores - 1, 0)) if on_cuda else 0,
+        "dataloader_pin_memory": on_cuda,
+    }
+
+
+def for_trainer(recipe: Recipe, adapter: Adapter) -> dict[str, Any]:
+    """Return the settings without which Trainer does something else than it is asked here."""
+    return {
         "logging_nan_inf_filter": False,
         "report_to": "none",
         # Our own screen takes the place of Trainer's bars and printed dictionaries.
@@ -68,35 +133,9 @@ def automatic_settings(recipe: Recipe, adapter: Adapter, task: Task, rows: int, 
         # Without it early stopping counts from zero after a resume, and the resumed run differs from an uninterrupted
         # one.
         "restore_callback_states_from_checkpoint": True,
-        # bf16 on a processor is refused unless the processor is named.
-        "use_cpu": device == "cpu",
-        # A recipe that asks for the one does not mean the other as well.
-        "bf16": chosen == "bf16" and not recipe.training.get("fp16"),
-        "fp16": chosen == "fp16" and not recipe.training.get("bf16"),
-        "seed": recipe.seed,
-        "data_seed": recipe.seed,
         "remove_unused_columns": False,
         "label_names": ["labels"],
-        # One worker per spare core where the accelerator would wait for features; a CPU training needs its cores
-        # itself.
-        "dataloader_num_workers": min(8, max(cores - 1, 0)) if device == "cuda" else 0,
-        "dataloader_pin_memory": device == "cuda",
         "dataloader_persistent_workers": False,
         # Layers asleep, or skipped by layerdrop, leave parameters without a gradient.
         "ddp_find_unused_parameters": recipe.freeze == "gradual" or adapter.skips_layers,
     }
-
-
-def used_settings(arguments: TrainingArguments, head_rate: float | None) -> dict[str, Any]:
-    """Return by name the settings that a training really used; `clips_per_step` counts all devices.
-
-    `head_rate` is the learning rate of the head, None where the optimizer knows no rate of its own for it.
-    """
-    used = {name: getattr(arguments, name) for name in DECIDING}
-    # Trainer looks at one of the two.
-    del used["num_train_epochs" if arguments.max_steps > 0 else "max_steps"]
-    devices = max(arguments.world_size, 1)
-    used["clips_per_step"] = arguments.train_batch_size * arguments.gradient_accumulation_steps * devices
-    if head_rate is not None:
-        used["head_learning_rate"] = head_rate
-    return {name: getattr(value, "value", value) for name, value in used.items()}

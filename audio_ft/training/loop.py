@@ -19,7 +19,6 @@ from audio_ft.run import ADAPTER_FOLDER
 from audio_ft.system import device_names, pick_device
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments
-from audio_ft.training.defaults import automatic_settings, used_settings
 from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing
 from audio_ft.training.retention import Retention, score_untuned
@@ -27,11 +26,11 @@ from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpo
 from audio_ft.training.trackers import Listeners, tracked
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from transformers import PreTrainedModel, TrainingArguments
 
     from audio_ft.inference.batching import Windows
     from audio_ft.metrics import Score
+    from audio_ft.training.resolve import Resolved
     from audio_ft.training.setup import Prepared
     from audio_ft.training.trainer import AudioTrainer
 
@@ -70,23 +69,18 @@ def fit(
     """
     import torch
 
-    shape: dict[str, int] = {}
+    resolved = prepared.resolved
     while True:
         try:
-            return _fit(prepared, folder, resume, tell, logged, shape)
+            return _fit(prepared, resolved, folder, resume, tell, logged)
         except torch.OutOfMemoryError as error:
-            batch = shape.get("per_device_train_batch_size") or int(
-                prepared.recipe.training.get("per_device_train_batch_size", prepared.task.batch)
-            )
+            batch = int(resolved.arguments()["per_device_train_batch_size"])
             if batch == 1:
                 raise AudioFTError(
                     f"The memory of {', '.join(device_names()) or 'this machine'} is too small for one clip of "
                     f"{prepared.adapter.window:g} s; set a smaller window or model, or activation_checkpointing=true."
                 ) from error
-            accumulation = shape.get("gradient_accumulation_steps") or int(
-                prepared.recipe.training.get("gradient_accumulation_steps", 1)
-            )
-            shape = {"per_device_train_batch_size": batch // 2, "gradient_accumulation_steps": accumulation * 2}
+            resolved = resolved.halved()
             tell(f"memory is too small for {batch} clips at once; trying {batch // 2}")
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
         if (device := pick_device()) != "cpu":
@@ -97,27 +91,24 @@ def fit(
 
 def _fit(
     prepared: Prepared,
+    resolved: Resolved,
     folder: Path,
     resume: Path | None,
     tell: Callable[[str], None],
     logged: Callable[[], None],
-    shape: Mapping[str, int],
 ) -> Fitted:
     from transformers import set_seed
 
     recipe = prepared.recipe
-    # Trainer's own name for the same choice counts too: its direction must follow.
-    chosen = recipe.training.get("metric_for_best_model") or recipe.metric or prepared.task.selection_metric
-    metric = str(chosen).removeprefix("eval_")
-    windows = prepared.windows("train")
-    automatic = automatic_settings(recipe, prepared.adapter, prepared.task, rows_an_epoch(prepared, windows), metric)
+    metric, windows = resolved.metric, prepared.windows("train")
     # Trackers call the run what its folder is called.
-    settings = {**automatic, "run_name": folder.resolve().name, **recipe.training, **shape}
-    arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
+    arguments = build_arguments(
+        {"run_name": folder.resolve().name, **resolved.arguments()}, folder.resolve() / CHECKPOINTS
+    )
     leave_group_at_exit()
     set_seed(arguments.seed)
     checkpoint = Checkpoint(prepared.adapter, recipe.model, recipe.revision)
-    build = partial(prepared.task.build, checkpoint, prepared.head)
+    build = partial(prepared.task.build, checkpoint, resolved.head)
     model = build()
     untuned = score_untuned(prepared, model, arguments, folder, tell)
     retention = Retention(prepared, model)
@@ -125,9 +116,9 @@ def _fit(
     adapters = choose_what_learns(prepared, model)
     parameters = counted(model)
     with tracked(arguments.report_to, folder), Listeners(arguments.report_to, folder) as listeners:
-        trainer = build_trainer(prepared, model, arguments, windows, metric)
+        trainer = build_trainer(prepared, resolved, model, arguments, windows)
         follow(trainer, prepared, folder, metric, tell, logged)
-        tell(briefing(prepared, arguments, len(trainer.bucket_sampler), parameters, resume))
+        tell(briefing(prepared, resolved, arguments, len(trainer.bucket_sampler), parameters, resume))
         with one_order(arguments.device.type == "cpu"):
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         listeners.join(trainer)
@@ -148,7 +139,7 @@ def _fit(
         best=kept(trainer, metric),
         parameters=parameters,
         precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
-        settings=used_settings(arguments, trainer.head_rate),
+        settings=resolved.used(arguments, trainer.head_rate),
         listeners=listeners,
     )
 
@@ -198,7 +189,7 @@ def follow(
 
 
 def build_trainer(
-    prepared: Prepared, model: PreTrainedModel, arguments: TrainingArguments, windows: Windows, metric: str
+    prepared: Prepared, resolved: Resolved, model: PreTrainedModel, arguments: TrainingArguments, windows: Windows
 ) -> AudioTrainer:
     """Return the trainer with sampler, collators, validation scores and callbacks in place."""
     from audio_ft.training.ema import WeightAverage
@@ -206,21 +197,17 @@ def build_trainer(
     from audio_ft.training.trainer import AudioTrainer, callbacks
 
     recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
-    classes = classes_of(prepared, windows)
-    if recipe.sampling != "none" and classes is None:
-        raise InputError(
-            f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.target.wording.short}."
-        )
+    classes = task.target.class_ids(prepared.targets["train"][windows.clips])
     seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
     sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
-    training = Collator(adapter.masking(prepared.head.mask), task, recipe.augments, seed=seed, training=True)
+    training = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
     keys = prepared.loaded.splits["train"]["key"]
     validation = prepared.windows("validation")
     return AudioTrainer(
         recipe=recipe,
         adapter=adapter,
         task=task,
-        head=prepared.head,
+        resolved=resolved,
         sampler=sampler,
         eval_collator=Collator(adapter, task),
         name_of=lambda index: str(keys[int(windows.clips[index % len(windows)])]),
@@ -230,22 +217,9 @@ def build_trainer(
         train_dataset=windows,
         eval_dataset=validation,
         data_collator=training,
-        compute_metrics=validation_scores(prepared, validation, metric),
+        compute_metrics=validation_scores(prepared, validation, resolved.metric),
         callbacks=callbacks(recipe, arguments, model, adapter, sampler, training),
     )
-
-
-def classes_of(prepared: Prepared, windows: Windows) -> NDArray[np.int64] | None:
-    """Return each training window's class, or None where clips have no single label."""
-    return prepared.task.target.class_ids(prepared.targets["train"][windows.clips])
-
-
-def rows_an_epoch(prepared: Prepared, windows: Windows) -> int:
-    """Return how many windows one epoch draws: classes made even draw more than there are, or fewer."""
-    from audio_ft.training.sampler import BucketSampler
-
-    classes = classes_of(prepared, windows)
-    return len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=prepared.recipe.sampling))
 
 
 def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:

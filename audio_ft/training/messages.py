@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
     from audio_ft.run import Run
+    from audio_ft.training.resolve import Resolved
     from audio_ft.training.setup import Prepared
 
 # Weight, gradient and Adam's two moments, four bytes each.
@@ -44,6 +45,7 @@ HEADLINES = (
 
 def briefing(
     prepared: Prepared,
+    resolved: Resolved,
     arguments: TrainingArguments,
     rows: int,
     parameters: Mapping[str, int],
@@ -70,6 +72,8 @@ def briefing(
         f"needs       about {format_size(_disk(prepared, parameters))} of disk, "
         f"and {format_size(_memory(parameters))} of memory beside the activations",
     ]
+    if chosen := resolved.describe():
+        lines.append(f"automatic   {chosen}")
     lines += _doubts(prepared, steps, epochs)
     if resume:
         lines.append(f"resuming from {resume.name}")

@@ -177,9 +177,9 @@ def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any
 
 def _settings(first: Run, second: Run) -> Iterator[Difference]:
     """Yield the settings that one recipe left open and two machines, or two versions, chose differently."""
-    for name, then in first.training.items():
-        if name in second.training and second.training[name] != then:
-            yield Difference(name, then, second.training[name])
+    for name, then in first.used.items():
+        if name in second.used and second.used[name] != then:
+            yield Difference(name, then, second.used[name])
 
 
 def _data(first: Run, second: Run) -> Iterator[Difference]:

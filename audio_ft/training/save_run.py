@@ -136,7 +136,7 @@ def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
     """
     # The checkpoint's own masking comes back: ours was fitted to the training clips and is no business of the next
     # user's.
-    for name in prepared.head.mask:
+    for name in prepared.resolved.head.mask:
         setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
     with replacing(folder) as unfinished:
         fitted.model.save_pretrained(unfinished)

@@ -19,8 +19,9 @@ from audio_ft.inference.batching import Windows
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
-from audio_ft.tasks.base import Checkpoint, HeadSettings, Task
-from audio_ft.training.compatibility import refuse_unused, without_unfit
+from audio_ft.tasks.base import Checkpoint, Task
+from audio_ft.training.compatibility import without_unfit
+from audio_ft.training.resolve import Facts, Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Prepared:
     loaded: Loaded
     adapter: Adapter
     task: Task
-    head: HeadSettings
+    resolved: Resolved
     cleaned: Mapping[str, Cleaned]
     targets: Mapping[str, NDArray[Any]]
     excluded: Mapping[str, tuple[tuple[str, str], ...]]
@@ -73,21 +74,10 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
         tell(f"warning: {warning}")
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
     task = kind_of_task.plan(loaded.target.with_text(recipe.text), checkpoint, loaded.splits["train"]["target"])
-    refuse_unused(recipe, task)
-    adapter = task.fit_window(adapter, header_seconds(loaded.splits["train"], SAMPLED), recipe.window)
-    if recipe.window and recipe.window > adapter.window:
-        raise InputError(
-            f"window={recipe.window:g}: here the network takes {adapter.window:g} s at once at most; longer recordings "
-            "are cut. Take that or less, or leave window out."
-        )
-    recipe = recipe.resolved(
-        task=task.name,
-        text=task.target.resolved_text(recipe.text),
-        training_seconds=estimate_seconds(loaded.splits["train"]),
-        # A window that follows each batch has no name: written down, it would be the same for all when trained again.
-        window=None if adapter.dynamic_window else adapter.window,
-    )
-    recipe = with_their_chain(recipe, loaded)
+    durations = header_seconds(loaded.splits["train"], SAMPLED)
+    given = resolve_input(recipe, adapter, task, durations, estimate_seconds(loaded.splits["train"]))
+    adapter = given.adapter
+    recipe = with_their_chain(given.recipe, loaded)
     recipe.steps.require_rate(adapter.sample_rate)
     steps = recipe.steps.remaining(loaded.chain)
     cleaner = Cleaner(steps, adapter.sample_rate, adapter.window)
@@ -100,8 +90,21 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     for warning in twins(cleaned, loaded):
         tell(f"warning: {warning}")
     targets = {split: task.target.encode(loaded.splits[split]["target"]) for split in SPLITS}
-    head = settle_head(recipe, adapter, task, cleaned["train"], targets["train"])
-    return Prepared(recipe, loaded, adapter, task, head, cleaned, targets, excluded)
+    facts = facts_of(recipe, task, cleaned["train"], targets["train"])
+    resolved = resolve(dataclasses.replace(given, recipe=recipe), task, facts)
+    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded)
+
+
+def facts_of(recipe: Recipe, task: Task, cleaned: Cleaned, targets: NDArray[Any]) -> Facts:
+    """Return what the settings depend on; classes made even draw more windows an epoch than there are, or fewer."""
+    from audio_ft.training.sampler import BucketSampler
+
+    windows = Windows(cleaned.rows, targets)
+    classes = task.target.class_ids(targets[windows.clips])
+    rows = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
+    return Facts(rows, int(np.median(windows.lengths)), targets)
+
+
 
 
 def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
@@ -169,26 +172,3 @@ def twins(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
                     "a score on them says nothing about new recordings, so remove them from one of the two."
                 )
     return warnings
-
-
-def settle_head(
-    recipe: Recipe, adapter: Adapter, task: Task, cleaned: Cleaned, references: NDArray[Any]
-) -> HeadSettings:
-    """Return the head settings with class weights and mask lengths filled in from the training split."""
-    asked = recipe.training.get("label_smoothing_factor")
-    smoothing = float(asked or 0.0)
-    head = dataclasses.replace(recipe.head, label_smoothing=task.label_smoothing if asked is None else smoothing)
-    if not task.weighs_classes and (head.loss != "cross_entropy" or smoothing > 0):
-        raise InputError(
-            "loss=focal and label_smoothing_factor are for classes, and these targets are "
-            f"{task.target.wording.short}; leave them out."
-        )
-    if isinstance(head.class_weights, str):
-        head = dataclasses.replace(head, class_weights=task.target.balanced_weights(references))
-    elif head.class_weights is not None and set(head.class_weights) != set(task.target.names):
-        raise InputError(
-            f"class_weights names {', '.join(sorted(head.class_weights))} and the labels are "
-            f"{', '.join(task.target.names)}; give each label one weight."
-        )
-    typical = int(np.median(np.asarray(cleaned.rows.with_format("numpy")["length"])))
-    return dataclasses.replace(head, mask=adapter.mask_settings(recipe.augments, typical))

@@ -22,12 +22,9 @@ if TYPE_CHECKING:
     from audio_ft.inference.batching import Collator
     from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
-    from audio_ft.tasks.base import HeadSettings, Task
+    from audio_ft.tasks.base import Task
     from audio_ft.training.ema import WeightAverage
-
-
-# The head starts from nothing and the layers below do not; at one rate either the head lags or they forget.
-HEAD_FACTOR = 10.0
+    from audio_ft.training.resolve import Resolved
 
 
 class AudioTrainer(Trainer):
@@ -39,7 +36,7 @@ class AudioTrainer(Trainer):
         recipe: Recipe,
         adapter: Adapter,
         task: Task,
-        head: HeadSettings,
+        resolved: Resolved,
         sampler: BucketSampler,
         eval_collator: Collator,
         name_of: Callable[[int], str],
@@ -52,7 +49,7 @@ class AudioTrainer(Trainer):
         self.average = average
         if average is not None:
             self.add_callback(average)
-        self.recipe, self.adapter, self.task, self.head = recipe, adapter, task, head
+        self.recipe, self.adapter, self.task, self.resolved = recipe, adapter, task, resolved
         self.bucket_sampler, self.eval_collator, self.name_of = sampler, eval_collator, name_of
         # Our loss is a mean over the batch; Trainer must divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
@@ -107,7 +104,7 @@ class AudioTrainer(Trainer):
         """
         indices = inputs.pop("index", None)
         labels = inputs.pop("labels")
-        loss, outputs = self.task.loss(model, inputs, labels, self.head)
+        loss, outputs = self.task.loss(model, inputs, labels, self.resolved.head)
         if model.training and not torch.isfinite(loss):
             names = ", ".join(self.name_of(int(index)) for index in indices) if indices is not None else "unknown"
             raise AudioFTError(
@@ -136,8 +133,7 @@ class AudioTrainer(Trainer):
         arranged = not isinstance(optimizer, type) or settings.keys() & {"params", "model", "optimizer_dict"}
         if self.optimizer is not None or arranged:
             return super().create_optimizer()
-        factor = HEAD_FACTOR if self.task.from_scratch else 1.0
-        self.head_rate = self.recipe.head_learning_rate or self.args.learning_rate * factor
+        self.head_rate = float(self.resolved.others["head_learning_rate"].value)
         groups = parameter_groups(
             network,
             self.adapter,

@@ -215,22 +215,15 @@ class Facts:
 
     @cached_property
     def settings(self) -> str:
-        """Return the table of the settings: those used and who chose them, then the recipe's own that are no default.
-
-        Runs made before `Run.training` was kept tell what the recipe says alone.
-        """
-        recipe, used = self.run.recipe, self.run.training
+        """Return the table of the settings: those used and their origin, then the recipe's own that are no default."""
+        recipe = self.run.recipe
         usual = Recipe(model=recipe.model, data=recipe.data).to_dict()
         own = {name: value for name, value in recipe.to_dict().items() if name not in TOLD_ELSEWHERE}
         asked = {**recipe.training} | {name: value for name, value in own.items() if value != usual[name]}
-        told = dict(used) | {name: value for name, value in asked.items() if name not in used}
-        rows = [
-            [code(name), code(json.dumps(value)), "recipe" if asked.get(name) == value else "audio_ft"]
-            for name, value in told.items()
-        ]
-        if not used:
-            return table(["setting", "value"], [row[:2] for row in rows]) if rows else ""
-        return table(["setting", "value", "chosen by"], rows)
+        told = {name: (setting["value"], setting["origin"]) for name, setting in self.run.training.items()}
+        told |= {name: (value, "recipe") for name, value in asked.items() if name not in told}
+        rows = [[code(name), code(json.dumps(value)), origin] for name, (value, origin) in told.items()]
+        return table(["setting", "value", "chosen by"], rows) if rows else ""
 
     @cached_property
     def steps(self) -> str:

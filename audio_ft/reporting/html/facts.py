@@ -102,7 +102,7 @@ def making(run: Run) -> list[tuple[str, str]]:
     seconds = run.seconds
     return [
         ("Chosen checkpoint", f"step {run.best['step']:,}: {run.best['why']}"),
-        *learned(run.training),
+        *learned(run.used),
         ("Window", f"{run.data['window_seconds']:g} s at once" if "window_seconds" in run.data else "not told"),
         ("Augmentation", ", ".join(type(one).__name__ for one in run.recipe.augments) or "none"),
         ("Precision", str(run.hardware.get("precision", "not told"))),
@@ -129,7 +129,7 @@ def settings(run: Run) -> list[tuple[str, str]]:
     rows += [(f"data.{name}", _value(value)) for name, value in recipe["data"].items() if name != "path"]
     rows += [(f"chain {place}", _value(step)) for place, step in enumerate(recipe["chain"], start=1)]
     rows += [(name, _value(value)) for name, value in recipe.items() if name not in TOLD_ELSEWHERE]
-    return rows + [(f"used {name}", _value(value)) for name, value in run.training.items()]
+    return rows + [(f"used {name}", _value(value)) for name, value in run.used.items()]
 
 
 def versions(run: Run) -> list[tuple[str, str]]:
