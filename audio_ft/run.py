@@ -30,10 +30,9 @@ class Run:
     """Record one finished training.
 
     `splits` holds for each split clips, seconds before and after cleaning, unreadable recordings with reasons, notes
-    and class
-    counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was kept and
-    why. `training` holds {name: {value, origin}} of the settings that were used, the origin being "recipe" or "default: "
-    and the reason; `seconds` holds the time of all starts.
+    and class counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was
+    kept and why. `training` holds {name: {value, origin}} of the settings that were used, the origin being "recipe" or
+    "default: " and the reason; `seconds` holds the time of all starts.
     """
 
     folder: Path

@@ -532,15 +532,17 @@ def test_the_command_tells_neither_tokens_nor_folders(tmp_path: Path, capsys):
 def test_settings_that_were_left_open_are_told_as_they_were_used():
     # A window of one's own and one that was chosen look alike in run.json, so the card only says which it is.
     run = run_of(training={"learning_rate": 1e-4, "per_device_train_batch_size": 8}, layer_decay=0.9, window=2)
-    used = {"learning_rate": 1e-4, "per_device_train_batch_size": 4, "clips_per_step": 8, "num_train_epochs": 20}
+    used = {
+        "learning_rate": {"value": 1e-4, "origin": "recipe"},
+        "per_device_train_batch_size": {"value": 4, "origin": "default: memory was too small for more clips at once"},
+        "clips_per_step": {"value": 8, "origin": "default: batch size x accumulation x devices"},
+        "num_train_epochs": {"value": 20, "origin": "default: 480 steps at least"},
+    }
     assert rows(model_card(dataclasses.replace(run, training=used)), "setting")[1:] == [
         ["`learning_rate`", "`0.0001`", "recipe"],
-        # Halved where the accelerator's memory was too small for what the recipe asked.
-        ["`per_device_train_batch_size`", "`4`", "audio_ft"],
-        ["`clips_per_step`", "`8`", "audio_ft"],
-        ["`num_train_epochs`", "`20`", "audio_ft"],
+        ["`per_device_train_batch_size`", "`4`", "default: memory was too small for more clips at once"],
+        ["`clips_per_step`", "`8`", "default: batch size x accumulation x devices"],
+        ["`num_train_epochs`", "`20`", "default: 480 steps at least"],
         ["`layer_decay`", "`0.9`", "recipe"],
     ]
     assert "The network hears at most 2 s at once" in model_card(run)
-    # A run made before they were kept tells its recipe.
-    assert rows(model_card(run), "setting")[:2] == [["setting", "value"], ["`learning_rate`", "`0.0001`"]]

@@ -72,7 +72,7 @@ def test_versions_hardware_settings_and_data_that_differ_are_named(first):
         first,
         versions=first.versions | {"torch": "9.9"},
         hardware=first.hardware | {"threads": 99, "accelerators": ["NVIDIA H100"], "memory_gb": 1.0},
-        training=first.training | {"clips_per_step": 999},
+        training=first.training | {"clips_per_step": {"value": 999, "origin": "recipe"}},
         digests=first.digests | {"data": "f" * 64, "model": "e" * 64},
         splits=fewer,
     )
@@ -83,7 +83,7 @@ def test_versions_hardware_settings_and_data_that_differ_are_named(first):
         f"torch: {torch} then, 9.9 now",
         f"threads: {first.hardware['threads']} then, 99 now",
         "accelerators: none then, NVIDIA H100 now",
-        f"clips_per_step: {first.training['clips_per_step']} then, 999 now",
+        f"clips_per_step: {first.used['clips_per_step']} then, 999 now",
         f"clean recordings and targets (digest): {first.digests['data'][:12]} then, {'f' * 12} now",
         "train split, recordings: 48 then, 47 now",
     ]

@@ -44,16 +44,13 @@ def test_the_seconds_of_every_start_count(recipe: Recipe, tmp_path: Path) -> Non
     assert run.seconds["cleaning"] >= 60
     assert run.seconds["total"] == pytest.approx(sum(run.seconds[stage] for stage in told["seconds"]), abs=0.2)
     # The settings that the recipe leaves open are on record too, and are those of the optimizer.
-    assert run.training["learning_rate"] == max(entry["learning_rate"] for entry in run.history if "loss" in entry)
-    assert run.training["head_learning_rate"] == 10 * run.training["learning_rate"]
-    assert (run.training["num_train_epochs"], run.training["clips_per_step"]) == (3, 8)
-    assert "max_steps" not in run.training
+    assert run.used["learning_rate"] == max(entry["learning_rate"] for entry in run.history if "loss" in entry)
+    assert run.used["head_learning_rate"] == 10 * run.used["learning_rate"]
+    assert (run.used["num_train_epochs"], run.used["clips_per_step"]) == (3, 8)
+    assert "max_steps" not in run.used
+    assert run.training["num_train_epochs"]["origin"] == "recipe"
+    assert run.training["head_learning_rate"]["origin"] == "default: ten times learning_rate"
     assert aft.Run.load(run.folder) == run
-    # A record from before they were kept.
-    plain = json.loads((run.folder / "run.json").read_text("utf-8"))
-    del plain["training"]
-    (run.folder / "run.json").write_text(json.dumps(plain))
-    assert aft.Run.load(run.folder).training == {}
 
 
 def test_the_count_is_kept_beside_what_else_the_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

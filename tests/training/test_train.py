@@ -339,8 +339,9 @@ def test_memory_too_small_for_a_batch_halves_it_and_goes_on(
     ]
     assert told.count("resuming from checkpoint-3") == 2
     assert batches == [8, 8, 8, 8, 4, *[2] * 12]
-    assert run.training["per_device_train_batch_size"] == 2
-    assert run.training["clips_per_step"] == 8
+    halved = {"value": 2, "origin": "default: memory was too small for more clips at once"}
+    assert run.training["per_device_train_batch_size"] == halved
+    assert run.used["clips_per_step"] == 8
     assert [entry["step"] for entry in run.history if "eval_loss" in entry] == [3, 6]
 
 

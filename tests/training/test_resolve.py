@@ -1,0 +1,113 @@
+"""Every setting that a recipe leaves open is decided in one place and says where it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkpoints import WORDS, tiny_checkpoint
+
+from audio_ft import Data, Recipe
+from audio_ft.augmentation import Gain
+from audio_ft.errors import InputError
+from audio_ft.training.defaults import HALVED, RECIPE
+from audio_ft.training.resolve import LITTLE_AUDIO, LITTLE_AUDIO_AUGMENT, Resolved, resolve_input
+from audio_ft.training.setup import Prepared, prepare
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tiny_checkpoint("wav2vec2-layer", tmp_path_factory.mktemp("wave") / "model")
+
+
+def prepared(tiny: str, **settings: Any) -> Prepared:
+    return prepare(Recipe(model=tiny, data=Data(path=WORDS, limit=16), **settings), lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny: str) -> Resolved:
+    return prepared(tiny).resolved
+
+
+def test_what_the_recipe_leaves_open_is_decided_for_a_reason(plain: Resolved) -> None:
+    values = {**plain.others, **plain.training}
+    assert values["num_train_epochs"].origin.startswith("default: ")
+    assert values["num_train_epochs"].reason in ("40 at most", "480 steps at least")
+    assert values["per_device_train_batch_size"].origin == "default: usual for task classification"
+    assert values["learning_rate"].value * 10 == values["head_learning_rate"].value
+    assert values["head_learning_rate"].origin == "default: ten times learning_rate"
+    assert values["metric"].origin == "default: usual for task classification"
+    assert values["augment"].value == LITTLE_AUDIO_AUGMENT
+    assert values["augment"].origin == "default: under 10 hours of audio"
+    assert plain.head.label_smoothing == 0.1
+    said = plain.describe()
+    assert "\n" not in said
+    assert "augment Speed, Noise (under 10 hours of audio)" in said
+    assert f"learning_rate {values['learning_rate'].value:g} (suits wav2vec2 of this size)" in said
+
+
+def test_what_the_recipe_says_comes_from_it(tiny: str) -> None:
+    training = {"learning_rate": 1e-3, "num_train_epochs": 2, "label_smoothing_factor": 0.0, "warmup_steps": 5}
+    resolved = prepared(
+        tiny, training=training, window=1.0, augment=(Gain(),), metric="accuracy", head_learning_rate=0.5, peft="lora"
+    ).resolved
+    values = {**resolved.others, **resolved.training}
+    for name in (*training, "window", "augment", "metric", "head_learning_rate"):
+        assert values[name].origin == RECIPE, name
+    assert {name: resolved.arguments()[name] for name in training} == training
+    assert resolved.head.label_smoothing == 0.0
+    assert resolved.others["head_learning_rate"].value == 0.5
+    assert resolved.describe() == "per_device_train_batch_size 16 (usual for task classification)"
+
+
+def test_large_sets_are_left_as_they_are(tiny: str) -> None:
+    found = prepared(tiny)
+    recipe = Recipe(model=tiny, data=Data(path=WORDS))
+    durations = found.windows("train").lengths / 16_000
+    given = resolve_input(recipe, found.adapter, found.task, durations, LITTLE_AUDIO)
+    assert given.recipe.augment == ()
+    assert given.values["augment"].origin == "default: not under 10 hours of audio"
+
+
+def test_half_the_batch_makes_the_same_steps(plain: Resolved) -> None:
+    half = plain.halved().halved()
+    values = half.arguments()
+    assert (values["per_device_train_batch_size"], values["gradient_accumulation_steps"]) == (4, 4)
+    assert values["per_device_eval_batch_size"] == 8
+    assert half.training["per_device_train_batch_size"].origin == HALVED
+    same = {name: value for name, value in values.items() if "batch" not in name and "accumulation" not in name}
+    assert same.items() <= plain.arguments().items()
+    smallest = dataclasses.replace(plain, training={**plain.training, **half.training}).halved().halved().halved()
+    assert smallest.arguments()["per_device_train_batch_size"] == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"window": 3600.0}, "window=3600: here the network"),
+        ({"class_weights": {"go": 1.0}}, "class_weights names go and the labels are"),
+        ({"metric": "wer"}, "cannot be chosen by 'wer'"),
+        ({"peft": "adapter"}, "use peft=lora"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_recording_is_cleaned(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], message: str
+) -> None:
+    def cleaned(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("recordings were cleaned first")
+
+    monkeypatch.setattr("audio_ft.training.setup.clean", cleaned)
+    with pytest.raises(InputError, match=message):
+        prepared(tiny, **settings)
+
+
+def test_a_setting_of_the_run_names_its_origin(small_run: Path) -> None:
+    from audio_ft import Run
+
+    run = Run.load(small_run)
+    assert run.training["per_device_train_batch_size"] == {"value": 8, "origin": "recipe"}
+    assert run.training["weight_decay"]["origin"] == "default: usual with AdamW"
+    assert run.training["optim"]["origin"] == "default: of transformers"
+    assert run.used == {name: setting["value"] for name, setting in run.training.items()}
