@@ -65,6 +65,7 @@ class Run:
         """Return what the model predicts."""
         return target_class(self.kind).of(self.labels, self.recipe.text)
 
+    @property
     def used(self) -> dict[str, Any]:
         """Return the value of each setting in `training`, whoever chose it."""
         return {name: setting["value"] for name, setting in self.training.items()}

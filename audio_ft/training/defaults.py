@@ -35,6 +35,8 @@ class Value:
 
     def shown(self) -> str:
         """Return the value for a line of text."""
+        if self.value is None:
+            return ""
         if isinstance(self.value, tuple):
             return ", ".join(type(item).__name__ for item in self.value) or "none"
         return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)

@@ -124,7 +124,10 @@ class Resolved:
         """Return one line about what was chosen automatically, and why."""
         values = {**self.others, **self.training}
         chosen = {name: values[name] for name in LOGGED if values[name].origin != RECIPE}
-        return "; ".join(f"{name} {value.shown()} ({value.reason})" for name, value in chosen.items())
+        units = {"window": " s"}
+        return "; ".join(
+            f"{name} {value.shown()}{units.get(name, '')} ({value.reason})" for name, value in chosen.items()
+        )
 
 
 def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArray[Any], seconds: float) -> Input:

@@ -105,8 +105,6 @@ def facts_of(recipe: Recipe, task: Task, cleaned: Cleaned, targets: NDArray[Any]
     return Facts(rows, int(np.median(windows.lengths)), targets)
 
 
-
-
 def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
     """Return the recipe with the chain of prepared recordings, where it asks for none but the default."""
     if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
