@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.settings import Settings
+from audio_ft.settings.rules import choice, number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -33,18 +36,20 @@ NO_TOKEN = -100
 
 
 @dataclass(frozen=True)
-class HeadSettings:
+class HeadSettings(Settings):
     """Collect what a recipe says about head and loss, for the task to build from.
 
     `class_weights` is "balanced", one weight for each label name, or None; `dropout` None keeps the checkpoint's own.
     """
 
-    pooling: str = "mean"
+    prefix: ClassVar[str] = ""
+
+    pooling: Annotated[str, choice(*POOLINGS)] = "mean"
     weighted_layers: bool = False
-    dropout: float | None = None
-    loss: str = "cross_entropy"
-    focal_gamma: float = 2.0
-    label_smoothing: float = 0.0
+    dropout: Annotated[float | None, number(0, 0.99)] = None
+    loss: Annotated[str, choice("cross_entropy", "focal")] = "cross_entropy"
+    focal_gamma: Annotated[float, number(0, 100)] = 2.0
+    label_smoothing: Annotated[float, number(0, 1, below=True)] = 0.0
     class_weights: str | Mapping[str, float] | None = None
     mask: Mapping[str, Any] = field(default_factory=dict)
     language_adapter: bool = False

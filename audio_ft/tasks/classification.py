@@ -10,7 +10,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.targets import Label, Labels, Number, Target
-from audio_ft.tasks.base import POOLINGS, Checkpoint, HeadSettings, Task, pretrained
+from audio_ft.tasks.base import Checkpoint, HeadSettings, Task, pretrained
 from audio_ft.tasks.objectives import Objective, objective_of
 
 if TYPE_CHECKING:
@@ -70,8 +70,6 @@ class Classification(Task):
 
         from audio_ft.models.pooling import install_pooling
 
-        if head.pooling not in POOLINGS:
-            raise InputError(f"pooling is one of {', '.join(POOLINGS)}, not {head.pooling!r}.")
         adapter, outputs = checkpoint.adapter, self.target.outputs
         settings: dict[str, Any] = {
             "num_labels": len(outputs),

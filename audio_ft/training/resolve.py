@@ -124,9 +124,8 @@ class Resolved:
         """Return one line about what was chosen automatically, and why."""
         values = {**self.others, **self.training}
         chosen = {name: values[name] for name in LOGGED if values[name].origin != RECIPE}
-        units = {"window": " s"}
         return "; ".join(
-            f"{name} {value.shown()}{units.get(name, '')} ({value.reason})" for name, value in chosen.items()
+            " ".join(filter(None, (name, value.shown(), f"({value.reason})"))) for name, value in chosen.items()
         )
 
 
@@ -150,7 +149,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     # A window that follows each batch has no name: written down, it would be the same for all when trained again.
     window = None if adapter.dynamic_window else adapter.window
     held = default(
-        window, "as long as the longest clip of each batch" if window is None else "holds the training clips"
+        window,
+        "as long as the longest clip of each batch" if window is None else "in seconds, to hold the training clips",
     )
     few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
     usual = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")

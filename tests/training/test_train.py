@@ -321,7 +321,7 @@ def test_memory_too_small_for_a_batch_halves_it_and_goes_on(
 ) -> None:
     """Two clips at once are all that fit from the second epoch on: the first one's steps are not made again."""
     lines: list[str] = []
-    learn, batches = Classification.step, []
+    learn, batches = Classification.loss, []
 
     def step(self: Any, model: Any, inputs: Any, labels: Any, head: Any) -> Any:
         if model.training:
@@ -330,7 +330,7 @@ def test_memory_too_small_for_a_batch_halves_it_and_goes_on(
                 raise torch.OutOfMemoryError("CUDA out of memory.")
         return learn(self, model, inputs, labels, head)
 
-    monkeypatch.setattr(Classification, "step", step)
+    monkeypatch.setattr(Classification, "loss", step)
     run = aft.train(recipe(tiny), tmp_path / "run", tell=lines.append)
     told = "\n".join(lines)
     assert [line for line in told.splitlines() if line.startswith("memory")] == [
