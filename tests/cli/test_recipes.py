@@ -17,6 +17,7 @@ from audio_ft.cli.recipe_file import read_recipe
 from audio_ft.cli.recipe_options import SMOKE_CLIPS, SMOKE_STEPS
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe
+from audio_ft.training.arguments import check_training
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPES = sorted((REPOSITORY / "recipes").glob("*.py"))
@@ -29,7 +30,7 @@ def test_all_three_families_have_one():
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_a_recipe_checks_and_survives_json_without_a_network(file):
     recipe = read_recipe(file)
-    recipe.check()
+    check_training(recipe)
     assert recipe.name == file.stem.replace("_", "-")
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))).digest == recipe.digest
     assert recipe.intended_use
