@@ -83,26 +83,28 @@ class Recipe(Settings):
     - `model`, `revision`: a checkpoint folder or Hub id; `data`: where recordings and targets are; `task`:
       classification, or transcription (ctc, seq2seq); `text`: how transcripts are spelled, and in which language.
     - `chain`: cleaning steps; `augment`: changes to training clips only (None: speed and noise below ten hours);
-      `window`: the longest piece heard at once, in seconds (None: whole seconds that cover the training clips, at most
-      30; where Whisper writes, those that cover each batch).
+      `window`: the longest piece of audio that the network takes at once, in seconds (None: whole seconds that cover
+      the training clips, at most 30; for Whisper's transcription, those that cover each batch).
     - `pooling` (mean, max, attention, statistics), `weighted_layers`, `dropout` (None: the checkpoint's own).
     - `loss` (cross_entropy, focal), `focal_gamma`, `class_weights` ("balanced" or a weight for each label), `sampling`
-      (natural, over, under).
-    - `freeze` (nothing, feature_encoder, layers:N for all below layer N, encoder for all but the head, gradual),
-      `head_learning_rate` (None: ten times the rest), `layer_decay` (each layer's learning rate as a share of the one
-      above it), `average_weights` (keep the running average of the weights instead of single steps).
+      (none, over, under).
+    - `freeze` (none, feature_encoder, layers:N for all below layer N, encoder for all but the head, gradual),
+      `head_learning_rate` (None: ten times the rest where the head is new), `layer_decay` (each layer's learning rate
+      as a share of the one above it), `average_weights` (keep the running average of the weights instead of single
+      steps).
     - `peft` (lora: low-rank matrices of `lora_rank` beside attention's queries and values, merged into the saved
-      weights, and with `keep_adapter` also kept apart; adapter: the small layers by which MMS learns a language);
-      `load_in_8bit` (with lora: the weights that stand still are held in 8 bits while the network learns).
+      weights, and with `keep_adapter` also saved apart; adapter: the small layers by which MMS learns a language);
+      `load_in_8bit` (with lora: the frozen weights are held in 8 bits during training).
     - `wise_ft_alpha`: where between checkpoint (0) and fine-tuned weights (1) the saved weights lie; `extra_eval`: a
       second data set on which the network is scored before and after training, to show what it forgot.
-    - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision`, `seed`.
+    - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision` (auto,
+      float32, bf16, fp16), `seed`.
     - `max_corrupt`: the share of unreadable recordings above which training stops.
     - `intended_use`, `limits`, `consent`: sentences for the model card, and the `license` of the model (as the Hub
       writes it: apache-2.0, cc-by-4.0 …); `push_to_hub`: a repository id.
 
     Raises:
-        InputError: a setting that is not one of those offered.
+        InputError: a setting of another type or outside its range, or two that do not go together.
     """
 
     prefix: ClassVar[str] = ""
