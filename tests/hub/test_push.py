@@ -241,7 +241,7 @@ def test_missing_card_field_is_reported_before_any_request(hub, online, small_ru
 
 def test_language_unknown_to_the_hub_is_rejected_before_training(hub, online, run):
     recipe = replace(run.recipe, data=replace(run.recipe.data, language="German"))
-    with pytest.raises(InputError, match=r"no 'german'; add --set data\.language=CODE"):
+    with pytest.raises(InputError, match=r"got 'german'; set data\.language=CODE"):
         check_before_training(recipe, "me/words")
     assert not hub.requests
 

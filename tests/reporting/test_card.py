@@ -1,4 +1,4 @@
-"""The model card: facts only, for every kind of target, in forms that the Hub's own parsers read."""
+"""The model card: it holds what the run recorded, for every kind of target, in formats that the Hub's parsers read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from audio_ft import Data, InputError, Recipe, Run
 from audio_ft.augmentation import Noise
 from audio_ft.cli import main as cli
 from audio_ft.metrics import Score
-from audio_ft.reporting.card import eval_results, model_card, retold
+from audio_ft.reporting.card import eval_results, model_card, override_card_fields
 from audio_ft.reporting.card.energy import energy
 from audio_ft.targets.transcripts import Text
 from audio_ft.training.train import train
@@ -32,7 +32,7 @@ WORDS = {
 }
 LABELS = ("down", "no | never", "up")
 RIGHT, WRONG, LINEAR = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40), Score(0.5, 0.4, 0.6, 40)
-# For each kind the names a run of that kind has, as metrics writes them.
+# The scores of a run, by kind of target.
 NAMES = {
     "label": ("f1_macro", "accuracy", "precision_macro", *(f"f1[{label}]" for label in LABELS)),
     "labels": ("subset_accuracy", "f1_macro", "mean_average_precision", *(f"f1[{label}]" for label in LABELS)),
@@ -45,7 +45,7 @@ SHOWN = {
     "number": ["Concordance", "Pearson correlation", "Mean absolute error"],
     "transcript": ["Word error rate", "Word error rate, normalized", "Character error rate"],
 }
-# The digest of its weights, by which a run knows what was measured on it.
+# The digest of the run's weights, which files with measurements refer to.
 OF = "0123456789abcdef" * 4
 PIPELINES = {"transcript": "automatic-speech-recognition"}
 
@@ -105,7 +105,7 @@ def rows(card: str, first: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_every_headline_score_stands_beside_its_baselines(kind):
+def test_headline_scores_are_listed_beside_the_baselines(kind):
     table = rows(model_card(run_of(kind)), "score")
     baselines = ["untuned"] if kind == "transcript" else ["majority", "linear on MFCC"]
     assert table[0] == ["score", "recordings", "this model", *baselines]
@@ -115,7 +115,7 @@ def test_every_headline_score_stands_beside_its_baselines(kind):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_the_hub_reads_the_head(kind):
+def test_the_hub_reads_the_metadata(kind):
     card = ModelCard(model_card(run_of(kind, license="MIT"), "me/doors"))
     assert card.data.pipeline_tag == PIPELINES.get(kind, "audio-classification")
     assert card.data.library_name == "transformers"
@@ -131,7 +131,7 @@ def test_the_hub_reads_the_head(kind):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_no_heading_is_empty_and_nothing_is_put_off(kind):
+def test_no_section_is_empty(kind):
     card = model_card(run_of(kind)).split("---\n", 2)[2]
     assert "More information needed" not in card
     assert "None" not in card
@@ -142,36 +142,36 @@ def test_no_heading_is_empty_and_nothing_is_put_off(kind):
     assert not re.search(r"\n{3,}", card)
 
 
-def test_the_words_of_the_recipe_and_the_counts_of_the_run_are_told():
+def test_the_card_holds_the_recipes_texts_and_the_runs_numbers():
     card = model_card(run_of(augment=(Noise(),), data=Data(path="recordings", license="CC0-1.0", where=("age>60",))))
     for sentence in WORDS.values():
         assert sentence in card
     for fact in (
-        "1,234 recordings to learn from, 40 others",
+        "with 1,234 training and 40 test recordings",
         "License: CC0-1.0. Only rows with `age>60` were used.",
-        "Splits made here: 80/10/10, seed 0, stratified by label, disjoint by speaker.",
-        "Each group (`speaker`) is on one side only",
+        "Splits: made here: 80/10/10, seed 0, stratified by label, disjoint by speaker.",
+        "The splits are disjoint by group (`speaker`)",
         "| train | 1,234 | 90.0 s | 2.00 h | 1 |",
         "resample to 16,000 Hz, average the channels",
         "`chain.json`, digest `0123456789ab`",
         "noise at an SNR of 10 to 30 dB",
-        "360 optimizer steps in 12 epochs. The weights are those of step 300: highest f1_macro",
-        "2,000,000 of 3,000,000 parameters learned",
-        "8 cores of Some CPU, 32 GB of memory, computing in bf16",
-        "1.00 h in all: 10.0 s cleaning, 59.7 min training, 10.0 s scoring",
+        "360 optimizer steps in 12 epochs. The checkpoint of step 300 was kept: highest f1_macro",
+        "2,000,000 of 3,000,000 parameters were trained",
+        "8 cores of Some CPU, 32 GB of memory, bf16 precision",
+        "1.00 h in total: 10.0 s cleaning, 59.7 min training, 10.0 s scoring",
         "python 3.11.7, torch 2.13.0",
         "Finished on 2026-11-21",
     ):
         assert fact in card
 
 
-def test_a_label_stays_in_its_cell():
+def test_a_label_with_a_pipe_does_not_break_the_table():
     table = rows(model_card(run_of()), "class")
     assert table[0] == ["class", "recordings", "f1"]
     assert table[2] == [r"`no \| never`", "20", "0.900 [0.800, 0.950]"]
 
 
-def test_of_many_classes_the_weakest_are_shown():
+def test_only_the_weakest_of_many_classes_are_shown():
     names = tuple(f"class{number}" for number in range(50))
     scores = {f"f1[{name}]": Score(number / 50, 0, 1, 9) for number, name in enumerate(names)}
     run = dataclasses.replace(run_of(), labels=names, scores={"test": {"accuracy": RIGHT, **scores}})
@@ -180,7 +180,7 @@ def test_of_many_classes_the_weakest_are_shown():
     assert [row[0] for row in rows(card, "class")[1:]] == [f"`{name}`" for name in names[:10]]
 
 
-def test_folders_of_the_maker_stay_private():
+def test_local_folders_stay_private():
     card = model_card(run_of())
     assert "somebody" not in card
     assert "`mini` (a local checkpoint)" in card
@@ -190,7 +190,7 @@ def test_folders_of_the_maker_stay_private():
     assert head.get("datasets") is None
 
 
-def test_what_lies_on_the_hub_is_linked():
+def test_repositories_on_the_hub_are_linked():
     data = Data(path="google/speech_commands", name="v0.02", language="en fr")
     card = model_card(run_of(model="facebook/wav2vec2-base", revision="abc", data=data))
     head = ModelCard(card).data
@@ -202,30 +202,30 @@ def test_what_lies_on_the_hub_is_linked():
     assert "(https://huggingface.co/datasets/google/speech_commands), configuration `v0.02`" in card
 
 
-def test_names_beyond_ascii_are_written_as_the_hub_takes_them():
+def test_names_are_converted_to_ascii_for_the_hub():
     for name, written in (("Größe Daten", "Gr-e-Daten"), ("录音", "data")):
         (result, *_) = ModelCard(model_card(run_of(data=Data(path=f"/home/x/{name}")))).data.eval_results
         assert (result.dataset_name, result.dataset_type) == (name, written)
     assert ModelCard(model_card(run_of(license="Große Freiheit 7"))).data.license_name == "gro-e-freiheit-7"
 
 
-def test_languages_are_written_as_the_hub_takes_them():
-    def told(language: str) -> list[str]:
+def test_languages_become_codes_that_the_hub_accepts():
+    def codes(language: str) -> list[str]:
         return ModelCard(model_card(run_of(data=Data(path="recordings", language=language)))).data.language
 
-    assert told("de-AT, pt_BR; EN de") == ["de", "pt", "en"]
+    assert codes("de-AT, pt_BR; EN de") == ["de", "pt", "en"]
     assert ModelCard(model_card(run_of("transcript", text=Text(language="javanese")))).data.language == ["jv"]
-    with pytest.raises(InputError, match=r"no 'german'; add --set data\.language=CODE"):
-        told("German")
+    with pytest.raises(InputError, match=r"got 'german'; set data\.language=CODE"):
+        codes("German")
 
 
-def test_a_folder_that_looks_like_an_id_is_none(tmp_path, monkeypatch):
+def test_a_local_folder_is_not_taken_for_a_repository(tmp_path, monkeypatch):
     (tmp_path / "facebook" / "wav2vec2-base").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert ModelCard(model_card(run_of(model="facebook/wav2vec2-base"))).data.get("base_model") is None
 
 
-def test_folders_named_like_ids_stay_folders_wherever_the_card_is_written(tmp_path, monkeypatch, capsys):
+def test_a_local_folder_is_not_taken_for_a_repository_from_another_working_directory(tmp_path, monkeypatch, capsys):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "words").symlink_to(ASSETS / "words")
     (tmp_path / "data" / "mini").symlink_to(ASSETS / "wav2vec2-mini")
@@ -238,19 +238,19 @@ def test_folders_named_like_ids_stay_folders_wherever_the_card_is_written(tmp_pa
     assert cli.main(["card", str(tmp_path / "run")]) == 0
     card = capsys.readouterr().out
     assert "It is `mini` (a local checkpoint), fine-tuned with audio_ft on `words` (local recordings)" in card
-    assert "8 recordings of the test split were also heard" in card
+    assert "8 recordings of the test split were scored without change" in card
     head = ModelCard(card).data
     assert (head.get("base_model"), head.get("datasets")) == (None, None)
     assert {result.dataset_type for result in head.eval_results} == {"words"}
 
 
-def test_a_license_unknown_to_the_hub_is_called_other():
+def test_a_license_unknown_to_the_hub_is_other():
     head = ModelCard(model_card(run_of(license="House rules 2"))).data
     assert (head.license, head.license_name) == ("other", "house-rules-2")
     assert ModelCard(model_card(run_of())).data.get("license") is None
 
 
-def test_the_leaderboard_file_says_what_the_run_says():
+def test_eval_results_hold_the_headline_score():
     sha = "a" * 40
     run = run_of("transcript", data=Data(path="google/fleurs", name="fr_fr", revision=sha))
     ((name, text),) = eval_results(run).items()
@@ -265,30 +265,30 @@ def test_the_leaderboard_file_says_what_the_run_says():
     assert eval_results(run_of()) == {}
 
 
-def test_a_card_without_the_makers_words_is_refused_with_the_mend():
+def test_a_card_without_required_texts_is_rejected_with_the_fix():
     with pytest.raises(InputError, match=r"intended_use, consent are empty.*--set intended_use=\"…\" --set consent"):
         model_card(run_of(intended_use="", consent=" "))
 
 
-def test_words_can_be_told_later_and_weights_cannot():
-    told = retold(run_of(limits=""), ["limits=Quiet rooms.", "license=mit", "data.license=CC0-1.0"])
-    assert "Quiet rooms." in model_card(told)
-    assert told.recipe.digest == run_of().recipe.digest
-    with pytest.raises(InputError, match="learning_rate decides the weights"):
-        retold(run_of(), ["learning_rate=1e-4"])
+def test_card_texts_can_be_overridden_and_training_settings_cannot():
+    run = override_card_fields(run_of(limits=""), ["limits=Quiet rooms.", "license=mit", "data.license=CC0-1.0"])
+    assert "Quiet rooms." in model_card(run)
+    assert run.recipe.digest == run_of().recipe.digest
+    with pytest.raises(InputError, match="learning_rate changes the training"):
+        override_card_fields(run_of(), ["learning_rate=1e-4"])
 
 
-def test_voices_on_both_sides_are_told():
+def test_groups_in_several_splits_are_reported():
     run = run_of()
     leak = "3 speaker values in both train and test (a, b, c): scores there flatter the model"
     card = model_card(dataclasses.replace(run, data=run.data | {"warnings": [leak]}))
-    assert "on one side only" not in card
+    assert "disjoint by group" not in card
     assert "- 3 speaker values in both train and test: scores there flatter the model" in card
     alone = model_card(dataclasses.replace(run, data=run.data | {"group": None}))
-    assert "on new voices expect less" in alone
+    assert "expect lower scores on new speakers" in alone
 
 
-def test_what_was_noticed_is_told_without_names_of_people_and_recordings():
+def test_warnings_are_listed_without_names_of_people_and_recordings():
     noticed = [
         "2 speaker values in both train and test (Anna (alto), Bob (bass)): scores there flatter the model",
         "3 recordings of test are in train too (first: anna/2 (1).wav is bob/1.wav); a score on them says nothing.",
@@ -316,30 +316,31 @@ def sliced(column: str, value: str, accuracy: float, *, out: bool = False) -> di
             "difference": score, "stands_out": out}  # fmt: skip
 
 
-def test_slices_and_calibration_are_told_where_they_were_measured_and_speakers_are_not_named(tmp_path):
+def test_slices_and_calibration_are_shown_if_measured_without_names_of_speakers(tmp_path):
     parts = [
         sliced("group", "Alice Example", 0.3, out=True),
         *(sliced(column, "Alice Example", 0.3, out=True) for column in ("speaker", "Client-ID", "full name")),
         sliced("snr", "below 10 dB", 0.5, out=True),
         *(sliced("class", label, 0.8) for label in ("<noise>", "a*b*", "c", "d")),
     ]
-    calibration = {"error": 0.07, "chance": 0.02, "temperature": 0.7, "error_after": 0.03, "n": 40}
+    calibration = {"error": 0.07, "chance": 0.02, "chance_high": 0.04, "temperature": 0.7, "error_after": 0.03, "n": 40}
     found = {"of": {"model": OF}, "slices": {"slices": parts}, "calibration": calibration}
     (tmp_path / "slices.json").write_text(json.dumps(found))
     card = model_card(dataclasses.replace(run_of(), folder=tmp_path))
-    assert "Of 5 slices of the test split, one is worse than the rest by more than chance" in card
+    assert "1 of 5 slices of the test split is significantly worse than the rest" in card
     assert rows(card, "slice")[1:] == [
         ["snr: below 10 dB", "20", "0.500 [0.400, 0.600]", "0.900", "yes"],
         *([f"class: {label}", "20", "0.800 [0.700, 0.900]", "0.900", "no"] for label in (r"\<noise\>", r"a\*b\*")),
     ]
     assert "Alice" not in card
-    assert "differ by 0.070 on average" in card
-    assert "Dividing the logits by 0.70" in card
-    assert "weaker" not in model_card(run_of())
+    assert "Expected calibration error: 0.070 over 40 recordings." in card
+    assert "more than chance explains, so the model is miscalibrated" in card
+    assert "T = 0.70 changes the test error to 0.030" in card
+    assert "### Weakest slices" not in model_card(run_of())
 
 
 def perturbed(tmp_path: Path, **settings) -> Run:
-    """Return a run beside which lies a made-up robustness.json."""
+    """Return a run with a made-up robustness.json beside it."""
     worse = {"level": 0.0, "score": WRONG.to_dict(), "verdict": "worse"}
     mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
     silent = {"level": 1.0, "score": None, "verdict": "nothing can be heard"}
@@ -356,23 +357,23 @@ def perturbed(tmp_path: Path, **settings) -> Run:
     return dataclasses.replace(run_of(), folder=tmp_path)
 
 
-def test_robustness_is_told_once_it_was_measured_whole(tmp_path):
+def test_robustness_is_shown_once_it_is_complete(tmp_path):
     card = model_card(perturbed(tmp_path))
-    assert "200 recordings of the test split were also heard in worse quality, accuracy 0.900 [0.800, 0.950]" in card
-    assert "worst is white noise at an SNR of 0 dB." in card
-    assert rows(card, "change")[1:] == [
+    assert "200 recordings of the test split were scored without change (accuracy 0.900 [0.800, 0.950])" in card
+    assert "Worst is white noise at an SNR of 0 dB." in card
+    assert rows(card, "perturbation")[1:] == [
         ["white noise, dB SNR", "20: 0.900; 0: **0.125**"],
-        ["telephone band", "nothing can be heard"],
+        ["telephone band", "no recording left"],
     ]
-    assert "200 recordings of the test split of `others` were" in model_card(perturbed(tmp_path, data="/data/others"))
+    assert "200 recordings of the test split of others were" in model_card(perturbed(tmp_path, data="/data/others"))
     assert "### Robustness" not in model_card(perturbed(tmp_path, complete=False))
 
 
-def test_what_was_measured_on_another_run_is_left_out_and_said(small_run, tmp_path, capsys):
+def test_measurements_of_another_run_are_ignored_with_a_warning(small_run, tmp_path, capsys):
     from audio_ft.evaluation.summary import describe
 
     folder = Path(shutil.copytree(small_run, tmp_path / "run"))
-    words = ["card", str(folder), *(f"--set={name}={said}" for name, said in WORDS.items())]
+    words = ["card", str(folder), *(f"--set={name}={text}" for name, text in WORDS.items())]
     other = sliced("class", "yes", 0.3)
     foreign = {
         "of": {"layout": 1, "predictions": "057ff87bdcaa6748"},
@@ -381,19 +382,19 @@ def test_what_was_measured_on_another_run_is_left_out_and_said(small_run, tmp_pa
     (folder / "slices.json").write_text(json.dumps(foreign))
     perturbed(folder, of={"model": ["another's", "a chain's"]})
     assert cli.main(words) == 0
-    said = capsys.readouterr()
-    assert "### Where it is weaker" not in said.out
-    assert "### Robustness" not in said.out
-    for file, verb in (("slices.json", "evaluate"), ("robustness.json", "perturbation")):
-        assert f"{folder / file} is of another training than this run and is left out" in said.err
-        assert f"`audio-ft {verb} {folder} DATA` measures this." in said.err
-    # As model_cards/ has it: without predictions the weights tell, or in files from before the classes' scores.
+    captured = capsys.readouterr()
+    assert "### Weakest slices" not in captured.out
+    assert "### Robustness" not in captured.out
+    for file, command in (("slices.json", "evaluate"), ("robustness.json", "robustness")):
+        assert f"{folder / file} belongs to another training than this run and is ignored" in captured.err
+        assert f"run `audio-ft {command} {folder} DATA` to replace it." in captured.err
+    # As in model_cards/: without predictions the digest of the weights decides, or in older files the classes' scores.
     describe(Run.load(folder))
     own = json.loads((folder / "slices.json").read_text())
     (folder / "predictions.parquet").unlink()
     (folder / "robustness.json").unlink()
     older = own | {"of": {name: value for name, value in own["of"].items() if name != "model"}}
-    for found, believed in (
+    for found, accepted in (
         (own, True),
         (own | {"of": own["of"] | {"model": "another's"}}, False),
         (older, True),
@@ -401,16 +402,16 @@ def test_what_was_measured_on_another_run_is_left_out_and_said(small_run, tmp_pa
     ):
         (folder / "slices.json").write_text(json.dumps(found))
         assert cli.main(words) == 0
-        said = capsys.readouterr()
-        assert ("### Where it is weaker" in said.out) == believed
-        assert ("left out" in said.err) != believed
+        captured = capsys.readouterr()
+        assert ("### Weakest slices" in captured.out) == accepted
+        assert ("is ignored" in captured.err) != accepted
 
 
-def test_the_snippets_name_the_folder_that_the_run_lies_in(small_run, tmp_path, capsys):
+def test_code_examples_name_the_folder_of_the_run(small_run, tmp_path, capsys):
     folder = tmp_path / "runs" / "first"
     for part in (folder, tmp_path / "elsewhere" / "second"):
         shutil.copytree(small_run, part)
-    words = [f"--set={name}={said}" for name, said in WORDS.items()]
+    words = [f"--set={name}={text}" for name, text in WORDS.items()]
     for run, place in ((folder, "runs/first/model"), (tmp_path / "elsewhere" / "second", "second/model")):
         assert cli.main(["card", str(run), *words]) == 0
         card = capsys.readouterr().out
@@ -422,7 +423,7 @@ def test_the_snippets_name_the_folder_that_the_run_lies_in(small_run, tmp_path, 
     assert 'aft.load("me/doors")' in model_card(run_of(), "me/doors")
 
 
-def test_what_fine_tuning_did_to_earlier_abilities_is_told():
+def test_scores_before_and_after_fine_tuning_are_shown():
     retention = {place: {"untuned": {"wer": WRONG}, "fine-tuned": {"wer": RIGHT}} for place in ("test", "extra_eval")}
     run = run_of("transcript", extra_eval=Data(path="/home/somebody/english"), wise_ft_alpha=0.5)
     card = model_card(dataclasses.replace(run, retention=retention))
@@ -432,9 +433,9 @@ def test_what_fine_tuning_did_to_earlier_abilities_is_told():
     assert "somebody" not in card
 
 
-def test_the_spelling_of_transcripts_is_told():
+def test_the_normalization_of_transcripts_is_stated():
     card = model_card(run_of("transcript", text=Text(language="french", case="lower", punctuation="remove")))
-    assert "Transcripts were learned in lower case and without punctuation." in card
+    assert "Transcripts were converted to lower case and stripped of punctuation." in card
     assert ModelCard(card).data.language == ["fr"]
 
 
@@ -455,33 +456,33 @@ def test_energy_is_power_times_time(boards, watts):
     assert f"{watts:,} W" in found.assumed
 
 
-def test_the_estimate_is_called_one():
+def test_the_energy_is_called_an_estimate():
     run = run_of()
     card = model_card(dataclasses.replace(run, hardware=run.hardware | {"accelerators": ["NVIDIA A100-SXM4-40GB"]}))
     assert "Energy: about 0.4 kWh. This is an estimate, not a measurement" in card
-    assert "400 W (the maker's limit for 1 × NVIDIA A100-SXM4-40GB) × 1 h" in card
+    assert "400 W (the manufacturer's limit for 1 × NVIDIA A100-SXM4-40GB) × 1 h" in card
 
 
-def test_a_pooling_of_ours_is_not_promised_to_plain_transformers():
+def test_a_custom_pooling_has_no_example_for_plain_transformers():
     card = model_card(run_of(pooling="attention"))
     assert "pipeline(" not in card
     assert "it needs audio_ft" in card
 
 
 @pytest.fixture(scope="module")
-def told_run(small_run: Path) -> Run:
+def card_run(small_run: Path) -> Run:
     run = Run.load(small_run)
     return dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, **WORDS))
 
 
-def test_the_snippets_run_as_they_are_printed(told_run: Run, tmp_path: Path):
+def test_the_code_examples_run(card_run: Run, tmp_path: Path):
     from audio_ft.audio.clip import read, write
 
-    card = model_card(told_run, "me/doors")
+    card = model_card(card_run, "me/doors")
     (tmp_path / "me").mkdir()
-    (tmp_path / "me" / "doors").symlink_to(told_run.model_folder.resolve())
+    (tmp_path / "me" / "doors").symlink_to(card_run.model_folder.resolve())
     source = next((ASSETS / "words" / "test").glob("*_yes.ogg"))
-    write(told_run.recipe.steps(read(source)), tmp_path / "recording.wav")
+    write(card_run.recipe.steps(read(source)), tmp_path / "recording.wav")
     snippets = re.findall(r"```(python|bash)\n(.*?)```", card, flags=re.DOTALL)
     assert [language for language, _ in snippets] == ["python", "bash", "python"]
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
@@ -494,19 +495,19 @@ def test_the_snippets_run_as_they_are_printed(told_run: Run, tmp_path: Path):
         outputs.append(done.stdout)
     ours = dict(sorted(literal_eval(outputs[0]).items()))
     theirs = {answer["label"]: answer["score"] for answer in literal_eval(outputs[2])}
-    assert set(theirs) <= set(ours) == set(told_run.labels)
+    assert set(theirs) <= set(ours) == set(card_run.labels)
     # The recording is clean already; cleaning it once more changes little.
     assert all(abs(ours[label] - theirs[label]) < 0.05 for label in theirs)
     assert max(ours, key=ours.get) in outputs[1]
 
 
-def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
+def test_the_command_prints_and_writes(card_run: Run, tmp_path: Path, capsys):
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps(told_run.to_dict()))
+    (folder / "run.json").write_text(json.dumps(card_run.to_dict()))
     assert cli.main(["card", str(folder), "--repo-id", "me/doors"]) == 0
     printed = capsys.readouterr().out
-    assert printed == model_card(told_run, "me/doors")
+    assert printed == model_card(card_run, "me/doors")
     file = tmp_path / "README.md"
     assert cli.main(["card", str(folder), "--output", str(file), "--set", "limits=Quiet rooms."]) == 0
     assert "Quiet rooms." in file.read_text()
@@ -517,7 +518,7 @@ def test_the_command_prints_and_writes(told_run: Run, tmp_path: Path, capsys):
     assert "'my doors/1' is not a repository id" in capsys.readouterr().err
 
 
-def test_the_command_tells_neither_tokens_nor_folders(tmp_path: Path, capsys):
+def test_the_command_prints_neither_tokens_nor_folders(tmp_path: Path, capsys):
     training = {"hub_token": "hf_secret", "deepspeed": "/home/somebody/private/zero.json"}
     run = run_of(training=training, intended_use="As in /home/somebody/private/recordings.")
     (tmp_path / "run.json").write_text(json.dumps(run.to_dict()))
@@ -529,8 +530,8 @@ def test_the_command_tells_neither_tokens_nor_folders(tmp_path: Path, capsys):
     assert "As in recordings." in printed
 
 
-def test_settings_that_were_left_open_are_told_as_they_were_used():
-    # A window of one's own and one that was chosen look alike in run.json, so the card only says which it is.
+def test_resolved_settings_are_shown_as_they_were_used():
+    # run.json does not record whether the window was set or chosen, so the table leaves it out.
     run = run_of(training={"learning_rate": 1e-4, "per_device_train_batch_size": 8}, layer_decay=0.9, window=2)
     used = {
         "learning_rate": {"value": 1e-4, "origin": "recipe"},
@@ -545,4 +546,4 @@ def test_settings_that_were_left_open_are_told_as_they_were_used():
         ["`num_train_epochs`", "`20`", "default: 480 steps at least"],
         ["`layer_decay`", "`0.9`", "recipe"],
     ]
-    assert "The network hears at most 2 s at once" in model_card(run)
+    assert "The context length is 2 s" in model_card(run)

@@ -33,11 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print or write the card and return the exit code."""
     from audio_ft.hub import bundle
     from audio_ft.hub.repository import check_repo_id
-    from audio_ft.reporting.card import retold
+    from audio_ft.reporting.card import override_card_fields
 
     if arguments.repo_id is not None:
         check_repo_id(arguments.repo_id)
-    run = retold(finished(arguments.run), arguments.set)
+    run = override_card_fields(finished(arguments.run), arguments.set)
     card = bundle.card(run, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
         show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Push the run and return the exit code."""
     from audio_ft.hub.push import push
-    from audio_ft.reporting.card import retold
+    from audio_ft.reporting.card import override_card_fields
     from audio_ft.run import Run
 
-    run = retold(Run.load(Path(arguments.run).expanduser()), arguments.set)
+    run = override_card_fields(Run.load(Path(arguments.run).expanduser()), arguments.set)
     pushed = push(
         run,
         arguments.repository,

@@ -1,4 +1,4 @@
-"""How much energy a training took: an estimate from what the machine is and how long it worked."""
+"""The energy that a training took, estimated from the machine's power and the duration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The maker's limit for a whole board, in watts, by what its name holds; the first that fits counts.
+# The manufacturers' power limits of whole boards in watts, by patterns of their names; the first match counts.
 BOARDS = (
     (r"B200|B300", 1000),
     (r"H[12]00 PCIe", 350),
@@ -23,30 +23,35 @@ BOARDS = (
     (r"\bL4\b", 72),
     (r"\bT4\b", 70),
 )
-OTHER_BOARD = 300
+UNKNOWN_BOARD = 300
 CORE = 10
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Hold an estimate in kilowatt-hours and the power it assumes, in watts and in words."""
+    """Hold an estimate in kilowatt-hours, the power it assumes in watts, and how that was chosen."""
 
     kilowatt_hours: float
     watts: int
     assumed: str
 
+    def __str__(self) -> str:
+        """Write the energy in Wh or kWh."""
+        hours = self.kilowatt_hours
+        return f"{hours:.2g} kWh" if hours >= 0.1 else f"{hours * 1000:.2g} Wh"
+
 
 def energy(hardware: Mapping[str, Any], seconds: float) -> Energy:
-    """Estimate the energy of a training: power of the boards at their makers' limit, or of the cores, times duration.
+    """Estimate energy as duration times the power limit of the accelerators, or the assumed power of the cores.
 
-    Cooling, memory and the rest of the machine are left out, and boards are taken as busy all the time.
+    Accelerators count as fully loaded; cooling, memory and the rest of the machine are left out.
     """
     boards = [str(name) for name in hardware["accelerators"]]
     if boards:
         known = next((watts for pattern, watts in BOARDS if re.search(pattern, boards[0])), None)
-        watts = len(boards) * (known or OTHER_BOARD)
-        why = "the maker's limit" if known else f"a guess of {OTHER_BOARD} W each"
-        assumed = f"{watts:,} W ({why} for {len(boards)} × {boards[0]})"
+        watts = len(boards) * (known or UNKNOWN_BOARD)
+        source = "the manufacturer's limit" if known else f"assuming {UNKNOWN_BOARD} W each"
+        assumed = f"{watts:,} W ({source} for {len(boards)} × {boards[0]})"
     else:
         watts = CORE * int(hardware["cores"])
         assumed = f"{watts:,} W ({CORE} W for each of {hardware['cores']} processor cores)"

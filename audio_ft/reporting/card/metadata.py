@@ -1,4 +1,4 @@
-"""What the Hub reads of a run: the head of its model card, and `.eval_results/`."""
+"""What the Hub reads of a run: the metadata of its model card, and `.eval_results/`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from audio_ft.errors import InputError
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.redaction import display_name, hub_id
-from audio_ft.reporting.card.licenses import LICENSES
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -17,24 +16,32 @@ if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
     from audio_ft.run import Run
 
-# Significant digits of a score where machines read it: more are noise, and would differ from machine to machine.
+# Significant digits of a score in the metadata; further digits differ between machines.
 DIGITS = 6
+_LICENSES = """
+afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigscience-openrail-m bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0
+c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
+cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0
+cdla-permissive-2.0 cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 gpl-3.0 isc lgpl
+lgpl-2.1 lgpl-3.0 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by openrail osl-3.0 pddl postgresql unlicense wtfpl zlib
+"""
+# The license identifiers that the Hub accepts; any other license is "other" with `license_name`.
+LICENSES = frozenset(_LICENSES.split())
 
 
 def metadata(run: Run, name: str) -> str:
-    """Return the YAML at the head of a model's card: only what the run knows, in the Hub's own words."""
+    """Return the YAML metadata of a model card."""
     from huggingface_hub import ModelCardData
 
     recipe = run.recipe
     data = hub_id(recipe.data.path)
     results = model_index(run)
-    told = recipe.license.strip().lower()
-    license = (told if told in LICENSES else "other") if told else None
+    license = recipe.license.strip().lower()
+    listed = not license or license in LICENSES
     card = ModelCardData(
         language=languages(recipe) or None,
-        license=license,
-        # The Hub's way for a license that it does not know.
-        license_name=_slug(recipe.license.lower()) if license == "other" else None,
+        license=(license or None) if listed else "other",
+        license_name=None if listed else _slug(license),
         library_name="transformers",
         pipeline_tag=run.target.pipeline_tag,
         tags=["audio", "audio_ft", *run.target.tags],
@@ -50,25 +57,25 @@ def metadata(run: Run, name: str) -> str:
 def languages(recipe: Recipe) -> list[str]:
     """Return the codes of the languages that the recipe names for its data, or else for its transcripts.
 
-    The Hub takes codes of two or three letters and refuses the whole commit for any other word, regions included.
+    The Hub accepts codes of two or three letters without a region, and rejects a commit with any other.
 
     Raises:
-        InputError: a word that is no such code.
+        InputError: a word is not such a code.
     """
-    told = re.split(r"[\s,;]+", (recipe.data.language or recipe.text.language or "").strip().lower())
-    codes = [re.split("[-_]", word)[0] for word in told if word]
+    words = re.split(r"[\s,;]+", (recipe.data.language or recipe.text.language or "").strip().lower())
+    codes = [re.split("[-_]", word)[0] for word in words if word]
     for code in codes:
         if not re.fullmatch("[a-z]{2,3}", code):
             raise InputError(
-                f"data.language: the Hub takes codes such as 'fr' or 'yue', several with spaces between them, and no "
-                f"{code!r}; add --set data.language=CODE."
+                f"data.language: expected language codes such as 'fr' or 'yue', separated by spaces, got {code!r}; "
+                "set data.language=CODE"
             )
-    # Whisper writes Javanese as nobody else does.
+    # Whisper has its own code for Javanese.
     return list(dict.fromkeys("jv" if code == "jw" else code for code in codes))
 
 
 def model_index(run: Run) -> list[EvalResult]:
-    """Return the test scores that are no class's own, each with the data it was measured on."""
+    """Return the headline scores of the test split as the Hub's model index."""
     from huggingface_hub import EvalResult
 
     data, target = run.recipe.data, run.target
@@ -91,9 +98,9 @@ def model_index(run: Run) -> list[EvalResult]:
 
 
 def eval_results(run: Run) -> dict[str, str]:
-    """Return the first headline score as a file for the folder `.eval_results/`: {name: YAML}.
+    """Return the first headline score as a file of the folder `.eval_results/`, {name: YAML}; {} for local data.
 
-    The Hub shows it beside the data set; data that is not on the Hub has no such place, and then there is no file.
+    The Hub shows it on the page of the data set.
     """
     import yaml
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
@@ -108,7 +115,7 @@ def eval_results(run: Run) -> dict[str, str]:
         dataset_id=data,
         task_id=run.recipe.data.name or "default",
         value=_rounded(score.value),
-        # The Hub wants the hash of a commit here; names of branches move.
+        # The Hub expects the hash of a commit here.
         dataset_revision=revision if re.fullmatch(r"[0-9a-f]{40}", revision) else None,
         date=run.created or None,
         notes=f"{score_name(names[0]).title.lower()} on the test split, {score} with its 95 % interval, "
@@ -123,5 +130,5 @@ def _rounded(value: float) -> float:
 
 
 def _slug(text: str) -> str:
-    # The Hub refuses letters beyond ASCII here, and the whole commit with them.
+    # The Hub rejects a commit with other than ASCII letters here.
     return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-") or "data"

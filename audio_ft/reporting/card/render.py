@@ -1,4 +1,4 @@
-"""The page itself: facts of a run, in sentences and tables, set into the template that ships with the package."""
+"""The model card: the template that ships with the package, filled in from a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.recipe import REQUIRED_CARD_FIELDS
-from audio_ft.reporting.card.facts import facts
+from audio_ft.redaction import without_names
+from audio_ft.reporting import record
+from audio_ft.reporting.card import tables, text
+from audio_ft.reporting.card.energy import energy
 from audio_ft.reporting.card.metadata import metadata
 from audio_ft.run import MODEL_FOLDER
 
@@ -20,36 +23,51 @@ TEMPLATE = Path(__file__).parents[2] / "assets" / "card" / "card.md.jinja"
 
 
 def model_card(run: Run, repo_id: str | None = None) -> str:
-    """Return a run's model card, Hub metadata at its head: README.md of the model's repository.
+    """Return a run's model card with the Hub's metadata, as README.md of the model's repository.
 
-    `repo_id` is the repository on the Hub for which it is written; None writes it for the run's folder.
+    Args:
+        run: a finished run.
+        repo_id: the repository on the Hub that the card is for; None for the run's folder.
 
     Raises:
-        InputError: the recipe does not say what the model is for, what it cannot do, and that the people heard agreed.
+        InputError: intended_use, limits or consent is empty in the recipe.
     """
     import jinja2
 
-    untold = [name for name in REQUIRED_CARD_FIELDS if not getattr(run.recipe, name).strip()]
-    if untold:
-        flags = " ".join(f'--set {name}="…"' for name in untold)
+    empty = [name for name in REQUIRED_CARD_FIELDS if not getattr(run.recipe, name).strip()]
+    if empty:
+        flags = " ".join(f'--set {name}="…"' for name in empty)
         raise InputError(
-            f"A model card says what the model is for, what it cannot do and that the people heard agreed, and the "
-            f"recipe's {', '.join(untold)} {'are' if len(untold) > 1 else 'is'} empty. Fill in the recipe before "
-            f"training, or add {flags} to this command."
+            f"The recipe's {', '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty. A model card states the "
+            f"intended use, the limits and the consent of the speakers: fill them in before training, or add {flags} "
+            "to this command."
         )
     name = (repo_id or "").rpartition("/")[2] or run.recipe.name or run.folder.resolve().name
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    place = repo_id or _place(run, name)
-    return template.render(name=name, place=place, metadata=metadata(run, name), run=run, facts=facts(run))
+    environment.filters["literal"] = lambda warning: tables.literal(" ".join(warning.split()))
+    measured = record.slice_results(run)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        name=name,
+        path=repo_id or _model_path(run, name),
+        metadata=metadata(run, name),
+        run=run,
+        text=text,
+        tables=tables,
+        record=record,
+        slices=tables.slices(measured, run.data.get("group")) if measured else "",
+        calibration=measured.get("calibration"),
+        robustness=record.robustness_results(run),
+        energy=energy(run.hardware, float(run.seconds["total"])),
+        warnings=without_names(run.data),
+    )
 
 
-def _place(run: Run, name: str) -> str:
-    """Return where a run's model is, as a snippet says it: its folder by its own name, the folders above are private.
+def _model_path(run: Run, name: str) -> str:
+    """Return the path of a run's model for the code examples, without the private folders above it.
 
-    A run that lies here without its model, as in model_cards/, is told as one in runs/ that has its name.
+    A run saved without its model, as in model_cards/, is shown as one in runs/ with its name.
     """
     if not run.model_folder.is_dir():
         return f"runs/{name}/{MODEL_FOLDER}"
@@ -57,19 +75,19 @@ def _place(run: Run, name: str) -> str:
     return f"{'runs/' if folder.parent.name == 'runs' else ''}{folder.name}/{MODEL_FOLDER}"
 
 
-def retold(run: Run, assignments: Sequence[str]) -> Run:
-    """Return the run with `key=value` settings applied to the words of its recipe, which decide no weights.
+def override_card_fields(run: Run, assignments: Sequence[str]) -> Run:
+    """Return the run with `key=value` settings applied to the texts of its recipe.
 
     Raises:
-        InputError: a setting that does decide them: the run was trained with another.
+        InputError: a setting that changes the training.
     """
     recipe = run.recipe
     for assignment in assignments:
         changed = recipe.override([assignment])
         if changed.digest != recipe.digest:
             raise InputError(
-                f"{assignment.partition('=')[0]} decides the weights and the training is over; what can still be told "
-                f"is name, {', '.join(REQUIRED_CARD_FIELDS)}, license, data.license, data.source and data.language."
+                f"{assignment.partition('=')[0]} changes the training, which is finished. The settings of the card are "
+                f"name, {', '.join(REQUIRED_CARD_FIELDS)}, license, data.license, data.source and data.language."
             )
         recipe = changed
     return dataclasses.replace(run, recipe=recipe)
