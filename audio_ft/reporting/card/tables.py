@@ -99,9 +99,9 @@ def settings(run: Run) -> str:
         for name, value in recipe.to_dict().items()
         if name not in SHOWN_ELSEWHERE and value != defaults[name]
     }
-    origins = {name: (setting["value"], setting["origin"]) for name, setting in run.training.items()}
-    origins |= {name: (value, "recipe") for name, value in {**recipe.training, **changed}.items() if name not in origins}
-    rows = [[code(name), code(json.dumps(value)), origin] for name, (value, origin) in origins.items()]
+    used = {name: (setting["value"], setting["origin"]) for name, setting in run.training.items()}
+    others = {name: (value, "recipe") for name, value in {**recipe.training, **changed}.items() if name not in used}
+    rows = [[code(name), code(json.dumps(value)), origin] for name, (value, origin) in {**used, **others}.items()]
     return table(["setting", "value", "chosen by"], rows) if rows else ""
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import score_name
 from audio_ft.redaction import display_name
-from audio_ft.reporting.record import robustness_results as measured_robustness
 from audio_ft.reporting.html import figures
 from audio_ft.reporting.html.page import LevelRow, Robustness
+from audio_ft.reporting.record import robustness_results as measured_robustness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
