@@ -13,7 +13,7 @@ import pytest
 from forked import in_fork
 from hub_server import Hub, running_hub
 
-from audio_ft.training import parity_check as proof
+from audio_ft.training import parity_check
 
 # Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[CACHE] = tempfile.mkdtemp(prefix="audio_ft-tests-")
     os.environ["HF_HOME"] = config.stash[CACHE]
     os.environ["AUDIO_FT_CACHE"] = os.path.join(config.stash[CACHE], "audio_ft")
-    proof.in_clean_process = in_fork
+    parity_check.in_clean_process = in_fork
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
-"""Run the programs that prove saved models in forks of one process, which has imported transformers beforehand.
+"""Run the programs of the parity check in forks of one process, which has imported transformers beforehand.
 
-Every training of a test ends with such a proof, and importing took longer than all else in a tiny one. Each program
-still gets a process of its own that never saw audio_ft or a test; tests/test_proof.py runs them as users do.
+Every training of a test ends with such a check, and importing took longer than everything else in a tiny one. Each
+program still gets its own process without audio_ft or tests; tests/training/test_parity_check.py runs them as users do.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import subprocess
 import sys
 
-from audio_ft.training import parity_check as proof
+from audio_ft.training import parity_check
 
-in_new_process = proof.in_clean_process
+in_new_process = parity_check.in_clean_process
 
 SERVER = """
 import json, os, sys, tempfile, traceback
@@ -53,11 +53,15 @@ _server: list[subprocess.Popen[str]] = []
 
 
 def in_fork(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program as `proof.in_clean_process` does, without its imports."""
+    """Run a program as `parity_check.in_clean_process` does, without its imports."""
     if not _server:
         pipe = subprocess.PIPE
         command = [sys.executable, "-c", SERVER]
-        _server.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=os.environ | proof.APART))
+        _server.append(
+            subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, text=True, env=os.environ | parity_check.CLEAN_ENVIRONMENT
+            )
+        )
         atexit.register(_server[0].kill)
     server = _server[0]
     assert server.stdin is not None

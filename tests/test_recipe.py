@@ -146,7 +146,7 @@ def test_a_setting_that_cannot_be_is_named(settings: dict[str, Any], message: st
         ({"per_device_train_batch_size": 0}, "per_device_train_batch_size: expected a whole number of 1 or more"),
         ({"metric_for_best_model": "eval_acuracy"}, "acuracy.*accuracy"),
         ({"output_dir": "there"}, "output_dir cannot be set here: .*--output-dir"),
-        ({"resume_from_checkpoint": "there"}, "resume_from_checkpoint cannot be set here: .*goes on by itself"),
+        ({"resume_from_checkpoint": "there"}, "resume_from_checkpoint cannot be set here: .*resumes by itself"),
         ({"neftune_noise_alpha": 5}, "neftune_noise_alpha cannot be set here"),
         ({"max_steps": 0}, "max_steps: expected a whole number above 0, or -1"),
         ({"remove_unused_columns": True}, "remove_unused_columns cannot be set here"),

@@ -82,10 +82,10 @@ def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
 
 def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
     """Compare by every score that both have over all classes, the target's own first."""
-    target = one.target
-    truth = one.truth
-    first = target.checked(one.predicted, truth)
-    second = target.checked(target.reordered(two.predicted, two.target), truth)
+    # Only one of the runs may name the language that normalizes transcripts; both are compared in it.
+    target = two.target if two.target.language and not one.target.language else one.target
+    truth = target.stored_references(one.table)
+    first, second = (target.checked(target.reordered(each.predicted, each.target), truth) for each in (one, two))
     known = plain_scores(first), plain_scores(second)
     names = [target.headline, *(name for name in known[0] if name != target.headline and name in known[1])]
     groups = one.groups or two.groups

@@ -1,4 +1,4 @@
-"""TrainingArguments from a recipe's settings: what may stand there, what a run decides itself, what Trainer refuses."""
+"""Build TrainingArguments from the settings of a recipe, and refuse those that cannot work."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from audio_ft.system import pick_device
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
-# TrainingArguments takes these as they come and Trainer fails on them later, or trains nothing.
+# TrainingArguments accepts any value of these, and Trainer fails later or trains nothing.
 POSITIVE = (
     "per_device_train_batch_size",
     "per_device_eval_batch_size",
     "gradient_accumulation_steps",
     "num_train_epochs",
 )
-# TrainingArguments takes these as they come, and fails on what is no text.
+# TrainingArguments accepts any value of these, and fails later if it is not text.
 NAMES = {"metric_for_best_model": optional(text()), "report_to": optional(either(text(), each(text())))}
 LONGEST_REFUSAL = 300
-# What a run sees to itself. Trainer would take these, and they would be forgotten or break it later.
+# Arguments that audio_ft sets itself; set in a recipe they would be ignored or break the training.
 MANAGED_ARGUMENTS = {
     "output_dir": "the run's folder is given with --output-dir, or to train()",
-    "resume_from_checkpoint": "a training goes on by itself where the same recipe has stopped in the same folder",
+    "resume_from_checkpoint": "a training resumes by itself when the same recipe was stopped in the same folder",
     "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
     "remove_unused_columns": "batches hold what the network needs and nothing else",
     "label_names": "targets are named with --set data.target=…",
-    "neftune_noise_alpha": "it puts noise on the vectors of words, and these networks hear waves; see augment",
-    "batch_eval_metrics": "answers are made small before they are gathered",
+    "neftune_noise_alpha": "it adds noise to word embeddings, and these networks have none; see augment",
+    "batch_eval_metrics": "predictions are reduced before they are gathered",
     "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
 }
 
@@ -42,7 +42,7 @@ def check_training(recipe: Recipe) -> None:
     """Build the TrainingArguments, so that a typo in `training` stops before anything is downloaded.
 
     Raises:
-        InputError: TrainingArguments refuses a setting; its own words are passed on. Or a package is missing.
+        InputError: TrainingArguments refuses a setting, or a package is missing.
     """
     from audio_ft.metrics import direction
 
@@ -81,14 +81,14 @@ def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:
             raise InputError("max_steps: expected a whole number above 0, or -1 for as many as the epochs make, got 0")
     try:
         return TrainingArguments(**{"output_dir": str(output_dir), **training})
-    # Attribute and file errors too: what it gets it takes for text, or for the name of a file.
+    # Attribute and file errors too: it uses some values as text or as file names without a check.
     except (TypeError, ValueError, ImportError, OverflowError, AttributeError, OSError) as error:
         said = str(error)[:LONGEST_REFUSAL]
         raise InputError(f"transformers.TrainingArguments refuses the training settings: {said}") from error
 
 
 def rule_of_training(name: str, default: Any, kind: Any) -> Rule | None:
-    """Return what a field of TrainingArguments may hold, by its type and default; None where they do not say it."""
+    """Return the rule for a field of TrainingArguments by its type and default, or None if they do not determine it."""
     if name in NAMES:
         return NAMES[name]
     if name in POSITIVE:
@@ -101,10 +101,10 @@ def rule_of_training(name: str, default: Any, kind: Any) -> Rule | None:
 
 
 def check_managed(training: Mapping[str, Any]) -> None:
-    """Check that a recipe leaves alone what a run sees to itself.
+    """Check that a recipe sets no argument that audio_ft sets itself.
 
     Raises:
-        InputError: it does not.
+        InputError: it sets one.
     """
     for name, reason in MANAGED_ARGUMENTS.items():
         if training.get(name):
@@ -112,10 +112,10 @@ def check_managed(training: Mapping[str, Any]) -> None:
 
 
 def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
-    """Return when a training evaluates and saves: at each epoch, or as far as a recipe says, one as the other.
+    """Return when a training evaluates and saves: at each epoch, unless the recipe says otherwise.
 
-    A recipe that names one of the two need not name the other, nor say that without both there is no best checkpoint;
-    `every` is the number of steps where it wants steps and names none.
+    If the recipe sets one of the two, the other follows; `every` is the number of steps if it asks for steps without a
+    number.
     """
     asked = {name: training.get(f"{name}_strategy") for name in ("eval", "save")}
     usual = "steps" if {"eval_steps", "save_steps"} & training.keys() else "epoch"
@@ -133,10 +133,10 @@ def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Check that each tracker of `report_to` is one that Trainer knows, and installed.
+    """Check that each tracker of `report_to` is known to Trainer and installed.
 
     Raises:
-        InputError: it is not.
+        InputError: one is not.
     """
     from transformers.integrations.integration_utils import (
         INTEGRATION_TO_CALLBACK,
@@ -152,5 +152,5 @@ def check_trackers(names: Sequence[str]) -> None:
         if name not in (*installed, "flyte"):
             raise InputError(
                 f"report_to={name} needs a package that is not installed: pip install {name}, or choose among "
-                f"{', '.join(installed) or 'none'}. Whatever is chosen, metrics.jsonl in the run's folder has it all."
+                f"{', '.join(installed) or 'none'}. metrics.jsonl in the run's folder has all values in any case."
             )

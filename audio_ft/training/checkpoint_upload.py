@@ -1,4 +1,4 @@
-"""Checkpoints on a branch of the Hub while a training runs, sent in the background as Trainer's hub_strategy says."""
+"""Upload checkpoints to a branch on the Hub during training, in the background, following Trainer's hub_strategy."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared
 
 STATE_FILE = "trainer_state.json"
-# Written by Trainer beside the weights: a pickle of settings that names folders of this machine. Nobody needs it.
+# Trainer's pickle of its settings, which contains local paths; nothing reads it.
 PICKLED_SETTINGS = "training_args.bin"
 
 
 class Uploads(TrainerCallback):
     """Send each saved checkpoint to a branch of the repository, so that the main one shows finished models only.
 
-    What is sent loads with `audio_ft.load("user/name@training")`. As in Trainer, a checkpoint is left out while the one
-    before it is still on its way, and hub_strategy adds what a training needs to go on: "checkpoint" in the folder
-    last-checkpoint, "all_checkpoints" each in its own.
+    The branch loads with `audio_ft.load("user/name@training")`. As in Trainer, a checkpoint is skipped while the
+    previous one is still uploading, and hub_strategy adds the files needed to resume: "checkpoint" in the folder
+    last-checkpoint, "all_checkpoints" each in its own folder.
     """
 
     def __init__(self, prepared: Prepared, folder: Path, tell: Callable[[str], None]) -> None:
@@ -62,7 +62,7 @@ class Uploads(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Wait for what is on its way, and say what did not arrive."""
+        """Wait for running uploads, and log those that failed."""
         errors = [error for job in self.jobs if (error := job.exception()) is not None]
         if errors:
             self.tell(
@@ -71,7 +71,7 @@ class Uploads(TrainerCallback):
             )
 
     def _stage(self, checkpoint: Path, strategy: str) -> Path:
-        """Return a folder with the files to send, laid out like the repository; Trainer soon removes the checkpoint."""
+        """Copy the files to a folder laid out like the repository; Trainer soon removes the checkpoint."""
         prepared, staged = self.prepared, checkpoint.with_name(f"sending-{checkpoint.name}")
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir()
@@ -82,10 +82,10 @@ class Uploads(TrainerCallback):
         for file in (path for path in checkpoint.iterdir() if path.is_file() and path.name != PICKLED_SETTINGS):
             of_model = file.suffix in (".json", ".safetensors") and file.name not in (STATE_FILE, STEPPED_FILE)
             if of_model:
-                _same(file, staged / file.name)
+                _link(file, staged / file.name)
             elif later:
                 (staged / later).mkdir(exist_ok=True)
-                _same(file, staged / later / file.name)
+                _link(file, staged / later / file.name)
         if later:
             state = read_json(checkpoint / STATE_FILE)
             (staged / later / STATE_FILE).unlink()
@@ -105,8 +105,8 @@ class Uploads(TrainerCallback):
             shutil.rmtree(staged, ignore_errors=True)
 
 
-def _same(file: Path, place: Path) -> None:
-    """Put a file at a second place, without a second copy of its bytes where the disk allows it."""
+def _link(file: Path, place: Path) -> None:
+    """Hard-link a file to a second path, or copy it where the file system has no links."""
     try:
         os.link(file, place)
     except OSError:

@@ -1,4 +1,4 @@
-"""Settings that a task makes no use of, refused before a recording is cleaned rather than taken and forgotten."""
+"""Checks that settings fit the task, before any recording is cleaned."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import Task
 
-# What of freezing goes together with peft, which itself says what learns: the default, and nothing at all.
+# Values of freeze allowed with peft, which itself chooses the trainable weights.
 BESIDE_PEFT = ("feature_encoder", "none")
 
 
 def refuse_unused(recipe: Recipe, task: Task) -> None:
-    """Refuse settings that would change nothing, or something else than they say, in this task.
+    """Check that no setting is without effect in this task.
 
     Raises:
         InputError: one of them, with what to do instead.
     """
     unused = [name for name, used in _set_by(recipe).items() if used and name in task.ignores]
     if unused:
-        raise InputError(f"{', '.join(unused)}: a training of task {task.name} makes no use of it; leave it out.")
+        raise InputError(f"{', '.join(unused)}: task {task.name} does not use it; leave it out.")
     if recipe.peft == "adapter" and task.name != "ctc":
         raise InputError(
-            f"peft=adapter is how Wav2Vec2 checkpoints (XLS-R, MMS) learn to write a language, and this task is "
+            f"peft=adapter trains the language adapter of Wav2Vec2 checkpoints (XLS-R, MMS) for task ctc, not for "
             f"{task.name}; use peft=lora."
         )
     if recipe.peft is not None and recipe.freeze not in BESIDE_PEFT:
-        raise InputError(f"peft={recipe.peft} itself says what learns, so freeze={recipe.freeze} cannot; leave it out.")
+        raise InputError(f"peft={recipe.peft} chooses the trainable weights itself; leave out freeze={recipe.freeze}.")
     refuse_metric(recipe, task)
 
 
 def refuse_metric(recipe: Recipe, task: Task) -> None:
-    """Refuse a score to choose the best checkpoint by that this task's targets do not have.
+    """Check that the metric which chooses the best checkpoint exists for these targets.
 
     Raises:
-        InputError: the score of other targets, or of one class.
+        InputError: it belongs to other targets, or to one class.
     """
     wanted = recipe.training.get("metric_for_best_model") or recipe.metric
     kind = task.target.sample.kind
     known = ["loss", *(name for metric in METRICS.values() if kind in metric.kinds for name in metric.names)]
     if wanted is not None and str(wanted).removeprefix("eval_") not in known:
-        raise InputError(f"The best checkpoint cannot be chosen by {wanted!r} here; there are {', '.join(known)}.")
+        raise InputError(f"metric: {wanted!r} cannot choose the best checkpoint here; use one of {', '.join(known)}.")
 
 
 def refuse_head(recipe: Recipe, task: Task) -> None:
-    """Refuse settings of head, loss and sampling that do not suit the targets.
+    """Check that the settings of head, loss and sampling fit the targets.
 
     Raises:
         InputError: one of them, with what to do instead.
@@ -81,7 +81,7 @@ def refuse_head(recipe: Recipe, task: Task) -> None:
 
 
 def _set_by(recipe: Recipe) -> dict[str, bool]:
-    """Return which of the settings that some tasks ignore a recipe makes use of."""
+    """Return, for each setting that some tasks ignore, whether the recipe sets it."""
     return {
         "loss": recipe.loss != "cross_entropy",
         "class_weights": recipe.class_weights is not None,
@@ -98,7 +98,7 @@ def _set_by(recipe: Recipe) -> dict[str, bool]:
 def without_unfit(
     cleaned: Cleaned, split: Dataset, task: Task, adapter: Adapter
 ) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
-    """Return a split without the clips that cannot be learned from, and key and reason of each of those."""
+    """Return a split without the clips that cannot be trained on, and the key and reason of each of those."""
     if type(task).why_unlearnable is Task.why_unlearnable and not task.whole:
         return cleaned, ()
     columns = cleaned.rows.with_format("numpy")

@@ -1,4 +1,4 @@
-"""The settings of TrainingArguments that a recipe leaves open, each with the reason why it is what it is."""
+"""Defaults for the TrainingArguments that a recipe leaves open, each with its reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RECIPE = "recipe"
 HALVED = "default: memory was too small for more clips at once"
-# The learning rate with `peft`: a few new weights beside those that stand still take far larger steps.
+# The learning rate with `peft`: few new weights next to frozen ones need far larger steps.
 PEFT_LEARNING_RATE = 1e-3
 
 
@@ -103,19 +103,19 @@ def best_checkpoint(metric: str) -> dict[str, Any]:
     return {
         "save_total_limit": 1,
         "metric_for_best_model": metric,
-        # Left alone, Trainer takes every score for better when higher, and keeps the worst checkpoint by error rate.
+        # By default Trainer maximizes every score, and would keep the worst checkpoint by error rate.
         "greater_is_better": direction(metric),
     }
 
 
 def for_machine(recipe: Recipe, device: str, cores: int) -> dict[str, Any]:
-    """Return the settings that the machine decides, with `cores` for each process."""
+    """Return the settings that depend on the machine, with `cores` for each process."""
     chosen = precision(recipe.precision, device)
     on_cuda = device == "cuda"
     return {
-        # bf16 on a processor is refused unless the processor is named.
+        # TrainingArguments refuses bf16 on a CPU without use_cpu.
         "use_cpu": device == "cpu",
-        # A recipe that asks for the one does not mean the other as well.
+        # A recipe that sets one of the two excludes the other.
         "bf16": chosen == "bf16" and not recipe.training.get("fp16"),
         "fp16": chosen == "fp16" and not recipe.training.get("bf16"),
         # One worker per spare core where the accelerator would wait for features; a CPU training needs its cores
@@ -126,18 +126,17 @@ def for_machine(recipe: Recipe, device: str, cores: int) -> dict[str, Any]:
 
 
 def for_trainer(recipe: Recipe, adapter: Adapter) -> dict[str, Any]:
-    """Return the settings without which Trainer does something else than it is asked here."""
+    """Return the settings that audio_ft relies on."""
     return {
         "logging_nan_inf_filter": False,
         "report_to": "none",
-        # Our own screen takes the place of Trainer's bars and printed dictionaries.
+        # audio_ft shows its own progress instead of Trainer's bars and printed dictionaries.
         "disable_tqdm": True,
-        # Without it early stopping counts from zero after a resume, and the resumed run differs from an uninterrupted
-        # one.
+        # Otherwise early stopping counts from zero after a resume, unlike in an uninterrupted run.
         "restore_callback_states_from_checkpoint": True,
         "remove_unused_columns": False,
         "label_names": ["labels"],
         "dataloader_persistent_workers": False,
-        # Layers asleep, or skipped by layerdrop, leave parameters without a gradient.
+        # Frozen layers, and those skipped by layerdrop, leave parameters without a gradient.
         "ddp_find_unused_parameters": recipe.freeze == "gradual" or adapter.skips_layers,
     }

@@ -1,6 +1,6 @@
-"""A running average of the weights: what is evaluated, kept and saved, while the optimizer goes on with the others.
+"""A running average of the weights, which is evaluated and saved while the optimizer updates the weights themselves.
 
-On a few hundred clips single steps throw the weights about, and the best of many evaluations is partly luck; the
+With a few hundred clips the weights change much from step to step, and the best of many evaluations is partly luck; the
 average of the last tenth of the steps is steadier and generalizes better (Polyak & Juditsky 1992, Izmailov 2018).
 """
 
@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 
 # The average reaches back over about this share of all steps.
 HORIZON = 0.1
-# In a checkpoint beside model.safetensors, which holds the average: the weights that the optimizer goes on with.
+# In a checkpoint next to model.safetensors, which holds the average: the weights that the optimizer updates.
 STEPPED_FILE = "stepped.safetensors"
 
 
@@ -40,7 +40,7 @@ class WeightAverage(TrainerCallback):
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Put the average in the place of the weights; calls may be nested."""
+        """Replace the weights by the average within the context; calls may be nested."""
         if self.swapped:
             yield
             return
@@ -53,17 +53,17 @@ class WeightAverage(TrainerCallback):
             self.swapped = False
 
     def keep(self) -> None:
-        """Make the average the weights for good, where no best checkpoint is read back at the end."""
+        """Replace the weights by the average for good, when no best checkpoint is loaded at the end."""
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(self.average[name])
 
     def save(self, folder: Path) -> None:
-        """Write the weights the optimizer goes on with; called while the average is not applied."""
+        """Write the weights that the optimizer updates; called while the average is not applied."""
         save_file({name: weight.detach().contiguous() for name, weight in self.weights.items()}, folder / STEPPED_FILE)
 
     def restore(self, folder: Path) -> None:
-        """Take the weights just loaded from a checkpoint as the average, and read the stepped ones beside them."""
+        """Take the weights just loaded from a checkpoint as the average, and read the optimizer's weights."""
         stepped = load_file(folder / STEPPED_FILE)
         with torch.no_grad():
             for name, weight in self.weights.items():

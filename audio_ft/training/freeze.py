@@ -1,4 +1,4 @@
-"""Which parameters learn, and how fast: freeze policies, head and layer learning rates, gradual unfreezing."""
+"""Freeze policies, learning rates of head and layers, and gradual unfreezing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def freeze(model: PreTrainedModel, adapter: Adapter, policy: str) -> None:
-    """Stop the parameters that a policy names from learning, in place.
+    """Freeze the parameters that a policy names, in place.
 
     Raises:
-        InputError: more layers named than the network has.
+        InputError: the policy names more layers than the network has.
     """
     if policy == "none":
         return
@@ -36,7 +36,7 @@ def freeze(model: PreTrainedModel, adapter: Adapter, policy: str) -> None:
             id(weight) for part in (*layers[count:], *adapter.above_layers(model)) for weight in part.parameters()
         }
         for weight in encoder.parameters():
-            # All below the first learning layer stands still, what lies between convolutions and layers included.
+            # Everything below the first trainable layer is frozen, including the projection after the convolutions.
             weight.requires_grad_(weight.requires_grad and id(weight) in learning)
 
 
@@ -75,21 +75,21 @@ class GradualUnfreezing(TrainerCallback):
     def __init__(self, model: PreTrainedModel, adapter: Adapter) -> None:
         self.encoder = adapter.encoder(model)
         self.layers = adapter.layers(model)
-        self.awake = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+        self.above = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Wake as many layers as this epoch's share of the first half of the training."""
-        # By epochs, since a training may go on in the middle of one.
+        """Unfreeze as many layers as this epoch's share of the first half of the training."""
+        # By epochs, because a training may resume in the middle of one.
         epoch = int((state.epoch or 0) + 1e-6)
         share = min(1.0, 2 * epoch / max(state.num_train_epochs, 1))
-        for parameter in self.awake:
+        for parameter in self.above:
             parameter.requires_grad_(share >= 1.0)
         count = round(share * len(self.layers))
         for layer in self.layers[len(self.layers) - count :]:
-            _wake(layer)
+            _unfreeze(layer)
 
 
-def _wake(layer: nn.Module) -> None:
+def _unfreeze(layer: nn.Module) -> None:
     layer.requires_grad_(True)

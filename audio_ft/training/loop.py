@@ -1,4 +1,4 @@
-"""Build the network and let transformers.Trainer fit it, from the start or from a checkpoint."""
+"""Build the network and fit it with transformers.Trainer, from the start or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing
 from audio_ft.training.retention import Retention, score_untuned
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
-from audio_ft.training.trackers import Listeners, tracked
+from audio_ft.training.trackers import Trackers, tracked
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainingArguments
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Hold a fitted network, how it got there and why this checkpoint was kept."""
+    """Hold a fitted network, its training history and why this checkpoint was kept."""
 
     model: PreTrainedModel
     untuned: Mapping[str, Score]
@@ -47,7 +47,7 @@ class Fitted:
     parameters: Mapping[str, int]
     precision: str
     settings: Mapping[str, Any]
-    listeners: Listeners
+    trackers: Trackers
 
 
 def fit(
@@ -85,7 +85,7 @@ def fit(
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
         if (device := pick_device()) != "cpu":
             torch.get_device_module(device).empty_cache()
-        # A step is of the same clips as before, so what was reached stands.
+        # Each step has the same clips as before, so the last checkpoint is still valid.
         resume = last_checkpoint(folder / CHECKPOINTS) or resume
 
 
@@ -101,7 +101,7 @@ def _fit(
 
     recipe = prepared.recipe
     metric, windows = resolved.metric, prepared.windows("train")
-    # Trackers call the run what its folder is called.
+    # Trackers name the run after its folder.
     arguments = build_arguments(
         {"run_name": folder.resolve().name, **resolved.arguments()}, folder.resolve() / CHECKPOINTS
     )
@@ -113,15 +113,15 @@ def _fit(
     untuned = score_untuned(prepared, model, arguments, folder, tell)
     retention = Retention(prepared, model)
     retention.measure("untuned", untuned)
-    adapters = choose_what_learns(prepared, model)
-    parameters = counted(model)
-    with tracked(arguments.report_to, folder), Listeners(arguments.report_to, folder) as listeners:
+    adapters = select_trainable(prepared, model)
+    parameters = count_parameters(model)
+    with tracked(arguments.report_to, folder), Trackers(arguments.report_to, folder) as trackers:
         trainer = build_trainer(prepared, resolved, model, arguments, windows)
-        follow(trainer, prepared, folder, metric, tell, logged)
+        add_callbacks(trainer, prepared, folder, metric, tell, logged)
         tell(briefing(prepared, resolved, arguments, len(trainer.bucket_sampler), parameters, resume))
-        with one_order(arguments.device.type == "cpu"):
+        with deterministic_sums(arguments.device.type == "cpu"):
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-        listeners.join(trainer)
+        trackers.attach(trainer)
     if trainer.average is not None and not (arguments.load_best_model_at_end and trainer.state.best_model_checkpoint):
         trainer.average.keep()
     if adapters is not None:
@@ -136,21 +136,21 @@ def _fit(
         untuned=untuned,
         retention=retention.scores,
         history=tuple(trainer.state.log_history),
-        best=kept(trainer, metric),
+        best=describe_best(trainer, metric),
         parameters=parameters,
         precision="bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32",
         settings=resolved.used(arguments, trainer.head_rate),
-        listeners=listeners,
+        trackers=trackers,
     )
 
 
-def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
-    """Freeze what the recipe wants to stand still, in place, and return low-rank matrices where it asks for them."""
+def select_trainable(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
+    """Freeze layers in place as the recipe says, and return the LoRA matrices if it asks for them."""
     from audio_ft.training.freeze import freeze
 
     recipe, adapter = prepared.recipe, prepared.adapter
     if recipe.peft == "lora":
-        # Else a raw wave's convolutions, where no matrix lies, would be gone through backwards for nothing.
+        # The convolutions have no LoRA matrices, so a backward pass through them would be wasted.
         freeze(model, adapter, "feature_encoder")
         return Adapters(recipe, model, adapter, prepared.task.from_scratch)
     if recipe.peft is None:
@@ -158,13 +158,13 @@ def choose_what_learns(prepared: Prepared, model: PreTrainedModel) -> Adapters |
     return None
 
 
-def counted(model: PreTrainedModel) -> dict[str, int]:
-    """Return how many parameters there are, and how many of them learn."""
+def count_parameters(model: PreTrainedModel) -> dict[str, int]:
+    """Return the number of parameters, and of trainable ones."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     return {"total": sum(size for size, _ in sizes), "trainable": sum(size for size, learns in sizes if learns)}
 
 
-def follow(
+def add_callbacks(
     trainer: AudioTrainer,
     prepared: Prepared,
     folder: Path,
@@ -172,7 +172,7 @@ def follow(
     tell: Callable[[str], None],
     logged: Callable[[], None],
 ) -> None:
-    """Let the training be seen: on the screen, in the journal, and on the Hub where the recipe says so."""
+    """Add callbacks for progress, metrics.jsonl and, if the recipe says so, uploads to the Hub."""
     from transformers import PrinterCallback
 
     from audio_ft.training.checkpoint_upload import Uploads
@@ -183,7 +183,7 @@ def follow(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Screen(tell, metric))
     trainer.add_callback(Journal(folder / METRICS_FILE, logged))
-    # Of low-rank matrices a checkpoint is no model of its own until they are merged, at the end.
+    # LoRA checkpoints are not complete models until the matrices are merged, at the end.
     if recipe.push_to_hub and recipe.peft != "lora" and trainer.args.hub_strategy != "end":
         trainer.add_callback(Uploads(prepared, folder, tell))
 
@@ -191,7 +191,7 @@ def follow(
 def build_trainer(
     prepared: Prepared, resolved: Resolved, model: PreTrainedModel, arguments: TrainingArguments, windows: Windows
 ) -> AudioTrainer:
-    """Return the trainer with sampler, collators, validation scores and callbacks in place."""
+    """Return the trainer with sampler, collators, validation scores and callbacks."""
     from audio_ft.training.ema import WeightAverage
     from audio_ft.training.sampler import BucketSampler
     from audio_ft.training.trainer import AudioTrainer, callbacks
@@ -223,7 +223,7 @@ def build_trainer(
 
 
 def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
-    """Return the function that turns the trainer's logits into scores of the validation split, one answer a clip."""
+    """Return the function that turns logits into validation scores, with one prediction a clip."""
     task, references = prepared.task, prepared.targets["validation"]
     present = np.unique(windows.clips)
 
@@ -232,25 +232,27 @@ def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Call
         predictions = task.predictions(kept, windows.clips, len(references))[present]
         scores = task.target.plain_scores(predictions, references[present])
         if metric != "loss" and metric not in scores:
-            raise InputError(
-                f"The best checkpoint was to be chosen by {metric!r}, and there are only {', '.join(scores)}."
-            )
+            raise InputError(f"metric: {metric!r} is not among the validation scores; use one of {', '.join(scores)}.")
         return scores
 
     return compute
 
 
-def kept(trainer: AudioTrainer, metric: str) -> dict[str, Any]:
-    """Say which checkpoint was kept and why."""
+def describe_best(trainer: AudioTrainer, metric: str) -> dict[str, Any]:
+    """Return which checkpoint was kept and why."""
     state, higher = trainer.state, trainer.args.greater_is_better
     if state.best_metric is None:
         return {
             "metric": metric,
             "step": state.global_step,
-            "why": "the last step, since nothing was evaluated on the way",
+            "why": "the last step, because nothing was evaluated during training",
         }
     if not (trainer.args.load_best_model_at_end and state.best_model_checkpoint):
-        return {"metric": metric, "step": state.global_step, "why": "the last step, since no best one was to be kept"}
+        return {
+            "metric": metric,
+            "step": state.global_step,
+            "why": "the last step, because load_best_model_at_end is off",
+        }
     side = "highest" if higher else "lowest"
     return {
         "metric": metric,
@@ -261,12 +263,12 @@ def kept(trainer: AudioTrainer, metric: str) -> dict[str, Any]:
 
 
 @contextmanager
-def one_order(on_processor: bool) -> Iterator[None]:
-    """Let a processor's threads add up gradients in one order while the context lasts.
+def deterministic_sums(on_processor: bool) -> Iterator[None]:
+    """Make sums of gradients on the CPU deterministic within the context.
 
-    torch adds the gradient of what was looked up by index, such as the positions of Whisper's decoder, in the order in
-    which threads come by; after some steps two trainings of one recipe differ. On accelerators the same costs speed,
-    and is left to `full_determinism` of TrainingArguments.
+    torch adds gradients of indexed lookups, such as the positions of Whisper's decoder, in the order in which threads
+    finish, so two trainings of one recipe differ after some steps. On accelerators determinism costs speed and is left
+    to `full_determinism` of TrainingArguments.
     """
     import torch
 
@@ -277,7 +279,7 @@ def one_order(on_processor: bool) -> Iterator[None]:
     settings: Any = torch.utils.deterministic
     filled = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Reading memory that nobody wrote is a fault that this would hide, at a price for every tensor.
+    # Filling uninitialized memory would cost time for every tensor, and hide reads of memory nobody wrote.
     settings.fill_uninitialized_memory = False
     try:
         yield
@@ -288,10 +290,10 @@ def one_order(on_processor: bool) -> Iterator[None]:
 
 @functools.cache
 def leave_group_at_exit() -> None:
-    """See to it, once, that this process leaves its group before the interpreter ends.
+    """Register, once, that this process leaves its process group before the interpreter exits.
 
-    Left to the interpreter, the group's threads are torn down while they run, and now and then the program aborts
-    after all work is done.
+    Otherwise the interpreter stops the group's threads while they run, and the program sometimes aborts after all work
+    is done.
     """
     atexit.register(_leave)
 

@@ -1,4 +1,4 @@
-"""Train a few weights beside the checkpoint's own: LoRA through peft, merged into the weights afterwards."""
+"""LoRA with peft: train low-rank matrices, and merge them into the weights afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALPHA = 2
 
 
 class Adapters:
-    """Hold the low-rank matrices put into a network, in place, and take them out again."""
+    """Add low-rank matrices to a network, in place, and merge them afterwards."""
 
     def __init__(self, recipe: Recipe, model: PreTrainedModel, adapter: Adapter, head_learns: bool) -> None:
         try:
@@ -38,8 +38,8 @@ class Adapters:
         settings = LoraConfig(r=recipe.lora_rank, lora_alpha=ALPHA * recipe.lora_rank, target_modules=list(targets))
         pretrained = {id(weight) for weight in adapter.pretrained(model).parameters()}
         head = [weight for weight in model.parameters() if id(weight) not in pretrained]
-        # Modules are replaced inside `model` itself; only the matrices learn from here on. The flag tells peft which
-        # layers to look for, and would tell Trainer not to train.
+        # peft replaces modules inside `model`; from here on only the matrices are trainable. The flag selects peft's
+        # 8-bit layers; left in place, it would make Trainer refuse to train.
         setattr(model, "is_loaded_in_8bit", self.rounded)  # noqa: B010  (a plain flag, which nn.Module's types do not know)
         self.tuner: Any = get_peft_model(model, settings)
         delattr(model, "is_loaded_in_8bit")
@@ -47,9 +47,9 @@ class Adapters:
             weight.requires_grad_(True)
 
     def merge(self, again: Callable[[], PreTrainedModel]) -> PreTrainedModel:
-        """Add the matrices to the weights they stand beside, and return the network, an ordinary one again.
+        """Merge the matrices into the weights and return the network.
 
-        Rounded weights are left behind: the matrices and the head go into the checkpoint as `again` reads it.
+        Weights rounded to 8 bits are discarded: the matrices and the head are merged into a new copy from `again`.
         """
         if not self.rounded:
             self.tuner.merge_and_unload()
@@ -70,13 +70,13 @@ class Adapters:
         return exact
 
     def save(self, folder: Path, checkpoint: str) -> None:
-        """Write the matrices alone, with the checkpoint they belong to; transformers loads both where peft is there."""
+        """Write the matrices and the name of their checkpoint; transformers loads both if peft is installed."""
         for settings in self.tuner.peft_config.values():
             settings.base_model_name_or_path = checkpoint
             settings.inference_mode = True
-        # Asked for the embeddings of a network without text input, peft would fail on the question.
+        # peft fails when it looks for the embeddings of a network without text input.
         self.tuner.save_pretrained(folder, save_embedding_layers=False)
-        # A card full of blanks; ours stands beside the model.
+        # peft's card is an empty template; ours is next to the model.
         (folder / "README.md").unlink(missing_ok=True)
 
 
@@ -85,15 +85,15 @@ OUTLIER = 6.0
 
 
 def in_eight_bits(body: nn.Module) -> None:
-    """Round the linear layers inside a network's transformer layers, in place; all else stays as it is.
+    """Round the linear layers inside a network's transformer layers to 8 bits, in place.
 
-    Masks are laid in place onto the output of the projection below the layers, which bitsandbytes' gradient forbids.
+    The projection below the layers is not rounded: its output is masked in place, which bitsandbytes' gradient forbids.
     """
     from torch import nn
 
-    # Not among the packages that the types are checked with.
+    # An extra, so the type checker may not find it.
     bitsandbytes: Any = importlib.import_module("bitsandbytes")
-    # It says of every batch that float32 is computed in 16 bits.
+    # It warns at every batch that float32 is cast to 16 bits.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     device = next(body.parameters()).device
     exact = {name: layer for name, layer in body.named_modules() if type(layer) is nn.Linear and "layers." in name}
@@ -104,11 +104,11 @@ def in_eight_bits(body: nn.Module) -> None:
         rounded.weight = bitsandbytes.nn.Int8Params(layer.weight.detach().cpu(), requires_grad=False)
         rounded.bias = layer.bias
         rounded.register_state_dict_post_hook(leave_out)
-        # Rounding happens on the way to a device, also to the processor.
+        # bitsandbytes rounds when the layer moves to a device, including the CPU.
         body.set_submodule(name, rounded.to(device))
 
 
 def leave_out(layer: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
-    """Leave rounded weights out of a training's checkpoints: they are made anew, and bitsandbytes reads none back."""
+    """Leave rounded weights out of checkpoints: they are rounded again on resume, and bitsandbytes cannot load them."""
     for name in ("weight", "SCB", "weight_format"):
         state.pop(f"{prefix}{name}", None)

@@ -1,4 +1,4 @@
-"""What is said before the first step and after the last: plain lines, the same on a terminal and in a log."""
+"""The lines logged before the first step and after the last, the same on a terminal and in a log file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Weight, gradient and Adam's two moments, four bytes each.
 BYTES_A_TRAINED_PARAMETER = 16
 BYTES_A_FROZEN_PARAMETER = 4
-# The scores a reader wants first; the others are in run.json.
+# The scores that are shown; the others are in run.json.
 HEADLINES = (
     "wer",
     "wer_normalized",
@@ -51,7 +51,7 @@ def briefing(
     parameters: Mapping[str, int],
     resume: Path | None,
 ) -> str:
-    """Return what the coming training is made of: data, classes, steps, parameters, disk and memory."""
+    """Describe the training that starts: data, classes, steps, parameters, disk and memory."""
     steps = optimizer_steps(arguments, rows)
     lines = [f"{prepared.recipe.model} on {prepared.recipe.data.path}", f"split       {prepared.loaded.rule}"]
     lines += [_split_line(name, prepared) for name in prepared.cleaned]
@@ -60,30 +60,30 @@ def briefing(
     cut = "cut at pauses" if prepared.task.whole else "cut and their predictions averaged"
     an_epoch = math.ceil(rows / _clips_a_step(arguments))
     epochs = steps / an_epoch
-    told_epochs = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
+    epoch_count = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
     precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
     lines += [
         f"cleaning    {prepared.recipe.steps.describe()}",
         f"window      {prepared.adapter.window:g} s (longer recordings are {cut})",
-        f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them learn; "
+        f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them trainable; "
         f"{precision}, {arguments.device}",
-        f"steps       {steps:,} optimizer steps: {told_epochs} of at most {an_epoch:,}, "
+        f"steps       {steps:,} optimizer steps: {epoch_count} of at most {an_epoch:,}, "
         f"{_clips_a_step(arguments)} clips each, learning rate {arguments.learning_rate:g}",
         f"needs       about {format_size(_disk(prepared, parameters))} of disk, "
         f"and {format_size(_memory(parameters))} of memory beside the activations",
     ]
     if chosen := resolved.describe():
         lines.append(f"automatic   {chosen}")
-    lines += _doubts(prepared, steps, epochs)
+    lines += _length_warnings(prepared, steps, epochs)
     if resume:
         lines.append(f"resuming from {resume.name}")
     else:
-        lines += _disk_doubts(Path(str(arguments.output_dir)), _kept(parameters))
+        lines += _disk_warnings(Path(str(arguments.output_dir)), _kept(parameters))
     return "\n".join(lines)
 
 
-def _doubts(prepared: Prepared, steps: int, epochs: float) -> list[str]:
-    """Return warnings of a training too short for what it is to do."""
+def _length_warnings(prepared: Prepared, steps: int, epochs: float) -> list[str]:
+    """Warn when the training is too short to learn from."""
     enough, lines = prepared.task.enough_steps, []
     if steps < enough // 2:
         lines.append(
@@ -92,7 +92,7 @@ def _doubts(prepared: Prepared, steps: int, epochs: float) -> list[str]:
         )
     if prepared.recipe.freeze == "gradual" and epochs <= 1:
         lines.append(
-            "warning: freeze=gradual wakes layers when an epoch begins, so in a single one the head alone learns. "
+            "warning: freeze=gradual unfreezes layers at the start of each epoch, so one epoch trains the head alone. "
             "Raise num_train_epochs, or leave it out."
         )
     return lines
@@ -106,7 +106,7 @@ def optimizer_steps(arguments: TrainingArguments, rows: int) -> int:
 
 
 def results(run: Run) -> str:
-    """Return the scores of a finished run beside its baselines, and where everything lies."""
+    """Return the scores of a finished run next to its baselines, and the paths of its files."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
     others = list(run.baselines)
@@ -128,7 +128,7 @@ def results(run: Run) -> str:
 
 
 def retained(run: Run) -> list[str]:
-    """Return the table of what the network could do before and can do now, on its own test split and elsewhere."""
+    """Return the table of scores before and after training, on the test split and on the second set."""
     if not run.retention:
         return []
     places = {"test": "test split", "extra_eval": "second set"}
@@ -147,7 +147,7 @@ def _split_line(name: str, prepared: Prepared) -> str:
     before, after = format_duration(cleaned.seconds_before), format_duration(cleaned.seconds)
     line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"
     if cleaned.errors:
-        line += f", {len(cleaned.errors)} unreadable set aside"
+        line += f", {len(cleaned.errors)} unreadable, excluded"
     return line
 
 
@@ -169,12 +169,12 @@ def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
 
 
 def _kept(parameters: Mapping[str, int]) -> float:
-    """Return about how many bytes are written: two checkpoints (best and last) with optimizer state, and the model."""
+    """Estimate the bytes written: two checkpoints (best and last) with optimizer state, and the model."""
     return 2 * (4 * parameters["total"] + 8 * parameters["trainable"]) + 4 * parameters["total"]
 
 
-def _disk_doubts(folder: Path, needed: float) -> list[str]:
-    """Return a warning where checkpoints may fill the disk. They are not refused: some optimizers remember less."""
+def _disk_warnings(folder: Path, needed: float) -> list[str]:
+    """Warn when checkpoints may fill the disk. This is no error, because some optimizers keep less state."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     free = shutil.disk_usage(there).free
     if needed <= free:

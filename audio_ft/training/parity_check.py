@@ -1,4 +1,4 @@
-"""Before a run is finished: a clean process loads what was saved, without audio_ft, and computes the same."""
+"""Check that a clean process loads the saved model without audio_ft and computes the same outputs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 # Two float32 computations of one clip's logits, batched and padded differently.
 TOLERANCE = 1e-3
-# The very folder is asked, never the network. The programs themselves keep to the processor on other accelerators.
-APART = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
-# Characters of an answer in a message.
+# No downloads and no CUDA in the clean process; the program runs on the CPU on other accelerators too.
+CLEAN_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
+# Characters of an output in a message.
 SHOWN = 300
 
 
 def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
-    """Check that a clean process computes the same from the saved model for one validation clip as this one does.
+    """Compare the outputs of the saved model for one validation clip in a clean process and in this one.
 
     Raises:
         AudioFTError: the model does not load, or its outputs differ.
@@ -50,8 +50,8 @@ def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
     theirs = json.loads(outcome.stdout.strip().splitlines()[-1])
     if not agree(ours, theirs):
         raise AudioFTError(
-            f"The saved model in {folder} computes {_short(theirs)} in a clean process and {_short(ours)} here, so it "
-            "must not be used."
+            f"The saved model in {folder} computes {_short(theirs)} in a clean process and {_short(ours)} here. "
+            "Do not use it; please report this with the recipe."
         )
 
 
@@ -71,7 +71,7 @@ def outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.floa
     return {**text, "logits": logits.float().cpu().tolist()}
 
 
-# Loads the folder argv[1] with transformers alone, as strangers do, and prints what it computes for the wave argv[2];
+# Loads the folder argv[1] with transformers alone, as other people will, and prints its outputs for the wave argv[2];
 # argv[3] is a prompt for models that generate. A pooling that transformers lacks needs audio_ft.
 PROGRAM = """
 import json, sys
@@ -109,13 +109,13 @@ else:
 
 
 def in_clean_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program where no state of this process is seen, no network and no GPU."""
+    """Run a Python program in a new process without network and GPU."""
     command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | APART, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | CLEAN_ENVIRONMENT, check=False)
 
 
 def agree(ours: Any, theirs: Any) -> bool:
-    """Return whether two answers are the same: texts exactly, numbers within the tolerance of their largest."""
+    """Return whether two outputs agree: texts exactly, numbers within TOLERANCE relative to the largest."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() == theirs.keys() and all(agree(ours[name], theirs[name]) for name in ours)
     if ours is None or isinstance(ours, str):
@@ -130,7 +130,7 @@ def _short(answer: Any) -> str:
 
 
 def stored_wave(prepared: Prepared) -> NDArray[np.float32]:
-    """Return the validation clip of median length, cleaned, as the network hears it (time,)."""
+    """Return the cleaned validation clip of median length, as the network receives it (time,)."""
     rows = prepared.cleaned["validation"].rows.select_columns(["clip", "length"]).to_pandas().sort_values("length")
     clip = int(rows["clip"].iloc[len(rows) // 2])
     audio = prepared.loaded.splits["validation"][clip]["audio"]

@@ -1,4 +1,4 @@
-"""A run -> the same training once more, and whether its scores agree; what differs between then and now is named."""
+"""Repeat the training of a run, compare the scores, and list what differs between then and now."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What of the machine can change a result; memory and the system's build cannot. Threads share out the sums of a matrix
-# product, whose last bits then differ: with one thread instead of two a small training ended six points apart.
+# Hardware facts that can change a result. Threads split the sums of a matrix product, whose last bits then differ: with
+# one thread instead of two, a small training ended six points apart.
 DECIDING_HARDWARE = ("processor", "cores", "threads", "accelerators", "precision")
 # Settings of TrainingArguments that would publish the reproduction.
 PUBLISHING = ("push_to_hub", "hub_")
-# A score that the second run does not have, because its answers leave it undefined.
+# Stands for a score that is undefined for the second run's predictions.
 UNDEFINED = Score(math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Name something that was not as it is now, and may be why scores differ."""
+    """Name a version, setting or count that differs and may explain different scores."""
 
     what: str
     then: Any
@@ -41,7 +41,7 @@ class Difference:
 
     def __str__(self) -> str:
         """Return the difference as a person reads it."""
-        return f"{self.what}: {_told(self.then)} then, {_told(self.now)} now"
+        return f"{self.what}: {_format(self.then)} then, {_format(self.now)} now"
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Hold what came of training once more.
+    """Hold a run, its repetition, and how they compare.
 
     Attributes:
-        first: the run that was to be reproduced.
-        second: the run that did it.
+        first: the run to reproduce.
+        second: the new run.
         scores: the headline scores of the test split, by name.
-        differences: what is known to differ between the two.
+        differences: known differences between the two.
     """
 
     first: Run
@@ -78,16 +78,16 @@ class Reproduction:
 
     @property
     def agrees(self) -> bool:
-        """Tell whether every score lies within the interval it had."""
+        """Return whether every score lies within its earlier interval."""
         return all(pair.verdict != "outside" for pair in self.scores.values())
 
     @property
     def same_weights(self) -> bool:
-        """Tell whether both trainings ended at the very same weights."""
+        """Return whether both trainings ended with identical weights."""
         return self.first.digests["model"] == self.second.digests["model"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON values, a shape that stays stable."""
+        """Return the comparison as JSON values."""
         return {
             "agrees": self.agrees,
             "same_weights": self.same_weights,
@@ -109,23 +109,23 @@ def reproduce(
     overwrite: bool = False,
     tell: Callable[[str], None] = logger.info,
 ) -> Reproduction:
-    """Train again from what a run recorded, and compare the scores; nothing is pushed.
+    """Train again from the recipe of a run and compare the scores; nothing is pushed.
 
     Args:
         run: the run to reproduce.
-        output_dir: folder for the new run; None takes the run's folder with "-again" behind its name. A training that
-            was stopped there goes on, and one that has finished there is compared as it is.
-        model: where the checkpoint lies now, if not where it was.
-        data: where the data lies now, if not where it was.
-        overwrite: train again where one has finished.
-        tell: receives what is said on the way.
+        output_dir: folder of the new run; None appends "-again" to the run's folder. A stopped training there is
+            resumed, and a finished one is compared without training.
+        model: path or repository of the checkpoint, if it has moved.
+        data: path of the data, if it has moved.
+        overwrite: train again although the folder holds a finished run.
+        tell: receives each line of progress.
 
     Raises:
         InputError: data or checkpoint that cannot be found, or a folder with another run in it.
         AudioFTError: the training fails.
     """
     recipe = _moved(run.recipe, model, data)
-    # "." and ".." have no name to put "-again" behind.
+    # "." and ".." have no name to append "-again" to.
     own = run.folder if run.folder.name not in ("", "..") else run.folder.resolve()
     folder = Path(output_dir) if output_dir is not None else own.with_name(f"{run.folder.resolve().name}-again")
     if folder.resolve() == run.folder.resolve():
@@ -136,14 +136,14 @@ def reproduce(
         second = Run.load(folder)
         if second.recipe.digest != recipe.digest:
             raise InputError(f"{folder} holds a run of another recipe; choose another --output-dir.")
-        tell(f"{folder} was finished before and is compared as it is; --overwrite trains again.")
+        tell(f"{folder} holds a finished run, which is compared as it is; pass --overwrite to train again.")
     else:
         second = train(recipe, folder, overwrite=overwrite, tell=tell, report=lambda _: None)
     return compared(run, second)
 
 
 def compared(first: Run, second: Run) -> Reproduction:
-    """Return how the scores of two runs of one recipe agree, and what differs between them."""
+    """Compare two runs of one recipe."""
     then, now = first.scores["test"], second.scores["test"]
     scores = {name: Pair(then[name], now.get(name, UNDEFINED)) for name in headlines(first.scores["test"])}
     differences = (
@@ -155,7 +155,7 @@ def compared(first: Run, second: Run) -> Reproduction:
 
 
 def _moved(recipe: Recipe, model: str | None, data: str | None) -> Recipe:
-    """Return the recipe with what lies elsewhere now, and with nothing that would publish the result."""
+    """Return the recipe with new paths, and without settings that would publish the result."""
     if model is not None:
         recipe = dataclasses.replace(recipe, model=model)
     if data is not None:
@@ -165,7 +165,7 @@ def _moved(recipe: Recipe, model: str | None, data: str | None) -> Recipe:
 
 
 def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield what differs in versions and hardware; what is not known on one side is left out of the hardware."""
+    """Yield differences in versions, and in hardware facts that both runs recorded."""
     for name in {**first.versions, **versions}:
         then, now = (found.get(name, "not recorded") for found in (first.versions, versions))
         if then != now:
@@ -176,14 +176,14 @@ def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any
 
 
 def _settings(first: Run, second: Run) -> Iterator[Difference]:
-    """Yield the settings that one recipe left open and two machines, or two versions, chose differently."""
+    """Yield the automatic settings that were chosen differently."""
     for name, then in first.used.items():
         if name in second.used and second.used[name] != then:
             yield Difference(name, then, second.used[name])
 
 
 def _data(first: Run, second: Run) -> Iterator[Difference]:
-    """Yield what differs in recordings, targets and splits, by digest and by the counts that tell where."""
+    """Yield differences in recordings, targets and splits, by digest and by counts."""
     for name, what in (("chain", "cleaning chain (digest)"), ("data", "clean recordings and targets (digest)")):
         if first.digests[name] != second.digests[name]:
             yield Difference(what, first.digests[name][:12], second.digests[name][:12])
@@ -194,7 +194,7 @@ def _data(first: Run, second: Run) -> Iterator[Difference]:
                 yield Difference(f"{split} split, {what}", then, now)
 
 
-def _told(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, Mapping):

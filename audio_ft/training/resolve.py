@@ -1,4 +1,4 @@
-"""Resolve a recipe: every setting that it leaves open is decided here, and what cannot be is refused, with the reason.
+"""Resolve a recipe: decide every setting that it leaves open, and refuse what cannot work, with the reason.
 
 `resolve_input` decides what cleaning needs to know, from the headers of the recordings; `resolve` the rest, once the
 training clips are clean. Each value remembers its origin: "recipe", or "default: " and the reason.
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
 LITTLE_AUDIO = 36_000.0
 LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
-# A new head starts from nothing and the layers below it do not; at one rate either the head lags or they forget.
+# A new head is untrained and the layers below it are not; with one rate the head lags or the layers forget.
 HEAD_FACTOR = 10.0
-# What of TrainingArguments decides the weights, whoever chose it; precision, seed and freezing are recorded elsewhere.
+# The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
 DECIDING = (
     "learning_rate",
     "num_train_epochs",
@@ -43,7 +43,7 @@ DECIDING = (
     "optim",
     "max_grad_norm",
 )
-# What is logged of the automatic choices before training; the others can be read in run.json.
+# Automatic choices that are logged before training; run.json has all of them.
 LOGGED = ("window", "augment", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "metric")
 
 

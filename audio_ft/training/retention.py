@@ -1,7 +1,7 @@
-"""What fine-tuning did to what the checkpoint could do before, and the cure: weights between the two.
+"""Measure what fine-tuning made the checkpoint forget, and interpolate between old and new weights.
 
-Fine-tuned weights move a short way from the checkpoint's, and on the straight line between the two lie networks that
-have learned most of the new and lost little of the old (Wortsman et al. 2022, WiSE-FT).
+Networks on the straight line between the checkpoint's weights and the fine-tuned ones learn most of the new task and
+forget little of the old one (Wortsman et al. 2022, WiSE-FT).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OWN, OTHER = "test", "extra_eval"
 
 
 class Retention:
-    """Score a network before and after on the test split and on a second set, and mix its weights with the old ones."""
+    """Score a network before and after training on the test split and a second set, and interpolate its weights."""
 
     def __init__(self, prepared: Prepared, model: PreTrainedModel) -> None:
         self.prepared, self.model = prepared, model
@@ -42,11 +42,11 @@ class Retention:
 
     @property
     def wanted(self) -> bool:
-        """Return whether the recipe asks for a second set or for weights in between."""
+        """Return whether the recipe asks for a second set or for interpolated weights."""
         return self.prepared.recipe.extra_eval is not None or bool(self.before)
 
     def measure(self, state: str, known: Mapping[str, Score] | None = None) -> None:
-        """Score the network as it is now under a name; `known` are its scores on the test split, if there already."""
+        """Score the network and store the scores under a name; `known` are its test scores, if computed already."""
         if not self.wanted:
             return
         own = known or score_split(self.prepared, self.model, OWN).scores
@@ -55,7 +55,7 @@ class Retention:
             self.scores.setdefault(OTHER, {})[state] = score_other(self.prepared, self.model)
 
     def interpolate(self) -> bool:
-        """Put the weights where the recipe wants them between old (0) and new (1); a new head stays as it is."""
+        """Interpolate the weights between old (alpha 0) and new (1) as the recipe says, except those of a new head."""
         share = self.prepared.recipe.wise_ft_alpha
         if share is None:
             return False
@@ -70,7 +70,7 @@ class Retention:
 
 
 def fresh_weights(prepared: Prepared, model: PreTrainedModel) -> set[str]:
-    """Return the names of the weights that the checkpoint did not bring: those outside its body, for a new head."""
+    """Return the names of the weights that the checkpoint does not have, those of a new head."""
     if not prepared.task.from_scratch:
         return set()
     body = {weight.data_ptr() for weight in prepared.adapter.encoder(model).state_dict().values()}
@@ -84,10 +84,10 @@ def score_split(prepared: Prepared, model: Any, split: str) -> Scored:
 
 
 def score_other(prepared: Prepared, model: Any) -> Mapping[str, Score]:
-    """Score a network on the test split of the recipe's second set, cleaned as the first one is."""
+    """Score a network on the test split of the second set, cleaned in the same way."""
     task, adapter, data = prepared.task, prepared.adapter, prepared.recipe.extra_eval
     if data is None:
-        raise AudioFTError("This recipe names no second set (extra_eval), so there is nothing to score.")
+        raise AudioFTError("The recipe has no second set to score; set extra_eval.path.")
     loaded = load(data, need=(OWN,), known=task.target)
     cleaner = Cleaner(prepared.recipe.steps.remaining(loaded.chain), adapter.sample_rate, adapter.window)
     rows = Rows(loaded.splits[OWN], clean(loaded.splits[OWN], cleaner, name="the second set"))
@@ -97,9 +97,9 @@ def score_other(prepared: Prepared, model: Any) -> Mapping[str, Score]:
 def score_untuned(
     prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, tell: Callable[[str], None]
 ) -> Mapping[str, Score]:
-    """Score the checkpoint on the test split before training, where it can transcribe already.
+    """Score the checkpoint on the test split before training, if it can transcribe already.
 
-    What a killed run scored is read back, so that the same model is not scored twice.
+    A resumed training reads the scores from the file.
     """
     file = folder / UNTUNED_FILE
     if not prepared.task.scores_untuned or arguments.process_index:

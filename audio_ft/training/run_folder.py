@@ -1,4 +1,4 @@
-"""The output folder of a training: whose it is, what a killed run left in it, and where to go on."""
+"""The output folder of a training: which training it belongs to, and the checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -21,36 +21,34 @@ METRICS_FILE = "metrics.jsonl"
 
 
 def refuse_finished(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that already holds a finished run, before any work is done.
+    """Check that a folder is free for a new run.
 
     Raises:
-        InputError: it does, and `overwrite` is off; or the folder holds something else.
+        InputError: it holds a finished run and `overwrite` is off, or it holds other files.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder for the run with --output-dir.")
     if (folder / RUN_FILE).is_file() and not overwrite:
         raise InputError(f"{folder} already holds a finished run; choose another --output-dir, or pass --overwrite.")
-    strangers = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    if strangers and STARTED_FILE not in strangers and RUN_FILE not in strangers:
-        raise InputError(
-            f"{folder} holds other files ({', '.join(sorted(strangers)[:3])}); choose an empty --output-dir."
-        )
+    others = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if others and STARTED_FILE not in others and RUN_FILE not in others:
+        raise InputError(f"{folder} holds other files ({', '.join(sorted(others)[:3])}); choose an empty --output-dir.")
 
 
 def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
-    """Claim the folder for this recipe and data, and return the checkpoint to go on from, or None to start.
+    """Mark the folder as this training's, and return the checkpoint to resume from, or None.
 
     Raises:
-        InputError: an unfinished training of another recipe or other data lies there.
+        InputError: the folder holds an unfinished training with another recipe or other data.
     """
-    mine = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
+    digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
     marker = folder / STARTED_FILE
-    theirs: dict[str, Any] = {}
+    recorded: dict[str, Any] = {}
     if overwrite:
         shutil.rmtree(folder, ignore_errors=True)
     if marker.is_file():
-        theirs = read_json(marker)
-        changed = " and ".join(name for name in mine if mine[name] != theirs.get(name))
+        recorded = read_json(marker)
+        changed = " and ".join(name for name in digests if digests[name] != recorded.get(name))
         if changed:
             raise InputError(
                 f"{folder} holds an unfinished training with another {changed}; choose another --output-dir, "
@@ -58,13 +56,13 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
             )
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
-    # Earlier starts have left there how long they took.
-    write_json(marker, theirs | mine)
+    # `recorded` also holds the seconds of earlier starts.
+    write_json(marker, recorded | digests)
     return last_checkpoint(folder / CHECKPOINTS)
 
 
 def release(folder: Path) -> None:
-    """Take back the claim on a folder in which no checkpoint was written yet: nothing half-written stays behind."""
+    """Remove the files of a training that stopped before its first checkpoint."""
     if last_checkpoint(folder / CHECKPOINTS) is None:
         for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE):
             (folder / name).unlink(missing_ok=True)
@@ -75,10 +73,10 @@ def release(folder: Path) -> None:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint; a half-written one, from a kill while saving, is removed."""
+    """Return the newest complete checkpoint, and remove incomplete ones."""
     found: list[tuple[int, Path]] = []
     for path in folder.glob("checkpoint-*"):
-        # Trainer writes this file after all others.
+        # Trainer writes this file last.
         if (path / "trainer_state.json").is_file():
             found.append((int(path.name.rpartition("-")[2]), path))
         else:
@@ -87,7 +85,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def data_digest(prepared: Prepared) -> str:
-    """Return a digest of what the training learns from: clean recordings, targets and splits, wherever they lie."""
+    """Return a digest of clean recordings, targets and splits, independent of paths."""
     seen = hashlib.sha256()
     for split, cleaned in prepared.cleaned.items():
         table = cleaned.rows.select_columns(["clip", "digest"]).to_pandas()

@@ -1,4 +1,4 @@
-"""The order in which training rows are seen: clips of like length together, classes balanced on request."""
+"""The order of training rows: clips of similar length together, classes balanced on request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BATCHES_IN_A_BUCKET = 50
 
 
 class BucketSampler(Sampler[int]):
-    """Yield row numbers in batches of like length, in an order that follows from (seed, epoch) alone.
+    """Yield row numbers in batches of similar length, in an order that depends on (seed, epoch) alone.
 
     `classes` (rows,) with `balance` "over" repeats rarer classes up to the commonest, "under" draws as many of each as
-    the rarest has, afresh each epoch.
+    the rarest has, anew each epoch.
     """
 
     def __init__(

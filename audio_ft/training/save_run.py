@@ -1,4 +1,4 @@
-"""After the last step: save an ordinary transformers repository, score it once, prove that it loads, record it."""
+"""After the last step: save the model as transformers does, score it once, check that it loads, and write run.json."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ SCORED = ("validation", "test")
 
 
 def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Run:
-    """Save and score a fitted network and return its record, once a clean process has loaded it and agreed.
+    """Save and score a fitted network, check it in a clean process, and return the run.
 
     Raises:
-        AudioFTError: the saved model does not load, or answers otherwise than the trained one.
+        AudioFTError: the saved model does not load, or its outputs differ from the trained one.
     """
     from audio_ft.metrics import resampling
 
     model_folder = folder / MODEL_FOLDER
     save_model(prepared, fitted, model_folder)
-    # Scored is what was saved, not what was trained: read back in float32, the way a user will.
+    # Score the saved model in float32, as users will load it, rather than the network in memory.
     model: Any = prepared.task.load(prepared.adapter, model_folder)
     model.to(fitted.model.device)
     scored = {split: score_split(prepared, model, split) for split in SCORED}
@@ -73,7 +73,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
     run.save()
-    # The weights are in model/ now; checkpoints hold them again together with twice their size of optimizer state.
+    # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     for name in (STARTED_FILE, UNTUNED_FILE):
         (folder / name).unlink(missing_ok=True)
@@ -100,7 +100,7 @@ def write_predictions(prepared: Prepared, scored: Mapping[str, Scored], file: Pa
 
 
 def data_facts(prepared: Prepared) -> dict[str, Any]:
-    """Return where the data came from, how it was split and what was noticed."""
+    """Return the source of the data, the split rule and the warnings."""
     loaded = prepared.loaded
     return {
         "path": prepared.recipe.data.path,
@@ -130,12 +130,11 @@ def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
 
 
 def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
-    """Write weights, configuration, feature extractor, chain.json and recipe.json into a folder that appears whole.
+    """Write weights, configuration, feature extractor, chain.json and recipe.json, atomically.
 
-    The recipe is written with the window that was resolved, so that long recordings are cut the same way at prediction.
+    The recipe has the resolved window, so that prediction cuts long recordings in the same way.
     """
-    # The checkpoint's own masking comes back: ours was fitted to the training clips and is no business of the next
-    # user's.
+    # Restore the checkpoint's mask settings: ours were fitted to the training clips.
     for name in prepared.resolved.head.mask:
         setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
     with replacing(folder) as unfinished:

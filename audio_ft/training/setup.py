@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
 SPLITS = ("train", "validation", "test")
-# The splits whose targets the network is fitted to or compared with while it learns; every clip of test is scored.
+# Only these splits lose clips that cannot be trained on; every clip of test is scored.
 FITTED = ("train", "validation")
 # The window is resolved by the headers of at most this many training recordings.
 SAMPLED = 20_000
@@ -37,9 +37,9 @@ SAMPLED = 20_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """Hold what stands ready before the first step; `targets` are references, one row a clip.
+    """Hold everything that training needs; `targets` are references, one row a clip.
 
-    `excluded` pairs the key of each readable clip that cannot be learned from with its reason, by split.
+    `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split.
     """
 
     recipe: Recipe
@@ -77,7 +77,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     durations = header_seconds(loaded.splits["train"], SAMPLED)
     given = resolve_input(recipe, adapter, task, durations, estimate_seconds(loaded.splits["train"]))
     adapter = given.adapter
-    recipe = with_their_chain(given.recipe, loaded)
+    recipe = with_stored_chain(given.recipe, loaded)
     recipe.steps.require_rate(adapter.sample_rate)
     steps = recipe.steps.remaining(loaded.chain)
     cleaner = Cleaner(steps, adapter.sample_rate, adapter.window)
@@ -87,7 +87,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     for split in FITTED:
         cleaned[split], excluded[split] = without_unfit(cleaned[split], loaded.splits[split], task, adapter)
         report_unfit(split, excluded[split], cleaned[split], tell)
-    for warning in twins(cleaned, loaded):
+    for warning in shared_recordings(cleaned, loaded):
         tell(f"warning: {warning}")
     targets = {split: task.target.encode(loaded.splits[split]["target"]) for split in SPLITS}
     facts = facts_of(recipe, task, cleaned["train"], targets["train"])
@@ -96,7 +96,7 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
 
 
 def facts_of(recipe: Recipe, task: Task, cleaned: Cleaned, targets: NDArray[Any]) -> Facts:
-    """Return what the settings depend on; classes made even draw more windows an epoch than there are, or fewer."""
+    """Return what the settings depend on; balanced sampling changes the number of windows an epoch."""
     from audio_ft.training.sampler import BucketSampler
 
     windows = Windows(cleaned.rows, targets)
@@ -105,15 +105,15 @@ def facts_of(recipe: Recipe, task: Task, cleaned: Cleaned, targets: NDArray[Any]
     return Facts(rows, int(np.median(windows.lengths)), targets)
 
 
-def with_their_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
-    """Return the recipe with the chain of prepared recordings, where it asks for none but the default."""
+def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
+    """Return the recipe with the chain of prepared recordings, unless it sets its own."""
     if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
         return recipe
     return dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
 
 
 def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned, tell: Callable[[str], None]) -> None:
-    """Say which clips were excluded and why, by the number of each reason.
+    """Log how many clips were excluded for each reason.
 
     Raises:
         InputError: no clip is left.
@@ -125,7 +125,7 @@ def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned,
     if len(reasons) > 5:
         tell(f"excluded: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
     if not cleaned.clips:
-        raise InputError(f"Not one clip of the {split} split can be learned from (first: {': '.join(unfit[0])}).")
+        raise InputError(f"Not one clip of the {split} split can be trained on (first: {': '.join(unfit[0])}).")
 
 
 def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callable[[str], None]) -> None:
@@ -148,12 +148,12 @@ def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callabl
     if len(errors) > allowed * total:
         raise InputError(
             f"{len(errors)} of {total} recordings cannot be read (first: {': '.join(errors[0])}), more than the "
-            f"allowed {allowed:.0%}; mend or remove them, or raise max_corrupt."
+            f"allowed {allowed:.0%}; fix or remove them, or raise max_corrupt."
         )
 
 
-def twins(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
-    """Return a warning for each two splits that hold the same recording, found by its clean samples."""
+def shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
+    """Return a warning for each pair of splits with recordings in common, compared by their clean samples."""
     first_seen: dict[str, dict[str, int]] = {}
     for split, rows in cleaned.items():
         table = rows.rows.select_columns(["clip", "start", "digest"]).to_pandas()

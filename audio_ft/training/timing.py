@@ -9,14 +9,14 @@ from typing import Literal
 from audio_ft.file_io import read_json, write_json
 
 Stage = Literal["cleaning", "training", "scoring"]
-# In started.json, beside the digests that say whose folder it is.
+# The key in started.json, next to the digests of recipe and data.
 SPENT = "seconds"
 
 
 class Clock:
-    """Count the seconds of each stage, those of earlier starts included once `open` has found them.
+    """Count the seconds of each stage, including those of earlier starts once `open` has read them.
 
-    What a start took since `keep` was last called is lost where it is killed; that much is missing from the count.
+    A killed start loses the time since its last call of `keep`.
     """
 
     def __init__(self) -> None:
@@ -26,27 +26,27 @@ class Clock:
         self._file: Path | None = None
 
     def enter(self, stage: Stage) -> None:
-        """End the stage that is running and begin another."""
+        """End the current stage and begin another."""
         self._book()
         self._stage = stage
         self.keep()
 
     def open(self, file: Path) -> None:
-        """Add what earlier starts kept in a training's started.json, and keep the count there from now on."""
+        """Add the seconds of earlier starts in started.json, and write the count there from now on."""
         for stage, seconds in read_json(file).get(SPENT, {}).items():
             self._spent[stage] += seconds
         self._file = file
         self.keep()
 
     def keep(self) -> None:
-        """Write the count where the next start finds it; nothing before `open`, nor once the file is gone."""
+        """Write the count for the next start; does nothing before `open`, or when the file is gone."""
         if self._file is not None and self._file.is_file():
             plain = read_json(self._file)
             self._book()
             write_json(self._file, plain | {SPENT: self._spent})
 
     def seconds(self) -> dict[str, float]:
-        """Return the seconds of each stage so far, and in all."""
+        """Return the seconds of each stage so far, and their total."""
         self._book()
         stages = {stage: round(seconds, 1) for stage, seconds in self._spent.items()}
         return stages | {"total": round(sum(self._spent.values()), 1)}

@@ -1,4 +1,4 @@
-"""Recipe -> Run: read, split, clean, fine-tune, score once, save, and prove that what was saved loads and agrees."""
+"""Recipe -> Run: read, split, clean, fine-tune, save, score once, and check the saved model."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def train(
     tell: Callable[[str], None] = logger.info,
     report: Callable[[str], None] | None = None,
 ) -> Run:
-    """Fine-tune as a recipe says and return the finished run, also left in `output_dir`.
+    """Fine-tune as a recipe says and return the finished run, which is written to `output_dir`.
 
-    A killed training goes on from its last checkpoint when called again with the same recipe and data. `tell` receives
-    what is said on the way, `report` the scores at the end (None: `tell` does). With `push_to_hub` in the recipe the
-    repository gets checkpoints on a branch while the training runs, and the whole run on its main branch at the end.
+    Called again with the same recipe and data, a killed training resumes from its last checkpoint. `tell` receives each
+    line of progress, `report` the final scores (None: `tell`). With `push_to_hub` in the recipe, checkpoints go to a
+    branch of the repository during training, and the finished run to its main branch.
 
     Raises:
         InputError: settings or data that cannot be used, too many unreadable recordings, or a folder with another run
-        in it. AudioFTError: a loss that is not finite, a saved model that does not answer as the trained one did, or a
-        Hub that does not take it.
+        in it. AudioFTError: a loss that is not finite, a saved model whose outputs differ from the trained one, or a
+        Hub that refuses it.
     """
     from accelerate import PartialState
 
     clock = Clock()
-    recipe = placed(recipe)
+    recipe = with_marked_paths(recipe)
     check_training(recipe)
-    # Under torchrun or `accelerate launch` every process comes through here; the first one cleans, saves and speaks.
+    # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
     first = PartialState().is_main_process
     tell = tell if first else logger.debug
     folder = Path(output_dir)
@@ -74,15 +74,15 @@ def train(
         with PartialState().main_process_first():
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
     if first:
-        fitted.listeners.hear(fitted.model, run.scores["test"])
+        fitted.trackers.log_scores(fitted.model, run.scores["test"])
         (report or tell)(results(run))
     if first and recipe.push_to_hub:
         (report or tell)(f"pushed      {publish(run, recipe.push_to_hub)}")
     return run
 
 
-def placed(recipe: Recipe) -> Recipe:
-    """Return the recipe with its local folders named as such: cards are written elsewhere, where they are not."""
+def with_marked_paths(recipe: Recipe) -> Recipe:
+    """Return the recipe with local folders marked as paths, because a card may be rendered where they do not exist."""
     data = dataclasses.replace(recipe.data, path=as_path(recipe.data.path))
     extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_path(recipe.extra_eval.path))
     return dataclasses.replace(recipe, model=as_path(recipe.model), data=data, extra_eval=extra)
@@ -92,12 +92,12 @@ def publish(run: Run, repository: str) -> str:
     """Push a run that has just finished and return the commit's address.
 
     Raises:
-        AudioFTError: the Hub refuses or cannot be reached; the run itself is whole.
+        AudioFTError: the Hub refuses the run or cannot be reached; the run itself is complete.
     """
     try:
         return hub.push(run, repository, private=hub.is_private(run.recipe)).url
     except AudioFTError as error:
         raise AudioFTError(
-            f"The training is done and the run in {run.folder} is whole, but not on the Hub. {error} "
-            f"(The command is now: audio-ft push {run.folder} {repository}.)"
+            f"The training is done and the run in {run.folder} is complete, but it is not on the Hub. {error} "
+            f"(To push it later: audio-ft push {run.folder} {repository}.)"
         ) from error

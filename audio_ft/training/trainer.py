@@ -1,4 +1,4 @@
-"""The few places where transformers.Trainer is told what audio needs: sampling, loss, learning rates, batches."""
+"""Trainer for audio: sampling by length, the task's loss, learning rates by layer, and clean evaluation batches."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AudioTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Known once there is an optimizer with groups of ours.
+        # Set by create_optimizer.
         self.head_rate: float | None = None
         self.average = average
         if average is not None:
@@ -58,11 +58,11 @@ class AudioTrainer(Trainer):
         return self.bucket_sampler
 
     def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.SequentialSampler:
-        # Trainer groups evaluation rows by length where it groups training rows; our scores go by their order.
+        # Scores rely on the order of rows, which Trainer would change when it groups by length.
         return torch.utils.data.SequentialSampler(eval_dataset)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
-        """Return evaluation batches, never augmented; the last one too, also where training drops it."""
+        """Return evaluation batches without augmentation, including the last one when training drops it."""
         training, self.data_collator = self.data_collator, self.eval_collator
         dropped, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
         try:
@@ -71,12 +71,12 @@ class AudioTrainer(Trainer):
             self.data_collator, self.args.dataloader_drop_last = training, dropped
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluate the averaged weights, which are the ones that are kept."""
+        """Evaluate the averaged weights, which are the ones saved."""
         with self._averaged():
             return super().evaluate(*args, **kwargs)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Save the averaged weights, and in a checkpoint the stepped ones beside them."""
+        """Save the averaged weights; a checkpoint also gets the optimizer's weights."""
         with self._averaged():
             super().save_model(output_dir, _internal_call)
         if self.average is not None and _internal_call and output_dir is not None and self.args.should_save:
@@ -100,7 +100,7 @@ class AudioTrainer(Trainer):
         """Return the task's loss of a batch.
 
         Raises:
-            AudioFTError: the loss is not finite; going on would ruin the weights.
+            AudioFTError: the loss is not finite; another step would ruin the weights.
         """
         indices = inputs.pop("index", None)
         labels = inputs.pop("labels")
@@ -126,10 +126,10 @@ class AudioTrainer(Trainer):
         return loss.detach(), kept.detach(), labels
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Build Trainer's optimizer over our groups: a new head learns faster than the pretrained layers below it."""
+        """Build Trainer's optimizer with parameter groups: a new head learns faster than the pretrained layers."""
         network: Any = self.model
         optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, network)
-        # Optimizers that arrange the parameters themselves (GaLore, LOMO, Muon …) are left to Trainer.
+        # Trainer builds the optimizers that group parameters themselves (GaLore, LOMO, Muon …).
         arranged = not isinstance(optimizer, type) or settings.keys() & {"params", "model", "optimizer_dict"}
         if self.optimizer is not None or arranged:
             return super().create_optimizer()
@@ -147,8 +147,8 @@ class AudioTrainer(Trainer):
         return self.optimizer
 
 
-class EpochKeeper(TrainerCallback):
-    """Tell sampler and collator which epoch begins, also after a resume."""
+class EpochSetter(TrainerCallback):
+    """Set the epoch of sampler and collator, also after a resume."""
 
     def __init__(self, sampler: BucketSampler, collator: Collator) -> None:
         self.sampler, self.collator = sampler, collator
@@ -170,8 +170,8 @@ def callbacks(
     sampler: BucketSampler,
     collator: Collator,
 ) -> list[TrainerCallback]:
-    """Return the callbacks that a recipe asks for."""
-    chosen: list[TrainerCallback] = [EpochKeeper(sampler, collator)]
+    """Return the callbacks of a recipe."""
+    chosen: list[TrainerCallback] = [EpochSetter(sampler, collator)]
     if recipe.patience and arguments.eval_strategy != "no":
         chosen.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
     if recipe.freeze == "gradual":

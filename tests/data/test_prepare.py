@@ -23,7 +23,7 @@ from audio_ft.inference.batching import Collator, Windows
 from audio_ft.models import load_adapter
 from audio_ft.recipe import Recipe
 from audio_ft.tasks import targets_of
-from audio_ft.training.setup import with_their_chain
+from audio_ft.training.setup import with_stored_chain
 
 ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
 MINI = str(ASSETS / "wav2vec2-mini")
@@ -160,11 +160,11 @@ def test_a_tree_of_another_chain_brings_its_chain_along(raw, tmp_path):
     assert main(["prepare", str(raw), str(tmp_path / "out"), "--set", "chain=Resample,Mono"]) == 0
     loaded = load(Data(str(tmp_path / "out")))
     recipe = Recipe(model=MINI, data=Data(str(tmp_path / "out")))
-    assert [step["step"] for step in with_their_chain(recipe, loaded).steps.to_list()] == ["Resample", "Mono"]
-    assert with_their_chain(recipe, loaded).steps.remaining(loaded.chain) == Chain(())
+    assert [step["step"] for step in with_stored_chain(recipe, loaded).steps.to_list()] == ["Resample", "Mono"]
+    assert with_stored_chain(recipe, loaded).steps.remaining(loaded.chain) == Chain(())
     asked = dataclasses.replace(recipe, chain=Chain((DEFAULT_CHAIN.steps[0],)))
     with pytest.raises(InputError, match="cleaned by another chain"):
-        with_their_chain(asked, loaded).steps.remaining(loaded.chain)
+        with_stored_chain(asked, loaded).steps.remaining(loaded.chain)
 
 
 def test_a_trained_model_answers_for_the_raw_file_as_for_the_processed_one(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from checkpoints import tiny_checkpoint
 
-from audio_ft.training.loop import one_order
+from audio_ft.training.loop import deterministic_sums
 
 
 def test_gradients_of_whispers_positions_are_the_same_to_the_last_bit(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_gradients_of_whispers_positions_are_the_same_to_the_last_bit(tmp_path: 
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with one_order(on_processor=True):
+        with deterministic_sums(on_processor=True):
             first, *others = (gradient() for _ in range(12))
     finally:
         torch.set_num_threads(threads)

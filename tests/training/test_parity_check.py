@@ -12,7 +12,7 @@ from forked import in_new_process
 
 from audio_ft import Data, Recipe, Run
 from audio_ft.errors import AudioFTError
-from audio_ft.training import parity_check as proof
+from audio_ft.training import parity_check
 from audio_ft.training import save_run as finish
 from audio_ft.training.train import train
 
@@ -22,7 +22,7 @@ EXTRACTOR = "preprocessor_config.json"
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """Return a recipe of one step whose result is proved as users' are, by a process that imports everything itself."""
-    monkeypatch.setattr(proof, "in_clean_process", in_new_process)
+    monkeypatch.setattr(parity_check, "in_clean_process", in_new_process)
     model = tiny_checkpoint("wav2vec2-group", tmp_path / "checkpoint")
     return Recipe(
         model=model, data=Data(path=WORDS, limit=16), training={"max_steps": 1, "per_device_train_batch_size": 8}
@@ -53,7 +53,7 @@ def test_a_model_that_answers_otherwise_elsewhere_is_no_run(
         file.write_text(json.dumps(json.loads(file.read_text()) | {"do_normalize": False}))
 
     damaged(monkeypatch, unnormalized)
-    with pytest.raises(AudioFTError, match=r"in a clean process and .* here, so it must not be used"):
+    with pytest.raises(AudioFTError, match=r"in a clean process and .* here. Do not use it"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run" / "run.json").exists()
 

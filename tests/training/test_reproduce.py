@@ -49,7 +49,7 @@ def test_a_finished_reproduction_is_compared_as_it_is(first, again):
     stamp = (again / "run.json").stat().st_mtime_ns
     assert reproduce(first, again, tell=told.append).agrees
     assert (again / "run.json").stat().st_mtime_ns == stamp
-    assert "--overwrite trains again" in told[-1]
+    assert "pass --overwrite to train again" in told[-1]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_half_the_batch_makes_the_same_steps(plain: Resolved) -> None:
     [
         ({"window": 3600.0}, "window=3600: here the network"),
         ({"class_weights": {"go": 1.0}}, "class_weights names go and the labels are"),
-        ({"metric": "wer"}, "cannot be chosen by 'wer'"),
+        ({"metric": "wer"}, "'wer' cannot choose the best checkpoint"),
         ({"peft": "adapter"}, "use peft=lora"),
     ],
 )

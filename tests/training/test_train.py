@@ -389,7 +389,7 @@ def corrupted(folder: Path, bad: int) -> Data:
     return write_manifest(folder, rows)
 
 
-def test_few_corrupt_recordings_are_set_aside_and_counted(tiny: str, tmp_path: Path) -> None:
+def test_few_corrupt_recordings_are_excluded_and_counted(tiny: str, tmp_path: Path) -> None:
     lines: list[str] = []
     data = corrupted(tmp_path / "data", 3)
     run = aft.train(recipe(tiny, data=data), tmp_path / "run", tell=lines.append)
@@ -426,7 +426,7 @@ def test_an_unfinished_training_of_another_recipe_is_left_alone(tiny: str, tmp_p
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"window": 60.0, "task": "classification"}, "window=60: here the network hears 30 s at once"),
+        ({"window": 60.0, "task": "classification"}, "window=60: here the network takes 30 s at once"),
         ({"class_weights": {"yes": 1.0}}, "class_weights names yes and the labels are down"),
         ({"freeze": "layers:9"}, "more layers than the 3"),
         ({"model": "/absent/checkpoint"}, "no checkpoint folder /absent/checkpoint"),
