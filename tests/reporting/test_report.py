@@ -1,4 +1,4 @@
-"""The report: one page that is whole, escapes what it shows, asks nothing of a network, and says what the run says."""
+"""The report: one valid page that escapes its content, loads nothing from the network and shows the run's results."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from audio_ft.evaluation.predictions import Predictions
 from audio_ft.formatting import format_size
 from audio_ft.metrics import Score, names, score
 from audio_ft.reporting.html import cleaning, write_report
-from audio_ft.reporting.html.recordings import PLAYER_SECONDS, Heard, player
-from audio_ft.reporting.html.scores import Line as ScoreLine
+from audio_ft.reporting.html.recordings import PLAYER_SECONDS, TracedClip, player
 from audio_ft.reporting.html.scores import axis_of, bar, verdict
 from audio_ft.run import PREDICTIONS_FILE, Run
 from audio_ft.targets import Label, Transcript
@@ -49,7 +48,7 @@ def judged(predictions, target=None):
 
 
 class Page(HTMLParser):
-    """Take a page apart: tags with their attributes in order, text, and what is wrong with how they nest."""
+    """Parse a page: tags with their attributes in order, text, and problems with nesting."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -96,7 +95,7 @@ def sources(page: Page) -> list[str]:
     return fetched + re.findall(r"url\(([^)]*)\)", page.source) + re.findall(r"@import\s+(\S+)", page.source)
 
 
-def check_sound(page: Page) -> None:
+def check_page(page: Page) -> None:
     """Check what holds for every report."""
     assert page.problems == []
     ids = Counter(attributes["id"] for _, attributes in page.tags if "id" in attributes)
@@ -123,14 +122,14 @@ def check_sound(page: Page) -> None:
     assert all(attributes.get("aria-label") for attributes in page.all("audio"))
 
 
-def tell(run: Run, folder: Path, rows: list[dict], **changed) -> Run:
+def scored_run(run: Run, folder: Path, rows: list[dict], **changed) -> Run:
     """Return a run in `folder` with these rows as its predictions, scored; `changed` are fields of the run."""
     folder.mkdir()
     table = pandas.DataFrame([{"split": "test", "group": None, **row} for row in rows])
     table.to_parquet(folder / PREDICTIONS_FILE, index=False)
-    told = dataclasses.replace(run, folder=folder, **{"baselines": {}, "retention": {}, **changed})
-    test = Predictions(table, told.target)
-    return dataclasses.replace(told, scores={"test": test.score()})
+    changed_run = dataclasses.replace(run, folder=folder, **{"baselines": {}, "retention": {}, **changed})
+    test = Predictions(table, changed_run.target)
+    return dataclasses.replace(changed_run, scores={"test": test.score()})
 
 
 def transcript(file: str, reference: str, prediction: str) -> dict:
@@ -156,15 +155,15 @@ def page(run: Run) -> Page:
     return Page(file.read_text(encoding="utf-8"))
 
 
-def test_the_page_is_whole_and_asks_nothing_of_a_network(page: Page):
-    check_sound(page)
+def test_the_page_is_valid_and_loads_nothing_from_the_network(page: Page):
+    check_page(page)
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
-def test_it_tells_every_headline_score_and_interval_as_the_run_does(run: Run, page: Page):
+def test_the_page_shows_every_score_and_interval_of_the_run(run: Run, page: Page):
     whole = [name for name in run.scores["test"] if "[" not in name]
     assert set(names.headlines(run.scores["test"])) < set(whole)
     headline = [run.scores["test"][name] for name in whole]
@@ -178,38 +177,38 @@ def test_it_tells_every_headline_score_and_interval_as_the_run_does(run: Run, pa
     assert run.recipe.steps.describe() in page.text
 
 
-def test_it_shows_no_folder_of_the_machine(run: Run, page: Page):
+def test_the_page_shows_no_local_folder(run: Run, page: Page):
     for place in (run.recipe.data.path, run.recipe.model):
         assert Path(place).is_absolute()
         assert str(Path(place).parent) not in page.source
 
 
-def test_it_tells_no_token_and_no_folder_of_a_setting(run: Run, tmp_path: Path):
+def test_settings_are_shown_without_tokens_and_local_folders(run: Run, tmp_path: Path):
     training = {"hub_token": "hf_secret", "deepspeed": "/home/somebody/private/zero.json"}
     recipe = dataclasses.replace(run.recipe, training=training, augment=(Noise(folder="/home/somebody/street"),))
-    told = dataclasses.replace(run, recipe=recipe)
-    page = Page(write_report(told, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
+    shown_run = dataclasses.replace(run, recipe=recipe)
+    page = Page(write_report(shown_run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
     assert "hf_secret" not in page.source
     assert "somebody" not in page.source
     assert "zero.json" in page.text
     assert "street" in page.text
 
 
-def test_its_players_hold_the_recordings_of_the_worst_errors(run: Run, page: Page):
+def test_players_hold_the_recordings_of_the_worst_errors(run: Run, page: Page):
     sounds = {audio["aria-label"]: audio["src"] for audio in page.all("audio")}
     worst = [clip.file for clip in judged(Predictions.of(run).split("test")) if clip.wrong][:4]
     assert [name for name in sounds if name.startswith("Recording ")] == [f"Recording {file}" for file in worst]
     assert sum("before cleaning" in name for name in sounds) == sum("after cleaning" in name for name in sounds) == 3
-    heard = read(base64.b64decode(sounds[f"Recording {worst[0]}"].removeprefix("data:audio/mpeg;base64,")))
+    played = read(base64.b64decode(sounds[f"Recording {worst[0]}"].removeprefix("data:audio/mpeg;base64,")))
     original = read(Path(run.recipe.data.path) / worst[0])
-    assert heard.seconds == pytest.approx(original.seconds, abs=0.05)
-    ours, theirs = heard.samples[0], original.samples[0]
+    assert played.seconds == pytest.approx(original.seconds, abs=0.05)
+    ours, theirs = played.samples[0], original.samples[0]
     length = min(len(ours), len(theirs))
     assert np.corrcoef(ours[:length], theirs[:length])[0, 1] > 0.9
 
 
 def perturbed(run: Run, folder: Path, **settings) -> Run:
-    """Return a run beside which lies what `audio-ft robustness` might have left."""
+    """Return a run with a made-up robustness.json beside it."""
     shutil.copytree(run.folder, folder)
     clean, poor = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40)
     lost = {"value": -0.775, "low": -0.8, "high": -0.7, "n": 40}
@@ -218,13 +217,13 @@ def perturbed(run: Run, folder: Path, **settings) -> Run:
          "verdict": "not distinguishable", "failed": 0},
         {"level": 0.0, "said": HOSTILE, "score": poor.to_dict(), "difference": lost, "verdict": "worse", "failed": 3},
     ]  # fmt: skip
-    deaf = {"level": 1.0, "said": "nothing left", "score": None, "difference": None, "verdict": "-", "failed": 40}
+    unreadable = {"level": 1.0, "said": "nothing left", "score": None, "difference": None, "verdict": "-", "failed": 40}
     found = {
         "of": {"model": [run.digests["model"]]}, "data": run.data["path"], "complete": True,
         "split": "test", "metric": "accuracy", "n": 40,
         "clean": clean.to_dict(), "sentence": "worst is noise of 0 dB: accuracy 0.125",
         "perturbations": [
-            {"title": "white noise", "unit": "dB SNR", "levels": [*levels, deaf]},
+            {"title": "white noise", "unit": "dB SNR", "levels": [*levels, unreadable]},
             {"title": "line", "unit": "", "levels": levels[:1]},
         ],
     }  # fmt: skip
@@ -232,16 +231,16 @@ def perturbed(run: Run, folder: Path, **settings) -> Run:
     return dataclasses.replace(run, folder=folder)
 
 
-def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measured_whole(run, page, tmp_path, caplog):
-    told = Page(write_report(perturbed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
-    check_sound(told)
-    assert "40 recordings of the test split were heard as they are, accuracy 0.900 [0.800, 0.950]," in told.text
-    assert "Worst is noise of 0 dB: accuracy 0.125." in told.text
-    assert "White noise: worse than clean at 0 dB SNR." in told.text
-    curves = [svg["aria-label"] for svg in told.all("svg") if "under" in svg.get("aria-label", "")]
-    assert curves == ["Accuracy under White noise"], "one level is no curve"
-    assert f"{HOSTILE} worse 3 not to be heard 0.125 [0.100, 0.200] -0.775" in told.text
-    assert "nothing left 40 not to be heard – –" in told.text
+def test_robustness_is_shown_once_it_is_complete(run, page, tmp_path, caplog):
+    complete = Page(write_report(perturbed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
+    check_page(complete)
+    assert "40 recordings of the test split were scored without change (accuracy 0.900 [0.800, 0.950])" in complete.text
+    assert "Worst is noise of 0 dB: accuracy 0.125." in complete.text
+    assert "White noise: significantly worse than clean at 0 dB SNR." in complete.text
+    curves = [svg["aria-label"] for svg in complete.all("svg") if "under" in svg.get("aria-label", "")]
+    assert curves == ["Accuracy under White noise"], "one level makes no curve"
+    assert f"{HOSTILE} worse 3 unreadable 0.125 [0.100, 0.200] -0.775" in complete.text
+    assert "nothing left 40 unreadable – –" in complete.text
     elsewhere = perturbed(run, tmp_path / "elsewhere", data="/data/others")
     assert "the test split of others were" in Page(write_report(elsewhere, audio=False).read_text("utf-8")).text
     half = perturbed(run, tmp_path / "half", complete=False)
@@ -252,10 +251,10 @@ def test_what_worse_recordings_do_is_drawn_and_the_worst_said_once_it_was_measur
         assert "robustness" not in {attributes.get("id") for attributes in without.all("section")}
 
 
-def test_data_that_is_gone_leaves_a_page_without_players_that_says_so(run: Run, tmp_path: Path):
+def test_a_page_without_its_data_says_why_it_has_no_players(run: Run, tmp_path: Path):
     gone = dataclasses.replace(run.recipe, data=Data(path=str(tmp_path / "moved away")))
     page = Page(write_report(dataclasses.replace(run, recipe=gone), tmp_path / "page.html").read_text("utf-8"))
-    check_sound(page)
+    check_page(page)
     assert not page.all("audio")
     assert "could not be found" in page.text
     assert "moved away" in page.text
@@ -263,13 +262,13 @@ def test_data_that_is_gone_leaves_a_page_without_players_that_says_so(run: Run, 
     assert str(run.scores["test"]["accuracy"]) in page.text
 
 
-def test_recordings_are_left_out_when_asked(run: Run, tmp_path: Path):
+def test_recordings_can_be_left_out(run: Run, tmp_path: Path):
     page = Page(write_report(run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
     assert not page.all("audio")
-    assert "left out of this page" in page.text
+    assert "made without recordings" in page.text
 
 
-def test_names_labels_and_transcripts_cannot_become_markup(run: Run, tmp_path: Path):
+def test_names_labels_and_transcripts_are_escaped(run: Run, tmp_path: Path):
     rows = [
         {
             "file": f"{HOSTILE}{place}.wav",
@@ -283,66 +282,66 @@ def test_names_labels_and_transcripts_cannot_become_markup(run: Run, tmp_path: P
     ]
     recipe = dataclasses.replace(run.recipe, name=HOSTILE, data=Data(path=str(tmp_path / HOSTILE.replace("/", ""))))
     data = {**run.data, "warnings": [HOSTILE], "group": HOSTILE, "rule": HOSTILE}
-    told = tell(run, tmp_path / "labels", rows, labels=FORMS, data=data, recipe=recipe)
-    page = Page(write_report(told).read_text(encoding="utf-8"))
-    check_sound(page)
+    shown_run = scored_run(run, tmp_path / "labels", rows, labels=FORMS, data=data, recipe=recipe)
+    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    check_page(page)
     assert HOSTILE in page.text
     assert not [image for image in page.all("img") if image.get("src") == "x"]
 
     rows = [transcript(f"{place}.wav", f"hear {HOSTILE}", f"{HOSTILE} {place}") for place in range(12)]
-    told = tell(run, tmp_path / "texts", rows, kind="transcript", labels=(), data=data, recipe=recipe)
-    page = Page(write_report(told).read_text(encoding="utf-8"))
-    check_sound(page)
+    shown_run = scored_run(run, tmp_path / "texts", rows, kind="transcript", labels=(), data=data, recipe=recipe)
+    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    check_page(page)
     assert HOSTILE in page.text
 
 
-def test_a_file_name_that_is_no_utf8_leaves_a_page_that_is(run: Run, tmp_path: Path):
+def test_a_file_name_that_is_not_utf8_is_replaced(run: Run, tmp_path: Path):
     rows = [transcript("caf\\xe9.wav", "one", "two")]
-    told = tell(run, tmp_path / "run", rows, kind="transcript", labels=())
-    told = dataclasses.replace(told, data={**run.data, "warnings": ["caf\udce9.wav is listed twice"]})
-    assert "caf?.wav is listed twice" in write_report(told).read_text(encoding="utf-8")
+    shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=())
+    shown_run = dataclasses.replace(shown_run, data={**run.data, "warnings": ["caf\udce9.wav is listed twice"]})
+    assert "caf?.wav is listed twice" in write_report(shown_run).read_text(encoding="utf-8")
 
 
-def test_transcripts_stand_word_by_word_beside_the_truth(run: Run, tmp_path: Path):
+def test_transcripts_are_aligned_with_the_reference_word_by_word(run: Run, tmp_path: Path):
     rows = [
         transcript("a.wav", "press one for the desk today", "Press won for desk today please"),
         transcript("b.wav", "hello", "Hello."),
         transcript("c.wav", "good bye", "good bye"),
     ]
-    told = tell(run, tmp_path / "run", rows, kind="transcript", labels=(), data={**run.data, "group": None})
-    page = Page(write_report(told).read_text(encoding="utf-8"))
-    check_sound(page)
+    shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=(), data={**run.data, "group": None})
+    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    check_page(page)
     kinds = [attributes["class"] for attributes in page.all("span") if attributes.get("class", "").startswith("word ")]
     legend = 4
     shown = ["spelling", "substitution", "equal", "deletion", "equal", "equal", "insertion", "spelling"]
     assert kinds[legend:] == [f"word {kind}" for kind in shown]
     assert "1 of 3 test recordings are transcribed without an error" in page.text
-    # Screen readers are told the two texts, and colors are never alone: each kind has its sign.
-    assert "Spoken: press one for the desk today. Written: Press won for desk today please." in page.text
+    # Screen readers get both texts, and each kind of error has a sign besides its color.
+    assert "Reference: press one for the desk today. Prediction: Press won for desk today please." in page.text
     assert all(sign in page.text for sign in ("≠ won", "+ please", "≈ Press", "−"))
     for name in ("wer", "wer_normalized", "cer"):
-        assert str(told.scores["test"][name]) in page.text
+        assert str(shown_run.scores["test"][name]) in page.text
 
 
-def test_a_class_without_a_clip_leaves_the_columns_as_they_are(run: Run, tmp_path: Path):
-    answers = {"a": [0.8, 0.1, 0.1], "b": [0.1, 0.8, 0.1]}
+def test_a_class_without_a_clip_has_empty_cells(run: Run, tmp_path: Path):
+    probabilities = {"a": [0.8, 0.1, 0.1], "b": [0.1, 0.8, 0.1]}
     rows = [
         {
             "file": f"{place}.wav",
             "reference": "b",
-            "prediction": said,
+            "prediction": label,
             "confidence": 0.8,
-            "probabilities": answers[said],
+            "probabilities": probabilities[label],
         }
-        for place, said in enumerate("abbb")
+        for place, label in enumerate("abbb")
     ]
-    told = tell(run, tmp_path / "run", rows, labels=("a", "b", "c"))
-    page = Page(write_report(told, audio=False).read_text(encoding="utf-8"))
-    check_sound(page)
-    scores = told.scores["test"]
+    shown_run = scored_run(run, tmp_path / "run", rows, labels=("a", "b", "c"))
+    page = Page(write_report(shown_run, audio=False).read_text(encoding="utf-8"))
+    check_page(page)
+    scores = shown_run.scores["test"]
     assert "recall[a]" not in scores
-    table = page.text.partition("hardest to find first")[2]
-    assert "class clips recall recall as a bar precision f1" in table
+    table = page.text.partition("lowest recall first")[2]
+    assert "class recordings recall recall as a bar precision f1" in table
     counts = run.splits["test"]["classes"]
     found = " ".join(str(scores[f"{stem}[b]"]) for stem in ("recall", "precision", "f1"))
     missing = f"– {scores['precision[a]']} {scores['f1[a]']}"
@@ -378,18 +377,18 @@ def test_a_class_without_a_clip_leaves_the_columns_as_they_are(run: Run, tmp_pat
 )
 def test_other_kinds_of_target_have_a_page_too(run: Run, tmp_path: Path, kind: str, rows: list[dict], order: list[str]):
     labels = ("a", "b") if kind == "labels" else ("value",)
-    told = tell(run, tmp_path / "run", rows, kind=kind, labels=labels)
-    assert [clip.file for clip in judged(Predictions.of(told))] == order
-    page = Page(write_report(told).read_text(encoding="utf-8"))
-    check_sound(page)
-    for name in names.headlines(told.scores["test"]):
-        assert str(told.scores["test"][name]) in page.text
+    shown_run = scored_run(run, tmp_path / "run", rows, kind=kind, labels=labels)
+    assert [clip.file for clip in judged(Predictions.of(shown_run))] == order
+    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    check_page(page)
+    for name in names.headlines(shown_run.scores["test"]):
+        assert str(shown_run.scores["test"][name]) in page.text
 
 
-def test_five_hundred_wrong_clips_make_less_than_ten_megabytes(run: Run, tmp_path: Path):
+def test_a_page_of_five_hundred_errors_is_below_ten_megabytes(run: Run, tmp_path: Path):
     recordings = tmp_path / "recordings"
     (recordings / "test").mkdir(parents=True)
-    # Noise is what sound and picture compress worst; four seconds are longer than most clips of a test set.
+    # Noise compresses worst, both as audio and as image; most clips of a test set are shorter than four seconds.
     noise = [Clip.noise(4.0, seed=seed).samples[0] for seed in range(5)]
     lines = ["file_name,sentence"]
     for split in ("train", "validation"):
@@ -402,51 +401,51 @@ def test_five_hundred_wrong_clips_make_less_than_ten_megabytes(run: Run, tmp_pat
     (recordings / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
     rows = [transcript(f"test/{place:03}.wav", f"one two three {place}", "won to tree") for place in range(500)]
     recipe = dataclasses.replace(run.recipe, data=Data(path=str(recordings)), chain=Chain((Mono(), Normalize())))
-    told = tell(run, tmp_path / "run", rows, kind="transcript", labels=(), recipe=recipe)
-    file = write_report(told)
+    shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=(), recipe=recipe)
+    file = write_report(shown_run)
     page = Page(file.read_text(encoding="utf-8"))
     assert len([audio for audio in page.all("audio") if audio["aria-label"].startswith("Recording")]) == 24
     assert len([row for row in page.all("tr") if "data-wrong" in row]) == 500
     assert file.stat().st_size < 10e6
 
 
-def test_it_appears_whole_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(InputError, match="no such folder"):
+def test_the_page_is_written_completely_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InputError, match="does not exist"):
         write_report(run, tmp_path / "nowhere" / "page.html")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    # What the run's own folder keeps for pages like this one is written before the disk is full.
+    # slices.json is written into the run's folder before the disk is full.
     write_report(run, tmp_path / "page.html", audio=False).unlink()
-    monkeypatch.setattr("audio_ft.reporting.html.writing.os.replace", full)
+    monkeypatch.setattr("audio_ft.reporting.html.report.os.replace", full)
     with pytest.raises(InputError, match="no space left on the disk"):
         write_report(run, tmp_path / "page.html", audio=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(run: Run, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("audio_ft.reporting.html.writing.os.access", lambda place, mode: False)
-    monkeypatch.setattr("audio_ft.reporting.html.writing.gather", None)
-    with pytest.raises(InputError, match=r"nothing can be written into .*give another place with --output"):
+def test_a_folder_that_is_not_writable_is_rejected_before_the_work(run: Run, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("audio_ft.reporting.html.report.os.access", lambda path, mode: False)
+    monkeypatch.setattr("audio_ft.reporting.html.report.gather", None)
+    with pytest.raises(InputError, match=r"is not writable; set another --output"):
         write_report(run, tmp_path / "page.html")
 
 
-def test_a_run_without_its_predictions_is_refused(run: Run, tmp_path: Path):
+def test_a_run_without_its_predictions_is_rejected(run: Run, tmp_path: Path):
     with pytest.raises(InputError, match=PREDICTIONS_FILE):
         write_report(dataclasses.replace(run, folder=tmp_path))
 
 
-# --- what is said of errors, scores and cleaning
+# --- errors, scores and cleaning
 
 
-def test_one_label_a_clip_is_judged_by_how_sure_the_wrong_answer_was():
+def test_errors_of_single_labels_are_sorted_by_confidence():
     rows = [("right", "a", 0.99), ("wavering", "b", 0.5), ("sure", "b", 0.9)]
     table = pandas.DataFrame(
         [
-            {"file": file, "group": float("nan"), "reference": "a", "prediction": said, "confidence": sure,
+            {"file": file, "group": float("nan"), "reference": "a", "prediction": label, "confidence": sure,
              "probabilities": [1 - sure, sure, 0.0, 0.0, 0.0]}
-            for file, said, sure in rows
+            for file, label, sure in rows
         ]
     )  # fmt: skip
     clips = judged(Predictions(table, Label(("a", "b", "c", "d", "e"))))
@@ -456,14 +455,14 @@ def test_one_label_a_clip_is_judged_by_how_sure_the_wrong_answer_was():
     assert [answer.label for answer in clips[0].weighed] == ["b", "a", "c"]
 
 
-def test_the_true_label_is_shown_also_where_it_is_unlikely():
+def test_the_true_label_is_shown_even_if_it_is_unlikely():
     row = {"file": "x", "group": "g", "reference": "d", "prediction": "a", "confidence": 0.5}
     table = pandas.DataFrame([row | {"probabilities": [0.5, 0.3, 0.15, 0.05]}])
     clip = judged(Predictions(table, Label(("a", "b", "c", "d"))))[0]
     assert [(answer.label, answer.true) for answer in clip.weighed][-1] == ("d", True)
 
 
-def test_spelling_alone_comes_after_every_wrong_word():
+def test_differences_in_spelling_come_after_wrong_words():
     rows = [transcript("spelled", "one two three", "One, two, three."), transcript("wrong", "one two", "one too")]
     clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), Transcript()), ENGLISH)
     assert [clip.file for clip in clips] == ["wrong", "spelled"]
@@ -477,7 +476,7 @@ def test_spelling_alone_comes_after_every_wrong_word():
     )  # the English normalizer writes numbers as digits
 
 
-def test_only_word_errors_that_recur_are_a_habit():
+def test_only_repeated_word_errors_are_listed():
     rows = [transcript(str(place), "go left now", "go lift") for place in range(3)]
     rows.append(transcript("once", "stop", "top"))
     clips = judged(Predictions(pandas.DataFrame([{"group": None, **row} for row in rows]), Transcript()))
@@ -485,7 +484,7 @@ def test_only_word_errors_that_recur_are_a_habit():
     assert found == {("left", "lift"): (3, 3), ("now", ""): (3, 3)}
 
 
-def test_bars_lie_where_the_scores_are():
+def test_bars_are_at_the_scores():
     known = Score(0.5, 0.25, 0.75, 10)
     assert dataclasses.astuple(bar(known, axis_of("accuracy", [known]))) == (50.0, 25.0, 75.0)
     wide = Score(1.5, 1.0, 2.0, 10)
@@ -496,46 +495,45 @@ def test_bars_lie_where_the_scores_are():
 
 
 @pytest.mark.parametrize(
-    ("other", "higher_is_better", "said"),
+    ("other", "higher_is_better", "expected"),
     [
-        (0.2, True, "outside this model's interval, on the worse side"),
-        (0.2, False, "outside this model's interval, on the better side"),
-        (0.6, True, "not told apart"),
+        (0.2, True, "worse, outside this model's confidence interval"),
+        (0.2, False, "better, outside this model's confidence interval"),
+        (0.6, True, "not distinguishable"),
     ],
 )
-def test_a_baseline_is_placed_in_words(other: float, higher_is_better: bool, said: str):
+def test_a_baseline_is_compared_in_words(other: float, higher_is_better: bool, expected: str):
     value = Score(other, other, other, 10)
-    line = ScoreLine("the commonest answer", value, bar(value, (0.0, 1.0)))
-    assert said in verdict(Score(0.5, 0.4, 0.7, 10), line, higher_is_better)
+    assert expected in verdict("majority", value, Score(0.5, 0.4, 0.7, 10), higher_is_better)
 
 
 def test_cleaning_is_measured_step_by_step():
     sound = np.concatenate([np.zeros(8_000), np.sin(np.arange(16_000) * 0.3) * 0.1, np.zeros(8_000)])
     raw = Clip(np.stack([sound, sound]).astype(np.float32), 16_000)
     chain = Chain((Mono(), Trim(pad_seconds=0.0), Normalize(dbfs=-1)))
-    measured = cleaning.measure(Heard(raw, tuple(chain.trace(raw))))
+    measured = cleaning.measure(TracedClip(raw, tuple(chain.trace(raw))))
     assert [change.changed for change in measured.changes] == [True, True, True]
     assert measured.cut == pytest.approx(1.0, abs=0.1)
     # What is cut is silent, so the mean power rises as the duration falls; a peak of -20 dBFS comes up to -1.
     assert measured.changes[1].louder == pytest.approx(10 * np.log10(2 / (2 - measured.cut)), abs=0.01)
     assert measured.changes[2].louder == pytest.approx(19.0, abs=0.1)
     summed = cleaning.effects([measured, measured])
-    assert summed.steps[1].cut == pytest.approx(2 * measured.cut)
-    assert summed.seconds == pytest.approx(4.0)
-    assert f"{measured.cut:.2f} s of 2.00 s are cut" in cleaning.told(measured)
-    assert "rises by 21.8 dB" in cleaning.told(measured)
+    assert summed["steps"][1]["cut"] == pytest.approx(2 * measured.cut)
+    assert summed["seconds"] == pytest.approx(4.0)
+    assert f"{measured.cut:.2f} s of 2.00 s were cut" in cleaning.caption(measured)
+    assert "changed by +21.8 dB" in cleaning.caption(measured)
 
 
-def test_a_player_is_mono_small_and_ends_where_it_says():
+def test_a_player_is_mono_small_and_limited_in_length():
     stereo = Clip(np.repeat(Clip.tone(440, 2.0, rate=44_100).samples, 2, axis=0), 44_100)
     sound = player(stereo)
     assert sound is not None
-    heard = read(base64.b64decode(sound.uri.partition(",")[2]))
-    assert (heard.channels, heard.rate, sound.cut) == (1, 24_000, False)
-    assert heard.seconds == pytest.approx(2.0, abs=0.01)
+    played = read(base64.b64decode(sound.uri.partition(",")[2]))
+    assert (played.channels, played.rate, sound.cut) == (1, 24_000, False)
+    assert played.seconds == pytest.approx(2.0, abs=0.01)
     assert len(sound.uri) < 30_000
-    spectrum = np.abs(np.fft.rfft(heard.samples[0]))
-    assert np.argmax(spectrum) / heard.seconds == pytest.approx(440, abs=1)
+    spectrum = np.abs(np.fft.rfft(played.samples[0]))
+    assert np.argmax(spectrum) / played.seconds == pytest.approx(440, abs=1)
     long = player(Clip.tone(440, PLAYER_SECONDS + 5, rate=8_000))
     assert long is not None
     assert long.cut
@@ -543,7 +541,7 @@ def test_a_player_is_mono_small_and_ends_where_it_says():
     assert player(Clip(np.zeros((1, 0), np.float32), 16_000)) is None
 
 
-def test_the_command_says_where_the_page_is(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_command_prints_the_path_and_size_of_the_page(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     from audio_ft.cli.main import main
 
     file = tmp_path / "page.html"

@@ -1,25 +1,25 @@
 "use strict";
-// The page is whole without this; it adds the choice of light or dark, filters, sorting and one player at a time.
+// The page works without this script. It adds the choice of the theme, filters, sorting, and plays one player at a time.
 (() => {
   const root = document.documentElement;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
   const toggle = document.querySelector(".theme");
   const themes = ["auto", "light", "dark"];
-  const remembered = () => { try { return localStorage.getItem("audio-ft-theme"); } catch { return null; } };
-  const remember = (theme) => { try { localStorage.setItem("audio-ft-theme", theme); } catch { /* a private window */ } };
-  const dress = (theme) => {
+  const stored = () => { try { return localStorage.getItem("audio-ft-theme"); } catch { return null; } };
+  const store = (theme) => { try { localStorage.setItem("audio-ft-theme", theme); } catch { /* a private window */ } };
+  const apply = (theme) => {
     if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
     toggle.textContent = { auto: "◐ Auto", light: "○ Light", dark: "● Dark" }[theme];
-    toggle.setAttribute("aria-label", `Colors: ${theme}. Press to change.`);
+    toggle.setAttribute("aria-label", `Colors: ${theme}. Click to change.`);
   };
-  let theme = themes.includes(remembered()) ? remembered() : "auto";
-  dress(theme);
+  let theme = themes.includes(stored()) ? stored() : "auto";
+  apply(theme);
   toggle.hidden = false;
   toggle.addEventListener("click", () => {
     theme = themes[(themes.indexOf(theme) + 1) % themes.length];
-    dress(theme);
-    remember(theme);
+    apply(theme);
+    store(theme);
   });
 
   document.addEventListener("play", (event) => {
@@ -28,15 +28,15 @@
 
   const links = new Map(all(".contents a").map((link) => [link.hash.slice(1), link]));
   const sections = all("main > section[id]");
-  const here = () => {
+  const markCurrent = () => {
     const passed = sections.filter((section) => section.getBoundingClientRect().top < innerHeight * 0.35);
     const current = passed.at(-1);
     for (const [id, link] of links) {
       if (current && id === current.id) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
     }
   };
-  addEventListener("scroll", here, { passive: true });
-  here();
+  addEventListener("scroll", markCurrent, { passive: true });
+  markCurrent();
 
   for (const controls of all(".controls")) {
     const area = document.getElementById(controls.dataset.of);
@@ -45,13 +45,13 @@
     const fields = all("input, select", controls);
     const filter = () => {
       const wanted = fields.map((field) => [field.dataset.in, field.value.trim().toLowerCase()]).filter(([, value]) => value);
-      let left = 0;
+      let shown = 0;
       for (const item of items) {
         item.hidden = !wanted.every(([where, value]) =>
           where === "search" ? item.dataset.search.toLowerCase().includes(value) : (item.dataset[where] ?? "").toLowerCase() === value);
-        left += !item.hidden;
+        shown += !item.hidden;
       }
-      count.textContent = left === items.length ? `${items.length} shown` : `${left} of ${items.length} shown`;
+      count.textContent = shown === items.length ? `${items.length} shown` : `${shown} of ${items.length} shown`;
     };
     for (const field of fields) field.addEventListener("input", filter);
     controls.hidden = false;

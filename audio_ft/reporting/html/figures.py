@@ -1,9 +1,9 @@
-"""Figures of the page: inline SVG whose colors are the page's own, so that light and dark are one figure."""
+"""Figures of the page: inline SVG in the colors of the page, so that one figure fits the light and the dark theme."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.evaluation.calibration import BINS
 from audio_ft.plots import audio
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from audio_ft.audio.clip import Clip
     from audio_ft.metrics import Score
     from audio_ft.run import Run
+    from audio_ft.targets.judged import Judged
 
-# Inches. Narrow figures keep their text readable where a phone shrinks them to its width.
-SMALL, NARROW, MIDDLE = 3.1, 4.2, 5.2
-# A confusion matrix of more classes than these is not shrunk either.
-BROAD_FROM = 14
+# Widths in inches. Narrow figures stay readable on phones, which shrink them.
+SMALL, NARROW, MEDIUM = 3.1, 4.2, 5.2
+# Confusion matrices of more classes scroll sideways and are not shrunk.
+MOST_CLASSES_SHRUNK = 14
 
 
 @dataclass(frozen=True)
@@ -33,110 +34,90 @@ class Picture:
     """Hold a figure for the page.
 
     Attributes:
-        svg: an <svg> element; its colors follow the page.
-        dark: another to stand in its place in the dark, where a figure cannot follow; "" where it can.
-        caption: what it shows, in words for all readers.
-        fit: "none" (at its own size, shrunk where the screen is narrower), "full" (as wide as the text), or "broad"
-            (at its own size, scrolling sideways).
+        svg: an <svg> element in the colors of the page.
+        dark: a second one for the dark theme, if colors cannot follow the page; otherwise "".
+        caption: what it shows.
+        fit: "shrink" (its own size or the width of the screen), "full" (the width of the text) or "scroll" (its own
+            size, scrolling sideways).
     """
 
     svg: str
     dark: str = ""
     caption: str = ""
-    fit: str = "none"
+    fit: str = "shrink"
 
 
-def picture(figure: Figure, *, words: str = "", caption: str = "", fit: str = "none") -> Picture:
-    """Turn a figure in the light theme into one that follows the page.
-
-    Args:
-        figure: drawn in `LIGHT`.
-        words: what a screen reader says of it; the figure's own name where empty.
-        caption: what it shows, for all readers.
-        fit: how it takes up the width of the page, see `Picture`.
-    """
-    svg = to_svg(figure, alt=words)
+def picture(figure: Figure, *, alt: str = "", caption: str = "", fit: str = "shrink") -> Picture:
+    """Convert a figure drawn in `LIGHT`; `alt` is its text for screen readers, the figure's own name if empty."""
+    svg = to_svg(figure, alt=alt)
     for name, light, _ in colors():
         svg = svg.replace(light, f"var(--plot-{name})")
     return Picture(svg, caption=caption, fit=fit)
 
 
 def colors() -> Iterator[tuple[str, str, str]]:
-    """Yield each color of the figures: its name in the style sheet, and what it is in light and in dark."""
+    """Yield each color of the figures: its name in the style sheet, and its value in the light and the dark theme."""
     for name in ("background", "ink", "muted", "grid"):
         yield name, getattr(LIGHT, name), getattr(DARK, name)
-    for place, (light, dark) in enumerate(zip(LIGHT.series, DARK.series, strict=True)):
-        yield f"series-{place}", light, dark
+    for number, (light, dark) in enumerate(zip(LIGHT.series, DARK.series, strict=True)):
+        yield f"series-{number}", light, dark
 
 
-def learning(run: Run) -> list[Picture]:
-    """Return the learning curves; nothing for a run too short to have logged any."""
+def learning(run: Run) -> Picture | None:
+    """Return the learning curves; None for a run too short to log any."""
     if not any("loss" in entry or "eval_loss" in entry for entry in run.history):
-        return []
-    kept = f"The dashed line is the checkpoint that was kept, step {run.best['step']:,}."
-    caption = f"Loss and validation scores over optimizer steps. {kept}"
-    return [picture(learning_curves(run, width=MIDDLE), caption=caption, fit="full")]
+        return None
+    caption = f"Loss and validation scores. The dashed line marks the best checkpoint, step {run.best['step']:,}."
+    return picture(learning_curves(run, width=MEDIUM), caption=caption, fit="full")
 
 
-def confusion(references: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> list[Picture]:
-    """Return the confusion matrix, drawn twice: its shades are those of one background."""
+def confusion(clips: Sequence[Judged], labels: Sequence[str]) -> Picture:
+    """Return the confusion matrix, drawn for each theme because its shades start at the background color."""
+    references, predictions = [clip.reference for clip in clips], [clip.prediction for clip in clips]
     light, dark = (to_svg(confusion_matrix(references, predictions, labels, theme=theme)) for theme in (LIGHT, DARK))
-    right = sum(truth == said for truth, said in zip(references, predictions, strict=True))
+    right = sum(not clip.wrong for clip in clips)
     caption = (
-        f"Test recordings by true class (rows) and by class answered (columns). {right:,} of {len(references):,} lie "
-        "on the diagonal and are right; a shade is the share of its row."
+        f"Test recordings by true class (rows) and predicted class (columns). {right:,} "
+        f"of {len(clips):,} are correct and lie on the diagonal; shades show shares of the row."
     )
-    return [Picture(light, dark, caption, fit="broad" if len(labels) > BROAD_FROM else "none")]
+    return Picture(light, dark, caption, fit="scroll" if len(labels) > MOST_CLASSES_SHRUNK else "shrink")
 
 
-def trust(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
-    """Return the reliability curve, and accuracy against the share answered."""
+def confidence(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
+    """Return the reliability diagram, and the accuracy against the share of recordings answered."""
     return [
         picture(
             reliability(confidences, right, bins=BINS, width=NARROW),
-            caption="How often answers of about the same confidence are right, with 95 % intervals; on the dashed line "
-            "confidence keeps its word. Below, how many answers there are of each.",
+            caption="Reliability diagram: accuracy of predictions with similar confidence, with 95 % confidence "
+            "intervals; a calibrated model follows the dashed line. Below: the number of predictions.",
         ),
         picture(
             selective_accuracy(confidences, right, width=NARROW),
-            caption="How many answers are right when only the surest share of recordings is answered, with the 95 % "
-            "interval shaded.",
+            caption="Selective accuracy: accuracy on the most confident share of the recordings, with the 95 % "
+            "confidence interval shaded.",
         ),
     ]
 
 
-def perturbation(
-    levels: Sequence[tuple[float, Score]], *, title: str, unit: str, metric: str, clean: Score, caption: str
-) -> Picture:
+def robustness(levels: Sequence[float], scores: Sequence[Score], *, caption: str, **labels: Any) -> Picture:
     """Return the score at each level of a perturbation."""
-    figure = stress_curve(
-        [level for level, _ in levels],
-        [score for _, score in levels],
-        metric=metric,
-        perturbation=title,
-        unit=unit,
-        clean=clean,
-        width=SMALL,
-    )
-    return picture(figure, caption=caption)
+    return picture(stress_curve(levels, scores, width=SMALL, **labels), caption=caption)
 
 
-def spectrogram(clip: Clip, file: str, *, broad: bool) -> Picture | None:
-    """Return the mel spectrogram beside a player, `broad` where words need room; None for a clip without a sample."""
-    return (
-        picture(audio.mel(clip, width=NARROW if broad else SMALL), words=f"Mel spectrogram of {file}")
-        if clip.length
-        else None
-    )
+def spectrogram(clip: Clip, file: str, *, wide: bool) -> Picture | None:
+    """Return the mel spectrogram of a clip; None for an empty clip."""
+    if not clip.length:
+        return None
+    return picture(audio.mel(clip, width=NARROW if wide else SMALL), alt=f"Mel spectrogram of {file}")
 
 
 def before_after(before: Clip, after: Clip, file: str, caption: str) -> Picture | None:
-    """Return waveform and mel spectrogram of a recording before and after cleaning."""
+    """Return waveform and mel spectrogram of a recording before and after cleaning; None if one is empty."""
     if not before.length or not after.length:
         return None
     return picture(
-        audio.before_after(before, after, width=1.2 * MIDDLE),
-        words=f"Waveform and mel spectrogram of {file} before and after cleaning",
+        audio.before_after(before, after, width=1.2 * MEDIUM),
+        alt=f"Waveform and mel spectrogram of {file} before and after cleaning",
         caption=caption,
         fit="full",
     )

@@ -1,4 +1,4 @@
-"""The recordings of a run, found again by their keys, heard before and after cleaning, and packed into players."""
+"""The recordings of a run, before and after cleaning, and as players for the page."""
 
 from __future__ import annotations
 
@@ -20,30 +20,34 @@ if TYPE_CHECKING:
     from audio_ft.cleaning.step import Step
     from audio_ft.run import Run
 
-# MP3 plays in every browser, Safari included, at a fifth of FLAC's size; these are the rates it knows, up to one above
-# which speech gains nothing.
+# All browsers play MP3, at a fifth of FLAC's size. These are its sampling rates in Hz, as far as speech needs.
 PLAYER_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000)
 PLAYER_SUFFIX, PLAYER_TYPE = ".mp3", "audio/mpeg"
-# Seconds of a long recording that its player holds: the page must stay small enough to be sent.
+# A player holds at most so many seconds, to keep the page small.
 PLAYER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Hold a recording as it is and as each step of the chain left it."""
+class TracedClip:
+    """Hold a recording and the result of each cleaning step."""
 
     raw: Clip
-    trace: tuple[tuple[Step, Clip], ...]
+    steps: tuple[tuple[Step, Clip], ...]
 
     @property
     def clean(self) -> Clip:
-        """Return what the network hears."""
-        return self.trace[-1][1] if self.trace else self.raw
+        """Return the cleaned recording."""
+        return self.steps[-1][1] if self.steps else self.raw
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Return the duration before and after cleaning."""
+        return self.raw.seconds, self.clean.seconds
 
 
 @dataclass(frozen=True)
 class Player:
-    """Hold compressed sound as a data URI; `cut` where it is only the beginning of a longer recording."""
+    """Hold compressed audio as a data URI; `cut` says whether it is only the beginning."""
 
     uri: str
     seconds: float
@@ -52,40 +56,40 @@ class Player:
 
 @dataclass(frozen=True)
 class Recordings:
-    """Find the recordings of a run by their keys; `chain` is what is still to be done to them."""
+    """Hold the data of a run, its (split, row) by key, and the cleaning that the stored recordings still need."""
 
     tables: Mapping[str, Dataset]
-    places: Mapping[str, tuple[str, int]]
+    rows: Mapping[str, tuple[str, int]]
     chain: Chain
 
     @classmethod
     def of(cls, run: Run) -> Recordings:
-        """Find the data that a run was trained on.
+        """Load the data that a run was trained on.
 
         Raises:
-            InputError: it is no longer there, or no longer what it was.
+            InputError: the data is missing or has changed.
         """
         loaded = load(run.recipe.data, known=run.target)
-        places = {
+        rows = {
             key: (split, row) for split, table in loaded.splits.items() for row, key in enumerate(list(table["key"]))
         }
-        return cls(loaded.splits, places, run.recipe.steps.remaining(loaded.chain))
+        return cls(loaded.splits, rows, run.recipe.steps.remaining(loaded.chain))
 
-    def hear(self, key: str) -> Heard | None:
-        """Return a recording before and after each step, or None where it is gone or cannot be read any more."""
-        if key not in self.places:
+    def trace(self, key: str) -> TracedClip | None:
+        """Return a recording and the result of each step, or None if it is missing or unreadable."""
+        if key not in self.rows:
             return None
-        split, row = self.places[key]
+        split, row = self.rows[key]
         audio: dict[str, Any] = self.tables[split][row]["audio"]
         try:
             raw = read(audio["bytes"] if audio.get("bytes") is not None else audio["path"])
-            return Heard(raw, tuple(self.chain.trace(raw)))
+            return TracedClip(raw, tuple(self.chain.trace(raw)))
         except AudioError:
             return None
 
 
 def player(clip: Clip) -> Player | None:
-    """Return a clip as sound that a browser plays, in one channel; None for a clip without any."""
+    """Return a clip as mono audio for a browser; None for an empty clip."""
     rate = next((rate for rate in PLAYER_RATES if rate >= clip.rate), PLAYER_RATES[-1])
     start = clip.with_samples(clip.samples[:, : round(PLAYER_SECONDS * clip.rate)])
     small = Resample(rate)(Mono()(start))

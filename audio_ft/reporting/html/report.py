@@ -1,0 +1,157 @@
+"""Write report.html of a run: collect what the page shows, render it, and save it as one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.errors import AudioFTError, InputError
+from audio_ft.evaluation.predictions import Predictions
+from audio_ft.evaluation.summary import describe
+from audio_ft.file_io import write_bytes
+from audio_ft.redaction import display_name
+from audio_ft.reporting import record
+from audio_ft.reporting.html import cleaning, evaluation, figures, overview, scores
+from audio_ft.reporting.html.recordings import Recordings, player
+from audio_ft.reporting.html.render import render
+
+if TYPE_CHECKING:
+    from audio_ft.run import Run
+    from audio_ft.targets.judged import Judged
+
+REPORT_FILE = "report.html"
+# Errors with a player and a spectrogram each, which take two to three megabytes.
+ERRORS = 24
+# Rows of the table of all recordings; browsers are slow with more.
+ROWS = 2_000
+
+
+def write_report(
+    run: Run, output: str | os.PathLike[str] | None = None, *, errors: int = ERRORS, audio: bool = True
+) -> Path:
+    """Write a run as one HTML file that needs neither network nor other files, and return its path.
+
+    Scores and predictions are those of the run. Recordings are read again from its data for players, spectrograms and
+    the effects of cleaning; if the data is missing, the page is written without them and says so.
+
+    Args:
+        run: a finished run.
+        output: file to write; report.html in the run's folder if None.
+        errors: how many of the worst errors get a player and a spectrogram.
+        audio: whether the page contains recordings.
+
+    Raises:
+        InputError: the run's predictions are missing, or the file cannot be written.
+    """
+    target = run.folder / REPORT_FILE if output is None else Path(output)
+    if not target.parent.is_dir():
+        raise InputError(f"{target}: the folder {target.parent} does not exist; create it, or set another --output.")
+    # Checked before the page is made, which takes minutes.
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target}: the folder {target.parent} is not writable; set another --output.")
+    # A file name may hold characters that UTF-8 cannot encode.
+    write_bytes(target, render(gather(run, errors, audio)).encode("utf-8", "replace"))
+    return target
+
+
+def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
+    """Return what the templates show as `page`; `no_audio` is the reason why there are no players, or ""."""
+    test, target = Predictions.of(run).split("test"), run.target
+    judged = target.judge(test.table.to_dict("records"))
+    clips = sorted(judged, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
+    described = describe(run)
+    recordings, no_audio = _recordings(run) if audio else (None, "This page was made without recordings.")
+    worst = [clip for clip in clips if clip.wrong][:errors]
+    page = {
+        "run": run,
+        "target": target,
+        "title": overview.title(run),
+        "lead": overview.lead(run, clips),
+        "facts": overview.facts(run, clips),
+        "intervals": record.interval_method(run),
+        "headlines": scores.headlines(run),
+        "scores": scores.table(run),
+        "retention": scores.retention(run),
+        "classes": scores.classes(run),
+        "learning": figures.learning(run),
+        "predictions_lead": target.predictions_lead(clips, run.scores["test"]),
+        "confusion_matrix": figures.confusion(clips, run.labels) if target.exclusive and clips else None,
+        "confusions": target.confusions(clips),
+        "confidence": evaluation.confidence(described, test),
+        "slices": evaluation.slices(described, run),
+        "robustness": evaluation.robustness(run),
+        "errors_lead": overview.errors_lead(run, clips, len(worst)),
+        "worst": [_error(clip, recordings, run) for clip in _progress(worst, "errors")],
+        "all_clips": clips[:ROWS],
+        "clips_left_out": max(len(clips) - ROWS, 0),
+        "group": str(run.data.get("group") or "") if any(clip.group for clip in clips) else "",
+        "no_audio": no_audio,
+        "cleaning": _cleaning(recordings, sorted(clip.file for clip in clips)),
+        "notes": overview.cleaning_notes(run),
+        "excluded": overview.excluded(run),
+        "training": overview.training(run),
+        "settings": overview.settings(run),
+    }
+    return page | {"sections": sections(page)}
+
+
+def sections(page: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the sections of a page that have content: the name of the template, and the heading."""
+    wording = page["target"].wording
+    headings = {
+        "scores": "Scores",
+        "errors": wording.errors_title,
+        "predictions": wording.predictions_title,
+        "confidence": "Confidence" if page["confidence"] else "",
+        "slices": "Slices",
+        "robustness": "Robustness" if page["robustness"] else "",
+        "learning": "Learning curves" if page["learning"] else "",
+        "cleaning": "Cleaning",
+        "training": "Training",
+    }
+    return [(name, heading) for name, heading in headings.items() if heading]
+
+
+def _recordings(run: Run) -> tuple[Recordings | None, str]:
+    """Return the recordings of a run and "", or None and the reason why they cannot be read."""
+    try:
+        return Recordings.of(run), ""
+    except AudioFTError as error:
+        path = run.recipe.data.path
+        reason = str(error).replace(path, display_name(path))  # the folders above are private
+        return None, f"The recordings could not be found when this page was made, so it has no players: {reason}"
+
+
+def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, Any]:
+    """Return one wrong prediction with its words, its spectrogram and its player."""
+    found = recordings.trace(clip.file) if recordings else None
+    return {
+        "clip": clip,
+        "words": run.target.words(clip),
+        "picture": figures.spectrogram(found.clean, clip.file, wide=run.target.by_words) if found else None,
+        "player": player(found.raw) if found else None,
+    }
+
+
+def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the effects of cleaning on a sample of the test recordings, and a few examples."""
+    measured = {}
+    for key in _progress(cleaning.sampled(keys), "cleaning") if recordings else ():
+        if recordings and (found := recordings.trace(key)):
+            measured[key] = cleaning.measure(found)
+    examples = [
+        {"why": why, "file": key, "before": player(found.raw), "after": player(found.clean), "seconds": found.seconds,
+         "picture": figures.before_after(found.raw, found.clean, key, cleaning.caption(measured[key]))}
+        for why, key in cleaning.examples(measured)
+        if recordings and (found := recordings.trace(key))
+    ]  # fmt: skip
+    return {"effects": cleaning.effects(list(measured.values())) if measured else None, "examples": examples}
+
+
+def _progress(items: Sequence[Any], description: str) -> Iterable[Any]:
+    """Yield the items, with a progress bar on terminals if it takes over two seconds."""
+    from tqdm.auto import tqdm
+
+    return tqdm(items, desc=description, unit="recording", delay=2, leave=False, disable=None)
