@@ -1,4 +1,4 @@
-"""From a folder, a table or a data set on the Hub to undecoded rows in train, validation and test."""
+"""Load a folder, a table or a data set on the Hub as undecoded rows in train, validation and test."""
 
 from audio_ft.data.loader import Loaded, load
 from audio_ft.data.spec import Data

@@ -1,4 +1,4 @@
-"""Recordings stored in tables: saved `datasets` folders, Parquet files and data sets on the Hub, read undecoded."""
+"""Read recordings stored in tables, undecoded: saved `datasets` folders, Parquet files and data sets on the Hub."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_saved(folder: Path, audio: str | None) -> Source:
     """Read a folder written by `Dataset.save_to_disk` or `DatasetDict.save_to_disk`.
 
     Raises:
-        InputError: a folder that is damaged, or in which no column holds recordings.
+        InputError: the folder is damaged, or no column contains recordings.
     """
     from datasets import load_from_disk
 
@@ -42,10 +42,10 @@ def read_saved(folder: Path, audio: str | None) -> Source:
 
 
 def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source:
-    """Read Parquet files, in splits where their names begin with one ("train-00000-of-00002") or their folders do.
+    """Read Parquet files, with splits from their names ("train-00000-of-00002") or the names of their folders.
 
     Raises:
-        InputError: a file that is no Parquet, or in which no column holds or names recordings.
+        InputError: a file is not Parquet, or no column contains recordings or their paths.
     """
     from datasets import Dataset
     from datasets.exceptions import DatasetsError
@@ -62,10 +62,10 @@ def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source
 
 
 def read_hub(repo: str, name: str | None, revision: str | None, audio: str | None) -> Source:
-    """Read a data set of the Hub; a repository of plain audio files is downloaded and read as a folder.
+    """Read a data set of the Hub; a repository of audio files is downloaded and read as a folder.
 
     Raises:
-        InputError: no such data set, configuration or revision, one that needs a script, or no way to the Hub.
+        InputError: the data set, configuration or revision does not exist, needs a script, or the Hub is unreachable.
     """
     import datasets
     from datasets.exceptions import DatasetsError
@@ -74,7 +74,7 @@ def read_hub(repo: str, name: str | None, revision: str | None, audio: str | Non
 
     try:
         builder = datasets.load_dataset_builder(repo, name, revision=revision)
-        # The library's own audiofolder reader decodes on the way, which needs torchcodec.
+        # The audiofolder reader of `datasets` decodes, which needs torchcodec.
         if builder.builder_name == "audiofolder":
             return read_folder(scan(Path(snapshot_download(repo, repo_type="dataset", revision=revision))), audio)
         return _source(datasets.load_dataset(repo, name, revision=revision), audio, repo, None)
@@ -85,19 +85,19 @@ def read_hub(repo: str, name: str | None, revision: str | None, audio: str | Non
 
 
 def _hub_reason(repo: str, error: Exception) -> str:
-    """Say why a data set of the Hub could not be had, with the mend."""
+    """Say why a data set of the Hub could not be loaded, and how to fix it."""
     reason = _first_line(error)
     if "script" in reason.lower():
-        mend = 'it is loaded by a script, which is no longer run: try revision="refs/convert/parquet"'
+        fix = 'it is loaded by a script, which `datasets` no longer runs: try revision="refs/convert/parquet"'
     elif "config" in reason.lower():
-        mend = f"name one configuration with name=… ({reason})"
+        fix = f"name one configuration with name=… ({reason})"
     else:
-        mend = f"no folder or file of that name is here, and the Hub gave none ({reason}); check the spelling"
-    return f"{repo}: cannot be loaded: {mend}"
+        fix = f"there is no such folder or file, nor a data set on the Hub ({reason}); check the spelling"
+    return f"{repo}: cannot be loaded: {fix}"
 
 
 def _first_line(error: Exception) -> str:
-    """Return what an error says without its trailing advice."""
+    """Return the first line of an error message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -112,21 +112,21 @@ def _source(
     if first is None:
         raise InputError(f"{name}: this data set has no rows; check how it was saved")
     column = _audio_column(first, audio, name)
-    places = [] if root is None else list(dict.fromkeys([root, *(file.parent for file in files)]))
+    folders = [] if root is None else list(dict.fromkeys([root, *(file.parent for file in files)]))
     parts: dict[str, Part] = {}
     notes: list[str] = []
     for split, table in tables.items():
         named(table.column_names, column, f"{name}, split {split!r}")
         prefix = "/".join(filter(None, (name, split)))
-        part, note = _part(table, column, prefix, root, places)
+        part, note = _part(table, column, prefix, root, folders)
         parts[split], notes = part, [*notes, *note]
     return Source(parts, column, notes=tuple(notes))
 
 
-def _audio_column(table: Dataset, wish: str | None, name: str) -> str:
-    """Return the column of recordings: by its type if it can be, else by its name."""
-    if wish is not None:
-        return named(table.column_names, wish, name)
+def _audio_column(table: Dataset, chosen: str | None, name: str) -> str:
+    """Return the column of recordings: the chosen one, else by type, else by name."""
+    if chosen is not None:
+        return named(table.column_names, chosen, name)
     typed: dict[str, list[Any]] = {column: [] for column, feature in table.features.items() if _holds_audio(feature)}
     if len(typed) == 1:
         return next(iter(typed))
@@ -137,21 +137,21 @@ def _audio_column(table: Dataset, wish: str | None, name: str) -> str:
 
 
 def _holds_audio(feature: Any) -> bool:
-    """Tell whether a column holds {bytes, path}."""
+    """Tell whether a column contains {bytes, path}."""
     from datasets import Audio
 
     return isinstance(feature, Audio) or (isinstance(feature, dict) and "bytes" in feature and "path" in feature)
 
 
 def _is_text(feature: Any) -> bool:
-    """Tell whether a column holds text."""
+    """Tell whether a column contains text."""
     return getattr(feature, "dtype", None) in {"string", "large_string"}
 
 
 def _part(
-    table: Dataset, column: str, prefix: str, root: Path | None, places: Sequence[Path]
+    table: Dataset, column: str, prefix: str, root: Path | None, folders: Sequence[Path]
 ) -> tuple[Part, list[str]]:
-    """Turn one table into a part: paths become files, stored recordings stay where they are."""
+    """Turn one table into a part: paths become files, stored recordings stay in the table."""
     import pyarrow.compute as pc
     from datasets import Audio
 
@@ -159,34 +159,35 @@ def _part(
     if _is_text(table.features[column]) and root is not None:
         return listed_part(columns, column, Path(prefix), [root], root, {})
     if _is_text(table.features[column]):
-        raise InputError(f"{prefix}: column {column!r} holds paths, not recordings; name the column of recordings")
-    stored = table.select_columns([column]).rename_column(column, "audio") if column != "audio" else table
-    stored = stored.select_columns(["audio"]).cast_column("audio", Audio(decode=False))
-    cells = stored.with_format("arrow")[:].column("audio")
+        raise InputError(
+            f"{prefix}: column {column!r} holds paths, not recordings; set audio= to the column of recordings"
+        )
+    audio = table.select_columns([column]).rename_columns({column: "audio"}).cast_column("audio", Audio(decode=False))
+    cells = audio.with_format("arrow")[:].column("audio")
     paths = pc.struct_field(cells, "path").to_pylist()
     keys = [f"{prefix}/{row}" for row in range(len(table))]
     names = [path or "" for path in paths]
-    found = _paths(paths, pc.is_null(pc.struct_field(cells, "bytes")).to_pylist(), places)
+    found = _paths(paths, pc.is_null(pc.struct_field(cells, "bytes")).to_pylist(), folders)
     if found != paths:
-        stored = _with_paths(stored, cells, found)
-    return Part(columns, keys, names, stored=stored, places=list(range(len(table)))), []
+        audio = _with_paths(audio, cells, found)
+    return Part(columns, keys, names, table=audio, table_rows=list(range(len(table)))), []
 
 
-def _paths(paths: list[str | None], unstored: list[bool], places: Sequence[Path]) -> list[str | None]:
-    """Return the paths of recordings as they are found on the disk: relative ones in the folder of their table first.
+def _paths(paths: list[str | None], without_bytes: list[bool], folders: Sequence[Path]) -> list[str | None]:
+    """Return the paths of recordings that are not stored, relative ones as they are found in the folders of the tables.
 
-    A row with neither bytes nor path gets an empty path: reading it says "no such file".
+    A row with neither bytes nor path gets an empty path, so that reading it reports "no such file".
     """
 
     def found(path: str) -> str:
-        here = (os.path.join(os.path.abspath(place), path) for place in places)
-        return path if os.path.isabs(path) else next(filter(os.path.isfile, here), path)
+        candidates = (os.path.join(os.path.abspath(folder), path) for folder in folders)
+        return path if os.path.isabs(path) else next(filter(os.path.isfile, candidates), path)
 
-    return [found(path or "") if alone else path for path, alone in zip(paths, unstored, strict=True)]
+    return [found(path or "") if bare else path for path, bare in zip(paths, without_bytes, strict=True)]
 
 
-def _with_paths(stored: Dataset, cells: pa.ChunkedArray, paths: list[str | None]) -> Dataset:
-    """Return the table with other paths; the recordings that it holds are not copied."""
+def _with_paths(audio: Dataset, cells: pa.ChunkedArray, paths: list[str | None]) -> Dataset:
+    """Return the table with other paths, without copying its recordings."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from datasets import Dataset
@@ -197,11 +198,11 @@ def _with_paths(stored: Dataset, cells: pa.ChunkedArray, paths: list[str | None]
     for chunk in pc.struct_field(cells, "bytes").chunks:
         chunks.append(pa.StructArray.from_arrays([chunk, filled.slice(start, len(chunk))], ["bytes", "path"]))
         start += len(chunk)
-    return Dataset(pa.table({"audio": pa.chunked_array(chunks)}, schema=stored.features.arrow_schema))
+    return Dataset(pa.table({"audio": pa.chunked_array(chunks)}, schema=audio.features.arrow_schema))
 
 
 def _plain_columns(table: Dataset, audio: str) -> Columns:
-    """Return the columns that JSON can hold, names of classes in place of their numbers."""
+    """Return the columns that JSON can represent, with class names instead of class ids."""
     from datasets import ClassLabel, List
 
     keep = [name for name, feature in table.features.items() if not _has_bytes(feature)]
@@ -221,12 +222,12 @@ def _plain_columns(table: Dataset, audio: str) -> Columns:
 
 
 def _class_name(feature: Any, cell: int | None) -> str | None:
-    """Return the name of a class; -1 stands for a class that is not told."""
+    """Return the name of a class; -1 means unknown."""
     return None if cell is None or cell < 0 else feature.names[cell]
 
 
 def _has_bytes(feature: Any) -> bool:
-    """Tell whether a column holds bytes (recordings, pictures), which have no place in a row's description."""
+    """Tell whether a column contains bytes (recordings, images), which do not belong in a row's metadata."""
     from datasets import Audio, Image, Video
 
     if isinstance(feature, dict):

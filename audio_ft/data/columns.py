@@ -1,4 +1,4 @@
-"""Columns: which one holds the recording, the target and the group; and which rows a user asked for."""
+"""Find the columns of recording, target and group, and filter rows."""
 
 from __future__ import annotations
 
@@ -18,27 +18,20 @@ AUDIO: Tiers = (
     ("file_name", "filename", "file", "path", "filepath", "file_path", "audio_path", "audio_file", "audio_filepath",
      "audio_filename", "wav", "wav_path", "wav_file", "recording_path", "slice_file_name", "fname", "clip"),
 )  # fmt: skip
-# In order of preference: the widest source of leakage first.
+# In order of preference: the broadest source of leakage first.
 GROUP: tuple[str, ...] = (
     "speaker_id", "speaker", "spk_id", "spk", "speaker_name", "client_id", "user_id", "user", "subject_id", "subject",
     "participant_id", "participant", "patient_id", "patient", "actor_id", "actor", "singer", "artist",
     "session_id", "session", "conversation_id", "dialogue_id", "recording_id", "recording", "source_file", "src_file",
     "original_file", "video_id", "youtube_id", "ytid", "fsid", "freesound_id", "location", "site", "device_id",
 )  # fmt: skip
-# How manifests of long recordings say where a row begins in its file.
+# Columns in which manifests of long recordings give the start of a row in its file.
 STARTS: tuple[str, ...] = (
-    "offset",
-    "start",
-    "start_time",
-    "start_sec",
-    "start_seconds",
-    "begin",
-    "begin_time",
-    "onset",
-)
+    "offset", "start", "start_time", "start_sec", "start_seconds", "begin", "begin_time", "onset",
+)  # fmt: skip
 SPLIT: tuple[str, ...] = ("split", "subset", "partition")
 
-# File names of well-known sets that say who speaks: what to call it, and the pattern each name must match.
+# Well-known data sets whose file names contain the speaker: how to describe the group, and the pattern of the names.
 _NAMED_GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("speaker, as in speech-commands names", re.compile(r"([0-9a-f]{6,})_nohash_\d+")),
     ("speaker, as in LibriSpeech names", re.compile(r"(\d+)-\d+-\d{4}")),
@@ -48,37 +41,37 @@ _NAMED_GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 
 def plain(name: str) -> str:
-    """Return a column name as it is compared: "Speaker ID", "speaker-id", "speaker_id" and "speakerId" are one."""
+    """Return a column name without case and separators: "Speaker ID", "speaker-id" and "speakerId" are equal."""
     return re.sub(r"[\s\-_]+", "", name.lower())
 
 
 def among(name: str, known: Sequence[str]) -> bool:
-    """Tell whether a column has one of the names known."""
+    """Tell whether a column has one of the known names."""
     return plain(name) in map(plain, known)
 
 
 def names_one_of(names: Iterable[str], tiers: Iterable[Sequence[str]]) -> bool:
-    """Tell whether one of the columns has a name that one of the tiers holds."""
+    """Tell whether one of the columns has a name of one of the tiers."""
     return any(among(name, tier) for name in names for tier in tiers)
 
 
 def named(names: Iterable[str], name: str, source: str) -> str:
-    """Return the column that the user named.
+    """Return the column that the user chose.
 
     Raises:
-        InputError: no such column; lists the columns that are there.
+        InputError: there is no such column; lists the columns there are.
     """
     names = list(names)
     if name not in names:
-        raise InputError(f"{source}: no column {name!r}; the columns there are {', '.join(names) or 'none'}")
+        raise InputError(f"{source}: no column {name!r}; the columns are {', '.join(names) or 'none'}")
     return name
 
 
 def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: str) -> str:
-    """Return the one column among `names` that a tier knows.
+    """Return the one column whose name is in the first tier with any match.
 
     Raises:
-        InputError: no column or several of the same rank; lists what is there and names the setting that decides.
+        InputError: no column matches, or several of one tier; lists the columns and the setting that chooses one.
     """
     names = list(names)
     for tier in tiers:
@@ -86,19 +79,17 @@ def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: st
         if len(found) == 1:
             return found[0]
         if found:
-            raise InputError(
-                f"{source}: columns {', '.join(found)} could each hold {what}; name the one to use with {setting}"
-            )
+            raise InputError(f"{source}: columns {', '.join(found)} could each be {what}; choose one with {setting}")
     raise InputError(
-        f"{source}: no column holds {what} by its name; the columns there are {', '.join(names) or 'none'}: "
-        f"name one with {setting}"
+        f"{source}: no column name matches {what}; the columns are {', '.join(names) or 'none'}: "
+        f"choose one with {setting}"
     )
 
 
-def find_audio(columns: Mapping[str, Sequence[Any]], wish: str | None, source: str) -> str:
-    """Return the column with the paths of the recordings; of several by name, the one whose cells look like audio."""
-    if wish is not None:
-        return named(columns, wish, source)
+def find_audio(columns: Mapping[str, Sequence[Any]], chosen: str | None, source: str) -> str:
+    """Return the column with the paths of the recordings: of several names, the one with cells like audio files."""
+    if chosen is not None:
+        return named(columns, chosen, source)
     files = [name for name, cells in columns.items() if _lists_audio(cells)]
     likely = [name for name in files if any(among(name, tier) for tier in AUDIO)]
     if not likely and len(files) == 1:
@@ -107,25 +98,27 @@ def find_audio(columns: Mapping[str, Sequence[Any]], wish: str | None, source: s
 
 
 def _lists_audio(cells: Sequence[Any]) -> bool:
-    """Tell whether the first filled cells end as audio files do."""
+    """Tell whether the first filled cells end in suffixes of audio files."""
     first = [cell for cell in cells[:100] if cell][:10]
     return bool(first) and all(
         isinstance(cell, str) and PurePath(cell).suffix.lower() in AUDIO_SUFFIXES for cell in first
     )
 
 
-def find_group(columns: Mapping[str, Sequence[Any]], wish: str | None, target: str, source: str) -> str | None:
-    """Return the column whose rows belong on one side of a split, None where there is none or `wish` is "".
+def find_group(columns: Mapping[str, Sequence[Any]], chosen: str | None, target: str, source: str) -> str | None:
+    """Return the column of groups, which splits keep disjoint; None where there is none or `chosen` is "".
 
-    A column found by itself must tell rows apart without telling all of them apart; one group for all rows is
-    returned only where nothing better is there, so that the split can refuse.
+    A column found by name needs more than one value and fewer values than rows; a column with one group for all rows
+    is returned only where there is no better one, so that the split can refuse it.
     """
-    if wish == "":
+    if chosen == "":
         return None
-    if wish is not None:
-        if wish == target:
-            raise InputError(f"{source}: column {wish!r} cannot be both target and group; name another, or group=''")
-        return named(columns, wish, source)
+    if chosen is not None:
+        if chosen == target:
+            raise InputError(
+                f"{source}: column {chosen!r} cannot be both target and group; set group= to another or ''"
+            )
+        return named(columns, chosen, source)
     by_name = {plain(name): name for name in columns if name != target}
     constant = None
     for name in (by_name[plain(known)] for known in GROUP if plain(known) in by_name):
@@ -138,18 +131,18 @@ def find_group(columns: Mapping[str, Sequence[Any]], wish: str | None, target: s
     return constant
 
 
-def cuts(columns: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Return a warning for each column by which rows seem to be parts of their files, which nothing here cuts."""
+def start_warnings(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return a warning for each column that seems to give the start of a row in its file; files are not cut here."""
     return [
-        f"column {name!r} seems to say where in its file a row begins; files are not cut, each row is its whole file: "
-        "cut them first, into a file a row"
+        f"column {name!r} seems to give the start of a row in its file; files are not cut, so each row is its whole "
+        "file: cut them first, into one file a row"
         for name, cells in columns.items()
         if among(name, STARTS) and any(_number(cell) for cell in cells if not missing(cell))
     ]
 
 
 def group_from_names(names: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return (what it is, a group for each file name) where all names follow one well-known pattern."""
+    """Return (description, a group for each file name) where all names follow one well-known pattern."""
     stems = [PurePath(name).stem for name in names]
     for what, pattern in _NAMED_GROUPS:
         if stems and pattern.fullmatch(stems[0]):
@@ -160,7 +153,7 @@ def group_from_names(names: Sequence[str]) -> tuple[str, list[str]] | None:
     return None
 
 
-_ORDERS: dict[str, Callable[[float, float], bool]] = {
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le
 }  # fmt: skip
 _CONDITION = re.compile(r"\s*(?P<column>[^=!<>]+?)\s*(?P<sign>==|!=|>=|<=|=|>|<)\s*(?P<value>.*?)\s*", re.DOTALL)
@@ -170,21 +163,21 @@ def parse_condition(condition: str) -> tuple[str, str, str]:
     """Return (column, sign, value) of a row filter such as "language=en" or "duration>1".
 
     Raises:
-        InputError: no sign, no column, or an order asked of something that is no number.
+        InputError: the sign or the column is missing, or a value to compare with is not a number.
     """
     match = _CONDITION.fullmatch(condition)
     if not match:
         raise InputError(f'where: expected a filter such as "language=en" or "duration>1", got {shown(condition)}')
     column, sign, value = match["column"], match["sign"].replace("==", "="), match["value"]
-    if sign in _ORDERS and _number(value) is None:
-        raise InputError(f"where: {shown(condition)} compares with {shown(value)}, which is no number; use = or !=")
+    if sign in _COMPARISONS and _number(value) is None:
+        raise InputError(f"where: {shown(condition)} compares with {shown(value)}, which is not a number; use = or !=")
     return column, sign, value
 
 
 def rows_where(columns: Mapping[str, Sequence[Any]], conditions: Sequence[str], source: str) -> list[int] | None:
-    """Return the places of the rows that meet every condition; None where there is no condition.
+    """Return the indices of the rows that meet every condition; None where there is no condition.
 
-    An empty cell equals the empty text and has no order.
+    An empty cell equals the empty text and meets no comparison.
     """
     if not conditions:
         return None
@@ -192,25 +185,25 @@ def rows_where(columns: Mapping[str, Sequence[Any]], conditions: Sequence[str], 
     for condition in conditions:
         column, sign, value = parse_condition(condition)
         cells = columns[named(columns, column, source)]
-        if sign in _ORDERS:
-            keep = [row for row in keep if _ordered(cells[row], sign, value, f"{source}, column {column!r}")]
+        if sign in _COMPARISONS:
+            keep = [row for row in keep if _compares(cells[row], sign, value, f"{source}, column {column!r}")]
         else:
             keep = [row for row in keep if (as_text(cells[row]) == value) is (sign == "=")]
     return keep
 
 
-def _ordered(cell: Any, sign: str, value: str, place: str) -> bool:
-    """Compare a cell with a number; an empty cell has no order."""
+def _compares(cell: Any, sign: str, value: str, source: str) -> bool:
+    """Compare a cell with a number; an empty cell meets no comparison."""
     if missing(cell):
         return False
     number = _number(cell)
     if number is None:
-        raise InputError(f"{place}: {cell!r} is no number, so it cannot be compared by {sign}; use = or !=")
-    return _ORDERS[sign](number, float(value))
+        raise InputError(f"{source}: {cell!r} is not a number, so it cannot be compared by {sign}; use = or !=")
+    return _COMPARISONS[sign](number, float(value))
 
 
 def _number(cell: Any) -> float | None:
-    """Return a cell as a number, None where it is none."""
+    """Return a cell as a number, None where it is not one."""
     try:
         return float(cell)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What is in a set of recordings and what is wrong with it, before anything is cleaned or trained."""
+"""Inspect a data set: what it contains and what is wrong with it, before cleaning and training."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.codec.installed import decoders
-from audio_ft.data import Loaded, load
-from audio_ft.data import sources as parts
+from audio_ft.data import Loaded, load, sources
 from audio_ft.data.loader import ANY_CLASSES, target_column
-from audio_ft.data.probe import Heard, listen, same
+from audio_ft.data.probe import Probed, duplicates, probe_all
 from audio_ft.data.rows import Source
 from audio_ft.data.spec import Data
 from audio_ft.data.tree import scan
@@ -28,11 +27,11 @@ from audio_ft.targets.cells import as_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Below this share of the largest class a small one is rarely learned without weights.
+# A class below this share of the largest one is rarely learned without weights.
 IMBALANCE = 0.1
 FEW_CLIPS = 10
 SHORT_SECONDS, LONG_SECONDS = 0.1, 30.0
-# How `load` ends its sentences on what is on two sides of a split.
+# How warnings of `load` about overlapping splits end.
 FLATTERS = "scores there flatter the model"
 
 
@@ -40,8 +39,8 @@ FLATTERS = "scores there flatter the model"
 class SplitFacts:
     """Count one split: clips listed, those readable and their seconds, groups (None without any), and targets.
 
-    `classes` counts labels; `values` sums up numbers (lowest, median, highest) and `words` transcripts (words in all,
-    words in the longest, empty ones).
+    `classes` counts labels; `values` summarizes numbers (lowest, median, highest) and `words` transcripts (all words,
+    those of the longest, empty transcripts).
     """
 
     clips: int
@@ -55,7 +54,7 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Durations:
-    """Sum up durations in seconds; `histogram` holds (from, to, recordings)."""
+    """Summarize durations in seconds; `histogram` holds (from, to, recordings)."""
 
     shortest: float
     median: float
@@ -66,10 +65,10 @@ class Durations:
 
 @dataclass(frozen=True)
 class Inspection:
-    """Say what recordings hold and what is wrong with them.
+    """Hold what was found in a data set.
 
-    `problem` is what training would refuse them for, if anything; `decoded` whether more than headers was read;
-    `unreadable` pairs keys and reasons, `same` lists keys of equal content, `leaks` and `warnings` are sentences.
+    `problem` is the error with which training would refuse it; `decoded` whether more than headers was read;
+    `unreadable` pairs keys and reasons, `duplicates` lists keys of equal content, `leaks` and `warnings` are sentences.
     """
 
     path: str
@@ -85,7 +84,7 @@ class Inspection:
     formats: Mapping[str, int]
     notes: Mapping[str, int]
     unreadable: tuple[tuple[str, str], ...]
-    same: tuple[tuple[str, ...], ...]
+    duplicates: tuple[tuple[str, ...], ...]
     leaks: tuple[str, ...]
     warnings: tuple[str, ...]
     decoded: bool
@@ -93,7 +92,7 @@ class Inspection:
 
     @property
     def kind_in_words(self) -> str:
-        """Return the kind of target as people call it."""
+        """Return the kind of target in words."""
         return target_class(self.kind).wording.short
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,7 +105,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of one split as far as they could be understood."""
+    """Rows of one split as far as they could be read."""
 
     keys: Sequence[str]
     audio: Any
@@ -121,13 +120,13 @@ def inspect(
     decode: bool = False,
     workers: int | None = None,
 ) -> Inspection:
-    """Look at recordings, their targets and splits; only headers are read unless `decode`.
+    """Inspect recordings, their targets and splits; only headers are read unless `decode`.
 
     `targets` are the kinds of target to look for. Data that training would refuse is inspected as far as it can be
-    understood, and `problem` says what is wrong.
+    read, and `problem` says what is wrong.
 
     Raises:
-        InputError: nothing of that name, no recording in it, or a manifest that cannot be read.
+        InputError: the path does not exist, contains no recordings, or has a manifest that cannot be read.
     """
     loaded: Loaded | None = None
     problem = None
@@ -136,13 +135,13 @@ def inspect(
         rows = {name: _loaded_rows(table) for name, table in loaded.splits.items()}
     except InputError as error:
         problem = str(error)
-        rows = _understood(data, targets[-1], error)
-    heard = {name: list(listen(own.keys, own.audio, decode=decode, name=name)) for name, own in rows.items()}
+        rows = _rows_without_targets(data, targets[-1], error)
+    probed = {name: list(probe_all(part.keys, part.audio, decode=decode, name=name)) for name, part in rows.items()}
     kind = type(loaded.target) if loaded else targets[-1]
-    facts = {name: _facts(own, heard[name], kind) for name, own in rows.items()}
-    every = [one for own in heard.values() for one in own]
+    facts = {name: _facts(part, probed[name], kind) for name, part in rows.items()}
+    every = [one for part in probed.values() for one in part]
     good = [one for one in every if one.error is None]
-    equal = same(heard.values())
+    equal = duplicates(every)
     notes = loaded.warnings if loaded else ()
     known = tuple(note for note in notes if note.endswith(FLATTERS))
     return Inspection(
@@ -159,7 +158,7 @@ def inspect(
         formats=_counted(one.format for one in good),
         notes=_counted(note.partition(":")[0] for one in good for note in one.notes),
         unreadable=tuple((one.key, one.error) for one in every if one.error is not None),
-        same=tuple(equal),
+        duplicates=tuple(equal),
         leaks=(*known, *_leaks(rows, equal)),
         warnings=(*(note for note in notes if note not in known), *_warnings(facts, good, len(every))),
         decoded=decode,
@@ -172,15 +171,15 @@ def _loaded_rows(table: Any) -> _Rows:
     return _Rows(list(table["key"]), table, list(table["target"]), groups if any(groups) else None)
 
 
-def _understood(data: Data, kind: type[Target], error: InputError) -> dict[str, _Rows]:
-    """Return what can be understood of data that `load` refuses: its splits and columns, or just its recordings.
+def _rows_without_targets(data: Data, kind: type[Target], error: InputError) -> dict[str, _Rows]:
+    """Return what can be read of data that `load` refuses: its splits and columns, or just its recordings.
 
     Raises:
-        InputError: the refusal itself, where there are no recordings to look at.
+        InputError: `error`, where there are no recordings to inspect.
     """
     try:
-        source = parts.read(data, classes=kind.implied_by == "label")
-        given, _ = parts.by_split(data, source)
+        source = sources.read(data, classes=kind.implied_by == "label")
+        given, _ = sources.by_split(data, source)
     except InputError:
         folder = Path(data.path).expanduser()
         keys = scan(folder).below("") if folder.is_dir() else []
@@ -189,7 +188,7 @@ def _understood(data: Data, kind: type[Target], error: InputError) -> dict[str, 
         return {"": _Rows(keys, [os.path.join(folder, key) for key in keys])}
     rows = {}
     for name, part in given.items():
-        audio = part.stored.select(part.places) if part.stored is not None else part.files
+        audio = part.table.select(part.table_rows) if part.table is not None else part.files
         rows[name] = _Rows(part.keys, audio, _cells(part.columns, data, kind, source))
     return rows
 
@@ -203,31 +202,31 @@ def _cells(table: Mapping[str, Sequence[Any]], data: Data, kind: type[Target], s
     return [as_text(cell) for cell in table[name]] if name in table else None
 
 
-def _facts(rows: _Rows, heard: Sequence[Heard], kind: type[Target]) -> SplitFacts:
+def _facts(rows: _Rows, probed: Sequence[Probed], kind: type[Target]) -> SplitFacts:
     """Count one split."""
-    good = [one.seconds for one in heard if one.error is None]
+    good = [one.seconds for one in probed if one.error is None]
     counted: dict[str, Any] = {} if rows.targets is None else kind.summary(rows.targets)
     groups = len(set(rows.groups) - {None}) if rows.groups else None
     return SplitFacts(len(rows.keys), len(good), sum(good), groups, **counted)
 
 
 def _counted(values: Iterable[Any]) -> dict[Any, int]:
-    """Return how often each value is there, the most frequent first."""
+    """Count each value, the most frequent first."""
     return dict(sorted(Counter(values).items(), key=lambda pair: (-pair[1], str(pair[0]))))
 
 
 def _durations(seconds: NDArray[np.float64]) -> Durations | None:
-    """Sum up durations; the last bar of the histogram takes all that is longer than almost all others."""
+    """Summarize durations; the last bar of the histogram holds all above the 95th percentile."""
     if not len(seconds):
         return None
     shortest, median, p95, longest = np.quantile(seconds, (0, 0.5, 0.95, 1)).tolist()
     step = _round_step(max(p95 - shortest, 0.01) / 8)
     first = np.floor(shortest / step) * step
     count = max(1, int(np.ceil((p95 - first) / step + 1e-9)))
-    edges = [round(float(first + step * place), 6) for place in range(count + 1)]
-    places = np.clip(((seconds - first) / step + 1e-9).astype(int), 0, count)
-    bars = [(low, high, int((places == place).sum())) for place, (low, high) in enumerate(pairwise(edges))]
-    beyond = int((places == count).sum())
+    edges = [round(float(first + step * index), 6) for index in range(count + 1)]
+    bins = np.clip(((seconds - first) / step + 1e-9).astype(int), 0, count)
+    bars = [(low, high, int((bins == index).sum())) for index, (low, high) in enumerate(pairwise(edges))]
+    beyond = int((bins == count).sum())
     if beyond:
         bars.append((edges[-1], longest, beyond))
     return Durations(shortest, median, p95, longest, tuple(bars))
@@ -240,28 +239,30 @@ def _round_step(step: float) -> float:
 
 
 def _leaks(rows: Mapping[str, _Rows], equal: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield a sentence for what training and scores must not share; groups come with the warnings of `load`."""
-    place = {key: name for name, own in rows.items() for key in own.keys}
+    """Yield a sentence on recordings in two splits or with two targets; `load` warns of groups in two splits."""
+    split = {key: name for name, part in rows.items() for key in part.keys}
     target = {
-        key: str(own)
+        key: str(value)
         for part in rows.values()
         if part.targets
-        for key, own in zip(part.keys, part.targets, strict=True)
+        for key, value in zip(part.keys, part.targets, strict=True)
     }
-    across = [keys for keys in equal if len({place[key] for key in keys}) > 1]
-    torn = [keys for keys in equal if len({target.get(key) for key in keys}) > 1]
+    across = [keys for keys in equal if len({split[key] for key in keys}) > 1]
+    differing = [keys for keys in equal if len({target.get(key) for key in keys}) > 1]
     if across:
-        yield f"{len(across):,} recordings lie in two splits, byte for byte ({across[0][0]} = {across[0][1]})"
-    if torn:
-        yield f"{len(torn):,} equal recordings have different targets ({torn[0][0]}, {torn[0][1]})"
+        yield f"{len(across):,} recordings are in two splits, byte for byte ({across[0][0]} = {across[0][1]})"
+    if differing:
+        yield f"{len(differing):,} equal recordings have different targets ({differing[0][0]}, {differing[0][1]})"
 
 
-def _warnings(facts: Mapping[str, SplitFacts], good: Sequence[Heard], every: int) -> Iterator[str]:
-    """Yield sentences on what makes a set hard to learn from or to trust."""
+def _warnings(facts: Mapping[str, SplitFacts], good: Sequence[Probed], every: int) -> Iterator[str]:
+    """Yield sentences on what makes a data set hard to learn from or its scores hard to trust."""
     train = facts.get("train") or next(iter(facts.values()), None)
     classes = train.classes if train else {}
     if len(classes) > 1:
-        (most, largest), (least, smallest) = _extremes(classes)
+        ordered = sorted(classes, key=classes.__getitem__)
+        most, least = ordered[-1], ordered[0]
+        smallest, largest = classes[least], classes[most]
         if smallest < IMBALANCE * largest:
             yield (f"unbalanced: {least} has {smallest:,} clips and {most} {largest:,}; consider "
                    "--set class_weights=balanced or --set sampling=over")  # fmt: skip
@@ -276,14 +277,9 @@ def _warnings(facts: Mapping[str, SplitFacts], good: Sequence[Heard], every: int
         yield f"{long:,} recordings are longer than {LONG_SECONDS:g} s; they are cut into windows"
     low = sum(one.rate < 16_000 for one in good)
     if low and low < len(good):
-        yield f"{low:,} recordings have rates below 16,000 Hz, {len(good) - low:,} not: this may give the class away"
+        yield f"{low:,} of {len(good):,} recordings have rates below 16,000 Hz: the rate may reveal the class"
     if every > len(good):
         yield f"{every - len(good):,} of {every:,} recordings cannot be read ({(every - len(good)) / every:.1%})"
-    empty = sum(own.words.get("empty", 0) for own in facts.values())
+    empty = sum(split.words.get("empty", 0) for split in facts.values())
     if empty:
         yield f"{empty:,} transcripts are empty"
-
-
-def _extremes(classes: Mapping[str, int]) -> tuple[tuple[str, int], tuple[str, int]]:
-    ordered = sorted(classes.items(), key=lambda pair: pair[1])
-    return ordered[-1], ordered[0]

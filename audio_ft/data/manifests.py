@@ -1,4 +1,4 @@
-"""Manifests: files that list recordings, read into columns exactly as they stand (text stays text)."""
+"""Manifests: files that list recordings, read into columns as written (text stays text)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Columns = dict[str, list[Any]]
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".json", ".parquet"})
 _DELIMITERS = ",;\t|"
-# What `datasets` says of a recording.
+# The fields in which `datasets` describes a recording.
 _RECORDING = {"path", "bytes", "array", "sampling_rate"}
-# A transcript or a list of tags may be long, but a cell of a megabyte means a quote that was never closed.
+# A transcript or a list of tags may be long, but a cell of a megabyte means an unclosed quotation mark.
 _LONGEST_CELL = 1_000_000
 
 
 def read_manifest(path: Path) -> Columns:
     """Read a CSV, TSV, JSONL, JSON or Parquet manifest into columns of equal length.
 
-    Cells of CSV and TSV stay text ("03" is not 3), in CSV without the blanks that follow a delimiter; JSON and Parquet
-    values keep their type, a missing one becomes None. A recording of JSON may be {"path": …}, as `datasets` has it.
+    Cells of CSV and TSV stay text ("03" is not 3), in CSV without the blanks after a delimiter; JSON and Parquet values
+    keep their type, a missing one becomes None. A recording in JSON may be {"path": …}, as in `datasets`.
 
     Raises:
-        InputError: a file that is not UTF-8, a broken row (with its line), two columns of one name, no row at all.
+        InputError: the file is not UTF-8, has a broken row, two columns of one name, or no row at all.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -44,13 +44,13 @@ def read_manifest(path: Path) -> Columns:
 
 
 def _path_of(value: Any) -> Any:
-    """Return the path of a recording that is described by nothing else, any other value as it is."""
+    """Return the path of a recording in the form of `datasets`, any other value as it is."""
     described = isinstance(value, dict) and value.keys() <= _RECORDING and value.get("bytes") is None
     return value["path"] if described and isinstance(value.get("path"), str) else value
 
 
 def _read_parquet(path: Path) -> Columns:
-    """Read a Parquet table of paths (one that holds the recordings themselves is read by `stored`)."""
+    """Read a Parquet table of paths (`arrow` reads one with the recordings themselves)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -62,7 +62,7 @@ def _read_parquet(path: Path) -> Columns:
 
 
 def _read_delimited(text: str, path: Path) -> Columns:
-    """Parse delimited text; a TSV whose quotes do not pair is read without quoting, as Common Voice writes it."""
+    """Parse delimited text; a TSV with unpaired quotes is read without quoting, as Common Voice writes it."""
     if path.suffix.lower() != ".tsv":
         return _parse(text, path, _sniff(text), csv.QUOTE_MINIMAL)
     try:
@@ -71,24 +71,24 @@ def _read_delimited(text: str, path: Path) -> Columns:
         return _parse(text, path, "\t", csv.QUOTE_NONE)
     if not any("\n" in cell for cells in columns.values() for cell in cells):
         return columns
-    # Quotation marks may pair by chance, one in a row and one some rows later, and swallow the rows between them. In a
-    # cell that was meant to have two lines the second has no tabs, so without quoting its row is refused.
+    # Quotation marks in two different rows may pair by chance and join all rows between them. The second line of a cell
+    # that really has two contains no tabs, so without quoting its row is refused.
     with contextlib.suppress(InputError):
         columns = _parse(text, path, "\t", csv.QUOTE_NONE)
     return columns
 
 
 def _sniff(text: str) -> str:
-    """Return the delimiter that cuts the first lines into the most cells, all lines alike."""
+    """Return the delimiter that gives the most cells in each of the first lines, equally many in all of them."""
 
     def fit(delimiter: str) -> tuple[bool, int]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         widths: list[int] = []
-        # A quote that is never closed makes one cell of all the rest; parsing says in which line.
+        # An unclosed quotation mark makes one cell of all the rest; parsing reports the line.
         with contextlib.suppress(csv.Error):
             widths.extend(len(cells) for cells in itertools.islice(reader, 20) if cells)
         width = widths[0] if widths else 0
-        # Every file has one cell a line by a delimiter that it does not hold, so one cell proves nothing.
+        # A delimiter that does not occur gives one cell a line in every file, so one cell proves nothing.
         return width > 1 and len(set(widths)) == 1, width
 
     return max(_DELIMITERS, key=fit)
@@ -113,7 +113,7 @@ def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Col
             elif len(cells) != len(header):
                 raise InputError(
                     f"{path}, line {reader.line_num}: expected {len(header)} cells as in the header, got {len(cells)}; "
-                    f"put quotes around cells that hold {delimiter!r}"
+                    f"put quotes around cells that contain {delimiter!r}"
                 )
             else:
                 rows.append(cells)
@@ -127,11 +127,11 @@ def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Col
 
 
 def _header(cells: list[str], path: Path) -> list[str]:
-    """Return the column names; a nameless one (an index written by pandas) is called by its place."""
-    names = [cell or f"column {place}" for place, cell in enumerate(cells, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path}: two columns are called {twice[0]!r}; rename one of them")
+    """Return the column names; one without a name (an index written by pandas) is called by its number."""
+    names = [cell or f"column {number}" for number, cell in enumerate(cells, start=1)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"{path}: two columns are called {repeated[0]!r}; rename one of them")
     return names
 
 
@@ -140,8 +140,8 @@ def _json_lines(text: str, path: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            place = f"{path}, line {number}"
-            records.append(_object(parse_json(line, place), place))
+            source = f"{path}, line {number}"
+            records.append(_object(parse_json(line, source), source))
     if not records:
         raise InputError(f"{path}: expected one JSON object a line, got none; write one line per recording")
     return records
@@ -155,8 +155,8 @@ def _json_list(text: str, path: Path) -> list[dict[str, Any]]:
     return [_object(record, f"{path}, item {number}") for number, record in enumerate(value, start=1)]
 
 
-def _object(value: Any, place: str) -> dict[str, Any]:
+def _object(value: Any, source: str) -> dict[str, Any]:
     """Check that a JSON value is an object."""
     if not isinstance(value, dict):
-        raise InputError(f'{place}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
+        raise InputError(f'{source}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
     return value

@@ -1,4 +1,4 @@
-"""Features as a checkpoint's own extractor computes them, one array a recording."""
+"""Compute features with a checkpoint's own extractor, one array a recording."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelInput:
-    """Compute what a checkpoint's own feature extractor makes of a clip, without padding.
+    """Compute the features of a clip with a checkpoint's own extractor, without padding.
 
     A clip longer than the checkpoint's window gives one array a window, stacked.
     """
@@ -31,11 +31,11 @@ class ModelInput:
         """Return float32 (time,) for raw-wave models and (mel, frames) for Whisper, or these stacked.
 
         Raises:
-            InputError: a clip of several channels or at another rate than the model's.
+            InputError: the clip has several channels or another rate than the model's.
         """
         if clip.rate != self.adapter.sample_rate or clip.channels != 1:
             raise InputError(
-                f"The chain leaves {clip.channels} channels at {clip.rate:,} Hz here and {self.model} hears one at "
+                f"The chain returns {clip.channels} channels at {clip.rate:,} Hz, and {self.model} expects one at "
                 f"{self.adapter.sample_rate:,} Hz; add Resample({self.adapter.sample_rate}) and Mono() to the chain."
             )
         size = round(self.adapter.window * clip.rate)
@@ -47,8 +47,10 @@ class ModelInput:
         for name, values in self.adapter.collate([features]).items():
             if name in features:
                 return np.asarray(values[0], np.float32)[..., : np.shape(features[name])[-1]]
-        raise InputError(f"{self.model}: its extractor gives no features under a known name.")
+        raise InputError(
+            f"{self.model}: its extractor returns no features under a known name; prepare log-mel features instead."
+        )
 
     def describe(self) -> str:
-        """Return what the arrays are, for people."""
+        """Describe the arrays."""
         return f"float32 input of {self.model}, by its own feature extractor, without padding"

@@ -1,4 +1,4 @@
-"""Listed recordings: what the rows of a manifest name, found on the disk."""
+"""Find the recordings of a manifest on the disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audio_ft.data.tree import count, stat_of
 from audio_ft.errors import InputError
 from audio_ft.targets.cells import missing
 
-# As many rows tell where the files of a manifest are; as many folders are searched for one that is not there.
+# Rows that are tried to find the folder of a manifest's files, and folders that are searched for a missing one.
 _TRIED, _FOLDERS = 50, 2_000
 
 
@@ -23,7 +23,7 @@ def listed_part(
     """Return the rows of a manifest as a part sorted by key, and notes; stats come from `known` or from the disk.
 
     Raises:
-        InputError: a row without a path, or none of the files is there.
+        InputError: a row has no path, or none of the files exists.
     """
     names = columns[column]
     empty = next((row for row, name in enumerate(names) if missing(name) or not isinstance(name, str)), None)
@@ -35,9 +35,9 @@ def listed_part(
     stats = [known[key] if key in known else stat_of(file) for key, file in zip(keys, files, strict=True)]
     gone = [row for row, about in enumerate(stats) if about == GONE]
     if len(gone) == len(names):
-        mend = _elsewhere(names, column, bases, known)
-        raise InputError(f"{table}: none of its {len(names)} files is there, the first being {files[0]!r}; paths in "
-                         f"column {column!r} are relative to {base}, or absolute{mend}")  # fmt: skip
+        fix = _elsewhere(names, column, bases, known)
+        raise InputError(f"{table}: none of its {len(names)} files exists (first: {files[0]!r}); paths in "
+                         f"column {column!r} are relative to {base}, or absolute{fix}")  # fmt: skip
     notes = [f"{table.name}: paths are relative to {base}"] if base != os.path.abspath(bases[0]) else []
     if gone:
         notes.append(f"{count(len(gone), 'file')} listed in {table.name} missing (first: {names[gone[0]]})")
@@ -46,31 +46,31 @@ def listed_part(
 
 
 def _elsewhere(names: list[str], column: str, bases: list[Path], known: Iterable[str]) -> str:
-    """Say where one of the first files is that a manifest names otherwise, "" where it is not found either."""
-    turned = [name.replace("\\", "/") for name in names[:_TRIED]]
+    """Say where one of the first files really is, "" where it is not found."""
+    slashed = [name.replace("\\", "/") for name in names[:_TRIED]]
     for base in bases:
-        for name, own in zip(names, turned, strict=False):
-            if own != name and os.path.isfile(base / own):
-                return f"; {base / own} is there: write / in place of \\ in that column"
-    places = {os.path.basename(own): own for own in reversed(turned)}
-    found = next((path for path in known or _below(bases[0]) if os.path.basename(path) in places), None)
+        for name, path in zip(names, slashed, strict=False):
+            if path != name and os.path.isfile(base / path):
+                return f"; {base / path} exists: write / instead of \\ in that column"
+    listed = {os.path.basename(path): path for path in reversed(slashed)}
+    found = next((path for path in known or _below(bases[0]) if os.path.basename(path) in listed), None)
     if found is None:
         return ""
-    name = places[os.path.basename(found)]
-    return f"; where {name!r} is listed there is {found!r}: write the paths with their folders into column {column!r}"
+    name = listed[os.path.basename(found)]
+    return f"; {name!r} is listed and {found!r} exists: write the paths with their folders into column {column!r}"
 
 
 def _below(folder: Path) -> Iterator[str]:
-    """Yield the files below a folder by relative path, as many as are listed in a moment."""
-    for seen, (place, folders, files) in enumerate(os.walk(folder)):
+    """Yield the files in the first folders below a folder, by relative path."""
+    for seen, (parent, folders, files) in enumerate(os.walk(folder)):
         if seen == _FOLDERS:
             return
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.relpath(os.path.join(place, name), folder) for name in sorted(files))
+        yield from (os.path.relpath(os.path.join(parent, name), folder) for name in sorted(files))
 
 
 def _base(names: list[str], bases: list[Path]) -> str:
-    """Return the first folder in which one of the first files lies; the first folder where none does."""
+    """Return the first folder that contains one of the first files, by default the first one."""
     for base in bases:
         if any(os.path.isfile(_as_on_disk(os.path.join(base, name))) for name in names[:_TRIED]):
             return str(base)
@@ -78,7 +78,7 @@ def _base(names: list[str], bases: list[Path]) -> str:
 
 
 def _as_on_disk(file: str) -> str:
-    """Return a path with its accents coded as the disk has them: archives from a Mac take é apart, manifests do not."""
+    """Return a path with the Unicode form of the disk: archives from a Mac decompose é, manifests do not."""
     if file.isascii() or os.path.lexists(file):
         return file
     spelled = (unicodedata.normalize(form, file) for form in ("NFC", "NFD"))

@@ -1,4 +1,4 @@
-"""What recordings tell before they are cleaned: headers, or every sample, and which of them are the same."""
+"""Probe recordings: duration, rate and format from their headers or samples, and which of them are equal."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from audio_ft.errors import AudioError
 from audio_ft.file_io import file_digest
 from audio_ft.system import available_cores
 
-# FFmpeg names its demultiplexers by all they read.
+# FFmpeg names its demultiplexers by all formats that they read.
 CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "MATROSKA", "asf": "WMA"}
-# Two recordings of one size are compared by this many bytes of their middle before all of them are read.
-_PEEK = 4096
-_AT_ONCE = 256
-# Recordings of more samples than this (200 MB of them) are decoded one at a time: a dozen of an hour fill a machine.
+# Files of one size are compared by this many bytes of their middle and end before they are read completely.
+_SAMPLED_BYTES = 4096
+_BATCH = 256
+# Recordings of more samples than this (200 MB of them) are decoded one at a time: a dozen of an hour fill the memory.
 _LARGE = 50_000_000
-_one_large = threading.Lock()
+_large_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Hold what one recording's header tells, or why it cannot be read; `content` marks recordings of equal bytes."""
+class Probed:
+    """Hold the facts of one recording, or why it cannot be read; equal `content` suggests equal bytes."""
 
     key: str
     size: int = 0
@@ -44,36 +44,36 @@ class Heard:
     content: str = ""
 
 
-def listen(keys: Sequence[str], audio: Any, *, decode: bool = False, name: str = "") -> Iterator[Heard]:
-    """Yield what each recording tells, in order; several are in work at once, since most of the time is waiting.
+def probe_all(keys: Sequence[str], audio: Any, *, decode: bool = False, name: str = "") -> Iterator[Probed]:
+    """Yield the facts of each recording, in order, from its header or, with `decode`, from its samples.
 
     `audio` has for each key a path, a file's content, or a row whose `audio` is {bytes, path}.
     """
     from tqdm import tqdm
 
     def sources() -> Iterator[tuple[str, str | bytes]]:
-        for place, key in enumerate(keys):
-            one = audio[place]
-            one = one["audio"] if isinstance(one, Mapping) else one
-            if isinstance(one, Mapping):
-                one = one["bytes"] if one.get("bytes") is not None else one["path"]
-            yield key, one
+        for index, key in enumerate(keys):
+            source = audio[index]
+            source = source["audio"] if isinstance(source, Mapping) else source
+            if isinstance(source, Mapping):
+                source = source["bytes"] if source.get("bytes") is not None else source["path"]
+            yield key, source
 
     waiting = sources()
     bar = tqdm(total=len(keys), desc=f"reading {name}".strip(), unit=" files", delay=2, leave=False)
-    # Headers are mostly waited for, samples are mostly computed.
+    # Reading headers mostly waits for the disk, decoding mostly computes.
     with bar, ThreadPoolExecutor(available_cores() * (1 if decode else 4)) as threads:
-        while some := list(islice(waiting, _AT_ONCE)):
-            for one in threads.map(partial(_hear, decode), *zip(*some, strict=True)):
+        while batch := list(islice(waiting, _BATCH)):
+            for probed in threads.map(partial(_probe, decode), *zip(*batch, strict=True)):
                 bar.update()
-                yield one
+                yield probed
 
 
-def _hear(decode: bool, key: str, source: str | bytes) -> Heard:
+def _probe(decode: bool, key: str, source: str | bytes) -> Probed:
     """Read one recording's header, or all of it."""
     try:
         size = len(source) if isinstance(source, bytes) else os.stat(source).st_size
-        content = _middle(source, size)
+        content = _content(source, size)
     except (OSError, ValueError):
         size, content = 0, ""
     try:
@@ -81,37 +81,36 @@ def _hear(decode: bool, key: str, source: str | bytes) -> Heard:
         seconds: float = about.seconds
         notes: tuple[str, ...] = ()
         if decode:
-            with _one_large if about.frames * about.channels > _LARGE else nullcontext():
+            with _large_lock if about.frames * about.channels > _LARGE else nullcontext():
                 clip = read(source)
                 seconds, notes = clip.seconds, clip.notes
                 del clip
         container = CONTAINERS.get(about.format, about.format.upper())
-        return Heard(key, size, seconds, about.rate, about.channels, container, notes, None, content)
+        return Probed(key, size, seconds, about.rate, about.channels, container, notes, None, content)
     except AudioError as error:
-        return Heard(key, size, error=error.reason, content=content)
+        return Probed(key, size, error=error.reason, content=content)
 
 
-def _middle(source: str | bytes, size: int) -> str:
-    """Return a digest of a recording's size and of some bytes at its middle and its end."""
+def _content(source: str | bytes, size: int) -> str:
+    """Return the digest of bytes, or for a file "size|digest of its middle and end|path"."""
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
     with open(source, "rb") as file:
-        file.seek(max(0, size // 2 - _PEEK // 2))
-        peek = file.read(_PEEK)
-        file.seek(max(0, size - _PEEK))
-        return f"{size}|{hashlib.sha256(peek + file.read(_PEEK)).hexdigest()}|{source}"
+        file.seek(max(0, size // 2 - _SAMPLED_BYTES // 2))
+        middle = file.read(_SAMPLED_BYTES)
+        file.seek(max(0, size - _SAMPLED_BYTES))
+        return f"{size}|{hashlib.sha256(middle + file.read(_SAMPLED_BYTES)).hexdigest()}|{source}"
 
 
-def same(heard: Iterable[Sequence[Heard]]) -> list[tuple[str, ...]]:
-    """Return keys of recordings with equal bytes; those alike by size and samples are compared in whole."""
-    alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for own in heard:
-        for one in own:
-            known, _, path = one.content.rpartition("|")
-            if one.size:
-                alike[known or path].append((one.key, path if known else ""))
-    found: dict[str, list[str]] = defaultdict(list)
-    for known, members in alike.items():
+def duplicates(recordings: Iterable[Probed]) -> list[tuple[str, ...]]:
+    """Return the keys of recordings with equal bytes; files of equal size and sampled bytes are read completely."""
+    similar: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for probed in recordings:
+        sampled, _, path = probed.content.rpartition("|")
+        if probed.size:
+            similar[sampled or path].append((probed.key, path if sampled else ""))
+    equal: dict[str, list[str]] = defaultdict(list)
+    for sampled, members in similar.items():
         for key, path in members if len(members) > 1 else ():
-            found[file_digest(path) if path else known].append(key)
-    return [tuple(keys) for keys in found.values() if len(keys) > 1]
+            equal[file_digest(path) if path else sampled].append(key)
+    return [tuple(keys) for keys in equal.values() if len(keys) > 1]

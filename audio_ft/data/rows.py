@@ -1,9 +1,9 @@
-"""What a reader found: rows in columns, undecoded, in the parts that the data itself names."""
+"""What the readers return: undecoded rows in columns, in the parts that the data defines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.data.manifests import Columns
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Stat = tuple[int, int]
-# Size in bytes and time of change in nanoseconds of a file that is not there.
+# Size in bytes and modification time in nanoseconds of a file that does not exist.
 GONE: Stat = (-1, -1)
+_LISTS = ("keys", "names", "files", "stats", "table_rows")
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class Part:
     """Rows of one part of the data, one entry a row in every field.
 
     Attributes:
-        columns: the original columns, without the one that holds the recordings themselves, if any does.
-        keys: what names a row in messages and in the result.
-        names: file names, for what they tell about groups.
+        columns: the original columns, without the one that stores the recordings themselves, if any does.
+        keys: what identifies a row in messages and in the result.
+        names: file names, from which groups may be read.
         files: absolute paths, where the recordings are files.
         stats: (bytes, nanoseconds) of those files, `GONE` for one that is missing.
-        stored: a table with the column `audio` of {bytes, path}, where the recordings are stored in one.
-        places: the places of the rows in `stored`.
+        table: a table with the column `audio` of {bytes, path}, where the recordings are stored in one.
+        table_rows: the index of each row in `table`.
     """
 
     columns: Columns
@@ -35,37 +36,35 @@ class Part:
     names: list[str]
     files: list[str] = field(default_factory=list)
     stats: list[Stat] = field(default_factory=list)
-    stored: Dataset | None = None
-    places: list[int] = field(default_factory=list)
+    table: Dataset | None = None
+    table_rows: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.keys)
 
     def take(self, rows: Sequence[int]) -> Part:
-        """Return the rows at these places, in this order."""
+        """Return the rows with these indices, in this order."""
 
         def pick(cells: list[Any]) -> list[Any]:
             return [cells[row] for row in rows] if cells else []
 
-        return Part(
-            {name: pick(cells) for name, cells in self.columns.items()},
-            pick(self.keys),
-            pick(self.names),
-            pick(self.files),
-            pick(self.stats),
-            self.stored,
-            pick(self.places),
-        )
+        columns = {name: pick(cells) for name, cells in self.columns.items()}
+        return replace(self, columns=columns, **{name: pick(getattr(self, name)) for name in _LISTS})
 
 
 @dataclass(frozen=True)
 class Source:
-    """Parts of the data by the name the data gives them ("" where it has none).
+    """Parts of the data by the names that the data gives them ("" where it has none).
 
-    `audio` is the column that holds or names the recordings, `label` the column that a folder name filled (and so is
-    known to be the target), `text` and `group` those that `audio-ft prepare` wrote down as transcript and group ("":
-    there is no group), `chain` the steps that the recordings already went through.
+    Attributes:
+        parts: the rows.
+        audio: the column with the recordings or their paths.
+        label: the column that folder names filled, and which therefore is the target.
+        notes: what a user should know.
+        chain: the cleaning steps that the recordings already went through.
+        text: the column of transcripts, where `audio-ft prepare` recorded it.
+        group: the column of groups, where `audio-ft prepare` recorded it ("": there are none).
     """
 
     parts: dict[str, Part]
@@ -78,7 +77,7 @@ class Source:
 
 
 def merged(parts: Sequence[Part]) -> Columns:
-    """Return the columns of several parts one below the other; a column that one of them lacks is empty there."""
+    """Return the concatenated columns of several parts; a column that a part lacks is empty there."""
     if len(parts) == 1:
         return parts[0].columns
     names = list(dict.fromkeys(name for part in parts for name in part.columns))
@@ -91,18 +90,10 @@ def join(parts: Sequence[Part]) -> Part:
         return parts[0]
     from datasets import concatenate_datasets
 
-    stored = [part.stored for part in parts if part.stored is not None]
-    places: list[int] = []
-    offset = 0
+    lists: dict[str, list[Any]] = {name: [cell for part in parts for cell in getattr(part, name)] for name in _LISTS}
+    tables = [part.table for part in parts if part.table is not None]
+    lists["table_rows"], offset = [], 0
     for part in parts:
-        places += [offset + place for place in part.places]
-        offset += len(part.stored) if part.stored is not None else 0
-    return Part(
-        merged(parts),
-        [key for part in parts for key in part.keys],
-        [name for part in parts for name in part.names],
-        [file for part in parts for file in part.files],
-        [stat for part in parts for stat in part.stats],
-        concatenate_datasets(stored) if stored else None,
-        places,
-    )
+        lists["table_rows"] += [offset + row for row in part.table_rows]
+        offset += len(part.table) if part.table is not None else 0
+    return Part(merged(parts), table=concatenate_datasets(tables) if tables else None, **lists)

@@ -1,4 +1,4 @@
-"""Parts: any source of recordings, filtered and in the splits that it gives, under our names for them."""
+"""Read any source of recordings, filter its rows, and map its splits to train, validation and test."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audio_ft.data import arrow as stored
-from audio_ft.data import columns
-from audio_ft.data import folders as layouts
+from audio_ft.data.arrow import is_saved, read_hub, read_parquet, read_saved
+from audio_ft.data.columns import SPLIT, plain, rows_where
+from audio_ft.data.folders import read_folder, read_table
 from audio_ft.data.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.rows import Part, Source, join
 from audio_ft.data.spec import Data
@@ -28,88 +28,89 @@ def read(data: Data, *, classes: bool = True) -> Source:
     `classes`: whether the names of folders can be the targets.
 
     Raises:
-        InputError: nothing of that name, or something that cannot be read.
+        InputError: the path does not exist, or cannot be read.
     """
     path = Path(os.path.abspath(os.path.expanduser(data.path)))
     suffix = path.suffix.lower()
     if path.is_dir():
-        if stored.is_saved(path):
-            return stored.read_saved(path, data.audio)
+        if is_saved(path):
+            return read_saved(path, data.audio)
         tree = scan(path)
         tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
         if tables and not tree.audio:
-            return stored.read_parquet(tables, path, data.audio)
+            return read_parquet(tables, path, data.audio)
         named = classes and data.target is None and data.audio is None
-        return layouts.read_folder(tree, data.audio, classes=named)
+        return read_folder(tree, data.audio, classes=named)
     if path.is_file():
         if suffix not in MANIFEST_SUFFIXES:
             raise InputError(f"{data.path}: expected a folder or a manifest ({', '.join(sorted(MANIFEST_SUFFIXES))})")
         if suffix == ".parquet":
-            source = stored.read_parquet([path], path.parent, data.audio)
-            # Of a file that was named alone neither its name nor its folder's makes a split, as with any manifest.
+            source = read_parquet([path], path.parent, data.audio)
+            # A single file is one table, like any manifest: neither its name nor its folder's is a split.
             return replace(source, parts={"": join(list(source.parts.values()))})
-        return layouts.read_table(path, data.audio)
+        return read_table(path, data.audio)
     if suffix in MANIFEST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):
         raise InputError(f"{data.path}: no such folder or file; expected a folder of recordings, a manifest "
                          "or an id on the Hub")  # fmt: skip
-    return stored.read_hub(data.path, data.name, data.revision, data.audio)
+    return read_hub(data.path, data.name, data.revision, data.audio)
 
 
 def by_split(data: Data, source: Source) -> tuple[dict[str, Part], list[str]]:
     """Return the rows that meet the filters, by our split names ("" where the data has no splits), and notes.
 
     Raises:
-        InputError: no row left, or splits under names that are not known.
+        InputError: no row is left, or the splits have unknown names.
     """
     found = {}
     for name, part in source.parts.items():
-        rows = columns.rows_where(part.columns, data.where, data.path)
+        rows = rows_where(part.columns, data.where, data.path)
         found[name] = part if rows is None else part.take(rows)
     if not any(map(len, found.values())):
-        why = f"row meets {' and '.join(data.where)}; check the filters" if data.where else "recording is in there"
-        raise InputError(f"{data.path}: no {why}")
+        if data.where:
+            raise InputError(f"{data.path}: no row meets {' and '.join(data.where)}; check the filters")
+        raise InputError(f"{data.path}: it contains no recordings; add some, or give another path")
     if len(found) == 1:
         found = _by_column(data, found)
     names = data.splits if data.splits is not None else {name: split_name(name) for name in found}
     absent = [name for name in data.splits or () if name not in found]
     if absent:
         there = ", ".join(filter(None, found)) or "none"
-        raise InputError(f"{data.path}: no split {absent[0]!r}; the splits there are {there}: mend splits=…")
+        raise InputError(f"{data.path}: no split {absent[0]!r}; the splits there are {there}: correct splits=…")
     ours: dict[str, list[Part]] = {}
     for name, part in found.items():
-        if (own := names.get(name)) is not None:
-            ours.setdefault(own, []).append(part)
+        if (split := names.get(name)) is not None:
+            ours.setdefault(split, []).append(part)
     if not ours and len(found) == 1:
         return {"": next(iter(found.values()))}, []
     if not ours:
-        raise InputError(f"{data.path}: splits {', '.join(found)} are none of train, validation and test; say which is "
-                         "which with splits={'NAME': 'train', …}")  # fmt: skip
+        raise InputError(f"{data.path}: splits {', '.join(found)} are not train, validation or test; map them "
+                         "with splits={'NAME': 'train', …}")  # fmt: skip
     unused = [f"{name!r} ({len(part):,} rows)" for name, part in found.items() if names.get(name) is None]
     notes = [f"splits {', '.join(unused)} left out"] if unused else []
     return {name: join(ours[name]) for name in SPLITS if name in ours}, notes
 
 
 def _by_column(data: Data, found: Mapping[str, Part]) -> dict[str, Part]:
-    """Part the rows by the column that names their split, where there is one."""
+    """Divide the rows by the column with their split, where there is one."""
     ((name, part),) = found.items()
     for column, cells in part.columns.items():
-        if columns.plain(column) not in columns.SPLIT or column == data.target:
+        if plain(column) not in SPLIT or column == data.target:
             continue
         values = sorted(set(map(as_text, cells)))
         known = set(data.splits or ()) | {value for value in values if split_name(value)}
         if known & set(values):
             rows = {value: [row for row, cell in enumerate(cells) if as_text(cell) == value] for value in values}
-            return {value or "(empty)": part.take(own) for value, own in rows.items()}
+            return {value or "(empty)": part.take(chosen) for value, chosen in rows.items()}
     return {name: part}
 
 
-def needed(data: Data, given: dict[str, Part], need: Sequence[str]) -> tuple[dict[str, Part], bool]:
-    """Return the parts to use, and whether data without splits stands for the single split that was asked for.
+def select_splits(data: Data, given: dict[str, Part], need: Sequence[str]) -> tuple[dict[str, Part], bool]:
+    """Return the parts to use, and whether data without splits is used whole as the one split in `need`.
 
-    Where train must be carved it is among them, though it may not be asked for itself.
+    `need` may omit train; it is returned anyway where other splits are made from it.
 
     Raises:
-        InputError: an empty split, or one that is missing and cannot be made.
+        InputError: a split is empty, or missing and cannot be made.
     """
     if "" in given:
         name = need[0] if len(need) == 1 else "train"
@@ -122,5 +123,5 @@ def needed(data: Data, given: dict[str, Part], need: Sequence[str]) -> tuple[dic
     for name, part in used.items():
         if not len(part):
             why = f" that meets {' and '.join(data.where)}" if data.where else ""
-            raise InputError(f"{data.path}: split {name!r} has no recording{why}; give it some, or remove it")
+            raise InputError(f"{data.path}: split {name!r} has no recording{why}; add some, or remove it")
     return used, False

@@ -1,4 +1,4 @@
-"""What a user asks of data: where it is, which columns, which rows, which splits. Nothing is read here."""
+"""Describe data: where it is, which columns, rows and splits to use. Nothing is read here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _conditions(value: Any) -> tuple[str, ...]:
 
 
 def _renaming(value: Any) -> dict[str, str]:
-    """Return {name in the data: ours} for a renaming written either way round."""
+    """Return {name in the data: ours} for a renaming in either direction."""
     if not isinstance(value, Mapping):
         raise Refused
     renaming = {text().read(name): text().read(other) for name, other in value.items()}
@@ -46,19 +46,19 @@ class Data(Settings):
         revision: revision on the Hub.
         audio: column of the recordings; None finds it.
         target: column of the labels, numbers or transcripts; None finds it.
-        group: column whose rows stay on one side of a split; None finds it, "" says that there is none.
+        group: column of groups (speakers), by which splits are disjoint; None finds it, "": there is none.
         where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column.
-        splits: {name in the data: ours}, ours being train, validation or test; {ours: name in the data} is taken too.
+        splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
         validation: share of the validation split where it must be made.
         test: share of the test split where it must be made.
         seed: seed of splits and samples.
-        limit: at most so many clips a split, stratified; for smoke runs.
+        limit: most clips a split, stratified; for smoke runs.
         license: license of the data, for the model card.
         source: where the data comes from, for the model card.
         language: code of the language spoken ("fr"), or several with spaces, for the model card.
 
     Raises:
-        InputError: a setting of another type or outside its range.
+        InputError: a setting has another type or is outside its range.
     """
 
     prefix: ClassVar[str] = "data"

@@ -1,4 +1,4 @@
-"""Trees: one look at everything that lies below a folder, each file's size and time of change included."""
+"""List all files below a folder once, with size and modification time."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from audio_ft.data.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.rows import GONE, Stat
 from audio_ft.errors import InputError
 
-# How data calls its splits, and how we do.
+# Names of splits in data sets, and ours.
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-_PROSE = ("readme", "license", "license", "copying", "copyright", "citation")
+_PROSE = ("readme", "license", "licence", "copying", "copyright", "citation")
 
 
 def split_name(name: str) -> str | None:
-    """Return train, validation or test for what data calls it, None for any other name."""
+    """Return train, validation or test for a name of a split, None for any other name."""
     return SPLIT_NAMES.get(name.strip().lower())
 
 
 @dataclass
 class Tree:
-    """What lies below a folder, by relative path: recordings with their stats, manifests, folders; the rest counted.
+    """Hold what is below a folder, by relative path: recordings with stats, manifests, folders; counts of the rest.
 
-    `passed` are folders that were not looked into, because their names say that they hold no class.
+    `skipped` are folders that were not searched, because their names begin with _.
     """
 
     root: Path
     audio: dict[str, Stat] = field(default_factory=dict)
     manifests: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
 
     def children(self, prefix: str = "") -> list[str]:
-        """Return the names of the folders directly below `prefix` ("" or ending in /) that hold recordings."""
+        """Return the names of the folders directly below `prefix` ("" or ending in /) that contain recordings."""
         names = {path[len(prefix) :].split("/", 1)[0] for path in self.audio if path.startswith(prefix)
                  and "/" in path[len(prefix) :]}  # fmt: skip
         return sorted(names)
@@ -53,7 +53,7 @@ class Tree:
         return sorted(path for path in self.audio if path.startswith(prefix))
 
     def tables(self, prefix: str = "") -> list[str]:
-        """Return the manifests that lie directly in `prefix`, sorted."""
+        """Return the manifests directly in `prefix`, sorted."""
         return sorted(path for path in self.manifests if path.rpartition("/")[0] == prefix.rstrip("/"))
 
     def metadata(self, prefix: str = "") -> str | None:
@@ -65,17 +65,17 @@ class Tree:
 
 
 def scan(root: Path) -> Tree:
-    """List a folder with its subfolders; hidden files are passed over, links are followed once, real folders first.
+    """List a folder with its subfolders; hidden files are skipped, links are followed once, real folders first.
 
     Raises:
-        InputError: a folder that cannot be listed.
+        InputError: a folder cannot be listed.
     """
     from tqdm import tqdm
 
     tree = Tree(root)
     for path, entry in tqdm(_walk_all(root), desc="listing", unit=" files", delay=2, leave=False):
         if entry.is_dir():
-            (tree.passed if _is_passed(entry) else tree.folders).append(path)
+            (tree.skipped if _is_skipped(entry) else tree.folders).append(path)
             continue
         suffix = os.path.splitext(path)[1].lower()
         try:
@@ -95,7 +95,7 @@ def scan(root: Path) -> Tree:
 def _walk_all(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield (relative path, entry) for folders and files; each real folder once, so that links cannot loop.
 
-    Linked folders come last: a folder keeps its own name (which may be a label) where a link leads to it as well.
+    Linked folders come last: a folder that is also linked keeps its real name, which may be a label.
     """
     seen: set[tuple[int, int]] = set()
     links: deque[tuple[str, str]] = deque([(os.fspath(root), "")])
@@ -107,7 +107,7 @@ def _walk_all(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 def _walk(
     folder: Path, prefix: str, seen: set[tuple[int, int]], links: deque[tuple[str, str]]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield what lies in a folder and its real subfolders, sorted; linked ones are noted in `links`."""
+    """Yield the content of a folder and its real subfolders, sorted; linked ones are appended to `links`."""
     try:
         about = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -120,7 +120,7 @@ def _walk(
         if entry.name.startswith("."):  # "._x" are resource forks of macOS
             continue
         yield prefix + entry.name, entry
-        if entry.is_dir() and not _is_passed(entry):
+        if entry.is_dir() and not _is_skipped(entry):
             below = f"{prefix}{entry.name}/"
             if entry.is_symlink():
                 links.append((entry.path, below))
@@ -128,13 +128,13 @@ def _walk(
                 yield from _walk(Path(entry.path), below, seen, links)
 
 
-def _is_passed(entry: os.DirEntry[str]) -> bool:
-    """Tell whether a folder is not looked into: "_background_noise_" and its like are no class."""
+def _is_skipped(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a folder is not searched: "_background_noise_" and the like are not classes."""
     return entry.name.startswith("_")
 
 
 def stat_of(file: str) -> Stat:
-    """Return (bytes, nanoseconds) of a file, `GONE` where there is none."""
+    """Return (bytes, nanoseconds) of a file, `GONE` where it does not exist."""
     try:
         about = os.stat(file)
     except (OSError, ValueError):
@@ -143,9 +143,10 @@ def stat_of(file: str) -> Stat:
 
 
 def left_out(tree: Tree) -> list[str]:
-    """Say how many files are no recordings, and which folders were not looked into."""
+    """Say how many files are not recordings, and which folders were not searched."""
     notes = [
-        f"folder {path} left out: a name that begins with _ is no class; rename it if it is one" for path in tree.passed
+        f"folder {path} left out: a name that begins with _ is not a class; rename it if it is one"
+        for path in tree.skipped
     ]
     if tree.other:
         kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(tree.other.items()))

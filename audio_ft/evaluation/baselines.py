@@ -1,7 +1,7 @@
-"""Baselines: what methods without a fine-tuned network score on the same clips.
+"""Baselines: scores of methods without a fine-tuned network on the same clips.
 
 A baseline is one entry of `BASELINES`. It computes its own features from cleaned recordings and predicts in the shape
-that metrics take, so its scores have intervals of their own.
+that metrics take, so its scores have intervals too.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from audio_ft.metrics import Score
     from audio_ft.targets import Target
 
-# The change between frames, and a penalty ten times scikit-learn's default, were chosen on the validation speakers of
-# two small sets (spoken digits, acted emotion); the default fits the training speakers too closely.
+# Ten times scikit-learn's default penalty and the deltas of the features were chosen on the validation speakers of two
+# small data sets (spoken digits, acted emotion); the default overfits the training speakers.
 INVERSE_PENALTY = 0.1
-# More rows hardly move a linear model with 60 inputs, and a baseline must not take longer than the fine-tuning.
+# More rows hardly change a linear model with 60 inputs, and a baseline must not take longer than the fine-tuning.
 MAX_ROWS = 20_000
 
 
@@ -61,7 +61,7 @@ def ridge() -> Any:
     return make_pipeline(StandardScaler(), Ridge())
 
 
-# By the name that tables show.
+# By the name in tables.
 BASELINES = {
     "linear on MFCC": Baseline(mfcc_statistics, logistic, ridge),
     "majority": Baseline(),
@@ -71,7 +71,7 @@ BASELINES = {
 def baseline_scores(
     target: Target, train: Rows, test: Rows, rate: int, *, seed: int = 0
 ) -> dict[str, dict[str, Score]]:
-    """Return the test scores of each baseline that the target can be learned with; `rate` is that of the rows in Hz."""
+    """Return the test scores of each baseline that can learn the target; `rate` is that of the rows in Hz."""
     references = target.encode(train.table.select(train.readable)["target"])
     truth = target.encode(test.table.select(test.readable)["target"])
     found = {}
@@ -101,9 +101,9 @@ def predict(
 
 def features_of(baseline: Baseline, rows: Rows, rate: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the features (clips, k) of the chosen readable recordings."""
-    job = _Features(baseline.features, rate)
-    made = parallel_map(job, waves(rows, rate, chosen), len(chosen), describe="baseline features", unit=" clips")
-    return np.stack(list(made)).astype(np.float64)
+    compute = _Features(baseline.features, rate)
+    found = parallel_map(compute, waves(rows, rate, chosen), len(chosen), describe="baseline features", unit=" clips")
+    return np.stack(list(found)).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class _Features:
 
 
 def waves(rows: Rows, rate: int, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
-    """Yield the clean samples (time,) of the chosen readable recordings, their windows put together again."""
+    """Yield the clean samples (time,) of the chosen readable recordings, their windows joined."""
     columns = rows.cleaned.rows.with_format("numpy")
     clips = np.asarray(columns["clip"], np.int64)
     order = np.argsort(clips, kind="stable")
     starts = np.searchsorted(clips[order], rows.readable)
     ends = np.append(starts[1:], len(order))
-    for place in chosen.tolist():
-        parts = [columns[int(row)] for row in order[starts[place] : ends[place]]]
+    for clip in chosen.tolist():
+        parts = [columns[int(row)] for row in order[starts[clip] : ends[clip]]]
         offsets = [round(float(part["start"]) * rate) for part in parts]
         whole = np.zeros(offsets[-1] + len(parts[-1]["samples"]), np.float32)
         for offset, part in zip(offsets, parts, strict=True):

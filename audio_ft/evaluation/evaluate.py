@@ -1,4 +1,4 @@
-"""A saved model and a labeled split -> scores with intervals, through the model's own cleaning and the cache."""
+"""Evaluate a saved model on a labeled split, through the model's own cleaning and the cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model
     from audio_ft.metrics import Score
 
-# Recordings kept at hand for whoever times or plays some.
+# Recordings that are returned for timing.
 SAMPLED = 20
 
 
@@ -33,11 +33,11 @@ class Evaluation:
         split: name of the split.
         scores: each score with its 95 % interval.
         n: clips that were scored.
-        unreadable: key and reason of each recording that was set aside.
+        unreadable: key and reason of each recording that was excluded.
         resampling: what the intervals resample, and why.
-        rule: how the split came about.
+        rule: how the split was made.
         warnings: what a reader should know about the data.
-        predictions: the answers beside the truth, one row a clip.
+        predictions: predictions and references, one row a clip.
         sources: an even sample of the recordings, as `Model` takes them.
     """
 
@@ -74,11 +74,11 @@ def evaluate(
         need: splits to make where the data gives none: all three for data that the model was trained on, so that its
             training recordings stay out of the test; empty takes data without splits as the split asked for.
         seed: seed of the resamples.
-        columns: what the answers are to be sliced by, refused before the model is asked where it is not there.
+        columns: columns to slice by, checked before the model is run.
 
     Raises:
-        InputError: data that cannot be read, labels that the model does not know, a column that the data does not have,
-            or not one readable recording.
+        InputError: the data cannot be read, has labels that the model does not know or lacks a column, or no recording
+            is readable.
     """
     if split not in SPLITS:
         raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
@@ -109,5 +109,5 @@ def evaluate(
 
 
 def _source(audio: Mapping[str, Any]) -> str | bytes:
-    """Return a recording of a table, which is stored there or named by its path."""
+    """Return the bytes of a recording, or its path."""
     return audio["path"] if audio.get("bytes") is None else audio["bytes"]

@@ -1,4 +1,4 @@
-"""Predictions beside the truth, one row a clip; slices, calibration, report and card are made of them."""
+"""Predictions and references, one row a clip; slices, calibration, report and card are made from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Predictions:
     """Hold the rows of predictions.parquet: split, file, group, reference, prediction, and what the target adds.
 
     Attributes:
-        table: the rows; `seconds`, `rate`, `level`, `snr` and `meta` (JSON) say what each recording was like.
+        table: the rows; `seconds`, `rate`, `level`, `snr` and `meta` (JSON) describe each recording.
         target: what the model predicts.
         seed: seed of the resamples.
     """
@@ -45,7 +45,7 @@ class Predictions:
         """Read what a finished run predicted for its validation and test clips.
 
         Raises:
-            InputError: the run has lost its predictions.
+            InputError: the run has no predictions file.
         """
         return cls(read_table(run.folder / PREDICTIONS_FILE), run.target, run.recipe.seed)
 
@@ -54,7 +54,7 @@ class Predictions:
         return self.where(self.table["split"].to_numpy() == name)
 
     def where(self, chosen: NDArray[np.bool_]) -> Predictions:
-        """Return the clips that are chosen (clips,)."""
+        """Return the clips selected by a mask (clips,)."""
         return replace(self, table=self.table[chosen].reset_index(drop=True))
 
     @property
@@ -98,15 +98,15 @@ def tabulated(split: str, rows: Rows, target: Target, predictions: Any) -> DataF
     import pandas
 
     facts = rows.cleaned.clip_stats()
-    places = facts.pop("clip")
-    chosen = rows.table.select(places)
+    clips = facts.pop("clip")
+    chosen = rows.table.select(clips)
     targets = list(chosen["target"])
     columns = {
         "split": split,
         "file": list(chosen["key"]),
         "group": list(chosen["group"]),
         "reference": targets,
-        **target.columns([target.as_dict(predictions[place]) for place in places], targets),
+        **target.columns([target.as_dict(predictions[clip]) for clip in clips], targets),
         **facts,
         "meta": list(chosen["meta"]),
     }
@@ -122,5 +122,5 @@ def read_table(file: Path) -> DataFrame:
     import pandas
 
     if not file.is_file():
-        raise InputError(f"{file.parent} holds no {file.name}, which this is made of; train again.")
+        raise InputError(f"{file.parent} contains no {file.name}; train again.")
     return pandas.read_parquet(file)

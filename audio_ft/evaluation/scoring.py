@@ -1,4 +1,4 @@
-"""Score a model on labeled rows: the one route from clean recordings to scores with intervals."""
+"""Score a model on labeled rows: from clean recordings to scores with intervals."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Rows:
 
     @property
     def readable(self) -> NDArray[np.int64]:
-        """Return the places in the table of the recordings that could be read."""
+        """Return the indices of the rows in the table whose recordings could be read."""
         return np.unique(np.asarray(self.cleaned.rows.with_format("numpy")["clip"], np.int64))
 
     @property
     def groups(self) -> list[str | None] | None:
         """Return the group of each readable recording, None where no row has one."""
         column = list(self.table["group"])
-        return [column[place] for place in self.readable] if any(group is not None for group in column) else None
+        return [column[row] for row in self.readable] if any(group is not None for group in column) else None
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Hold one prediction for each row of a table, and the scores of those that could be read."""
+    """Hold one prediction for each row of a table, and the scores of the readable ones."""
 
     predictions: NDArray[Any]
     scores: Mapping[str, Score]
@@ -54,7 +54,7 @@ def score_rows(
 ) -> Scored:
     """Predict every readable recording of a split and score the predictions, with intervals by group.
 
-    `seed` is that of the resamples, `describe` what the progress bar says.
+    `seed` is that of the resamples, `describe` the text of the progress bar.
     """
     references = task.target.encode(rows.table["target"])
     windows = Windows(rows.cleaned.rows, references)

@@ -1,4 +1,4 @@
-"""Slicing: what clips can be parted by, and into which parts, with names a person reads."""
+"""Columns to slice by: values of the data, groups, and ranges of numbers with readable names."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from audio_ft.evaluation.predictions import Predictions
     from audio_ft.targets import Target
 
-# A number with more values than these is parted into ranges.
+# Numbers with more different values than this are divided into ranges.
 MOST_VALUES = 8
 RANGES = 4
-# Columns of the table that say what a recording was like: what to call them, and their unit.
+# Columns of the table that describe a recording: their name in slices, and their unit.
 FACTS = {"seconds": ("duration", "s"), "level": ("loudness", "dBFS"), "snr": ("SNR", "dB"), "rate": ("rate", "Hz")}
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Choose a part of the clips: the `value` of a `column`; `by_target` where the truth itself decides."""
+    """Choose the clips with a `value` in a `column`; `by_target`: the column is the target itself."""
 
     column: str
     value: str
@@ -38,22 +38,22 @@ class Cut:
 
 
 def cuts(predictions: Predictions, least: int, columns: Sequence[str] | None = None) -> list[Cut]:
-    """Return every part of at least `least` clips that leaves as many others, column by column.
+    """Return every slice of at least `least` clips that leaves at least as many others, column by column.
 
-    A column that parts the clips just as an earlier one does is left out: the same slice twice is one slice.
+    A column that divides the clips in the same way as an earlier one is left out.
 
     Raises:
-        InputError: one of `columns` is not there; lists those that are.
+        InputError: one of `columns` does not exist; lists those that do.
     """
     known = list(_columns(predictions, least))
     check_columns(columns or (), [name for name, _, _ in known])
     found: list[Cut] = []
     seen: set[bytes] = set()
     for column, names, by_target in known:
-        parting = _parting(names)
-        if parting in seen or (columns is not None and column not in columns):
+        division = _division(names)
+        if division in seen or (columns is not None and column not in columns):
             continue
-        seen.add(parting)
+        seen.add(division)
         for value, count in Counter(name for name in names if name is not None).items():
             if least <= count <= len(names) - least:
                 found.append(Cut(column, value, np.asarray([name == value for name in names]), by_target))
@@ -65,30 +65,30 @@ def known_columns(target: Target, groups: Iterable[str | None], metas: Iterable[
 
     `groups` and `metas` hold a group and the other columns (JSON) for each clip.
     """
-    own = [target.slice_name] if target.slice_name else []
+    by_target = [target.slice_name] if target.slice_name else []
     grouped = ["group"] if any(group is not None for group in groups) else []
-    return [*own, *grouped, *_meta({"meta": metas}), *(name for name, _ in FACTS.values())]
+    return [*by_target, *grouped, *_meta({"meta": metas}), *(name for name, _ in FACTS.values())]
 
 
-def check_columns(columns: Iterable[str], there: Sequence[str]) -> None:
-    """Refuse a column that is not there.
+def check_columns(columns: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a column that does not exist.
 
     Raises:
-        InputError: lists those that are.
+        InputError: a column does not exist; lists those that do.
     """
     for column in columns:
-        if column not in there:
-            raise InputError(f"the clips have no column {column!r} to slice by; there are {', '.join(there)}.")
+        if column not in known:
+            raise InputError(f"the clips have no column {column!r} to slice by; there are {', '.join(known)}.")
 
 
-def _parting(names: Sequence[str | None]) -> bytes:
-    """Return what is the same for two columns that part the clips alike, whatever the parts are called."""
+def _division(names: Sequence[str | None]) -> bytes:
+    """Return a key that is equal for two columns that divide the clips in the same way, whatever the names."""
     numbers: dict[str | None, int] = {}
     return np.asarray([numbers.setdefault(name, len(numbers)) for name in names]).tobytes()
 
 
 def _columns(predictions: Predictions, least: int) -> Iterator[tuple[str, list[str | None], bool]]:
-    """Yield each column with the part that each clip falls in, None for none."""
+    """Yield each column with the slice of each clip, None for no slice."""
     table = predictions.table
     if predictions.target.slice_name:
         values = predictions.target.slice_values(table)
@@ -114,7 +114,7 @@ def _meta(table: Any) -> dict[str, list[Any]]:
 
 
 def _named(column: str, values: Sequence[Any], least: int) -> list[str | None]:
-    """Return the parts of a column of the data: its values, or ranges where they are many numbers."""
+    """Return the slices of a column of the data: its values, or ranges of many numbers."""
     numbers = [_number(value) for value in values]
     given = [number for value, number in zip(values, numbers, strict=True) if value not in (None, "")]
     identifies = among(column, GROUP) or plain(column).endswith("id")
@@ -124,7 +124,7 @@ def _named(column: str, values: Sequence[Any], least: int) -> list[str | None]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a value as a finite number; text such as "03" is a name and none."""
+    """Return a value as a finite number; text such as "03" is a name."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and value.lstrip("-+") != "0" and value.lstrip("-+").startswith("0") and "." not in value:
@@ -137,24 +137,24 @@ def _number(value: Any) -> float | None:
 
 
 def _rates(values: Sequence[float | None], least: int) -> list[str | None]:
-    """Return rates of origin by value, as "44.1 kHz", or as ranges where there are many."""
+    """Return original sample rates as "44.1 kHz", or as ranges where there are many."""
     if len(set(values)) > MOST_VALUES:
         return ranges([None if value is None else value / 1000 for value in values], "kHz", least)
     return [None if value is None else f"{value / 1000:g} kHz" for value in values]
 
 
 def ranges(values: Sequence[float | None], unit: str, least: int) -> list[str | None]:
-    """Return for each number the name of its range, "1.2–3.4 s"; the ranges hold about equally many clips."""
+    """Return for each number the name of its range, "1.2–3.4 s"; the ranges have about equally many clips."""
     present = np.asarray([value for value in values if value is not None], np.float64)
     count = min(RANGES, len(present) // least)
     if count < 2:
         return [None] * len(values)
     inner = np.unique(np.quantile(present, np.linspace(0, 1, count + 1)[1:-1], method="higher"))
-    # A range holds what is below its upper edge, so that many equal values stay together.
-    places = [None if value is None else int(np.searchsorted(inner, value, side="right")) for value in values]
-    inside = [present[np.searchsorted(inner, present, side="right") == place] for place in range(len(inner) + 1)]
+    # A range contains what is below its upper edge, so equal values stay together.
+    indices = [None if value is None else int(np.searchsorted(inner, value, side="right")) for value in values]
+    inside = [present[np.searchsorted(inner, present, side="right") == index] for index in range(len(inner) + 1)]
     names = [_range_name(part, unit) if len(part) else "" for part in inside]
-    return [None if place is None else names[place] for place in places]
+    return [None if index is None else names[index] for index in indices]
 
 
 def _range_name(part: NDArray[np.float64], unit: str) -> str:

@@ -1,10 +1,10 @@
 """Slices: the headline score of every class, group, value of a column and range of duration, loudness and noise.
 
-Many slices are looked at, and the lowest of many is low by chance alone. So each slice is compared with all other clips
-by an interval that holds for all slices at once (Bonferroni: level 1 - 0.05 / slices), and stands out only where that
-interval lies on the worse side of zero. The interval of the difference is put together from those of its two sides
-(Newcombe 1998, Statistics in Medicine 17:873; Zou and Donner 2008, Statistics in Medicine 27:1693), which keep to what
-small counts and speakers allow.
+The lowest of many slices is low by chance alone. So each slice is compared with all other clips by an interval that
+holds for all slices at once (Bonferroni: level 1 - 0.05 / slices), and stands out only if that interval is on the worse
+side of zero. The interval of the difference is combined from those of slice and rest
+(Newcombe 1998, Statistics in Medicine 17:873; Zou and Donner 2008, Statistics in Medicine 27:1693), which
+respect small counts and groups.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 # A smaller slice says next to nothing: 10 of 10 right is [0.72, 1].
 LEAST_CLIPS = 10
-# Only the spread of the replicates is used, and 400 of them know it to 4 %.
+# Only the spread of the replicates is used, and 400 give it within 4 %.
 RESAMPLES = 400
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Hold the scores of one part of the clips.
+    """Hold the scores of one slice of the clips.
 
     Attributes:
-        column: what the clips were parted by: "class", "group", a column of the data, "duration", "loudness", …
-        value: which part: a value, or a range with its unit.
+        column: what the clips are sliced by: "class", "group", a column of the data, "duration", "loudness", …
+        value: the value, or the range with its unit.
         n: clips in it.
         scores: its scores with 95 % intervals, the headline first.
         rest: the headline of all other clips.
         difference: headline of the slice less that of the rest, with an interval that holds for all slices at once.
-        stands_out: whether the slice is worse than the rest by more than chance among so many slices explains.
+        stands_out: whether the slice is worse than the rest by more than chance explains among so many slices.
     """
 
     column: str
@@ -71,35 +71,35 @@ def slices(predictions: Predictions, columns: Sequence[str] | None = None, *, le
 
     Args:
         predictions: clips of one split.
-        columns: what to part the clips by; None takes everything that is known of them.
-        least: clips below which a slice is not looked at.
+        columns: what to slice by; None takes all columns.
+        least: the fewest clips of a slice.
 
     Raises:
-        InputError: a column that the clips do not have.
+        InputError: the clips lack a column.
     """
     found = cuts(predictions, least, columns)
     level = 1 - 0.05 / max(len(found), 1)
-    made = [one for cut in found if (one := _slice(predictions, cut, level))]
+    scored = [one for cut in found if (one := _slice(predictions, cut, level))]
     worse = -1 if direction(predictions.target.headline) else 1
-    return sorted(made, key=lambda one: (not one.stands_out, -worse * one.difference.value, one.column, one.value))
+    return sorted(scored, key=lambda one: (not one.stands_out, -worse * one.difference.value, one.column, one.value))
 
 
 def verdict(found: Sequence[Slice]) -> str:
     """Say in a sentence which slice is the worst, and whether that is more than chance among so many."""
     if not found:
-        return f"no slice has the {LEAST_CLIPS} clips, and as many beside it, that a comparison takes"
+        return f"no slice has {LEAST_CLIPS} clips and as many others to compare with"
     first = found[0]
     name = next(iter(first.scores)).replace("_", " ")
-    said = f"{first.column} {first.value} ({name} {first.headline}, {first.rest.value:.3f} elsewhere)"
+    named = f"{first.column} {first.value} ({name} {first.headline}, {first.rest.value:.3f} elsewhere)"
     if not first.stands_out:
-        return f"no slice stands out among {len(found)} looked at; the weakest is {said}"
+        return f"no slice stands out among {len(found)} looked at; the weakest is {named}"
     more = sum(one.stands_out for one in found) - 1
     others = f", and {more} more {'stands' if more == 1 else 'stand'} out" if more else ""
-    return f"the worst of {len(found)} slices is {said}, worse than chance among so many explains{others}"
+    return f"the worst of {len(found)} slices is {named}, worse than chance among so many explains{others}"
 
 
 def _slice(predictions: Predictions, cut: Cut, level: float) -> Slice | None:
-    """Return the scores of one part; None where they are undefined, as F1 is without any label."""
+    """Return the scores of one slice; None where they are undefined, as F1 is without any label."""
     names = predictions.target.headlines[: 1 if cut.by_target else 2]
     inside, outside = predictions.where(cut.chosen), predictions.where(~cut.chosen)
     scores = inside.score(names, resamples=RESAMPLES)
@@ -120,7 +120,7 @@ def _slice(predictions: Predictions, cut: Cut, level: float) -> Slice | None:
 
 
 def _difference(one: Score, other: Score) -> Score:
-    """Return one score less another of other clips, with the interval that their own intervals make."""
+    """Return one score less another of other clips, with the interval combined from theirs."""
     value = one.value - other.value
     low = value - math.hypot(one.value - one.low, other.high - other.value)
     high = value + math.hypot(one.high - one.value, other.value - other.low)

@@ -1,6 +1,6 @@
-"""What a model's predictions tell beyond the headline: classes, slices, calibration, accuracy against share answered.
+"""Analyze a model's predictions beyond the headline: classes, slices, calibration, accuracy against coverage.
 
-`describe(run)` keeps it in slices.json beside the run, where the report and the card read it.
+`describe(run)` saves it in the run's slices.json, where the report and the card read it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SLICES_FILE = "slices.json"
-# Raised when the shape or meaning of slices.json changes, so that an older one is made anew.
+# Raised when the shape or meaning of slices.json changes, so that an older file is not reused.
 LAYOUT = 1
 
 
 def describe(run: Run, split: str = "test") -> dict[str, Any]:
-    """Return what a finished run's predictions tell, from slices.json where that is of these predictions.
+    """Return the analysis of a finished run, from slices.json where that belongs to its predictions.
 
     Where slices.json cannot be written, a warning is logged.
 
@@ -38,25 +38,25 @@ def describe(run: Run, split: str = "test") -> dict[str, Any]:
     slices themselves, worst first), `calibration` and `selective` (None unless the target is one label a clip).
 
     Raises:
-        InputError: the run has lost its predictions.
+        InputError: the run has no predictions file.
     """
     predictions = Predictions.of(run)
     file, source = run.folder / SLICES_FILE, _source(run)
     if (kept := _kept(file)) and kept.get("of") == source and kept.get("split") == split:
         return kept
-    made = description(
+    analysis = description(
         predictions.split(split), predictions.split("validation"), run.scores.get(split, {}), split=split
     )
     try:
-        write_json(file, made | {"of": source})
+        write_json(file, analysis | {"of": source})
     except InputError as error:
-        # What was found can still be told; a run may lie where nobody may write.
+        # The result can still be shown; the run may be in a read-only folder.
         logger.warning("warning: %s", error)
-    return made | {"of": source}
+    return analysis | {"of": source}
 
 
 def describes(found: Mapping[str, Any], run: Run) -> bool:
-    """Tell whether what a slices.json holds is of this run, as far as what lies beside the run can tell.
+    """Tell whether the content of a slices.json belongs to this run.
 
     Without predictions.parquet the digest of the weights decides; in older files, which lack it, the classes' scores.
     """
@@ -67,7 +67,7 @@ def describes(found: Mapping[str, Any], run: Run) -> bool:
 
 
 def _source(run: Run) -> dict[str, Any]:
-    """Return what slices.json is made of: predictions, where the run still has them, and the weights behind them."""
+    """Return what identifies the content of slices.json: the predictions, if they still exist, and the weights."""
     file = run.folder / PREDICTIONS_FILE
     return {
         "layout": LAYOUT,
@@ -84,7 +84,7 @@ def description(
     split: str,
     columns: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Return what `describe` does for the clips of one split and their scores, sliced by `columns` or by all."""
+    """Return the analysis of one split's clips and scores, sliced by `columns` or by all."""
     found = slices(predictions, columns)
     calibrated, chosen = calibration(predictions, validation), selective(predictions)
     return {
@@ -113,7 +113,7 @@ def per_class(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
 
 
 def _kept(file: Path) -> dict[str, Any] | None:
-    """Return what slices.json holds, None where there is none or it is not whole."""
+    """Return the content of slices.json, None where there is none or it is incomplete."""
     try:
         return read_json(file)
     except InputError:

@@ -60,10 +60,10 @@ def sizes(loaded):
     return {name: len(split) for name, split in loaded.splits.items()}
 
 
-def refused(words, data, **wishes):
+def refused(words, data, **options):
     """Check that loading fails with these words."""
     with pytest.raises(InputError, match=words) as caught:
-        load(data, **wishes)
+        load(data, **options)
     assert "\n" not in str(caught.value)
 
 
@@ -84,12 +84,12 @@ def test_splits_may_be_named_either_way_round():
     [({"path": "d", "taget": "x"}, "Did you mean 'target'"), ({}, "needs the setting 'path'"),
      ({"path": "d", "test": 1.0}, "data.test: expected a number from 0 to below 1"),
      ({"path": "d", "limit": 0}, "data.limit: expected a whole number of 1 or more, got 0"),
-     ({"path": "d", "where": ["age"]}, 'such as "language=en"'), ({"path": "d", "where": ["age>old"]}, "no number"),
+     ({"path": "d", "where": ["age"]}, 'such as "language=en"'), ({"path": "d", "where": ["age>old"]}, "not a number"),
      ({"path": "d", "splits": {"a": "b"}}, "on one side"),
      ({"path": ""}, "data.path: expected a path, or an id on the Hub, got ''"),
      ({"path": "d", "test": 0.5, "validation": 0.5}, "shares of less than 1 together")],
 )  # fmt: skip
-def test_settings_that_cannot_be_are_refused(settings, words):
+def test_invalid_settings_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
         Data.from_dict(settings)
 
@@ -132,25 +132,25 @@ def test_bare_folders_called_train_and_test_are_refused(tmp_path):
     refused("may be splits or labels", Data(str(tmp_path)))
 
 
-def test_class_folders_give_the_labels_that_a_list_beside_them_lacks(tmp_path):
+def test_class_folders_give_the_labels_that_a_manifest_next_to_them_lacks(tmp_path):
     classes(tmp_path, count=20)
-    own = [{"file": f"{label}/{take}.wav", "seconds": "1.5", "speaker": f"s{take % 10}"}
+    entries = [{"file": f"{label}/{take}.wav", "seconds": "1.5", "speaker": f"s{take % 10}"}
            for label in ("no", "yes") for take in range(19)]  # fmt: skip
-    table(tmp_path / "durations.csv", [*own, {"file": "gone.wav", "seconds": "", "speaker": ""}])
+    table(tmp_path / "durations.csv", [*entries, {"file": "gone.wav", "seconds": "", "speaker": ""}])
     loaded = load(Data(str(tmp_path)))
     assert (loaded.target.names, loaded.group, sum(sizes(loaded).values())) == (("no", "yes"), "speaker", 40)
     notes = " | ".join(loaded.warnings)
-    assert "(its columns are seconds, speaker), so the folders are the labels; target=NAME" in notes
-    assert "1 recording of that list in no class folder left out (first: gone.wav)" in notes
+    assert "(its columns are seconds, speaker), so the folders are the labels; set target=NAME" in notes
+    assert "1 recording of that manifest in no class folder left out (first: gone.wav)" in notes
     assert "2 of 40 rows have no 'speaker'" in notes
     refused("not a number|no target", Data(str(tmp_path), target="seconds"), targets=(Number,))
-    refused("no column holds the transcript", Data(str(tmp_path)), targets=(Transcript,))
+    refused("no column name matches the transcript", Data(str(tmp_path)), targets=(Transcript,))
     # A list that has a label stays the one that is read.
-    table(tmp_path / "durations.csv", [row | {"emotion": "ab"[place % 2]} for place, row in enumerate(own)])
+    table(tmp_path / "durations.csv", [row | {"emotion": "ab"[index % 2]} for index, row in enumerate(entries)])
     assert load(Data(str(tmp_path))).target.names == ("a", "b")
 
 
-def test_the_one_folder_that_holds_the_split_folders_is_looked_into(tmp_path):
+def test_the_only_folder_is_searched_for_split_folders(tmp_path):
     for split in ("train", "test"):
         classes(tmp_path / "data", split, count=10)
     (tmp_path / "README.md").write_text("A card.")
@@ -214,10 +214,10 @@ def test_a_linked_folder_takes_no_name_away(tmp_path):
 
 
 def test_metadata_in_split_folders(tmp_path):
-    for split, own in (("train", rows(20, 4)), ("validation", rows(8, 2)), ("test", rows(8, 2))):
-        for row in own:
+    for split, entries in (("train", rows(20, 4)), ("validation", rows(8, 2)), ("test", rows(8, 2))):
+        for row in entries:
             row["speaker_id"] = split[:2] + row["speaker_id"]
-        table(tmp_path / split / "metadata.csv", own)
+        table(tmp_path / split / "metadata.csv", entries)
     recording(tmp_path / "test" / "unlisted.wav")
     loaded = load(Data(str(tmp_path)))
     assert sizes(loaded) == {"train": 20, "validation": 8, "test": 8}
@@ -227,24 +227,24 @@ def test_metadata_in_split_folders(tmp_path):
 
 
 def test_metadata_at_the_root_with_a_split_column(tmp_path):
-    own = [{**row, "split": ("train", "dev", "test")[place % 3]} for place, row in enumerate(rows(60, 12))]
-    own[-1]["split"] = "junk"
-    table(tmp_path / "metadata.csv", own)
+    entries = [{**row, "split": ("train", "dev", "test")[index % 3]} for index, row in enumerate(rows(60, 12))]
+    entries[-1]["split"] = "junk"
+    table(tmp_path / "metadata.csv", entries)
     loaded = load(Data(str(tmp_path)))
     assert sizes(loaded) == {"train": 20, "validation": 20, "test": 19}
     assert "splits 'junk' (1 rows) left out" in loaded.warnings
 
 
 def test_metadata_at_the_root_whose_paths_begin_with_a_split(tmp_path):
-    own = [row for split in ("train", "valid", "test") for row in rows(24, 3, f"{split}/")]
-    table(tmp_path / "metadata.csv", own)
+    entries = [row for split in ("train", "valid", "test") for row in rows(24, 3, f"{split}/")]
+    table(tmp_path / "metadata.csv", entries)
     assert sizes(load(Data(str(tmp_path), group=""))) == {"train": 24, "validation": 24, "test": 24}
 
 
 def test_metadata_jsonl(tmp_path):
-    own = rows()
-    table(tmp_path / "metadata.csv", own).unlink()
-    (tmp_path / "metadata.jsonl").write_text("".join(json.dumps({**row, "age": 30}) + "\n" for row in own))
+    entries = rows()
+    table(tmp_path / "metadata.csv", entries).unlink()
+    (tmp_path / "metadata.jsonl").write_text("".join(json.dumps({**row, "age": 30}) + "\n" for row in entries))
     loaded = load(Data(str(tmp_path), where="age>=30"))
     assert sum(sizes(loaded).values()) == 60
     assert json.loads(loaded.splits["train"][0]["meta"])["age"] == 30
@@ -258,10 +258,10 @@ def test_two_metadata_files_are_ambiguous(tmp_path):
 
 def test_one_manifest_a_split(tmp_path):
     for name in ("train", "dev", "test"):
-        own = [{"path": row["file_name"], "word": row["label"]} for row in rows(8, 2, name)]
-        for row in own:
+        entries = [{"path": row["file_name"], "word": row["label"]} for row in rows(8, 2, name)]
+        for row in entries:
             recording(tmp_path / "clips" / row["path"])
-        table(tmp_path / f"{name}.tsv", own, "\t")
+        table(tmp_path / f"{name}.tsv", entries, "\t")
     loaded = load(Data(str(tmp_path)))
     assert sizes(loaded) == {"train": 8, "validation": 8, "test": 8}
     assert any(f"paths are relative to {tmp_path / 'clips'}" in note for note in loaded.warnings)
@@ -275,8 +275,8 @@ def test_several_manifests_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("suffix", "delimiter"), [(".csv", ","), (".csv", ";"), (".csv", "\t"), (".tsv", "\t")])
 def test_manifests_of_any_delimiter(tmp_path, suffix, delimiter):
-    own = [{**row, "note": 'tab\there, "quoted"; line\nbreak'} for row in rows()]
-    loaded = load(Data(str(table(tmp_path / f"list{suffix}", own, delimiter))))
+    entries = [{**row, "note": 'tab\there, "quoted"; line\nbreak'} for row in rows()]
+    loaded = load(Data(str(table(tmp_path / f"list{suffix}", entries, delimiter))))
     assert {note for split in loaded.splits.values() for note in split["meta"]} == {
         json.dumps({"note": 'tab\there, "quoted"; line\nbreak'})
     }
@@ -286,8 +286,8 @@ def test_blanks_after_delimiters_belong_to_no_cell(tmp_path):
     path = tmp_path / "list.csv"
     table(path, rows())
     lines = path.read_text().splitlines()
-    path.write_text("\n".join(line.replace(",", ", ").replace("take", '"take, take') + '"' * (place > 0)
-                              for place, line in enumerate(lines)))  # fmt: skip
+    path.write_text("\n".join(line.replace(",", ", ").replace("take", '"take, take') + '"' * (index > 0)
+                              for index, line in enumerate(lines)))  # fmt: skip
     loaded = load(Data(str(path)))
     assert (loaded.target.names, loaded.group) == (("no", "yes"), "speaker_id")
     assert json.loads(loaded.splits["train"][0]["meta"])["note"].startswith("take, take")
@@ -295,8 +295,8 @@ def test_blanks_after_delimiters_belong_to_no_cell(tmp_path):
 
 def test_decimal_commas_are_read_as_numbers_where_the_whole_column_is_such(tmp_path):
     def scored(*cells):
-        own = [row | {"label": cells[place % len(cells)]} for place, row in enumerate(rows())]
-        return load(Data(str(table(tmp_path / "list.csv", own, ";"))))
+        entries = [row | {"label": cells[index % len(cells)]} for index, row in enumerate(rows())]
+        return load(Data(str(table(tmp_path / "list.csv", entries, ";"))))
 
     loaded = scored("0,5", "1", "-2,25")
     assert loaded.target.kind == "number"
@@ -315,8 +315,8 @@ def test_a_recording_of_json_may_be_described_as_datasets_does(tmp_path):
 
 
 def test_text_stays_text(tmp_path):
-    own = [{"file_name": f"{row}.wav", "label": ("03", "3", "NA")[row % 3], "code": "007"} for row in range(60)]
-    path = table(tmp_path / "list.csv", own)
+    entries = [{"file_name": f"{row}.wav", "label": ("03", "3", "NA")[row % 3], "code": "007"} for row in range(60)]
+    path = table(tmp_path / "list.csv", entries)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\r\n", b"\n"))
     loaded = load(Data(str(path)))
     assert loaded.target.kind == "label"
@@ -325,32 +325,32 @@ def test_text_stays_text(tmp_path):
 
 
 def test_common_voice_quotes(tmp_path):
-    own = rows()
+    entries = rows()
     text = "file_name\tlabel\tsentence\n" + "".join(
-        f'{row["file_name"]}\t{row["label"]}\t"Halt" rief er {place}\n' for place, row in enumerate(own)
+        f'{row["file_name"]}\t{row["label"]}\t"Halt" rief er {index}\n' for index, row in enumerate(entries)
     )
-    table(tmp_path / "list.tsv", own, "\t").write_text(text, encoding="utf-8")
+    table(tmp_path / "list.tsv", entries, "\t").write_text(text, encoding="utf-8")
     loaded = load(Data(str(tmp_path / "list.tsv")), targets=(Transcript,))
     assert loaded.target.kind == "transcript"
     assert loaded.splits["train"]["target"][0].startswith('"Halt" rief er')
 
 
 def test_absolute_paths_and_paths_outside(tmp_path):
-    own = rows()
-    for row in own:
+    entries = rows()
+    for row in entries:
         recording(tmp_path / "audio" / row["file_name"])
         row["file_name"] = str(tmp_path / "audio" / row["file_name"])
     (tmp_path / "meta").mkdir()
     with (tmp_path / "meta" / "list.json").open("w") as file:
-        json.dump(own, file)
+        json.dump(entries, file)
     loaded = load(Data(str(tmp_path / "meta" / "list.json")))
     assert loaded.splits["test"][0]["key"].startswith(str(tmp_path / "audio"))
 
 
 @pytest.mark.parametrize("folder", ["", "clips"])
 def test_accents_may_be_coded_otherwise_on_the_disk(tmp_path, folder):
-    own = [row | {"file_name": f"café {row['file_name']}"} for row in rows()]
-    manifest = table(tmp_path / "list.csv", own)
+    entries = [row | {"file_name": f"café {row['file_name']}"} for row in rows()]
+    manifest = table(tmp_path / "list.csv", entries)
     (tmp_path / "clips").mkdir(exist_ok=True)
     for file in tmp_path.glob("*.wav"):
         file.rename(tmp_path / folder / unicodedata.normalize("NFD", file.name))
@@ -367,23 +367,23 @@ def test_missing_files_stay_as_rows_and_are_counted(tmp_path):
     assert "1 file listed in list.csv missing (first: 004.wav)" in loaded.warnings
 
 
-def test_a_manifest_of_nothing_that_is_there_is_refused(tmp_path):
+def test_a_manifest_without_any_existing_file_is_refused(tmp_path):
     path = table(tmp_path / "list.csv", rows())
     for file in tmp_path.glob("*.wav"):
         file.unlink()
-    refused(f"none of its 60 files is there, the first being '{tmp_path}/000.wav'", Data(str(path)))
+    refused(f"none of its 60 files exists .first: '{tmp_path}/000.wav'", Data(str(path)))
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_where_the_files_of_a_manifest_are_is_said(tmp_path, whole):
-    own = [row | {"file_name": f"s1/{row['file_name']}"} for row in rows()]
-    path = table(tmp_path / "list.csv", own)
+    entries = [row | {"file_name": f"s1/{row['file_name']}"} for row in rows()]
+    path = table(tmp_path / "list.csv", entries)
     given = Data(str(tmp_path if whole else path))
     text = path.read_text()
     path.write_text(text.replace("s1/", ""))
-    refused("where '000.wav' is listed there is 's1/000.wav': write the paths with their folders into", given)
+    refused("'000.wav' is listed and 's1/000.wav' exists: write the paths with their folders into", given)
     path.write_text(text.replace("s1/", "s1\\"))
-    refused(r"s1/000.wav is there: write / in place of \\ in that column", given)
+    refused(r"s1/000.wav exists: write / instead of \\ in that column", given)
     path.write_text(text.replace("s1/", "other_"))
     refused("are relative to .*, or absolute$", given)
 
@@ -391,13 +391,13 @@ def test_where_the_files_of_a_manifest_are_is_said(tmp_path, whole):
 def test_a_prepared_folder_brings_its_chain(tmp_path):
     DEFAULT_CHAIN.save(tmp_path / "chain.json")
     for split in ("train", "validation", "test"):
-        own = [{**row, "speaker_id": split} for row in rows(8, 2, f"processed/{split}/")]
-        for row in own:
+        entries = [{**row, "speaker_id": split} for row in rows(8, 2, f"processed/{split}/")]
+        for row in entries:
             recording(tmp_path / row["file_name"])
         with (table(tmp_path / "splits" / f"{split}.csv", [{"x": 1}])).open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(own[0]))
+            writer = csv.DictWriter(file, list(entries[0]))
             writer.writeheader()
-            writer.writerows(own)
+            writer.writerows(entries)
     loaded = load(Data(str(tmp_path)))
     assert loaded.chain == DEFAULT_CHAIN.to_list()
     assert loaded.splits["train"][0]["key"].startswith("processed/train/")
@@ -423,9 +423,9 @@ def test_a_saved_data_set(tmp_path):
     assert (loaded.column, loaded.group) == ("intent", "speaker")
     row = loaded.splits["test"][0]
     assert list(row) == COLUMNS
-    place = int(row["key"].removeprefix("set/"))
-    assert row["audio"] == {"bytes": b"%d" % place, "path": f"{place}.wav"}
-    assert (row["target"], row["group"]) == (("off", "on")[place % 2], f"s{place % 10}")
+    index = int(row["key"].removeprefix("set/"))
+    assert row["audio"] == {"bytes": b"%d" % index, "path": f"{index}.wav"}
+    assert (row["target"], row["group"]) == (("off", "on")[index % 2], f"s{index % 10}")
     assert loaded.fingerprint == load(Data(str(tmp_path / "set"))).fingerprint
 
 
@@ -464,10 +464,10 @@ def test_rows_without_a_recording_stay_to_be_set_aside(tmp_path):
 
 
 def test_a_parquet_named_alone_is_split_here_whatever_its_folder_is_called(tmp_path):
-    own = rows()
-    table(tmp_path / "test" / "list.csv", own)
+    entries = rows()
+    table(tmp_path / "test" / "list.csv", entries)
     file = tmp_path / "test" / "calls.parquet"
-    pq.write_table(pa.Table.from_pylist(own), file)
+    pq.write_table(pa.Table.from_pylist(entries), file)
     assert sizes(load(Data(str(file)))) == sizes(load(Data(str(tmp_path / "test" / "list.csv"))))
     assert list(load(Data(str(file)), need=("test",)).splits) == ["test"]
 
@@ -536,35 +536,35 @@ def test_what_the_hub_cannot_give_is_said(monkeypatch, error, words):
 
 
 def test_columns_can_be_named(tmp_path):
-    own = [
+    entries = [
         {"file_name": row["file_name"], "label": "x", "mood": row["label"], "who": row["speaker_id"]} for row in rows()
     ]
-    data = Data(str(table(tmp_path / "list.csv", own)), target="mood", group="who", audio="file_name")
+    data = Data(str(table(tmp_path / "list.csv", entries)), target="mood", group="who", audio="file_name")
     loaded = load(data)
     assert (loaded.column, loaded.group, loaded.target.names) == ("mood", "who", ("no", "yes"))
 
 
 def test_names_of_columns_are_known_however_their_words_are_parted(tmp_path):
-    def told(path, speaker, target, place):
+    def columns_found(path, speaker, target, index):
         cells = {path: "file_name", speaker: "speaker_id", target: "label"}
-        own = [{name: row[known] for name, known in cells.items()} | {place: "ab"[take % 2]}
+        entries = [{name: row[known] for name, known in cells.items()} | {index: "ab"[take % 2]}
                for take, row in enumerate(rows())]  # fmt: skip
-        table(tmp_path / "list.csv", own)
+        table(tmp_path / "list.csv", entries)
         loaded = load(Data(str(tmp_path / "list.csv")))
         return loaded.column, loaded.group
 
     table(tmp_path / "list.csv", rows())
-    assert told("filePath", "speakerId", "className", "location") == ("className", "speakerId")
-    assert told("File Name", "Speaker-ID", "Class", "Location") == ("Class", "Speaker-ID")
-    assert told("AudioPath", "SPEAKER_ID", "LABEL", "location") == ("LABEL", "SPEAKER_ID")
+    assert columns_found("filePath", "speakerId", "className", "location") == ("className", "speakerId")
+    assert columns_found("File Name", "Speaker-ID", "Class", "Location") == ("Class", "Speaker-ID")
+    assert columns_found("AudioPath", "SPEAKER_ID", "LABEL", "location") == ("LABEL", "SPEAKER_ID")
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"target": "mood"}, "no column 'mood'; the columns there are file_name, label, speaker_id, note"),
+    [({"target": "mood"}, "no column 'mood'; the columns are file_name, label, speaker_id, note"),
      ({"group": "who"}, "no column 'who'"), ({"audio": "wav"}, "no column 'wav'"),
       ({"where": "sex=f"}, "no column 'sex'"),
-     ({"group": "label"}, "both target and group"), ({"where": "note>3"}, "is no number"),
+     ({"group": "label"}, "both target and group"), ({"where": "note>3"}, "is not a number"),
      ({"where": "note=nothing"}, "no row meets note=nothing"),
       ({"splits": {"fold1": "train"}}, "no split 'fold1'; the splits there are none")],
 )  # fmt: skip
@@ -573,11 +573,11 @@ def test_columns_that_are_not_there_are_listed(tmp_path, settings, words):
 
 
 def test_ambiguous_and_absent_targets_list_what_is_there(tmp_path):
-    own = [{"file_name": f"{row}.wav", "emotion": "a", "intent": "b"} for row in range(3)]
-    refused("columns emotion, intent could each hold the label", Data(str(table(tmp_path / "a.csv", own))))
-    own = [{"file_name": f"{row}.wav", "shade": "a"} for row in range(3)]
-    refused("the columns there are file_name, shade: name one", Data(str(table(tmp_path / "b.csv", own))))
-    refused("holds the transcript", Data(str(table(tmp_path / "b.csv", own))), targets=(Transcript,))
+    entries = [{"file_name": f"{row}.wav", "emotion": "a", "intent": "b"} for row in range(3)]
+    refused("columns emotion, intent could each be the label", Data(str(table(tmp_path / "a.csv", entries))))
+    entries = [{"file_name": f"{row}.wav", "shade": "a"} for row in range(3)]
+    refused("the columns are file_name, shade: choose one", Data(str(table(tmp_path / "b.csv", entries))))
+    refused("matches the transcript", Data(str(table(tmp_path / "b.csv", entries))), targets=(Transcript,))
 
 
 def test_groups_come_from_plain_file_names(tmp_path):
@@ -588,8 +588,8 @@ def test_groups_come_from_plain_file_names(tmp_path):
     loaded = load(Data(str(tmp_path)))
     assert loaded.group == "speaker, as in speech-commands names"
     assert loaded.group in loaded.rule
-    sides = [set(split["group"]) for split in loaded.splits.values()]
-    assert len(set.union(*sides)) == sum(map(len, sides)) == 20
+    found = [set(split["group"]) for split in loaded.splits.values()]
+    assert len(set.union(*found)) == sum(map(len, found)) == 20
     assert load(Data(str(tmp_path), group="")).group is None
 
 
@@ -610,11 +610,11 @@ def test_uneven_groups_are_said(tmp_path):
      (["1.5", "2", "-3e-1"], "number", {1.5, 2.0, -0.3}), (["1", "2", "10"], "label", {"1", "2", "10"})],
 )  # fmt: skip
 def test_kinds_of_target(tmp_path, cells, kind, first):
-    own = [{"file_name": f"{row:02d}.wav", "label": cells[row % 3]} for row in range(60)]
-    loaded = load(Data(str(table(tmp_path / "list.csv", own))))
+    entries = [{"file_name": f"{row:02d}.wav", "label": cells[row % 3]} for row in range(60)]
+    loaded = load(Data(str(table(tmp_path / "list.csv", entries))))
     assert loaded.target.kind == kind
-    seen = [own for split in loaded.splits.values() for own in split["target"]]
-    assert {tuple(own) if kind == "labels" else own for own in seen} == first
+    seen = [entries for split in loaded.splits.values() for entries in split["target"]]
+    assert {tuple(entries) if kind == "labels" else entries for entries in seen} == first
     assert loaded.target.names == {"labels": ("cat", "dog"), "number": (), "label": ("1", "2", "10")}[kind]
 
 
@@ -626,8 +626,8 @@ def test_a_folder_is_one_label_whatever_its_name(tmp_path):
 
 def test_rows_that_are_parts_of_files_are_warned_of(tmp_path):
     def warned(**cells):
-        own = [row | {name: values[take % 2] for name, values in cells.items()} for take, row in enumerate(rows())]
-        return [note for note in load(Data(str(table(tmp_path / "list.csv", own)))).warnings if "not cut" in note]
+        entries = [row | {name: values[take % 2] for name, values in cells.items()} for take, row in enumerate(rows())]
+        return [note for note in load(Data(str(table(tmp_path / "list.csv", entries)))).warnings if "not cut" in note]
 
     (note,) = warned(startTime=("0.0", "1.5"), end=("1.5", "3"))
     assert "column 'startTime'" in note
@@ -644,22 +644,22 @@ def test_lists_are_several_labels(tmp_path):
 
 
 def test_empty_targets_are_refused_and_can_be_filtered(tmp_path):
-    own = rows()
-    own[3]["label"] = own[40]["label"] = " "
-    path = str(table(tmp_path / "list.csv", own))
+    entries = rows()
+    entries[3]["label"] = entries[40]["label"] = " "
+    path = str(table(tmp_path / "list.csv", entries))
     refused(r"list.csv, column 'label': 2 rows have no target \(first: 003.wav, 040.wav\)", Data(path))
     assert sum(sizes(load(Data(path, where="label!="))).values()) == 58
 
 
-def test_numbers_that_are_none_are_refused(tmp_path):
-    own = [{"file_name": f"{row}.wav", "score": "nan" if row == 7 else f"{row}.5"} for row in range(30)]
-    path = str(table(tmp_path / "list.csv", own))
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    entries = [{"file_name": f"{row}.wav", "score": "nan" if row == 7 else f"{row}.5"} for row in range(30)]
+    path = str(table(tmp_path / "list.csv", entries))
     refused("expected a finite number for 7.wav, got 'nan'", Data(path), targets=(Number,))
 
 
 def test_labels_that_look_alike_are_said(tmp_path):
-    own = [{"file_name": f"{row}.wav", "label": ("yes", "Yes ", "no")[row % 3]} for row in range(60)]
-    loaded = load(Data(str(table(tmp_path / "list.csv", own))))
+    entries = [{"file_name": f"{row}.wav", "label": ("yes", "Yes ", "no")[row % 3]} for row in range(60)]
+    loaded = load(Data(str(table(tmp_path / "list.csv", entries))))
     assert any("'Yes ', 'yes' differ only by case, spaces" in note for note in loaded.warnings)
 
 
@@ -706,10 +706,10 @@ def test_evaluation_takes_everything_where_there_are_no_splits(tmp_path):
     loaded = load(Data(str(tmp_path)), need=("test",), known=Label(("a", "b")))
     assert sizes(loaded) == {"test": 4}
     assert loaded.target.names == ("a", "b")
-    assert loaded.rule == "no splits in the data: all of it taken as test"
+    assert loaded.rule == "no splits in the data: all of it used as test"
 
 
-def test_recordings_in_two_splits_are_said_and_keys_stay_unique(tmp_path):
+def test_recordings_in_two_splits_are_reported_and_keys_stay_unique(tmp_path):
     for name in ("train", "validation", "test"):
         table(tmp_path / f"{name}.csv", rows(8, 2))
     loaded = load(Data(str(tmp_path), group=""))
@@ -719,9 +719,9 @@ def test_recordings_in_two_splits_are_said_and_keys_stay_unique(tmp_path):
     assert len(set(keys)) == len(keys) == 24
     table(tmp_path / "test.csv", [*rows(1), *rows(8, 2, "other")])
     table(tmp_path / "validation.csv", rows(8, 2, "third"))
-    told = load(Data(str(tmp_path), group="")).warnings
-    assert "1 recording is listed more than once (first: 000.wav)" in told
-    assert "1 recording is in two splits (first: 000.wav): scores there flatter the model" in told
+    warnings = load(Data(str(tmp_path), group="")).warnings
+    assert "1 recording is listed more than once (first: 000.wav)" in warnings
+    assert "1 recording is in two splits (first: 000.wav): scores there flatter the model" in warnings
 
 
 def test_limit_keeps_every_class_and_all_labels(tmp_path):
@@ -733,19 +733,19 @@ def test_limit_keeps_every_class_and_all_labels(tmp_path):
 
 
 def test_the_order_of_a_manifest_changes_nothing(tmp_path):
-    own = rows()
-    path = table(tmp_path / "list.csv", own)
+    entries = rows()
+    path = table(tmp_path / "list.csv", entries)
     first = load(Data(str(path), seed=3))
-    random.Random(0).shuffle(own)
-    again = load(Data(str(table(path, own)), seed=3))
+    random.Random(0).shuffle(entries)
+    again = load(Data(str(table(path, entries)), seed=3))
     assert {name: split["key"][:] for name, split in first.splits.items()} == {
         name: split["key"][:] for name, split in again.splits.items()
     }
 
 
 def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
-    own = rows()
-    path = table(tmp_path / "list.csv", own)
+    entries = rows()
+    path = table(tmp_path / "list.csv", entries)
     files = sorted(tmp_path.glob("*.wav"))
 
     def fingerprint():
@@ -761,11 +761,11 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
     files[0].write_bytes(files[0].name.encode())
     os.utime(files[0], ns=(0, 2_000))
     third = load(Data(str(path))).fingerprint
-    own[0]["note"] = "other"
-    table(path, own)
+    entries[0]["note"] = "other"
+    table(path, entries)
     fourth = fingerprint()
-    own[0].update(note="take 0", label="no")
-    table(path, own)
+    entries[0].update(note="take 0", label="no")
+    table(path, entries)
     assert len({first, second, third, fourth, fingerprint()}) == 5
 
 
@@ -777,7 +777,7 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
     [
         ("a.csv", "file_name,label\nä.wav,x\n".encode("latin-1"), r"a.csv, line 2: .* byte 16 \(0xE4\) .* 'ä.wav,x'"),
         ("a.csv", "file_name,label\n".encode("utf-16-le"), "a.csv: expected UTF-8 text, but .* as in UTF-16"),
-        ("a.csv", "file_name,label\n".encode("utf-16")[:-1], "a.csv: its first bytes say UTF-16, but byte"),
+        ("a.csv", "file_name,label\n".encode("utf-16")[:-1], "a.csv: its byte-order mark says UTF-16, but byte"),
         ("a.csv", b"", "a.csv: expected a header line"),
         ("a.csv", b"file_name,label\na.wav,x,y\n", "a.csv, line 2: expected 2 cells as in the header, got 3"),
         ("a.csv", b"file_name,label\na.wav\n", "line 2: expected 2 cells as in the header, got 1"),
@@ -785,7 +785,7 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
         ("a.csv", b'file_name,label\na.wav,"x\n' + 40_000 * b"b.wav,y\n", "a.csv, line .*: not a readable row"),
         ("a.csv", b"label,label\nx,y\n", "two columns are called 'label'"),
         ("a.csv", b"file_name,label\n,x\n", "row 1 has no path in column 'file_name'"),
-        ("a.csv", b"label,mood\nx,y\n", "no column holds the path of the recording"),
+        ("a.csv", b"label,mood\nx,y\n", "no column name matches the path of the recording"),
         ("a.jsonl", b'{"file_name": "a.wav"}\n{oops\n', "a.jsonl, line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "a.jsonl, line 1: expected an object"),
         ("a.json", b"{}", "a.json: expected a JSON list of objects"),
@@ -793,12 +793,12 @@ def test_the_fingerprint_follows_files_targets_and_columns(tmp_path):
         ("a.txt", b"x", "expected a folder or a manifest"),
     ],
 )
-def test_broken_manifests_are_refused_with_their_place(tmp_path, name, content, words):
+def test_broken_manifests_are_refused_with_their_line(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     refused(words, Data(str(tmp_path / name)))
 
 
-def test_names_that_are_no_utf8_are_refused_by_name(tmp_path):
+def test_file_names_that_are_not_utf8_are_refused(tmp_path):
     classes(tmp_path)
     (tmp_path / "yes" / os.fsdecode(b"caf\xe9.wav")).write_bytes(b"x")
     refused(r"yes/caf\\udce9.wav: expected UTF-8", Data(str(tmp_path)))
@@ -810,19 +810,19 @@ def test_a_missing_path_is_refused(path):
 
 
 def test_folders_without_recordings_or_labels_are_refused(tmp_path):
-    refused("no recordings there", Data(str(tmp_path)))
+    refused("contains no recordings", Data(str(tmp_path)))
     recording(tmp_path / "a.wav")
     refused("recordings without labels", Data(str(tmp_path)))
     classes(tmp_path)
-    refused("a.wav lies beside the class folders", Data(str(tmp_path)))
+    refused("a.wav is not in a class folder", Data(str(tmp_path)))
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("options", "words"),
     [({"need": ("tset",)}, "split: expected some of"),],
 )  # fmt: skip
-def test_wishes_that_no_data_can_give_are_refused(wishes, words):
-    refused(words, Data("x"), **wishes)
+def test_invalid_splits_are_refused(options, words):
+    refused(words, Data("x"), **options)
 
 
 def test_a_long_manifest_loads_in_seconds(tmp_path):

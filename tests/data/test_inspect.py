@@ -1,4 +1,4 @@
-"""Inspection: what is counted, what is warned of, and what is told of data that training would refuse."""
+"""Inspection: what is counted, which warnings are given, and what is shown of data that training would refuse."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from audio_ft.audio.clip import Clip, write
 from audio_ft.cli.main import main
 from audio_ft.data import Data
 from audio_ft.data.inspect import inspect
-from audio_ft.data.probe import Heard, same
+from audio_ft.data.probe import Probed, duplicates
 from audio_ft.errors import InputError
 from audio_ft.targets import Transcript
 
@@ -48,7 +48,7 @@ def rewrite(file, old, new):
 
 def test_a_clean_set_is_counted(voices):
     found = inspect(Data(str(voices)))
-    assert (found.problem, found.unreadable, found.same, found.leaks) == (None, (), (), ())
+    assert (found.problem, found.unreadable, found.duplicates, found.leaks) == (None, (), (), ())
     assert {name: (facts.clips, facts.readable, facts.groups) for name, facts in found.splits.items()} == {
         "train": (12, 12, 2),
         "validation": (4, 4, 2),
@@ -74,10 +74,10 @@ def test_every_duration_is_in_one_bar(spread, tmp_path):
     for number, seconds in enumerate(spread):
         recording(tmp_path / "in" / f"{number}.wav", float(seconds), rate=8_000, seed=number)
     durations = inspect(Data(str(tmp_path / "in"))).durations
-    heard = [round(seconds * 8_000) / 8_000 for seconds in spread]
-    assert sum(count for *_, count in durations.histogram) == len(heard)
+    rounded = [round(seconds * 8_000) / 8_000 for seconds in spread]
+    assert sum(count for *_, count in durations.histogram) == len(rounded)
     for low, high, count in durations.histogram[:-1]:
-        assert count == sum(low - 1e-9 <= seconds < high - 1e-9 for seconds in heard)
+        assert count == sum(low - 1e-9 <= seconds < high - 1e-9 for seconds in rounded)
 
 
 def test_unreadable_files_are_listed_with_reasons(voices):
@@ -126,7 +126,7 @@ def test_large_recordings_are_decoded_one_at_a_time(voices, monkeypatch):
     assert max(most) == 1
 
 
-def test_a_group_on_two_sides_is_a_leak(voices):
+def test_a_group_in_two_splits_is_a_leak(voices):
     rewrite(voices / "test" / "metadata.csv", "test0", "train0")
     leaks = inspect(Data(str(voices))).leaks
     assert len(leaks) == 1
@@ -139,8 +139,8 @@ def test_equal_content_is_found_by_its_bytes(voices):
     shutil.copy(voices / "train" / "06.wav", voices / "train" / "07.wav")
     found = inspect(Data(str(voices)))
     pairs = {("train/00.wav", "test/00.wav"), ("train/02.wav", "train/04.wav"), ("train/06.wav", "train/07.wav")}
-    assert set(found.same) == pairs
-    assert found.leaks[0].startswith("1 recordings lie in two splits, byte for byte (train/00.wav = test/00.wav)")
+    assert set(found.duplicates) == pairs
+    assert found.leaks[0].startswith("1 recordings are in two splits, byte for byte (train/00.wav = test/00.wav)")
     assert found.leaks[1].startswith("1 equal recordings have different targets (train/06.wav, train/07.wav)")
 
 
@@ -149,12 +149,12 @@ def test_recordings_of_one_size_and_middle_are_not_the_same(tmp_path):
     write(Clip(samples, 16_000), tmp_path / "a.wav")
     samples[0, 100] = -samples[0, 100]
     write(Clip(samples, 16_000), tmp_path / "b.wav")
-    assert inspect(Data(str(tmp_path))).same == ()
+    assert inspect(Data(str(tmp_path))).duplicates == ()
 
 
 def test_stored_recordings_are_compared_too():
-    heard = [[Heard("a", 10, content="x"), Heard("b", 10, content="y")], [Heard("c", 10, content="x")]]
-    assert same(heard) == [("a", "c")]
+    recordings = [Probed("a", 10, content="x"), Probed("b", 10, content="y"), Probed("c", 10, content="x")]
+    assert duplicates(recordings) == [("a", "c")]
 
 
 def test_imbalance_is_warned_of(tmp_path):

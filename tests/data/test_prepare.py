@@ -141,7 +141,7 @@ def test_loading_gives_the_rows_back(raw, prepared):
 
 def test_training_hears_the_same_from_the_tree_as_from_the_raw_files(raw, prepared, tmp_path):
     adapter = load_adapter(MINI).with_window(1.0)
-    heard = {}
+    inputs = {}
     for name in (raw, prepared):
         loaded = load(Data(str(name)))
         cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), adapter.sample_rate, adapter.window)
@@ -149,11 +149,11 @@ def test_training_hears_the_same_from_the_tree_as_from_the_raw_files(raw, prepar
         batch = Collator(adapter)(Windows(rows, None).__getitems__(list(range(len(rows)))))
         keys = loaded.splits["train"]["key"]
         stems = [Path(key).with_suffix("").as_posix().removeprefix("processed/") for key in keys]
-        heard[name] = {stem: values.numpy() for stem, values in zip(stems, batch["input_values"], strict=True)}
-    assert heard[raw].keys() == heard[prepared].keys()
-    for stem, values in heard[raw].items():
+        inputs[name] = {stem: values.numpy() for stem, values in zip(stems, batch["input_values"], strict=True)}
+    assert inputs[raw].keys() == inputs[prepared].keys()
+    for stem, values in inputs[raw].items():
         # The extractor divides by the spread, so a step of 16 bits grows with it; a tone's spread is above a half.
-        np.testing.assert_allclose(values, heard[prepared][stem], atol=4 * STEP)
+        np.testing.assert_allclose(values, inputs[prepared][stem], atol=4 * STEP)
 
 
 def test_a_tree_of_another_chain_brings_its_chain_along(raw, tmp_path):

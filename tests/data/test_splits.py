@@ -1,7 +1,6 @@
 """Splits: disjoint by group, complete, stratified, and blind to the order of rows."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ def apart(rows):
     return (
         [label for label, _ in rows],
         [f"s{who:02d}" for _, who in rows],
-        [f"{place:04d}" for place in range(len(rows))],
+        [f"{row:04d}" for row in range(len(rows))],
     )
 
 
@@ -40,9 +39,9 @@ def test_groups_stay_on_one_side_and_every_row_is_placed(rows, seed):
         return
     parts = split(targets, groups, seed=seed, keys=keys)
     assert sorted(row for own in parts.values() for row in own) == list(range(len(rows)))
-    sides = [{groups[row] for row in parts[name]} for name in SPLITS]
-    assert all(sides)
-    assert len(set.union(*sides)) == sum(map(len, sides))
+    found = [{groups[row] for row in parts[name]} for name in SPLITS]
+    assert all(found)
+    assert len(set.union(*found)) == sum(map(len, found))
 
 
 @given(rows=ROWS, seed=st.integers(0, 3), data=st.data())
@@ -58,7 +57,7 @@ def test_the_order_of_rows_changes_nothing(grouped, rows, seed, data):
             parts = split([targets[row] for row in order], own, seed=seed, keys=[keys[row] for row in order])
         except InputError as error:
             return str(error)
-        return {name: sorted(keys[order[place]] for place in rows) for name, rows in parts.items()}
+        return {name: sorted(keys[order[row]] for row in rows) for name, rows in parts.items()}
 
     assert outcome(order) == outcome(range(len(rows)))
 
@@ -101,10 +100,10 @@ def test_seeds_differ_and_repeat():
     assert split(targets, groups, seed=1) != split(targets, groups, seed=2)
 
 
-def imbalance(places, targets):
+def imbalance(rows, targets):
     """Return the largest gap between a class's share of the test split and its share of all."""
-    chosen = Counter(targets[row] for row in places)
-    return max(abs(chosen[label] / len(places) - number / len(targets)) for label, number in Counter(targets).items())
+    chosen = Counter(targets[row] for row in rows)
+    return max(abs(chosen[label] / len(rows) - number / len(targets)) for label, number in Counter(targets).items())
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -116,7 +115,7 @@ def test_classes_are_balanced_as_well_as_by_scikit_learn(seed):
     parts = split(targets, groups, validation=0.0, test=0.2, seed=seed)
     assert parts["validation"] == []
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(targets, targets, groups)
-    theirs = np.mean([imbalance(places, targets) for _, places in folds])
+    theirs = np.mean([imbalance(rows, targets) for _, rows in folds])
     assert imbalance(parts["test"], targets) <= theirs + 0.01
     assert abs(len(parts["test"]) / len(targets) - 0.2) < 0.02
 
@@ -162,7 +161,7 @@ def test_numbers_are_stratified_by_size():
     [(2, {}, "at least 3 clips"), (9, {"validation": 0.6, "test": 0.5}, "less than 1 together"),
      (9, {"test": -0.1}, "at least 0")],
 )  # fmt: skip
-def test_what_cannot_be_split_is_refused(count, settings_, words):
+def test_invalid_shares_and_too_few_rows_are_refused(count, settings_, words):
     with pytest.raises(InputError, match=words):
         split(["a"] * count, **settings_)
 
@@ -174,7 +173,7 @@ def test_classes_too_small_for_three_splits_are_refused_together():
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=2, max_size=6), limit=st.integers(1, 60), seed=st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
-def test_a_sample_meets_every_class_it_has_room_for(sizes, limit, seed):
+def test_a_sample_includes_every_class_it_has_room_for(sizes, limit, seed):
     targets = [f"c{code}" for code, size in enumerate(sizes) for _ in range(size)]
     keys = [str(row) for row in range(len(targets))]
     rows = sample(targets, keys, limit=limit, seed=seed, target=Label)
@@ -193,29 +192,29 @@ def loaded(kind=Label, **splits):
         })
         for name, rows in splits.items()
     }  # fmt: skip
-    return SimpleNamespace(splits=tables, target=kind(), group="speaker")
+    return tables, kind(), "speaker"
 
 
-def test_leaks_name_the_groups_on_two_sides():
+def test_leaks_name_the_groups_in_two_splits():
     train = [("a", "ann"), ("b", "bob")]
-    notes = leaks(loaded(train=train, test=[("a", "ann"), ("b", "eve")]))
+    notes = leaks(*loaded(train=train, test=[("a", "ann"), ("b", "eve")]))
     assert len(notes) == 1
     assert "1 speaker value in both train and test (ann)" in notes[0]
-    (note,) = leaks(loaded(train=train, test=[("a", "ann"), ("b", "bob")]))
+    (note,) = leaks(*loaded(train=train, test=[("a", "ann"), ("b", "bob")]))
     assert note.startswith("2 speaker values in both train and test (ann, bob): ")
-    assert leaks(loaded(train=train, test=[("a", "eve"), ("b", None)])) == ()
+    assert leaks(*loaded(train=train, test=[("a", "eve"), ("b", None)])) == ()
 
 
 def test_leaks_name_groups_that_are_spelled_in_two_ways():
-    (note,) = leaks(loaded(train=[("a", "Ann"), ("b", "eve")], test=[("a", "ann "), ("b", "Bob")]))
+    (note,) = leaks(*loaded(train=[("a", "Ann"), ("b", "eve")], test=[("a", "ann "), ("b", "Bob")]))
     assert "1 speaker value in train and test differs only by case" in note
     assert "'Ann' and 'ann '" in note
-    (note,) = leaks(loaded(train=[("a", "Ann"), ("b", "bob")], test=[("a", "ann "), ("b", "Bob")]))
+    (note,) = leaks(*loaded(train=[("a", "Ann"), ("b", "bob")], test=[("a", "ann "), ("b", "Bob")]))
     assert "2 speaker values in train and test differ only by case" in note
 
 
 def test_leaks_name_the_classes_that_a_split_lacks():
-    (note,) = leaks(loaded(train=[("a", "1"), ("b", "2"), ("c", "3")], test=[("b", "4")]))
+    (note,) = leaks(*loaded(train=[("a", "1"), ("b", "2"), ("c", "3")], test=[("b", "4")]))
     assert note == "no clip of a, c in test"
 
 
@@ -228,6 +227,6 @@ def test_leaks_name_the_classes_that_a_split_lacks():
         (loaded(train=[("a", None), ("b", None)], validation=[]), "split 'validation' is empty"),
     ],
 )
-def test_splits_that_nothing_can_be_learned_from_are_refused(data, words):
+def test_splits_without_enough_labels_are_refused(data, words):
     with pytest.raises(InputError, match=words):
-        leaks(data)
+        leaks(*data)

@@ -80,7 +80,7 @@ def test_a_language_goes_by_its_code(said, code):
      ({"prompt": None}, "expected text"), ({"timestamps": "yes"}, "true or false"),
      ({"casing": "lower"}, "no setting 'casing'. Did you mean 'case'")],
 )  # fmt: skip
-def test_settings_that_cannot_be_are_refused(settings, words):
+def test_invalid_settings_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
         Text.from_dict(settings)
 

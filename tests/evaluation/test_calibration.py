@@ -100,7 +100,7 @@ def test_temperature_leaves_answers_and_zero_probabilities_in_peace():
 
 def test_without_a_validation_split_or_a_wrong_clip_in_it_there_is_no_temperature():
     test = answers(100)
-    for validation, why in ((None, "no validation split"), (test.where(judged(test)[1]), "not one validation clip")):
+    for validation, why in ((None, "no validation split"), (test.where(judged(test)[1]), "no validation clip")):
         found = calibration(test, validation)
         assert found.temperature is None
         assert found.error_after is None

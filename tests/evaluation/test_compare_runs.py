@@ -206,7 +206,7 @@ def test_several_labels_and_numbers_are_compared_too(tmp_path):
             lambda folder: words(folder, (), files=[f"other{file}" for file in FILES]),
             "has 60 test clips, such as test/0.wav and .* 60 test clips, such as othertest/0.wav",
         ),
-        (lambda folder: words(folder, (), split="validation"), "b has 0 test clips. Runs on the same data"),
+        (lambda folder: words(folder, (), split="validation"), "b has 0 test clips. Compare runs on the same data"),
     ],
 )
 def test_runs_that_cannot_be_compared_say_why(tmp_path, capsys, second, message):

@@ -25,8 +25,8 @@ def word() -> Clip:
     return read(sorted((WORDS / "test").glob("*.ogg"))[0])
 
 
-def perturbed(name: str, level: float, clip: Clip, seed: int = 0, place: int = 0) -> Clip:
-    return PERTURBATIONS[name](clip, level, seed=seed, place=place)
+def perturbed(name: str, level: float, clip: Clip, seed: int = 0, index: int = 0) -> Clip:
+    return PERTURBATIONS[name](clip, level, seed=seed, index=index)
 
 
 def power(samples: np.ndarray) -> float:
@@ -54,15 +54,15 @@ def test_any_clip_comes_out_finite_at_its_rate_and_untouched(name, level, word):
 
 
 @pytest.mark.parametrize(("name", "level"), EVERY_LEVEL)
-def test_the_same_seed_and_place_change_a_clip_alike(name, level, word):
-    once, again = perturbed(name, level, word, seed=3, place=7), perturbed(name, level, word, seed=3, place=7)
+def test_the_same_seed_and_index_change_a_clip_in_the_same_way(name, level, word):
+    once, again = perturbed(name, level, word, seed=3, index=7), perturbed(name, level, word, seed=3, index=7)
     assert (once.samples == again.samples).all()
 
 
 def test_noise_and_room_differ_from_clip_to_clip_and_from_seed_to_seed(word):
     for name, level in (("white_noise", 5.0), ("babble", 5.0), ("reverberation", 0.6)):
         first = perturbed(name, level, word).samples
-        assert not (perturbed(name, level, word, place=1).samples == first).all()
+        assert not (perturbed(name, level, word, index=1).samples == first).all()
         assert not (perturbed(name, level, word, seed=1).samples == first).all()
 
 
@@ -107,7 +107,7 @@ def test_a_room_decays_in_the_time_asked_for(rt60):
     assert -60 / slope == pytest.approx(rt60, rel=0.1)
 
 
-def test_a_room_keeps_level_and_place(word):
+def test_a_room_keeps_level_and_position(word):
     heard = perturbed("reverberation", 0.6, word)
     assert power(heard.samples) == pytest.approx(power(word.samples), rel=1e-3)
     assert lag(word, heard) == 0
@@ -203,5 +203,5 @@ def test_truncation_keeps_the_beginning(word):
 
 
 def test_levels_are_told_in_words():
-    assert PERTURBATIONS["babble"].said(5.0) == "babble at an SNR of 5 dB"
-    assert PERTURBATIONS["gain"].said(-30.0) == "a gain of −30 dB"
+    assert PERTURBATIONS["babble"].describe(5.0) == "babble at an SNR of 5 dB"
+    assert PERTURBATIONS["gain"].describe(-30.0) == "a gain of −30 dB"

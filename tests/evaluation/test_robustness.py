@@ -86,7 +86,7 @@ def test_scores_are_those_of_clips_changed_before_the_models_own_cleaning(model,
         (name, level) for name in ("white_noise", "clipping") for level in PERTURBATIONS[name].levels
     }
     rows = list(csv.DictReader((few / "metadata.csv").open()))
-    changed = [PERTURBATIONS["clipping"](read(few / row["file_name"]), 18.0, seed=0, place=0) for row in rows]
+    changed = [PERTURBATIONS["clipping"](read(few / row["file_name"]), 18.0, seed=0, index=0) for row in rows]
     right = [next(iter(answer)) == row["label"] for answer, row in zip(model(changed), rows, strict=True)]
     at = levels(found)["clipping", 18.0]
     assert at["score"]["value"] == pytest.approx(np.mean(right))
@@ -165,12 +165,12 @@ def test_clips_that_cannot_be_read_or_no_longer_be_heard_are_left_out_and_counte
     assert 0 < some["failed"] < 7
     assert some["score"]["n"] == some["difference"]["n"] == 7 - some["failed"]
     assert some["difference"]["value"] == 0
-    assert (none["failed"], none["score"], none["verdict"]) == (7, None, "nothing can be heard")
+    assert (none["failed"], none["score"], none["verdict"]) == (7, None, "nothing can be read")
     assert found["worst"] is None
 
 
-def test_nothing_readable_and_unknown_stresses_are_errors(model, few):
-    with pytest.raises(aft.InputError, match=r"no perturbation is called 'rain'; there are white_noise, babble"):
+def test_nothing_readable_and_unknown_perturbations_are_errors(model, few):
+    with pytest.raises(aft.InputError, match=r"no perturbation is called 'rain'; choose from white_noise, babble"):
         measure(model, aft.Data(path=str(few)), only=["rain"])
     for file in few.glob("*.ogg"):
         file.write_bytes(b"no audio")
@@ -237,7 +237,7 @@ def test_the_command_shows_a_line_for_each_perturbation_and_saves_robustness_jso
     capsys.readouterr()
     assert cli.main([*words[:-1], "5"]) == 2
     said = capsys.readouterr().err
-    assert "robustness.json holds a finished result of 4 clips of the test split of" in said
+    assert "robustness.json contains a finished result of 4 clips of the test split of" in said
     assert "and this is other clips. Keep both with --output FILE, or replace the old one with --overwrite." in said
     assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept
     assert cli.main([*words[:-1], "5", "--output", str(tmp_path / "five.json")]) == 0

@@ -106,7 +106,7 @@ def test_names_stay_names_and_a_parting_counts_once():
 def test_a_slice_needs_clips_inside_and_outside():
     few = ["a"] * 9 + ["b"] * 291
     assert slices(single(table(meta=meta(where=few))), ["where"]) == []
-    assert verdict([]).startswith("no slice has the 10 clips")
+    assert verdict([]).startswith("no slice has 10 clips")
 
 
 def test_a_weak_slice_is_named_with_its_score_and_the_number_looked_at():

@@ -343,7 +343,7 @@ def perturbed(tmp_path: Path, **settings) -> Run:
     """Return a run with a made-up robustness.json beside it."""
     worse = {"level": 0.0, "score": WRONG.to_dict(), "verdict": "worse"}
     mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
-    silent = {"level": 1.0, "score": None, "verdict": "nothing can be heard"}
+    silent = {"level": 1.0, "score": None, "verdict": "nothing can be read"}
     found = {
         "of": {"model": [OF, "a chain's"]}, "complete": True, "data": "/data/recordings", "n": 200, "split": "test",
         "metric": "accuracy", "clean": RIGHT.to_dict(),

@@ -213,11 +213,13 @@ def perturbed(run: Run, folder: Path, **settings) -> Run:
     clean, poor = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40)
     lost = {"value": -0.775, "low": -0.8, "high": -0.7, "n": 40}
     levels = [
-        {"level": 20.0, "said": "noise of 20 dB", "score": clean.to_dict(), "difference": lost | {"value": 0.0},
+        {"level": 20.0, "description": "noise of 20 dB", "score": clean.to_dict(), "difference": lost | {"value": 0.0},
          "verdict": "not distinguishable", "failed": 0},
-        {"level": 0.0, "said": HOSTILE, "score": poor.to_dict(), "difference": lost, "verdict": "worse", "failed": 3},
+        {"level": 0.0, "description": HOSTILE, "score": poor.to_dict(), "difference": lost, "verdict": "worse",
+         "failed": 3},
     ]  # fmt: skip
-    unreadable = {"level": 1.0, "said": "nothing left", "score": None, "difference": None, "verdict": "-", "failed": 40}
+    unreadable = {"level": 1.0, "description": "nothing left", "score": None, "difference": None, "verdict": "-",
+                  "failed": 40}  # fmt: skip
     found = {
         "of": {"model": [run.digests["model"]]}, "data": run.data["path"], "complete": True,
         "split": "test", "metric": "accuracy", "n": 40,

@@ -77,14 +77,15 @@ def as_text(found: Inspection) -> Iterator[str]:
     if found.unreadable:
         yield ""
         yield from _unreadable(found.unreadable)
-    if found.leaks or found.warnings or found.same:
+    if found.leaks or found.warnings or found.duplicates:
         yield ""
     for leak in found.leaks:
         yield from _lines("leak", leak)
     for warning in found.warnings:
         yield from _lines("warning", warning)
-    if found.same and not found.leaks:
-        more = f"{len(found.same):,} x the same content under two names ({found.same[0][0]} = {found.same[0][1]})"
+    if found.duplicates and not found.leaks:
+        first = " = ".join(found.duplicates[0][:2])
+        more = f"{len(found.duplicates):,} x the same content under two names ({first})"
         yield from _lines("warning", more)
     yield ""
     yield from _lines("decoders", found.decoders)

@@ -1,4 +1,4 @@
-"""The perturbations there are. Adding one is a function in a file of this folder and its entry in that file's tuple."""
+"""All perturbations. To add one, write a function in a file of this folder and list it in that file's tuple."""
 
 from __future__ import annotations
 

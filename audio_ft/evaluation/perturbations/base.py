@@ -1,4 +1,4 @@
-"""What a perturbation is: one way in which recordings get worse, at levels that are tried one by one."""
+"""Perturbation: one way in which recordings get worse, at several levels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Change = Callable[[Clip, float, np.random.Generator], Clip]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Change a recording as the world outside might have, before the model's own cleaning sees it.
+    """Change a recording as recording conditions might, before the model's own cleaning.
 
     Attributes:
-        name: what it is called in files and on the command line.
-        title: what it is called in tables.
+        name: its name in files and on the command line.
+        title: its name in tables.
         unit: the unit of its levels; "" where there is only one.
-        levels: the levels tried, in the order in which a curve is drawn.
-        phrase: what a recording went through at a level, with "{}" for the level ("white noise at an SNR of {} dB").
+        levels: its levels, in the order of the curve.
+        phrase: what happened to a recording at a level, with "{}" for the level ("white noise at an SNR of {} dB").
         change: takes a clip, a level and a source of randomness; returns the changed clip.
-        version: raised whenever the same level changes recordings otherwise than before.
+        version: raised whenever the same level changes recordings differently than before.
     """
 
     name: str
@@ -36,25 +36,25 @@ class Perturbation:
     change: Change
     version: int = 1
 
-    def __call__(self, clip: Clip, level: float, *, seed: int, place: int) -> Clip:
-        """Return the changed clip; the same seed and place in the data draw the same noise or room at every level."""
+    def __call__(self, clip: Clip, level: float, *, seed: int, index: int) -> Clip:
+        """Return the changed clip; the same seed and index of the row draw the same noise or room at every level."""
         if not clip.length:
             return clip
-        return self.change(clip, level, np.random.default_rng([seed, place, zlib.crc32(self.name.encode())]))
+        return self.change(clip, level, np.random.default_rng([seed, index, zlib.crc32(self.name.encode())]))
 
-    def said(self, level: float) -> str:
-        """Return in words what a recording went through at a level."""
+    def describe(self, level: float) -> str:
+        """Return what happened to a recording at a level."""
         return self.phrase.format(f"{level:g}".replace("-", "−"))
 
 
 def amplified(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
-    """Change the level as before a 16-bit converter: what is too loud clips, what is too soft loses its last bits."""
+    """Change the level before a 16-bit converter: loud parts clip, soft parts lose their last bits."""
     steps = np.rint(clip.samples.astype(np.float64) * 10 ** (decibels / 20) * 32768)
     return clip.with_samples(np.clip(steps, -32768, 32767) / 32768)
 
 
 def clipped(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
-    """Cut off what lies less than so many dB below the peak; the peak is brought back to where it was."""
+    """Clip everything less than `decibels` below the peak, then restore the peak."""
     peak = float(np.abs(clip.samples).max())
     edge = peak * 10 ** (-decibels / 20)
     if edge == 0:
@@ -69,7 +69,7 @@ LEVELS = (
 
 
 def played(clip: Clip, factor: float, rng: np.random.Generator) -> Clip:
-    """Play a clip faster (above 1) or slower, as a tape would: its pitch moves as well."""
+    """Play a clip faster (above 1) or slower, as a tape would: its pitch changes as well."""
     import soxr
 
     wave = soxr.resample(clip.samples.T, clip.rate * factor, clip.rate).T
@@ -77,7 +77,7 @@ def played(clip: Clip, factor: float, rng: np.random.Generator) -> Clip:
 
 
 def broken_off(clip: Clip, percent: float, rng: np.random.Generator) -> Clip:
-    """Keep the first so many per cent of a clip."""
+    """Keep the first `percent` of a clip."""
     return clip.with_samples(clip.samples[:, : math.ceil(clip.length * percent / 100)])
 
 

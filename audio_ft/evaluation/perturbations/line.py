@@ -1,4 +1,4 @@
-"""The line: a telephone's band, and codecs that send little."""
+"""Transmission: a telephone's band, and codecs of low bit rate."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from audio_ft.evaluation.perturbations.base import Perturbation
 
 TELEPHONE_HZ = (300.0, 3400.0)
 TELEPHONE_RATE = 8_000
-# Opus works at 48 kHz whatever it is given; MP3 of so few bits is MPEG-2 at 16 kHz.
+# Opus always works at 48 kHz; MP3 of low bit rate is MPEG-2 at 16 kHz.
 OPUS_RATE, MP3_RATE = 48_000, 16_000
 
 
 def telephone(clip: Clip, level: float, rng: np.random.Generator) -> Clip:
-    """Keep what a telephone lets through, 300 to 3400 Hz."""
+    """Keep the band of a telephone, 300 to 3400 Hz."""
     low, high = TELEPHONE_HZ
     if clip.rate / 2 <= low:
         return clip
@@ -40,12 +40,12 @@ def mu_law(clip: Clip, level: float, rng: np.random.Generator) -> Clip:
 
 
 def opus(clip: Clip, kilobits: float, rng: np.random.Generator) -> Clip:
-    """Send a clip as Opus at so many kbit/s, in one channel."""
+    """Send a clip as Opus at `kilobits` kbit/s, in one channel."""
     return _received(clip, encoded(clip, "libopus", "ogg", OPUS_RATE, kilobits))
 
 
 def mp3(clip: Clip, kilobits: float, rng: np.random.Generator) -> Clip:
-    """Send a clip as MP3 at so many kbit/s, in one channel."""
+    """Send a clip as MP3 at `kilobits` kbit/s, in one channel."""
     return _received(clip, encoded(clip, "libmp3lame", "mp3", MP3_RATE, kilobits))
 
 
@@ -74,9 +74,9 @@ def encoded(clip: Clip, codec: str, container: str, rate: int, kilobits: float) 
 
 
 def _received(clip: Clip, file: bytes) -> Clip:
-    """Return what comes out at the other end, at the clip's own rate and length."""
-    heard = read(file)
-    wave = resampled(heard.samples[0], heard.rate, clip.rate)[: clip.length]
+    """Return the received clip, with the rate and length of the one sent."""
+    received = read(file)
+    wave = resampled(received.samples[0], received.rate, clip.rate)[: clip.length]
     return clip.with_samples(np.pad(wave, (0, clip.length - len(wave)))[np.newaxis])
 
 

@@ -1,4 +1,4 @@
-"""Noise beside the sound: steady and white, or babble that comes and goes as many voices do."""
+"""Added noise: white noise, or babble of many voices."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def white(clip: Clip, snr: float, rng: np.random.Generator) -> Clip:
 
 
 def babble(clip: Clip, snr: float, rng: np.random.Generator) -> Clip:
-    """Add what many voices at once sound like: noise with the spectrum of speech in the rhythm of syllables."""
+    """Add the sound of many voices: noise with the spectrum of speech in the rhythm of syllables."""
     return mixed(clip, sum((talker(clip.length, clip.rate, rng) for _ in range(TALKERS)), np.zeros(clip.length)), snr)
 
 
 def mixed(clip: Clip, noise: NDArray[np.float64], snr: float) -> Clip:
-    """Return a clip with noise (time,) in every channel; powers are averaged over the clip, without any offset."""
+    """Return a clip with noise (time,) in every channel; powers are averaged over the clip, without DC offset."""
     wave = clip.samples.astype(np.float64)
     power, noise_power = float(wave.var(axis=1).mean()), float(noise.var())
     if power == 0 or noise_power == 0:
@@ -34,9 +34,10 @@ def mixed(clip: Clip, noise: NDArray[np.float64], snr: float) -> Clip:
 
 
 def talker(length: int, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return noise (length,) shaped like one voice: flat to 500 Hz, 9 dB less an octave above, 12 dB below 100 Hz.
+    """Return noise (length,) shaped like one voice.
 
-    Its envelope is that of noise with the bandwidth of syllables.
+    The spectrum is flat from 100 to 500 Hz and falls by 9 dB an octave above and by 12 dB an octave below. Its
+    envelope is that of noise with the bandwidth of syllables.
     """
     spectrum = np.fft.rfft(rng.standard_normal(length))
     hertz = np.maximum(np.fft.rfftfreq(length, 1 / rate), 1.0)

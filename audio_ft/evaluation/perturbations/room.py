@@ -1,4 +1,4 @@
-"""The room: sound that goes on after its source has stopped."""
+"""Room acoustics: reverberation."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from audio_ft.audio.clip import Clip
 from audio_ft.evaluation.perturbations.base import Perturbation
 
-# The tail is as strong as the sound that comes straight from the source.
+# The tail is as strong as the direct sound.
 DIRECT_TO_REVERBERANT_DB = 0.0
 # By then the first reflection of a room has arrived.
 FIRST_REFLECTION_SECONDS = 0.003
 
 
 def reverberated(clip: Clip, rt60: float, rng: np.random.Generator) -> Clip:
-    """Play a clip in a room of reverberation time `rt60` in seconds; its length and its level stay."""
+    """Play a clip in a room of reverberation time `rt60` in seconds; length and level stay the same."""
     from scipy.signal import oaconvolve
 
     wave = clip.samples.astype(np.float64)
-    heard = oaconvolve(wave, impulse_response(rt60, clip.rate, rng)[np.newaxis], axes=1)[:, : clip.length]
-    before, after = float(np.square(wave).mean()), float(np.square(heard).mean())
-    return clip.with_samples(heard * np.sqrt(before / after)) if after > 0 else clip
+    reverberant = oaconvolve(wave, impulse_response(rt60, clip.rate, rng)[np.newaxis], axes=1)[:, : clip.length]
+    before, after = float(np.square(wave).mean()), float(np.square(reverberant).mean())
+    return clip.with_samples(reverberant * np.sqrt(before / after)) if after > 0 else clip
 
 
 def impulse_response(rt60: float, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
