@@ -195,9 +195,9 @@ def test_numbers_end_to_end_and_by_error_the_lowest_is_kept(tiny: str, tmp_path:
 
 
 @pytest.mark.parametrize("settings", [{"loss": "focal"}, {"training": {"label_smoothing_factor": 0.1}}])
-def test_what_is_for_labels_is_refused_for_numbers(tiny: str, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_settings_for_classes_are_refused_for_numbers(tiny: str, tmp_path: Path, settings: dict[str, Any]) -> None:
     data = manifest(tmp_path / "data", lambda word, index: len(word) + index / 100)
-    with pytest.raises(InputError, match="are for labels, and the target is a number"):
+    with pytest.raises(InputError, match="are for classes, and these targets are numbers"):
         aft.train(aft.Recipe(model=tiny, data=data, **settings), tmp_path / "run")
     assert not (tmp_path / "run" / "run.json").exists()
 
@@ -301,7 +301,7 @@ def epochs_said(whole: Recipe, folder: Path) -> int:
     return said[0]
 
 
-def test_what_will_be_made_is_told_as_it_is(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_briefing_says_what_training_will_do(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
 
     def nearly_full(path: Any) -> Any:
@@ -312,11 +312,11 @@ def test_what_will_be_made_is_told_as_it_is(tiny: str, tmp_path: Path, monkeypat
         recipe(tiny, {"max_steps": 2, "num_train_epochs": 40}, freeze="gradual"), tmp_path / "run", tell=lines.append
     )
     assert "2 optimizer steps: 0.667 epochs of at most 3, 8 clips each" in "\n".join(lines)
-    assert "in a single one the head alone learns" in "\n".join(lines)
+    assert "so one epoch trains the head alone" in "\n".join(lines)
     assert f"MB, and 5.0 kB are free in {tmp_path / 'run'}" in "\n".join(lines)
 
 
-def test_memory_too_small_for_a_batch_halves_it_and_goes_on(
+def test_running_out_of_memory_halves_the_batch_and_continues(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two clips at once are all that fit from the second epoch on: the first one's steps are not made again."""
@@ -345,16 +345,16 @@ def test_memory_too_small_for_a_batch_halves_it_and_goes_on(
     assert [entry["step"] for entry in run.history if "eval_loss" in entry] == [3, 6]
 
 
-def test_the_last_step_is_kept_and_said_to_be_where_no_best_one_is_wanted(tiny: str, tmp_path: Path) -> None:
+def test_without_load_best_model_the_last_step_is_kept(tiny: str, tmp_path: Path) -> None:
     settings = {**TOO_FAST, "load_best_model_at_end": False}
     run = aft.train(recipe(tiny, settings, metric="loss"), tmp_path / "run")
     losses = curve(run, "loss")
     last = max(losses)
     assert min(losses, key=losses.__getitem__) < last, "the test needs a training that gets worse"
-    assert run.best == {"metric": "loss", "step": last, "why": "the last step, since no best one was to be kept"}
+    assert run.best == {"metric": "loss", "step": last, "why": "the last step, because load_best_model_at_end is off"}
 
 
-def test_strategies_follow_what_a_recipe_says_of_one_and_no_clip_is_dropped(tiny: str, tmp_path: Path) -> None:
+def test_strategies_follow_each_other_and_no_clip_is_dropped(tiny: str, tmp_path: Path) -> None:
     """Steps for evaluation are steps for saving, and the last validation batch counts also where training drops it."""
     few = {"eval_steps": 2, "max_steps": 5, "num_train_epochs": 9, "dataloader_drop_last": True}
     run = aft.train(recipe(tiny, {**few, "per_device_eval_batch_size": 7}), tmp_path / "run")
