@@ -73,7 +73,7 @@ def test_training_finishes_although_the_hub_fails(hub, online, tmp_path):
         train(recipe_for(tmp_path), tmp_path / "run", tell=printed.append)
     (warning,) = [line for line in printed if "did not reach the Hub" in line]
     assert warning.startswith("warning: 2 of 2 checkpoints did not reach the Hub: the Hub has a server error (500")
-    assert str(caught.value).startswith(f"The training is done and the run in {tmp_path / 'run'} is whole")
+    assert str(caught.value).startswith(f"The training is done and the run in {tmp_path / 'run'} is complete")
     assert f"audio-ft push {tmp_path / 'run'} me/words" in str(caught.value)
     assert not hub.repo().files
     hub.faults.clear()
