@@ -1,4 +1,4 @@
-"""Figures of scores side by side: slices of a split, and a model under rising perturbation."""
+"""Figures that compare scores: slices of a split, and levels of a perturbation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, blank, dressed, plain, short
+from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, finish, new_figure, open_axes, shorten
 from audio_ft.plots.training import dot, from_zero, title_of
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ def slices(
     theme: Theme = LIGHT,
     width: float = WIDTH,
 ) -> Figure:
-    """Draw a score for each value of each column: a dot, its 95 % interval and its number of clips.
+    """Draw the score of each slice, {column: {value: score}}, with its 95 % interval and its number of clips.
 
-    `overall` is a line through all. A slice whose interval leaves it out is drawn in another color and with another
-    marker.
+    `overall` is drawn as a line; a slice whose interval excludes it has another color and another marker.
 
     Raises:
         InputError: no slices.
@@ -42,16 +41,16 @@ def slices(
         raise InputError("expected at least one slice to draw, got none.")
     drawn, left = rows[:_MOST_SLICES], len(rows) - _MOST_SLICES
     columns = list(dict.fromkeys(column for column, _, _ in drawn))
-    figure = blank(theme, width, 0.21 * len(drawn) + 0.34 * len(columns) + 0.9)
+    figure = new_figure(theme, width, 0.21 * len(drawn) + 0.34 * len(columns) + 0.9)
     grouped = {column: [(value, score) for own, value, score in drawn if own == column] for column in columns}
     heights = [len(own) + 1 for own in grouped.values()]
     grid = figure.subplots(len(columns), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
     for axes, (column, own) in zip(grid, grouped.items(), strict=True):
-        plain(axes, theme, grid="x")
-        axes.set_title(short(column.replace("_", " "), 40), loc="left")
+        open_axes(axes, theme, grid="x")
+        axes.set_title(shorten(column.replace("_", " "), 40), loc="left")
         _draw_slices(axes, own, overall, theme)
     from_zero(grid[-1], [score for _, _, score in drawn])
-    grid[-1].set_xlabel(f"{title_of(metric)}, with 95 % interval" + (f" ({left} more not drawn)" if left > 0 else ""))
+    grid[-1].set_xlabel(f"{title_of(metric)}, with 95 % interval" + (f" ({left} more not shown)" if left > 0 else ""))
     if overall is not None:
         figure.suptitle(
             f"dashed: {overall.value:.3f} over all {overall.n:,} clips",
@@ -60,10 +59,10 @@ def slices(
             x=0.01,
             ha="left",
         )
-    return dressed(figure, theme, name=f"{title_of(metric)} of {len(rows)} slices")
+    return finish(figure, theme, name=f"{title_of(metric)} of {len(rows)} slices")
 
 
-def stress_curve(
+def robustness_curve(
     levels: Sequence[float] | Sequence[str],
     scores: Sequence[Score],
     *,
@@ -74,46 +73,43 @@ def stress_curve(
     theme: Theme = LIGHT,
     width: float = 0.75 * WIDTH,
 ) -> Figure:
-    """Draw a score with its 95 % interval at each level of a perturbation, in the order given.
+    """Draw a score with its 95 % interval at each level of a perturbation, evenly spaced in the order given.
 
-    Levels in words are spaced evenly.
-
-    `clean` is the score without the perturbation, a dashed line.
+    `clean`, the score without the perturbation, is a dashed line.
 
     Raises:
-        InputError: no levels, or another number of scores.
+        InputError: no levels, or not one score for each.
     """
     if not len(levels) or len(levels) != len(scores):
-        raise InputError(f"expected one score a level and at least one; got {len(levels)} and {len(scores)}.")
-    figure = blank(theme, width, 0.65 * width)
-    axes = plain(figure.subplots(), theme)
-    # Falling levels (SNR 20, 10, 0 dB) are drawn in their order: perturbation rises to the right.
-    places = np.arange(len(levels))
+        raise InputError(f"expected as many scores as levels, and at least one; got {len(levels)} and {len(scores)}.")
+    figure = new_figure(theme, width, 0.65 * width)
+    axes = open_axes(figure.subplots(), theme)
+    # Not in numeric order: SNRs of 20, 10, 0 dB get worse to the right.
+    positions = np.arange(len(levels))
     values = [score.value for score in scores]
     low = [score.low if math.isfinite(score.low) else score.value for score in scores]
     high = [score.high if math.isfinite(score.high) else score.value for score in scores]
-    axes.vlines(places, low, high, color=theme.color(0), linewidth=2)
-    axes.plot(places, values, marker="o", markersize=6, linewidth=1.4, color=theme.color(0))
+    axes.vlines(positions, low, high, color=theme.color(0), linewidth=2)
+    axes.plot(positions, values, marker="o", markersize=6, linewidth=1.4, color=theme.color(0))
     if clean is not None:
         axes.axhline(clean.value, linestyle="--", linewidth=1, color=theme.muted, label=f"clean: {clean.value:.3f}")
         axes.legend(loc="best")
-    axes.set_xticks(
-        places, [short(level if isinstance(level, str) else f"{level:g}".replace("-", "−"), 16) for level in levels]
-    )
-    if len(levels) > 6 or max(len(str(level)) for level in levels) > 8:
+    texts = [shorten(level if isinstance(level, str) else f"{level:g}".replace("-", "−"), 16) for level in levels]
+    axes.set_xticks(positions, texts)
+    if len(levels) > 6 or max(map(len, texts)) > 8:
         axes.tick_params(axis="x", rotation=30)
     axes.set_ylim(min(0.0, *low), max(1.02 if max(high) <= 1 else 1.05 * max(high), clean.value if clean else 0.0))
-    axes.set_xlabel(f"{short(perturbation, 40)} ({unit})" if unit else short(perturbation, 40))
+    axes.set_xlabel(f"{shorten(perturbation, 40)} ({unit})" if unit else shorten(perturbation, 40))
     axes.set_ylabel(title_of(metric))
-    return dressed(figure, theme, name=f"{title_of(metric)} under {perturbation}")
+    return finish(figure, theme, name=f"{title_of(metric)} under {perturbation}")
 
 
 def _draw_slices(axes: Axes, own: Sequence[tuple[str, Score]], overall: Score | None, theme: Theme) -> None:
     if overall is not None:
         axes.axvline(overall.value, linestyle="--", linewidth=1, color=theme.muted)
-    for place, (_, score) in enumerate(own):
-        apart = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
-        dot(axes, score, place, theme.color(1 if apart else 0), MARKERS[2 if apart else 0])
-    axes.set_yticks(range(len(own)), [f"{short(value, 30)}  (n={score.n:,})" for value, score in own])
+    for row, (_, score) in enumerate(own):
+        differs = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
+        dot(axes, score, row, theme.color(1 if differs else 0), MARKERS[2 if differs else 0])
+    axes.set_yticks(range(len(own)), [f"{shorten(value, 30)}  (n={score.n:,})" for value, score in own])
     axes.set_ylim(len(own) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

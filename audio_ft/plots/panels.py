@@ -1,4 +1,4 @@
-"""One feature in one axes: how each kind of feature is drawn, with its scales and units."""
+"""One feature in one axes, drawn with its scale and unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from audio_ft.audio.features.registry import Feature, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS, contrast_octaves
-from audio_ft.plots.theme import Theme, plain
+from audio_ft.plots.theme import Theme, open_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
     from audio_ft.audio.clip import Clip
 
-# More columns than a figure has dots are pooled before drawing: of images, and of waveforms.
-COLUMNS, STRETCHES = 1_600, 1_000
-# Images of at most so many values go into an SVG as they are; larger ones are smaller when drawn at its size.
-_AS_IT_IS = 60_000
-# Features of long recordings are computed and pooled block by block: an hour at once would take gigabytes.
+# Images and waveforms with more columns than these are pooled before drawing.
+COLUMNS, WAVE_COLUMNS = 1_600, 1_000
+# Larger images are resampled to the size of the figure, which makes the SVG smaller.
+_MOST_VALUES = 60_000
+# Features of long recordings are computed and pooled in blocks to save memory: an hour takes gigabytes.
 _BLOCK_SECONDS = 60.0
 _RANGE_DB = 80.0
-# What silence reads.
+# The level of silence in dB.
 _FLOORS_DB = {"spectrogram": -120.0, "mel": -100.0}
 _ROUNDING = 1e-6
-_CENTRED = ("mfcc", "mfcc_delta", "mfcc_delta2", "gfcc")
+_CENTERED = ("mfcc", "mfcc_delta", "mfcc_delta2", "gfcc")
 _NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-# Seconds between the marks of a time axis in minutes.
+# Seconds between the ticks of a time axis in minutes.
 _MINUTES = (15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
 _HZ = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold what an axes shows of a clip: the feature, its values (rows, columns) and the seconds they span."""
+    """Hold a feature of a clip: values (rows, columns), their duration in seconds, and the sampling rate in Hz."""
 
     feature: Feature
     values: NDArray[np.float32]
@@ -52,10 +52,10 @@ class Panel:
         return bool(self.feature.rows) and self.feature.name != "waveform"
 
     def limits(self) -> tuple[float, float]:
-        """Return the values at the two ends of the color scale."""
+        """Return the limits of the color scale."""
         values = self.values
-        if self.feature.name in _CENTRED:
-            # Coefficient 0, the level, lies far from all others and would leave them one color.
+        if self.feature.name in _CENTERED:
+            # Without coefficient 0, the level, which is far from all others.
             most = float(np.percentile(np.abs(values[1:]), 99))
             return (-most, most) if most > _ROUNDING else (-1.0, 1.0)
         if self.feature.name == "chroma":
@@ -68,10 +68,10 @@ class Panel:
 
 
 def panel(clip: Clip, name: str) -> Panel:
-    """Return what is drawn of a clip's feature.
+    """Return a feature of a clip as it is drawn.
 
     Raises:
-        InputError: an unknown feature, an empty clip, or a rate that is too low for it.
+        InputError: an unknown feature, an empty clip, or a sampling rate that is too low for it.
     """
     feature = get_feature(name)
     values = envelope(clip) if name == "waveform" else _pooled(clip, feature)
@@ -79,22 +79,22 @@ def panel(clip: Clip, name: str) -> Panel:
 
 
 def envelope(clip: Clip) -> NDArray[np.float32]:
-    """Return samples (channels, time), or lowest and highest of each of 1,000 stretches, (2 channels, 1000)."""
+    """Return samples (channels, time), or the minimum and maximum in each of 1,000 columns, (2 channels, 1000)."""
     samples = clip.samples
-    if clip.length <= 2 * STRETCHES:
+    if clip.length <= 2 * WAVE_COLUMNS:
         return samples
-    starts = np.linspace(0, clip.length, STRETCHES, endpoint=False).astype(int)
+    starts = np.linspace(0, clip.length, WAVE_COLUMNS, endpoint=False).astype(int)
     lows, highs = np.minimum.reduceat(samples, starts, axis=1), np.maximum.reduceat(samples, starts, axis=1)
-    return np.stack([lows, highs], axis=1).reshape(-1, STRETCHES)
+    return np.stack([lows, highs], axis=1).reshape(-1, WAVE_COLUMNS)
 
 
 def _pooled(clip: Clip, feature: Feature) -> NDArray[np.float32]:
-    """Return a feature (rows, columns) with neighboring frames averaged where there are too many to see."""
+    """Return a feature (rows, columns), with neighboring frames averaged in long recordings."""
     if clip.seconds <= 2 * _BLOCK_SECONDS:
         return feature(clip)
     frames = clip.seconds / HOP_SECONDS
     together = max(1, int(np.ceil(frames / COLUMNS)))
-    # Blocks hold whole columns, so that a column's frames never lie in two of them.
+    # Blocks hold whole columns.
     size = together * max(1, round(_BLOCK_SECONDS / HOP_SECONDS / together)) * max(1, round(HOP_SECONDS * clip.rate))
     parts = []
     for start in range(0, clip.length, size):
@@ -106,7 +106,7 @@ def _pooled(clip: Clip, feature: Feature) -> NDArray[np.float32]:
 
 
 def draw(axes: Axes, shown: Panel, theme: Theme, *, log_frequency: bool = False) -> AxesImage | QuadMesh | None:
-    """Draw a panel and return what a color scale explains, None for lines."""
+    """Draw a panel and return its image, None for lines."""
     axes.set_xlim(0, shown.seconds)
     if shown.feature.name == "waveform":
         _wave(axes, shown, theme)
@@ -119,15 +119,15 @@ def draw(axes: Axes, shown: Panel, theme: Theme, *, log_frequency: bool = False)
     if shown.feature.name == "spectrogram" and log_frequency:
         return _over_octaves(axes, shown, scale)
     bottom, top = rows_axis(axes, shown)
-    scale |= {"interpolation": "none" if shown.values.size <= _AS_IT_IS else "auto", "interpolation_stage": "data"}
+    scale |= {"interpolation": "none" if shown.values.size <= _MOST_VALUES else "auto", "interpolation_stage": "data"}
     extent = (0.0, shown.seconds, bottom, top)
     return axes.imshow(shown.values, aspect="auto", origin="lower", extent=extent, **scale)
 
 
 def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
-    plain(axes, theme)
+    open_axes(axes, theme)
     values = shown.values
-    pairs = values.shape[1] == STRETCHES and values.shape[0] % 2 == 0
+    pairs = values.shape[1] == WAVE_COLUMNS and values.shape[0] % 2 == 0
     count = values.shape[0] // 2 if pairs else values.shape[0]
     times = (np.arange(values.shape[1]) + 0.5) * shown.seconds / max(values.shape[1], 1)
     for channel in range(count):
@@ -145,7 +145,7 @@ def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
 
 
 def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
-    plain(axes, theme)
+    open_axes(axes, theme)
     values = shown.values[0]
     marker = "o" if len(values) == 1 else ""
     axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.color(0), linewidth=1.2, marker=marker)
@@ -155,7 +155,7 @@ def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
 
 
 def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
-    """Draw a spectrogram over a logarithmic frequency axis, from the first bin above 0 Hz on."""
+    """Draw a spectrogram over a logarithmic frequency axis, without the bin at 0 Hz."""
     from matplotlib.ticker import NullLocator
 
     bins, columns = shown.values.shape
@@ -173,7 +173,7 @@ def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
 
 
 def rows_axis(axes: Axes, shown: Panel) -> tuple[float, float]:
-    """Label the vertical axis of an image and return the places of its lower and upper edge."""
+    """Label the vertical axis of an image and return the positions of its lower and upper edge."""
     name, rows = shown.feature.name, shown.values.shape[0]
     if name == "spectrogram":
         axes.set_ylabel("Frequency (kHz)")
@@ -194,14 +194,14 @@ def rows_axis(axes: Axes, shown: Panel) -> tuple[float, float]:
 
 
 def contrast_names(rate: int) -> list[str]:
-    """Return the bands of spectral contrast in kHz, "< 0.2", "0.2–0.4" and so on, the last open."""
+    """Return the bands of spectral contrast in kHz, such as "< 0.2" and "0.2–0.4"."""
     edges = [0.2 * 2**octave for octave in range(contrast_octaves(rate) + 1)]
     middle = [f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1])]
     return ["< 0.2", *middle, f"> {edges[-2]:g}"]
 
 
 def _mel_axis(axes: Axes, rate: int) -> float:
-    """Label an axis in mel by frequencies in Hz and return the place of half the rate."""
+    """Label an axis in mel by frequencies in Hz and return the position of half the sampling rate."""
     import librosa
 
     ticks = [hz for hz in (0, 500, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= rate / 2]
@@ -211,7 +211,7 @@ def _mel_axis(axes: Axes, rate: int) -> float:
 
 
 def time_axis(axes: Axes, seconds: float) -> None:
-    """Label a time axis in seconds, or in minutes where there are many."""
+    """Label a time axis in seconds, or in minutes above 120 s."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     if seconds <= 120:

@@ -1,8 +1,8 @@
-"""How figures look, light or dark, and the two functions that every figure begins and ends with.
+"""The light and the dark theme of figures, and the functions that start and finish every figure.
 
-Figures are made without pyplot: no window opens, nothing global changes, and threads do not meet. The colors of series
-are those of Okabe and Ito 2008 ("Color Universal Design"), which color-blind people tell apart, and the color scale
-is viridis; where colors carry a meaning, markers or labels carry it too.
+Figures are made without pyplot, so no window opens and no global state changes. Series have the color-blind safe colors
+of Okabe and Ito 2008 ("Color Universal Design"), images the color scale viridis. Markers or labels repeat what colors
+mean.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Theme:
 
     Attributes:
         name: "light" or "dark".
-        background: behind everything.
+        background: background of figure and axes.
         ink: text and axes.
-        muted: what stands back: reference lines, notes.
+        muted: reference lines and notes.
         grid: grid lines.
         series: colors of lines and dots, in order of use.
         scale: matplotlib's name of the color scale of images.
@@ -42,9 +42,9 @@ class Theme:
     series: tuple[str, ...]
     scale: str = "viridis"
 
-    def color(self, place: int) -> str:
-        """Return the color of a series; after the last the first comes again."""
-        return self.series[place % len(self.series)]
+    def color(self, number: int) -> str:
+        """Return the color of a series; colors repeat after the last."""
+        return self.series[number % len(self.series)]
 
     def shades(self) -> Colormap:
         """Return a scale from the background to the first color, for shares from 0 to 1."""
@@ -71,8 +71,8 @@ DARK = Theme(
 )
 
 
-def blank(theme: Theme, width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, whose parts find room by themselves."""
+def new_figure(theme: Theme, width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches, with constrained layout."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -81,8 +81,8 @@ def blank(theme: Theme, width: float, height: float) -> Figure:
     return figure
 
 
-def dressed(figure: Figure, theme: Theme, *, name: str) -> Figure:
-    """Return a finished figure in its theme's colors; `name` is what a screen reader says of it."""
+def finish(figure: Figure, theme: Theme, *, name: str) -> Figure:
+    """Apply the theme's colors and return the figure; `name` is its text for screen readers."""
     from matplotlib.text import Text
 
     for axes in figure.axes:
@@ -91,33 +91,28 @@ def dressed(figure: Figure, theme: Theme, *, name: str) -> Figure:
         axes.spines[:].set_color(theme.muted)
         axes.xaxis.label.set(color=theme.ink, fontsize=LABEL)
         axes.yaxis.label.set(color=theme.ink, fontsize=LABEL)
-        for title in (axes.title, axes._left_title):  # type: ignore[attr-defined]  # loc="left" is kept apart
+        for title in (axes.title, axes._left_title):  # type: ignore[attr-defined]  # the title with loc="left"
             title.set(color=theme.ink, fontsize=TITLE)
-        _dress_legend(axes, theme)
+        if legend := axes.get_legend():
+            legend.get_frame().set(facecolor=theme.background, edgecolor=theme.grid, alpha=0.85)
+            for text in legend.get_texts():
+                text.set(color=theme.ink, fontsize=TICK)
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a label may hold $ signs
     figure.set_label(name)
     return figure
 
 
-def plain(axes: Axes, theme: Theme, *, grid: str = "y") -> Axes:
-    """Leave away the frame's upper and right side and draw a quiet grid across `grid` ("x", "y" or "both")."""
+def open_axes(axes: Axes, theme: Theme, *, grid: str = "y") -> Axes:
+    """Remove the upper and right spines, draw a grid along `grid` ("x", "y" or "both"), and return the axes."""
     axes.spines[["top", "right"]].set_visible(False)
-    settings: dict[str, Any] = {"axis": grid, "color": theme.grid, "linewidth": 0.8}
-    axes.grid(**settings)
+    look: dict[str, Any] = {"axis": grid, "color": theme.grid, "linewidth": 0.8}
+    axes.grid(**look)
     axes.set_axisbelow(True)
     return axes
 
 
-def short(text: object, most: int = 28) -> str:
-    """Return a label on one line of at most so many characters."""
+def shorten(text: object, most: int = 28) -> str:
+    """Return text on one line of at most `most` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _dress_legend(axes: Axes, theme: Theme) -> None:
-    legend = axes.get_legend()
-    if legend is not None:
-        legend.get_frame().set(facecolor=theme.background, edgecolor=theme.grid, alpha=0.85)
-        for text in legend.get_texts():
-            text.set(color=theme.ink, fontsize=TICK)

@@ -1,4 +1,4 @@
-"""Figures of a training: learning curves, and what was reached beside what needs no training."""
+"""Figures of a training: learning curves, and scores beside those of the baselines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from audio_ft.errors import InputError
-from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, blank, dressed, plain, short
+from audio_ft.formatting import capitalized
+from audio_ft.metrics import METRICS, direction
+from audio_ft.metrics.names import SCORES
+from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, finish, new_figure, open_axes, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,30 +18,24 @@ if TYPE_CHECKING:
 
     from audio_ft.metrics.score import Score
 
-# The scores that speak for a run of any kind, in the order in which they are drawn.
-HEADLINE: tuple[str, ...] = ("accuracy", "unweighted_average_recall", "f1_macro", "wer", "wer_normalized", "cer")
-HEADLINE += ("mean_average_precision", "f1_micro", "subset_accuracy", "roc_auc_macro")
-HEADLINE += ("mean_absolute_error", "root_mean_squared_error", "concordance", "pearson")
 _MOST_CURVES, _MOST_SCORES = 3, 4
 STYLES = ("-", "-.", ":")
-_NAMES = {"wer": "WER", "wer_normalized": "WER, normalized", "cer": "CER", "roc_auc_macro": "ROC AUC, macro"}
-_NAMES |= {"f1_macro": "F1, macro", "f1_micro": "F1, micro", "f1_weighted": "F1, weighted"}
 
 
 class Trained(Protocol):
-    """What is drawn of a `Run`; figures stand below runs, so that a run can show itself in a notebook."""
+    """The part of a `Run` that figures read; this room cannot import `Run`, which uses it in notebooks."""
 
     @property
     def target(self) -> Any:
-        """Return what the model predicts: `one_scale` says whether its scores share an axis."""
+        """Return the target, whose `one_scale` says whether all its scores share an axis."""
 
     @property
     def history(self) -> Sequence[Mapping[str, Any]]:
-        """Return what was logged, step by step."""
+        """Return the logged values of each step."""
 
     @property
     def best(self) -> Mapping[str, Any]:
-        """Return which checkpoint was kept: metric, step, value, why."""
+        """Return metric, step, value and reason of the best checkpoint."""
 
     @property
     def scores(self) -> Mapping[str, Mapping[str, Score]]:
@@ -50,33 +47,37 @@ class Trained(Protocol):
 
 
 def learning_curves(run: Trained, *, theme: Theme = LIGHT, width: float = WIDTH) -> Figure:
-    """Draw loss and validation scores over optimizer steps, with the step that was kept.
+    """Draw loss and validation scores over optimizer steps, with the step of the best checkpoint.
 
     Raises:
-        InputError: a run whose history is empty.
+        InputError: the history has neither losses nor scores.
     """
     losses = {"training": _points(run.history, "loss"), "validation": _points(run.history, "eval_loss")}
     losses = {name: points for name, points in losses.items() if points[0]}
-    names = _followed(run)
+    names = _curve_names(run)
     curves = {name: _points(run.history, f"eval_{name}") for name in names}
-    parts = [part for part in (("Loss", losses), (_score_label(names), curves)) if part[1]]
+    parts = [
+        part
+        for part in (("Loss", losses), (title_of(names[0]) if len(names) == 1 else "Validation score", curves))
+        if part[1]
+    ]
     if not parts:
-        raise InputError("the run's history holds neither losses nor scores; there is no curve to draw.")
-    figure = blank(theme, width, 1.9 * len(parts) + 0.5)
+        raise InputError("the run's history has neither losses nor scores, so there is no curve to draw.")
+    figure = new_figure(theme, width, 1.9 * len(parts) + 0.5)
     grid = figure.subplots(len(parts), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, series) in zip(grid, parts, strict=True):
-        plain(axes, theme)
-        for place, (name, (steps, values)) in enumerate(series.items()):
-            # Scores that coincide still show, one through the gaps of the other.
-            look: dict[str, Any] = {"color": theme.color(place), "linestyle": STYLES[place], "markersize": 4}
-            marker = MARKERS[place] if len(steps) <= 40 else ""
+        open_axes(axes, theme)
+        for number, (name, (steps, values)) in enumerate(series.items()):
+            # Different line styles keep curves of equal values visible.
+            look: dict[str, Any] = {"color": theme.color(number), "linestyle": STYLES[number], "markersize": 4}
+            marker = MARKERS[number] if len(steps) <= 40 else ""
             axes.plot(steps, values, marker=marker, label=title_of(name), **look)
         axes.set_ylabel(label)
-        _mark_kept(axes, run.best.get("step"), theme, written=axes is grid[0])
-        # A legend in a corner chosen by itself may take long to place and hide points; above, it hides nothing.
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.2)
+        _mark_best(axes, run.best.get("step"), theme, labeled=axes is grid[0])
+        # Above the axes, where it hides no points.
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
     grid[-1].set_xlabel("Optimizer step")
-    return dressed(figure, theme, name=f"learning curves; {run.best.get('why', 'loss and scores over steps')}")
+    return finish(figure, theme, name=f"learning curves; {run.best.get('why', 'loss and scores over steps')}")
 
 
 def score_intervals(
@@ -87,12 +88,17 @@ def score_intervals(
     theme: Theme = LIGHT,
     width: float = WIDTH,
 ) -> Figure:
-    """Draw the run's scores on a split with their 95 % intervals, beside those of the baselines (on the test split).
+    """Draw scores of a run with 95 % intervals, on the test split beside those of the baselines.
 
-    Without `metrics`, up to four headline scores.
+    Args:
+        run: a finished run.
+        metrics: names of scores; up to four headline scores if None.
+        split: the split that was scored.
+        theme: light or dark colors.
+        width: the width in inches.
 
     Raises:
-        InputError: a split or score that the run does not have.
+        InputError: the run does not have the split or the score.
     """
     if split not in run.scores:
         raise InputError(f"the run has no scores on {split!r}; it has {', '.join(run.scores)}.")
@@ -101,55 +107,46 @@ def score_intervals(
     missing = [name for name in chosen if name not in run.scores[split]]
     if missing or not chosen:
         raise InputError(f"the run has no score {', '.join(missing)!r}; it has {', '.join(run.scores[split])}.")
-    figure = blank(theme, width, len(chosen) * (0.45 + 0.24 * len(rows)) + 0.3)
+    figure = new_figure(theme, width, len(chosen) * (0.45 + 0.24 * len(rows)) + 0.3)
     grid = figure.subplots(len(chosen), 1, squeeze=False, sharex=run.target.one_scale)[:, 0]
     for axes, metric in zip(grid, chosen, strict=True):
-        plain(axes, theme, grid="x")
+        open_axes(axes, theme, grid="x")
         shown = {name: scores[metric] for name, scores in rows.items() if metric in scores}
-        axes.set_title(f"{title_of(metric)}{_lower(metric)}", loc="left")
-        for place, score in enumerate(shown.values()):
-            color = theme.color(0) if place == 0 else theme.muted
-            dot(axes, score, place, color, MARKERS[min(place, len(MARKERS) - 1)])
+        known = any(metric in one.names for one in METRICS.values())
+        lower = " (lower is better)" if known and not direction(metric) else ""
+        axes.set_title(f"{title_of(metric)}{lower}", loc="left")
+        for row, score in enumerate(shown.values()):
+            color = theme.color(0) if row == 0 else theme.muted
+            dot(axes, score, row, color, MARKERS[min(row, len(MARKERS) - 1)])
         axes.set_yticks(range(len(shown)), [title_of(name) for name in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         from_zero(axes, shown.values())
     grid[-1].set_xlabel(f"Score on the {split} split, with 95 % interval")
-    said = "; ".join(f"{title_of(metric)} {run.scores[split][metric]}" for metric in chosen)
-    return dressed(figure, theme, name=f"scores with 95 % intervals: {said}")
+    listed = "; ".join(f"{title_of(metric)} {run.scores[split][metric]}" for metric in chosen)
+    return finish(figure, theme, name=f"scores with 95 % intervals: {listed}")
 
 
 def headline(run: Trained, split: str = "test") -> list[str]:
-    """Return the names of at most four scores that speak for a run, the one that chose the checkpoint first."""
-    first = str(run.best.get("metric", ""))
-    there = [name for name in dict.fromkeys((first, *HEADLINE)) if name in run.scores.get(split, {})]
-    return (there or [name for name in run.scores.get(split, {}) if "[" not in name])[:_MOST_SCORES]
-
-
-def _lower(metric: str) -> str:
-    """Return " (lower is better)" for an error; a score of old that nobody knows any more says nothing."""
-    from audio_ft.metrics import direction
-
-    try:
-        return "" if direction(metric) else " (lower is better)"
-    except InputError:
-        return ""
+    """Return the names of at most four headline scores, the one that selected the checkpoint first."""
+    scores = run.scores.get(split, {})
+    names = [name for name in dict.fromkeys((str(run.best.get("metric", "")), *SCORES)) if name in scores]
+    return (names or [name for name in scores if "[" not in name])[:_MOST_SCORES]
 
 
 def title_of(name: str) -> str:
-    """Return what figures call a score or a baseline."""
-    plain_name = short(name.replace("_", " "))
-    return _NAMES.get(name, plain_name[:1].upper() + plain_name[1:])
+    """Return the title of a score or a baseline."""
+    return SCORES[name].title if name in SCORES else capitalized(shorten(name.replace("_", " ")))
 
 
-def dot(axes: Axes, score: Score, place: float, color: str, marker: str = "o") -> None:
-    """Draw a score at a height with its interval, and its value in writing."""
+def dot(axes: Axes, score: Score, row: float, color: str, marker: str = "o") -> None:
+    """Draw a score with its interval and its value as text at the vertical position `row`."""
     if math.isfinite(score.low) and math.isfinite(score.high):
-        axes.plot([score.low, score.high], [place, place], color=color, linewidth=2, solid_capstyle="round")
-    axes.plot([score.value], [place], marker=marker, color=color, markersize=6, linestyle="")
+        axes.plot([score.low, score.high], [row, row], color=color, linewidth=2, solid_capstyle="round")
+    axes.plot([score.value], [row], marker=marker, color=color, markersize=6, linestyle="")
     right = score.high if math.isfinite(score.high) else score.value
     axes.annotate(
         f"{score.value:.3f}",
-        (right, place),
+        (right, row),
         (6, 0),
         textcoords="offset points",
         va="center",
@@ -159,7 +156,7 @@ def dot(axes: Axes, score: Score, place: float, color: str, marker: str = "o") -
 
 
 def from_zero(axes: Axes, scores: Iterable[Score]) -> None:
-    """Let a score axis run from 0 (or the lowest score below) to 1 where the scores allow, with room for the values."""
+    """Set a score axis from 0 (or the lowest score) to 1 (or the highest score), with room for the values."""
     ends = [end for score in scores for end in (score.low, score.value, score.high) if math.isfinite(end)]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     high = 1.0 if 0.3 < high <= 1.0 else high or 1.0
@@ -167,32 +164,26 @@ def from_zero(axes: Axes, scores: Iterable[Score]) -> None:
 
 
 def _points(history: Iterable[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:
-    """Return steps and values of what was logged under a name; overflown values are left out."""
+    """Return steps and logged values of a name, without missing values."""
     pairs = [(entry["step"], entry[name]) for entry in history if entry.get(name) is not None and "step" in entry]
     return [step for step, _ in pairs], [value for _, value in pairs]
 
 
-def _followed(run: Trained) -> list[str]:
-    """Return the names of the scores whose curves are drawn: the one that chose the checkpoint, then headline ones."""
+def _curve_names(run: Trained) -> list[str]:
+    """Return the names of the scores to draw curves of, the one that selected the checkpoint first."""
     logged = {name.removeprefix("eval_") for entry in run.history for name in entry if name.startswith("eval_")}
-    names = dict.fromkeys((str(run.best.get("metric", "")), *HEADLINE))
+    names = dict.fromkeys((str(run.best.get("metric", "")), *SCORES))
     found = [name for name in names if name in logged and name != "loss"]
-    if not run.target.one_scale:
-        return found[:1]
-    return found[:_MOST_CURVES]
+    return found[: _MOST_CURVES if run.target.one_scale else 1]
 
 
-def _score_label(names: Sequence[str]) -> str:
-    return title_of(names[0]) if len(names) == 1 else "Validation score"
-
-
-def _mark_kept(axes: Axes, step: Any, theme: Theme, *, written: bool) -> None:
+def _mark_best(axes: Axes, step: Any, theme: Theme, *, labeled: bool) -> None:
     if not isinstance(step, int | float):
         return
     axes.axvline(step, color=theme.muted, linestyle="--", linewidth=1)
-    if written:
+    if labeled:
         left = step < sum(axes.get_xlim()) / 2
         axes.annotate(
-            f"kept: step {step:,.0f}", (step, 1.0), (4 if left else -4, -3), xycoords=("data", "axes fraction"),
+            f"best: step {step:,.0f}", (step, 1.0), (4 if left else -4, -3), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="left" if left else "right", va="top", fontsize=TICK, color=theme.muted,
         )  # fmt: skip

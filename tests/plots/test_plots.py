@@ -1,4 +1,4 @@
-"""Figures: they draw what they are given, in two themes, without warnings or traces, as small SVG and PNG."""
+"""Figures: they draw the given values, in two themes, without warnings or global changes, as small SVG and PNG."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 from audio_ft import Clip, InputError, plots
 from audio_ft.audio.features import FEATURES, get_feature
 from audio_ft.metrics import direction
+from audio_ft.metrics.names import SCORES
 from audio_ft.metrics.score import Score
 from audio_ft.plots import DARK, LIGHT
 from audio_ft.plots.panels import panel
-from audio_ft.plots.training import HEADLINE
 from audio_ft.targets import Label, Transcript
 
 LABELS = ["yes", "no", "$stop$ <b>", "右"]
@@ -71,37 +71,39 @@ def transcribed() -> SimpleNamespace:
     )
 
 
-def answers(n: int = 500) -> tuple[np.ndarray, np.ndarray]:
+def predictions(n: int = 500) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    sure = rng.uniform(0.2, 1, n)
-    return sure, rng.uniform(size=n) < sure
+    confidences = rng.uniform(0.2, 1, n)
+    return confidences, rng.uniform(size=n) < confidences
 
 
 def all_figures(theme: plots.Theme) -> dict:
     clip, clean = Clip.chirp(60, 7_000, 1.5), Clip.noise(1.0, 8_000)
     rng = np.random.default_rng(1)
-    truth, said = (list(rng.choice(LABELS, 80)) for _ in range(2))
+    truth, predicted = (list(rng.choice(LABELS, 80)) for _ in range(2))
     parts = {"speaker": {"a$b": score(0.9), "女": score(0.5)}, "seconds": {"< 1": Score(0.8, math.nan, math.nan, 1)}}
     levels = [score(0.9), score(0.7), score(0.2)]
     return {
-        "waveform": plots.waveform(clip, theme=theme),
-        "spectrogram": plots.spectrogram(clip, theme=theme),
-        "log": plots.spectrogram(clip, log_frequency=True, theme=theme),
-        "mel": plots.mel(clip, theme=theme, width=3.6),
+        "waveform": plots.feature(clip, "waveform", theme=theme),
+        "spectrogram": plots.feature(clip, "spectrogram", theme=theme),
+        "log": plots.feature(clip, "spectrogram", log_frequency=True, theme=theme),
+        "mel": plots.feature(clip, "mel", theme=theme, width=3.6),
         "all": plots.features(clip, list(FEATURES), title="$a_b$.wav", theme=theme),
         "before_after": plots.before_after(Clip.noise(2.0, 44_100), clean, theme=theme),
         "curves": plots.learning_curves(a_run(), theme=theme),
         "text_curves": plots.learning_curves(transcribed(), theme=theme),
         "scores": plots.score_intervals(a_run(), theme=theme),
         "text_scores": plots.score_intervals(transcribed(), theme=theme),
-        "confusion": plots.confusion_matrix(truth, said, LABELS, theme=theme),
-        "reliability": plots.reliability(*answers(), theme=theme),
-        "selective": plots.selective_accuracy(*answers(), theme=theme),
+        "confusion": plots.confusion_matrix(truth, predicted, LABELS, theme=theme),
+        "reliability": plots.reliability(*predictions(), theme=theme),
+        "selective": plots.selective_accuracy(*predictions(), theme=theme),
         "slices": plots.slices(parts, metric="accuracy", overall=score(0.85, n=120), theme=theme),
-        "robustness": plots.stress_curve(
+        "robustness": plots.robustness_curve(
             [20, 0, -5], levels, metric="wer", perturbation="Noise", unit="dB SNR", theme=theme
         ),
-        "codecs": plots.stress_curve(["a", "b", "c"], levels, metric="wer", perturbation="Codec", clean=score(0.95)),
+        "codecs": plots.robustness_curve(
+            ["a", "b", "c"], levels, metric="wer", perturbation="Codec", clean=score(0.95)
+        ),
     }
 
 
@@ -128,7 +130,7 @@ def test_every_figure_draws_without_a_warning_and_changes_nothing_global(theme, 
     assert dict.__eq__(after, before)
 
 
-def test_a_png_has_the_size_and_the_ground_of_its_figure():
+def test_a_png_has_the_size_and_the_background_of_its_figure():
     figure = plots.confusion_matrix(["a", "b"], ["a", "a"], ["a", "b"], theme=DARK, width=4.0)
     with Image.open(io.BytesIO(plots.to_png(figure, 100))) as picture:
         assert picture.mode == "RGB"
@@ -136,7 +138,7 @@ def test_a_png_has_the_size_and_the_ground_of_its_figure():
         assert picture.getpixel((0, 0)) == tuple(bytes.fromhex(DARK.background[1:]))
 
 
-def test_text_in_an_svg_is_text_as_it_was_written():
+def test_text_in_an_svg_is_text():
     svg = plots.to_svg(plots.confusion_matrix(LABELS, LABELS, LABELS), alt='a "quoted" name')
     root = ElementTree.fromstring(svg)
     texts = {element.text for element in root.iter() if element.tag.endswith("text")}
@@ -144,14 +146,14 @@ def test_text_in_an_svg_is_text_as_it_was_written():
     assert root.get("aria-label") == 'a "quoted" name'
 
 
-def test_a_figure_is_the_same_bytes_each_time():
-    one, two = (plots.to_svg(plots.mel(Clip.noise(1.0))) for _ in range(2))
+def test_figures_are_reproducible():
+    one, two = (plots.to_svg(plots.feature(Clip.noise(1.0), "mel")) for _ in range(2))
     assert one == two
 
 
 def test_images_in_an_svg_keep_their_colors():
     clip = Clip.noise(1.0)
-    svg = plots.to_svg(plots.mel(clip))
+    svg = plots.to_svg(plots.feature(clip, "mel"))
     found = re.search(r"data:image/png;base64,([^\"]+)", svg)
     assert found is not None
     with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
@@ -165,8 +167,8 @@ def test_images_in_an_svg_keep_their_colors():
     pytest.fail(f"the image is another than the mel spectrogram: {drawn.shape}, {colors.shape}")
 
 
-def test_write_knows_two_kinds_of_file(tmp_path):
-    figure = plots.waveform(Clip.tone(440, 0.5))
+def test_write_supports_png_and_svg(tmp_path):
+    figure = plots.feature(Clip.tone(440, 0.5), "waveform")
     for name in ("a.png", "deep/er/b.SVG"):
         plots.write(figure, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
@@ -197,7 +199,7 @@ def test_lines_show_the_values_of_the_feature_with_their_unit():
 
 def test_the_frequency_axis_is_linear_or_logarithmic():
     clip = Clip.tone(1_000, 1.0)
-    linear, octaves = (plots.spectrogram(clip, log_frequency=flag).axes[0] for flag in (False, True))
+    linear, octaves = (plots.feature(clip, "spectrogram", log_frequency=flag).axes[0] for flag in (False, True))
     assert (linear.get_yscale(), octaves.get_yscale()) == ("linear", "log")
     assert linear.get_ylim() == (0, 8)
     mesh = octaves.collections[0]
@@ -214,12 +216,12 @@ def test_a_long_recording_is_drawn_from_averages_and_in_minutes():
     half = shown.values.shape[1] // 2
     assert shown.values[0, : half - 2].mean() == pytest.approx(whole[0, :8_900].mean(), rel=0.01)
     assert shown.values[0, half + 2 :].max() < 1e-4
-    axes = plots.waveform(clip).axes[0]
+    axes = plots.feature(clip, "waveform").axes[0]
     assert axes.get_xlabel() == "Time (min:s)"
     assert [axes.xaxis.get_major_formatter()(second, 0) for second in (0, 90, 180)] == ["0:00", "1:30", "3:00"]
 
 
-def test_the_outline_of_a_long_wave_reaches_its_extremes():
+def test_a_long_waveform_keeps_its_peaks():
     clip = Clip.click(3.0, at=1.234, dbfs=0.0)
     values = panel(clip, "waveform").values
     assert values.shape == (2, 1_000)
@@ -237,7 +239,7 @@ def test_before_and_after_have_the_same_scales():
     assert waves[0].get_title(loc="left") == "Before: 3.00 s, 44.1 kHz, mono"
 
 
-def test_learning_curves_hold_the_history():
+def test_learning_curves_show_the_history():
     figure = plots.learning_curves(a_run())
     losses, scores = figure.axes
     training, validation = losses.lines[:2]
@@ -246,15 +248,16 @@ def test_learning_curves_hold_the_history():
     np.testing.assert_allclose(validation.get_ydata(), [2.2, 1.1, 2.2 / 3, 0.55])
     assert [text.get_text() for text in scores.get_legend().get_texts()] == ["F1, macro", "Accuracy"]
     assert losses.lines[2].get_xdata()[0] == 30
-    assert losses.texts[0].get_text() == "kept: step 30"
+    assert losses.texts[0].get_text() == "best: step 30"
 
 
-def test_a_transcription_is_followed_by_its_error_rates():
+def test_curves_of_a_transcription_are_its_error_rates():
     figure = plots.learning_curves(transcribed())
-    assert [line.get_label() for line in figure.axes[1].lines[:2]] == ["WER", "CER"]
+    assert [line.get_label() for line in figure.axes[1].lines[:2]] == ["Word error rate", "Character error rate"]
     scores = plots.score_intervals(transcribed())
     assert [axes.get_title(loc="left") for axes in scores.axes] == [
-        f"{name} (lower is better)" for name in ("WER", "WER, normalized", "CER")
+        f"{name} (lower is better)"
+        for name in ("Word error rate", "Word error rate, normalized", "Character error rate")
     ]
     assert plots.score_intervals(a_run()).axes[0].get_title(loc="left") == "F1, macro"
     names = [text.get_text() for text in scores.axes[0].get_yticklabels()]
@@ -263,11 +266,11 @@ def test_a_transcription_is_followed_by_its_error_rates():
 
 
 def test_headline_names_are_scores_that_exist():
-    for name in HEADLINE:
+    for name in SCORES:
         assert isinstance(direction(name), bool)
 
 
-def test_a_run_without_history_or_scores_says_so():
+def test_a_run_without_history_or_scores_is_rejected():
     with pytest.raises(InputError, match="no curve to draw"):
         plots.learning_curves(a_run(history=[{"train_runtime": 1.0}]))
     with pytest.raises(InputError, match="no scores on 'dev'"):
@@ -278,19 +281,19 @@ def test_a_run_without_history_or_scores_says_so():
 
 def test_the_confusion_matrix_is_sklearns():
     rng = np.random.default_rng(2)
-    truth, said = (list(rng.choice(LABELS, 300)) for _ in range(2))
-    axes = plots.confusion_matrix(truth, said, LABELS).axes[0]
-    expected = sklearn_confusion(truth, said, labels=LABELS)
+    truth, predicted = (list(rng.choice(LABELS, 300)) for _ in range(2))
+    axes = plots.confusion_matrix(truth, predicted, LABELS).axes[0]
+    expected = sklearn_confusion(truth, predicted, labels=LABELS)
     np.testing.assert_allclose(axes.images[0].get_array(), expected / expected.sum(axis=1, keepdims=True))
     written = {text.get_position(): text.get_text() for text in axes.texts}
     assert written == {(c, r): f"{n}" for (r, c), n in np.ndenumerate(expected) if n}
     with pytest.raises(InputError, match="'maybe' is not among the 2 labels"):
         plots.confusion_matrix(["a"], ["maybe"], ["a", "b"])
-    with pytest.raises(InputError, match="at least one; got 0 and 0"):
+    with pytest.raises(InputError, match="at least one; got 0 references"):
         plots.confusion_matrix([], [], ["a"])
 
 
-def test_a_matrix_of_many_classes_thins_its_labels():
+def test_a_matrix_of_many_classes_shows_some_of_the_labels():
     names = [f"class {number}" for number in range(150)]
     axes = plots.confusion_matrix(names, names, names).axes[0]
     assert not axes.texts
@@ -298,9 +301,9 @@ def test_a_matrix_of_many_classes_thins_its_labels():
 
 
 def test_the_reliability_curve_is_sklearns():
-    sure, right = answers(3_000)
-    axes = plots.reliability(sure, right, bins=10).axes
-    accuracy, confidence = calibration_curve(right, sure, n_bins=10)
+    confidences, right = predictions(3_000)
+    axes = plots.reliability(confidences, right, bins=10).axes
+    accuracy, confidence = calibration_curve(right, confidences, n_bins=10)
     dots = axes[0].lines[1]
     np.testing.assert_allclose(dots.get_xdata(), confidence)
     np.testing.assert_allclose(dots.get_ydata(), accuracy)
@@ -309,19 +312,19 @@ def test_the_reliability_curve_is_sklearns():
         plots.reliability([1.5], [True])
 
 
-def test_selective_accuracy_is_that_of_the_surest():
-    sure, right = answers()
-    line = plots.selective_accuracy(sure, right).axes[0].lines[0]
-    order = np.argsort(-sure)
+def test_selective_accuracy_is_that_of_the_most_confident():
+    confidences, right = predictions()
+    line = plots.selective_accuracy(confidences, right).axes[0].lines[0]
+    order = np.argsort(-confidences)
     for share in (0.1, 0.5, 1.0):
-        count = round(share * len(sure))
-        place = int(np.abs(line.get_xdata() - share).argmin())
-        assert line.get_ydata()[place] == pytest.approx(right[order][:count].mean())
+        count = round(share * len(confidences))
+        point = int(np.abs(line.get_xdata() - share).argmin())
+        assert line.get_ydata()[point] == pytest.approx(right[order][:count].mean())
     tied = plots.selective_accuracy([0.5, 0.5, 0.5], [1, 0, 0]).axes[0].lines[0]
     assert list(tied.get_xdata()) == [1]
 
 
-def test_a_slice_that_leaves_the_whole_out_looks_different():
+def test_a_slice_that_differs_from_the_whole_looks_different():
     parts = {"speaker": {"a": score(0.9), "b": score(0.6)}}
     axes = plots.slices(parts, metric="accuracy", overall=score(0.88)).axes[0]
     dots = [line for line in axes.lines if line.get_marker() not in ("", "None")]
@@ -330,19 +333,19 @@ def test_a_slice_that_leaves_the_whole_out_looks_different():
     assert dots[0].get_marker() != dots[1].get_marker()
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a  (n=40)", "b  (n=40)"]
     many = {"speaker": {f"{number}": score(0.5) for number in range(70)}}
-    assert "(10 more not drawn)" in plots.slices(many, metric="accuracy").axes[0].get_xlabel()
+    assert "(10 more not shown)" in plots.slices(many, metric="accuracy").axes[0].get_xlabel()
     with pytest.raises(InputError, match="at least one slice"):
         plots.slices({}, metric="accuracy")
 
 
-def test_stress_rises_to_the_right_in_the_order_given():
-    axes = plots.stress_curve(
+def test_levels_are_drawn_in_the_order_given():
+    axes = plots.robustness_curve(
         [20, 0, -5], [score(v) for v in (0.9, 0.6, 0.2)], metric="accuracy", perturbation="Noise"
     ).axes[0]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["20", "0", "−5"]
     assert list(axes.lines[0].get_ydata()) == [0.9, 0.6, 0.2]
-    with pytest.raises(InputError, match="one score a level"):
-        plots.stress_curve([1, 2], [score(0.5)], metric="accuracy", perturbation="Gain")
+    with pytest.raises(InputError, match="as many scores as levels"):
+        plots.robustness_curve([1, 2], [score(0.5)], metric="accuracy", perturbation="Gain")
 
 
 def luminance(color: str) -> float:
@@ -363,9 +366,9 @@ def test_text_is_readable_and_series_are_okabe_and_itos(theme):
     assert len(set(theme.series)) == len(theme.series)
 
 
-def test_what_cannot_be_drawn_says_so():
+def test_empty_clips_and_unknown_features_are_rejected():
     with pytest.raises(InputError, match="empty clip"):
-        plots.mel(Clip.silence(0))
+        plots.feature(Clip.silence(0), "mel")
     with pytest.raises(InputError, match="before and after"):
         plots.before_after(Clip.silence(1), Clip.silence(0))
     with pytest.raises(InputError, match="at least one feature"):

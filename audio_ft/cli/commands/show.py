@@ -58,9 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = Path(arguments.source).expanduser()
     if arguments.save:
         return _save(source, chosen(arguments.feature, all_but_waveform()), Path(arguments.save).expanduser())
-    from audio_ft.plots.audio import USUAL
+    from audio_ft.plots.audio import DEFAULT_FEATURES
 
-    drawing = Drawing(chosen(arguments.feature, USUAL), arguments.log_frequency, arguments.dark)
+    drawing = Drawing(chosen(arguments.feature, DEFAULT_FEATURES), arguments.log_frequency, arguments.dark)
     if source.is_dir():
         return _draw_folder(source, drawing, arguments.output)
     return _draw_file(source, drawing, arguments.output)

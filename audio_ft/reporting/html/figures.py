@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.evaluation.calibration import BINS
 from audio_ft.plots import audio
-from audio_ft.plots.answers import confusion_matrix, reliability, selective_accuracy
-from audio_ft.plots.comparisons import stress_curve
-from audio_ft.plots.pictures import to_svg
+from audio_ft.plots.classification import confusion_matrix, reliability, selective_accuracy
+from audio_ft.plots.comparisons import robustness_curve
+from audio_ft.plots.export import to_svg
 from audio_ft.plots.theme import DARK, LIGHT
 from audio_ft.plots.training import learning_curves
 
@@ -101,14 +101,14 @@ def confidence(confidences: Sequence[float], right: Sequence[bool]) -> list[Pict
 
 def robustness(levels: Sequence[float], scores: Sequence[Score], *, caption: str, **labels: Any) -> Picture:
     """Return the score at each level of a perturbation."""
-    return picture(stress_curve(levels, scores, width=SMALL, **labels), caption=caption)
+    return picture(robustness_curve(levels, scores, width=SMALL, **labels), caption=caption)
 
 
 def spectrogram(clip: Clip, file: str, *, wide: bool) -> Picture | None:
     """Return the mel spectrogram of a clip; None for an empty clip."""
     if not clip.length:
         return None
-    return picture(audio.mel(clip, width=NARROW if wide else SMALL), alt=f"Mel spectrogram of {file}")
+    return picture(audio.feature(clip, "mel", width=NARROW if wide else SMALL), alt=f"Mel spectrogram of {file}")
 
 
 def before_after(before: Clip, after: Clip, file: str, caption: str) -> Picture | None:

@@ -1,4 +1,4 @@
-"""Figures as bytes: SVG to stand inside a page, PNG to stand in a file."""
+"""Figures as SVG for pages and as PNG or SVG files."""
 
 from __future__ import annotations
 
@@ -22,45 +22,48 @@ SUFFIXES = (".png", ".svg")
 _XML = '<?xml version="1.0" encoding="utf-8"?>\n'
 _IMAGE = re.compile(r'(data:image/png;base64,)([^"]+)')
 _IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
-# Matplotlib repeats its whole list of fonts beside each piece of text.
+# Matplotlib repeats its list of fonts for each text.
 _FONTS = re.compile(r"font-family: 'DejaVu Sans'[^;\"]*|(font: [^;\"]*?)'DejaVu Sans'[^;\"]*")
 _PATH = re.compile(r' d="[^"]*"')
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
 
 
 def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
-    """Return a figure as an <svg> element for a page: scalable, its text real text, its images PNG of `dpi`.
+    """Return a figure as an <svg> element for a page, with text as text and images as PNG.
 
-    The element's identifiers carry a digest of its content, so that several figures stand in one page. It says what it
-    is to screen readers: `alt`, or the figure's own name. Its width and height are those of the figure in points; a
-    page may overrule them by style, the proportions stay.
+    Identifiers contain a digest of the content, so that a page can hold several figures.
+
+    Args:
+        figure: a matplotlib Figure.
+        alt: the text for screen readers; the figure's own name if empty.
+        dpi: the resolution of images.
     """
     import matplotlib
 
     stream = io.StringIO()
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "audio_ft"}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # The reader's fonts may have what matplotlib's lack.
+        # A browser's fonts may have glyphs that matplotlib's lack.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        figure.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None}, **_backed(figure))
+        figure.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None}, **_background(figure))
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"\s*<metadata>.*?</metadata>|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
     drawn = _IMAGE.sub(lambda found: found[1] + _fewer_colors(found[2]), drawn)
     drawn = _FONTS.sub(lambda found: (found[1] or "font-family: ") + "'DejaVu Sans', Verdana, sans-serif", drawn)
     drawn = _PATH.sub(lambda found: _NUMBER.sub(_rounded, found[0]).replace("\n", ""), drawn)
-    mark = hashlib.sha256(drawn.encode()).hexdigest()[:8]
-    drawn = _IDENTIFIER.sub(rf"\g<1>f{mark}-\g<2>", drawn)
+    digest = hashlib.sha256(drawn.encode()).hexdigest()[:8]
+    drawn = _IDENTIFIER.sub(rf"\g<1>f{digest}-\g<2>", drawn)
     name = html.escape(alt or str(figure.get_label()) or "figure", quote=True)
     return drawn.replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
 
 
 def to_png(figure: Figure, dpi: int = 144) -> bytes:
-    """Return a figure as a PNG file of so many dots an inch, without transparency."""
+    """Return a figure as a PNG file of `dpi` dots per inch, without transparency."""
     from PIL import Image
 
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None}, **_backed(figure))
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None}, **_background(figure))
     small = io.BytesIO()
     with Image.open(stream) as picture:
         picture.convert("RGB").save(small, format="png", optimize=True, dpi=(dpi, dpi))
@@ -68,10 +71,10 @@ def to_png(figure: Figure, dpi: int = 144) -> bytes:
 
 
 def write(figure: Figure, file: str | os.PathLike[str]) -> None:
-    """Write a figure as .png or .svg, by the file's suffix, in one move.
+    """Write a figure as .png or .svg, chosen by the suffix, atomically.
 
     Raises:
-        InputError: another suffix, or a place that cannot be written.
+        InputError: the suffix is another one, or the file cannot be written.
     """
     target = Path(file)
     if target.suffix.lower() not in SUFFIXES:
@@ -81,17 +84,17 @@ def write(figure: Figure, file: str | os.PathLike[str]) -> None:
     write_bytes(target, content, make_parents=True)
 
 
-def _backed(figure: Figure) -> dict[str, Any]:
+def _background(figure: Figure) -> dict[str, Any]:
     return {"facecolor": figure.get_facecolor(), "edgecolor": "none"}
 
 
 def _rounded(number: re.Match[str]) -> str:
-    """Return a number with one decimal: a tenth of a point is less than anybody sees."""
+    """Return a number with one decimal; a tenth of a point is invisible."""
     return f"{float(number[0]):.1f}"
 
 
 def _fewer_colors(encoded: str) -> str:
-    """Return a PNG in base64 with a palette where 256 colors hold it exactly, as those of a color scale do."""
+    """Return a PNG in base64 with a palette if it has at most 256 colors, as images of a color scale do."""
     from PIL import Image
 
     small = io.BytesIO()
