@@ -1,4 +1,4 @@
-"""Numbers with units as people read them: durations and sizes."""
+"""Format durations, sizes and sentences for people."""
 
 from __future__ import annotations
 
