@@ -11,15 +11,18 @@ from audio_ft.evaluation.summary import SLICES_FILE, describes
 from audio_ft.file_io import read_json
 from audio_ft.formatting import capitalized
 from audio_ft.metrics import Score
-from audio_ft.metrics.names import score_name
+from audio_ft.metrics.names import headlines, score_name
 from audio_ft.redaction import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from audio_ft.run import Run
 
 logger = logging.getLogger(__name__)
+
+# The scores of a class, the one that sorts classes first.
+CLASS_SCORES = ("recall", "precision", "f1")
 
 
 def hardware(run: Run) -> str:
@@ -34,34 +37,48 @@ def interval_method(run: Run) -> str:
     return run.intervals.partition(": ")[2] or run.intervals
 
 
+def class_scores(run: Run) -> dict[str, dict[str, Score | None]]:
+    """Return {label: {metric: score}} of the test split; a score is None if it is undefined for the class."""
+    test = run.scores["test"]
+    metrics = [name for name in CLASS_SCORES if any(f"{name}[{label}]" in test for label in run.labels)]
+    found = {label: {name: test.get(f"{name}[{label}]") for name in metrics} for label in run.labels}
+    return {label: scores for label, scores in found.items() if any(scores.values())}
+
+
+def retention(run: Run) -> dict[str, Any]:
+    """Return the headline scores before and after fine-tuning: column names, and rows of (title, {column: score})."""
+    extra = run.recipe.extra_eval
+    names = {"test": "test split", "extra_eval": display_name(extra.path) if extra else "extra_eval"}
+    rows = [
+        (f"{names[split]}: {score_name(metric).title}", {state: found[state][metric] for state in found})
+        for split, found in run.retention.items()
+        for metric in headlines(run.scores["test"])
+        if all(metric in scores for scores in found.values())
+    ]
+    return {"columns": list(dict.fromkeys(state for _, scores in rows for state in scores)), "rows": rows}
+
+
 def slice_results(run: Run) -> dict[str, Any]:
     """Return the content of slices.json beside a run; {} without one, or with one of another run."""
-    found = _beside(run, SLICES_FILE)
-    return _own(run, SLICES_FILE, found, describes(found, run), "evaluate") if found else {}
+    return _read(run, SLICES_FILE, "evaluate", lambda found: describes(found, run))
 
 
 def robustness_results(run: Run) -> dict[str, Any]:
     """Return the content of robustness.json beside a run; {} without one, or with an unfinished or another run's."""
-    found = _beside(run, ROBUSTNESS_FILE)
-    if found:
-        own = run.digests["model"] in found.get("of", {}).get("model", ())
-        found = _own(run, ROBUSTNESS_FILE, found, own, "robustness")
+    model = run.digests["model"]
+    found = _read(run, ROBUSTNESS_FILE, "robustness", lambda found: model in found.get("of", {}).get("model", ()))
     return found if found.get("complete") else {}
 
 
-def _beside(run: Run, file: str) -> dict[str, Any]:
+def _read(run: Run, file: str, command: str, is_own: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     path = run.folder / file
-    return read_json(path) if path.is_file() else {}
-
-
-def _own(run: Run, file: str, found: dict[str, Any], own: bool, command: str) -> dict[str, Any]:
-    """Return what was found if it belongs to the run; otherwise warn and return {}."""
-    if own:
+    found = read_json(path) if path.is_file() else {}
+    if not found or is_own(found):
         return found
     logger.warning(
         "warning: %s belongs to another training than this run and is ignored; "
         "run `audio-ft %s %s DATA` to replace it.",
-        run.folder / file,
+        path,
         command,
         run.folder,
     )

@@ -428,7 +428,7 @@ def test_scores_before_and_after_fine_tuning_are_shown():
     run = run_of("transcript", extra_eval=Data(path="/home/somebody/english"), wise_ft_alpha=0.5)
     card = model_card(dataclasses.replace(run, retention=retention))
     assert rows(card, "score")[0] == ["score", "recordings", "this model", "untuned"]
-    assert "| `english`: Word error rate | 0.125 [0.100, 0.200] | 0.900 [0.800, 0.950] |" in card
+    assert "| english: Word error rate | 0.125 [0.100, 0.200] | 0.900 [0.800, 0.950] |" in card
     assert "| `wise_ft_alpha` | `0.5` |" in card
     assert "somebody" not in card
 

@@ -12,7 +12,8 @@ from audio_ft.formatting import format_duration
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.recipe import Recipe
-from audio_ft.redaction import EXCLUDED, display_name
+from audio_ft.redaction import EXCLUDED
+from audio_ft.reporting import record
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
@@ -58,21 +59,19 @@ def scores(run: Run) -> str:
 
 def classes(run: Run) -> str:
     """Return the scores of each class, or of the weakest if there are many; "" without classes."""
-    test, counts = run.scores["test"], run.splits["test"]["classes"]
-    metrics = list(dict.fromkeys(name.partition("[")[0] for name in test if name.endswith("]")))
-    found = {label: [test.get(f"{metric}[{label}]") for metric in metrics] for label in run.labels}
-    found = {label: own for label, own in found.items() if any(own)}
+    found, counts = record.class_scores(run), run.splits["test"]["classes"]
     if not found:
         return ""
     heading, shown = "", list(found)
     if len(found) > MOST_CLASSES:
         heading = f"The {WEAKEST_CLASSES} weakest of {len(found)} classes.\n\n"
-        shown.sort(key=lambda label: min(score.value for score in found[label] if score))
+        shown.sort(key=lambda label: min(score.value for score in found[label].values() if score))
         shown = shown[:WEAKEST_CLASSES]
     rows = [
-        [code(label), f"{counts.get(label, 0):,}", *(str(score or "–") for score in found[label])] for label in shown
+        [code(label), f"{counts.get(label, 0):,}", *(str(score or "–") for score in found[label].values())]
+        for label in shown
     ]
-    return heading + table(["class", "recordings", *metrics], rows, numbers=(1,))
+    return heading + table(["class", "recordings", *found[shown[0]]], rows, numbers=(1,))
 
 
 def splits(run: Run) -> str:
@@ -106,18 +105,10 @@ def settings(run: Run) -> str:
 
 
 def retention(run: Run) -> str:
-    """Return the scores before and after fine-tuning, on the test split and on `extra_eval`; "" if not measured."""
-    if not run.retention:
-        return ""
-    extra = run.recipe.extra_eval
-    names = {"test": "test split", "extra_eval": code(display_name(extra.path)) if extra else ""}
-    states = list(next(iter(run.retention.values())))
-    rows = [
-        [f"{names[split]}: {score_name(metric).title}", *(str(found[state].get(metric, "–")) for state in states)]
-        for split, found in run.retention.items()
-        for metric in headlines(found[states[0]])
-    ]
-    return table(["score", *(state.replace("untuned", "before") for state in states)], rows)
+    """Return the headline scores before and after fine-tuning, on the test split and on `extra_eval`."""
+    found = record.retention(run)
+    rows = [[title, *(str(scores.get(state, "–")) for state in found["columns"])] for title, scores in found["rows"]]
+    return table(["score", *found["columns"]], rows)
 
 
 def slices(found: Mapping[str, Any], group: str | None) -> str:

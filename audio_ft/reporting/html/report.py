@@ -73,7 +73,7 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "intervals": record.interval_method(run),
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
-        "retention": scores.retention(run),
+        "retention": record.retention(run),
         "classes": scores.classes(run),
         "learning": figures.learning(run),
         "predictions_lead": target.predictions_lead(clips, run.scores["test"]),

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.formatting import capitalized
 from audio_ft.metrics import METRICS, Score, direction, names
+from audio_ft.reporting.record import class_scores
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
 
 # At most so many scores are shown as headlines.
 HEADLINES = 3
-# The scores of a class, the one that sorts classes first.
-CLASS_SCORES = ("recall", "precision", "f1")
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,7 @@ class Bar:
 
 def headlines(run: Run) -> list[dict[str, Any]]:
     """Return the headline scores on the test split, each beside the baselines."""
-    return [_headline(run, name) for name in _headline_names(run)]
-
-
-def _headline_names(run: Run) -> list[str]:
-    return names.headlines(run.scores["test"])[:HEADLINES]
+    return [_headline(run, name) for name in names.headlines(run.scores["test"])[:HEADLINES]]
 
 
 def _headline(run: Run, name: str) -> dict[str, Any]:
@@ -98,32 +93,15 @@ def table(run: Run) -> dict[str, Any]:
     return {"columns": list(columns), "rows": rows}
 
 
-def retention(run: Run) -> dict[str, Any]:
-    """Return the scores before and after fine-tuning, on the test split and on `extra_eval`, in the form of `table`."""
-    splits = {"test": "test split", "extra_eval": "extra_eval"}
-    columns = dict.fromkeys(state for found in run.retention.values() for state in found)
-    rows = [
-        (f"{splits.get(split, split)}: {names.score_name(name).title}", {state: found[state][name] for state in found})
-        for split, found in run.retention.items()
-        for name in _headline_names(run)
-        if all(name in scores for scores in found.values())
-    ]
-    return {"columns": list(columns), "rows": rows}
-
-
 def classes(run: Run) -> list[tuple[str, int, Mapping[str, tuple[Score, Bar] | None]]]:
     """Return label, recordings and scores by name of every class on the test split, lowest recall first.
 
     A score is None if it is undefined: a class without a clip has no recall.
     """
-    test = run.scores["test"]
     clips = run.splits.get("test", {}).get("classes", {})
-    metrics = [name for name in CLASS_SCORES if any(f"{name}[{label}]" in test for label in run.labels)]
     rows = []
-    for label in run.labels:
-        found = {name: test.get(f"{name}[{label}]") for name in metrics}
-        if any(found.values()):
-            placed = {name: (score, bar(score, (0.0, 1.0))) if score else None for name, score in found.items()}
-            first = found[metrics[0]]
-            rows.append((first.value if first else math.inf, (label, int(clips.get(label, 0)), placed)))
+    for label, scores in class_scores(run).items():
+        placed = {name: (score, bar(score, (0.0, 1.0))) if score else None for name, score in scores.items()}
+        first = next(iter(scores.values()))
+        rows.append((first.value if first else math.inf, (label, int(clips.get(label, 0)), placed)))
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
