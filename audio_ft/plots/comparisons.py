@@ -10,10 +10,9 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, finish, new_figure, open_axes, shorten
-from audio_ft.plots.training import dot, from_zero, title_of
+from audio_ft.plots.training import draw_scores, from_zero, title_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from audio_ft.metrics.score import Score
@@ -46,19 +45,20 @@ def slices(
     heights = [len(own) + 1 for own in grouped.values()]
     grid = figure.subplots(len(columns), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
     for axes, (column, own) in zip(grid, grouped.items(), strict=True):
-        open_axes(axes, theme, grid="x")
         axes.set_title(shorten(column.replace("_", " "), 40), loc="left")
-        _draw_slices(axes, own, overall, theme)
+        shown = []
+        for value, score in own:
+            differs = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
+            look = (theme.color(1), MARKERS[2]) if differs else (theme.color(0), MARKERS[0])
+            shown.append((f"{shorten(value, 30)}  (n={score.n:,})", score, *look))
+        draw_scores(axes, theme, shown)
+        if overall is not None:
+            axes.axvline(overall.value, linestyle="--", linewidth=1, color=theme.muted)
     from_zero(grid[-1], [score for _, _, score in drawn])
     grid[-1].set_xlabel(f"{title_of(metric)}, with 95 % interval" + (f" ({left} more not shown)" if left > 0 else ""))
     if overall is not None:
-        figure.suptitle(
-            f"dashed: {overall.value:.3f} over all {overall.n:,} clips",
-            color=theme.muted,
-            fontsize=TICK,
-            x=0.01,
-            ha="left",
-        )
+        text = f"dashed: {overall.value:.3f} over all {overall.n:,} clips"
+        figure.suptitle(text, color=theme.muted, fontsize=TICK, x=0.01, ha="left")
     return finish(figure, theme, name=f"{title_of(metric)} of {len(rows)} slices")
 
 
@@ -102,14 +102,3 @@ def robustness_curve(
     axes.set_xlabel(f"{shorten(perturbation, 40)} ({unit})" if unit else shorten(perturbation, 40))
     axes.set_ylabel(title_of(metric))
     return finish(figure, theme, name=f"{title_of(metric)} under {perturbation}")
-
-
-def _draw_slices(axes: Axes, own: Sequence[tuple[str, Score]], overall: Score | None, theme: Theme) -> None:
-    if overall is not None:
-        axes.axvline(overall.value, linestyle="--", linewidth=1, color=theme.muted)
-    for row, (_, score) in enumerate(own):
-        differs = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
-        dot(axes, score, row, theme.color(1 if differs else 0), MARKERS[2 if differs else 0])
-    axes.set_yticks(range(len(own)), [f"{shorten(value, 30)}  (n={score.n:,})" for value, score in own])
-    axes.set_ylim(len(own) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)

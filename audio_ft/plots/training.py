@@ -56,11 +56,8 @@ def learning_curves(run: Trained, *, theme: Theme = LIGHT, width: float = WIDTH)
     losses = {name: points for name, points in losses.items() if points[0]}
     names = _curve_names(run)
     curves = {name: _points(run.history, f"eval_{name}") for name in names}
-    parts = [
-        part
-        for part in (("Loss", losses), (title_of(names[0]) if len(names) == 1 else "Validation score", curves))
-        if part[1]
-    ]
+    label = title_of(names[0]) if len(names) == 1 else "Validation score"
+    parts = [part for part in (("Loss", losses), (label, curves)) if part[1]]
     if not parts:
         raise InputError("the run's history has neither losses nor scores, so there is no curve to draw.")
     figure = new_figure(theme, width, 1.9 * len(parts) + 0.5)
@@ -110,17 +107,16 @@ def score_intervals(
     figure = new_figure(theme, width, len(chosen) * (0.45 + 0.24 * len(rows)) + 0.3)
     grid = figure.subplots(len(chosen), 1, squeeze=False, sharex=run.target.one_scale)[:, 0]
     for axes, metric in zip(grid, chosen, strict=True):
-        open_axes(axes, theme, grid="x")
-        shown = {name: scores[metric] for name, scores in rows.items() if metric in scores}
         known = any(metric in one.names for one in METRICS.values())
         lower = " (lower is better)" if known and not direction(metric) else ""
         axes.set_title(f"{title_of(metric)}{lower}", loc="left")
-        for row, score in enumerate(shown.values()):
-            color = theme.color(0) if row == 0 else theme.muted
-            dot(axes, score, row, color, MARKERS[min(row, len(MARKERS) - 1)])
-        axes.set_yticks(range(len(shown)), [title_of(name) for name in shown])
-        axes.set_ylim(len(shown) - 0.5, -0.5)
-        from_zero(axes, shown.values())
+        shown = [
+            (title_of(name), scores[metric], theme.muted if row else theme.color(0), MARKERS[row % len(MARKERS)])
+            for row, (name, scores) in enumerate(rows.items())
+            if metric in scores
+        ]
+        draw_scores(axes, theme, shown)
+        from_zero(axes, [score for _, score, *_ in shown])
     grid[-1].set_xlabel(f"Score on the {split} split, with 95 % interval")
     listed = "; ".join(f"{title_of(metric)} {run.scores[split][metric]}" for metric in chosen)
     return finish(figure, theme, name=f"scores with 95 % intervals: {listed}")
@@ -138,21 +134,20 @@ def title_of(name: str) -> str:
     return SCORES[name].title if name in SCORES else capitalized(shorten(name.replace("_", " ")))
 
 
-def dot(axes: Axes, score: Score, row: float, color: str, marker: str = "o") -> None:
-    """Draw a score with its interval and its value as text at the vertical position `row`."""
-    if math.isfinite(score.low) and math.isfinite(score.high):
-        axes.plot([score.low, score.high], [row, row], color=color, linewidth=2, solid_capstyle="round")
-    axes.plot([score.value], [row], marker=marker, color=color, markersize=6, linestyle="")
-    right = score.high if math.isfinite(score.high) else score.value
-    axes.annotate(
-        f"{score.value:.3f}",
-        (right, row),
-        (6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=TICK,
-        color=color,
-    )
+def draw_scores(axes: Axes, theme: Theme, rows: Sequence[tuple[str, Score, str, str]]) -> None:
+    """Draw a row for each (label, score, color, marker): the score, its interval, and its value as text."""
+    open_axes(axes, theme, grid="x")
+    for row, (_, score, color, marker) in enumerate(rows):
+        right = score.value
+        if math.isfinite(score.low) and math.isfinite(score.high):
+            axes.plot([score.low, score.high], [row, row], color=color, linewidth=2, solid_capstyle="round")
+            right = score.high
+        axes.plot([score.value], [row], marker=marker, color=color, markersize=6, linestyle="")
+        text: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": TICK, "color": color}
+        axes.annotate(f"{score.value:.3f}", (right, row), (6, 0), **text)
+    axes.set_yticks(range(len(rows)), [label for label, *_ in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
 
 
 def from_zero(axes: Axes, scores: Iterable[Score]) -> None:
