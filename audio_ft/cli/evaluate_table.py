@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.formatting import format_duration, format_size
+from audio_ft.formatting import capitalized, format_duration, format_size
 from audio_ft.metrics import Score
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def slices(facts: Mapping[str, Any]) -> list[str]:
     """Return a line for each of the weakest slices, and the verdict on them."""
     found: Sequence[Mapping[str, Any]] = facts["slices"]["slices"]
-    verdict = facts["slices"]["verdict"]
-    sentence = f"{verdict[:1].upper()}{verdict[1:]}."
+    sentence = f"{capitalized(facts['slices']['verdict'])}."
     if not found:
         return [sentence]
     outstanding = sum(one["stands_out"] for one in found)

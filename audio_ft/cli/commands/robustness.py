@@ -13,6 +13,7 @@ from audio_ft.cli.console import DONE, as_line, say, show
 from audio_ft.cli.labeled_options import add_labeled_arguments, labeled, run_of
 from audio_ft.cli.options import add_json, add_overwrite
 from audio_ft.errors import InputError
+from audio_ft.formatting import capitalized
 from audio_ft.metrics import Score
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def table(found: Mapping[str, Any], only: list[str]) -> str:
         cells = [cell(level, bool(one["unit"])) for level in one["levels"]]
         lines.append(f"{title:<{width}}{'  '.join(cells)}".rstrip())
     lines.append("* worse than clean by the 95 % interval of the difference on the same clips")
-    sentence = found["sentence"]
-    return "\n".join([*lines, f"{sentence[:1].upper()}{sentence[1:]}."])
+    return "\n".join([*lines, f"{capitalized(found['sentence'])}."])
 
 
 def cell(level: Mapping[str, Any], named: bool) -> str:
