@@ -1,4 +1,4 @@
-"""From clean rows to a batch: augmentation, features and labels, for training, scoring and prediction alike."""
+"""Make batches from clean rows: augmentation, features and labels, for training, scoring and prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Windows:
-    """Serve clean rows with their clips' encoded targets; the shape of data set that Trainer and DataLoader want."""
+    """Serve clean rows with their clips' encoded targets, as a data set for Trainer and DataLoader."""
 
     def __init__(self, rows: Dataset, targets: NDArray[Any] | None) -> None:
         self.clips = np.asarray(rows.with_format("numpy")["clip"], np.int64)
@@ -38,9 +38,9 @@ class Windows:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
-        """Return rows by number; a number past the end is a repeat (see BucketSampler), and keeps its own `index`."""
+        """Return rows by index; an index past the end is a repetition (see BucketSampler) and is kept as `index`."""
         columns = self._rows[[index % len(self) for index in indices]]
-        rows = [{name: column[place] for name, column in columns.items()} for place in range(len(indices))]
+        rows = [{name: column[row] for name, column in columns.items()} for row in range(len(indices))]
         for row, index in zip(rows, indices, strict=True):
             row["index"] = index
             if self.targets is not None:
@@ -52,8 +52,7 @@ class Windows:
 class Collator:
     """Turn rows into network inputs, augmenting when `training`; `epoch` is set by the trainer.
 
-    Randomness comes from (seed, epoch, row), never from a shared state, so a resumed run draws what it would have
-    drawn.
+    Randomness depends on (seed, epoch, row) only, so a resumed run draws the same augmentations.
     """
 
     adapter: Adapter
@@ -67,19 +66,19 @@ class Collator:
         """Return {input_values or input_features, attention_mask?, labels?}."""
         import torch
 
-        made = [self._features(row) for row in rows]
-        batch: dict[str, Any] = self.adapter.collate([features for features, _ in made])
+        extracted = [self._features(row) for row in rows]
+        batch: dict[str, Any] = self.adapter.collate([features for features, _ in extracted])
         if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
             # Times in a target are those of the augmented clip, which may be faster than it was.
-            seconds = [length / self.adapter.sample_rate for _, length in made]
+            seconds = [length / self.adapter.sample_rate for _, length in extracted]
             batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
         if self.training and "labels" in batch:
             self._mix(batch, rows)
         return batch
 
     def _features(self, row: dict[str, Any]) -> tuple[Features, int]:
-        """Return the features of a clip, and how many samples they are of."""
+        """Return the features of a clip, and the number of samples they were computed from."""
         wave = wave_of(row)
         if not self.training or not self.augments:
             return self.adapter.extract(wave), int(row["length"])
@@ -88,7 +87,7 @@ class Collator:
         changed = apply_wave(waves, wave, self.adapter.sample_rate, rng) if waves else wave
         longest = self.adapter.window * self.adapter.sample_rate
         if self.task is not None and self.task.whole and len(changed) > longest:
-            # Slowed down it no longer fits, and without its end it would not say what its target says.
+            # Slowed down it no longer fits, and without its end it would not match its target.
             changed = wave
         features = self.adapter.extract(changed)
         masks = [augment for augment in self.augments if augment.stage == "features"]
@@ -105,7 +104,7 @@ class Collator:
             for name in ("input_values", "input_features"):
                 if name in batch:
                     batch[name] = blend(batch[name], order, share)
-            if "attention_mask" in batch:  # a blend is as long as the longer of the two
+            if "attention_mask" in batch:  # a mix is as long as the longer of the two
                 batch["attention_mask"] = torch.maximum(batch["attention_mask"], batch["attention_mask"][order])
             labels = batch["labels"]
             if labels.dtype == torch.int64 and self.task is not None:

@@ -1,4 +1,4 @@
-"""Speed: how long answers take on this machine, beside how long the recordings last, and how much memory they need."""
+"""Benchmark prediction on this machine: time compared with the duration of recordings, and memory."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 WARM_UP = 2
 CLIPS = 20
 TOGETHER = 8
-# Enough for a figure; a slow model on a slow machine must not keep its user waiting.
+# Limit for each measurement, so that a slow model on a slow machine does not keep its user waiting.
 MOST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Hold what answering costs, decoding and cleaning included.
+    """Hold the cost of prediction, decoding and cleaning included.
 
     Attributes:
         median: seconds for one recording alone, median.
         p95: seconds that 95 % of recordings alone stay below.
         n: recordings timed alone.
         real_time_factor: seconds of computing for a second of audio, recordings alone; below 1 is faster than speech.
-        batch: recordings answered together.
+        batch: recordings predicted together.
         batch_median: seconds for each recording of such a batch, median of the batches.
         batch_real_time_factor: seconds of computing for a second of audio, in batches.
         seconds: mean duration of the recordings.
-        memory: peak resident memory of the process while answering, in bytes; None where the system does not tell.
+        memory: peak resident memory of the process during prediction, in bytes; None where it is unknown.
         accelerator_memory: peak memory on the accelerator, in bytes; None without one.
         processor: name of the processor or accelerator.
         threads: threads that the network computes with.
@@ -66,33 +66,33 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
 
     Args:
         model: what `audio_ft.load` returned.
-        sources: recordings, in any form that the model takes; those that cannot be read are left out.
+        sources: recordings in any form that the model accepts; unreadable ones are left out.
         clips: recordings that are timed, an even sample of the sources.
-        together: recordings in a batch; fewer where these would take longer than `MOST_SECONDS`.
+        together: recordings in a batch; fewer if a batch would take longer than `MOST_SECONDS`.
 
     Raises:
-        InputError: not one recording can be read.
+        InputError: none of the recordings can be read.
     """
     import torch
 
-    lasting = _durations([sources[place] for place in _even(len(sources), clips)])
-    if not lasting:
-        raise InputError("speed: not one of these recordings can be read; give some that can.")
-    heard, durations = [source for source, _ in lasting], np.asarray([seconds for _, seconds in lasting])
+    timed = _durations([sources[index] for index in _even(len(sources), clips)])
+    if not timed:
+        raise InputError("speed: none of these recordings can be read; give readable ones.")
+    readable, durations = [source for source, _ in timed], np.asarray([seconds for _, seconds in timed])
     device = model.network.device.type
-    _timed(model, [[source] for source in heard[:WARM_UP]])
-    _forget_peak(device)
-    alone = _timed(model, [[source] for source in heard])
-    # Of recordings of half an hour, eight together would keep waiting what one alone says already.
-    together = max(1, min(together, int(MOST_SECONDS / float(np.median(alone)))))
-    batches = [heard[start : start + together] for start in range(0, len(heard), together)]
+    _timed(model, [[source] for source in readable[:WARM_UP]])
+    _reset_peak(device)
+    single = _timed(model, [[source] for source in readable])
+    # A batch of eight recordings of half an hour would take long and show nothing new.
+    together = max(1, min(together, int(MOST_SECONDS / float(np.median(single)))))
+    batches = [readable[start : start + together] for start in range(0, len(readable), together)]
     joint = _timed(model, batches)
     parts = [len(batch) for batch in batches[: len(joint)]]
     return Speed(
-        median=float(np.median(alone)),
-        p95=float(np.quantile(alone, 0.95)),
-        n=len(alone),
-        real_time_factor=float(sum(alone) / durations[: len(alone)].sum()),
+        median=float(np.median(single)),
+        p95=float(np.quantile(single, 0.95)),
+        n=len(single),
+        real_time_factor=float(sum(single) / durations[: len(single)].sum()),
         batch=max(parts),
         batch_median=float(np.median([seconds / size for seconds, size in zip(joint, parts, strict=True)])),
         batch_real_time_factor=float(sum(joint) / durations[: sum(parts)].sum()),
@@ -105,7 +105,7 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
 
 
 def _even(count: int, wanted: int) -> list[int]:
-    """Return an even sample of places."""
+    """Return an even sample of indices."""
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(int)).tolist() if count else []
 
 
@@ -118,12 +118,12 @@ def _durations(sources: Sequence[Any]) -> list[tuple[Any, float]]:
         try:
             found.append((source, as_clip(source).seconds))
         except AudioError:
-            continue  # evaluation has named it
+            continue  # evaluation has reported it
     return found
 
 
 def _timed(model: Model, batches: Sequence[list[Any]]) -> list[float]:
-    """Return the seconds that the answers to each batch take, until time is up."""
+    """Return the seconds of each batch, until time is up."""
     spent: list[float] = []
     for batch in batches:
         started = time.perf_counter()
@@ -134,8 +134,8 @@ def _timed(model: Model, batches: Sequence[list[Any]]) -> list[float]:
     return spent
 
 
-def _forget_peak(device: str) -> None:
-    """Let the peak of memory be that of what follows, where the system allows it."""
+def _reset_peak(device: str) -> None:
+    """Reset the peak of memory, where the system allows it."""
     import torch
 
     if device != "cpu" and hasattr(accelerator := torch.get_device_module(device), "reset_peak_memory_stats"):
@@ -143,11 +143,11 @@ def _forget_peak(device: str) -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
-        return  # the peak is then that of the whole process, which is no less
+        return  # then the peak is that of the whole process, which is not less
 
 
 def _peak_on(device: str) -> int | None:
-    """Return the peak memory of an accelerator in bytes, None for the processor and for one that does not count it."""
+    """Return the peak memory of an accelerator in bytes, None for the processor and where it is not counted."""
     import torch
 
     if device == "cpu" or not hasattr(accelerator := torch.get_device_module(device), "max_memory_allocated"):

@@ -1,4 +1,4 @@
-"""From recordings to predictions about whole clips: cut into windows, computed together, their outputs pooled."""
+"""Predict whole clips: recordings are cut into windows, computed in batches, and their outputs pooled."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 def pooled(
     task: Task, network: Any, adapter: Adapter, chain: Chain, sources: Sequence[Any], words: bool
 ) -> Iterator[dict[str, Any] | AudioError]:
-    """Yield the answer to each recording, or the error that it cannot be read with."""
+    """Yield the prediction for each recording, or the error with which it cannot be read."""
     found = [_windows(adapter, chain, source) for source in sources]
-    features = [(place, window) for place, own in enumerate(found) if isinstance(own, list) for window in own]
+    features = [(clip, window) for clip, each in enumerate(found) if isinstance(each, list) for window in each]
     parts = [
         forward(network, task, adapter, adapter.collate([window for _, window in features[start : start + BATCH]]))
         for start in range(0, len(features), BATCH)
     ]
-    clips = np.asarray([place for place, _ in features], np.int64)
+    clips = np.asarray([clip for clip, _ in features], np.int64)
     predictions = task.predictions(stacked(parts), clips, len(found)) if parts else None
-    for place, own in enumerate(found):
-        if isinstance(own, AudioError) or predictions is None:
-            yield own if isinstance(own, AudioError) else AudioError("clip", "no audio")
+    for clip, each in enumerate(found):
+        if isinstance(each, AudioError) or predictions is None:
+            yield each if isinstance(each, AudioError) else AudioError("clip", "no audio")
         else:
-            yield task.target.as_dict(predictions[place])
+            yield task.target.as_dict(predictions[clip])
 
 
 def _windows(adapter: Adapter, chain: Chain, source: Any) -> list[dict[str, Any]] | AudioError:
@@ -60,7 +60,7 @@ def mono_at(clip: Clip, rate: int) -> NDArray[np.float32]:
     """
     if clip.rate != rate or clip.channels != 1:
         raise InputError(
-            f"The model's chain leaves {clip.channels} channels at {clip.rate:,} Hz here, and the model expects one at "
+            f"The model's chain returns {clip.channels} channels at {clip.rate:,} Hz, and the model expects one at "
             f"{rate:,} Hz; give recordings like those it was trained on."
         )
     return clip.samples[0]

@@ -1,4 +1,4 @@
-"""What an answer about a recording looks like: a line of a table, JSON, or subtitles."""
+"""Format the prediction for a recording: a line of a table, JSON, or subtitles."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from audio_ft.inference.subtitles import srt, vtt
 if TYPE_CHECKING:
     from audio_ft.targets import Target
 
-# Each format with the suffix of the files that hold it.
+# Each format with the suffix of its files.
 SUFFIXES = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
 SUBTITLES: Mapping[str, Callable[..., str]] = {"srt": srt, "vtt": vtt}
 
 
-def content(file: str, answer: Mapping[str, Any], form: str, target: Target) -> str:
-    """Return what a file of its own holds about a recording."""
+def content(file: str, prediction: Mapping[str, Any], form: str, target: Target) -> str:
+    """Return the content of a file with the prediction for one recording."""
     if form in SUBTITLES:
-        return SUBTITLES[form](answer["segments"])
+        return SUBTITLES[form](prediction["segments"])
     if form == "json":
-        return json.dumps(_fields(file, answer, target), ensure_ascii=False, indent=2) + "\n"
-    return target.as_text(answer)
+        return json.dumps(_fields(file, prediction, target), ensure_ascii=False, indent=2) + "\n"
+    return target.as_text(prediction)
 
 
-def json_line(file: str, answer: Mapping[str, Any] | AudioError, target: Target) -> str:
-    """Return one answer as JSON, in a shape that stays stable."""
-    return json.dumps(_fields(file, answer, target), ensure_ascii=False)
+def json_line(file: str, prediction: Mapping[str, Any] | AudioError, target: Target) -> str:
+    """Return one prediction as a line of JSON, a stable format."""
+    return json.dumps(_fields(file, prediction, target), ensure_ascii=False)
 
 
-def table_line(file: str, answer: Mapping[str, Any] | AudioError, width: int, target: Target) -> str:
-    """Return one answer as a line of the table; words are behind a tab, for other programs to split at."""
-    line = f"cannot be read: {answer.reason}" if isinstance(answer, AudioError) else target.as_line(answer)
+def table_line(file: str, prediction: Mapping[str, Any] | AudioError, width: int, target: Target) -> str:
+    """Return one prediction as a line of the table; transcripts follow a tab, for other programs to split at."""
+    line = f"cannot be read: {prediction.reason}" if isinstance(prediction, AudioError) else target.as_line(prediction)
     return f"{printable(file)}\t{line}" if target.by_words else f"{printable(file):<{width}}  {line}"
 
 
-def _fields(file: str, answer: Mapping[str, Any] | AudioError, target: Target) -> dict[str, Any]:
-    if isinstance(answer, AudioError):
-        return {"file": printable(file), "error": answer.reason}
-    return {"file": printable(file), **target.as_json(answer)}
+def _fields(file: str, prediction: Mapping[str, Any] | AudioError, target: Target) -> dict[str, Any]:
+    if isinstance(prediction, AudioError):
+        return {"file": printable(file), "error": prediction.reason}
+    return {"file": printable(file), **target.as_json(prediction)}

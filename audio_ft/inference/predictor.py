@@ -1,4 +1,4 @@
-"""A saved model and audio -> answers, through the very chain it was trained on: any format, any rate, any length."""
+"""Predict with a saved model and its cleaning chain: audio of any format, any rate, any length."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
 
-# How the windows of a long recording become one answer, by `Task.long_recordings`.
+# How the windows of a long recording become one prediction, by `Task.long_recordings`.
 LOOPS = {"pooled": pooled, "joined": joined}
 
 
 @dataclass(frozen=True)
 class Model:
-    """Answer about audio: `model(source)` gives {label: probability}, `model([source, …])` a list of them.
+    """Predict from audio: `model(source)` returns {label: probability}, `model([source, …])` a list of them.
 
     A source is a path, bytes, a binary file, a Clip, `(array, rate)`, or `{"array": …, "sampling_rate": …}`; arrays are
     (time,) or (channels, time), rates in Hz.
@@ -45,12 +45,12 @@ class Model:
     chain: Chain
 
     def __call__(self, source: Source | Sequence[Source], top_k: int | None = None, *, words: bool = False) -> Any:
-        """Return the answer for one source, or a list of answers for a list of sources.
+        """Return the prediction for one source, or a list of predictions for a list of sources.
 
-        `top_k` is for labels, `words` for transcripts: it adds when each word is said.
+        `top_k` limits labels; `words` adds the times of words to transcripts.
 
         Raises:
-            AudioError: a recording that cannot be read.
+            AudioError: a recording cannot be read.
         """
         if isinstance(source, list):
             return list(self.stream(source, top_k, words=words))
@@ -59,33 +59,33 @@ class Model:
     def stream(
         self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """Yield answers one by one, computing short recordings together.
+        """Yield predictions one by one, computing short recordings together.
 
         Raises:
-            AudioError: a recording that cannot be read.
+            AudioError: a recording cannot be read.
         """
-        for answer in self.attempts(sources, top_k, words=words):
-            if isinstance(answer, AudioError):
-                raise answer
-            yield answer
+        for prediction in self.attempts(sources, top_k, words=words):
+            if isinstance(prediction, AudioError):
+                raise prediction
+            yield prediction
 
     def attempts(
         self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
     ) -> Iterator[dict[str, Any] | AudioError]:
-        """Yield for each source its answer, or the error that its recording cannot be read with."""
+        """Yield for each source its prediction, or the error with which it cannot be read."""
         for start in range(0, len(sources), BATCH):
             clips = [openable(source) for source in sources[start : start + BATCH]]
-            answers = LOOPS[self.task.long_recordings](self.task, self.network, self.adapter, self.chain, clips, words)
-            for answer in answers:
-                if self.task.target.names and not isinstance(answer, AudioError):
-                    answer = dict(islice(answer.items(), top_k))
-                yield answer
+            loop = LOOPS[self.task.long_recordings]
+            for prediction in loop(self.task, self.network, self.adapter, self.chain, clips, words):
+                if self.task.target.names and not isinstance(prediction, AudioError):
+                    prediction = dict(islice(prediction.items(), top_k))
+                yield prediction
 
 
 def openable(source: Source) -> Any:
-    """Return audio as a Clip, or as the path, bytes or file that can be read piece by piece.
+    """Return audio as a Clip, or as the path, bytes or file that can be read in blocks.
 
-    A recording that cannot be had as a Clip is returned as its AudioError.
+    An unreadable recording is returned as its AudioError.
     """
     if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
         return source
@@ -99,7 +99,8 @@ def as_clip(source: Source) -> Clip:
     """Return audio in any accepted form as a Clip.
 
     Raises:
-        AudioError: it cannot be read; InputError: it is none of the accepted forms.
+        AudioError: it cannot be read.
+        InputError: the form is not accepted.
     """
     if isinstance(source, Clip):
         return source
@@ -114,15 +115,15 @@ def as_clip(source: Source) -> Clip:
             )
         return Clip(samples_from(source["array"]), int(source["sampling_rate"]))
     if isinstance(source, np.ndarray):
-        raise InputError("An array alone does not say its rate; give (array, rate in Hz), or a Clip.")
+        raise InputError("An array alone has no sample rate; give (array, rate in Hz), or a Clip.")
     return read(source)
 
 
 def samples_from(array: Any) -> NDArray[np.float32]:
-    """Return samples as float32 between -1 and 1; the whole numbers of a sound file are read by their type's range.
+    """Return samples as float32 between -1 and 1; integers are scaled by the range of their type.
 
     Raises:
-        InputError: whole numbers of a type that no sound file has, or no numbers.
+        InputError: the type is not that of audio samples.
     """
     samples = np.asarray(array)
     if np.issubdtype(samples.dtype, np.floating):

@@ -1,4 +1,4 @@
-"""Transcripts as subtitles: SRT as players read it, and WebVTT (https://www.w3.org/TR/webvtt1/).
+"""Write transcripts as subtitles: SRT, and WebVTT (https://www.w3.org/TR/webvtt1/).
 
 Not pysubs2: it drops text in braces, leaves & and < unescaped in WebVTT, and cuts times off at 100 hours.
 """
@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-# What most style guides for subtitles allow: two lines, each read at a glance.
+# The limits of most style guides for subtitles.
 LINE_WIDTH = 42
 LINES = 2
-# Time to read a word; a model may place the only word of a piece at a single instant.
+# Shortest duration of a cue: a model may give the only word of a piece no duration.
 SHOWN_MS = 700
-_UNSEEN = ("Cc", "Cs")
+_INVISIBLE = ("Cc", "Cs")
 _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True)
 class Cue:
-    """Hold what stands on the screen from `start` to `end`, in milliseconds."""
+    """Hold the lines on the screen from `start` to `end`, in milliseconds."""
 
     start: int
     end: int
@@ -33,8 +33,8 @@ class Cue:
 def srt(segments: Sequence[Mapping[str, Any]]) -> str:
     """Return segments {"start", "end", "text"} (seconds) as SubRip.
 
-    A segment that is too long to be shown at once is split, at the times of its "words" where it has any. The format
-    has no escapes: an arrow, which players take for a line of times, is written as →.
+    A segment that is too long for one cue is split, at the times of its "words" where it has any. The format has no
+    escapes: an arrow, which players would read as a line of times, becomes →.
     """
     blocks = [
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n" + "\n".join(cue.lines).replace("-->", "→")
@@ -44,7 +44,7 @@ def srt(segments: Sequence[Mapping[str, Any]]) -> str:
 
 
 def vtt(segments: Sequence[Mapping[str, Any]]) -> str:
-    """Return segments as `srt` does, in the format of the web."""
+    """Return segments as WebVTT; see `srt`."""
     blocks = [
         f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n" + "\n".join(cue.lines).translate(_VTT_ESCAPES)
         for cue in cues(segments)
@@ -55,20 +55,20 @@ def vtt(segments: Sequence[Mapping[str, Any]]) -> str:
 def cues(segments: Sequence[Mapping[str, Any]]) -> list[Cue]:
     """Return cues of at most two lines of 42 characters, one after another, none without text or duration.
 
-    A cue that is shorter than 0.7 s stays on until then, or until the next one comes.
+    A cue shorter than 0.7 s is extended to 0.7 s or to the start of the next one.
     """
     found: list[Cue] = []
-    free = 0
+    end_before = 0
     for segment in sorted(segments, key=lambda segment: float(segment["start"])):
         for begin, end, lines in _timed(segment):
-            start = max(free, round(1000 * begin))
-            free = max(start + 1, round(1000 * end))
-            found.append(Cue(start, free, lines))
-    return [_readable(cue, found[place + 1 : place + 2]) for place, cue in enumerate(found)]
+            start = max(end_before, round(1000 * begin))
+            end_before = max(start + 1, round(1000 * end))
+            found.append(Cue(start, end_before, lines))
+    return [_extended(cue, found[index + 1 : index + 2]) for index, cue in enumerate(found)]
 
 
-def _readable(cue: Cue, following: Sequence[Cue]) -> Cue:
-    """Return a cue that stays on for at least 0.7 s where the next one leaves it that."""
+def _extended(cue: Cue, following: Sequence[Cue]) -> Cue:
+    """Return a cue of at least 0.7 s, unless the next one begins before."""
     until = min([cue.start + SHOWN_MS, *(other.start for other in following)])
     return Cue(cue.start, max(cue.end, until), cue.lines)
 
@@ -77,35 +77,35 @@ def _timed(segment: Mapping[str, Any]) -> Iterator[tuple[float, float, tuple[str
     """Yield (start, end, lines) for each cue that a segment needs, in seconds."""
     text = _plain(segment["text"])
     lines = _balanced(text)
-    places, times = _anchors(segment, text)
+    positions, times = _anchors(segment, text)
     for first in range(0, len(lines), LINES):
         shown = lines[first : first + LINES]
-        begin, end = np.interp([shown[0][0], shown[-1][1]], places, times)
+        begin, end = np.interp([shown[0][0], shown[-1][1]], positions, times)
         yield float(begin), float(end), tuple(text[start:stop] for start, stop in shown)
 
 
 def _plain(text: str) -> str:
-    """Return text on one line, without control characters and halves of characters, which no file can hold."""
-    seen = "".join(sign for sign in " ".join(text.split()) if unicodedata.category(sign) not in _UNSEEN)
-    return " ".join(seen.split())
+    """Return text on one line, without control characters and surrogates, which cannot be encoded."""
+    visible = "".join(sign for sign in " ".join(text.split()) if unicodedata.category(sign) not in _INVISIBLE)
+    return " ".join(visible.split())
 
 
 def _anchors(segment: Mapping[str, Any], text: str) -> tuple[list[int], list[float]]:
-    """Return places in the text and the seconds at which they are said; in between, time runs with the characters."""
+    """Return positions in the text and their times in seconds; times between them are interpolated."""
     start, end = float(segment["start"]), float(segment["end"])
-    places, times = [0], [start]
+    positions, times = [0], [start]
     for word in segment.get("words") or ():
-        said = _plain(word["text"])
-        place = text.find(said, places[-1])
-        if said and place >= 0:
-            places += [place, place + len(said)]
+        spoken = _plain(word["text"])
+        position = text.find(spoken, positions[-1])
+        if spoken and position >= 0:
+            positions += [position, position + len(spoken)]
             times += [float(word["start"]), float(word["end"])]
     times = list(np.maximum.accumulate([*times, end]))
-    return [*places, len(text)], times
+    return [*positions, len(text)], times
 
 
 def _balanced(text: str) -> list[tuple[int, int]]:
-    """Return the lines of a text as (start, stop): the fewest that fit, as even as they can be."""
+    """Return the lines of a text as (start, stop): as few and as even as possible."""
     lines = _wrapped(text, LINE_WIDTH)
     for width in range(max(2, _width(text) // max(1, len(lines))), LINE_WIDTH):
         even = _wrapped(text, width)
@@ -129,17 +129,17 @@ def _wrapped(text: str, width: int) -> list[tuple[int, int]]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """Return how many characters fit in a line; a character and the marks upon it stay together."""
+    """Return how many characters fit in a line; combining marks stay with their character."""
     taken = 0
-    for place, sign in enumerate(text):
+    for index, sign in enumerate(text):
         taken += _width(sign)
         if taken > width:
-            return place
+            return index
     return len(text)
 
 
 def _width(text: str) -> int:
-    """Return how many columns a text takes: Chinese and Japanese signs two, marks upon letters none."""
+    """Return the columns of a text: two for Chinese and Japanese characters, none for combining marks."""
     return sum(0 if unicodedata.combining(sign) else 1 + (unicodedata.east_asian_width(sign) in "WF") for sign in text)
 
 

@@ -1,6 +1,6 @@
 """Scores and their 95 % intervals, computed from arrays.
 
-`score` computes everything for one kind of target; `METRICS` holds the evaluate.Metric classes it is made of, by name.
+`score` computes everything for one kind of target; `METRICS` holds the evaluate.Metric classes behind it, by name.
 Importing this package is cheap: the classes, and evaluate with them, are imported when they are first used.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-# After the submodule of the same name: the package's attribute `score` is the function.
+# Imported after the submodule `score`, so that the package's attribute `score` is the function.
 from audio_ft.metrics.compute import score
 from audio_ft.metrics.intervals import bootstrap, resampling
 from audio_ft.metrics.registry import METRICS, direction

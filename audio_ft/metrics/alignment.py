@@ -1,12 +1,13 @@
-"""Reference and transcript side by side: which words agree, were replaced, left out or added, as jiwer aligns them.
+"""Align references and transcripts with jiwer: which words agree, were replaced, left out or added.
 
-A word is what jiwer's default takes for one: what stands between spaces, as written.
+A word is what is between spaces, as written, jiwer's default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _CHANGES: dict[str, Change] = {
 
 @dataclass(frozen=True)
 class Aligned:
-    """Hold a word of the reference beside one of the hypothesis; None where there is none.
+    """Hold a word of the reference and the aligned one of the hypothesis; None where there is none.
 
     Attributes:
         kind: "equal", "substitution", "deletion" (a word of the reference is missing) or "insertion" (one was added).
@@ -53,18 +54,17 @@ class Errors:
 
 
 def align(reference: str, hypothesis: str) -> tuple[Aligned, ...]:
-    """Align the words of a transcript with those of its reference, in reading order, with as few errors as can be."""
+    """Align the words of a transcript with those of its reference, in reading order, with the fewest errors."""
     import jiwer
 
     output = jiwer.process_words(reference, hypothesis)
-    truth, heard = output.references[0], output.hypotheses[0]
+    reference_words, words = output.references[0], output.hypotheses[0]
     aligned: list[Aligned] = []
     for chunk in output.alignments[0]:
         kind = _CHANGES[chunk.type]
-        left = truth[chunk.ref_start_idx : chunk.ref_end_idx]
-        right = heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for place in range(max(len(left), len(right))):
-            aligned.append(Aligned(kind, left[place] if left else None, right[place] if right else None))
+        left = reference_words[chunk.ref_start_idx : chunk.ref_end_idx]
+        right = words[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        aligned += [Aligned(kind, *pair) for pair in zip_longest(left, right)]
     return tuple(aligned)
 
 
@@ -74,12 +74,12 @@ def errors(
     """Count the errors of each clip.
 
     Args:
-        references: what was said, one text a clip.
-        hypotheses: what was transcribed, one text a clip.
+        references: one text a clip.
+        hypotheses: one transcript a clip.
         unit: what to count: words, or characters with the spaces between words (jiwer's character error rate).
 
     Raises:
-        ValueError: another number of hypotheses than of references.
+        ValueError: the numbers of hypotheses and references differ.
     """
     import jiwer
 

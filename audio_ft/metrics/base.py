@@ -1,4 +1,4 @@
-"""What a metric is: an evaluate.Metric whose arithmetic also runs, without arrow files, on thousands of resamples."""
+"""Metric: an evaluate.Metric that also computes its scores for thousands of resamples, without arrow files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import numpy as np
 from audio_ft.metrics.intervals import FloatArray, Scale
 from audio_ft.metrics.registry import METRICS
 from audio_ft.metrics.resampling import View
-from audio_ft.metrics.samples import Sample
+from audio_ft.metrics.samples import Names, Sample
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold one score in b resamples, (b,), NaN where it is undefined, and how many clips carry it.
+    """Hold one score in b resamples, (b,), NaN where it is undefined, and how many clips it is based on.
 
     Attributes:
         values: the score in each resample.
         n: clips it is computed from; None means all.
-        effective: clips that carry its precision when all of them are right (an average over classes is known no better
-            than its rare classes allow); None means n.
+        effective: the effective number of clips behind its precision (an average over classes is as uncertain as its
+            rare classes make it); None means n.
         plain: whether it is a plain proportion of n clips.
     """
 
@@ -35,9 +35,9 @@ class Measured:
 
 
 class AudioMetric(evaluate.Metric):
-    """Compute scores over clips; a subclass says which, and registers itself by its name in snake case.
+    """Compute scores over clips; a subclass with `names` registers itself by its class name in snake case.
 
-    A subclass sets the class attributes and writes `measure`; nothing else changes when one is added.
+    A subclass sets the class attributes and implements `measure`; nothing else changes when one is added.
 
     Attributes:
         kinds: the kinds of sample it is for ("label", "labels", "number", "transcript").
@@ -56,7 +56,8 @@ class AudioMetric(evaluate.Metric):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Register the class under its name in snake case (RocAuc: "roc_auc")."""
         super().__init_subclass__(**kwargs)
-        METRICS.register(re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(), cls)
+        if "names" in cls.__dict__:
+            METRICS.register(re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(), cls)
 
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
@@ -69,24 +70,42 @@ class AudioMetric(evaluate.Metric):
             citation="",
             inputs_description=_INPUTS,
             features=[
-                datasets.Features({"predictions": predictions, "references": references})
+                datasets.Features({"predictions": _feature(predictions), "references": _feature(references)})
                 for kind in self.kinds
-                for predictions, references in Sample.registry[kind].columns()
+                for predictions, references in Sample.registry[kind].dtypes
             ],
         )
 
     def _compute(self, predictions: Any, references: Any, labels: tuple[str, ...] = (), **extra: Any) -> dict[str, Any]:
-        # The extra keywords are those that evaluate.combine hands to every metric alike.
+        # evaluate.combine passes the same extra keywords to every metric.
         data = self._sample(predictions, references, labels, extra.get("language"))
         measured = self.measure(data.weigh(np.ones((1, len(data)))))
         return {name: float(m.values[0]) for name, m in measured.items() if np.isfinite(m.values[0])}
 
-    def _sample(
-        self, predictions: Any, references: Any, labels: tuple[str, ...], language: str | None = None
-    ) -> Sample:
+    def _sample(self, predictions: Any, references: Any, labels: Names, language: str | None = None) -> Sample:
         layouts = [Sample.registry[kind] for kind in self.kinds]
         fitting = next((layout for layout in layouts if layout.fits(references)), layouts[0])
         return fitting.lenient(predictions, references, labels, language)
+
+
+def _feature(dtype: str | list[str]) -> Any:
+    """Return the `datasets` type of a `Sample` dtype."""
+    return datasets.List(datasets.Value(dtype[0])) if isinstance(dtype, list) else datasets.Value(dtype)
+
+
+def divide(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Return quotients, NaN where `below` is not positive."""
+    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
+
+
+def macro(values: FloatArray, sizes: FloatArray) -> Measured:
+    """Average (b, classes) over the classes that have a value, each based on `sizes` clips."""
+    defined = np.isfinite(values)
+    classes = defined.sum(axis=1).astype(np.float64)
+    average = divide(np.where(defined, values, 0.0).sum(axis=1), classes)
+    # Var of a mean of k proportions p(1-p)/n_c is p(1-p) / (k^2 / sum 1/n_c).
+    inverse = np.where(defined, 1 / np.maximum(sizes, 1.0), 0.0).sum(axis=1)
+    return Measured(average, effective=divide(classes**2, inverse))
 
 
 _INPUTS = """

@@ -1,6 +1,6 @@
-"""Metrics that count right and wrong: accuracy, precision, recall, F1, unweighted average recall, confusion.
+"""Metrics from counts: accuracy, precision, recall, F1, unweighted average recall, confusion.
 
-Undefined values are NaN in `measure` and absent from what users get. The rules, scikit-learn's where it has one:
+Undefined values are NaN in `measure` and absent from the scores. The rules, scikit-learn's where it has one:
 
 - a class in neither references nor predictions has no score and is left out of averages (scikit-learn's default choice
   of labels; `zero_division=nan` for multi-label);
@@ -16,31 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from audio_ft.errors import InputError
-from audio_ft.metrics.base import AudioMetric, Measured
+from audio_ft.metrics.base import AudioMetric, Measured, divide, macro
 from audio_ft.metrics.intervals import FloatArray
 from audio_ft.metrics.resampling import Counts, View
 
 
-def _divide(above: FloatArray, below: FloatArray) -> FloatArray:
-    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
-
-
-def _present(counts: Counts) -> NDArray[np.bool_]:
-    return np.asarray((counts.support > 0) | (counts.predicted > 0))
-
-
-def _macro(values: FloatArray, sizes: FloatArray) -> Measured:
-    """Average (b, classes) over the classes that have a value; known no better than the rare classes allow."""
-    defined = np.isfinite(values)
-    classes = defined.sum(axis=1).astype(np.float64)
-    average = _divide(np.where(defined, values, 0.0).sum(axis=1), classes)
-    # Var of a mean of k proportions p(1-p)/n_c is p(1-p) / (k^2 / sum 1/n_c).
-    inverse = np.where(defined, 1 / np.maximum(sizes, 1.0), 0.0).sum(axis=1)
-    return Measured(average, effective=_divide(classes**2, inverse))
-
-
 def _weighted(values: FloatArray, counts: Counts) -> Measured:
-    return Measured(_divide((np.nan_to_num(values) * counts.support).sum(axis=1), counts.support.sum(axis=1)))
+    return Measured(divide((np.nan_to_num(values) * counts.support).sum(axis=1), counts.support.sum(axis=1)))
 
 
 def _per_class(
@@ -65,7 +47,7 @@ class Accuracy(AudioMetric):
 
 
 class UnweightedAverageRecall(AudioMetric):
-    """Average of the classes' recalls, each class counting alike (balanced accuracy)."""
+    """Average of the classes' recalls (balanced accuracy)."""
 
     kinds = ("label",)
     names = ("unweighted_average_recall",)
@@ -74,7 +56,7 @@ class UnweightedAverageRecall(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return unweighted_average_recall over the classes that have clips."""
         counts = view.counts
-        return {"unweighted_average_recall": _macro(_divide(counts.right, counts.support), counts.support)}
+        return {"unweighted_average_recall": macro(divide(counts.right, counts.support), counts.support)}
 
 
 class F1(AudioMetric):
@@ -88,15 +70,15 @@ class F1(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return f1_macro, f1_weighted (one label a clip) or f1_micro (several), and f1 per class."""
         counts = view.counts
-        values = _divide(2 * counts.right, counts.support + counts.predicted)
+        values = divide(2 * counts.right, counts.support + counts.predicted)
         touched = counts.support + counts.predicted - counts.right
-        scores = {"f1_macro": _macro(values, touched)}
+        scores = {"f1_macro": macro(values, touched)}
         if view.sample.exclusive:
             # Over all labels of a single-label task, micro F1 is accuracy.
             scores["f1_weighted"] = _weighted(values, counts)
         else:
             right, both = counts.right.sum(axis=1), (counts.support + counts.predicted).sum(axis=1)
-            scores["f1_micro"] = Measured(_divide(2 * right, both))
+            scores["f1_micro"] = Measured(divide(2 * right, both))
         return scores | _per_class("f1", view, values, touched)
 
 
@@ -111,9 +93,9 @@ class Precision(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return precision_macro, precision_weighted and precision per class."""
         counts = view.counts
-        values = _divide(counts.right, np.maximum(counts.predicted, 1.0))
-        values = np.where(_present(counts), values, np.nan)
-        scores = {"precision_macro": _macro(values, counts.predicted), "precision_weighted": _weighted(values, counts)}
+        values = divide(counts.right, np.maximum(counts.predicted, 1.0))
+        values = np.where((counts.support > 0) | (counts.predicted > 0), values, np.nan)
+        scores = {"precision_macro": macro(values, counts.predicted), "precision_weighted": _weighted(values, counts)}
         return scores | _per_class("precision", view, values, counts.predicted, plain=True)
 
 
@@ -128,7 +110,7 @@ class Recall(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return recall_weighted and recall per class."""
         counts = view.counts
-        values = _divide(counts.right, counts.support)
+        values = divide(counts.right, counts.support)
         weighted = {"recall_weighted": _weighted(values, counts)}
         return weighted | _per_class("recall", view, values, counts.support, plain=True)
 

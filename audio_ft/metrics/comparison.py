@@ -1,14 +1,14 @@
-"""Which of two sets of answers about the same clips is better, if these clips can tell.
+"""Compare two sets of predictions for the same clips: which one is better, if the difference is significant.
 
-Both are scored on the same resamples of clips, or of groups, so that what makes a clip hard for both cancels out. The
-standard error of the difference comes from these pairs, the interval from it and Student's t at (units - 1) degrees of
-freedom: if the two are equally good their difference is symmetric around 0, whatever the scale of the score. Plain
-percentiles of the differences raise more false alarms; see benchmarks/comparison_false_alarms.py.
+Both are scored on the same resamples of clips, or of groups, so that the difficulty of clips cancels out. The standard
+error of the difference comes from these pairs, the interval from it and Student's t at (units - 1) degrees of freedom:
+if the two are equally good their difference is symmetric around 0, whatever the scale of the score. Plain percentiles
+of the differences raise more false alarms; see benchmarks/comparison_false_alarms.py.
 
-Accuracy by clip has a test of its own, McNemar's, on the clips that only one of the two got right. It is the exact one
-with the mid-p correction, which counts half of the table that was seen (Fagerland, Lydersen and Laake 2013, BMC Medical
-Research Methodology 13:91): the uncorrected one calls 1 to 3 % of equally good pairs different where it says 5. The
-verdict asks both, the interval and the test.
+Accuracy by clip is also tested by McNemar's test, on the clips that only one of the two got right: the exact test with
+the mid-p correction, which counts half of the observed table (Fagerland, Lydersen and Laake 2013, BMC Medical
+Research Methodology 13:91): the uncorrected one calls 1 to 3 % of equally good pairs different where it should be
+5 %. A verdict needs both, the interval and the test.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ if TYPE_CHECKING:
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
-# How far apart two scores can be.
+# The greatest possible difference of two scores.
 _FURTHEST = {"proportion": 1.0, "correlation": 2.0, "rate": math.inf, "positive": math.inf}
-# A difference counts where equally good models would show it less often than this.
+# Significance level.
 _ALARM = 0.05
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Hold the scores of two sets of answers about the same clips, and what their difference says.
+    """Hold the scores of two sets of predictions for the same clips, and the verdict on their difference.
 
     Attributes:
         metric: name of the score.
         first: score of the first.
         second: score of the second.
         difference: second minus first.
-        low: lower end of the difference's 95 % interval; NaN where these clips give none.
+        low: lower end of the difference's 95 % interval; NaN where there is none.
         high: upper end.
-        verdict: what the second is against the first: "better", "worse" or "not distinguishable".
+        verdict: the second compared with the first: "better", "worse" or "not distinguishable".
         p_value: McNemar's mid-p for accuracy by clip; None elsewhere.
         n: number of clips.
-        alike: whether every clip counts alike for both, so that the interval is only what can stay unseen.
+        identical: whether the two agree on every clip, so the interval only covers differences that were not observed.
         resampling: what the interval resamples, and why.
     """
 
@@ -73,28 +73,28 @@ class Comparison:
     verdict: Verdict
     p_value: float | None
     n: int
-    alike: bool
+    identical: bool
     resampling: str
 
     @property
     def sentence(self) -> str:
-        """Return the comparison in plain words."""
-        words = self.told("the first", "the second")
-        return words[0].upper() + words[1:]
+        """Return the comparison as a sentence."""
+        sentence = self.describe("the first", "the second")
+        return sentence[0].upper() + sentence[1:]
 
-    def told(self, first: str, second: str) -> str:
-        """Return the comparison in plain words, calling the two by name."""
-        said = f"{second} is {self.verdict} than {first}"
+    def describe(self, first: str, second: str) -> str:
+        """Return the comparison as a sentence with these names."""
+        verdict = f"{second} is {self.verdict} than {first}"
         if self.verdict == "not distinguishable":
-            said = f"{first} and {second} are not distinguishable"
+            verdict = f"{first} and {second} are not distinguishable"
         interval = f"[{self.low:+.3f}, {self.high:+.3f}]" if math.isfinite(self.low) else "[no interval]"
         test = ""
         if self.p_value is not None:
             test = f", McNemar's p {'< 0.001' if self.p_value < 0.001 else f'= {self.p_value:.3f}'}"
         return (
-            f"{said}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same {self.n:,} "
+            f"{verdict}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same {self.n:,} "
             f"clip{'s' * (self.n != 1)}, a difference of {self.difference:+.3f} {interval}{test}."
-            f"{' No clip tells them apart.' if self.alike else ''}"
+            f"{' They agree on every clip.' if self.identical else ''}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,25 +116,24 @@ def compare(
     resamples: int = 2000,
     metric: str | None = None,
 ) -> Comparison:
-    """Compare two sets of answers about the same clips by one score.
+    """Compare two sets of predictions for the same clips by one score.
 
     Args:
         kind: "label", "labels", "number" or "transcript".
-        first: answers of the first, as `score` takes predictions.
-        second: answers of the second about the same clips in the same order.
-        references: what is right, as `score` takes references.
+        first: predictions of the first, as in `score`.
+        second: predictions of the second for the same clips in the same order.
+        references: the truth, as in `score`.
         labels: names of the classes; their ids when empty.
         language: the language of texts; see `score`.
         groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
         seed: seed of the resamples.
         resamples: number of resamples.
-        metric: the score to compare by; None takes the kind's own, `Sample.compared_by`.
+        metric: the score to compare by; None takes `Sample.compared_by`.
 
     Raises:
-        InputError: shapes that do not fit, no clips, or a score that this kind does not have or these clips leave
-            undefined.
+        InputError: shapes do not match, there are no clips, or the score does not exist or is undefined.
     """
-    one, two = (sample(kind, answers, references, labels, language) for answers in (first, second))
+    one, two = (sample(kind, each, references, labels, language) for each in (first, second))
     return compared(one, two, groups=groups, seed=seed, resamples=resamples, metric=metric)
 
 
@@ -147,7 +146,7 @@ def compared(
     resamples: int = 2000,
     metric: str | None = None,
 ) -> Comparison:
-    """Compare predictions about the same clips that are checked already; see `compare`."""
+    """Compare validated predictions for the same clips; see `compare`."""
     name = one.compared_by if metric is None else metric
     chosen = _metric_of(one.kind, name)
     whole = np.ones((1, len(one)))
@@ -176,13 +175,13 @@ def compared(
         verdict=_verdict(difference, half, p_value, chosen.greater_is_better),
         p_value=p_value,
         n=len(one),
-        alike=difference == 0 and not np.nan_to_num(replicates).any(),
+        identical=difference == 0 and not np.nan_to_num(replicates).any(),
         resampling=resampling(groups),
     )
 
 
 def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return the mid-p value of McNemar's exact test: are the clips that only one got right shared out evenly?"""
+    """Return the mid-p value of McNemar's exact test on which clips are right."""
     from scipy.stats import binom
 
     gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
@@ -218,7 +217,7 @@ def _half_width(
     n: int,
     groups: Sequence[str | None] | None,
 ) -> float:
-    """Return half the width of the difference's interval, NaN where one clip or group cannot have one."""
+    """Return half the width of the difference's interval, NaN for a single clip or group."""
     from scipy.stats import t
 
     count = equal_units(n, groups)
@@ -227,7 +226,7 @@ def _half_width(
     error = standard_error(replicates, count)
     if error > 0 or metric.scale not in ("proportion", "rate"):
         return float(t.ppf(1 - _ALARM / 2, count - 1)) * error
-    # All clips differ alike, mostly not at all. What can stay unseen is the share of clips that differ otherwise.
+    # All clips have the same difference, mostly 0. The interval covers the clips that may differ but were not observed.
     carried = n if measured.n is None else float(measured.n[0])
     effective = carried if measured.effective is None else float(measured.effective[0])
     design = design_effect(n, groups, carried / n)
@@ -235,7 +234,7 @@ def _half_width(
 
 
 def _verdict(difference: float, half: float, p_value: float | None, greater_is_better: bool) -> Verdict:
-    # Not `difference <= half`: a missing interval must not pass for a difference.
+    # Not `difference <= half`: NaN must not count as significant.
     if not abs(difference) > half or (p_value is not None and p_value >= _ALARM):
         return "not distinguishable"
     return "better" if (difference > 0) == greater_is_better else "worse"

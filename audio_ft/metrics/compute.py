@@ -1,4 +1,4 @@
-"""All scores of one set of predictions, each with its interval, from one run of resamples."""
+"""Compute all scores of one set of predictions with intervals, from one set of resamples."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def score(
 ) -> dict[str, Score]:
     """Compute every score of a kind of target, with 95 % intervals.
 
-    A score that these clips leave undefined (Pearson of a constant, recall of a class without clips) is absent from the
-    answer; one that only some resamples leave undefined is judged on the others.
+    A score that is undefined for these clips (Pearson of a constant, recall of a class without clips) is absent; one
+    that is undefined in some resamples only has an interval from the others.
 
     Args:
         kind: "label", "labels", "number" or "transcript".
@@ -47,11 +47,11 @@ def score(
         groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
         seed: seed of the resamples.
         resamples: number of resamples.
-        names: the scores wanted ("accuracy"); all of them when empty.
-        level: the share of draws in which an interval is to hold the truth.
+        names: the scores to compute ("accuracy"); all of them when empty.
+        level: the coverage probability of the intervals.
 
     Raises:
-        InputError: shapes that do not fit, unknown kind, no clips; see `sample`.
+        InputError: shapes do not match, the kind is unknown or there are no clips; see `sample`.
     """
     data = sample(kind, predictions, references, labels, language)
     return scored(data, groups=groups, seed=seed, resamples=resamples, names=names, level=level)
@@ -66,7 +66,7 @@ def scored(
     names: Sequence[str] = (),
     level: float = 0.95,
 ) -> dict[str, Score]:
-    """Compute the scores of predictions that are checked already; see `score`."""
+    """Compute the scores of validated predictions; see `score`."""
     metrics = [metric for metric in METRICS.values() if data.kind in metric.kinds]
     if names:
         metrics = [metric for metric in metrics if set(names) & set(metric.names)]
@@ -106,10 +106,8 @@ def _measure(metrics: Sequence[type[AudioMetric]], view: View) -> dict[str, tupl
 
 
 def plain_scores(data: Sample) -> dict[str, float]:
-    """Compute the values that `scored` puts intervals around, in a fraction of its time, without per-class scores."""
-    view = data.weigh(np.ones((1, len(data))))
-    values: dict[str, float] = {}
-    for metric in METRICS.values():
-        if data.kind in metric.kinds:
-            values |= {name: float(measured.values[0]) for name, measured in metric.measure(view).items()}
-    return {name: value for name, value in values.items() if np.isfinite(value) and "[" not in name}
+    """Compute the values of `scored` without intervals and per-class scores, in a fraction of the time."""
+    metrics = [metric for metric in METRICS.values() if data.kind in metric.kinds]
+    found = _measure(metrics, data.weigh(np.ones((1, len(data)))))
+    values = {name: float(measured.values[0]) for name, (_, measured) in found.items() if "[" not in name}
+    return {name: value for name, value in values.items() if np.isfinite(value)}

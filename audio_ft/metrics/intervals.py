@@ -6,16 +6,16 @@ normal, with Student's t at (units - 1) degrees of freedom, where groups of uneq
 
 - proportion: Wilson's interval at an effective number of clips. For accuracy by clip that is Wilson's own interval; for
   groups it is the design-effect form that Franco, Little, Louis and Slud (2019, Journal of Survey Statistics and
-  Methodology 7:334) recommend for clustered proportions. Few errors tell little about how errors cluster, so the
+  Methodology 7:334) recommend for clustered proportions. Few errors say little about how errors cluster, so the
   design effect is shrunk towards an expected one (`_PRIOR_ICC`), with the weight of `_PRIOR_ERRORS` errors.
 - rate: errors over reference words, which may exceed 1: the score interval of a Poisson rate, Wilson's counterpart,
   with the errors' own design effect, shrunk in the same way. No error in n words leaves [0, q^2 design / n].
-  Both lean further than Wilson's and Poisson's where errors come in bunches (`_LEAN`).
+  Both are more skewed than Wilson's and Poisson's where errors cluster (`_LEAN`).
 - correlation: Fisher's z = atanh(value).
 - positive: log(value).
 
-Plain percentiles were tried first and dropped: at accuracy .98 on 40 clips they collapse to [1, 1] and hold the truth
-in 55 % of draws, and with ten groups of 50 in 76 to 92 %; see benchmarks/interval_coverage.py.
+Plain percentiles were tried first and dropped: at accuracy .98 on 40 clips they collapse to [1, 1] and cover the
+truth in 55 % of draws, and with ten groups of 50 in 76 to 92 %; see benchmarks/interval_coverage.py.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ Scale = Literal["proportion", "rate", "correlation", "positive"]
 
 # Below five groups Student's t has at most three degrees of freedom and the interval is nearly the whole scale.
 MIN_GROUPS = 5
-# Two clips of one speaker are taken to be right or wrong together with this correlation until the errors say otherwise.
-# Without it ten groups of 50 at accuracy .98 hold the truth in 74 to 91 % of draws (correlation .2 to .05), with it in
-# 96 %. Where speakers agree by .2 to .3 half of it holds the truth in 83 % in the worst of 36 settings, this in 89 %.
+# The assumed correlation of the errors of two clips of one speaker, until the data show another. Without it, intervals
+# of ten groups of 50 at accuracy .98 cover the truth in 74 to 91 % of draws (correlation .2 to .05), with it in 96 %.
+# With a true correlation of .2 to .3, half of it covers the truth in 83 % in the worst of 36 settings, this in 89 %.
 _PRIOR_ICC = 0.1
-# So many errors weigh as much as that guess. A rate counts them after its own clips' design effect: one such error are
-# two or three words, and with three of them rates of few errors hold the truth in up to 98.5 % of draws.
+# The number of errors that weigh as much as that prior. A rate counts them after the design effect of its clips: one is
+# two or three words, and with a prior of three, rates of few errors cover the truth in up to 98.5 % of draws.
 _PRIOR_ERRORS = {"proportion": 3.0, "rate": 1.0}
-# How much faster than a binomial's or Poisson's the variance grows with the truth where errors come in bunches, some
-# clips or speakers having many: as rate^1.25, between Poisson's power 1 and the 2 of rates that are gamma distributed
-# (the compound of both is Tweedie's adapter: Jorgensen 1987, Journal of the Royal Statistical Society B 49:127). At 1
-# intervals over ten groups that differ much are too low two to three times as often as too high.
+# How much faster than a binomial's or Poisson's the variance grows with the rate where errors cluster in some clips or
+# speakers: as rate^1.25, between Poisson's power 1 and the 2 of rates that are gamma distributed
+# (the compound of both is Tweedie's adapter: Jorgensen 1987, Journal of the Royal Statistical Society B 49:127). At 1,
+# intervals of ten very different groups are too low two to three times as often as too high.
 _LEAN = 1.25
-# Weights in flight: 1 million float64 are 8 MB, which stays near the cache and bounds memory for any data size.
+# Weights a block: 1 million float64 are 8 MB, which fits the cache and bounds memory for any data size.
 _CHUNK = 1_000_000
 
 
 def group_codes(groups: Sequence[str | None]) -> tuple[NDArray[np.int64], int]:
-    """Give the groups numbers in order of appearance; a clip with group None is a group of its own.
+    """Return group numbers in order of appearance; a clip with group None is a group by itself.
 
     Returns:
         The code of every clip, and the number of groups.
     """
     codes: dict[object, int] = {}
-    keys = [("alone", i) if group is None else group for i, group in enumerate(groups)]
+    keys = [("single", i) if group is None else group for i, group in enumerate(groups)]
     return np.asarray([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64), len(codes)
 
 
 def resampling(groups: Sequence[str | None] | None) -> str:
-    """Say what is resampled, "clip" or "group", followed by a colon and the reason as a sentence.
+    """Say what is resampled, "clip" or "group", followed by a colon and the reason.
 
-    A cluster bootstrap over one group has no spread at all and over two or three hardly any, so fewer than MIN_GROUPS
-    groups fall back to clips; the interval then speaks for more clips of these groups, not for new groups.
+    A cluster bootstrap of one group has no spread and of two or three hardly any, so with fewer than MIN_GROUPS groups
+    clips are resampled; the interval then holds for more clips of these groups, not for new groups.
     """
     if groups is None or all(group is None for group in groups):
         return "clip: resampled by clip (no groups known)."
@@ -77,10 +77,10 @@ def resampling(groups: Sequence[str | None] | None) -> str:
 
 
 def units(n: int, groups: Sequence[str | None] | None) -> tuple[NDArray[np.int64], int]:
-    """Give every clip the number of the unit it is resampled with: its group where `resampling` says so, else itself.
+    """Return the number of the unit that each clip is resampled with: its group if `resampling` says so, else itself.
 
     Raises:
-        InputError: `groups` has another length than the clips.
+        InputError: the number of `groups` differs from that of the clips.
     """
     if groups is not None and len(groups) != n:
         raise InputError(f"groups must name one group per clip: {n} clips, {len(groups)} groups")
@@ -90,11 +90,11 @@ def units(n: int, groups: Sequence[str | None] | None) -> tuple[NDArray[np.int64
 
 
 def equal_units(n: int, groups: Sequence[str | None] | None) -> float:
-    """Return how many units of equal size tell as much as these: all of them by clip, fewer for unequal groups.
+    """Return the effective number of units of equal size: all of them by clip, fewer for unequal groups.
 
     Kish's effective number, sum(size)^2 / sum(size^2) (Kish 1965, Survey Sampling), but no fewer than MIN_GROUPS. A
-    large group's own luck moves the score, and the resamples show less of it than there is: to count all of 15 or 28
-    groups in full where four have half of the clips holds the truth in 89 to 97 % of draws, so in 94 to 98 %.
+    large group moves the score more than the resamples show: where four of 15 or 28 groups have half of the clips,
+    counting all groups covers the truth in 89 to 97 % of draws, this in 94 to 98 %.
     """
     codes, count = units(n, groups)
     if count == n:
@@ -106,8 +106,8 @@ def equal_units(n: int, groups: Sequence[str | None] | None) -> float:
 def weights(n: int, groups: Sequence[str | None] | None, seed: int, resamples: int) -> Iterator[FloatArray]:
     """Yield blocks (b, n) of how often each clip is drawn in each of `resamples` resamples.
 
-    The draws depend on n, groups, seed and resamples only, so that two models scored on the same clips meet the same
-    resamples and their difference can be paired.
+    The draws depend on n, groups, seed and resamples only, so that two models scored on the same clips get the same
+    resamples and can be compared in pairs.
     """
     codes, count = units(n, groups)
     rng = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ def bootstrap(
         resamples: number of resamples.
 
     Raises:
-        InputError: no clips, fewer than two resamples, or `groups` of another length.
+        InputError: there are no clips, fewer than two resamples, or a wrong number of `groups`.
     """
     if n < 1:
         raise InputError("a score needs at least one clip; there are none")
@@ -149,7 +149,7 @@ def bootstrap(
 def wilson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float]:
     """Return Wilson's interval for a proportion (Wilson 1927, JASA 22:209).
 
-    It holds all shares p with (value - p)^2 <= ratio * p (1 - p).
+    It contains all shares p with (value - p)^2 <= ratio * p (1 - p).
 
     Args:
         value: the proportion, 0 to 1.
@@ -166,7 +166,7 @@ def wilson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float]
 def poisson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float]:
     """Return the score interval for a Poisson rate (Barker 2002, The American Statistician 56:85).
 
-    It holds all rates r with (value - r)^2 <= ratio * (value + lean * (r - value)), so zero errors leave [0, ratio].
+    It contains all rates r with (value - r)^2 <= ratio * (value + lean * (r - value)), so zero errors leave [0, ratio].
 
     Args:
         value: the rate, 0 or more.
@@ -178,14 +178,14 @@ def poisson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float
 
 
 def design_effect(n: int, groups: Sequence[str | None] | None, share: float = 1.0) -> float:
-    """Return how many clips one clip's worth of evidence is expected to take; 1 when clips are resampled.
+    """Return the expected design effect of the groups; 1 when clips are resampled.
 
     Kish's 1 + (m - 1) icc, m the size of the group that the average clip is in (Kish 1965, Survey Sampling, 5.4).
 
     Args:
         n: number of clips.
         groups: their groups.
-        share: the part of the clips a score rests on (those of one class), taken to be spread evenly over the groups.
+        share: the part of the clips that a score is based on (those of one class), assumed to be spread evenly.
     """
     codes, count = units(n, groups)
     if count == n:
@@ -205,20 +205,20 @@ def interval(
     plain: bool = False,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Return the interval of one score at `level` (0.95: holds the truth in 95 % of draws), or (NaN, NaN).
+    """Return the interval of one score at `level` (0.95: covers the truth in 95 % of draws), or (NaN, NaN).
 
     Args:
         value: the score on all clips.
-        replicates: its bootstrap replicates (resamples,); NaN where a resample leaves it undefined, and then left out.
-        scale: the scale the score lives on; see the module's head.
+        replicates: its bootstrap replicates (resamples,); NaN (undefined) is left out.
+        scale: the scale of the score; see the module's docstring.
         count: number of units resampled, as `equal_units` counts them.
-        effective: the number of clips that carry a proportion, or of words that carry a rate. It stands in where the
+        effective: the effective number of clips of a proportion, or of words of a rate. It is used where the
             replicates do not vary: 40 of 40 right is [0.907, 1], not [1, 1]. A score of exactly 0 error or correlation
             1 keeps its point.
         design: the expected `design_effect`.
-        plain: whether it is right / effective and no average: then it is never narrower than Wilson's by clip, because
-            a few groups that agree by chance are no evidence of a smaller error.
-        level: the share of draws in which the interval is to hold the truth.
+        plain: whether it is a proportion of single clips: then the interval is never narrower than Wilson's by clip,
+            because a few groups that agree by chance are not evidence of a smaller error.
+        level: the coverage probability.
     """
     from scipy.stats import norm, t
 
@@ -229,7 +229,7 @@ def interval(
         variance, errors = value * (1 - value) / effective, effective * min(value, 1 - value)
         seen = standard_error(replicates, count) ** 2 / variance if variance > 0 else design
         ratio = quantile**2 * _shrunk(seen, design, errors, scale) / effective
-        # Clips alone are binomial. Where no error or nothing but errors was seen there is nothing to lean on.
+        # Single clips are binomial. With no errors, or nothing but errors, the skew cannot be estimated.
         lean = _LEAN if design > 1 and 0 < value < 1 else 1.0
         return wilson(value, max(ratio, float(norm.ppf(upper)) ** 2 / effective) if plain else ratio, lean)
     if count < 2 or np.isfinite(replicates).sum() < 2:
@@ -248,13 +248,13 @@ def interval(
 
 
 def _shrunk(seen: float, expected: float, errors: float, scale: Literal["proportion", "rate"]) -> float:
-    """Return the design effect between the one that was seen and the expected one that so many errors speak for."""
+    """Return the observed design effect shrunk towards the expected one, less with more errors."""
     prior = _PRIOR_ERRORS[scale]
     return (errors * seen + prior * expected) / (errors + prior)
 
 
 def standard_error(replicates: FloatArray, count: float) -> float:
-    """Return the standard error that a score's replicates over `count` units tell; 0 where they do not vary.
+    """Return the standard error from a score's replicates over `count` units; 0 where they do not vary.
 
     The spread of bootstrap replicates is that of a mean with the divisor `count`; one less makes it unbiased.
     """
@@ -262,5 +262,5 @@ def standard_error(replicates: FloatArray, count: float) -> float:
     if len(finite) < 2 or count < 2:
         return 0.0
     spread = float(finite.std())
-    # Equal replicates leave rounding, not spread.
+    # Equal replicates differ by rounding errors only.
     return spread * math.sqrt(count / (count - 1)) if spread > 1e-12 * max(1.0, abs(float(finite.mean()))) else 0.0

@@ -1,4 +1,4 @@
-"""What scores are called in tables and on the Hub, and which of them are headlines."""
+"""Names of scores in tables and on the Hub, and which of them are headlines."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Name:
-    """Name a score in words, say what it measures, and give the Hub's id of the metric."""
+    """Hold a score's title, what it measures, and the Hub's id of the metric."""
 
     title: str
     meaning: str
     hub: str
 
 
-# What a reader wants to know, in that order; all other scores are in run.json.
+# The scores in reports and cards, in that order; all others are in run.json.
 SCORES = {
     "wer": Name("Word error rate", "wrong, missing and added words, for each word spoken; lower is better", "wer"),
     "wer_normalized": Name(
         "Word error rate, normalized", "the same, without case, punctuation and spelling variants", "wer"
     ),
     "cer": Name("Character error rate", "the same as word error rate, counted in characters", "cer"),
-    "accuracy": Name("Accuracy", "share of recordings answered right", "accuracy"),
+    "accuracy": Name("Accuracy", "share of recordings with the right label", "accuracy"),
     "subset_accuracy": Name("Exact match", "share of recordings with every label right", "accuracy"),
-    "f1_macro": Name("F1, macro", "harmonic mean of precision and recall, all classes counted alike", "f1"),
+    "f1_macro": Name("F1, macro", "harmonic mean of precision and recall, all classes weighted equally", "f1"),
     "f1_micro": Name("F1, micro", "the same, over all labels of all recordings at once", "f1"),
     "unweighted_average_recall": Name(
-        "Unweighted average recall", "share found of each class, all classes counted alike", "recall"
+        "Unweighted average recall", "recall of each class, all classes weighted equally", "recall"
     ),
     "mean_average_precision": Name(
         "Mean average precision", "area under precision over recall, averaged over the labels", "mean_average_precision"
@@ -41,7 +41,7 @@ SCORES = {
     "concordance": Name(
         "Concordance", "correlation that also counts a shift or a scale as error; 1 is perfect", "concordance"
     ),
-    "pearson": Name("Pearson correlation", "linear correlation of answer and truth; 1 is perfect", "pearsonr"),
+    "pearson": Name("Pearson correlation", "linear correlation of prediction and truth; 1 is perfect", "pearsonr"),
     "mean_absolute_error": Name(
         "Mean absolute error", "average distance from the truth, in the target's unit; lower is better", "mae"
     ),
@@ -52,11 +52,11 @@ SCORES = {
 
 
 def score_name(name: str) -> Name:
-    """Return what a card calls a score; one that is not in the table keeps its own name."""
+    """Return the names of a score; one that is not in the table keeps its own."""
     return SCORES.get(name, Name(name.replace("_", " ").capitalize(), "", name))
 
 
 def headlines(scores: Iterable[str]) -> list[str]:
-    """Return the names of the scores that stand on the card, the first one first."""
+    """Return the names of the scores on the card, the main one first."""
     found = [name for name in scores if not name.endswith("]")]
     return [name for name in SCORES if name in found] or found

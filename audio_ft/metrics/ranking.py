@@ -8,20 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from audio_ft.metrics.base import AudioMetric, Measured
-from audio_ft.metrics.intervals import FloatArray
+from audio_ft.metrics.base import AudioMetric, Measured, macro
 from audio_ft.metrics.resampling import View
-
-
-def _average(values: FloatArray, sizes: FloatArray) -> Measured:
-    defined = np.isfinite(values)
-    classes = defined.sum(axis=1)
-    inverse = np.where(defined, 1 / np.maximum(sizes, 1.0), 0.0).sum(axis=1)
-    some = classes > 0
-    average = np.divide(
-        np.where(defined, values, 0.0).sum(axis=1), classes, out=np.full(len(values), np.nan), where=some
-    )
-    return Measured(average, effective=np.divide(classes**2, inverse, out=np.ones(len(values)), where=some))
 
 
 class RocAuc(AudioMetric):
@@ -35,7 +23,7 @@ class RocAuc(AudioMetric):
         """Return roc_auc_macro."""
         # The rarer side limits how well an area near 1 is known (Hanley and McNeil 1982, Radiology 143:29).
         rarer = np.minimum(view.counts.support, view.total[:, None] - view.counts.support)
-        return {"roc_auc_macro": _average(view.ranking[0], rarer)}
+        return {"roc_auc_macro": macro(view.ranking[0], rarer)}
 
 
 class MeanAveragePrecision(AudioMetric):
@@ -47,4 +35,4 @@ class MeanAveragePrecision(AudioMetric):
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return mean_average_precision."""
-        return {"mean_average_precision": _average(view.ranking[1], view.counts.support)}
+        return {"mean_average_precision": macro(view.ranking[1], view.counts.support)}

@@ -1,4 +1,4 @@
-"""The metrics there are, found by importing the files of this folder, and the direction of every score name."""
+"""The registry of metrics, filled by importing the files of this folder, and the direction of every score."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 
-# AudioMetric registers itself here, so its name cannot be imported here without a circle.
+# AudioMetric registers itself here, so importing it would be circular.
 AudioMetric = Any
 
 # The Trainer's loss, which no class of this folder computes.
@@ -64,7 +64,7 @@ def direction(name: str) -> bool:
         name: a score name as `score` writes it ("accuracy", "f1[zero]", "wer"), or "loss".
 
     Raises:
-        InputError: no such score; the message names the closest ones.
+        InputError: there is no such score; the message names the closest ones.
     """
     base = name.split("[", 1)[0] if name.endswith("]") else name
     known = dict.fromkeys(_LOWER_IS_BETTER, False)

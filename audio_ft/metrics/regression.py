@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from audio_ft.metrics.base import AudioMetric, Measured
+from audio_ft.metrics.base import AudioMetric, Measured, divide
 from audio_ft.metrics.intervals import FloatArray
 from audio_ft.metrics.resampling import View
 
-# A variance below this share of the second moment is rounding: the resample is constant.
+# A variance below this share of the second moment is rounding error: the resample is constant.
 _ROUNDING = 1e-12
 
 
-def _centred(values: FloatArray) -> FloatArray:
+def _centered(values: FloatArray) -> FloatArray:
     # Moments of centered values keep their digits when the mean is large; a constant must be exactly 0.
     return values - values.mean() if np.ptp(values) > 0 else np.zeros_like(values)
 
@@ -24,18 +24,13 @@ def _centred(values: FloatArray) -> FloatArray:
 def _moments(view: View) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return variance of predictions and references, covariance, and difference of means in each resample."""
     x, y = view.sample.predictions, view.sample.references
-    a, b = _centred(x), _centred(y)
+    a, b = _centered(x), _centered(y)
     mean_a, mean_b, square_a, square_b = view.mean(a), view.mean(b), view.mean(a * a), view.mean(b * b)
     variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
     variance_a = np.where(variance_a > _ROUNDING * square_a, variance_a, 0.0)
     variance_b = np.where(variance_b > _ROUNDING * square_b, variance_b, 0.0)
     covariance = np.where((variance_a > 0) & (variance_b > 0), view.mean(a * b) - mean_a * mean_b, 0.0)
     return variance_a, variance_b, covariance, view.mean(x - y)
-
-
-def _divide(above: FloatArray, below: FloatArray) -> FloatArray:
-    ratio = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-    return np.clip(ratio, -1.0, 1.0)
 
 
 class MeanAbsoluteError(AudioMetric):
@@ -63,11 +58,8 @@ class RootMeanSquaredError(AudioMetric):
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return root_mean_squared_error."""
-        return {
-            "root_mean_squared_error": Measured(
-                np.sqrt(view.mean((view.sample.predictions - view.sample.references) ** 2))
-            )
-        }
+        squares = (view.sample.predictions - view.sample.references) ** 2
+        return {"root_mean_squared_error": Measured(np.sqrt(view.mean(squares)))}
 
 
 class Pearson(AudioMetric):
@@ -81,7 +73,7 @@ class Pearson(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return pearson."""
         variance_a, variance_b, covariance, _ = _moments(view)
-        return {"pearson": Measured(_divide(covariance, np.sqrt(variance_a * variance_b)))}
+        return {"pearson": Measured(np.clip(divide(covariance, np.sqrt(variance_a * variance_b)), -1, 1))}
 
 
 class Concordance(AudioMetric):
@@ -95,4 +87,4 @@ class Concordance(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return concordance."""
         variance_a, variance_b, covariance, shift = _moments(view)
-        return {"concordance": Measured(_divide(2 * covariance, variance_a + variance_b + shift**2))}
+        return {"concordance": Measured(np.clip(divide(2 * covariance, variance_a + variance_b + shift**2), -1, 1))}

@@ -1,4 +1,4 @@
-"""Counts and ranks of many resamples at once.
+"""Compute counts and ranks of many resamples at once.
 
 Everything a score needs is a weighted sum over clips, so a thousand resamples are one matrix product.
 """
@@ -28,7 +28,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class View:
-    """See a sample through resampling weights (b, n)."""
+    """Hold a sample with resampling weights (b, n)."""
 
     sample: Any  # the Sample that the metric is for
     weights: FloatArray
@@ -66,20 +66,20 @@ def _rank(drawn: FloatArray, scores: FloatArray, truth: NDArray[np.bool_]) -> tu
     order = np.argsort(-scores, kind="stable")
     ordered, hits = drawn[order], truth[order]
     seen = _running(ordered)
-    mine = ordered[hits]
-    found = _running(mine)
+    positive = ordered[hits]
+    found = _running(positive)
     positives, negatives = found[-1], seen[-1] - found[-1]
     # Clips of equal score are one step of the curve, whatever their order: where each positive's step starts and ends.
     start, end = (np.searchsorted(-scores[order], -scores[order][hits], side=side) for side in ("left", "right"))
     earlier = np.concatenate([[0], hits.cumsum()])
     upto = found[earlier[end]]
     with np.errstate(divide="ignore", invalid="ignore"):
-        # A negative above a positive is a lost pair, one beside it half a lost pair.
-        beside = seen[end] - upto
-        lost = np.einsum("tb,tb->b", mine, beside + seen[start] - found[earlier[start]]) / 2
-        auc = 1 - lost / (positives * negatives)
-        # Before the first clip drawn nothing is seen, and no positive either: 0 / 1 instead of 0 / 0.
-        precision = np.einsum("tb,tb->b", mine, upto / np.maximum(seen[end], 1.0)) / positives
+        # A negative above a positive is a wrong pair, one of equal score half a wrong pair.
+        tied = seen[end] - upto
+        wrong = np.einsum("tb,tb->b", positive, tied + seen[start] - found[earlier[start]]) / 2
+        auc = 1 - wrong / (positives * negatives)
+        # Before the first drawn clip both counts are 0: 0 / 1 instead of 0 / 0.
+        precision = np.einsum("tb,tb->b", positive, upto / np.maximum(seen[end], 1.0)) / positives
     return np.where(negatives > 0, np.where(positives > 0, auc, np.nan), np.nan), precision
 
 

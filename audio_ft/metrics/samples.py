@@ -1,4 +1,4 @@
-"""Predictions beside references, checked once: one class for each layout of arrays."""
+"""Predictions with their references, validated once: one class for each layout of arrays."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from audio_ft.metrics.intervals import FloatArray
 from audio_ft.metrics.resampling import View
 from audio_ft.metrics.text_normalizers import normalizer
 
+Names = Sequence[str]
 NO_CLIPS = "a score needs at least one clip; there are none"
-# What a transcript's errors are counted in.
+# The unit of a transcript's errors.
 Tally = Literal["words", "normalized words", "characters"]
 
-# A class of a clip with several labels counts as predicted from this probability on.
+# Of several labels those with at least this probability are predicted.
 THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class Sample(ABC):
-    """Hold the predictions and references of n clips, checked once; a subclass is one layout of arrays.
+    """Hold the validated predictions and references of n clips; a subclass is one layout of arrays.
 
     Attributes:
-        predictions: what a model says, (n, …).
-        references: what is right, (n, …).
+        predictions: a model's predictions, (n, …).
+        references: the truth, (n, …).
         labels: the names of the classes; () where there are none.
         language: the language of texts, where it is known.
+        kind: the kind of target.
+        compared_by: the score by which models are compared.
+        dtypes: pairs of types that predictions and references may have in `evaluate`; a list is a list of numbers.
     """
 
     predictions: NDArray[Any]
@@ -43,6 +47,7 @@ class Sample(ABC):
 
     kind: ClassVar[str]
     compared_by: ClassVar[str]
+    dtypes: ClassVar[tuple[tuple[str | list[str], str | list[str]], ...]]
     registry: ClassVar[dict[str, type[Sample]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -52,13 +57,11 @@ class Sample(ABC):
 
     @classmethod
     @abstractmethod
-    def checked(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Check predictions against references and hold them together.
+    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Validate predictions and references.
 
         Raises:
-            InputError: no clips, shapes that do not fit, or a value that cannot be scored.
+            InputError: there are no clips, shapes do not match, or a value cannot be scored.
         """
 
     @classmethod
@@ -67,23 +70,16 @@ class Sample(ABC):
         return np.ndim(references) == 1
 
     @classmethod
-    def lenient(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Check as `checked` does, and take what else the `evaluate` library has for predictions."""
+    def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Validate as `checked` does, and accept other forms of predictions that the `evaluate` library has."""
         return cls.checked(predictions, references, labels, language)
-
-    @classmethod
-    @abstractmethod
-    def columns(cls) -> list[tuple[Any, Any]]:
-        """Return the pairs of `datasets` types that predictions and references may have in `evaluate`."""
 
     def __len__(self) -> int:
         """Count the clips."""
         return len(self.references)
 
     def weigh(self, weights: FloatArray) -> View:
-        """See the clips with weights (b, n), how often each counts in each of b resamples."""
+        """Return the clips with weights (b, n), how often each counts in each of b resamples."""
         return View(self, weights)
 
     @property
@@ -93,9 +89,9 @@ class Sample(ABC):
 
 
 class ClassSample(Sample, ABC):
-    """Hold probabilities (n, classes) beside classes."""
+    """Hold probabilities (n, classes) and classes."""
 
-    # The name of "all of the clip is right".
+    # The name of the score that counts clips with every label right.
     exact: ClassVar[str]
     # Whether each clip has exactly one class.
     exclusive: ClassVar[bool]
@@ -124,12 +120,11 @@ class LabelSample(ClassSample):
     """One label a clip: probabilities (n, classes) and class ids (n,)."""
 
     kind, compared_by, exact, exclusive = "label", "accuracy", "accuracy", True
+    dtypes = (("int64", "int64"), (["float64"], "int64"))
 
     @classmethod
-    def checked(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Check probabilities (n, classes) and class ids (n,)."""
+    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Validate probabilities (n, classes) and class ids (n,)."""
         guesses, ids = _arrays(cls.kind, predictions, references, (2, 1), "(n, classes) and (n,)")
         classes = guesses.shape[1]
         ids = _whole(ids)
@@ -138,22 +133,13 @@ class LabelSample(ClassSample):
         return cls(guesses, ids, _names(labels, classes))
 
     @classmethod
-    def lenient(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Take class ids for predictions too: as probabilities they are rows of 0 and 1."""
+    def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Accept class ids as predictions: they become rows of 0 and 1."""
         guesses, truth = np.asarray(predictions), np.asarray(references)
         if guesses.ndim == 1 and guesses.size and truth.size:
             guesses = guesses.astype(np.int64)
             guesses = np.eye(max(len(labels), int(max(guesses.max(), truth.max())) + 1))[guesses]
         return cls.checked(guesses, truth, labels, language)
-
-    @classmethod
-    def columns(cls) -> list[tuple[Any, Any]]:
-        """Return ids beside ids, and probabilities beside ids."""
-        from datasets import List, Value
-
-        return [(Value("int64"), Value("int64")), (List(Value("float64")), Value("int64"))]
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -175,13 +161,12 @@ class LabelsSample(ClassSample):
     """Several labels a clip: probabilities and 0/1, both (n, classes)."""
 
     kind, compared_by, exact, exclusive = "labels", "f1_micro", "subset_accuracy", False
+    dtypes = ((["float64"], ["int64"]),)
 
     @classmethod
-    def checked(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Check probabilities and 0/1, both (n, classes)."""
-        guesses, flags = _arrays(cls.kind, predictions, references, (2, 2), "(n, classes) twice")
+    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Validate probabilities and 0/1, both (n, classes)."""
+        guesses, flags = _arrays(cls.kind, predictions, references, (2, 2), "both (n, classes)")
         classes = guesses.shape[1]
         flags = _whole(flags)
         if flags.shape[1] != classes or not np.isin(flags, (0, 1)).all():
@@ -192,13 +177,6 @@ class LabelsSample(ClassSample):
     def fits(cls, references: Any) -> bool:
         """Return whether references are a matrix."""
         return np.ndim(references) == 2
-
-    @classmethod
-    def columns(cls) -> list[tuple[Any, Any]]:
-        """Return probabilities beside 0 and 1."""
-        from datasets import List, Value
-
-        return [(List(Value("float64")), List(Value("int64")))]
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -212,39 +190,30 @@ class LabelsSample(ClassSample):
 
 
 class NumberSample(Sample):
-    """A number a clip: floats (n,) twice."""
+    """A number a clip: floats, both (n,)."""
 
     kind, compared_by = "number", "mean_absolute_error"
+    dtypes = (("float64", "float64"),)
 
     @classmethod
-    def checked(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Check floats (n,) twice."""
-        guesses, truth = _arrays(cls.kind, predictions, references, (1, 1), "(n,) twice")
+    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Validate floats, both (n,)."""
+        guesses, truth = _arrays(cls.kind, predictions, references, (1, 1), "both (n,)")
         values = truth.astype(np.float64)
         if not np.isfinite(values).all():
             raise InputError("some references are NaN or infinite; scores need finite ones")
         return cls(guesses, values)
 
-    @classmethod
-    def columns(cls) -> list[tuple[Any, Any]]:
-        """Return numbers beside numbers."""
-        from datasets import Value
-
-        return [(Value("float64"), Value("float64"))]
-
 
 class TextSample(Sample):
-    """A text a clip: strings (n,) twice, empty ones included."""
+    """A text a clip: strings, both (n,), empty ones included."""
 
     kind, compared_by = "transcript", "wer"
+    dtypes = (("string", "string"),)
 
     @classmethod
-    def checked(
-        cls, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-    ) -> Sample:
-        """Check strings (n,) twice."""
+    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+        """Validate strings, both (n,)."""
         sides = {"predictions": list(predictions), "references": list(references)}
         if len(sides["predictions"]) != len(sides["references"]):
             counts = f"{len(sides['predictions'])} and {len(sides['references'])}"
@@ -252,19 +221,12 @@ class TextSample(Sample):
         if not sides["references"]:
             raise InputError(NO_CLIPS)
         for side, texts in sides.items():
-            for place, text in enumerate(texts):
+            for index, text in enumerate(texts):
                 if not isinstance(text, str):
-                    raise InputError(f"{side} must be strings; number {place} is {text!r} ({type(text).__name__})")
+                    raise InputError(f"{side} must be strings; number {index} is {text!r} ({type(text).__name__})")
         # Objects, because numpy's own strings lose null characters at the end.
         guesses, truth = (np.array(texts, dtype=object) for texts in sides.values())
         return cls(guesses, truth, (), language)
-
-    @classmethod
-    def columns(cls) -> list[tuple[Any, Any]]:
-        """Return texts beside texts."""
-        from datasets import Value
-
-        return [(Value("string"), Value("string"))]
 
     def tally(self, unit: Tally) -> FloatArray:
         """Count each clip's reference words (or characters), substitutions, deletions and insertions: (n, 4)."""
@@ -285,13 +247,11 @@ class TextSample(Sample):
         return np.array([astuple(each) for each in counted], dtype=np.float64)
 
 
-def sample(
-    kind: str, predictions: Any, references: Any, labels: Sequence[str] = (), language: str | None = None
-) -> Sample:
-    """Check predictions against references and hold them together; see the subclasses of `Sample` for shapes.
+def sample(kind: str, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
+    """Validate predictions and references; see the subclasses of `Sample` for shapes.
 
     Raises:
-        InputError: an unknown kind, or what `Sample.checked` refuses.
+        InputError: the kind is unknown, or see `Sample.checked`.
     """
     if kind not in Sample.registry:
         raise InputError(f"kind must be one of {', '.join(Sample.registry)}, not {kind!r}")
@@ -301,7 +261,7 @@ def sample(
 def _arrays(
     kind: str, predictions: Any, references: Any, dimensions: tuple[int, int], shapes: str
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return both sides as arrays of the dimensions wanted, predictions finite."""
+    """Return both as arrays of the expected dimensions, with finite predictions."""
     guesses, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references)
     if (guesses.ndim, truth.ndim) != dimensions or len(guesses) != len(truth):
         raise InputError(f"predictions and references for {kind} must be {shapes}, not {guesses.shape}, {truth.shape}")

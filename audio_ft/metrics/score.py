@@ -1,25 +1,21 @@
-"""One scored number with the interval it is known to."""
+"""Score: a value with its 95 % interval."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from audio_ft.errors import InputError
 
 
-def _finite_or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 @dataclass(frozen=True)
 class Score:
-    """Hold a score, its 95 % interval and the number of clips it rests on.
+    """Hold a score, its 95 % interval and the number of clips it is based on.
 
-    `low` and `high` are NaN where no interval can be had (one clip tells nothing about the spread of an error);
-    JSON has no NaN, so `to_dict` writes them as None.
+    `low` and `high` are NaN where there is no interval (one clip says nothing about the spread of an error); JSON has
+    no NaN, so `to_dict` writes them as None.
     """
 
     value: float
@@ -29,12 +25,7 @@ class Score:
 
     def to_dict(self) -> dict[str, float | int | None]:
         """Return the four fields as plain JSON values."""
-        return {
-            "value": _finite_or_none(self.value),
-            "low": _finite_or_none(self.low),
-            "high": _finite_or_none(self.high),
-            "n": self.n,
-        }
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Score:

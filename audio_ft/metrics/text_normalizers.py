@@ -1,13 +1,13 @@
-"""Whisper's own text normalizers, chosen by language: what `wer_normalized` forgives.
+"""Whisper's text normalizers, chosen by language, for `wer_normalized`.
 
-One rule for every model and every language setting, so that scores compare:
+One rule for every model and every language setting makes scores comparable:
 
 - English: transformers' EnglishTextNormalizer (lower case, no punctuation, contractions written out, numbers as
   digits). Its table of British spellings is a file that comes with some checkpoints and not with others; scores must
-  not depend on which checkpoint was scored, so the table is left empty and "color" for "color" is an error.
+  not depend on which checkpoint was scored, so the table is left empty and "colour" for "color" is an error.
 - Other languages, and where the language is not known: BasicTextNormalizer (lower case, no punctuation or symbols, no
   text in brackets; diacritics stay).
-- Languages written without spaces: the same, with every letter a word of its own, as in the Whisper paper (Radford et
+- Languages written without spaces: the same, with every letter as a word, as in the Whisper paper (Radford et
   al. 2022, appendix C); their word error rate is a character error rate.
 """
 
@@ -19,7 +19,7 @@ from functools import cache
 _ENGLISH = "en"
 # Chinese, Japanese, Thai, Lao, Burmese: the Whisper paper's list; Cantonese came with large-v3.
 _WITHOUT_SPACES = ("zh", "ja", "th", "lo", "my", "yue")
-# ISO 639-3, which MMS checkpoints speak, for the codes that the rules above look for.
+# ISO 639-3, which MMS checkpoints speak, for the codes in the rules above.
 _LONG_CODES = {"eng": "en", "cmn": "zh", "zho": "zh", "jpn": "ja", "tha": "th", "lao": "lo", "mya": "my"}
 
 
@@ -28,7 +28,7 @@ def normalizer(language: str | None) -> Callable[[str], str]:
 
     Args:
         language: an ISO code with or without a region ("en", "eng", "pt-BR") or an English name ("french"); None or a
-            language that Whisper does not know takes the basic rules.
+            language that Whisper does not know gets the basic rules.
     """
     code = _code(language)
     return _normalizer(code if code in (_ENGLISH, *_WITHOUT_SPACES) else None)

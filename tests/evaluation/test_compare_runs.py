@@ -120,7 +120,7 @@ def test_scores_are_those_of_the_same_clips_by_file_whatever_their_order(tmp_pat
 def test_labels_in_another_order_are_matched_by_name(tmp_path):
     first = words(tmp_path / "a", range(12))
     second = words(tmp_path / "b", range(12), labels=LABELS[::-1])
-    assert compare_runs(first, second).headline.alike
+    assert compare_runs(first, second).headline.identical
 
 
 def test_clips_that_only_one_run_has_are_named_and_left_out(tmp_path, capsys):
@@ -153,7 +153,7 @@ def test_a_file_that_is_there_twice_is_paired_in_order(tmp_path):
     first = words(tmp_path / "a", {0}, files=twice, truth=truth)
     second = words(tmp_path / "b", {30}, files=twice, truth=truth)
     found = compare_runs(first, second)
-    assert (found.headline.n, found.headline.alike, found.headline.difference) == (60, False, 0.0)
+    assert (found.headline.n, found.headline.identical, found.headline.difference) == (60, False, 0.0)
 
 
 def test_groups_are_resampled_where_there_are_enough(tmp_path):

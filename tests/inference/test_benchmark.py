@@ -80,5 +80,5 @@ def test_recordings_that_cannot_be_read_are_left_out(clock, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"no audio")
     model: Any = Sleeper(clock)
     assert speed.measure(model, [tmp_path / "broken.wav", Clip.tone(440, 0.1)]).n == 1
-    with pytest.raises(aft.InputError, match="not one of these recordings"):
+    with pytest.raises(aft.InputError, match="none of these recordings"):
         speed.measure(model, [tmp_path / "broken.wav"])

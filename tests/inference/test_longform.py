@@ -131,7 +131,7 @@ def test_a_recording_that_fits_is_one_piece_with_its_silence():
     assert list(pieces(Clip(np.zeros((1, 0)), RATE), PLAIN, RATE, 30.0)) == []
 
 
-def test_each_piece_is_cleaned_as_a_training_clip_and_keeps_its_place():
+def test_each_piece_is_cleaned_like_a_training_clip_and_keeps_its_position():
     wave = talk([20, -1, 20, -3, 20]) * np.repeat([1.0, 0.1], [25 * RATE, 39 * RATE]).astype(np.float32)
     clip = Clip(np.stack([wave, 0.5 * wave]), RATE)
     found = list(pieces(clip, DEFAULT_CHAIN, RATE, 30.0))

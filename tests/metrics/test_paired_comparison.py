@@ -57,7 +57,7 @@ def test_a_better_second_is_called_better_and_a_worse_one_worse(kind, groups):
     assert better.difference == scores[1] - scores[0]
     assert better.sentence.startswith("The second is better than the first: ")
     assert better.n == 60
-    assert not better.alike
+    assert not better.identical
 
 
 @pytest.mark.parametrize("kind", ["label", "labels", "number", "transcript"])
@@ -67,10 +67,10 @@ def test_a_model_against_itself_is_not_distinguishable(kind):
     assert itself.verdict == "not distinguishable"
     assert itself.difference == 0
     assert itself.low <= 0 <= itself.high
-    assert itself.alike
-    assert itself.sentence.endswith(" No clip tells them apart.")
+    assert itself.identical
+    assert itself.sentence.endswith(" They agree on every clip.")
     assert itself.sentence.startswith("The first and the second are not distinguishable: ")
-    assert itself.told("runs/a", "runs/a").startswith("runs/a and runs/a are not")
+    assert itself.describe("runs/a", "runs/a").startswith("runs/a and runs/a are not")
 
 
 def test_mcnemars_mid_p_halves_the_exact_tests_own_table():

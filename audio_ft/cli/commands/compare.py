@@ -73,7 +73,7 @@ def as_text(paired: Paired, first: str, second: str) -> str:
     widths = [max(len(row[column]) for row in rows) + 2 for column in range(len(rows[0]))]
     lines = ["".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     how = paired.headline.resampling.partition(": ")[2]
-    return "\n".join([paired.headline.told(first, second), "", *lines, f"{paired.split} split, paired, {how}"])
+    return "\n".join([paired.headline.describe(first, second), "", *lines, f"{paired.split} split, paired, {how}"])
 
 
 def _row(each: Comparison) -> tuple[str, ...]:
