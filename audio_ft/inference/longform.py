@@ -189,7 +189,7 @@ def _best_pause(pauses: list[tuple[float, float]], low: float, high: float) -> f
 
 
 def _quietest(spectrum: Spectrum, low: float, high: float) -> float:
-    """Return the quietest position between `low` and `high` (s), by the mean level of the fifth of a second around it."""
+    """Return the quietest position between `low` and `high` (s), by the mean level of 0.2 s around it."""
     first, last = round(low / spectrum.hop), max(round(high / spectrum.hop), round(low / spectrum.hop) + 1)
     levels = spectrum.levels()[first:last]
     around = min(len(levels), round(_QUIETEST_SECONDS / spectrum.hop))
@@ -204,9 +204,9 @@ def join(
 
     A piece comes with its words, {"start", "end", "text"} each, in seconds from the piece's own beginning; a start
     of None is the end of the word before, an end of None that of the piece. Of an overlap the first piece gives the
-    first half and the second one the second half, by the middle of each word; a word that would be kept or dropped twice is
-    kept once. A segment ends with a sentence, with a piece cut in a pause, and before 0.8 s of silence. `between` is put
-    between two words, unless they contain spaces.
+    first half and the second one the second half, by the middle of each word; a word
+    that would be kept or dropped twice is kept once. A segment ends with a sentence, with a piece cut in a pause, and
+    before 0.8 s of silence. `between` is put between two words, unless they contain spaces.
     """
     runs: list[list[dict[str, Any]]] = []
     for piece, words in transcripts:

@@ -1,4 +1,4 @@
-"""What a model learns: head, loss, decoding and generation, a file for each task."""
+"""Tasks: target, head, loss and decoding; one file for each task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "task_for",
 ]
 
-# What a recipe may say instead of the one way of transcribing that its checkpoint has.
+# Stands in a recipe for the transcription task of its checkpoint.
 ANY_TRANSCRIPTION = "transcription"
 
 
@@ -35,7 +35,7 @@ def task_class(name: str) -> type[Task]:
     """Return the task of that name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such task.
     """
     found: type[Task] | None = Task.registry.get(name) or extensions.load("tasks", name)
     if found is None:
@@ -45,22 +45,22 @@ def task_class(name: str) -> type[Task]:
 
 
 def check_task(name: str) -> None:
-    """Refuse a name that no task has.
+    """Check that a task of that name exists.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such task.
     """
     if name != ANY_TRANSCRIPTION:
         task_class(name)
 
 
 def task_for(name: str, adapter: Adapter) -> type[Task]:
-    """Return the task of that name; "transcription" stands for the one way in which this checkpoint transcribes.
+    """Return the task of that name; "transcription" is the transcription task of this checkpoint.
 
     Raises:
         InputError: there is no such task, or the checkpoint's architecture lacks the head that it needs.
     """
-    # Where there is no such head, the message is that of ctc, the usual one.
+    # A checkpoint without such a head gets the message of ctc, the usual task.
     task = task_class(adapter.transcription or "ctc" if name == ANY_TRANSCRIPTION else name)
     if task.head in adapter.heads:
         return task

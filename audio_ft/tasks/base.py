@@ -1,4 +1,4 @@
-"""Task: a target, a head, a loss, and how outputs become predictions. A task is one file in this folder."""
+"""Task: target, head, loss and decoding. Each task is one file in this folder."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from audio_ft.tasks.ctc_beam import Beam
 
 
-# The automatic window of a task that pools windows covers this share of the training recordings.
+# The automatic window of a task that pools windows is as long as this quantile of the training recordings.
 COVERED = 0.99
 POOLINGS = ("mean", "max", "attention", "statistics")
-# Fills the shorter rows of outputs that differ in length: no token and no class has this number.
+# Pads outputs of different lengths: no token and no class has this id.
 NO_TOKEN = -100
 
 
 @dataclass(frozen=True)
 class HeadSettings(Settings):
-    """Collect what a recipe says about head and loss, for the task to build from.
+    """Hold a recipe's settings of head and loss.
 
-    `class_weights` is "balanced", one weight for each label name, or None; `dropout` None keeps the checkpoint's own.
+    `class_weights` is "balanced", one weight for each label name, or None; `dropout` None keeps the checkpoint's.
     """
 
     prefix: ClassVar[str] = ""
@@ -57,7 +57,7 @@ class HeadSettings(Settings):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Name the checkpoint that training starts from, with the adapter that knows its conventions."""
+    """Name the checkpoint that training starts from, with its adapter."""
 
     adapter: Adapter
     name: str
@@ -65,23 +65,23 @@ class Checkpoint:
 
 
 class Task(ABC):
-    """Bind a target to a head, its loss and its decoding.
+    """Combine a target with a head, its loss and its decoding.
 
     Attributes:
         target: what it predicts.
-        name: what a recipe calls it.
-        head: the head it needs; adapters say which ones their networks have.
+        name: its name in recipes.
+        head: the head it needs; adapters list the heads of their networks.
         targets: the kinds of target it can predict, the most general last.
-        whole: whether a clip must stay in one piece while the network learns, because its target runs along with it.
-        long_recordings: how the windows of a recording that is longer than the network's window become one answer:
-            "pooled" (averaged) or "joined" (one after another).
-        from_scratch: whether the head knows nothing before training; it then learns faster than the layers below it.
-        scores_untuned: whether the checkpoint is scored before training, for the result to be compared with.
-        enough_steps: optimizer steps below which such trainings end early; the automatic number of epochs reaches them.
-        epochs: the fewest and the most automatic epochs.
+        whole: whether training must not cut a clip, because its target is a sequence.
+        long_recordings: how the windows of a recording longer than the network's window are combined: "pooled"
+            (averaged) or "joined" (concatenated).
+        from_scratch: whether the head is newly initialized; it then learns faster than the layers below it.
+        scores_untuned: whether the checkpoint is scored before training, as a baseline.
+        enough_steps: optimizer steps that the automatic number of epochs reaches; fewer rarely converge.
+        epochs: the least and the greatest automatic number of epochs.
         batch: clips in a batch, unless the recipe says otherwise.
-        label_smoothing: the share of a target that is spread over all labels, unless the recipe says otherwise.
-        ignores: settings of a recipe that make no difference to it, which are refused.
+        label_smoothing: label smoothing, unless the recipe says otherwise.
+        ignores: settings of a recipe that have no effect on it, which are refused.
         weighs_classes: whether its loss is over classes or tokens, which can be smoothed.
     """
 
@@ -98,7 +98,7 @@ class Task(ABC):
     weighs_classes: bool = True
     scores_untuned: ClassVar[bool] = False
     from_scratch: bool = True
-    target: Any  # a Target; a subclass says which
+    target: Any  # a Target; a subclass gives the type
     registry: ClassVar[dict[str, type[Task]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -126,7 +126,7 @@ class Task(ABC):
 
     @abstractmethod
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
-        """Load a model that this task saved, head and all."""
+        """Load a model that this task saved, with its head."""
 
     @abstractmethod
     def loss(
@@ -138,11 +138,11 @@ class Task(ABC):
     def predict_step(
         self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return what is kept of the network's outputs for a batch, (batch, …); `outputs` are those of `loss`."""
+        """Return the outputs to keep for a batch, (batch, …); `outputs` are those of `loss`, if it was computed."""
 
     @abstractmethod
     def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
-        """Turn windows' outputs into one prediction for each of `count` clips; `clips` says whose each window is."""
+        """Turn windows' outputs into one prediction for each of `count` clips; `clips` is the clip of each window."""
 
     @property
     def selection_metric(self) -> str:
@@ -150,49 +150,49 @@ class Task(ABC):
         return str(self.target.selection_metric)
 
     def save(self, adapter: Adapter, folder: Path) -> None:
-        """Write what plain transformers needs beside the weights to prepare audio and read the outputs."""
+        """Write what plain transformers needs besides the weights to prepare audio and decode outputs."""
         adapter.save_extractor(folder)
 
     def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
-        """Return training settings that suit this task on a checkpoint of this size."""
+        """Return default training settings for this task and checkpoint."""
         return {"learning_rate": adapter.learning_rate(self.head)}
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
-        """Return the adapter with the window that suits training clips of these durations, in seconds.
+        """Return the adapter with a window for training clips of these durations, in seconds.
 
-        Without a `window` it is whole seconds that cover almost all clips; the few longer ones are cut into windows
-        and their outputs pooled, so that one long outlier does not make every clip as expensive as itself.
+        Without a `window` it is the whole seconds that cover almost all clips; the few longer ones are cut into windows
+        and their outputs pooled, so that one long outlier does not make all clips expensive.
         """
         if window is None and len(durations):
             window = math.ceil(float(np.quantile(durations, COVERED))) or 1
         return adapter.with_window(window or adapter.longest_window)
 
     def inference_adapter(self, adapter: Adapter) -> Adapter:
-        """Return the adapter as the finished model uses it."""
+        """Return the adapter for predictions of the finished model."""
         return adapter
 
     def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
-        """Return what the loss compares with: (batch,), (batch, labels) or (batch, length); `seconds` are durations."""
+        """Return the labels of a batch, (batch,), (batch, labels) or (batch, length); `seconds` are durations."""
         import torch
 
         return torch.as_tensor(np.asarray(references))
 
     def why_unlearnable(self, target: Any, samples: int, adapter: Adapter) -> str | None:
-        """Return why a training clip of that many samples cannot be learned from, or None."""
+        """Return why training skips a clip of that many samples, or None."""
         return None
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return lines about the targets of each split, for what is logged before training."""
+        """Return lines about the targets of each split, logged before training."""
         return list(self.target.describe(references))
 
     def with_language_model(self, beam: Beam) -> Task:
-        """Return the task with its texts searched for with a language model.
+        """Return the task with beam search and a language model.
 
         Raises:
-            InputError: its network does not write character by character, or the language model cannot be used.
+            InputError: its network does not predict characters, or the language model cannot be used.
         """
         raise InputError(
-            f"A language model helps networks that write character by character (task ctc), and this one's task is "
+            f"A language model works with networks that predict characters (task ctc), and this model's task is "
             f"{self.name}; leave the language model out."
         )
 

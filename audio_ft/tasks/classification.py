@@ -44,8 +44,8 @@ class Classification(Task):
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, from its id2label and problem_type."""
-        wanted = config.problem_type or objective_of(Label).problem_type
-        kind = next(kind for kind in cls.targets if objective_of(kind).problem_type == wanted)
+        problem_type = config.problem_type or objective_of(Label).problem_type
+        kind = next(kind for kind in cls.targets if objective_of(kind).problem_type == problem_type)
         names = [name for _, name in sorted((config.id2label or {}).items())]
         return cls(kind.of(names if objective_of(kind).weighs_classes else ()))
 
@@ -63,7 +63,7 @@ class Classification(Task):
         """Load a pretrained checkpoint in float32 with a new classification head.
 
         Raises:
-            InputError: a pooling that the checkpoint cannot have, or weights that cannot be loaded.
+            InputError: the checkpoint does not support the pooling, or its weights cannot be loaded.
         """
         import torch
         from transformers import AutoModelForAudioClassification
@@ -76,7 +76,7 @@ class Classification(Task):
             "id2label": dict(enumerate(outputs)),
             "label2id": {label: index for index, label in enumerate(outputs)},
             "problem_type": self.objective.problem_type,
-            # A checkpoint that was fine-tuned for other labels gives its body; its head does not fit.
+            # Of a checkpoint that was fine-tuned for other labels only the encoder is used.
             "ignore_mismatched_sizes": True,
             **head.mask,
         }
@@ -84,33 +84,33 @@ class Classification(Task):
             settings["use_weighted_layer_sum"] = head.weighted_layers
         elif head.weighted_layers or head.pooling != "mean":
             raise InputError(
-                f"pooling and weighted_layers: {adapter.name} checkpoints pool in their own way; leave both out."
+                f"pooling and weighted_layers: {adapter.name} checkpoints have their own pooling; leave both out."
             )
         if head.weighted_layers:
-            # A layer that layerdrop skips leaves no hidden states, and the weighted sum then lacks a summand.
+            # A layer that layerdrop skips has no hidden states, and the weighted sum needs those of all layers.
             settings |= adapter.layerdrop_settings(0.0)
         if head.dropout is not None:
             settings |= adapter.dropout_settings(head.dropout)
         model = pretrained(AutoModelForAudioClassification, checkpoint, **settings)
         known = tuple((adapter.config.id2label or {}).values())
         if len(known) == len(outputs) and known != outputs:
-            # As many labels as before, but others: the old head would fit and mean something else.
+            # Equally many but different labels: the old head would fit and mean something else.
             adapter.classifier(model).reset_parameters()
         if head.weighted_layers:
-            # transformers leaves weights that a checkpoint lacks as they lie in memory, these among them.
+            # transformers leaves these weights uninitialized.
             torch.nn.init.constant_(model.layer_weights, 1 / len(model.layer_weights))
         install_pooling(model, adapter, head.pooling)
         return adapter.fit(model)
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
-        """Load a saved classifier; poolings that plain transformers does not know are put in before the weights."""
+        """Load a saved classifier; poolings that plain transformers lacks are installed before its weights."""
         import torch
         from safetensors.torch import load_file
         from transformers import AutoConfig, AutoModelForAudioClassification
 
         from audio_ft.models.pooling import install_pooling
 
-        # Asked of the folder itself, since the adapter may be that of the checkpoint from which the training began.
+        # Read from the folder, since the adapter may be that of the initial checkpoint.
         pooling = getattr(AutoConfig.from_pretrained(folder), "audio_ft_pooling", "mean")
         model = AutoModelForAudioClassification.from_pretrained(
             folder, dtype=torch.float32, ignore_mismatched_sizes=pooling != "mean"

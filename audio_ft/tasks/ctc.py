@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: characters frame by frame, for encoders that hear the raw wave."""
+"""Connectionist temporal classification: a character for each frame, for encoders of the raw wave."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ SHOWN_CHARACTERS = 12
 
 @dataclass(frozen=True)
 class CTC(Transcription):
-    """Write down speech character by character, with a vocabulary made of the training transcripts alone.
+    """Transcribe speech character by character, with the vocabulary of the training transcripts.
 
-    A checkpoint that was fine-tuned with a vocabulary keeps it, head and all, where it can spell every training
-    transcript.
+    A checkpoint that was fine-tuned with a vocabulary keeps it, and its head, if it spells all transcripts.
     """
 
     target: Transcript
@@ -52,17 +51,17 @@ class CTC(Transcription):
 
     name = "ctc"
     head = "ctc"
-    # A head that starts from nothing first learns to say nothing, and only then letters.
+    # A new head first learns to predict blanks, and only then letters.
     enough_steps = 1_600
     epochs = (10, 60)
     ignores = (*Transcription.ignores, "text.prompt", "text.timestamps", "label_smoothing_factor")
-    # Twice the steps from the same clips: after twelve passes over 241 clips hubert-mini had a character error rate of
-    # .78 with batches of 8 and of .97 with 16.
+    # More steps from the same clips: after twelve epochs on 241 clips hubert-mini had a character error rate of .78 with
+    # batches of 8 and of .97 with 16.
     batch = 8
 
     @classmethod
     def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
-        """Return the task with the checkpoint's own vocabulary if it fits, else one made of the transcripts."""
+        """Return the task with the checkpoint's vocabulary if it fits, else that of the transcripts."""
         target = as_transcript(target)
         known = known_vocabulary(target.text, checkpoint, training_targets)
         if known is not None:
@@ -72,40 +71,42 @@ class CTC(Transcription):
         text = target.text.resolved(case="lower", punctuation="remove")
         characters = vocabulary(text.apply(transcript) for transcript in training_targets)
         if not characters:
-            raise InputError("The training transcripts hold no letters, so there is no vocabulary to learn.")
+            raise InputError("The training transcripts contain no letters; check the column of transcripts.")
         tokenizer = make_tokenizer((PAD, UNKNOWN, DELIMITER, *characters))
         return cls(Transcript(text=text), names_of(tokenizer), tokenizer)
 
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
-        """Return the task of a saved model, with the tokenizer beside it."""
+        """Return the task of a saved model, with its tokenizer."""
         from transformers import Wav2Vec2CTCTokenizer
 
         tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
         return cls(Transcript(text=text), names_of(tokenizer, config), tokenizer)
 
     def with_language_model(self, beam: Beam) -> Task:
-        """Return the task with its texts searched for with a model of words.
+        """Return the task with beam search and a language model of words.
 
         Raises:
-            InputError: a language without spaces between words, or what BeamSearch refuses.
+            InputError: the language has no spaces between words, or see BeamSearch.
         """
         if not self.text.space:
-            raise InputError("This model's language leaves no space between words, so a model of words cannot help it.")
+            raise InputError(
+                "This model's language has no space between words, so it cannot use a language model of words."
+            )
         return dataclasses.replace(self, search=BeamSearch(beam, self.tokenizer, self.text))
 
     @property
     def selection_metric(self) -> str:
-        """Return the character error rate, which moves long before the first whole word is right."""
+        """Return the character error rate, which improves long before the first word is right."""
         return "cer"
 
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
-        """Return why the frames do not suffice: each label takes one, and two alike in a row a blank between them."""
+        """Return why there are too few frames: one for each label, and a blank between two equal ones."""
         label = self.label(transcript, 0.0)
         needed = len(label) + sum(one == two for one, two in pairwise(label))
         frames = adapter.frames(samples)
         if needed > frames:
-            return f"{needed} frames needed for its transcript and only {frames} there"
+            return f"{needed} frames needed for its transcript, and it has {frames}"
         return None
 
     def label(self, transcript: str, seconds: float) -> list[int]:
@@ -114,7 +115,7 @@ class CTC(Transcription):
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the text of the best token of each frame: repeats collapsed, blanks dropped."""
-        # Blanks must stay until repeats are collapsed: `skip_special_tokens` takes them first, and "hello" loses an l.
+        # Not `skip_special_tokens`: it drops blanks before repeats are collapsed, and "hello" loses an l.
         return str(self.tokenizer.decode(list(tokens))).strip()
 
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
@@ -142,7 +143,7 @@ class CTC(Transcription):
             settings |= adapter.language_adapter_settings()
         model = pretrained(AutoModelForCTC, checkpoint, **settings)
         if self.from_scratch:
-            # Weights that the checkpoint lacks, or that were made for other characters, start anew and reproducibly.
+            # Weights that the checkpoint lacks or that belong to other characters are initialized reproducibly.
             torch.nn.init.normal_(model.lm_head.weight, std=adapter.config.initializer_range)
             torch.nn.init.zeros_(model.lm_head.bias)
         if head.language_adapter:
@@ -159,21 +160,21 @@ class CTC(Transcription):
     def loss(
         self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the CTC loss, the mean of each clip's loss a character, and logits (batch, frames, labels)."""
+        """Return the CTC loss, averaged over characters and clips, and logits (batch, frames, labels)."""
         outputs = model(**inputs, labels=labels)
         return outputs.loss, outputs.logits
 
     def predict_step(
         self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the best token of each frame, or the best text's, int64 (batch, frames); -100 behind a clip's own."""
+        """Return the best token of each frame, or that of the best text, int64 (batch, frames); padded with -100."""
         import torch
 
         logits = model(**inputs).logits if outputs is None else outputs
         frames = adapter.batch_frames(inputs)
         best = logits.argmax(-1) if self.search is None else self.search.best(logits, frames)
-        behind = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
-        return best.masked_fill(behind, NO_TOKEN)
+        padding = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
+        return best.masked_fill(padding, NO_TOKEN)
 
     def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """Return the text of the frames' tokens."""
@@ -182,22 +183,15 @@ class CTC(Transcription):
     def transcribe_words(
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
-        """Return the words with the times of the frames on which their characters fall."""
-        hop = adapter.frame_seconds
-        words = [
-            self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
-            for tokens in self._frames(model, adapter, waves)
-        ]
+        """Return the words with the times of the frames of their characters."""
+        return [self._words(tokens, adapter.frame_seconds) for tokens in self._frames(model, adapter, waves)]
+
+    def _words(self, tokens: list[int], hop: float) -> list[dict[str, Any]]:
+        """Return the words of frames that begin every `hop` seconds."""
+        words = self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
         return [
-            [
-                {
-                    "start": float(word["start_offset"]) * hop,
-                    "end": float(word["end_offset"]) * hop,
-                    "text": word["word"],
-                }
-                for word in found
-            ]
-            for found in words
+            {"start": hop * word["start_offset"], "end": hop * word["end_offset"], "text": word["word"]}
+            for word in words
         ]
 
     def _frames(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[list[int]]:
@@ -206,27 +200,25 @@ class CTC(Transcription):
         return [[int(token) for token in tokens if token != NO_TOKEN] for tokens in outputs]
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return the vocabulary, and how often the other splits use characters that it lacks."""
-        origin = "made of the training transcripts" if self.from_scratch else "the checkpoint's own"
+        """Return the vocabulary, and how often other splits use characters that it lacks."""
+        origin = "from the training transcripts" if self.from_scratch else "the checkpoint's own"
         spelled = "".join(label for label in self.tokens if len(label) == 1 and label != DELIMITER)
         lines = [*super().describe(references), f"vocabulary  {len(self.tokens)} tokens, {origin}: {spelled}"]
         for split, texts in references.items():
-            strange = unseen(self.tokens, texts)
-            if strange:
-                named = ", ".join(
-                    f"{character!r} {count}" for character, count in strange.most_common(SHOWN_CHARACTERS)
-                )
+            common = unseen(self.tokens, texts).most_common(SHOWN_CHARACTERS)
+            if common:
+                named = ", ".join(f"{character!r} {count}" for character, count in common)
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
 
 
 def make_tokenizer(characters: Sequence[str]) -> Any:
-    """Return the tokenizer whose ids are the places of these characters."""
+    """Return the tokenizer whose ids are the positions of these characters."""
     from transformers import Wav2Vec2CTCTokenizer
 
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "vocab.json"
-        file.write_text(json.dumps({name: place for place, name in enumerate(characters)}), encoding="utf-8")
+        file.write_text(json.dumps({name: index for index, name in enumerate(characters)}), encoding="utf-8")
         return Wav2Vec2CTCTokenizer(
             str(file),
             bos_token=None,
@@ -239,7 +231,7 @@ def make_tokenizer(characters: Sequence[str]) -> Any:
 
 
 def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:
-    """Return the tokens in the order of their ids, as many as a network has outputs: few have any for <s> and </s>."""
+    """Return the tokens in the order of their ids, one for each output: most networks have none for <s> and </s>."""
     names = tuple(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
     return names if config is None else names[: config.vocab_size]
 
@@ -254,17 +246,17 @@ def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[s
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
     except (OSError, ValueError):
-        return None  # a head without its tokenizer: nobody can tell what its outputs mean
+        return None  # without its tokenizer the outputs of a head have no meaning
     letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
     case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
     text = text.resolved(case=case, punctuation="remove")
     names = names_of(tokenizer, config)
     if len(names) < config.vocab_size:
         return None  # outputs without a name
-    strange = unseen(names, (text.apply(transcript) for transcript in transcripts))
-    if strange:
-        shown = " ".join(character for character, _ in strange.most_common(SHOWN_CHARACTERS))
+    unknown = unseen(names, (text.apply(transcript) for transcript in transcripts))
+    if unknown:
+        shown = " ".join(character for character, _ in unknown.most_common(SHOWN_CHARACTERS))
         logger.warning(
             "warning: the checkpoint's vocabulary lacks %s of the transcripts, so it gets a new head.", shown
         )
-    return None if strange else (tokenizer, text)
+    return None if unknown else (tokenizer, text)

@@ -1,4 +1,4 @@
-"""Beam search: the words that a CTC network's characters and a language model of words agree on (flashlight-text)."""
+"""Beam search for CTC networks with a language model of words (flashlight-text)."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A hypothesis so much less likely than the best one (natural logarithm) is given up.
+# A hypothesis so much less likely than the best one (natural logarithm) is dropped.
 _HOPELESS = 50.0
-# As a log probability: never, and still far from where float32 loses count.
-_NEVER = -1e4
-# Words of one spelling that flashlight's trie holds: one written "Will" and "will" has two.
+# The log probability of impossible tokens, small enough and still precise in float32.
+_IMPOSSIBLE = -1e4
+# The most words of one spelling in flashlight's trie, such as "Will" and "will".
 _HOMOGRAPHS = 6
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Beam:
-    """Say how texts are searched for.
+    """Set how texts are searched.
 
     A text of n words has the score
 
         log p(text | audio) + weight * log10 p(text | language model) + word_score * n
 
-    where the first term sums over all ways to spread the text over the frames.
+    where the first term sums over all alignments of the text with the frames.
 
     Attributes:
         model: n-gram model of words, an ARPA file or KenLM's binary form of one.
-        beams: hypotheses that are followed at a time.
+        beams: hypotheses kept at a time.
         weight: weight of the language model.
-        word_score: what each word adds; above 0 it makes up for words that the language model shortens a text by.
-        words: file with the words that may be written, parted by spaces or lines; None: those of the ARPA file.
+        word_score: score of each word; above 0 it offsets that language models prefer short texts.
+        words: file with the allowed words, separated by spaces or lines; None: those of the ARPA file.
 
     Raises:
-        InputError: a setting that cannot be.
+        InputError: a setting is invalid.
     """
 
     model: str
@@ -72,12 +72,12 @@ class Beam:
 
 
 class BeamSearch:
-    """Search with one model's characters; the language model is read once.
+    """Search with the characters of one model; the language model is read once.
 
-    Words outside the list are never written; those that the characters cannot spell are taken off it, with a warning.
+    Only listed words are found; those that the characters cannot spell are dropped with a warning.
 
     Raises:
-        InputError: flashlight-text is not installed, or a file is missing or not what it should be.
+        InputError: flashlight-text is not installed, or a file is missing or invalid.
     """
 
     def __init__(self, beam: Beam, tokenizer: Any, text: Text) -> None:
@@ -88,8 +88,8 @@ class BeamSearch:
         model = _language_model(kenlm, beam.model, known)
         trie, start = decoder.Trie(len(tokenizer), self.delimiter), model.start(False)
         for word, spelling in spellings.items():
-            place = known.get_index(word)
-            trie.insert(spelling, place, model.score(start, place)[1])
+            index = known.get_index(word)
+            trie.insert(spelling, index, model.score(start, index)[1])
         trie.smear(decoder.SmearingMode.MAX)
         settings = decoder.LexiconDecoderOptions(
             beam_size=beam.beams,
@@ -106,9 +106,9 @@ class BeamSearch:
         self._decoder = decoder.LexiconDecoder(settings, trie, model, *labels, [], False)
 
     def best(self, logits: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Return the best text's token of each frame int64 (batch, frames), blank behind a clip's own `frames`.
+        """Return the best text's token of each frame int64 (batch, frames), blank after a clip's `frames`.
 
-        Read as the tokens of a greedy search are, they give the text and the frames of its words.
+        Decoded like the tokens of a greedy search, they give the text and the frames of its words.
         """
         import torch
 
@@ -121,14 +121,14 @@ class BeamSearch:
     def path(self, logs: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the best text's tokens (frames,) for log probabilities (frames, labels).
 
-        A text whose last word cannot end is returned only where nothing else is left in the beam.
+        A text with an incomplete last word is returned only if nothing else is left in the beam.
         """
-        # Words end with a delimiter, and networks leave out the last one: it gets a frame behind the end.
-        ending = np.full((1, logs.shape[1]), _NEVER)
+        # Words end with a delimiter, and networks omit the last one: an additional frame provides it.
+        ending = np.full((1, logs.shape[1]), _IMPOSSIBLE)
         ending[0, self.delimiter] = 0.0
-        emissions = np.ascontiguousarray(np.concatenate([np.maximum(logs, _NEVER), ending]), np.float32)
+        emissions = np.ascontiguousarray(np.concatenate([np.maximum(logs, _IMPOSSIBLE), ending]), np.float32)
         found = self._decoder.decode(emissions.ctypes.data, *emissions.shape)
-        # Around the frames stand the beginning, the frame behind the end and the end.
+        # The result also contains the start, the additional frame and the end.
         tokens = np.asarray(found[0].tokens[1 : len(logs) + 1], np.int64)
         return _single(tokens, self.blank, self.delimiter)
 
@@ -137,10 +137,10 @@ def _single(tokens: NDArray[np.int64], blank: int, delimiter: int) -> NDArray[np
     """Return a path with one run of delimiters after each word and none before the first."""
     single = tokens.copy()
     between = True
-    for place, token in enumerate(tokens.tolist()):
+    for frame, token in enumerate(tokens.tolist()):
         if token == delimiter:
-            if between and (place == 0 or single[place - 1] != delimiter):
-                single[place] = blank
+            if between and (frame == 0 or single[frame - 1] != delimiter):
+                single[frame] = blank
             between = True
         elif token != blank:
             between = False
@@ -148,39 +148,41 @@ def _single(tokens: NDArray[np.int64], blank: int, delimiter: int) -> NDArray[np
 
 
 def _spellings(beam: Beam, tokenizer: Any, text: Text) -> dict[str, list[int]]:
-    """Return the tokens of each word that can be spelled as the model writes it, a delimiter at the end."""
-    words, lost, source = _words(beam), [], beam.words or beam.model
+    """Return the tokens of each word that the model can spell, with a delimiter at the end."""
+    words, unknown, source = _words(beam), [], beam.words or beam.model
     spellings: dict[str, list[int]] = {}
-    alike: Counter[str] = Counter()
+    homographs: Counter[str] = Counter()
     for word in words:
         spelled = text.apply(word)
         spelling = tokenizer(spelled).input_ids
         if not spelling or tokenizer.unk_token_id in spelling:
-            lost.append(word)
-        elif alike[spelled] < _HOMOGRAPHS:
-            alike[spelled] += 1
+            unknown.append(word)
+        elif homographs[spelled] < _HOMOGRAPHS:
+            homographs[spelled] += 1
             spellings[word] = [*spelling, tokenizer.word_delimiter_token_id]
     if not spellings:
-        raise InputError(f"Not one of the {len(words):,} words of {source} can be spelled with the model's characters.")
-    if lost:
-        shown = ", ".join(lost[:_SHOWN]) + (", …" if len(lost) > _SHOWN else "")
+        raise InputError(
+            f"None of the {len(words):,} words of {source} can be spelled with the model's characters; check them."
+        )
+    if unknown:
+        shown = ", ".join(unknown[:_SHOWN]) + (", …" if len(unknown) > _SHOWN else "")
         sentence = "warning: %s of the %s words of %s cannot be spelled with the model's characters: %s"
-        logger.warning(sentence, f"{len(lost):,}", f"{len(words):,}", source, shown)
+        logger.warning(sentence, f"{len(unknown):,}", f"{len(words):,}", source, shown)
     return spellings
 
 
 def _words(beam: Beam) -> list[str]:
-    """Return the words that may be written, each once."""
+    """Return the allowed words, each once."""
     if beam.words is None:
         return list(dict.fromkeys(unigrams(beam.model)))
     try:
         return list(dict.fromkeys(Path(beam.words).read_text(encoding="utf-8").split()))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{beam.words}: expected words in UTF-8, parted by spaces or lines ({error}).") from error
+        raise InputError(f"{beam.words}: expected words in UTF-8, separated by spaces or lines ({error}).") from error
 
 
 def _flashlight() -> tuple[Any, Any, Any]:
-    """Return flashlight-text's decoders, its KenLM and its dictionary."""
+    """Import flashlight-text's decoders, its KenLM and its dictionary."""
     try:
         from flashlight.lib.text import decoder
         from flashlight.lib.text.decoder.kenlm import KenLM
@@ -198,12 +200,12 @@ def _language_model(kenlm: Any, file: str, words: Any) -> Any:
         with _quiet_stderr():
             return kenlm(file, words)
     except RuntimeError as error:
-        raise InputError(f"{file} is no n-gram model that KenLM reads: {str(error).splitlines()[-1]}") from error
+        raise InputError(f"{file} is not an n-gram model that KenLM reads: {str(error).splitlines()[-1]}") from error
 
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keep what compiled libraries write on standard error off it: KenLM draws a bar of its own there."""
+    """Discard what compiled libraries write to standard error: KenLM draws a progress bar there."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

@@ -1,4 +1,4 @@
-"""Word n-gram models: estimated from a few thousand sentences, and written as the ARPA files that KenLM reads."""
+"""Estimate word n-gram models from a few thousand sentences, and write them as ARPA files for KenLM."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from audio_ft.file_io import replacing
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL = frozenset((BEGIN, END, UNKNOWN))
-# KenLM reads no models of single words, and beyond three a few thousand sentences have little to tell.
+# KenLM reads no unigram models, and a few thousand sentences have little evidence beyond trigrams.
 ORDERS = (2, 3, 4, 5)
-# What ARPA files say for the probability of a beginning, which nobody asks for.
+# The conventional log probability of <s> in ARPA files, which is never used.
 _NEVER = -99.0
-# A discount for texts in which nothing is counted once.
+# The discount of texts without any n-gram that occurs once.
 _USUAL_DISCOUNT = 0.5
-_MEND = "`audio-ft lm` makes one; KenLM's binary form needs a file of its words beside it."
+_FIX = "`audio-ft lm` makes one; KenLM's binary form needs a file of its words beside it."
 
 NGram = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """Hold an n-gram model: log10 probabilities of n-grams, and the log10 weight with which each one backs off."""
+    """Hold an n-gram model: log10 probabilities and log10 backoff weights of n-grams."""
 
     order: int
     probabilities: Mapping[NGram, float]
@@ -36,14 +36,14 @@ class LanguageModel:
 
     @property
     def words(self) -> list[str]:
-        """Return the words that it knows, sorted."""
+        """Return the known words, sorted."""
         return sorted(gram[0] for gram in self.probabilities if len(gram) == 1 and gram[0] not in SPECIAL)
 
     def write(self, file: str | os.PathLike[str]) -> None:
-        """Write an ARPA file, whole or not at all.
+        """Write an ARPA file, completely or not at all.
 
         Raises:
-            InputError: there is no such place, or nobody may write there.
+            InputError: the folder does not exist or cannot be written to.
         """
         with replacing(Path(file)) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as stream:
             stream.writelines(f"{line}\n" for line in self._lines())
@@ -68,20 +68,23 @@ def estimate(sentences: Iterable[Sequence[str]], order: int = 3) -> LanguageMode
 
         p(w | h) = max(c(h, w) - D, 0) / c(h) + D N(h) / c(h) p(w | h without its first word)
 
-    Below the highest order c(h, w) is the number of different words before h w, and below the unigrams every word, the
-    end and the unknown word are alike. Kneser and Ney 1995, interpolated as in Chen and Goodman 1998, section 4.1.6.
+    Below the highest order c(h, w) is the number of different words before h w, and below the unigrams all words, the
+    end and the unknown word have the same probability. Kneser and Ney 1995, interpolated as in Chen and Goodman 1998,
+    section 4.1.6.
 
     Raises:
-        InputError: an order that is not offered, too few words, or one with a meaning of its own in ARPA files.
+        InputError: the order is not supported, there are too few words, or one is reserved in ARPA files.
     """
     if order not in ORDERS:
         raise InputError(f"The order of a language model is one of {', '.join(map(str, ORDERS))}, not {order}.")
     levels = _adjusted(_counted(sentences, order))
     if not levels[0]:
-        raise InputError("There is not one word to make a language model of.")
+        raise InputError("The sentences contain no words; check the column of transcripts.")
     if not levels[-1]:
-        raise InputError(f"There is no sentence of {max(order - 2, 1)} words to make a model of order {order} of.")
-    # Below the unigrams stands the empty n-gram: its words are all alike, the unknown one among them.
+        raise InputError(
+            f"A model of order {order} needs a sentence of {max(order - 2, 1)} words; choose a lower order."
+        )
+    # Below the unigrams is the empty n-gram: all words have the same probability, including the unknown one.
     chances: dict[NGram, float] = {(): 1 / (len(levels[0]) + 1)}
     backoffs: dict[NGram, float] = {}
     for counts in levels:
@@ -92,15 +95,15 @@ def estimate(sentences: Iterable[Sequence[str]], order: int = 3) -> LanguageMode
 
 
 def _counted(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[NGram]]:
-    """Return how often each n-gram occurs, by order, a beginning and an end around each sentence."""
+    """Count the n-grams of each order, with a start and an end around each sentence."""
     from tqdm.auto import tqdm
 
     levels: list[Counter[NGram]] = [Counter() for _ in range(order)]
     for words in tqdm(sentences, desc="counting", unit="sentence", delay=2, leave=False):
         if SPECIAL & set(words):
             raise InputError(
-                f"{', '.join(sorted(SPECIAL))} have a meaning of their own in ARPA files, and one is a word of the "
-                f"sentence {' '.join(words)!r}; take it out."
+                f"{', '.join(sorted(SPECIAL))} are reserved in ARPA files, and one is a word of the sentence "
+                f"{' '.join(words)!r}; remove it."
             )
         marked = (BEGIN, *words, END) if words else ()
         for n, counts in enumerate(levels, 1):
@@ -109,13 +112,14 @@ def _counted(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[NGr
 
 
 def _adjusted(levels: list[Counter[NGram]]) -> list[Counter[NGram]]:
-    """Return counts of the highest order, and below it in how many different words' company each n-gram stands.
+    """Return the counts of the highest order, and below it the number of different words before each n-gram.
 
-    Nothing stands before a beginning, so what begins with one is counted as it is; alone it is not predicted at all.
+    Nothing precedes a start, so n-grams that begin with one keep their count; the start alone is never predicted.
     """
     adjusted = [
-        Counter(gram[1:] for gram in longer) + Counter({gram: count for gram, count in own.items() if gram[0] == BEGIN})
-        for own, longer in pairwise(levels)
+        Counter(gram[1:] for gram in longer)
+        + Counter({gram: count for gram, count in shorter.items() if gram[0] == BEGIN})
+        for shorter, longer in pairwise(levels)
     ]
     adjusted.append(levels[-1].copy())
     adjusted[0].pop((BEGIN,), None)
@@ -125,9 +129,9 @@ def _adjusted(levels: list[Counter[NGram]]) -> list[Counter[NGram]]:
 def _interpolated(
     counts: Counter[NGram], lower: Mapping[NGram, float], backoffs: dict[NGram, float]
 ) -> dict[NGram, float]:
-    """Return the probabilities of one order's n-grams, and put the weight of each context into `backoffs`."""
-    often = Counter(counts.values())
-    discount = often[1] / (often[1] + 2 * often[2]) if often[1] else _USUAL_DISCOUNT
+    """Return the probabilities of one order's n-grams, and add the weight of each context to `backoffs`."""
+    frequency = Counter(counts.values())
+    discount = frequency[1] / (frequency[1] + 2 * frequency[2]) if frequency[1] else _USUAL_DISCOUNT
     totals: Counter[NGram] = Counter()
     for gram, count in counts.items():
         totals[gram[:-1]] += count
@@ -143,14 +147,14 @@ def unigrams(file: str | os.PathLike[str]) -> list[str]:
     """Return the words of an ARPA file, in its order.
 
     Raises:
-        InputError: there is no such file, or it is none of ARPA's.
+        InputError: there is no such file, or it is not an ARPA file.
     """
     words: list[str] = []
     try:
         with open(file, encoding="utf-8") as stream:
             lines = (line.strip() for line in stream)
             if next((line for line in lines if line), "") != "\\data\\":
-                raise InputError(f"{file} is no ARPA file: its first line is not \\data\\. {_MEND}")
+                raise InputError(f"{file} is not an ARPA file: its first line is not \\data\\. {_FIX}")
             for line in lines:
                 if line in ("\\2-grams:", "\\end\\"):
                     break
@@ -160,5 +164,5 @@ def unigrams(file: str | os.PathLike[str]) -> list[str]:
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}); give an n-gram model as an ARPA file.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{file} is no ARPA file: it is not UTF-8 text. {_MEND}") from error
+        raise InputError(f"{file} is not an ARPA file: it is not UTF-8 text. {_FIX}") from error
     return words

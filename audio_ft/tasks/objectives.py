@@ -1,6 +1,6 @@
-"""What a classification head learns for each kind of target: its loss, and what its logits mean.
+"""The loss and activation of a classification head for each kind of target.
 
-A target without an objective of its own takes the one of the target it derives from.
+A target without an objective has that of its base class.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Objective(ABC):
     @staticmethod
     @abstractmethod
     def loss(logits: torch.Tensor, labels: torch.Tensor, head: HeadSettings, names: tuple[str, ...]) -> torch.Tensor:
-        """Return the loss of float32 logits (batch, outputs) and what `Task.batch_labels` made."""
+        """Return the loss of float32 logits (batch, outputs) and labels from `Task.batch_labels`."""
 
     @staticmethod
     @abstractmethod
@@ -91,7 +91,7 @@ class BinaryCrossEntropy(Objective):
 
     @staticmethod
     def activate(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return probabilities (clips, classes), by the form of the sigmoid that never overflows."""
+        """Return probabilities (clips, classes), by a form of the sigmoid that never overflows."""
         return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
@@ -148,5 +148,5 @@ def focal_gamma(head: HeadSettings) -> float:
 
 
 def power(base: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Return base ** exponent of numbers from 0 to 1, kept off 0, where a power below 1 has no finite slope."""
+    """Return base ** exponent of numbers from 0 to 1, clamped above 0 for a finite gradient."""
     return base.clamp(min=1e-30) ** exponent

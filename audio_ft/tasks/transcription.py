@@ -1,4 +1,4 @@
-"""What both ways of transcribing share: how transcripts become labels, and tokens become texts."""
+"""Base of the transcription tasks: transcripts become labels, and tokens become texts."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from audio_ft.models.base import Adapter
 
-# Speed augmentation plays a clip at 0.9 of its speed at the slowest, so the window leaves room for a slower clip.
+# Speed augmentation slows clips down to 0.9 of their speed, so the window leaves room for slower clips.
 SLACK = 1.15
-# What every network can be trusted with at once, in seconds; attention grows with the square of it.
+# Longest window of any network, in seconds; attention grows with its square.
 LONGEST = 30.0
 
 
 class Transcription(Task):
-    """Transcribe speech; a subclass brings the network, its labels and how tokens become words.
+    """Transcribe speech; a subclass adds the network, its labels and its decoding.
 
     References and predictions are texts (clips,). The reference is the transcript in the spelling of the target, so a
-    checkpoint that writes lower case is not charged for capitals it was never shown.
+    checkpoint that predicts lower case is not penalized for capitals.
     """
 
     target: Transcript
@@ -50,21 +50,21 @@ class Transcription(Task):
         return self.target.text
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
-        """Return the adapter with a window that holds every clip in one piece, also a little slowed down."""
+        """Return the adapter with a window that contains every clip completely, even slightly slowed down."""
         if window is None and len(durations):
             window = math.ceil(SLACK * float(durations.max())) or 1
         return adapter.with_window(min(window or LONGEST, LONGEST))
 
     def why_unlearnable(self, target: Any, samples: int, adapter: Adapter) -> str | None:
-        """Return why a training clip cannot be learned from, or None: its transcript, or the network's limits."""
+        """Return why training skips a clip, or None: its transcript, or the network's limits."""
         return fault(target, self.text) or self._misfit(self.text.apply(target), samples, adapter)
 
     @abstractmethod
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
-        """Return why a sound transcript does not go with a clip of that many samples, or None."""
+        """Return why a valid transcript does not fit a clip of that many samples, or None."""
 
     def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
-        """Return token ids int64 (batch, length), the shorter ones filled up with -100."""
+        """Return token ids int64 (batch, length), the shorter ones padded with -100."""
         import torch
 
         rows = [torch.tensor(self.label(str(text), length)) for text, length in zip(references, seconds, strict=True)]
@@ -84,24 +84,24 @@ class Transcription(Task):
         for clip, tokens in zip(clips, outputs, strict=True):
             parts[clip].append(self.decode(int(token) for token in tokens if token != NO_TOKEN))
         texts = np.empty(count, object)
-        texts[:] = [self.text.space.join(part for part in own if part) for own in parts]
+        texts[:] = [self.text.space.join(filter(None, windows)) for windows in parts]
         return texts
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
-        """Return the spelling of the transcripts and one label as the network learns it, tokens and all."""
+        """Return the spelling of the transcripts and the tokens of one label."""
         example = str(references["train"][0])
         tokens = self.tokenizer.convert_ids_to_tokens(self.label(example, 1.0))
         return [*super().describe(references), f"a label     {' '.join(tokens)}"]
 
     @abstractmethod
     def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
-        """Return what is said in clean recordings (time,) that fit the window, "" where nothing is."""
+        """Return the transcripts of clean recordings (time,) that fit the window, "" without speech."""
 
     @abstractmethod
     def transcribe_words(
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
-        """Return the words of each recording, {"start", "end", "text"} in seconds from its beginning."""
+        """Return the words of each recording, {"start", "end", "text"}, in seconds from its start."""
 
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write extractor and tokenizer, together as the processor that plain transformers loads."""
@@ -110,11 +110,13 @@ class Transcription(Task):
 
 
 def as_transcript(target: Target) -> Transcript:
-    """Return a target as the transcript it has to be.
+    """Return a target that must be a transcript.
 
     Raises:
-        InputError: it is another kind.
+        InputError: it is another kind of target.
     """
     if not isinstance(target, Transcript):
-        raise InputError(f"Transcription takes transcripts, and these targets are {target.wording.short}.")
+        raise InputError(
+            f"Transcription needs transcripts, and these targets are {target.wording.short}; choose another task."
+        )
     return target

@@ -1,4 +1,4 @@
-"""Sequence to sequence: Whisper writes text, token by token, for the window it sees."""
+"""Sequence to sequence: Whisper generates text token by token for its window."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
     from audio_ft.models.base import Adapter
 
-# Positions of Whisper's decoder; a transcript with its special tokens has to fit.
+# Positions of Whisper's decoder, for a transcript with its special tokens.
 LONGEST_LABEL = 448
 TIMESTAMP = 0.02
-# The longest prompt in tokens: transformers cuts longer ones, as OpenAI's own transcription does.
+# The longest prompt in tokens: transformers cuts longer ones, as OpenAI's transcription does.
 LONGEST_PROMPT = LONGEST_LABEL // 2 - 1
 # Tokens that validation allows beyond twice the longest transcript.
 SPARE = 8
-# The vocabulary of English-only checkpoints of every size; the multilingual ones have at least one token more.
+# The vocabulary of English-only checkpoints of every size; multilingual ones have at least one token more.
 ENGLISH_ONLY = 51_864
 
 
 @dataclass(frozen=True)
 class Seq2Seq(Transcription):
-    """Write down speech as the checkpoint's own decoder does, in its own spelling.
+    """Transcribe speech with the checkpoint's decoder.
 
     `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids; `limit` is the
-    most tokens that validation waits for while the network learns, so that a loop does not hold it up; `writes` and
-    `begins` are the tokens that training transcripts hold and begin with, as ids.
+    most tokens generated in validation during training, so that loops do not delay it; `writes` and `begins` are the
+    tokens that training transcripts contain and begin with, as ids.
     """
 
     target: Transcript
@@ -56,13 +56,13 @@ class Seq2Seq(Transcription):
     name = "seq2seq"
     head = "seq2seq"
     from_scratch = False
-    # The checkpoint can transcribe already; what it learns is this data's voices and spelling.
+    # The checkpoint can already transcribe; it only adapts to the voices and spelling of the data.
     enough_steps = 96
     epochs = (3, 12)
 
     @classmethod
     def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
-        """Return the task for a checkpoint, in the language that the recipe names."""
+        """Return the task for a checkpoint, in the language of the recipe."""
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
@@ -70,7 +70,7 @@ class Seq2Seq(Transcription):
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
                 f"text.prompt is {len(task.prompt):,} tokens long, and Whisper takes {LONGEST_PROMPT} at most; leave "
-                "out what is said often enough to be learned."
+                "out words that are frequent in the training data."
             )
         applied = [task.text.apply(text) for text in training_targets]
         longest = max((len(task.label(text, 0.0)) for text in applied), default=0)
@@ -84,7 +84,7 @@ class Seq2Seq(Transcription):
 
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
-        """Return the task of a saved model, with the tokenizer beside it."""
+        """Return the task of a saved model, with its tokenizer."""
         from transformers import AutoTokenizer
 
         return cls._with(AutoTokenizer.from_pretrained(folder), text, config)
@@ -94,12 +94,14 @@ class Seq2Seq(Transcription):
         text = text.resolved(case="keep", punctuation="keep")
         if config.vocab_size != ENGLISH_ONLY:
             if text.language is None:
-                raise InputError("This Whisper checkpoint knows many languages; name yours: --set text.language=fr.")
+                raise InputError(
+                    "This Whisper checkpoint is multilingual; set its language, such as --set text.language=fr."
+                )
             tokenizer.set_prefix_tokens(language=text.language, task="transcribe", predict_timestamps=text.timestamps)
         elif text.language not in (None, "en"):
             raise InputError(
-                f"This Whisper checkpoint knows English only, and text.language is {text.language!r}; "
-                "take a multilingual one, such as openai/whisper-tiny instead of whisper-tiny.en."
+                f"This Whisper checkpoint is English-only, and text.language is {text.language!r}; "
+                "choose a multilingual one, such as openai/whisper-tiny instead of whisper-tiny.en."
             )
         else:
             # An English-only checkpoint has no tokens for language and task.
@@ -108,26 +110,26 @@ class Seq2Seq(Transcription):
         return cls(Transcript(text=text), tokenizer, tuple(tokenizer.prefix_tokens))
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
-        """Return the adapter with its full window, which shrinks to the longest clip of each batch.
+        """Return the adapter with its full window, shortened to the longest clip of each batch.
 
-        A `window` that the recipe names stays as it is for every batch: 30 is how the checkpoint was trained.
+        A `window` of the recipe is the same for every batch: the checkpoint was trained with 30.
         """
         return (
             adapter.with_window(window) if window else adapter.with_window(adapter.longest_window).with_dynamic_window()
         )
 
     def inference_adapter(self, adapter: Adapter) -> Adapter:
-        """Return the adapter with the full window, in which plain transformers listens to the saved model."""
+        """Return the adapter with the full window, which plain transformers uses for the saved model."""
         return adapter.with_window(adapter.longest_window)
 
     def label(self, transcript: str, seconds: float) -> list[int]:
-        """Return what the decoder has to say: the prefix but for its start, the transcript, and the end.
+        """Return the tokens to generate: the prefix without its start, the transcript, and the end.
 
-        With `text.timestamps` the transcript stands between its times.
+        With `text.timestamps` the transcript is between its times.
         """
         words = self._words(transcript)
         if self.text.timestamps:
-            # Times have no names in every tokenizer; their ids follow the one that says there are none.
+            # Not every tokenizer has names for times; their ids follow that of <|notimestamps|>.
             zero = self.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1
             words = [zero, *words, zero + round(seconds / TIMESTAMP)]
         return [*self.prefix[1:], *words, self.tokenizer.eos_token_id]
@@ -135,8 +137,8 @@ class Seq2Seq(Transcription):
     def _words(self, transcript: str) -> list[int]:
         """Return the tokens of a transcript alone.
 
-        A word's first token holds the space before it, also at the start: so the checkpoint was trained. Languages
-        whose words are not parted have none there.
+        A word's first token contains the space before it, also at the start, as the checkpoint was trained; languages
+        without spaces between words have none.
         """
         if not transcript:
             return []
@@ -151,14 +153,14 @@ class Seq2Seq(Transcription):
 
     @property
     def prompt(self) -> list[int]:
-        """Return what the decoder is told before a transcript, as ids; it never learns to say it."""
+        """Return the ids of the prompt before a transcript, which the decoder does not learn to generate."""
         if not self.text.prompt:
             return []
         words = self.tokenizer(f" {self.text.prompt.strip()}", add_special_tokens=False).input_ids
         return [self.tokenizer.convert_tokens_to_ids("<|startofprev|>"), *words]
 
     def prompted(self, model: Any) -> dict[str, torch.Tensor]:
-        """Return the prompt as `generate` takes it, on the network's device; nothing where there is none."""
+        """Return the prompt as an argument of `generate`, on the network's device; {} where there is none."""
         import torch
 
         return {"prompt_ids": torch.tensor(self.prompt, device=model.device)} if self.text.prompt else {}
@@ -168,7 +170,7 @@ class Seq2Seq(Transcription):
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
-        """Load a checkpoint in float32 with language and task in its generation settings.
+        """Load a checkpoint in float32 with language and task in its generation config.
 
         Raises:
             InputError: the weights cannot be loaded, or the checkpoint has no decoder.
@@ -178,25 +180,24 @@ class Seq2Seq(Transcription):
         architectures = checkpoint.adapter.config.architectures or ("something else",)
         if not any("ForConditionalGeneration" in name for name in architectures):
             raise InputError(
-                f"{checkpoint.name} was saved as {', '.join(architectures)}, without a decoder that writes text; start "
+                f"{checkpoint.name} was saved as {', '.join(architectures)}, without a text decoder; start "
                 "from a Whisper checkpoint for transcription."
             )
-        dropout = head.dropout
-        settings = {} if dropout is None else checkpoint.adapter.dropout_settings(dropout)
+        settings = {} if head.dropout is None else checkpoint.adapter.dropout_settings(head.dropout)
         model: Any = pretrained(AutoModelForSpeechSeq2Seq, checkpoint, **settings)
         multilingual = len(self.prefix) > 2
         generation = model.generation_config
-        # Here and nowhere else: the model's configuration and forced_decoder_ids are where it used to go wrong.
+        # Only here: the model's config and forced_decoder_ids would conflict.
         generation.language = self.text.language if multilingual else None
         generation.task = "transcribe" if multilingual else None
         generation.forced_decoder_ids = None
-        # Left open, transformers' pipeline searches with five beams and may write something else than was scored.
+        # By default transformers' pipeline uses five beams, whose texts may differ from those that were scored.
         generation.num_beams = 1
-        # What the transcripts hold must not be forbidden: OpenAI's list, made against descriptions of noise, has every
-        # colon, semicolon, quotation mark and bracket on it.
-        for name, there in (("suppress_tokens", self.writes), ("begin_suppress_tokens", self.begins)):
-            forbidden = getattr(generation, name, None) or ()
-            setattr(generation, name, [token for token in forbidden if token not in there])
+        # Tokens of the transcripts must not be suppressed: OpenAI's list, made against descriptions of noise, contains
+        # every colon, semicolon, quotation mark and bracket.
+        for name, needed in (("suppress_tokens", self.writes), ("begin_suppress_tokens", self.begins)):
+            suppressed = getattr(generation, name, None) or ()
+            setattr(generation, name, [token for token in suppressed if token not in needed])
         return model
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
@@ -212,19 +213,19 @@ class Seq2Seq(Transcription):
         """Return the cross-entropy a token, and the logits (batch, tokens, vocabulary)."""
         import torch
 
-        given, wanted = self._decoder_inputs(labels)
+        given, expected = self._decoder_inputs(labels)
         with window_of(model, inputs["input_features"]):
             logits = model(**inputs, decoder_input_ids=given).logits
         loss = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(),
-            wanted.flatten(),
+            expected.flatten(),
             ignore_index=NO_TOKEN,
             label_smoothing=head.label_smoothing,
         )
         return loss, logits
 
     def _decoder_inputs(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what the decoder is given and what it has to write next, both (batch, tokens); -100 is not learned."""
+        """Return the decoder's inputs and the next tokens to predict, both (batch, tokens); -100 is ignored."""
         import torch
 
         start = labels.new_full((len(labels), 1), self.prefix[0])
@@ -241,7 +242,7 @@ class Seq2Seq(Transcription):
         self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
-        # In validation a text twice as long as any transcript is wrong whatever follows; a final score takes it whole.
+        # In validation a text twice as long as any transcript is cut off; final scores take all of it.
         settings = {} if outputs is None else {"max_length": self.limit}
         with window_of(model, inputs["input_features"]):
             return model.generate(**inputs, **settings, **self.prompted(model))
@@ -253,5 +254,5 @@ class Seq2Seq(Transcription):
     def transcribe_words(
         self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
     ) -> list[list[dict[str, Any]]]:
-        """Return the words with times read off the decoder's attention to the encoder's positions."""
+        """Return the words with times from the decoder's cross-attention."""
         return [list(found.words) for found in transcribe(self, model, adapter, waves, words=True)]

@@ -144,14 +144,14 @@ def test_a_clip_too_short_for_the_network_is_answered(model):
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        (np.zeros(1_600, np.float32), "does not say its rate"),
+        (np.zeros(1_600, np.float32), "has no sample rate"),
         ({"array": [0.0]}, "sampling_rate"),
         (("one.wav", "two.wav"), "several recordings as a list"),
         ((np.zeros(1_600, np.int64), 16_000), "these are int64"),
         (3.5, "expected audio as a path"),
     ],
 )
-def test_what_is_no_audio_is_refused_with_a_mend(model, source, sentence):
+def test_unsupported_sources_are_refused_with_a_fix(model, source, sentence):
     with pytest.raises(aft.InputError, match=sentence):
         model(source)
 

@@ -208,7 +208,7 @@ def test_ast_spectrograms_equal_the_extractors_own_up_to_the_last_frame(checkpoi
 def test_ast_pools_in_its_own_way_and_does_not_transcribe(checkpoint: Any) -> None:
     adapter = load_adapter(checkpoint("ast"))
     for head in ({"pooling": "max"}, {"weighted_layers": True}):
-        with pytest.raises(InputError, match="pool in their own way; leave both out"):
+        with pytest.raises(InputError, match="have their own pooling; leave both out"):
             classifier(adapter, checkpoint("ast"), **head)
     for name in ("ctc", "seq2seq", "transcription"):
         with pytest.raises(InputError, match="have classification only; start from another checkpoint"):

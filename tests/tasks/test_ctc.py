@@ -67,7 +67,7 @@ def test_the_vocabulary_is_that_of_the_training_transcripts_in_a_stable_order(ch
         planned(checkpoint, ("?", ""))
 
 
-def test_characters_that_training_never_showed_are_told_with_their_counts(checkpoint: str) -> None:
+def test_characters_missing_in_training_are_reported_with_their_counts(checkpoint: str) -> None:
     lines = planned(checkpoint).describe({"train": np.asarray(["hello"]), "test": np.asarray(["zebra quiz z"])})
     warning = next(line for line in lines if line.startswith("warning: test"))
     assert "'z' 3" in warning

@@ -124,7 +124,7 @@ def test_the_language_model_decides_what_is_heard_either_way(tmp_path: Path) -> 
     assert texts == {0.0: "a c", 2.0: "a b"}
 
 
-def test_words_are_spelt_as_the_model_writes_and_the_others_are_told(
+def test_words_are_spelled_like_the_model_and_the_others_are_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file, text = written(tmp_path, ["AB zebra, b"]), Text(case="lower", punctuation="remove")
@@ -140,7 +140,7 @@ def test_words_are_spelt_as_the_model_writes_and_the_others_are_told(
     assert spoken(listed.path(logs)) != "ab b"
 
 
-def test_what_cannot_be_searched_with_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_files_and_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer, file = make_tokenizer(LABELS), written(tmp_path)
     broken = tmp_path / "broken.arpa"
     broken.write_text(Path(file).read_text("utf-8").replace("ngram 2=", "ngram 2=9"), encoding="utf-8")
@@ -149,9 +149,9 @@ def test_what_cannot_be_searched_with_is_refused(tmp_path: Path, monkeypatch: py
     file = written(tmp_path)
     for name, reason in {
         "nothing.arpa": "cannot be read",
-        "broken.arpa": "no n-gram model that KenLM reads",
+        "broken.arpa": "not an n-gram model that KenLM reads",
         "binary": "file of its words",
-        "foreign.arpa": "Not one of the 2 words",
+        "foreign.arpa": "None of the 2 words",
     }.items():
         with pytest.raises(InputError, match=reason):
             BeamSearch(Beam(str(tmp_path / name)), tokenizer, Text())

@@ -107,8 +107,8 @@ def test_a_text_it_was_made_of_is_likelier_than_the_same_words_backwards(tmp_pat
     ("sentences", "order", "reason"),
     [
         (TEXT, 9, "one of 2, 3, 4, 5"),
-        ([], 3, "not one word"),
-        ([[]], 3, "not one word"),
+        ([], 3, "no words"),
+        ([[]], 3, "no words"),
         ([["a"]], 4, "sentence of 2 words"),
         ([["a", "</s>"]], 3, "meaning of their own"),
     ],

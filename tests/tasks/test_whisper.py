@@ -20,7 +20,7 @@ from audio_ft.models import load_adapter
 from audio_ft.targets import Transcript
 from audio_ft.tasks import Seq2Seq, task_for
 from audio_ft.tasks.base import Checkpoint, HeadSettings
-from audio_ft.tasks.whisper_decoding import packing, window_of
+from audio_ft.tasks.whisper_decoding import compression, window_of
 
 pytestmark = pytest.mark.real
 
@@ -198,10 +198,10 @@ def test_the_window_shrinks_to_the_batch_and_comes_back(english: str) -> None:
 
 
 def test_loops_pack_better_than_sentences() -> None:
-    assert packing("") == 0
-    assert packing("I am not. " * 30) > 2.4
+    assert compression("") == 0
+    assert compression("I am not. " * 30) > 2.4
     for text in TEXTS:
-        assert packing(text) < 2.4
+        assert compression(text) < 2.4
 
 
 @pytest.fixture(scope="module")
