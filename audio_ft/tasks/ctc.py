@@ -55,8 +55,8 @@ class CTC(Transcription):
     enough_steps = 1_600
     epochs = (10, 60)
     ignores = (*Transcription.ignores, "text.prompt", "text.timestamps", "label_smoothing_factor")
-    # More steps from the same clips: after twelve epochs on 241 clips hubert-mini had a character error rate of .78 with
-    # batches of 8 and of .97 with 16.
+    # More steps from the same clips: after twelve epochs on 241 clips hubert-mini had a character error rate of .78
+    # with batches of 8 and of .97 with 16.
     batch = 8
 
     @classmethod
