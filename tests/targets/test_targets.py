@@ -58,7 +58,7 @@ def test_predictions_of_labels_survive_a_table(truth: list[str], seed: int) -> N
     target = Label(NAMES)
     raw = np.random.default_rng(seed).random((len(truth), 3))
     predictions = raw / raw.sum(1, keepdims=True)
-    table = pd.DataFrame({"reference": truth, **target.columns([target.answer(row) for row in predictions], truth)})
+    table = pd.DataFrame({"reference": truth, **target.columns([target.as_dict(row) for row in predictions], truth)})
     np.testing.assert_allclose(target.stored_predictions(table), predictions)
     assert target.stored_references(table).tolist() == target.encode(truth).tolist()
     assert list(table["prediction"]) == [NAMES[place] for place in predictions.argmax(1)]
@@ -68,7 +68,7 @@ def test_predictions_of_labels_survive_a_table(truth: list[str], seed: int) -> N
 def test_predictions_of_several_labels_survive_a_table(truth: list[list[str]], seed: int) -> None:
     target = Labels(NAMES)
     predictions = np.random.default_rng(seed).random((len(truth), 3))
-    table = pd.DataFrame({"reference": truth, **target.columns([target.answer(row) for row in predictions], truth)})
+    table = pd.DataFrame({"reference": truth, **target.columns([target.as_dict(row) for row in predictions], truth)})
     np.testing.assert_allclose(target.stored_predictions(table), predictions)
     np.testing.assert_array_equal(target.stored_references(table), target.encode(truth))
 

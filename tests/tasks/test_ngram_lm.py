@@ -110,10 +110,10 @@ def test_a_text_it_was_made_of_is_likelier_than_the_same_words_backwards(tmp_pat
         ([], 3, "no words"),
         ([[]], 3, "no words"),
         ([["a"]], 4, "sentence of 2 words"),
-        ([["a", "</s>"]], 3, "meaning of their own"),
+        ([["a", "</s>"]], 3, "reserved in ARPA files"),
     ],
 )
-def test_what_makes_no_model_is_refused(sentences: list[list[str]], order: int, reason: str) -> None:
+def test_sentences_without_a_model_are_refused(sentences: list[list[str]], order: int, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         estimate(sentences, order)
 

@@ -77,7 +77,7 @@ def test_labels_are_padded_with_what_the_loss_leaves_out_and_the_loss_is_transfo
         torch.testing.assert_close(loss, model(**inputs, labels=labels).loss, rtol=1e-4, atol=1e-4)
 
 
-def test_times_and_prompts_are_told_but_a_prompt_is_not_learnt(english: str) -> None:
+def test_times_and_prompts_are_inputs_but_a_prompt_is_not_learned(english: str) -> None:
     timed = planned(english, timestamps=True)
     from transformers import GenerationConfig
 
@@ -93,7 +93,7 @@ def test_times_and_prompts_are_told_but_a_prompt_is_not_learnt(english: str) -> 
     assert prompted.tokenizer.decode(asked[0][asked[0] != -100], skip_special_tokens=True) == " Yes"
 
 
-def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path) -> None:
+def test_a_prompt_is_used_in_every_prediction(english: str, shared: Path) -> None:
     from transformers import AutoProcessor
 
     task, adapter = planned(english, prompt=" Asterisk, voicemail "), load_adapter(english)
@@ -113,7 +113,7 @@ def test_a_prompt_is_told_wherever_the_model_is_asked(english: str, shared: Path
     assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
 
 
-def test_a_prompt_longer_than_the_decoder_is_told_is_refused(english: str) -> None:
+def test_a_prompt_too_long_for_the_decoder_is_refused(english: str) -> None:
     with pytest.raises(InputError, match=r"text\.prompt is 301 tokens long, and Whisper takes 223"):
         planned(english, prompt="yes " * 300)
 
@@ -148,10 +148,10 @@ def test_languages_without_spaces_begin_with_none(multilingual: str, language: s
     )
 
 
-def test_a_checkpoint_is_asked_in_a_language_that_it_knows(english: str, multilingual: str) -> None:
+def test_a_checkpoint_is_used_in_a_language_that_it_knows(english: str, multilingual: str) -> None:
     with pytest.raises(InputError, match=r"text\.language"):
         planned(multilingual)
-    with pytest.raises(InputError, match="English only"):
+    with pytest.raises(InputError, match="English-only"):
         planned(english, language="fr")
     model: Any = planned(multilingual, language="fr").build(
         Checkpoint(load_adapter(multilingual), multilingual), HeadSettings()
