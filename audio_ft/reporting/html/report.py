@@ -137,15 +137,15 @@ def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, A
 
 def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, Any]:
     """Return the effects of cleaning on a sample of the test recordings, and a few examples."""
-    measured = {}
-    for key in _progress(cleaning.sampled(keys), "cleaning") if recordings else ():
-        if recordings and (found := recordings.trace(key)):
-            measured[key] = cleaning.measure(found)
+    if recordings is None:
+        return {"effects": None, "examples": []}
+    traced = ((key, recordings.trace(key)) for key in _progress(cleaning.sampled(keys), "cleaning"))
+    measured = {key: cleaning.measure(found) for key, found in traced if found}
     examples = [
         {"why": why, "file": key, "before": player(found.raw), "after": player(found.clean), "seconds": found.seconds,
          "picture": figures.before_after(found.raw, found.clean, key, cleaning.caption(measured[key]))}
         for why, key in cleaning.examples(measured)
-        if recordings and (found := recordings.trace(key))
+        if (found := recordings.trace(key))
     ]  # fmt: skip
     return {"effects": cleaning.effects(list(measured.values())) if measured else None, "examples": examples}
 
