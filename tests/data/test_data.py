@@ -179,7 +179,7 @@ def test_folders_below_class_folders_can_be_the_group(tmp_path):
     assert "disjoint by subfolder" in loaded.rule
 
 
-def test_what_is_no_recording_is_left_out_and_counted(tmp_path):
+def test_other_files_are_left_out_and_counted(tmp_path):
     classes(tmp_path, count=10)
     for name in (".hidden.wav", "._no0.wav", ".DS_Store", "notes.txt", "cover.jpg", "README.md"):
         recording(tmp_path / "no" / name)
@@ -375,7 +375,7 @@ def test_a_manifest_without_any_existing_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_where_the_files_of_a_manifest_are_is_said(tmp_path, whole):
+def test_messages_name_the_real_paths_of_listed_files(tmp_path, whole):
     entries = [row | {"file_name": f"s1/{row['file_name']}"} for row in rows()]
     path = table(tmp_path / "list.csv", entries)
     given = Data(str(tmp_path if whole else path))
@@ -480,7 +480,7 @@ def test_parquet_with_paths(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["", "data"])
-def test_paths_stored_in_place_of_recordings_are_relative_to_their_table(tmp_path, folder):
+def test_paths_stored_instead_of_recordings_are_relative_to_their_table(tmp_path, folder):
     table(tmp_path / folder / "list.csv", rows())
     clips = [{"bytes": None, "path": row["file_name"]} for row in rows()]
     clips[0] = {"bytes": b"x", "path": "000.wav"}
@@ -524,7 +524,7 @@ def test_a_data_set_of_the_hub(monkeypatch):
      (ValueError("Config name is missing.\nPlease pick one"), "name one configuration"),
      (ConnectionError("Couldn't reach the Hub"), "check the spelling")],
 )  # fmt: skip
-def test_what_the_hub_cannot_give_is_said(monkeypatch, error, words):
+def test_errors_of_the_hub_are_explained(monkeypatch, error, words):
     def fail(*args, **named):
         raise error
 
@@ -544,7 +544,7 @@ def test_columns_can_be_named(tmp_path):
     assert (loaded.column, loaded.group, loaded.target.names) == ("mood", "who", ("no", "yes"))
 
 
-def test_names_of_columns_are_known_however_their_words_are_parted(tmp_path):
+def test_names_of_columns_are_known_whatever_separates_their_words(tmp_path):
     def columns_found(path, speaker, target, index):
         cells = {path: "file_name", speaker: "speaker_id", target: "label"}
         entries = [{name: row[known] for name, known in cells.items()} | {index: "ab"[take % 2]}
@@ -599,7 +599,7 @@ def test_one_speaker_for_all_cannot_be_split_by_speaker(tmp_path):
     assert sizes(load(Data(str(path), group=""))) == {"train": 48, "validation": 6, "test": 6}
 
 
-def test_uneven_groups_are_said(tmp_path):
+def test_uneven_groups_are_warned_of(tmp_path):
     loaded = load(Data(str(table(tmp_path / "list.csv", rows(60, 4)))))
     assert "groups are too few or too unequal for 80/10/10: the splits made here are 50/25/25" in loaded.warnings
 
@@ -657,7 +657,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
     refused("expected a finite number for 7.wav, got 'nan'", Data(path), targets=(Number,))
 
 
-def test_labels_that_look_alike_are_said(tmp_path):
+def test_labels_that_look_alike_are_warned_of(tmp_path):
     entries = [{"file_name": f"{row}.wav", "label": ("yes", "Yes ", "no")[row % 3]} for row in range(60)]
     loaded = load(Data(str(table(tmp_path / "list.csv", entries))))
     assert any("'Yes ', 'yes' differ only by case, spaces" in note for note in loaded.warnings)

@@ -111,7 +111,7 @@ def test_a_file_that_says_its_encoding_is_read_in_it(tmp_path, tone, kind, encod
     # Python's csv writes not-a-number as the text "nan", which is another test.
     [(kind, gap) for kind in KINDS for gap in GAPS if gap == gap or kind not in ("csv", "tsv")],
 )
-def test_an_empty_transcript_is_kept_and_told_of(tmp_path, tone, kind, gap):
+def test_an_empty_transcript_is_kept_and_warned_of(tmp_path, tone, kind, gap):
     texts = filled(["hello there"])
     texts[7] = texts[12] = gap
     found, warnings = transcripts_of(written(tmp_path, texts, tone, kind))
@@ -141,19 +141,19 @@ def test_a_set_without_a_single_transcript_loads(tmp_path, tone, kind):
     assert warnings[0].startswith("20 of 20 transcripts are empty")
 
 
-def test_gaps_that_were_written_as_text_are_told_of_and_stay(tmp_path, tone):
+def test_gaps_written_as_text_are_warned_of_and_stay(tmp_path, tone):
     found, warnings = transcripts_of(written(tmp_path, filled(["nan", "None", "nan", "I said none"]), tone))
     assert found["000.wav"] == "nan"
     assert "2 of 20 transcripts read 'nan' (first: 00" in warnings[0]
 
 
-def test_only_punctuation_is_told_of(tmp_path, tone):
+def test_only_punctuation_is_warned_of(tmp_path, tone):
     found, warnings = transcripts_of(written(tmp_path, filled(["...", "—", "♪"]), tone))
     assert found["000.wav"] == "..."
     assert [note.partition(" (")[0] for note in warnings] == ["3 of 20 transcripts are nothing but punctuation"]
 
 
-def test_mojibake_is_told_of_with_an_example(tmp_path, tone):
+def test_mojibake_is_warned_of_with_an_example(tmp_path, tone):
     texts = filled(["garçon".encode().decode("cp1252"), "naïve", "IRMÃ", "caf\ufffd"])
     _, warnings = transcripts_of(written(tmp_path, texts, tone))
     (warning,) = warnings
@@ -161,7 +161,7 @@ def test_mojibake_is_told_of_with_an_example(tmp_path, tone):
     assert "'Ã§'" in warning or "'\ufffd'" in warning
 
 
-def test_line_breaks_are_told_of(tmp_path, tone):
+def test_line_breaks_are_warned_of(tmp_path, tone):
     found, warnings = transcripts_of(written(tmp_path, filled(["one\ntwo", "three\r\nfour"]), tone))
     assert found["000.wav"] == "one\ntwo"
     assert "2 of 20 transcripts contain a line break (first: 00" in warnings[0]
@@ -250,7 +250,7 @@ def test_damaged_manifests_end_in_a_sentence(tmp_path, tone, kind):
 # Two sides
 
 
-def test_one_sentence_on_two_sides_is_told_of(tmp_path, tone):
+def test_one_sentence_in_two_splits_is_warned_of(tmp_path, tone):
     texts = ["Call forward on busy.", "two", "three", "call-forward ON busy", "four", "two", ""]
     split = ["train", "train", "train", "test", "test", "validation", "test"]
     _, warnings = transcripts_of(written(tmp_path, texts, tone, split=split))
@@ -261,7 +261,7 @@ def test_one_sentence_on_two_sides_is_told_of(tmp_path, tone):
     ]
 
 
-def test_one_speaker_on_given_sides_is_told_of_and_kept(tmp_path, tone):
+def test_one_speaker_in_two_given_splits_is_warned_of_and_kept(tmp_path, tone):
     split = ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
     path = written(tmp_path, filled([]), tone, split=split, speaker_id=["ann"] * 20)
     loaded = load(Data(str(path)), targets=(Transcript,))

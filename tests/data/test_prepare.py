@@ -139,7 +139,7 @@ def test_loading_gives_the_rows_back(raw, prepared):
         assert [new["group"][row] for row in order] == [old["group"][row] for row in np.argsort(old["key"])]
 
 
-def test_training_hears_the_same_from_the_tree_as_from_the_raw_files(raw, prepared, tmp_path):
+def test_training_gets_the_same_input_from_the_prepared_folder_as_from_the_raw_files(raw, prepared, tmp_path):
     adapter = load_adapter(MINI).with_window(1.0)
     inputs = {}
     for name in (raw, prepared):
@@ -310,7 +310,7 @@ def manifest(tmp_path, raw, header, cell):
     return tmp_path / "list.csv"
 
 
-def test_columns_named_by_the_user_are_known_when_the_tree_is_loaded(raw, tmp_path):
+def test_columns_chosen_by_the_user_are_known_when_the_folder_is_loaded(raw, tmp_path):
     file = manifest(
         tmp_path, raw, "path,label,accent,who,take", lambda label, row: f"{label},{'ab'[row % 2]},p{row},{row:02d}"
     )

@@ -31,7 +31,7 @@ def labels_of(parts, targets):
 
 @given(rows=ROWS, seed=st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
-def test_groups_stay_on_one_side_and_every_row_is_placed(rows, seed):
+def test_groups_stay_in_one_split_and_every_row_is_assigned(rows, seed):
     targets, groups, keys = apart(rows)
     if len(set(groups)) < 3:
         with pytest.raises(InputError, match="speaker: train, validation and test need 3"):

@@ -85,7 +85,7 @@ def test_invalid_settings_are_refused(settings, words):
         Text.from_dict(settings)
 
 
-def test_what_is_left_open_is_settled_by_the_task_and_what_was_said_stays():
+def test_open_settings_are_resolved_by_the_task_and_others_stay():
     assert (CTC.case, CTC.punctuation) == ("lower", "remove")
     assert Text(case="upper").resolved(case="lower", punctuation="keep") == Text(case="upper", punctuation="keep")
 
@@ -144,7 +144,7 @@ def test_a_spelling_settles(text, transcript):
 
 
 @given(settings(), ANY)
-def test_without_punctuation_there_is_none_but_inside_words(text, transcript):
+def test_punctuation_is_removed_except_inside_words(text, transcript):
     spelled = text.resolved(case="keep", punctuation="remove")
     if spelled.punctuation == "remove":
         signs = {character for character in spelled.apply(transcript) if unicodedata.category(character)[0] in "PS"}

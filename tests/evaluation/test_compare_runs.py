@@ -136,7 +136,7 @@ def test_clips_that_only_one_run_has_are_named_and_left_out(tmp_path, capsys):
     assert "test/50.wav, test/51.wav, test/52.wav and 7 more" in err
 
 
-def test_other_recordings_of_the_same_name_are_told(tmp_path, capsys):
+def test_other_recordings_of_the_same_name_are_reported(tmp_path, capsys):
     first = words(tmp_path / "a", range(9), seconds=[1.0] * 60)
     second = words(tmp_path / "b", range(5), seconds=[1.02] * 57 + [1.4, 0.8, 2.0])
     assert compare_runs(first, second).unlike == tuple(FILES[57:])
@@ -218,7 +218,7 @@ def test_runs_that_cannot_be_compared_say_why(tmp_path, capsys, second, message)
     assert re.search(message, err), err
 
 
-def test_what_is_no_run_is_refused(tmp_path, capsys):
+def test_folders_that_are_not_runs_are_refused(tmp_path, capsys):
     run = words(tmp_path / "a", ())
     assert cli.main(["compare", str(run.folder), str(tmp_path)]) == 2
     assert "holds no run.json" in capsys.readouterr().err

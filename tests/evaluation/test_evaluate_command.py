@@ -96,7 +96,7 @@ def test_the_screen_is_short_and_says_what_the_json_says(run, told, capsys):
     assert "real-time factor " in out
 
 
-def test_a_model_without_its_run_and_other_data_are_told_of_as_far_as_is_known(run, tmp_path, capsys):
+def test_a_model_without_its_run_and_other_data_are_evaluated_as_far_as_possible(run, tmp_path, capsys):
     folder = shutil.copytree(run / "model", tmp_path / "model")
     part = tmp_path / "part"
     part.mkdir()
@@ -138,7 +138,7 @@ def test_a_run_that_was_copied_without_its_predictions_is_scored(run, tmp_path, 
     assert not (folder / SLICES_FILE).exists()
 
 
-def test_what_cannot_be_kept_is_told_all_the_same(run, monkeypatch, capsys):
+def test_results_that_cannot_be_saved_are_still_shown(run, monkeypatch, capsys):
     replace = os.replace
 
     def refuse(source: Path, target: Path) -> None:
@@ -154,7 +154,7 @@ def test_what_cannot_be_kept_is_told_all_the_same(run, monkeypatch, capsys):
     assert said.out.startswith("test split")
 
 
-def test_an_unknown_column_is_named_with_those_there_are_before_anything_is_heard(run, monkeypatch, capsys):
+def test_an_unknown_column_is_refused_before_the_model_is_run(run, monkeypatch, capsys):
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a recording was cleaned or heard")
 

@@ -202,6 +202,6 @@ def test_truncation_keeps_the_beginning(word):
     assert (heard.samples == word.samples[:, : heard.length]).all()
 
 
-def test_levels_are_told_in_words():
+def test_levels_are_described_in_words():
     assert PERTURBATIONS["babble"].describe(5.0) == "babble at an SNR of 5 dB"
     assert PERTURBATIONS["gain"].describe(-30.0) == "a gain of −30 dB"

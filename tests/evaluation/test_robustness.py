@@ -148,7 +148,7 @@ def test_a_finished_result_of_something_else_is_not_replaced_unasked_and_an_unfi
     assert measure(model, dataclasses.replace(data, limit=4), only=["mu_law"], file=file)["n"] == 4
 
 
-def test_clips_that_cannot_be_read_or_no_longer_be_heard_are_left_out_and_counted(model, few, monkeypatch):
+def test_clips_that_cannot_be_read_are_left_out_and_counted(model, few, monkeypatch):
     next(few.glob("*.ogg")).write_bytes(b"no audio")
 
     def failing(clip: Clip, level: float, rng: np.random.Generator) -> Clip:
@@ -169,7 +169,7 @@ def test_clips_that_cannot_be_read_or_no_longer_be_heard_are_left_out_and_counte
     assert found["worst"] is None
 
 
-def test_nothing_readable_and_unknown_perturbations_are_errors(model, few):
+def test_unreadable_data_and_unknown_perturbations_are_errors(model, few):
     with pytest.raises(aft.InputError, match=r"no perturbation is called 'rain'; choose from white_noise, babble"):
         measure(model, aft.Data(path=str(few)), only=["rain"])
     for file in few.glob("*.ogg"):

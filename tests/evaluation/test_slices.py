@@ -27,10 +27,10 @@ def table(n: int = 300, seed: int = 0, right: float | np.ndarray = 0.8, **column
     return pd.DataFrame(
         {
             "split": "test",
-            "file": [f"{place}.wav" for place in range(n)],
+            "file": [f"{row}.wav" for row in range(n)],
             "group": [None] * n,
-            "reference": [LABELS[place] for place in truth],
-            "prediction": [LABELS[place] for place in said],
+            "reference": [LABELS[row] for row in truth],
+            "prediction": [LABELS[row] for row in said],
             "confidence": 0.8,
             "probabilities": list(probabilities),
             **columns,
@@ -64,10 +64,10 @@ def test_scores_are_those_of_the_clips_in_the_slice():
         assert one.difference.low < one.difference.value < one.difference.high
 
 
-def test_everything_that_is_known_of_clips_is_looked_at():
+def test_clips_are_sliced_by_all_their_columns():
     rng = np.random.default_rng(2)
     rows = table(
-        group=[f"speaker {place % 6}" for place in range(300)],
+        group=[f"speaker {row % 6}" for row in range(300)],
         seconds=rng.uniform(0.5, 4.0, 300),
         level=rng.uniform(-40, -10, 300),
         snr=rng.uniform(0, 30, 300),
@@ -88,16 +88,16 @@ def test_everything_that_is_known_of_clips_is_looked_at():
 
 
 def test_names_stay_names_and_a_parting_counts_once():
-    numbers = [f"{place % 12:02d}" for place in range(300)]
-    user_ids = [str(place % 12 + 1) for place in range(300)]
+    numbers = [f"{row % 12:02d}" for row in range(300)]
+    user_ids = [str(row % 12 + 1) for row in range(300)]
     rows = table(
-        group=[f"actor {place % 12}" for place in range(300)],
-        meta=meta(number=numbers, row_id=user_ids, empty=[""] * 300, unique=[f"x{place}" for place in range(300)]),
+        group=[f"actor {row % 12}" for row in range(300)],
+        meta=meta(number=numbers, row_id=user_ids, empty=[""] * 300, unique=[f"x{row}" for row in range(300)]),
     )
     # All three part the clips alike, so one of them is enough; asked for by name each is there, value by value.
     assert {one.column for one in slices(single(rows))} == {"class", "group"}
-    assert {one.value for one in slices(single(rows), ["number"])} == {f"{place:02d}" for place in range(12)}
-    assert {one.value for one in slices(single(rows), ["row_id"])} == {str(place) for place in range(1, 13)}
+    assert {one.value for one in slices(single(rows), ["number"])} == {f"{row:02d}" for row in range(12)}
+    assert {one.value for one in slices(single(rows), ["row_id"])} == {str(row) for row in range(1, 13)}
     assert slices(single(rows), ["unique"]) == []
     with pytest.raises(aft.InputError, match=r"no column 'accent'.*class, group, number"):
         slices(single(rows), ["accent"])
@@ -133,7 +133,7 @@ def test_chance_alone_makes_no_slice_stand_out():
 
 
 def test_many_looks_widen_the_interval_of_the_difference():
-    rows = table(meta=meta(a=["x", "y"] * 150, b=[f"{place % 20}" for place in range(300)]))
+    rows = table(meta=meta(a=["x", "y"] * 150, b=[f"{row % 20}" for row in range(300)]))
     (one,) = [one for one in slices(single(rows), ["a"]) if one.value == "x"]
     (same,) = [one for one in slices(single(rows), ["a", "b"]) if (one.column, one.value) == ("a", "x")]
     assert same.headline == one.headline
@@ -160,7 +160,7 @@ def test_several_labels_are_judged_by_f1():
     truth = rng.random((200, 3)) < 0.4
     probabilities = np.clip(0.7 * truth + 0.3 * rng.random((200, 3)), 0, 1)
     probabilities[:50] = rng.random((50, 3))
-    names = [[LABELS[place] for place in np.flatnonzero(row)] for row in truth]
+    names = [[LABELS[index] for index in np.flatnonzero(row)] for row in truth]
     rows = table(200).assign(
         reference=names, probabilities=list(probabilities), meta=meta(place=["street"] * 50 + ["room"] * 150)
     )

@@ -86,7 +86,7 @@ def test_a_long_recording_is_cut_where_an_utterance_ends_and_a_short_one_is_not(
     assert len(list(pieces(Clip(wave[: 29 * RATE], RATE), PLAIN, RATE, 30.0))) == 1
 
 
-def test_silence_at_either_end_is_no_piece_of_its_own():
+def test_silence_at_either_end_is_not_a_separate_piece():
     wave = talk([-6, 10, -1, 10, -1, 10, -5])
     found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0))
     assert [piece.start for piece in found] == pytest.approx([0, 16.5, 27.5], abs=0.1)
@@ -107,7 +107,7 @@ def test_without_pauses_pieces_overlap_by_two_seconds_on_both_sides():
     pause=st.floats(0, 4),
 )
 @settings(max_examples=30, deadline=None)
-def test_pieces_never_exceed_what_the_model_hears_and_leave_nothing_out(seconds, longest, rate, pause):
+def test_pieces_never_exceed_the_window_and_leave_nothing_out(seconds, longest, rate, pause):
     wave = speech(round(seconds * rate))
     quiet = round(len(wave) / 3)
     wave[quiet : quiet + round(pause * rate)] *= 1e-4
@@ -179,7 +179,7 @@ class Halve(Step):
         return clip.with_samples(clip.samples[:, ::2])
 
 
-def test_chains_that_move_time_or_leave_another_kind_of_audio_are_refused():
+def test_chains_that_change_durations_or_return_other_audio_are_refused():
     clip = Clip(np.stack([speech(RATE), speech(RATE, 1)]), RATE)
     with pytest.raises(InputError, match=r"Halve .* 1\.000 s to 0\.500 s"):
         list(pieces(clip, Chain((Mono(), Halve())), RATE, 30.0))
@@ -189,7 +189,7 @@ def test_chains_that_move_time_or_leave_another_kind_of_audio_are_refused():
         list(pieces(clip, Chain((Mono(), Resample(8_000))), RATE, 30.0))
 
 
-def test_what_cannot_be_read_is_named(tmp_path):
+def test_an_unreadable_recording_is_named(tmp_path):
     with pytest.raises(AudioError, match="no such file"):
         next(pieces(tmp_path / "gone.wav", PLAIN, RATE, 30.0))
 
@@ -235,7 +235,7 @@ def texts(segments):
     return [segment["text"] for segment in segments]
 
 
-def test_words_get_the_recordings_clock_and_pieces_cut_in_pauses_their_own_segments():
+def test_words_get_times_in_the_recording_and_pieces_cut_in_pauses_are_segments():
     segments = join(
         [
             (piece(0, 10), [word("hello", 1.0, 1.5), word("there", 1.6, 2.0)]),
@@ -291,7 +291,7 @@ def test_in_an_overlap_each_word_stays_once(old, new, expected):
     shift=st.floats(-0.1, 0.1),
 )
 @settings(max_examples=60, deadline=None)
-def test_whatever_is_heard_in_overlapping_pieces_comes_out_once_and_in_order(gaps, shift):
+def test_words_in_overlapping_pieces_occur_once_and_in_order(gaps, shift):
     times, clock = [], 0.0
     for gap, length in gaps:
         times.append((clock + gap, clock + gap + length))
@@ -316,7 +316,7 @@ def test_whatever_is_heard_in_overlapping_pieces_comes_out_once_and_in_order(gap
     assert marks == sorted(marks)
 
 
-def test_unknown_times_and_blank_words_are_seen_to():
+def test_unknown_times_are_filled_in_and_blank_words_dropped():
     words = [word("a", None, 1.0), word(" ", 1, 1.2), word("b", None, 2.0), word("c", 2.5, None), word("d", 9.0, 99.0)]
     (one,) = join([(piece(5, 10), words)])
     assert one["words"] == [word("a", 5.0, 6.0), word("b", 6.2, 7.0), word("c", 7.5, 15.0), word("d", 15.0, 15.0)]
@@ -426,7 +426,7 @@ def strung_together(spoken, pause, seed=0):
 
 
 @pytest.mark.real
-def test_prompts_in_a_row_are_transcribed_with_the_times_at_which_they_are_said(shared):
+def test_prompts_in_a_row_are_transcribed_with_their_times(shared):
     from audio_ft.metrics.text_normalizers import normalizer
 
     model = transcriber(fetched_whisper(shared, "whisper-tiny.en"), ctc=False)

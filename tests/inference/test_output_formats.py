@@ -57,7 +57,7 @@ def run(capsys, *words, code=0):
     return capsys.readouterr()
 
 
-def test_a_transcript_stands_behind_a_tab(transcriber, recordings, capsys):
+def test_a_transcript_follows_a_tab(transcriber, recordings, capsys):
     said = run(capsys, recordings / "a.wav", recordings / "gone.wav")
     assert said.out == f"{recordings}/a.wav\tBonjour Zoë.\n{recordings}/gone.wav\tcannot be read: no such file\n"
     assert transcriber.asked == [False]
@@ -116,7 +116,7 @@ def test_a_folder_gets_one_file_for_each_recording_under_its_name(recordings, tm
         (["--top-k", "2"], "--top-k is for labels"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line_with_the_mend(recordings, capsys, words, sentence):
+def test_invalid_options_are_explained_in_one_line(recordings, capsys, words, sentence):
     said = run(capsys, recordings, *words, code=2)
     assert said.out == ""
     assert sentence in said.err

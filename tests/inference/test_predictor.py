@@ -36,7 +36,7 @@ def vector(answer: dict[str, float]) -> np.ndarray:
     return np.asarray([answer[label] for label in sorted(LABELS)])
 
 
-def test_an_answer_gives_each_label_a_probability_the_likeliest_first(model, files):
+def test_a_prediction_gives_each_label_a_probability_the_most_probable_first(model, files):
     answer = model(files[0])
     assert set(answer) == LABELS
     assert sum(answer.values()) == pytest.approx(1)
@@ -121,7 +121,7 @@ def test_a_long_recording_is_cut_into_windows_and_their_logits_averaged(model, c
     np.testing.assert_allclose(vector(model(Clip(samples, clips[0].rate))), vector(expected), atol=1e-4)
 
 
-def test_top_k_keeps_the_likeliest(model, files):
+def test_top_k_keeps_the_most_probable(model, files):
     everything = model(files[0])
     assert model(files[0], top_k=2) == dict(list(everything.items())[:2])
     assert [len(answer) for answer in model(files, top_k=1)] == [1, 1, 1]
@@ -162,7 +162,7 @@ def test_the_model_folder_loads_as_the_run_does_and_elsewhere_too(model, small_r
 
 
 @pytest.mark.parametrize("name", ["nowhere", "./no/where", "empty"])
-def test_a_place_without_a_model_is_named(name, tmp_path, monkeypatch):
+def test_a_folder_without_a_model_is_named(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(aft.InputError, match=name):

@@ -77,7 +77,7 @@ def test_both_formats_as_they_are_written():
     )
 
 
-def test_nothing_said_is_an_empty_file_of_its_kind():
+def test_no_speech_gives_an_empty_subtitle_file():
     for segments in ([], [segment(0, 1, "  \n ")], [segment(0, 1, "\x00\ud800")]):
         assert srt(segments) == ""
         assert vtt(segments) == "WEBVTT\n"
@@ -87,7 +87,7 @@ def test_days_of_recording_keep_their_hours():
     assert "100:00:00,000 --> 100:00:01,000" in srt([segment(360_000, 360_001, "late")])
 
 
-def test_long_segments_are_split_where_the_words_are_said():
+def test_long_segments_are_split_at_the_times_of_words():
     text = "one " + " ".join(["another"] * 24) + " end."
     with_words = read_srt(srt([segment(10.0, 30.0, text, spread(10.0, 30.0, text))]))
     without = read_srt(srt([segment(10.0, 30.0, text)]))
@@ -122,7 +122,7 @@ def test_scripts_without_spaces_are_broken_between_signs_of_double_width():
     assert max(len(line) for cue in found for line in cue.lines) <= 21
 
 
-def test_segments_out_of_order_or_one_over_the_other_are_shown_one_after_another():
+def test_unordered_or_overlapping_segments_are_shown_one_after_another():
     segments = [segment(5, 6, "c"), segment(-1, 2, "a"), segment(1, 3, "b"), segment(5.5, 5.5, "d")]
     assert read_srt(srt(segments)) == [
         (0, 2000, ["a"]),
@@ -144,7 +144,7 @@ times = st.floats(0, 2e5, allow_nan=False)
 @given(st.lists(st.tuples(times, st.floats(0, 60), text, st.booleans()), max_size=8))
 @example([(0.0, 0.0, "a", True)])
 @settings(max_examples=150, deadline=None)
-def test_whatever_is_said_can_be_read_back_in_order(said):
+def test_any_text_can_be_read_back_in_order(said):
     segments = [
         segment(
             start,

@@ -175,7 +175,7 @@ def test_no_groups_are_resampled_by_clip_and_say_so():
     assert resampling(None) == resampling([None] * 8) == resampling([]) == "clip: resampled by clip (no groups known)."
 
 
-def test_a_clip_of_unknown_group_is_a_group_of_its_own():
+def test_a_clip_of_unknown_group_is_a_group_by_itself():
     assert resampling(["a", "b", "c", "d", None, None]) == "group: resampled by group (6 groups)."
 
 

@@ -73,7 +73,7 @@ def test_a_model_against_itself_is_not_distinguishable(kind):
     assert itself.describe("runs/a", "runs/a").startswith("runs/a and runs/a are not")
 
 
-def test_mcnemars_mid_p_halves_the_exact_tests_own_table():
+def test_mcnemars_mid_p_halves_the_observed_table():
     # 3 clips gained, 12 lost, 15 in all: the exact test's p less the chance of just this table on either side.
     first = [1] * 12 + [0] * 3 + [1] * 25
     second = [0] * 12 + [1] * 3 + [1] * 25
@@ -128,7 +128,7 @@ def test_clips_that_are_hard_for_both_do_not_blur_the_difference():
     assert each.verdict == "better"
 
 
-def test_agreement_on_every_clip_is_no_proof_of_equality():
+def test_agreement_on_every_clip_does_not_prove_equality():
     few, many = (accuracy([1] * n, [1] * n) for n in (20, 400))
     assert few.high == -few.low > many.high > 0
     words = compare("transcript", ["a b"] * 20, ["a b"] * 20, ["a b"] * 20)

@@ -213,7 +213,7 @@ def test_lower_is_better():
         (["a"], [3.5], r"references must be strings; number 0 is 3.5 \(float\)"),
     ],
 )
-def test_what_is_no_transcript_is_refused(predictions, references, message):
+def test_predictions_that_are_not_transcripts_are_refused(predictions, references, message):
     with pytest.raises(InputError, match=message):
         score("transcript", predictions, references)
 

@@ -48,7 +48,7 @@ def test_an_empty_cell_is_refused_with_its_recording(kind: type[Target]) -> None
         kind.parse([" "], "list.csv", ["x.wav"])
 
 
-def test_an_empty_cell_is_no_label_at_all_and_an_empty_transcript() -> None:
+def test_an_empty_cell_is_an_empty_list_of_labels_and_an_empty_transcript() -> None:
     assert Labels.parse([""], "list.csv", ["x.wav"]) == [[]]
     assert Transcript.parse([None], "list.csv", ["x.wav"]) == [""]
 

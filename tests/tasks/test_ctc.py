@@ -188,7 +188,7 @@ def run(checkpoint: str, recordings: Path, tmp_path_factory: pytest.TempPathFact
     return folder
 
 
-def test_a_run_stands_beside_its_untuned_checkpoint(run: Path) -> None:
+def test_a_run_is_compared_with_its_untuned_checkpoint(run: Path) -> None:
     record = aft.Run.load(run)
     assert record.recipe.task == "ctc"
     for name in ("wer", "wer_normalized", "cer"):
@@ -263,9 +263,7 @@ def test_weights_in_between_are_on_the_straight_line(
     assert moved > 3
 
 
-def test_lora_learns_beside_the_weights_and_is_merged_into_them(
-    checkpoint: str, recordings: Path, tmp_path: Path
-) -> None:
+def test_lora_is_trained_and_merged_into_the_weights(checkpoint: str, recordings: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     recipe = Recipe(
@@ -304,7 +302,7 @@ def test_lora_is_refused_where_it_would_change_nothing(recordings: Path, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_language_adapters_learn_and_the_body_stands_still(recordings: Path, tmp_path: Path) -> None:
+def test_language_adapters_learn_and_the_body_stays_frozen(recordings: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
     from transformers import AutoModelForCTC
 

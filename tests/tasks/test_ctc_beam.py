@@ -102,7 +102,7 @@ def test_one_beam_without_weight_reads_clear_speech_as_greedy_decoding_does(tmp_
         assert spoken(search.path(logs)) == spoken(path), text
 
 
-def test_between_two_words_stands_one_delimiter_and_none_before_the_first(tmp_path: Path) -> None:
+def test_between_two_words_is_one_delimiter_and_none_before_the_first(tmp_path: Path) -> None:
     tokenizer = make_tokenizer(LABELS)
     search = BeamSearch(Beam(written(tmp_path), weight=0.0), tokenizer, Text())
     path = [LABELS.index(letter) if letter != "_" else 0 for letter in "|_|a|_||_b|"]
@@ -113,7 +113,7 @@ def test_between_two_words_stands_one_delimiter_and_none_before_the_first(tmp_pa
     assert [LABELS[label] for label in found[3:5]] == ["a", "|"]
 
 
-def test_the_language_model_decides_what_is_heard_either_way(tmp_path: Path) -> None:
+def test_the_language_model_decides_between_equal_sounds(tmp_path: Path) -> None:
     logs = np.log(np.asarray([[0.02, 0.02, 0.02, 0.9, 0.02, 0.02]] * 4, np.float32))
     logs[1] = np.log([0.02, 0.02, 0.9, 0.02, 0.02, 0.02])  # "a", a space, and then …
     logs[2:] = np.log([0.02, 0.02, 0.02, 0.02, 0.45, 0.47])  # … "c" a little rather than "b"
