@@ -46,14 +46,14 @@ class Syllables(Number):
             raise InputError(f"{place}: {key} has {cell!r} syllables; expected a whole number of 1 or more")
         return value
 
-    def answer(self, prediction):
+    def as_dict(self, prediction):
         return {"syllables": float(prediction)}
 
-    def columns(self, answers, targets):
-        return {"prediction": [answer["syllables"] for answer in answers]}
+    def columns(self, predictions, targets):
+        return {"prediction": [prediction["syllables"] for prediction in predictions]}
 
-    def as_line(self, answer):
-        return f"{round(answer['syllables'])} syllables"
+    def as_line(self, prediction):
+        return f"{round(prediction['syllables'])} syllables"
 '''
 COUNTING = '''
 """Count syllables from the pooled frames of a clip."""
