@@ -494,7 +494,7 @@ def test_the_code_examples_run(card_run: Run, tmp_path: Path):
         assert not done.returncode, done.stderr
         outputs.append(done.stdout)
     ours = dict(sorted(literal_eval(outputs[0]).items()))
-    theirs = {answer["label"]: answer["score"] for answer in literal_eval(outputs[2])}
+    theirs = {item["label"]: item["score"] for item in literal_eval(outputs[2])}
     assert set(theirs) <= set(ours) == set(card_run.labels)
     # The recording is clean already; cleaning it once more changes little.
     assert all(abs(ours[label] - theirs[label]) < 0.05 for label in theirs)

@@ -442,26 +442,26 @@ def test_a_run_without_its_predictions_is_rejected(run: Run, tmp_path: Path):
 
 
 def test_errors_of_single_labels_are_sorted_by_confidence():
-    rows = [("right", "a", 0.99), ("wavering", "b", 0.5), ("sure", "b", 0.9)]
+    rows = [("right", "a", 0.99), ("uncertain", "b", 0.5), ("confident", "b", 0.9)]
     table = pandas.DataFrame(
         [
-            {"file": file, "group": float("nan"), "reference": "a", "prediction": label, "confidence": sure,
-             "probabilities": [1 - sure, sure, 0.0, 0.0, 0.0]}
-            for file, label, sure in rows
+            {"file": file, "group": float("nan"), "reference": "a", "prediction": label, "confidence": confidence,
+             "probabilities": [1 - confidence, confidence, 0.0, 0.0, 0.0]}
+            for file, label, confidence in rows
         ]
     )  # fmt: skip
     clips = judged(Predictions(table, Label(("a", "b", "c", "d", "e"))))
-    assert [clip.file for clip in clips] == ["sure", "wavering", "right"]
+    assert [clip.file for clip in clips] == ["confident", "uncertain", "right"]
     assert clips[0].verdict == "wrong, with 90% confidence"
     assert clips[0].group is None
-    assert [answer.label for answer in clips[0].weighed] == ["b", "a", "c"]
+    assert [item.label for item in clips[0].weighed] == ["b", "a", "c"]
 
 
 def test_the_true_label_is_shown_even_if_it_is_unlikely():
     row = {"file": "x", "group": "g", "reference": "d", "prediction": "a", "confidence": 0.5}
     table = pandas.DataFrame([row | {"probabilities": [0.5, 0.3, 0.15, 0.05]}])
     clip = judged(Predictions(table, Label(("a", "b", "c", "d"))))[0]
-    assert [(answer.label, answer.true) for answer in clip.weighed][-1] == ("d", True)
+    assert [(item.label, item.true) for item in clip.weighed][-1] == ("d", True)
 
 
 def test_differences_in_spelling_come_after_wrong_words():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.formatting import capitalized
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import score_name
+from audio_ft.plots.comparisons import robustness_curve
 from audio_ft.reporting.html import figures
 from audio_ft.reporting.html.scores import axis_of, bar
 from audio_ft.reporting.record import calibration_text, robustness_results, robustness_text
@@ -86,12 +87,13 @@ def _curve(perturbation: Mapping[str, Any], found: Mapping[str, Any]) -> Picture
     title, unit = capitalized(perturbation["title"]), perturbation["unit"]
     worse = [f"{level['level']:g}".replace("-", "−") for level in scored if level["verdict"] == "worse"]
     where = f"at {', '.join(worse)} {unit}".rstrip() if worse else "at no level"
-    return figures.robustness(
+    figure = robustness_curve(
         [level["level"] for level in scored],
         [Score.from_dict(level["score"]) for level in scored],
-        caption=f"{title}: significantly worse than clean {where}.",
         metric=found["metric"],
         perturbation=title,
         unit=unit,
         clean=Score.from_dict(found["clean"]),
+        width=figures.SMALL,
     )
+    return figures.picture(figure, caption=f"{title}: significantly worse than clean {where}.")

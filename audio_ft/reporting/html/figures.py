@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audio_ft.evaluation.calibration import BINS
 from audio_ft.plots import audio
 from audio_ft.plots.classification import confusion_matrix, reliability, selective_accuracy
-from audio_ft.plots.comparisons import robustness_curve
 from audio_ft.plots.export import to_svg
 from audio_ft.plots.theme import DARK, LIGHT
 from audio_ft.plots.training import learning_curves
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from audio_ft.audio.clip import Clip
-    from audio_ft.metrics import Score
     from audio_ft.run import Run
     from audio_ft.targets.judged import Judged
 
@@ -97,11 +95,6 @@ def confidence(confidences: Sequence[float], right: Sequence[bool]) -> list[Pict
             "confidence interval shaded.",
         ),
     ]
-
-
-def robustness(levels: Sequence[float], scores: Sequence[Score], *, caption: str, **labels: Any) -> Picture:
-    """Return the score at each level of a perturbation."""
-    return picture(robustness_curve(levels, scores, width=SMALL, **labels), caption=caption)
 
 
 def spectrogram(clip: Clip, file: str, *, wide: bool) -> Picture | None:
