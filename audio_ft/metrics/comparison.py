@@ -118,17 +118,8 @@ def compare(
 ) -> Comparison:
     """Compare two sets of predictions for the same clips by one score.
 
-    Args:
-        kind: "label", "labels", "number" or "transcript".
-        first: predictions of the first, as in `score`.
-        second: predictions of the second for the same clips in the same order.
-        references: the truth, as in `score`.
-        labels: names of the classes; their ids when empty.
-        language: the language of texts; see `score`.
-        groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
-        seed: seed of the resamples.
-        resamples: number of resamples.
-        metric: the score to compare by; None takes `Sample.compared_by`.
+    `first` and `second` are predictions for the same clips in the same order; `metric` is the score to compare by
+    (None: `Sample.compared_by`). The other arguments are those of `score`.
 
     Raises:
         InputError: shapes do not match, there are no clips, or the score does not exist or is undefined.

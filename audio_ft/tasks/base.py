@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from audio_ft.targets.transcripts import Text
     from audio_ft.tasks.ctc_beam import Beam
 
+    Tensor = torch.Tensor
+    Inputs = Mapping[str, Tensor]  # a batch as `Adapter.collate` returns it
+
 
 # The automatic window of a task that pools windows is as long as this quantile of the training recordings.
 COVERED = 0.99
@@ -129,15 +132,11 @@ class Task(ABC):
         """Load a model that this task saved, with its head."""
 
     @abstractmethod
-    def loss(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch and the network's outputs."""
 
     @abstractmethod
-    def predict_step(
-        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return the outputs to keep for a batch, (batch, …); `outputs` are those of `loss`, if it was computed."""
 
     @abstractmethod

@@ -14,14 +14,14 @@ from audio_ft.tasks.base import Checkpoint, HeadSettings, Task, pretrained
 from audio_ft.tasks.objectives import Objective, objective_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from audio_ft.models.base import Adapter
     from audio_ft.targets.transcripts import Text
+    from audio_ft.tasks.base import Inputs, Tensor
 
 
 @dataclass(frozen=True)
@@ -120,16 +120,12 @@ class Classification(Task):
             model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
         return adapter.fit(model)
 
-    def loss(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch and its logits (batch, outputs)."""
         logits = model(**inputs).logits
         return self.objective.loss(logits.float(), labels, head, self.target.outputs), logits
 
-    def predict_step(
-        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return the logits float32 (batch, outputs)."""
         return (model(**inputs).logits if outputs is None else outputs).float()
 

@@ -11,8 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from audio_ft.errors import InputError
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
@@ -23,12 +21,13 @@ from audio_ft.tasks.transcription import Transcription, as_transcript
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import torch
     from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from audio_ft.models.base import Adapter
+    from audio_ft.tasks.base import Inputs, Tensor
     from audio_ft.tasks.ctc_beam import Beam
+    from audio_ft.tasks.transcription import Waves
 
 logger = logging.getLogger(__name__)
 
@@ -157,16 +156,12 @@ class CTC(Transcription):
 
         return adapter.fit(AutoModelForCTC.from_pretrained(folder, dtype=torch.float32))
 
-    def loss(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the CTC loss, averaged over characters and clips, and logits (batch, frames, labels)."""
         outputs = model(**inputs, labels=labels)
         return outputs.loss, outputs.logits
 
-    def predict_step(
-        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return the best token of each frame, or that of the best text, int64 (batch, frames); padded with -100."""
         import torch
 
@@ -176,13 +171,11 @@ class CTC(Transcription):
         padding = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
         return best.masked_fill(padding, NO_TOKEN)
 
-    def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def transcribe(self, model: Any, adapter: Adapter, waves: Waves) -> list[str]:
         """Return the text of the frames' tokens."""
         return [self.decode(tokens) for tokens in self._frames(model, adapter, waves)]
 
-    def transcribe_words(
-        self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
-    ) -> list[list[dict[str, Any]]]:
+    def transcribe_words(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[dict[str, Any]]]:
         """Return the words with the times of the frames of their characters."""
         return [self._words(tokens, adapter.frame_seconds) for tokens in self._frames(model, adapter, waves)]
 
@@ -194,7 +187,7 @@ class CTC(Transcription):
             for word in words
         ]
 
-    def _frames(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[list[int]]:
+    def _frames(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[int]]:
         """Return the token of each frame of each recording."""
         outputs = forward(model, self, adapter, adapter.collate([adapter.extract(wave) for wave in waves]))
         return [[int(token) for token in tokens if token != NO_TOKEN] for tokens in outputs]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from audio_ft.models.base import Adapter
 
+    Waves = Sequence[NDArray[np.float32]]  # clean recordings (time,)
+
 # Speed augmentation slows clips down to 0.9 of their speed, so the window leaves room for slower clips.
 SLACK = 1.15
 # Longest window of any network, in seconds; attention grows with its square.
@@ -94,13 +96,11 @@ class Transcription(Task):
         return [*super().describe(references), f"a label     {' '.join(tokens)}"]
 
     @abstractmethod
-    def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def transcribe(self, model: Any, adapter: Adapter, waves: Waves) -> list[str]:
         """Return the transcripts of clean recordings (time,) that fit the window, "" without speech."""
 
     @abstractmethod
-    def transcribe_words(
-        self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
-    ) -> list[list[dict[str, Any]]]:
+    def transcribe_words(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[dict[str, Any]]]:
         """Return the words of each recording, {"start", "end", "text"}, in seconds from its start."""
 
     def save(self, adapter: Adapter, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from audio_ft.models.base import Adapter
+    from audio_ft.tasks.base import Inputs, Tensor
+    from audio_ft.tasks.transcription import Waves
 
 # Positions of Whisper's decoder, for a transcript with its special tokens.
 LONGEST_LABEL = 448
@@ -207,9 +208,7 @@ class Seq2Seq(Transcription):
 
         return AutoModelForSpeechSeq2Seq.from_pretrained(folder, dtype=torch.float32)
 
-    def loss(
-        self, model: Any, inputs: Mapping[str, torch.Tensor], labels: torch.Tensor, head: HeadSettings
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy a token, and the logits (batch, tokens, vocabulary)."""
         import torch
 
@@ -238,21 +237,17 @@ class Seq2Seq(Transcription):
         before = prompt.expand(len(labels), -1)
         return torch.cat([before, given], 1), torch.cat([torch.full_like(before, NO_TOKEN), labels], 1)
 
-    def predict_step(
-        self, model: Any, adapter: Adapter, inputs: Mapping[str, torch.Tensor], outputs: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
         # In validation a text twice as long as any transcript is cut off; final scores take all of it.
         settings = {} if outputs is None else {"max_length": self.limit}
         with window_of(model, inputs["input_features"]):
             return model.generate(**inputs, **settings, **self.prompted(model))
 
-    def transcribe(self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]) -> list[str]:
+    def transcribe(self, model: Any, adapter: Adapter, waves: Waves) -> list[str]:
         """Return the text of each recording, "" where the checkpoint finds no speech."""
         return [found.text for found in transcribe(self, model, adapter, waves)]
 
-    def transcribe_words(
-        self, model: Any, adapter: Adapter, waves: Sequence[NDArray[np.float32]]
-    ) -> list[list[dict[str, Any]]]:
+    def transcribe_words(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[dict[str, Any]]]:
         """Return the words with times from the decoder's cross-attention."""
         return [list(found.words) for found in transcribe(self, model, adapter, waves, words=True)]
