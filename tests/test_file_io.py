@@ -175,7 +175,7 @@ def test_json_reads_back_as_it_was_written(tmp_path):
         (b"[1]", "a.json: expected a JSON object, got list"),
     ],
 )
-def test_what_is_no_json_object_is_said_in_one_sentence(tmp_path, content, words):
+def test_a_file_without_a_json_object_is_refused_in_one_sentence(tmp_path, content, words):
     if content is not None:
         (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=words):

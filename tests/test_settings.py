@@ -98,7 +98,7 @@ def test_a_name_is_suggested_whatever_its_case() -> None:
     assert did_you_mean("qqqq", ["Trim", "Mono"], list_all=True) == " There are Mono, Trim."
 
 
-def test_the_bounds_are_said_as_they_are() -> None:
+def test_messages_state_the_bounds() -> None:
     assert number().expected == "a number"
     assert number(0, 1, below=True).expected == "a number from 0 to below 1"
     assert number(high=0, unit="dB").expected == "a number of 0 or less dB"
@@ -181,7 +181,7 @@ def test_an_absurd_assignment_is_taken_whole_or_refused_in_one_sentence(value: s
 
 @pytest.mark.parametrize("plain", [3, None, [], "Trim", {"step": "Trim", "version": 10**400}, {"step": "x" * 10**6}])
 @pytest.mark.parametrize("kind", [Recipe, Data, Text, Step, Augment])
-def test_what_is_no_table_of_settings_is_refused(kind: type[Settings], plain: Any) -> None:
+def test_values_that_are_not_a_table_of_settings_are_refused(kind: type[Settings], plain: Any) -> None:
     with pytest.raises(InputError) as told:
         kind.from_dict(plain)
     assert len(str(told.value)) < 600

@@ -181,7 +181,7 @@ def test_mistakes_get_one_sentence_and_leave_nothing(raw, tmp_path, arguments, w
     assert not list(tmp_path.glob("out*"))
 
 
-def test_unreadable_files_are_told_and_do_not_stop_the_rest(raw, tmp_path, capsys):
+def test_unreadable_files_are_reported_and_do_not_stop_the_rest(raw, tmp_path, capsys):
     (raw / "empty.wav").write_bytes(b"")
     (raw / "low" / "page.mp3").write_text("<html>404</html>")
     assert main(["clean", str(raw), str(tmp_path / "out")]) == 0

@@ -177,7 +177,7 @@ def test_sigterm_stops_a_command_with_130():
     assert b"Traceback" not in errors
 
 
-def test_a_reader_that_leaves_early_is_no_failure_of_ours():
+def test_a_closed_output_pipe_is_not_an_error():
     code = (
         "import sys\nfrom audio_ft.cli.console import guarded, show\n"
         "def work():\n    for _ in range(100000): show('line')\n    return 0\nsys.exit(guarded(work))"
@@ -461,7 +461,7 @@ def test_predict_writes_a_file_whole_or_not_at_all(small_run, tmp_path, capsys):
     assert os.listdir(tmp_path) == ["answers.jsonl"]
 
 
-def test_predict_answers_about_what_the_chain_leaves_nothing_of(small_run, tmp_path, capsys):
+def test_predict_handles_clips_that_the_chain_empties(small_run, tmp_path, capsys):
     write(Clip(np.zeros((1, 8_000), np.float32), 8_000), tmp_path / "silence.wav")
     (line,) = predicted([str(small_run), str(tmp_path / "silence.wav")], capsys)
     assert line.keys() in ({"file", "labels"}, {"file", "error"})

@@ -81,7 +81,7 @@ def test_the_list_is_the_table(capsys):
         (["nothing", "--save", "x"], "no recordings found"),
     ],
 )
-def test_what_cannot_be_shown_says_how_to_mend_it(folder, words, sentence, capsys):
+def test_refusals_of_show_name_the_fix(folder, words, sentence, capsys):
     (folder.parent / "nothing").mkdir()
     assert main(["show", *words]) == 2
     said = capsys.readouterr()
@@ -135,7 +135,7 @@ def test_a_folder_becomes_one_table(folder):
     assert sorted(path.name for path in folder.parent.iterdir()) == ["mine", "out.parquet", "out.unreadable.txt"]
 
 
-def test_what_a_table_leaves_beside_it_is_no_manifest_of_the_data(folder):
+def test_files_next_to_a_table_are_not_manifests(folder):
     for place, name in enumerate(("a.wav", "a.ogg")):
         (folder / f"class{place}").mkdir()
         (folder / name).rename(folder / f"class{place}" / name)
@@ -147,7 +147,7 @@ def test_what_a_table_leaves_beside_it_is_no_manifest_of_the_data(folder):
     assert list(load(Data(str(folder)), need=("test",)).target.names) == ["class0", "class1", "class2"]
 
 
-def test_a_second_table_is_the_same_and_forgets_what_was_mended(folder):
+def test_a_second_table_is_the_same_and_drops_fixed_files(folder):
     main(["show", "mine", "--feature", "rms", "--save", "out.parquet"])
     before = pandas.read_parquet("out.parquet")
     for name in ("empty.wav", "text.wav"):

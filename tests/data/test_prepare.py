@@ -83,7 +83,7 @@ def test_the_tree_is_that_of_the_textbooks(raw, prepared):
     assert len((prepared / "README.txt").read_text().splitlines()) == 10
 
 
-def test_speakers_stay_on_one_side(prepared):
+def test_splits_are_speaker_disjoint(prepared):
     speakers = [{row["speaker_id"] for row in listed(prepared, split)} for split in SPLITS]
     assert sum(map(len, speakers)) == len(set.union(*speakers)) == 10
 
@@ -167,7 +167,7 @@ def test_a_tree_of_another_chain_brings_its_chain_along(raw, tmp_path):
         with_stored_chain(asked, loaded).steps.remaining(loaded.chain)
 
 
-def test_a_trained_model_answers_for_the_raw_file_as_for_the_processed_one(tmp_path):
+def test_a_trained_model_predicts_the_same_for_raw_and_prepared_files(tmp_path):
     import audio_ft as aft
 
     recipe = Recipe(model=MINI, data=Data(str(ASSETS / "words"), limit=16))

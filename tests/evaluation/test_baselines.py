@@ -128,7 +128,7 @@ def test_linear_separates_classes_whatever_the_features_units():
     assert Label(tuple("abcde")).score(chances, answers)["accuracy"].value > 0.9
 
 
-def test_linear_answers_several_labels_and_numbers():
+def test_the_linear_baseline_predicts_several_labels_and_numbers():
     (features, truth), (questions, answers) = blobs(200, 4, 1), blobs(100, 4, 2)
     both = np.stack([truth < 2, truth % 2 == 0, np.ones(200)], axis=1).astype(int)
     chances = linear(Labels(tuple("abc")), features, both, questions)
@@ -140,7 +140,7 @@ def test_linear_answers_several_labels_and_numbers():
     assert numbers == pytest.approx(questions @ slope + 4, abs=0.2)
 
 
-def test_linear_with_one_class_answers_it():
+def test_the_linear_baseline_with_one_class_predicts_it():
     chances = linear(Label(tuple("abc")), np.zeros((3, 2)), [1, 1, 1], np.zeros((2, 2)))
     assert chances.tolist() == [[0, 1, 0]] * 2
 

@@ -89,7 +89,7 @@ def test_chance_covers_nine_errors_in_ten_of_calibrated_models():
     assert sum(inside) >= 34
 
 
-def test_temperature_leaves_answers_and_zero_probabilities_in_peace():
+def test_temperature_keeps_predictions_and_zero_probabilities():
     probabilities = np.asarray([[1.0, 0.0, 0.0], [0.6, 0.3, 0.1]])
     cooled = tempered(probabilities, 3.0)
     assert np.isfinite(cooled).all()
@@ -98,7 +98,7 @@ def test_temperature_leaves_answers_and_zero_probabilities_in_peace():
     np.testing.assert_allclose(tempered(probabilities, 1.0), probabilities, atol=1e-12)
 
 
-def test_without_a_validation_split_or_a_wrong_clip_in_it_there_is_no_temperature():
+def test_no_temperature_without_errors_in_a_validation_split():
     test = answers(100)
     for validation, why in ((None, "no validation split"), (test.where(judged(test)[1]), "no validation clip")):
         found = calibration(test, validation)

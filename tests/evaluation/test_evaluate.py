@@ -49,7 +49,7 @@ def test_the_scores_of_the_training_are_found_again(model, small_run, split):
         assert evaluation.resampling == run.intervals
 
 
-def test_accuracy_is_the_share_of_right_first_answers(model, few):
+def test_accuracy_is_the_share_of_correct_top_predictions(model, few):
     rows = list(csv.DictReader((few / "metadata.csv").open()))
     answers = model([few / row["file_name"] for row in rows])
     right = sum(next(iter(answer)) == row["label"] for answer, row in zip(answers, rows, strict=True))

@@ -176,7 +176,7 @@ def score(value: float) -> dict:
     return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 20}
 
 
-def test_many_classes_and_slices_are_cut_short_but_none_that_stands_out():
+def test_long_tables_are_shortened_but_keep_outliers():
     lines = classes({f"c{place:02d}": {"f1": score(place / 30)} for place in reversed(range(30))})
     assert lines[1].startswith("c00 ")
     assert (len(lines), lines[-1]) == (12, "… and 20 more classes (--json holds them)")
@@ -205,5 +205,5 @@ def test_a_class_without_a_clip_takes_no_column_from_the_others():
     assert lines[2].count("0.500 [0.400, 0.600]") == 3
 
 
-def test_without_one_label_a_clip_there_is_no_line_on_trust():
+def test_calibration_needs_one_label_a_clip():
     assert trust({"calibration": None, "selective": None}) == []

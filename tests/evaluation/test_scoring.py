@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> aft.Run:
     return aft.train(recipe, folder / "run")
 
 
-def test_the_intervals_are_those_of_speakers(run: aft.Run) -> None:
+def test_the_intervals_resample_speakers(run: aft.Run) -> None:
     assert "by group" in run.intervals
 
 

@@ -341,7 +341,7 @@ def test_short_failures_are_retried(hub, online, run):
     assert hub.repo().titles == ["Add small"]
 
 
-def test_commit_whose_response_was_lost_is_found(hub, online, run):
+def test_a_commit_with_a_lost_response_is_found(hub, online, run):
     hub.faults.append(Fault("commit", drop="after", times=1))
     pushed = push(run, "me/words")
     assert pushed.commit == hub.repo().main.oid

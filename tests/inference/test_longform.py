@@ -359,7 +359,7 @@ def test_a_minute_of_silence_or_noise_gives_no_text(scribbler, tmp_path, words):
     assert scribbler(Clip(speech(2 * RATE), RATE), words=words)["text"]
 
 
-def test_a_long_answer_has_ordered_times_inside_the_recording(scribbler, tmp_path):
+def test_a_long_transcript_has_ordered_times_inside_the_recording(scribbler, tmp_path):
     wave = talk([12, -1, 20, -40, 25, -0.5, 9])
     write(Clip(wave, RATE), tmp_path / "a.flac")
     answer = json.loads(json.dumps(scribbler(tmp_path / "a.flac", words=True)))

@@ -43,7 +43,7 @@ def test_a_prediction_gives_each_label_a_probability_the_most_probable_first(mod
     assert list(answer.values()) == sorted(answer.values(), reverse=True)
 
 
-def test_all_forms_of_one_recording_get_one_answer(model, files, clips):
+def test_all_forms_of_one_recording_get_one_prediction(model, files, clips):
     file, clip = files[0], clips[0]
     forms = [
         str(file),
@@ -71,7 +71,7 @@ def test_whole_numbers_of_a_sound_file_are_read_by_their_types_range(clips, kind
     np.testing.assert_allclose(heard.samples[0], wave, atol=1 / scale + 1e-6)
 
 
-def test_a_list_is_answered_in_order_as_each_alone(model, files):
+def test_a_list_gives_the_predictions_of_each_alone_in_order(model, files):
     together = model([files[2], files[0], files[1]])
     assert isinstance(together, list)
     for answer, file in zip(together, [files[2], files[0], files[1]], strict=True):
@@ -79,7 +79,7 @@ def test_a_list_is_answered_in_order_as_each_alone(model, files):
     assert model([]) == []
 
 
-def test_answers_are_those_of_plain_transformers_on_the_cleaned_wave(model, small_run, files):
+def test_predictions_are_those_of_plain_transformers_on_the_cleaned_wave(model, small_run, files):
     import torch
     from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
@@ -137,7 +137,7 @@ def test_an_unreadable_recording_raises_but_does_not_stop_attempts(model, files,
     np.testing.assert_allclose(vector(answers[3]), vector(model(files[1])), atol=1e-4)
 
 
-def test_a_clip_too_short_for_the_network_is_answered(model):
+def test_a_clip_too_short_for_the_network_gets_a_prediction(model):
     assert set(model(Clip(np.full((1, 30), 0.1, np.float32), 16_000))) == LABELS
 
 
@@ -185,6 +185,6 @@ def test_predictions_of_the_training_are_found_again(model, small_run):
     np.testing.assert_allclose(vector(answer), vector(stored), atol=2e-3)
 
 
-def test_a_written_wav_is_answered_as_its_clip(model, clips, tmp_path):
+def test_a_written_wav_gets_the_prediction_of_its_clip(model, clips, tmp_path):
     write(clips[0], tmp_path / "clip.wav")
     np.testing.assert_allclose(vector(model(tmp_path / "clip.wav")), vector(model(clips[0])), atol=2e-3)

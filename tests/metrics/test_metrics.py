@@ -137,7 +137,7 @@ def test_regression_scores_equal_sklearn_and_scipy(offset):
     assert value(scores, "concordance") == pytest.approx(concordance, abs=1e-10 if offset else 1e-12)
 
 
-def test_a_class_that_nobody_has_or_predicts_is_absent_and_leaves_the_averages_alone():
+def test_a_class_without_clips_and_predictions_is_left_out_of_averages():
     with_third = score("label", probabilities([0, 1, 0], 3), [0, 1, 1], labels=("a", "b", "c"), resamples=20)
     without = score("label", probabilities([0, 1, 0], 2), [0, 1, 1], labels=("a", "b"), resamples=20)
     assert with_third == without

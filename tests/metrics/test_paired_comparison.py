@@ -172,7 +172,7 @@ def test_a_score_that_there_is_not_is_refused(kind, metric, message):
         compare(kind, first, second, truth, metric=metric)
 
 
-def test_answers_about_other_clips_are_refused():
+def test_predictions_for_other_clips_are_refused():
     with pytest.raises(InputError, match="1 and 2"):
         compare("transcript", ["a", "b"], ["a"], ["a", "b"])
 

@@ -290,7 +290,7 @@ def test_frames_are_counted_alike_for_one_clip_and_for_a_batch(checkpoint: Any, 
 
 
 @pytest.mark.parametrize("name", ["wav2vec2-mini", *ALL])
-def test_a_clips_answer_does_not_depend_on_its_neighbours(checkpoint: Any, name: str) -> None:
+def test_a_clips_outputs_do_not_depend_on_its_batch(checkpoint: Any, name: str) -> None:
     adapter = load_adapter(checkpoint(name)).with_window(2)
     assert_no_neighbour_matters(adapter, classifier(adapter, checkpoint(name)))
 
@@ -352,7 +352,7 @@ def test_plain_transformers_does_depend_on_neighbours_there(checkpoint: Any, nam
 
 
 @pytest.mark.parametrize("name", ["wav2vec2-mini", *ALL])
-def test_a_single_clip_is_answered_as_plain_transformers_does(checkpoint: Any, name: str, tmp_path: Path) -> None:
+def test_a_single_clip_gets_the_outputs_of_plain_transformers(checkpoint: Any, name: str, tmp_path: Path) -> None:
     adapter = load_adapter(checkpoint(name)).with_window(2)
     model = classifier(adapter, checkpoint(name))
     model.save_pretrained(tmp_path)
@@ -433,7 +433,7 @@ def test_an_unknown_family_says_what_there_is(tmp_path: Path) -> None:
         load_adapter(str(tmp_path))
 
 
-def test_a_folder_that_is_no_checkpoint_names_the_one_inside(tmp_path: Path) -> None:
+def test_a_folder_above_a_checkpoint_names_the_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no checkpoint folder"):
         load_adapter(str(tmp_path / "absent"))
     with pytest.raises(InputError, match=r"holds no config\.json"):
@@ -463,7 +463,7 @@ def test_no_neighbour_matters_to_the_real_checkpoints(shared: Path, name: str, h
 
 
 @pytest.mark.real
-def test_real_whisper_features_and_answers_are_transformers_own(shared: Path, tmp_path: Path) -> None:
+def test_real_whisper_features_and_texts_equal_those_of_transformers(shared: Path, tmp_path: Path) -> None:
     folder = fetched_whisper(shared, "whisper-tiny.en")
     adapter = load_adapter(folder).with_window(3)
     model = classifier(adapter, folder)

@@ -188,7 +188,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_answers_and_scores_come_from_the_search_and_times_lie_inside(saved: Path) -> None:
+def test_texts_and_scores_come_from_the_search_and_times_lie_inside(saved: Path) -> None:
     beam, files = Beam(str(saved / "words.arpa"), word_score=3.0), [str(saved / f"{seed}.wav") for seed in (3, 4)]
     greedy, model = aft.load(saved), aft.load(saved, beam=beam)
     texts = [answer["text"] for answer in model(files)]

@@ -195,7 +195,7 @@ def test_windows_of_a_clip_are_averaged_before_the_softmax() -> None:
         np.testing.assert_allclose(ours[clip], expected, rtol=1e-6)
 
 
-def test_answers_of_several_labels_and_numbers() -> None:
+def test_predictions_of_several_labels_and_numbers() -> None:
     outputs = logits(1, 4).numpy()
     clips = np.arange(4)
     np.testing.assert_allclose(task("labels").task.predictions(outputs, clips, 4), expit(outputs), rtol=1e-6)

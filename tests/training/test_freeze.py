@@ -116,7 +116,7 @@ def test_every_pooling_passes_gradients_on(folder: str, pooling: str) -> None:
     assert names_in(model, [adapter.layers(model)[0]]) & changed
 
 
-def test_gradual_unfreezing_wakes_layers_from_the_top(folder: str) -> None:
+def test_gradual_unfreezing_starts_at_the_top(folder: str) -> None:
     adapter, model = build(folder, "gradual")
     callback = GradualUnfreezing(model, adapter)
     layers = adapter.layers(model)

@@ -134,7 +134,7 @@ def test_every_training_has_a_wandb_run_of_its_own_that_ends_with_the_test_score
     assert "test/f1_macro" in wandb.logged[2][-1]
 
 
-def test_a_line_for_each_evaluation_tells_where_the_training_stands(finished):
+def test_each_evaluation_logs_a_line(finished):
     _, lines = finished
     (line,) = [line for line in lines if line.startswith("epoch")]
     for part in ("epoch   2.0   loss ", "validation: loss ", "learning rate ", "best f1_macro ", "0:00:00 left"):
@@ -150,7 +150,7 @@ def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_read(reci
     assert not (tmp_path / "run").exists()
 
 
-def test_trackers_are_told_the_run_folder_unless_the_user_told_them_another(tmp_path, monkeypatch):
+def test_trackers_write_to_the_run_folder_unless_the_user_set_another(tmp_path, monkeypatch):
     import os
 
     monkeypatch.setenv("WANDB_DIR", "/elsewhere")

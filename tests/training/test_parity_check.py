@@ -46,7 +46,7 @@ def test_a_run_is_proved_by_a_process_of_its_own(pooling: str, recipe: Recipe, t
     assert Run.load(run.folder).scores == run.scores
 
 
-def test_a_model_that_answers_otherwise_elsewhere_is_no_run(
+def test_a_model_with_other_outputs_in_a_clean_process_is_refused(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unnormalized(file: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_model_that_answers_otherwise_elsewhere_is_no_run(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
-def test_a_model_that_does_not_load_elsewhere_is_no_run(
+def test_a_model_that_does_not_load_in_a_clean_process_is_refused(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged(monkeypatch, Path.unlink)

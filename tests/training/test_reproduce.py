@@ -44,7 +44,7 @@ def test_the_same_machine_gives_the_very_same_run(first, again):
     assert found.second.recipe.push_to_hub is None
 
 
-def test_a_finished_reproduction_is_compared_as_it_is(first, again):
+def test_a_finished_reproduction_is_compared_without_training(first, again):
     told: list[str] = []
     stamp = (again / "run.json").stat().st_mtime_ns
     assert reproduce(first, again, tell=told.append).agrees
@@ -98,7 +98,7 @@ def test_a_score_that_the_second_run_lacks_does_not_agree(first):
     assert found.to_dict()["scores"]["accuracy"]["now"]["value"] is None
 
 
-def test_differences_are_told_before_the_training(first, tmp_path):
+def test_differences_are_logged_before_training(first, tmp_path):
     told: list[str] = []
     old = dataclasses.replace(first, versions=first.versions | {"torch": "1.0"})
     with pytest.raises(InputError, match="nowhere"):
@@ -115,7 +115,7 @@ def test_the_run_itself_and_the_run_of_another_recipe_are_left_alone(first, agai
         reproduce(other, again)
 
 
-def test_the_folder_one_stands_in_can_be_reproduced(first, again, tmp_path, monkeypatch):
+def test_the_current_folder_can_be_reproduced(first, again, tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     shutil.copy(first.folder / "run.json", tmp_path / "run")
     shutil.copytree(again, tmp_path / "run-again")

@@ -136,7 +136,7 @@ def plain_answer(model: Path, recording: Path, folder: Path) -> dict[str, float]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
 
 
-def test_plain_transformers_answers_as_the_run_did(small_run: Path, tmp_path: Path) -> None:
+def test_plain_transformers_predicts_the_same(small_run: Path, tmp_path: Path) -> None:
     table = predictions(small_run, "test")
     recording = Path(WORDS) / "test" / Path(table["file"][5]).name
     theirs = plain_answer(small_run / "model", recording, tmp_path)
