@@ -31,7 +31,7 @@ def run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(run: Path) -> dict:
+def result(run: Path) -> dict:
     """Return the JSON of the test split."""
     import contextlib
     import io
@@ -42,8 +42,8 @@ def told(run: Path) -> dict:
     return json.loads(out.getvalue())
 
 
-def test_the_json_has_a_stable_shape(told):
-    assert list(told) == [
+def test_the_json_has_a_stable_shape(result):
+    assert list(result) == [
         "scores",
         "split",
         "n",
@@ -54,44 +54,44 @@ def test_the_json_has_a_stable_shape(told):
         "selective",
         "speed",
     ]
-    assert (told["split"], told["n"], told["headline"]) == ("test", 48, ["accuracy", "f1_macro"])
-    assert set(told["per_class"]["yes"]) == {"f1", "precision", "recall"}
-    assert set(told["slices"]) == {"looked_at", "verdict", "slices"}
-    first = told["slices"]["slices"][0]
+    assert (result["split"], result["n"], result["headline"]) == ("test", 48, ["accuracy", "f1_macro"])
+    assert set(result["per_class"]["yes"]) == {"f1", "precision", "recall"}
+    assert set(result["slices"]) == {"looked_at", "verdict", "slices"}
+    first = result["slices"]["slices"][0]
     assert set(first) == {"column", "value", "n", "scores", "rest", "difference", "stands_out"}
     assert set(first["rest"]) == set(first["difference"]) == {"value", "low", "high", "n"}
     assert {"error", "chance", "chance_high", "bins", "temperature", "why", "error_after", "loss", "n"} <= set(
-        told["calibration"]
+        result["calibration"]
     )
-    assert set(told["selective"]) == {"at", "thresholds", "curve", "aurc", "best"}
-    assert list(told["selective"]["at"]) == ["0.8", "0.9", "0.95"]
-    assert {"median", "p95", "real_time_factor", "memory", "processor", "threads"} <= set(told["speed"])
+    assert set(result["selective"]) == {"at", "thresholds", "curve", "aurc", "best"}
+    assert list(result["selective"]["at"]) == ["0.8", "0.9", "0.95"]
+    assert {"median", "p95", "real_time_factor", "memory", "processor", "threads"} <= set(result["speed"])
 
 
-def test_slices_know_what_each_recording_was_like(told):
-    columns = {one["column"] for one in told["slices"]["slices"]}
+def test_slices_know_what_each_recording_was_like(result):
+    columns = {one["column"] for one in result["slices"]["slices"]}
     assert {"duration", "loudness", "SNR"} <= columns
     assert "rate" not in columns  # all of one rate: nothing to compare
 
 
-def test_evaluating_its_own_data_leaves_slices_json_in_the_run(run, told):
+def test_evaluating_its_own_data_leaves_slices_json_in_the_run(run, result):
     kept = json.loads((run / SLICES_FILE).read_text())
-    assert kept["n"] == told["n"]
-    assert kept["per_class"]["yes"]["f1"]["value"] == pytest.approx(told["per_class"]["yes"]["f1"]["value"])
+    assert kept["n"] == result["n"]
+    assert kept["per_class"]["yes"]["f1"]["value"] == pytest.approx(result["per_class"]["yes"]["f1"]["value"])
 
 
-def test_the_screen_is_short_and_says_what_the_json_says(run, told, capsys):
+def test_the_screen_is_short_and_says_what_the_json_says(run, result, capsys):
     assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "duration"]) == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert len(lines) < 45
     assert max(map(len, lines)) < 200
     assert lines[0].startswith("test split")
-    assert f"accuracy                   {told['scores']['accuracy']['value']:.3f} [" in out
+    assert f"accuracy                   {result['scores']['accuracy']['value']:.3f} [" in out
     assert "f1[yes]" not in out
     assert "slice " in out
     assert "loudness" not in out
-    assert f"expected calibration error {told['calibration']['error']:.3f} (" in out
+    assert f"expected calibration error {result['calibration']['error']:.3f} (" in out
     assert "80%: " in out
     assert "real-time factor " in out
 
@@ -105,10 +105,10 @@ def test_a_model_without_its_run_and_other_data_are_evaluated_as_far_as_possible
         (part / label).mkdir(exist_ok=True)
         shutil.copy(file, part / label)
     assert cli.main(["evaluate", str(folder), str(part), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["n"] == 6
-    assert (told["calibration"]["temperature"], told["calibration"]["why"]) == (None, "no validation split")
-    assert told["slices"] == {"looked_at": 0, "verdict": told["slices"]["verdict"], "slices": []}
+    result = json.loads(capsys.readouterr().out)
+    assert result["n"] == 6
+    assert (result["calibration"]["temperature"], result["calibration"]["why"]) == (None, "no validation split")
+    assert result["slices"] == {"looked_at": 0, "verdict": result["slices"]["verdict"], "slices": []}
     assert not (tmp_path / SLICES_FILE).exists()
 
 
@@ -149,9 +149,9 @@ def test_results_that_cannot_be_saved_are_still_shown(run, monkeypatch, capsys):
     monkeypatch.setattr(os, "replace", refuse)
     (run / SLICES_FILE).unlink(missing_ok=True)
     assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "class"]) == 0
-    said = capsys.readouterr()
-    assert "slices.json: cannot be written: Read-only file system" in said.err
-    assert said.out.startswith("test split")
+    printed = capsys.readouterr()
+    assert "slices.json: cannot be written: Read-only file system" in printed.err
+    assert printed.out.startswith("test split")
 
 
 def test_an_unknown_column_is_refused_before_the_model_is_run(run, monkeypatch, capsys):
@@ -161,14 +161,14 @@ def test_an_unknown_column_is_refused_before_the_model_is_run(run, monkeypatch, 
     for heard in ("clean", "score_rows"):
         monkeypatch.setattr(evaluation, heard, refuse)
     assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "duration", "--slice", "accent"]) == 2
-    said = capsys.readouterr().err
-    there = re.search(r"no column 'accent' to slice by; there are (.*)\.$", said, re.MULTILINE)
+    printed = capsys.readouterr().err
+    there = re.search(r"no column 'accent' to slice by; there are (.*)\.$", printed, re.MULTILINE)
     assert there is not None
     # Those that the predictions of the run can be sliced by.
     predictions = Predictions.of(Run.load(run)).split("test")
     with pytest.raises(InputError) as after:
         slicing.cuts(predictions, 10, ["accent"])
-    assert str(after.value) in said
+    assert str(after.value) in printed
     assert there[1].split(", ")[:2] == ["class", "group"]
 
 

@@ -236,9 +236,9 @@ def test_the_command_shows_a_line_for_each_perturbation_and_saves_robustness_jso
     assert json.loads(capsys.readouterr().out) == kept
     capsys.readouterr()
     assert cli.main([*words[:-1], "5"]) == 2
-    said = capsys.readouterr().err
-    assert "robustness.json contains a finished result of 4 clips of the test split of" in said
-    assert "and this is other clips. Keep both with --output FILE, or replace the old one with --overwrite." in said
+    message = capsys.readouterr().err
+    assert "robustness.json contains a finished result of 4 clips of the test split of" in message
+    assert "and this is other clips. Keep both with --output FILE, or replace the old one with --overwrite." in message
     assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept
     assert cli.main([*words[:-1], "5", "--output", str(tmp_path / "five.json")]) == 0
     assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept

@@ -22,15 +22,15 @@ def table(n: int = 300, seed: int = 0, right: float | np.ndarray = 0.8, **column
     """Return the predictions of a classifier that is right as often as asked."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, n)
-    said = np.where(rng.random(n) < right, truth, (truth + rng.integers(1, 3, n)) % 3)
-    probabilities = 0.7 * np.eye(3)[said] + 0.1
+    predicted = np.where(rng.random(n) < right, truth, (truth + rng.integers(1, 3, n)) % 3)
+    probabilities = 0.7 * np.eye(3)[predicted] + 0.1
     return pd.DataFrame(
         {
             "split": "test",
             "file": [f"{row}.wav" for row in range(n)],
             "group": [None] * n,
             "reference": [LABELS[row] for row in truth],
-            "prediction": [LABELS[row] for row in said],
+            "prediction": [LABELS[row] for row in predicted],
             "confidence": 0.8,
             "probabilities": list(probabilities),
             **columns,
@@ -175,13 +175,13 @@ def test_transcripts_are_judged_by_word_errors():
     import jiwer
 
     truth = ["press one for sales"] * 60
-    said = ["press for sails"] * 15 + ["press one for sales"] * 44 + ["press one four sales"]
-    rows = table(60).assign(reference=truth, prediction=said, meta=meta(line=["mobile"] * 20 + ["fixed"] * 40))
+    predicted = ["press for sails"] * 15 + ["press one for sales"] * 44 + ["press one four sales"]
+    rows = table(60).assign(reference=truth, prediction=predicted, meta=meta(line=["mobile"] * 20 + ["fixed"] * 40))
     found = slices(Predictions(rows, Transcript()))
     worst = found[0]
     assert (worst.value, worst.stands_out) == ("mobile", True)
-    assert worst.headline.value == pytest.approx(jiwer.wer(truth[:20], said[:20]))
-    assert worst.scores["cer"].value == pytest.approx(jiwer.cer(truth[:20], said[:20]))
+    assert worst.headline.value == pytest.approx(jiwer.wer(truth[:20], predicted[:20]))
+    assert worst.scores["cer"].value == pytest.approx(jiwer.cer(truth[:20], predicted[:20]))
 
 
 def test_ranges_keep_equal_values_together_and_leave_gaps_out():
