@@ -77,7 +77,7 @@ class Run:
         return run_html(self, ": ".join(filter(None, (self.recipe.name, self.recipe.model))))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON-serialisable data, without the folder it lies in."""
+        """Return the record as JSON-serializable data, without its folder."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "folder"}
         return (
             {"format": FORMAT}

@@ -73,7 +73,7 @@ def answers(adapter: Adapter, model: PreTrainedModel, lengths: tuple[int, ...]) 
     return alone, forward(model, TASK, adapter, adapter.collate(features))
 
 
-def assert_no_neighbour_matters(adapter: Adapter, model: PreTrainedModel, lengths: tuple[int, ...] = LENGTHS) -> None:
+def assert_no_neighbor_matters(adapter: Adapter, model: PreTrainedModel, lengths: tuple[int, ...] = LENGTHS) -> None:
     alone, together = answers(adapter, model, lengths)
     assert np.isfinite(together).all()
     assert np.ptp(alone, axis=0).min() > 0.03, "a network that answers all clips alike shows nothing"
@@ -292,14 +292,14 @@ def test_frames_are_counted_alike_for_one_clip_and_for_a_batch(checkpoint: Any, 
 @pytest.mark.parametrize("name", ["wav2vec2-mini", *ALL])
 def test_a_clips_outputs_do_not_depend_on_its_batch(checkpoint: Any, name: str) -> None:
     adapter = load_adapter(checkpoint(name)).with_window(2)
-    assert_no_neighbour_matters(adapter, classifier(adapter, checkpoint(name)))
+    assert_no_neighbor_matters(adapter, classifier(adapter, checkpoint(name)))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("name", ["wav2vec2-mini", *POOLING])
 def test_nor_does_it_with_any_pooling_and_weighted_layers(checkpoint: Any, name: str, pooling: str) -> None:
     adapter = load_adapter(checkpoint(name)).with_window(2)
-    assert_no_neighbour_matters(adapter, classifier(adapter, checkpoint(name), pooling=pooling, weighted_layers=True))
+    assert_no_neighbor_matters(adapter, classifier(adapter, checkpoint(name), pooling=pooling, weighted_layers=True))
 
 
 @pytest.mark.parametrize("positions", ["relative_key", "relative", "rotary"])
@@ -341,7 +341,7 @@ def _group_norm(checkpoint: Any) -> tuple[Adapter, Any]:
 
 
 @pytest.mark.parametrize("name", ["wav2vec2-group", "data2vec"])
-def test_plain_transformers_does_depend_on_neighbours_there(checkpoint: Any, name: str) -> None:
+def test_plain_transformers_does_depend_on_neighbors_there(checkpoint: Any, name: str) -> None:
     """Keep the tests above honest: the same weights without our fitting fail them by far."""
     adapter = load_adapter(checkpoint(name))
     ours = classifier(adapter, checkpoint(name))
@@ -413,7 +413,7 @@ def test_masks_of_the_checkpoint_shrink_for_short_clips() -> None:
 # ---- doors
 
 
-def test_the_rate_and_normalisation_are_the_checkpoints_own(tmp_path: Path) -> None:
+def test_the_rate_and_normalization_are_the_checkpoints_own(tmp_path: Path) -> None:
     from transformers import Wav2Vec2FeatureExtractor
 
     folder = tiny_checkpoint("hubert-group", tmp_path)
@@ -456,10 +456,10 @@ def test_a_checkpoint_without_extractor_says_so(tmp_path: Path) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("head", [{}, {"pooling": "statistics", "weighted_layers": True}], ids=["plain", "rich"])
 @pytest.mark.parametrize("name", ["wav2vec2-mini", "hubert-mini", "whisper-tiny.en", "whisper-tiny"])
-def test_no_neighbour_matters_to_the_real_checkpoints(shared: Path, name: str, head: dict[str, Any]) -> None:
+def test_no_neighbor_matters_to_the_real_checkpoints(shared: Path, name: str, head: dict[str, Any]) -> None:
     folder = fetched_whisper(shared, name) if "whisper" in name else str(shared / "checkpoints" / name)
     adapter = load_adapter(folder).with_window(2)
-    assert_no_neighbour_matters(adapter, classifier(adapter, folder, **head), LENGTHS[::2])
+    assert_no_neighbor_matters(adapter, classifier(adapter, folder, **head), LENGTHS[::2])
 
 
 @pytest.mark.real

@@ -115,7 +115,7 @@ def test_repeats_collapse_and_blanks_keep_double_letters_apart(checkpoint: str) 
     assert task.predictions(two, np.asarray([0, 0]), 1).tolist() == ["hello yes no"]
 
 
-def test_a_clips_tokens_do_not_depend_on_its_neighbours(checkpoint: str) -> None:
+def test_a_clips_tokens_do_not_depend_on_its_neighbors(checkpoint: str) -> None:
     task, adapter = planned(checkpoint), load_adapter(checkpoint)
     model = task.build(Checkpoint(adapter, checkpoint), HeadSettings()).eval()
     features = [adapter.extract(speech(length, seed)) for seed, length in enumerate((9_000, 16_000, 12_345))]
