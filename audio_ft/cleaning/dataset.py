@@ -32,6 +32,7 @@ from audio_ft.system import available_cores
 if TYPE_CHECKING:
     from datasets import Dataset, Features
     from numpy.typing import NDArray
+    from pandas import DataFrame
 
     from audio_ft.cleaning.chain import Chain
 
@@ -286,10 +287,18 @@ def _summarize(rows: Dataset, split: Dataset) -> Cleaned:
         errors=tuple(zip(keys, bad["error"], strict=True)),
         notes=dict(Counter(note for notes in firsts["notes"] for note in notes)),
         seconds_before=float(firsts["before"].sum()),
-        seconds=float(table["seconds"].sum()),
+        seconds=duration_of(table[table["error"].isna()]),
     )
 
 
 def _digest(samples: NDArray[np.float32]) -> str:
     """Return a digest that identifies the same recording in another split."""
     return hashlib.sha256(quantize(samples)[0].tobytes()).hexdigest()[:16]
+
+
+def duration_of(rows: DataFrame) -> float:
+    """Return the duration in seconds of the clips whose windows these are; overlaps count once.
+
+    Windows are evenly spaced from the start of a clip to its end, so the last one ends with the clip.
+    """
+    return float((rows["start"] + rows["seconds"]).groupby(rows["clip"]).max().sum())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.augmentation import Mixup
+from audio_ft.cleaning.dataset import duration_of
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import METRICS
 from audio_ft.tasks.base import Task
@@ -120,6 +121,6 @@ def without_unfit(
         cleaned,
         rows=rows,
         clips=len(np.unique(clips[kept])),
-        seconds=float(np.sum(lengths[kept]) / adapter.sample_rate),
+        seconds=duration_of(rows.select_columns(["clip", "start", "seconds"]).to_pandas()),
     )
     return left, tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))

@@ -178,6 +178,8 @@ def test_long_recordings_are_cut_into_evenly_spaced_windows(adapter, tmp_path):
     assert cleaned.rows["length"][:] == [16_000] * 3
     assert cleaned.clips == 1
     assert cleaned.seconds_before == pytest.approx(2.5)
+    # The windows overlap by half a second in all, which is counted once.
+    assert cleaned.seconds == pytest.approx(2.5)
 
 
 def test_chain_with_wrong_output_rate_or_channels_is_rejected(adapter, tmp_path):
