@@ -182,7 +182,7 @@ def _make_splits(
     missing = [name for name in need if name not in rows]
     given = ", ".join(name for name in splits.SPLITS if name in rows)
     if not missing:
-        rule = f"no splits in the data: all of it used as {given}" if whole else f"splits given by the data: {given}"
+        rule = f"no splits in the data: all of it used as {given}" if whole else f"given by the data: {given}"
         return rows, rule, []
     shares = {name: getattr(data, name) if name in missing else 0.0 for name in ("validation", "test")}
     zero = [name for name in missing if not shares[name]]
@@ -203,7 +203,7 @@ def _make_splits(
     if len(rows) == 1 and len(missing) == 2:
         rule = f"made here: {ratio}, {how}"
     else:
-        rule = f"splits given by the data: {given}; {' and '.join(missing)} made here out of train: {ratio}, {how}"
+        rule = f"given by the data: {given}; {' and '.join(missing)} made here out of train: {ratio}, {how}"
     return {name: all_rows[name] for name in splits.SPLITS if name in all_rows}, rule, [note] if uneven else []
 
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audio_ft.augmentation import Mixup
-from audio_ft.cleaning.dataset import duration_of
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import METRICS
-from audio_ft.tasks.base import Task
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from audio_ft.cleaning.dataset import Cleaned
-    from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import Task
 
@@ -94,33 +87,3 @@ def _set_by(recipe: Recipe) -> dict[str, bool]:
         "text.prompt": bool(recipe.text.prompt),
         "text.timestamps": recipe.text.timestamps,
     }
-
-
-def without_unfit(
-    cleaned: Cleaned, split: Dataset, task: Task, adapter: Adapter
-) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
-    """Return a split without the clips that cannot be trained on, and the key and reason of each of those."""
-    if type(task).why_unlearnable is Task.why_unlearnable and not task.whole:
-        return cleaned, ()
-    columns = cleaned.rows.with_format("numpy")
-    clips, lengths = np.asarray(columns["clip"], np.int64), np.asarray(columns["length"], np.int64)
-    targets, keys = split["target"], split["key"]
-    pieces = np.bincount(clips, minlength=len(split))
-    unfit = {}
-    for clip, length in zip(clips.tolist(), lengths.tolist(), strict=True):
-        reason = task.why_unlearnable(targets[clip], length, adapter)
-        if reason is None and task.whole and pieces[clip] > 1:
-            reason = f"longer than the window of {adapter.window:g} s"
-        if reason is not None:
-            unfit[clip] = reason
-    if not unfit:
-        return cleaned, ()
-    kept = np.flatnonzero(~np.isin(clips, list(unfit)))
-    rows = cleaned.rows.select(kept)
-    left = dataclasses.replace(
-        cleaned,
-        rows=rows,
-        clips=len(np.unique(clips[kept])),
-        seconds=duration_of(rows.select_columns(["clip", "start", "seconds"]).to_pandas()),
-    )
-    return left, tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))

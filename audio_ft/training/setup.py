@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,13 @@ import numpy as np
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, estimate_seconds, header_seconds
 from audio_ft.data import Loaded, load
-from audio_ft.errors import InputError
 from audio_ft.evaluation.scoring import Rows
 from audio_ft.inference.batching import Windows
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, Task
-from audio_ft.training.compatibility import without_unfit
+from audio_ft.training.exclude import refuse_corrupt, report_unfit, without_unfit
 from audio_ft.training.resolve import Facts, Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
@@ -110,46 +108,6 @@ def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
     if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
         return recipe
     return dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
-
-
-def report_unfit(split: str, unfit: Sequence[tuple[str, str]], cleaned: Cleaned, tell: Callable[[str], None]) -> None:
-    """Log how many clips were excluded for each reason.
-
-    Raises:
-        InputError: no clip is left.
-    """
-    reasons = Counter(reason for _, reason in unfit)
-    for reason, count in reasons.most_common(5):
-        first = next(key for key, own in unfit if own == reason)
-        tell(f"excluded: {count:,} of {split}: {reason} (first: {first})")
-    if len(reasons) > 5:
-        tell(f"excluded: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
-    if not cleaned.clips:
-        raise InputError(f"Not one clip of the {split} split can be trained on (first: {': '.join(unfit[0])}).")
-
-
-def refuse_corrupt(cleaned: Mapping[str, Cleaned], allowed: float, tell: Callable[[str], None]) -> None:
-    """Report unreadable recordings, and stop when there are too many of them or nothing else.
-
-    Raises:
-        InputError: more than the allowed share, or a split without a readable recording.
-    """
-    errors = [error for split in cleaned.values() for error in split.errors]
-    total = sum(split.clips for split in cleaned.values()) + len(errors)
-    for key, reason in errors[:10]:
-        tell(f"excluded: {key}: {reason}")
-    if len(errors) > 10:
-        tell(f"excluded: {len(errors) - 10} more; all are listed in run.json")
-    for name, split in cleaned.items():
-        if not split.clips:
-            raise InputError(
-                f"Not one recording of the {name} split can be read (first: {': '.join(split.errors[0])})."
-            )
-    if len(errors) > allowed * total:
-        raise InputError(
-            f"{len(errors)} of {total} recordings cannot be read (first: {': '.join(errors[0])}), more than the "
-            f"allowed {allowed:.0%}; fix or remove them, or raise max_corrupt."
-        )
 
 
 def shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:

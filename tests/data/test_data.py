@@ -119,7 +119,7 @@ def test_split_folders_of_class_folders_are_kept(tmp_path):
         classes(tmp_path, split, count=count)
     loaded = load(Data(str(tmp_path)))
     assert sizes(loaded) == {"train": 10, "validation": 4, "test": 6}
-    assert loaded.rule == "splits given by the data: train, validation, test"
+    assert loaded.rule == "given by the data: train, validation, test"
 
 
 def test_classes_called_train_are_not_splits(tmp_path):
@@ -156,7 +156,7 @@ def test_the_only_folder_is_searched_for_split_folders(tmp_path):
     (tmp_path / "README.md").write_text("A card.")
     loaded = load(Data(str(tmp_path)))
     assert (sizes(loaded)["test"], loaded.target.names) == (20, ("no", "yes"))
-    assert loaded.rule.startswith("splits given by the data: train, test")
+    assert loaded.rule.startswith("given by the data: train, test")
     classes(tmp_path, "other")
     assert "other" in load(Data(str(tmp_path))).target.names
 
@@ -515,7 +515,7 @@ def test_a_data_set_of_the_hub(monkeypatch):
     assert asked == [("me/words", "en", "abc")]
     assert sizes(loaded) == {"train": 27, "validation": 3, "test": 10}
     assert loaded.splits["test"][3]["key"] == "me/words/test/3"
-    assert loaded.rule.startswith("splits given by the data: train, test; validation made here out of train: 90/10")
+    assert loaded.rule.startswith("given by the data: train, test; validation made here out of train: 90/10")
 
 
 @pytest.mark.parametrize(
@@ -851,7 +851,7 @@ def test_shared_sets_are_loaded_as_their_readme_counts_them(shared, name, counts
     assert tuple(map(len, loaded.splits.values())) == counts
     assert len(loaded.target.names) == labels
     assert (loaded.group, loaded.warnings) == ("speaker_id", ())
-    assert loaded.rule == "splits given by the data: train, validation, test"
+    assert loaded.rule == "given by the data: train, validation, test"
 
 
 @pytest.mark.real

@@ -64,7 +64,7 @@ def test_a_clean_set_is_counted(voices):
     assert durations.longest == pytest.approx(0.85, abs=1e-4)
     assert sum(count for *_, count in durations.histogram) == 20
     assert (found.rates, found.channels, found.formats) == ({16_000: 20}, {1: 20}, {"WAV": 20})
-    assert found.rule == "splits given by the data: train, validation, test"
+    assert found.rule == "given by the data: train, validation, test"
     assert (found.target, found.group) == ("label", "speaker_id")
     assert "libsndfile" in found.decoders
 

@@ -149,7 +149,7 @@ def test_the_card_holds_the_recipes_texts_and_the_runs_numbers():
     for fact in (
         "with 1,234 training and 40 test recordings",
         "License: CC0-1.0. Only rows with `age>60` were used.",
-        "Splits: made here: 80/10/10, seed 0, stratified by label, disjoint by speaker.",
+        "Splits made here: 80/10/10, seed 0, stratified by label, disjoint by speaker.",
         "The splits are disjoint by group (`speaker`)",
         "| train | 1,234 | 90.0 s | 2.00 h | 1 |",
         "resample to 16,000 Hz, average the channels",
