@@ -56,13 +56,12 @@ def refuse_head(recipe: Recipe, task: Task) -> None:
     Raises:
         InputError: one of them, with what to do instead.
     """
-    smoothing = float(recipe.training.get("label_smoothing_factor") or 0.0)
-    if not task.weighs_classes and (recipe.loss != "cross_entropy" or smoothing > 0):
+    smoothing, weights = float(recipe.training.get("label_smoothing_factor") or 0.0), recipe.class_weights
+    if not task.weighs_classes and (recipe.loss != "cross_entropy" or smoothing > 0 or weights is not None):
         raise InputError(
-            "loss=focal and label_smoothing_factor are for classes, and these targets are "
+            "loss=focal, label_smoothing_factor and class_weights are for classes, and these targets are "
             f"{task.target.wording.short}; leave them out."
         )
-    weights = recipe.class_weights
     if weights is not None and not isinstance(weights, str) and set(weights) != set(task.target.names):
         raise InputError(
             f"class_weights names {', '.join(sorted(weights))} and the labels are {', '.join(task.target.names)}; "

@@ -194,7 +194,15 @@ def test_numbers_end_to_end_and_by_error_the_lowest_is_kept(tiny: str, tmp_path:
     assert answer == {"value": pytest.approx(table["prediction"][0], abs=2e-3)}
 
 
-@pytest.mark.parametrize("settings", [{"loss": "focal"}, {"training": {"label_smoothing_factor": 0.1}}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "focal"},
+        {"training": {"label_smoothing_factor": 0.1}},
+        {"class_weights": "balanced"},
+        {"class_weights": {"yes": 2.0}},
+    ],
+)
 def test_settings_for_classes_are_refused_for_numbers(tiny: str, tmp_path: Path, settings: dict[str, Any]) -> None:
     data = manifest(tmp_path / "data", lambda word, index: len(word) + index / 100)
     with pytest.raises(InputError, match="are for classes, and these targets are numbers"):
