@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,12 +77,20 @@ def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest complete checkpoint, and remove incomplete ones."""
     found: list[tuple[int, Path]] = []
     for path in folder.glob("checkpoint-*"):
-        # Trainer writes this file last.
-        if (path / "trainer_state.json").is_file():
+        if _is_complete(path):
             found.append((int(path.name.rpartition("-")[2]), path))
         else:
             shutil.rmtree(path)
     return max(found)[1] if found else None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    """Return whether a checkpoint has the whole of trainer_state.json, which Trainer writes last and not atomically."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def data_digest(prepared: Prepared) -> str:

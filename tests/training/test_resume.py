@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from checkpoints import RATE, WORDS, speech, tiny_checkpoint, tiny_transcriber
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
 from audio_ft.augmentation import Gain, Mixup, Noise, Shift, SpecAugment, Speed
+from audio_ft.training.run_folder import last_checkpoint
 
 PROGRAM = """
 import sys
@@ -39,9 +41,24 @@ def recipe(model: str, epochs: int, **settings: Any) -> Recipe:
 
 
 def checkpoints(run: Path) -> list[int]:
-    """Return the steps of the checkpoints that are complete."""
-    found = (run / "checkpoints").glob("checkpoint-*/trainer_state.json")
-    return sorted(int(path.parent.name.rpartition("-")[2]) for path in found)
+    """Return the steps of the checkpoints that are complete; a state that Trainer is still writing is not JSON yet."""
+    found = []
+    for state in (run / "checkpoints").glob("checkpoint-*/trainer_state.json"):
+        with suppress(FileNotFoundError, ValueError):
+            json.loads(state.read_bytes())
+            found.append(int(state.parent.name.rpartition("-")[2]))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("state", [None, b"", b'{"global_step": 10, "best'])
+def test_a_checkpoint_whose_state_is_incomplete_is_removed(state: bytes | None, tmp_path: Path) -> None:
+    for step in (5, 10):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    (tmp_path / "checkpoint-5" / "trainer_state.json").write_text('{"global_step": 5}')
+    if state is not None:
+        (tmp_path / "checkpoint-10" / "trainer_state.json").write_bytes(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
+    assert not (tmp_path / "checkpoint-10").exists()
 
 
 def kill_after(run: Path, step: int, whole: Recipe) -> None:
