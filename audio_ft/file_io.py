@@ -185,8 +185,8 @@ def read_versioned(file: Path) -> dict[str, Any]:
     # 0.1 wrote no format, or 1 for a chain.
     if found is None or found == 1:
         raise InputError(
-            f"{file} was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or install "
-            "audio-ft==0.1 to use it."
+            f"{file} was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or use "
+            "audio_ft 0.1 for it."
         )
     if found != FORMAT:
         raise InputError(f"{file}: expected format {FORMAT}, got {str(found)[:100]}; upgrade audio-ft to read it.")

@@ -16,11 +16,14 @@ from audio_ft.targets import Target, target_class
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
 PREDICTIONS_FILE = "predictions.parquet"
-# In the model folder, beside what transformers writes there.
+# LoRA matrices alone, if the recipe keeps them.
+ADAPTER_FOLDER = "adapter"
+# The scores of the untuned checkpoint, until the run is finished.
+UNTUNED_FILE = "untuned.json"
+# In the model folder, next to the files of transformers.
 CHAIN_FILE = "chain.json"
 RECIPE_FILE = "recipe.json"
 
@@ -136,9 +139,3 @@ def scores_to_dict(scores: Mapping[str, Score]) -> dict[str, Any]:
 def scores_from_dict(plain: Mapping[str, Any]) -> dict[str, Score]:
     """Return the scores that `scores_to_dict` wrote."""
     return {name: Score.from_dict(score) for name, score in plain.items()}
-
-
-ADAPTER_FOLDER = "adapter"
-
-
-UNTUNED_FILE = "untuned.json"

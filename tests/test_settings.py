@@ -286,7 +286,7 @@ def test_json_gives_the_same_settings_back(kind: type[Settings], strategy: st.Se
 
 @pytest.mark.parametrize("plain", [{"model": "m", "data": {"path": "d"}, "licence": "mit"}, {"format": 1, "steps": []}])
 def test_files_of_another_version_say_what_to_do(tmp_path: Path, plain: dict[str, Any]) -> None:
-    said = "was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or install audio-ft==0.1"
+    said = "was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or use audio_ft 0.1 for it"
     for name, load in (
         ("recipe.json", Recipe.load),
         ("chain.json", Chain.load),

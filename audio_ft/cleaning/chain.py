@@ -96,8 +96,8 @@ class Chain(Settings):
         phrases = [step.describe() for step in self.steps]
         if not phrases:
             return "The recordings are used as they are."
-        told = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])}, then {phrases[-1]}"
-        return f"Each recording is cleaned like this: {told}."
+        steps = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])}, then {phrases[-1]}"
+        return f"Each recording is cleaned like this: {steps}."
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the steps as JSON values."""

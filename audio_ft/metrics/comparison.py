@@ -32,7 +32,7 @@ from audio_ft.metrics.intervals import (
     standard_error,
     units,
 )
-from audio_ft.metrics.registry import METRICS
+from audio_ft.metrics.registry import metrics_of
 from audio_ft.metrics.samples import Sample, sample
 
 if TYPE_CHECKING:
@@ -186,11 +186,10 @@ def _metric_of(kind: str, name: str) -> type[AudioMetric]:
     """Return the class that computes a score for a kind of target."""
     stem = name.split("[", 1)[0] if name.endswith("]") else ""
     known = []
-    for metric in METRICS.values():
-        if kind in metric.kinds:
-            if name in metric.names or (stem and stem == metric.per_class):
-                return metric
-            known += metric.names
+    for metric in metrics_of(kind):
+        if name in metric.names or (stem and stem == metric.per_class):
+            return metric
+        known += metric.names
     raise InputError(f"metric: {name!r} is not a score of kind {kind!r}; the scores are {', '.join(known)}.")
 
 

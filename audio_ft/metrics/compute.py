@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from audio_ft.metrics.intervals import FloatArray, bootstrap, design_effect, equal_units, interval
-from audio_ft.metrics.registry import METRICS
+from audio_ft.metrics.registry import metrics_of
 from audio_ft.metrics.resampling import View
 from audio_ft.metrics.samples import Sample, sample
 from audio_ft.metrics.score import Score
@@ -67,7 +67,7 @@ def scored(
     level: float = 0.95,
 ) -> dict[str, Score]:
     """Compute the scores of validated predictions; see `score`."""
-    metrics = [metric for metric in METRICS.values() if data.kind in metric.kinds]
+    metrics = metrics_of(data.kind)
     if names:
         metrics = [metric for metric in metrics if set(names) & set(metric.names)]
     point = _measure(metrics, data.weigh(np.ones((1, len(data)))))
@@ -107,7 +107,7 @@ def _measure(metrics: Sequence[type[AudioMetric]], view: View) -> dict[str, tupl
 
 def plain_scores(data: Sample) -> dict[str, float]:
     """Compute the values of `scored` without intervals and per-class scores, in a fraction of the time."""
-    metrics = [metric for metric in METRICS.values() if data.kind in metric.kinds]
+    metrics = metrics_of(data.kind)
     found = _measure(metrics, data.weigh(np.ones((1, len(data)))))
     values = {name: float(measured.values[0]) for name, (_, measured) in found.items() if "[" not in name}
     return {name: value for name, value in values.items() if np.isfinite(value)}

@@ -57,6 +57,11 @@ class Registry(Mapping[str, type[AudioMetric]]):
 METRICS = Registry()
 
 
+def metrics_of(kind: str) -> list[type[AudioMetric]]:
+    """Return the metrics for a kind of target, by the `kind` of its sample."""
+    return [metric for metric in METRICS.values() if kind in metric.kinds]
+
+
 def direction(name: str) -> bool:
     """Return whether a greater value of this score is better.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from audio_ft.augmentation import Mixup
 from audio_ft.errors import InputError
-from audio_ft.metrics.registry import METRICS
+from audio_ft.metrics.registry import metrics_of
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -45,7 +45,7 @@ def refuse_metric(recipe: Recipe, task: Task) -> None:
     """
     wanted = recipe.training.get("metric_for_best_model") or recipe.metric
     kind = task.target.sample.kind
-    known = ["loss", *(name for metric in METRICS.values() if kind in metric.kinds for name in metric.names)]
+    known = ["loss", *(name for metric in metrics_of(kind) for name in metric.names)]
     if wanted is not None and str(wanted).removeprefix("eval_") not in known:
         raise InputError(f"metric: {wanted!r} cannot choose the best checkpoint here; use one of {', '.join(known)}.")
 

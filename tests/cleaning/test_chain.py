@@ -156,7 +156,7 @@ def test_saved_chain_is_readable_by_other_users(tmp_path):
         ("\udcff", "not valid JSON"),
         ("[]", "expected a JSON object, got list"),
         ('{"format": 2, "steps": {}}', "chain.steps: expected a list of cleaning steps, got {}"),
-        ('{"steps": []}', "was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or install"),
+        ('{"steps": []}', "was written by audio_ft 0.1, and 0.2 reads its own files only. Train again, or use"),
         ('{"format": 1, "steps": []}', "was written by audio_ft 0.1"),
         ('{"format": 3, "steps": []}', "expected format 2, got 3; upgrade audio-ft"),
         ('{"format": 2, "steps": ["Trim"]}', """step: expected {"step": name, …}, got 'Trim'"""),

@@ -54,9 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"warning: {warning}")
     for file, reason in evaluation.unreadable:
         say(f"excluded: {file}: {reason}")
-    beside = run_of(model)
-    facts = described(evaluation, beside, arguments.slice)
-    keep(beside, asked, arguments)
+    finished = run_of(model)
+    facts = described(evaluation, finished, arguments.slice)
+    keep(finished, asked, arguments)
     speed = timed(model, evaluation)
     if arguments.json:
         show(as_line(evaluation.to_dict() | facts | {"speed": speed}))
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def described(evaluation: Evaluation, beside: Run | None, columns: list[str] | None) -> dict[str, Any]:
+def described(evaluation: Evaluation, finished: Run | None, columns: list[str] | None) -> dict[str, Any]:
     """Return classes, slices, calibration and selective accuracy.
 
     The temperature is fitted on the run's own validation clips, whatever data is evaluated; a run without
@@ -75,19 +75,19 @@ def described(evaluation: Evaluation, beside: Run | None, columns: list[str] | N
     from audio_ft.evaluation.summary import description
     from audio_ft.run import PREDICTIONS_FILE
 
-    kept = beside is not None and (beside.folder / PREDICTIONS_FILE).is_file()
-    validation = Predictions.of(beside).split("validation") if beside and kept else None
+    kept = finished is not None and (finished.folder / PREDICTIONS_FILE).is_file()
+    validation = Predictions.of(finished).split("validation") if finished and kept else None
     return description(evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=columns)
 
 
-def keep(beside: Run | None, asked: Labeled, arguments: argparse.Namespace) -> None:
+def keep(finished: Run | None, asked: Labeled, arguments: argparse.Namespace) -> None:
     """Write slices.json into the folder of a run whose own data was evaluated, for its report and its card."""
     from audio_ft.evaluation.summary import describe
     from audio_ft.run import PREDICTIONS_FILE
 
-    kept = beside is not None and (beside.folder / PREDICTIONS_FILE).is_file()
-    if beside and kept and asked.own and not (arguments.where or arguments.set):
-        describe(beside)
+    kept = finished is not None and (finished.folder / PREDICTIONS_FILE).is_file()
+    if finished and kept and asked.own and not (arguments.where or arguments.set):
+        describe(finished)
 
 
 def timed(model: Model, evaluation: Evaluation) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def place(output: str | None, model: Model) -> Path | None:
     """
     from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 
-    beside = run_of(model)
-    file = Path(output).expanduser() if output else beside.folder / ROBUSTNESS_FILE if beside else None
+    finished = run_of(model)
+    file = Path(output).expanduser() if output else finished.folder / ROBUSTNESS_FILE if finished else None
     if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
         raise InputError(
             f"{file}: {file.parent} is not a folder that can be written to; give another file with --output."
