@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,14 +61,13 @@ class Spectrum:
         hertz = np.fft.rfftfreq(size, 1 / clip.rate)
         in_band = (hertz >= SPEECH_BAND_HZ[0]) & (hertz <= SPEECH_BAND_HZ[1])
         scale = np.float32(2 / (size * np.square(window).sum() * clip.channels))
-        total: NDArray[np.float32] | None = None
-        for channel in clip.samples:
+
+        def power(channel: NDArray[np.float32]) -> NDArray[np.float32]:
             wave = np.pad(channel, (0, max(0, size - len(channel))))
             frames = np.lib.stride_tricks.sliding_window_view(wave, size)[::hop] * window
-            power = np.square(np.abs(np.fft.rfft(frames, axis=1)[:, in_band])).astype(np.float32) * scale
-            total = power if total is None else total + power
-        assert total is not None
-        return cls(total, hop / clip.rate, float(hertz[1]))
+            return np.square(np.abs(np.fft.rfft(frames, axis=1)[:, in_band])).astype(np.float32) * scale
+
+        return cls(reduce(np.add, map(power, clip.samples)), hop / clip.rate, float(hertz[1]))
 
     def until(self, seconds: float) -> Spectrum:
         """Return the frames that start in the first `seconds`."""

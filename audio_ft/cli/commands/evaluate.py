@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.cli.beam_options import add_beam_arguments, beam_of
 from audio_ft.cli.console import DONE, as_line, say, show
 from audio_ft.cli.evaluate_table import table
-from audio_ft.cli.labeled_options import Labeled, add_labeled_arguments, labeled, run_of
+from audio_ft.cli.labeled_options import add_labeled_arguments, labeled, run_of
 from audio_ft.cli.options import add_json
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score the model and return the exit code."""
     from audio_ft.evaluation.evaluate import evaluate
+    from audio_ft.evaluation.summary import describe
     from audio_ft.hub.load import load
 
     model = load(arguments.model, beam=beam_of(arguments))
@@ -54,15 +55,25 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"warning: {warning}")
     for file, reason in evaluation.unreadable:
         say(f"excluded: {file}: {reason}")
-    finished = run_of(model)
+    finished = scored_run(model)
     facts = described(evaluation, finished, arguments.slice)
-    keep(finished, asked, arguments)
+    if finished and asked.own and not (arguments.where or arguments.set):
+        # slices.json in the folder of the run, for its report and its card.
+        describe(finished)
     speed = timed(model, evaluation)
     if arguments.json:
         show(as_line(evaluation.to_dict() | facts | {"speed": speed}))
     else:
         show(table(evaluation, facts, speed))
     return DONE
+
+
+def scored_run(model: Model) -> Run | None:
+    """Return the finished run of a model, None if there is none or it has no predictions.parquet."""
+    from audio_ft.run import PREDICTIONS_FILE
+
+    run = run_of(model)
+    return run if run and (run.folder / PREDICTIONS_FILE).is_file() else None
 
 
 def described(evaluation: Evaluation, finished: Run | None, columns: list[str] | None) -> dict[str, Any]:
@@ -73,21 +84,9 @@ def described(evaluation: Evaluation, finished: Run | None, columns: list[str] |
     """
     from audio_ft.evaluation.predictions import Predictions
     from audio_ft.evaluation.summary import description
-    from audio_ft.run import PREDICTIONS_FILE
 
-    kept = finished is not None and (finished.folder / PREDICTIONS_FILE).is_file()
-    validation = Predictions.of(finished).split("validation") if finished and kept else None
+    validation = Predictions.of(finished).split("validation") if finished else None
     return description(evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=columns)
-
-
-def keep(finished: Run | None, asked: Labeled, arguments: argparse.Namespace) -> None:
-    """Write slices.json into the folder of a run whose own data was evaluated, for its report and its card."""
-    from audio_ft.evaluation.summary import describe
-    from audio_ft.run import PREDICTIONS_FILE
-
-    kept = finished is not None and (finished.folder / PREDICTIONS_FILE).is_file()
-    if finished and kept and asked.own and not (arguments.where or arguments.set):
-        describe(finished)
 
 
 def timed(model: Model, evaluation: Evaluation) -> dict[str, Any]:
