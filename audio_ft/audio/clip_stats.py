@@ -72,7 +72,7 @@ def signal_to_noise(clip: Clip) -> float | None:
     """
     if clip.rate <= 2 * HIGHPASS_HZ:
         return None
-    wave = zero_phase(clip.samples.mean(axis=0), clip.rate, "highpass", (HIGHPASS_HZ,), HIGHPASS_ORDER)
+    wave = zero_phase(clip.samples.mean(axis=0), clip.rate, low=HIGHPASS_HZ, order=HIGHPASS_ORDER)
     powers = _frame_powers(wave, max(2, round(FRAME_SECONDS * clip.rate)))
     # Digital silence was inserted or gated; it says nothing about the noise floor.
     powers = powers[powers > np.finfo(np.float32).tiny]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,22 +18,21 @@ _MIRRORED_PERIODS = 3.0
 
 
 def zero_phase(
-    samples: ArrayLike,
-    rate: int,
-    kind: Literal["lowpass", "highpass", "bandpass"],
-    corners: tuple[float, ...],
-    order: int,
+    samples: ArrayLike, rate: int, *, low: float = 0.0, high: float = math.inf, order: int
 ) -> NDArray[np.float64]:
-    """Filter `samples` (channels, time) at `rate` Hz without delay; each corner is a -6 dB point in Hz.
+    """Keep the frequencies from `low` to `high` Hz (-6 dB at both) of `samples` (channels, time) at `rate` Hz.
 
-    The filter runs forwards and backwards, so the attenuation in dB is twice that of one pass of `order`. The ends are
-    mirrored (odd), by at most the length of the clip. Each corner must be above 0 and below `rate / 2`.
+    An edge that is not between 0 and half the rate is not filtered. The filter runs forwards and backwards, so it has
+    no delay and the attenuation in dB is twice that of one pass of `order`. The ends are mirrored (odd), by at most the
+    length of the clip.
     """
     from scipy.signal import sosfiltfilt
 
     wave = np.asarray(samples, dtype=np.float64)
-    if wave.shape[-1] == 0:
+    corners = tuple(edge for edge in (low, high) if 0 < edge < rate / 2)
+    if not corners or wave.shape[-1] == 0:
         return wave
+    kind = "bandpass" if len(corners) == 2 else "highpass" if corners == (low,) else "lowpass"
     mirrored = min(round(_MIRRORED_PERIODS * rate / corners[0]), wave.shape[-1] - 1)
     filtered: NDArray[np.float64] = sosfiltfilt(_sections(kind, corners, order, rate), wave, padlen=mirrored)
     return filtered

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from audio_ft.errors import InputError
-from audio_ft.settings import NamedSettings
+from audio_ft.settings import NamedSettings, Settings
 from audio_ft.settings.rules import shown
 
 if TYPE_CHECKING:
@@ -22,14 +23,16 @@ class Step(NamedSettings, ABC, key="step", group="steps"):
     silent, one sample, no sample at all), leave it untouched and return a finite one, the same each time. Its settings
     are JSON values, checked against their annotations.
 
-    `version` enters the digest of a chain: raise it whenever the same settings give other samples than before.
+    `version` enters the digest of a chain: raise it whenever the same settings give other samples than before. `phrase`
+    describes the step on the model card, with its settings in braces.
     """
 
     version: ClassVar[int] = 1
+    phrase: ClassVar[str] = ""
 
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:
-        """Return the cleaned clip; the one given stays as it is."""
+        """Return the cleaned clip; the original is not changed."""
 
     def output_rate(self, rate: int) -> int:
         """Return the rate in Hz of what this step makes from a clip at `rate`."""
@@ -37,10 +40,10 @@ class Step(NamedSettings, ABC, key="step", group="steps"):
 
     def describe(self) -> str:
         """Return a short English phrase for the model card."""
-        plain = super().to_dict()
-        letters = (f" {letter.lower()}" if letter.isupper() else letter for letter in plain.pop(self._key))
-        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in plain.items())
-        name = "".join(letters).strip()
+        if self.phrase:
+            return self.phrase.format_map(vars(self))
+        name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
+        settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in Settings.to_dict(self).items())
         return f"{name} ({settings})" if settings else name
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.clip_stats import ClipStats, loudness, signal_to_noise
 from audio_ft.augmentation.noise import colored
-from audio_ft.cleaning.steps.highpass import HighPass
+from audio_ft.cleaning.steps.filters import HighPass
 
 WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
 

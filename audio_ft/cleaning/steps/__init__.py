@@ -1,9 +1,7 @@
-"""The cleaning steps, one per file; a new one needs a file and a line here."""
+"""The cleaning steps; a new one needs a file and a line here."""
 
-from audio_ft.cleaning.steps.bandpass import BandPass
 from audio_ft.cleaning.steps.denoise import Denoise
-from audio_ft.cleaning.steps.highpass import HighPass
-from audio_ft.cleaning.steps.lowpass import LowPass
+from audio_ft.cleaning.steps.filters import BandPass, HighPass, LowPass
 from audio_ft.cleaning.steps.mono import Mono
 from audio_ft.cleaning.steps.normalize import Normalize
 from audio_ft.cleaning.steps.preemphasis import PreEmphasis

@@ -51,6 +51,8 @@ class Denoise(Step):
     threshold_db: float = 4.0
     quantile: Annotated[float, number(0, 1, above=True, below=True)] = 0.2
 
+    phrase = "reduce steady noise by {reduction_db:g} dB"
+
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip with reduced noise."""
         hop = max(1, round(WINDOW_SECONDS * clip.rate / HOPS_PER_WINDOW))
@@ -60,10 +62,6 @@ class Denoise(Step):
         spectrum = _spectrum(clip.samples, size, hop)
         spectrum *= self._gain(np.square(spectrum.real) + np.square(spectrum.imag), clip.rate, size, hop)
         return clip.with_samples(_wave(spectrum, size, hop)[:, : clip.length])
-
-    def describe(self) -> str:
-        """Return the phrase for the card."""
-        return f"reduce steady noise by {self.reduction_db:g} dB"
 
     def _gain(self, power: NDArray[np.float64], rate: int, size: int, hop: int) -> NDArray[np.float64]:
         """Return the factor for each bin of `power` (channels, frame, frequency)."""

@@ -21,12 +21,10 @@ class PreEmphasis(Step):
 
     coefficient: Annotated[float, number(0, 1)] = 0.97
 
+    phrase = "boost high frequencies (pre-emphasis {coefficient:g})"
+
     def __call__(self, clip: Clip) -> Clip:
         """Return the emphasized clip."""
         wave = clip.samples.astype(np.float64)
         before = np.concatenate([wave[:, :1], wave[:, :-1]], axis=1)
         return clip.with_samples(wave - self.coefficient * before)
-
-    def describe(self) -> str:
-        """Return the phrase for the card."""
-        return f"boost high frequencies (pre-emphasis {self.coefficient:g})"

@@ -20,6 +20,8 @@ class Resample(Step):
 
     rate: Annotated[int, whole(1, 10_000_000, unit="Hz")] = 16_000
 
+    phrase = "resample to {rate:,} Hz"
+
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip at `rate`."""
         return resample(clip, self.rate)
@@ -27,7 +29,3 @@ class Resample(Step):
     def output_rate(self, rate: int) -> int:
         """Return `rate` of this step, whatever the input rate."""
         return self.rate
-
-    def describe(self) -> str:
-        """Return the phrase for the card."""
-        return f"resample to {self.rate:,} Hz"

@@ -46,6 +46,8 @@ class Trim(Step):
     pad_seconds: Annotated[float, number(0, unit="s")] = 0.05
     highpass: Annotated[float, number(0, unit="Hz")] = 100.0
 
+    phrase = "cut leading and trailing silence ({top_db:g} dB below the loudest sound)"
+
     def __call__(self, clip: Clip) -> Clip:
         """Return the clip without its silent ends."""
         if clip.length == 0:
@@ -62,21 +64,11 @@ class Trim(Step):
             return None
         hop = max(1, round(HOP_SECONDS * clip.rate))
         frame = min(max(hop, round(FRAME_SECONDS * clip.rate)), clip.length)
-        power = _frame_power(self._measured(clip), frame, hop)
+        power = _frame_power(zero_phase(clip.samples, clip.rate, low=self.highpass, order=HIGHPASS_ORDER), frame, hop)
         if power.max() < 10 ** (SILENT_DBFS / 10):
             return None
         first, last = _sound_range(power, self.top_db, clip.rate / hop)
         return self._padded(first * hop, last * hop + frame, clip)
-
-    def describe(self) -> str:
-        """Return the phrase for the card."""
-        return f"cut leading and trailing silence ({self.top_db:g} dB below the loudest sound)"
-
-    def _measured(self, clip: Clip) -> NDArray[np.float64]:
-        """Return the samples (channels, time) whose level is measured."""
-        if 0 < self.highpass < clip.rate / 2:
-            return zero_phase(clip.samples, clip.rate, "highpass", (self.highpass,), HIGHPASS_ORDER)
-        return clip.samples.astype(np.float64)
 
     def _padded(self, start: int, stop: int, clip: Clip) -> tuple[int, int]:
         """Return (start, stop) of the sound with padding and at least the minimum length."""
