@@ -1,4 +1,4 @@
-"""Augmentations of training clips, drawn anew in each epoch: one file each.
+"""Augmentations of training clips, drawn again in each epoch: one file each.
 
 They use soxr, scipy and librosa directly: audiomentations needs soxr below 1, torch-audiomentations needs torchaudio.
 """

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
-from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.augmentation.base import Rng, Samples, WaveAugment
 from audio_ft.settings.rules import span, whole
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -26,16 +22,13 @@ class BandLimit(WaveAugment):
     high: Annotated[tuple[float, float], span(1, 1e6)] = (3000.0, 7000.0)
     order: Annotated[int, whole(1, MAX_ORDER)] = 4
 
+    effect = "band from {low} Hz up to {high} Hz"
+
     def check(self) -> None:
         """Check that the lower edge is always below the upper one."""
         self.require(self.low[1] < self.high[0], "low", f"a range that ends below the start of high {self.high}")
 
-    @property
-    def effect(self) -> str:
-        """Return a short description for the card."""
-        return f"band from {describe_range(self.low, 'Hz')} up to {describe_range(self.high, 'Hz')}"
-
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the filtered samples (time,), of the same length."""
         low, high = rng.uniform(*self.low), rng.uniform(*self.high)
         return zero_phase(samples, rate, low=low, high=high, order=self.order)

@@ -1,8 +1,7 @@
-"""What an augmentation is: a change made to training clips only, drawn anew for each clip and epoch.
+"""What an augmentation is: a change made to training clips only, drawn again for each clip and epoch.
 
-Augmentations hold settings and no state. All chance comes from the generator they are handed, so that a run resumed
-in the middle of an epoch repeats exactly what the uninterrupted run would have done. Like cleaning steps they are plain
-data that goes to JSON and back; unlike steps they are never replayed at prediction.
+Augmentations have settings and no state. All random numbers come from the generator that is passed, so a run resumed in
+the middle of an epoch continues exactly as without the interruption.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# How many of the training clips are changed: 0 (none) to 1 (all).
+Samples: TypeAlias = "NDArray[np.floating]"  # (time,)
+Rng: TypeAlias = np.random.Generator
+# The share of the training clips that is changed.
 Probability = Annotated[float, number(0, 1)]
 
 
@@ -37,6 +38,7 @@ class Augment(NamedSettings, ABC, key="augment", group="augmentations"):
     """Hold the settings of one change that is made to `probability` of the training clips.
 
     A subclass registers itself by its class name, unless it says `register=False` because it is a kind and no member.
+    `effect` describes the change in a few English words, with its ranges in braces: "gain of {db} dB".
 
     Raises:
         InputError: a setting of the wrong type or outside its range.
@@ -49,14 +51,15 @@ class Augment(NamedSettings, ABC, key="augment", group="augmentations"):
     @property
     @abstractmethod
     def effect(self) -> str:
-        """Return what is done to a clip in a few English words."""
+        """Return the description, which a class attribute may hold too."""
 
     def describe(self) -> str:
         """Return one short English phrase for the card."""
-        return f"{self.effect} ({self.probability:.0%} of the clips)"
+        ranges = {name: _range_in_words(value) for name, value in vars(self).items()}
+        return f"{self.effect.format_map(ranges)} ({self.probability:.0%} of the clips)"
 
     def prepare(self) -> None:
-        """Raise, before any work is done, what would stop the training later, such as a folder that is missing."""
+        """Raise, before training starts, what would stop it later, such as a missing folder."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,10 @@ class WaveAugment(Augment, register=False):
 
     stage: ClassVar[str] = "wave"
 
-    def __call__(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    def __call__(self, samples: Samples, rate: int, rng: Rng) -> NDArray[np.float32]:
         """Return the changed float32 samples (time',) of a clip (time,) at `rate` Hz.
 
-        A clip that chance passes over, and an empty one, comes back as the very array that was given.
+        A clip that is not drawn and an empty one are returned as the same array.
         """
         if rng.random() >= self.probability or samples.size == 0:
             return samples
@@ -80,8 +83,8 @@ class WaveAugment(Augment, register=False):
         return 1.0
 
     @abstractmethod
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
-        """Return changed samples (time',) of a clip of at least one sample, never writing to `samples`."""
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
+        """Return changed samples (time',) of a clip of at least one sample, without changing `samples`."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,10 @@ class FeatureAugment(Augment, register=False):
 
     stage: ClassVar[str] = "features"
 
-    def apply(self, features: NDArray[np.float32], frames_valid: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    def apply(self, features: NDArray[np.float32], frames_valid: int, rng: Rng) -> NDArray[np.float32]:
         """Return changed float32 features of the same shape (mel, frames); only the first `frames_valid` frames change.
 
-        A clip that chance passes over, and one without valid frames, comes back as the very array that was given.
+        A clip that is not drawn and one without valid frames are returned as the same array.
         """
         frames = min(frames_valid, features.shape[1])
         if rng.random() >= self.probability or frames <= 0 or features.size == 0:
@@ -103,24 +106,16 @@ class FeatureAugment(Augment, register=False):
         return changed
 
     @abstractmethod
-    def change(self, features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    def change(self, features: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
         """Return a changed copy of features (mel, frames) that all touch audio."""
 
 
-def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the source of chance for one clip in one epoch: the same three numbers give the same draws anywhere.
-
-    Raises:
-        InputError: a negative number.
-    """
-    if min(seed, epoch, index) < 0:
-        raise InputError(f"expected a seed, epoch and index of 0 or more, got {seed}, {epoch} and {index}")
+def generator(seed: int, epoch: int, index: int) -> Rng:
+    """Return the random generator of one clip in one epoch: the same three numbers give the same draws anywhere."""
     return np.random.default_rng((seed, epoch, index))
 
 
-def apply_wave(
-    augments: Iterable[Augment], samples: NDArray[np.floating], rate: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def apply_wave(augments: Iterable[Augment], samples: Samples, rate: int, rng: Rng) -> NDArray[np.float32]:
     """Run the wave augmentations, in the given order, over samples (time,) at `rate` Hz; others are left out.
 
     Raises:
@@ -136,7 +131,7 @@ def apply_wave(
 
 
 def apply_features(
-    augments: Iterable[Augment], features: NDArray[np.float32], frames_valid: int, rng: np.random.Generator
+    augments: Iterable[Augment], features: NDArray[np.float32], frames_valid: int, rng: Rng
 ) -> NDArray[np.float32]:
     """Run the feature augmentations, in the given order, over (mel, frames); others are left out."""
     for augment in augments:
@@ -150,11 +145,16 @@ def growth(augments: Iterable[Augment]) -> float:
     return math.prod(augment.growth for augment in augments if isinstance(augment, WaveAugment))
 
 
-def drawn_range(value: float | tuple[float, float]) -> tuple[float, float]:
-    """Return (lowest, highest), where one number n stands for (-n, n)."""
-    return value if isinstance(value, tuple) else (-value, value)
+def draw(value: float | tuple[float, float], rng: Rng) -> float:
+    """Draw a number from (lowest, highest), or from (-n, n) for one number n."""
+    return rng.uniform(*value) if isinstance(value, tuple) else rng.uniform(-value, value)
 
 
-def describe_range(value: float | tuple[float, float], unit: str) -> str:
-    """Return a range in English: "±6 dB" for one number, "10 to 30 dB" for two."""
-    return f"{value[0]:g} to {value[1]:g} {unit}" if isinstance(value, tuple) else f"±{value:g} {unit}"
+def _range_in_words(value: Any) -> Any:
+    """Return "±6" for one number, "10 to 30" for two, and other settings unchanged."""
+    match value:
+        case float():
+            return f"±{value:g}"
+        case (float(low), float(high)):
+            return f"{low:g} to {high:g}"
+    return value

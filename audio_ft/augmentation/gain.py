@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range, spread
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from audio_ft.augmentation.base import Rng, Samples, WaveAugment, draw, spread
 
 
 @dataclass(frozen=True)
@@ -22,11 +18,8 @@ class Gain(WaveAugment):
 
     db: Annotated[float | tuple[float, float], spread(60)] = 6.0
 
-    @property
-    def effect(self) -> str:
-        """Return a short description for the card."""
-        return f"gain of {describe_range(self.db, 'dB')}"
+    effect = "gain of {db} dB"
 
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the samples (time,) times 10^(dB / 20)."""
-        return samples * 10 ** (rng.uniform(*drawn_range(self.db)) / 20)
+        return samples * 10 ** (draw(self.db, rng) / 20)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from audio_ft.augmentation.base import Augment
-from audio_ft.errors import InputError
+from audio_ft.augmentation.base import Augment, Rng
 from audio_ft.settings.rules import number
 
 if TYPE_CHECKING:
@@ -31,16 +30,14 @@ class Mixup(Augment):
 
     @property
     def effect(self) -> str:
-        """Return a short description for the card."""
+        """Return the description for the card."""
         return f"mixup with alpha {self.alpha:g}"
 
-    def weights(self, batch_size: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def weights(self, batch_size: int, rng: Rng) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the index of each clip's partner (batch,) and the clip's weight (batch,), 0.5 to 1.
 
         A clip that is not blended, by `probability`, has the weight 1.
         """
-        if batch_size < 0:
-            raise InputError(f"Mixup: expected a batch of 0 or more clips, got {batch_size}")
         partner = rng.permutation(batch_size).astype(np.int64)
         drawn = rng.beta(self.alpha, self.alpha, batch_size)
         weight = np.where(rng.random(batch_size) < self.probability, np.maximum(drawn, 1 - drawn), 1)

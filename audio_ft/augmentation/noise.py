@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import AUDIO_SUFFIXES, probe, read
 from audio_ft.audio.resampling import resample
-from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.augmentation.base import Rng, Samples, WaveAugment
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import choice, path, span
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 # Power falls as 1 / frequency^slope.
 _SLOPES = {"white": 0, "pink": 1, "brown": 2}
-_KINDS = (*_SLOPES, "any")
-# Long noise recordings are read in blocks, so that a worker caches at most 61 MB at 16 kHz.
+# Long noise recordings are read in blocks, so a worker caches at most 61 MB at 16 kHz.
 _BLOCK_SECONDS = 30
 _CACHED_BLOCKS = 32
 
@@ -35,26 +31,26 @@ class Noise(WaveAugment):
     a random recording below it (mixed down, repeated where the clip is longer), and `kind` is not used.
 
     Raises:
-        InputError: the kind is unknown; while running: the folder has no recordings.
-        AudioError: while running: a recording cannot be read.
+        InputError: the kind is unknown; when it is applied: the folder has no recordings.
+        AudioError: when it is applied: a recording cannot be read.
     """
 
     snr: Annotated[tuple[float, float], span(-60, 120)] = (10.0, 30.0)
-    kind: Annotated[str, choice(*_KINDS)] = "any"
+    kind: Annotated[str, choice(*_SLOPES, "any")] = "any"
     folder: Annotated[str | None, path("a folder of recordings")] = None
 
     @property
     def effect(self) -> str:
-        """Return a short description for the card."""
+        """Return the description for the card."""
         source = "recorded noise" if self.folder else "noise" if self.kind == "any" else f"{self.kind} noise"
-        return f"{source} at an SNR of {describe_range(self.snr, 'dB')}"
+        return source + " at an SNR of {snr} dB"
 
     def prepare(self) -> None:
         """Raise InputError for a folder without recordings, AudioError for a recording whose header is damaged."""
         for file in _recordings(self.folder) if self.folder else ():
             _seconds(file)
 
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return samples (time,) plus noise of power P_signal / 10^(SNR / 10)."""
         snr = rng.uniform(*self.snr)
         noise = self._draw(len(samples), rate, rng)
@@ -63,7 +59,7 @@ class Noise(WaveAugment):
             return samples
         return samples + noise * np.sqrt(signal_power / noise_power / 10 ** (snr / 10))
 
-    def _draw(self, length: int, rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def _draw(self, length: int, rate: int, rng: Rng) -> Samples:
         """Return noise (length,) of any level."""
         if self.folder is None:
             kind = self.kind if self.kind != "any" else tuple(_SLOPES)[rng.integers(len(_SLOPES))]
@@ -75,7 +71,7 @@ class Noise(WaveAugment):
         return np.take(block, np.arange(length) + rng.integers(len(block)), mode="wrap")
 
 
-def colored(length: int, slope: float, rng: np.random.Generator) -> NDArray[np.floating]:
+def colored(length: int, slope: float, rng: Rng) -> Samples:
     """Return Gaussian noise (length,) whose power spectrum falls as 1 / frequency^slope; slope 0 is white.
 
     Timmer and Koenig, "On generating power law noise", Astronomy and Astrophysics 300, 1995.
@@ -103,14 +99,12 @@ def _recordings(folder: str) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=100_000)
 def _seconds(path: Path) -> float:
-    """Return the duration of a recording in seconds."""
     return probe(path).seconds
 
 
 @lru_cache(maxsize=_CACHED_BLOCKS)
-def _block(path: Path, number: int, rate: int) -> NDArray[np.float32]:
+def _block(path: Path, number: int, rate: int) -> Samples:
     """Return block `number` of a recording as read-only (time,) at `rate` Hz."""
     # The last block starts early enough to be as long as the others, so that a recording's end is not drawn more often.
     start = min(number * _BLOCK_SECONDS, max(_seconds(path) - _BLOCK_SECONDS, 0))
-    recording = read(path, start=start, seconds=_BLOCK_SECONDS)
-    return resample(mixdown(recording), rate).samples[0]
+    return resample(mixdown(read(path, start=start, seconds=_BLOCK_SECONDS)), rate).samples[0]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 
-from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range, spread
+from audio_ft.augmentation.base import Rng, Samples, WaveAugment, draw, spread
 from audio_ft.augmentation.time_stretch import stretched
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -24,16 +21,13 @@ class PitchShift(WaveAugment):
 
     semitones: Annotated[float | tuple[float, float], spread(12)] = 2.0
 
-    @property
-    def effect(self) -> str:
-        """Return a short description for the card."""
-        return f"pitch shift of {describe_range(self.semitones, 'semitones')}"
+    effect = "pitch shift of {semitones} semitones"
 
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the samples (time,) at another pitch, of the same length."""
         import soxr
 
-        factor = 2 ** (rng.uniform(*drawn_range(self.semitones)) / 12)
+        factor = 2 ** (draw(self.semitones, rng) / 12)
         longer = stretched(samples, rate, 1 / factor)
         if longer is samples:
             return samples

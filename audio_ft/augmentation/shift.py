@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 
-from audio_ft.augmentation.base import WaveAugment, describe_range, drawn_range, spread
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from audio_ft.augmentation.base import Rng, Samples, WaveAugment, draw, spread
 
 
 @dataclass(frozen=True)
@@ -22,15 +19,12 @@ class Shift(WaveAugment):
 
     seconds: Annotated[float | tuple[float, float], spread(60)] = 0.1
 
-    @property
-    def effect(self) -> str:
-        """Return a short description for the card."""
-        return f"time shift of {describe_range(self.seconds, 's')}"
+    effect = "time shift of {seconds} s"
 
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the shifted samples (time,), of the same length."""
         longest = len(samples) // 4
-        move = int(np.clip(round(rng.uniform(*drawn_range(self.seconds)) * rate), -longest, longest))
+        move = int(np.clip(round(draw(self.seconds, rng) * rate), -longest, longest))
         moved = np.zeros_like(samples)
         moved[max(move, 0) : len(samples) + min(move, 0)] = samples[max(-move, 0) : len(samples) - max(move, 0)]
         return moved

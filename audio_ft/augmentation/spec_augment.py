@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from audio_ft.augmentation.base import FeatureAugment, Probability
-from audio_ft.errors import InputError
+from audio_ft.augmentation.base import FeatureAugment, Probability, Rng
 from audio_ft.settings.rules import number, whole
 
 if TYPE_CHECKING:
@@ -32,10 +31,10 @@ class SpecAugment(FeatureAugment):
 
     @property
     def effect(self) -> str:
-        """Return a short description for the card."""
+        """Return the description for the card."""
         return f"SpecAugment hiding up to {self.time_share:.0%} of time and {self.frequency_share:.0%} of frequency"
 
-    def change(self, features: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    def change(self, features: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
         """Return features (mel, frames) with their overall mean where they are masked."""
         masked = np.zeros(features.shape, bool)
         masked |= _masked(features.shape[1], self.time_share, self.time_length, rng)[None, :]
@@ -47,12 +46,7 @@ class SpecAugment(FeatureAugment):
 
         A span is at most `time_share` of such a clip, and there is no minimum number of spans. The model draws its
         masks itself, for each batch, so `probability` scales the shares.
-
-        Raises:
-            InputError: `typical_frames` is below 1.
         """
-        if typical_frames < 1:
-            raise InputError(f"SpecAugment: expected clips of at least 1 frame, got {typical_frames}")
         return {
             "mask_time_prob": self.time_share * self.probability,
             "mask_time_length": max(1, min(self.time_length, int(self.time_share * typical_frames))),
@@ -62,13 +56,11 @@ class SpecAugment(FeatureAugment):
         }
 
 
-def _masked(size: int, share: float, longest: int, rng: np.random.Generator) -> NDArray[Any]:
+def _masked(size: int, share: float, longest: int, rng: Rng) -> NDArray[Any]:
     """Return a mask, bool (size,), of spans of random length that cover at most `share`."""
     masked = np.zeros(size, bool)
     budget = int(share * size)
-    if budget < 1:
-        return masked
-    longest = min(longest, budget)
+    longest = max(1, min(longest, budget))
     for length in rng.integers(1, longest + 1, budget // longest):
         start = rng.integers(0, size - length + 1)
         masked[start : start + length] = True

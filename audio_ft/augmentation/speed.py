@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from audio_ft.augmentation.base import WaveAugment, describe_range
+from audio_ft.augmentation.base import Rng, Samples, WaveAugment
 from audio_ft.settings.rules import span
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -23,17 +19,14 @@ class Speed(WaveAugment):
 
     range: Annotated[tuple[float, float], span(0.5, 2)] = (0.9, 1.1)
 
-    @property
-    def effect(self) -> str:
-        """Return a short description for the card."""
-        return f"speed of {describe_range(self.range, 'times')}"
+    effect = "speed of {range} times"
 
     @property
     def growth(self) -> float:
-        """Return the largest factor by which a clip can get longer."""
+        """Return the factor for the slowest clip."""
         return 1 / self.range[0]
 
-    def change(self, samples: NDArray[np.float32], rate: int, rng: np.random.Generator) -> NDArray[np.floating]:
+    def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the samples (time / factor,), resampled."""
         # soxr directly: librosa.resample does the same with several times the overhead on a short clip.
         import soxr
