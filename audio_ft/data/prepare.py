@@ -14,7 +14,7 @@ import numpy as np
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.features import LogMel
-from audio_ft.audio.features.arrays import write_array
+from audio_ft.audio.features.export import write_arrays
 from audio_ft.audio.output_paths import check_no_overlap, output_names
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import estimate_seconds
@@ -109,7 +109,7 @@ class WriteFeatures:
     def __call__(self, job: Job) -> None:
         """Compute the array and write it completely or not at all."""
         if job.extra_target is not None:
-            write_array(self.compute(read(job.target)), job.extra_target)
+            write_arrays(self.compute(read(job.target)), job.extra_target)
 
 
 def _claim(folder: Path, data: Data, chain: Chain, kind: type[Target], compute: LogMel | ModelInput) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio.clip import read
-from audio_ft.audio.features.arrays import write_arrays
 from audio_ft.audio.features.registry import compute, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.audio.output_paths import output_names
@@ -52,28 +52,6 @@ class Extracted:
 
 
 @dataclass(frozen=True)
-class Extract:
-    """Compute features of one recording; can be pickled for worker processes."""
-
-    names: tuple[str, ...]
-
-    def __call__(self, source: Source) -> Extracted:
-        """Return the features, or write them to the source's target.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
-        try:
-            clip = read_whole(source.path)
-        except AudioError as error:
-            return Extracted(source.key, error=error.reason)
-        if source.target is None:
-            return Extracted(source.key, clip.seconds, clip.rate, compute(clip, self.names))
-        write_arrays(clip_arrays(clip, self.names), source.target)
-        return Extracted(source.key, clip.seconds, clip.rate)
-
-
-@dataclass(frozen=True)
 class Saved:
     """Hold the number of recordings written, and key and reason of the unreadable ones."""
 
@@ -92,20 +70,20 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
     Raises:
         InputError: a feature is unknown, or the target cannot be written.
     """
-    for name in names:
-        get_feature(name)
+    descriptions = describe(names)
     table = target.suffix.lower() == TABLE_SUFFIX
     stems = output_names(paths)
     sources = [Source(key, path, None if table else target / f"{stems[key]}.npz") for key, path in paths.items()]
-    results = parallel_map(Extract(tuple(names)), sources, len(sources), describe="computing features")
-    done = _write_table(results, names, target) if table else list(results)
-    if not table:
-        write_bytes(target / ABOUT_FILE, as_json(describe(names)), make_parents=True)
+    results = parallel_map(partial(_extract, names), sources, len(sources), describe="computing features")
+    if table:
+        done = _write_table(results, descriptions, target)
+        unreadable_file = target.with_suffix(f".{UNREADABLE_FILE}")
+    else:
+        done = list(results)
+        write_bytes(target / ABOUT_FILE, as_json(descriptions), make_parents=True)
+        unreadable_file = target / UNREADABLE_FILE
     unreadable = tuple((one.key, one.error) for one in done if one.error is not None)
-    write_table(
-        target.with_suffix(f".{UNREADABLE_FILE}") if table else target / UNREADABLE_FILE,
-        [{"file": key, "reason": reason} for key, reason in unreadable],
-    )
+    write_table(unreadable_file, [{"file": key, "reason": reason} for key, reason in unreadable])
     return Saved(len(done) - len(unreadable), unreadable)
 
 
@@ -132,31 +110,63 @@ def clip_arrays(clip: Clip, names: Iterable[str]) -> dict[str, NDArray[Any]]:
 
 
 def describe(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the descriptions of features, by name."""
-    fields = ("title", "what", "shape", "rows", "unit", "source")
-    return {name: {field: getattr(get_feature(name), field) for field in fields} for name in names}
+    """Return the descriptions of features, by name.
+
+    Raises:
+        InputError: a feature is unknown.
+    """
+    described = ("title", "what", "shape", "rows", "unit", "source")
+    return {name: {field: getattr(get_feature(name), field) for field in described} for name in names}
 
 
-def _write_table(results: Iterator[Extracted], names: Sequence[str], target: Path) -> list[Extracted]:
+def write_arrays(arrays: NDArray[Any] | Mapping[str, Any], file: Path) -> None:
+    """Write an array as .npy, or named arrays as .npz, whole or not at all; the folder is made.
+
+    Raises:
+        InputError: a place that cannot be written.
+    """
+    with replacing(file, make_parents=True) as unfinished, unfinished.open("wb") as stream:
+        if isinstance(arrays, Mapping):
+            np.savez(stream, **arrays)
+        else:
+            np.save(stream, arrays, allow_pickle=False)
+
+
+def _extract(names: Sequence[str], source: Source) -> Extracted:
+    """Return features of one recording, or write them to the source's target."""
+    try:
+        clip = read_whole(source.path)
+    except AudioError as error:
+        return Extracted(source.key, error=error.reason)
+    if source.target is None:
+        return Extracted(source.key, clip.seconds, clip.rate, compute(clip, names))
+    write_arrays(clip_arrays(clip, names), source.target)
+    return Extracted(source.key, clip.seconds, clip.rate)
+
+
+def _write_table(
+    results: Iterable[Extracted], descriptions: Mapping[str, dict[str, str]], target: Path
+) -> list[Extracted]:
     """Write a Parquet table in one move, some recordings at a time, and return the results without their arrays."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    descriptions = describe(names)
-    values = pa.list_(pa.list_(pa.float32()))
     columns = [pa.field("file", pa.string()), pa.field("seconds", pa.float64()), pa.field("rate", pa.int64())]
-    columns += [pa.field(name, values, metadata=descriptions[name]) for name in names]
+    values = pa.list_(pa.list_(pa.float32()))
+    columns += [pa.field(name, values, metadata=about) for name, about in descriptions.items()]
     schema = pa.schema(columns, metadata={"features": json.dumps(descriptions), "hop_seconds": str(HOP_SECONDS)})
     done: list[Extracted] = []
     with replacing(target, make_parents=True) as unfinished, parquet.ParquetWriter(unfinished, schema) as writer:
         for group in _groups(results):
-            good = [one for one in group if one.error is None]
-            arrays: list[Any] = [pa.array([one.key for one in good]), pa.array([one.seconds for one in good])]
-            arrays += [pa.array([one.rate for one in good], pa.int64())]
-            arrays += [_column([one.arrays[name] for one in good]) for name in names]
-            if good:
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-            done += [Extracted(one.key, one.seconds, one.rate, error=one.error) for one in group]
+            rows = [
+                {"file": one.key, "seconds": one.seconds, "rate": one.rate}
+                | {name: list(array) for name, array in one.arrays.items()}
+                for one in group
+                if one.error is None
+            ]
+            if rows:
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            done += [replace(one, arrays={}) for one in group]
     return done
 
 
@@ -172,20 +182,3 @@ def _groups(results: Iterable[Extracted]) -> Iterator[list[Extracted]]:
             group, size = [], 0
     if group:
         yield group
-
-
-def _column(arrays: Sequence[NDArray[np.float32]]) -> Any:
-    """Return arrays (rows, frames) as one Arrow column of lists of lists, without Python objects for the values."""
-    import pyarrow as pa
-
-    widths = np.concatenate([np.full(array.shape[0], array.shape[1]) for array in arrays])
-    rows = np.array([array.shape[0] for array in arrays])
-    flat = np.concatenate([array.ravel() for array in arrays])
-    inner = pa.ListArray.from_arrays(_offsets(widths), pa.array(flat, pa.float32()))
-    return pa.ListArray.from_arrays(_offsets(rows), inner)
-
-
-def _offsets(lengths: NDArray[Any]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))

@@ -8,125 +8,111 @@ in the step `Mono`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio.channels import mixdown
-from audio_ft.audio.features.arrays import LogMel
+from audio_ft.audio.clip import Clip
 from audio_ft.audio.features.gammatone import cepstra
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from audio_ft.audio.clip import Clip
-
 WINDOW_SECONDS, HOP_SECONDS, CHROMA_WINDOW_SECONDS = 0.025, 0.010, 0.100
-MEL_BANDS, MFCC, MFCC_MEL_BANDS = 80, 20, 40
-ROLLOFF = 0.85
 FLOOR_DBFS = -120.0
 # Spectral contrast: the lower edge of the lowest octave, and the number of octaves, fewer at low rates.
 CONTRAST_LOWEST_HZ, CONTRAST_OCTAVES = 200.0, 6
 
 
-def waveform(clip: Clip) -> NDArray[np.float32]:
-    """Return the samples, (channels, time), with full scale at 1."""
-    return clip.samples
+@dataclass(frozen=True)
+class LogMel:
+    """Compute log-mel spectrograms, float32 (bands, frames), in dB: 10 log10 of the power in each band, at least -100.
+
+    They equal `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` with Hann windows of
+    `window_seconds` every `hop_seconds`, the Slaney mel scale up to half the rate, and centered frames.
+
+    Example:
+        >>> LogMel(bands=80)(Clip.tone(440, seconds=1.0)).shape
+        (80, 101)
+    """
+
+    bands: int = 80
+    window_seconds: float = WINDOW_SECONDS
+    hop_seconds: float = HOP_SECONDS
+
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the spectrogram of a clip: (bands, frames), or (channels, bands, frames) for several channels."""
+        import librosa
+
+        with no_librosa_warnings():
+            power = librosa.feature.melspectrogram(
+                y=clip.samples,
+                sr=clip.rate,
+                n_fft=round(self.window_seconds * clip.rate),
+                hop_length=round(self.hop_seconds * clip.rate),
+                n_mels=self.bands,
+            )
+        decibels = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None).astype(np.float32)
+        return decibels[0] if clip.channels == 1 else decibels
+
+    def describe(self) -> str:
+        """Return a description of the arrays."""
+        frames = f"{1000 * self.window_seconds:g} ms every {1000 * self.hop_seconds:g} ms"
+        return f"log-mel spectrogram in dB, float32 ({self.bands}, frames): {frames}, as librosa computes it"
+
+
+def mel_spectrogram(clip: Clip) -> NDArray[np.float32]:
+    """Return the log-mel spectrogram in dB, (80, frames), as `audio-ft prepare` writes it."""
+    return LogMel()(_mono(clip))
 
 
 def spectrogram(clip: Clip) -> NDArray[np.float32]:
     """Return the level of the short-time Fourier transform in dBFS, (bins, frames); a full-scale sine has 0 dBFS."""
     import librosa
 
-    wave, window = _mono(clip), _window(clip)
-    with _no_librosa_warnings():
-        spectrum = np.abs(librosa.stft(wave, n_fft=window, hop_length=hop(clip)))
+    window = _window(clip)
+    with no_librosa_warnings():
+        spectrum = np.abs(librosa.stft(_mono(clip).samples[0], n_fft=window, hop_length=hop(clip)))
     full = float(librosa.filters.get_window("hann", window).sum()) / 2
     floor = full * 10 ** (FLOOR_DBFS / 20)
     return librosa.amplitude_to_db(spectrum, ref=full, amin=floor, top_db=None).astype(np.float32)
 
 
-def mel_spectrogram(clip: Clip) -> NDArray[np.float32]:
-    """Return the log-mel spectrogram in dB, (80, frames), as `audio-ft prepare` writes it."""
-    return LogMel(MEL_BANDS, WINDOW_SECONDS, HOP_SECONDS)(clip.with_samples(_mono(clip)[np.newaxis]))
-
-
-def mfcc(clip: Clip) -> NDArray[np.float32]:
-    """Return mel-frequency cepstral coefficients, (20, frames), from 40 mel bands with a range of 80 dB."""
+def of_spectrum(
+    function: str, clip: Clip, *, window_seconds: float = WINDOW_SECONDS, **settings: Any
+) -> NDArray[np.float32]:
+    """Return what a function of `librosa.feature` computes from the spectrum of a clip, (rows, frames)."""
     import librosa
 
-    with _no_librosa_warnings():
-        return librosa.feature.mfcc(**_framed(clip), n_mfcc=MFCC, n_mels=MFCC_MEL_BANDS).astype(np.float32)
+    grid = {"n_fft": _window(clip, window_seconds), "hop_length": hop(clip)}
+    with no_librosa_warnings():
+        values = getattr(librosa.feature, function)(y=_mono(clip).samples[0], sr=clip.rate, **grid, **settings)
+    return np.asarray(values, np.float32)
 
 
-def mfcc_delta(clip: Clip) -> NDArray[np.float32]:
-    """Return the slope of each coefficient over nine frames, (20, frames); the edge values are repeated."""
+def of_wave(function: str, clip: Clip) -> NDArray[np.float32]:
+    """Return what a function of `librosa.feature` computes from the samples of a clip, (1, frames)."""
     import librosa
 
-    return librosa.feature.delta(mfcc(clip), mode="nearest").astype(np.float32)
+    grid = {"frame_length": _window(clip), "hop_length": hop(clip)}
+    return np.asarray(getattr(librosa.feature, function)(y=_mono(clip).samples[0], **grid), np.float32)
 
 
-def mfcc_delta2(clip: Clip) -> NDArray[np.float32]:
-    """Return the curvature of each coefficient over nine frames, (20, frames); the edge values are repeated."""
+def delta(compute: Callable[[Clip], NDArray[np.float32]], clip: Clip, *, order: int) -> NDArray[np.float32]:
+    """Return the slope (`order` 1) or curvature (2) of a feature over nine frames; the edge values are repeated."""
     import librosa
 
-    return librosa.feature.delta(mfcc(clip), order=2, mode="nearest").astype(np.float32)
+    return librosa.feature.delta(compute(clip), order=order, mode="nearest").astype(np.float32)
 
 
 def gfcc(clip: Clip) -> NDArray[np.float32]:
     """Return gammatone-frequency cepstral coefficients, (20, frames); see `gammatone.cepstra`."""
-    return cepstra(_mono(clip), clip.rate, window=_window(clip), hop=hop(clip))
-
-
-def chroma(clip: Clip) -> NDArray[np.float32]:
-    """Return the energy of the twelve pitch classes, (12, frames), C first; the largest of a frame is 1."""
-    import librosa
-
-    settings = _framed(clip) | {"n_fft": round(CHROMA_WINDOW_SECONDS * clip.rate)}
-    with _no_librosa_warnings():
-        return librosa.feature.chroma_stft(**settings, tuning=0.0).astype(np.float32)
-
-
-def zero_crossing_rate(clip: Clip) -> NDArray[np.float32]:
-    """Return the share of neighboring samples that differ in sign, (1, frames)."""
-    import librosa
-
-    rate = librosa.feature.zero_crossing_rate(_mono(clip), frame_length=_window(clip), hop_length=hop(clip))
-    return rate.astype(np.float32)
-
-
-def rms(clip: Clip) -> NDArray[np.float32]:
-    """Return the root mean square amplitude, (1, frames); a full-scale sine has 0.707."""
-    import librosa
-
-    return librosa.feature.rms(y=_mono(clip), frame_length=_window(clip), hop_length=hop(clip)).astype(np.float32)
-
-
-def spectral_centroid(clip: Clip) -> NDArray[np.float32]:
-    """Return the mean frequency in Hz, weighted by magnitude, (1, frames); 0 in silence."""
-    import librosa
-
-    with _no_librosa_warnings():
-        return librosa.feature.spectral_centroid(**_framed(clip)).astype(np.float32)
-
-
-def spectral_bandwidth(clip: Clip) -> NDArray[np.float32]:
-    """Return the spread around the centroid in Hz, weighted by magnitude, (1, frames)."""
-    import librosa
-
-    with _no_librosa_warnings():
-        return librosa.feature.spectral_bandwidth(**_framed(clip)).astype(np.float32)
-
-
-def spectral_rolloff(clip: Clip) -> NDArray[np.float32]:
-    """Return the frequency in Hz below which 85 % of the magnitude lies, (1, frames)."""
-    import librosa
-
-    with _no_librosa_warnings():
-        return librosa.feature.spectral_rolloff(**_framed(clip), roll_percent=ROLLOFF).astype(np.float32)
+    return cepstra(_mono(clip).samples[0], clip.rate, window=_window(clip), hop=hop(clip))
 
 
 def spectral_contrast(clip: Clip) -> NDArray[np.float32]:
@@ -137,14 +123,10 @@ def spectral_contrast(clip: Clip) -> NDArray[np.float32]:
     Raises:
         InputError: the rate is 400 Hz or less, which leaves no octave.
     """
-    import librosa
-
     octaves = contrast_octaves(clip.rate)
     if octaves < 1:
         raise InputError(f"spectral contrast starts at {CONTRAST_LOWEST_HZ:g} Hz; a rate of {clip.rate} Hz is too low")
-    with _no_librosa_warnings():
-        contrast = librosa.feature.spectral_contrast(**_framed(clip), fmin=CONTRAST_LOWEST_HZ, n_bands=octaves)
-    return contrast.astype(np.float32)
+    return of_spectrum("spectral_contrast", clip, fmin=CONTRAST_LOWEST_HZ, n_bands=octaves)
 
 
 def contrast_octaves(rate: int) -> int:
@@ -158,28 +140,19 @@ def hop(clip: Clip) -> int:
     return max(1, round(HOP_SECONDS * clip.rate))
 
 
-def _window(clip: Clip) -> int:
-    return max(2, round(WINDOW_SECONDS * clip.rate))
+def _window(clip: Clip, seconds: float = WINDOW_SECONDS) -> int:
+    return max(2, round(seconds * clip.rate))
 
 
-def _framed(clip: Clip) -> dict[str, Any]:
-    """Return the arguments of librosa's spectral functions."""
-    return {"y": _mono(clip), "sr": clip.rate, "n_fft": _window(clip), "hop_length": hop(clip)}
-
-
-def _mono(clip: Clip) -> NDArray[np.float32]:
-    """Return the clip mixed down to one channel, (time,).
-
-    Raises:
-        InputError: the clip is empty.
-    """
+def _mono(clip: Clip) -> Clip:
+    """Return the clip mixed down to one channel; an empty clip raises InputError."""
     if clip.length == 0:
         raise InputError("an empty clip has no features; expected at least one sample")
-    return mixdown(clip).samples[0]
+    return mixdown(clip)
 
 
 @contextmanager
-def _no_librosa_warnings() -> Iterator[None]:
+def no_librosa_warnings() -> Iterator[None]:
     """Suppress librosa's warnings on cases that are well defined: short clips and mel bands without a bin."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_fft=", category=UserWarning)

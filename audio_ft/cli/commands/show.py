@@ -153,8 +153,7 @@ def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
 
 def _save(source: Path, names: Sequence[str], target: Path) -> int:
     """Write the arrays of a recording or of a folder."""
-    from audio_ft.audio.features.arrays import write_arrays
-    from audio_ft.audio.features.export import TABLE_SUFFIX, clip_arrays, read_whole, save_features
+    from audio_ft.audio.features.export import TABLE_SUFFIX, clip_arrays, read_whole, save_features, write_arrays
     from audio_ft.audio.output_paths import check_no_overlap
 
     suffix = target.suffix.lower()
