@@ -110,19 +110,22 @@ tally = soundlab.tally
 """
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """Return a folder with an installed package, as pip leaves one."""
-    site = tmp_path_factory.mktemp("site")
+def installed(site: Path, entry_points: str, **modules: str) -> Path:
+    """Install the package `soundlab` with these modules into a folder, as pip leaves one, and return the folder."""
     package, metadata = site / "soundlab", site / "soundlab-1.0.dist-info"
     package.mkdir()
     metadata.mkdir()
-    (package / "__init__.py").touch()
-    for name, text in {"notch": NOTCH, "invert": INVERT, "worst_recall": WORST_RECALL, "tally": TALLY}.items():
+    for name, text in modules.items():
         (package / f"{name}.py").write_text(text.lstrip())
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: soundlab\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS.lstrip())
+    (metadata / "entry_points.txt").write_text(entry_points.lstrip())
     return site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    modules = {"notch": NOTCH, "invert": INVERT, "worst_recall": WORST_RECALL, "tally": TALLY}
+    return installed(tmp_path_factory.mktemp("site"), ENTRY_POINTS, **modules)
 
 
 def audio_ft(site: Path | None, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -137,22 +140,25 @@ def audio_ft(site: Path | None, *words: str, code: int = 0) -> subprocess.Comple
     return result
 
 
+def trained(site: Path, folder: Path, data: str, **settings: str) -> Path:
+    """Train for two steps with a package installed, and return the folder of the run."""
+    settings |= {"max_steps": "2", "per_device_train_batch_size": "4"}
+    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    audio_ft(site, "train", "--model", MINI, "--data", data, "--output-dir", str(folder), *words)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def run(site, tmp_path_factory) -> Path:
     """Return a finished run whose recipe uses all that the package adds, by name."""
-    folder = tmp_path_factory.mktemp("extended") / "run"
     settings = {
         "chain": '[{"step": "Resample"}, {"step": "Mono"}, {"step": "Notch", "hertz": 60}]',
         "augment": '[{"augment": "Invert", "probability": 1.0}]',
         "metric": "worst_recall",
-        "max_steps": "2",
         "eval_steps": "1",
-        "per_device_train_batch_size": "4",
         "data.limit": "24",
     }
-    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    audio_ft(site, "train", "--model", MINI, "--data", WORDS, "--output-dir", str(folder), *words)
-    return folder
+    return trained(site, tmp_path_factory.mktemp("extended") / "run", WORDS, **settings)
 
 
 def test_a_training_uses_the_step_the_augmentation_and_the_metric(run):
@@ -184,10 +190,7 @@ def test_a_command_is_run_and_explained(site):
     assert "tally" in audio_ft(site, "completion", "bash").stdout
 
 
-def test_a_package_that_cannot_be_imported_is_named(site, tmp_path):
-    metadata = tmp_path / "broken-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[audio_ft.commands]\nbreak = broken.module\n")
+def test_a_package_that_cannot_be_imported_is_named(tmp_path):
+    installed(tmp_path, "[audio_ft.commands]\nbreak = soundlab.missing\n")
     said = audio_ft(tmp_path, "break", code=2).stderr
-    assert "'break' of audio_ft.commands cannot be loaded from broken.module" in said
+    assert "'break' of audio_ft.commands cannot be loaded from soundlab.missing" in said

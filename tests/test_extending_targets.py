@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_extending import ASSETS, MINI, audio_ft
+from test_extending import ASSETS, audio_ft, installed, trained
 
 SYLLABLES = '''
 """Syllables: how many a recording has."""
@@ -36,14 +36,14 @@ class Syllables(Number):
         errors_name="counts",
     )
     column_names = (("syllables",),)
-    beside = "root_mean_squared_error"
+    second_score = "root_mean_squared_error"
     selection_metric = "mean_absolute_error"
 
     @classmethod
-    def parse_cell(cls, cell, place, key):
-        value = super().parse_cell(cell, place, key)
+    def parse_cell(cls, cell, source, key):
+        value = super().parse_cell(cell, source, key)
         if value < 1 or value % 1:
-            raise InputError(f"{place}: {key} has {cell!r} syllables; expected a whole number of 1 or more")
+            raise InputError(f"{source}: {key} has {cell!r} syllables; expected a whole number of 1 or more")
         return value
 
     def as_dict(self, prediction):
@@ -83,17 +83,7 @@ syllable_count = soundlab.counting:Counting
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """Return a folder with an installed package, as pip leaves one."""
-    site = tmp_path_factory.mktemp("site")
-    package, metadata = site / "soundlab", site / "soundlab-1.0.dist-info"
-    package.mkdir()
-    metadata.mkdir()
-    (package / "__init__.py").touch()
-    (package / "syllables.py").write_text(SYLLABLES.lstrip())
-    (package / "counting.py").write_text(COUNTING.lstrip())
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: soundlab\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS.lstrip())
-    return site
+    return installed(tmp_path_factory.mktemp("site"), ENTRY_POINTS, syllables=SYLLABLES, counting=COUNTING)
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +106,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(site, data, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("counting") / "run"
-    settings = {"task": "syllable_count", "max_steps": "2", "per_device_train_batch_size": "4"}
-    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    audio_ft(site, "train", "--model", MINI, "--data", str(data), "--output-dir", str(folder), *words)
-    return folder
+    return trained(site, tmp_path_factory.mktemp("counting") / "run", str(data), task="syllable_count")
 
 
 def test_it_trains_and_scores(run):

@@ -101,7 +101,7 @@ def load(
     rows = _cut(given, cells, groups, kind, f"{path}, column {column!r}")
     rows, rule, uneven = _make_splits(rows, need, whole, data, kind, group)
     names = kind.names_in([value for split in rows.values() for value in split.targets])
-    target = known or kind.of(kind.names_in(rows["train"].targets) if "train" in rows else names)
+    target = known or kind(kind.names_in(rows["train"].targets) if "train" in rows else names)
     _refuse_unknown(names, known)
     keyed = {name: (split.targets, split.part.keys) for name, split in rows.items()}
     notes = [*source.notes, *notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(rows)]
@@ -279,8 +279,8 @@ def _with_audio(part: Part, cells: Mapping[str, list[Any]], kind: type[Target]) 
     import pyarrow as pa
     from datasets import Audio, Dataset, Features, Value
 
-    text = Value("string")
-    features = Features(audio=Audio(decode=False), target=kind.storage(), group=text, key=text, meta=text)
+    text, stored = Value("string"), Features.from_dict({"target": kind.storage})["target"]
+    features = Features(audio=Audio(decode=False), target=stored, group=text, key=text, meta=text)
     if part.table is None:
         # Built as a table, because encoding paths as examples would import torchcodec.
         no_bytes, paths = pa.nulls(len(part), pa.binary()), pa.array(part.files, pa.string())

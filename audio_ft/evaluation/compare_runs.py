@@ -83,7 +83,7 @@ def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
 def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
     """Compare by every score that both have, without per-class scores, the headline first."""
     # Only one of the runs may name the language that normalizes transcripts; both are compared in it.
-    target = two.target if two.target.language and not one.target.language else one.target
+    target = two.target if two.target.text.language and not one.target.text.language else one.target
     truth = target.stored_references(one.table)
     first, second = (target.checked(target.reordered(each.predicted, each.target), truth) for each in (one, two))
     known = plain_scores(first), plain_scores(second)

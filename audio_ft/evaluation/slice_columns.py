@@ -91,7 +91,7 @@ def _columns(predictions: Predictions, least: int) -> Iterator[tuple[str, list[s
     """Yield each column with the slice of each clip, None for no slice."""
     table = predictions.table
     if predictions.target.slice_name:
-        values = predictions.target.slice_values(table)
+        values = list(table["reference"])
         names = values if values and isinstance(values[0], str) else ranges(values, "", least)
         yield predictions.target.slice_name, names, True
     if predictions.groups:

@@ -100,7 +100,8 @@ def verdict(found: Sequence[Slice]) -> str:
 
 def _slice(predictions: Predictions, cut: Cut, level: float) -> Slice | None:
     """Return the scores of one slice; None where they are undefined, as F1 is without any label."""
-    names = predictions.target.headlines[: 1 if cut.by_target else 2]
+    target = predictions.target
+    names = (target.headline,) if cut.by_target else (target.headline, target.second_score)
     inside, outside = predictions.where(cut.chosen), predictions.where(~cut.chosen)
     scores = inside.score(names, resamples=RESAMPLES)
     rest = outside.score(names[:1], resamples=RESAMPLES).get(names[0])

@@ -90,7 +90,7 @@ def description(
     return {
         "split": split,
         "n": len(predictions),
-        "headline": list(predictions.target.headlines),
+        "headline": [predictions.target.headline, predictions.target.second_score],
         "per_class": per_class(scores),
         "slices": {
             "looked_at": len(found),

@@ -105,7 +105,7 @@ def score_intervals(
     if missing or not chosen:
         raise InputError(f"the run has no score {', '.join(missing)!r}; it has {', '.join(run.scores[split])}.")
     figure = new_figure(theme, width, len(chosen) * (0.45 + 0.24 * len(rows)) + 0.3)
-    grid = figure.subplots(len(chosen), 1, squeeze=False, sharex=run.target.one_scale)[:, 0]
+    grid = figure.subplots(len(chosen), 1, squeeze=False, sharex=not run.target.regression)[:, 0]
     for axes, metric in zip(grid, chosen, strict=True):
         known = any(metric in one.names for one in METRICS.values())
         lower = " (lower is better)" if known and not direction(metric) else ""
@@ -169,7 +169,7 @@ def _curve_names(run: Trained) -> list[str]:
     logged = {name.removeprefix("eval_") for entry in run.history for name in entry if name.startswith("eval_")}
     names = dict.fromkeys((str(run.best.get("metric", "")), *SCORES))
     found = [name for name in names if name in logged and name != "loss"]
-    return found[: _MOST_CURVES if run.target.one_scale else 1]
+    return found[: 1 if run.target.regression else _MOST_CURVES]
 
 
 def _mark_best(axes: Axes, step: Any, theme: Theme, *, labeled: bool) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
 
 from audio_ft import extensions
 from audio_ft.errors import InputError
-from audio_ft.metrics.compute import plain_scores, scored
+from audio_ft.metrics.compute import scored
 from audio_ft.metrics.samples import Sample
 from audio_ft.targets.cells import Tiers, missing
+from audio_ft.targets.judged import Confusion, Judged, Word
+from audio_ft.targets.transcripts import Text
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from audio_ft.metrics import Score
-    from audio_ft.targets.judged import Confusion, Judged, Word
-    from audio_ft.targets.transcripts import Text
 
     Array = NDArray[Any]
 
@@ -38,6 +36,7 @@ class Target(ABC):
 
     Attributes:
         names: the names of the classes, in the order of the network's outputs; () where there are none.
+        text: how texts are spelled, for kinds that are text.
         kind: what run.json calls it.
         pipeline_tag: the Hub's name of the pipeline.
         tags: further tags of the card.
@@ -45,18 +44,19 @@ class Target(ABC):
         second_score: the score to show beside `headline`.
         selection_metric: the score by which the best checkpoint is chosen unless a recipe says otherwise.
         column_names: names of columns that hold it, in tiers.
+        storage: its column's type, as `datasets.Features.to_dict` writes it.
         implied_by: what of a folder's layout gives it without a column, "label" (class folders) or "text".
         stratified_by: what splits keep the shares of; "" for nothing.
         overlapping: whether a clip may be in several strata.
-        slice_name: what slices by the target itself are called; "" for none.
-        exclusive: whether a clip has exactly one class.
-        regression: whether classical baselines fit a regressor.
+        slice_name: what slices by the target itself (names, or numbers to cut into ranges) are called; "" for none.
+        exclusive: whether a clip has exactly one class, and references are class ids.
+        regression: whether it is a number, learned by regression, whose scores have its unit and no common axis.
         by_words: whether errors are words.
-        one_scale: whether all its scores are on one scale, so that they share an axis.
         timed: whether predictions have segments with times, which subtitles are made of.
     """
 
     names: tuple[str, ...] = ()
+    text: Text = field(default_factory=Text)
 
     kind: ClassVar[str]
     wording: ClassVar[Wording]
@@ -66,6 +66,7 @@ class Target(ABC):
     pipeline_tag: ClassVar[str] = "audio-classification"
     tags: ClassVar[tuple[str, ...]] = ()
     column_names: ClassVar[Tiers] = ()
+    storage: ClassVar[Mapping[str, Any]] = {"_type": "Value", "dtype": "string"}
     implied_by: ClassVar[str] = "label"
     stratified_by: ClassVar[str] = "label"
     overlapping: ClassVar[bool] = False
@@ -73,7 +74,6 @@ class Target(ABC):
     exclusive: ClassVar[bool] = False
     regression: ClassVar[bool] = False
     by_words: ClassVar[bool] = False
-    one_scale: ClassVar[bool] = True
     timed: ClassVar[bool] = False
     registry: ClassVar[dict[str, type[Target]]] = {}
 
@@ -121,13 +121,6 @@ class Target(ABC):
         """Return the target of one filled cell."""
 
     @classmethod
-    def storage(cls) -> Any:
-        """Return the `datasets` type of a target, text unless a subclass says otherwise."""
-        from datasets import Value
-
-        return Value("string")
-
-    @classmethod
     def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
         """Return the names of the classes in targets, sorted; () where there are none."""
         return ()
@@ -163,66 +156,31 @@ class Target(ABC):
 
     # A data set's own target.
 
-    @classmethod
-    def of(cls, names: Sequence[str] = (), text: Text | None = None) -> Target:
-        """Return the target with its class names, and for transcripts their spelling."""
-        return cls(names=tuple(names))
-
-    def with_text(self, text: Text) -> Target:
-        """Return the target with a spelling, where it has one."""
-        return self
-
-    def resolved_text(self, text: Text) -> Text:
-        """Return a recipe's spelling with its open settings filled in, where the target has one."""
-        return text
-
     @property
     def outputs(self) -> tuple[str, ...]:
         """Return the names of a classifier's outputs."""
         return self.names or ("value",)
 
     @property
-    def language(self) -> str | None:
-        """Return the language of the predictions, where they are in one."""
-        return None
-
-    @property
     def headline(self) -> str:
         """Return the main score, by which models are compared."""
         return self.sample.compared_by
 
-    @property
-    def headlines(self) -> tuple[str, str]:
-        """Return the headline and the score beside it."""
-        return self.headline, self.second_score
-
     @abstractmethod
-    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+    def encode(self, targets: Sequence[Any]) -> Array:
         """Return targets as references, one row a clip."""
 
     def checked(self, predictions: Any, references: Any) -> Sample:
         """Return predictions and references as metrics take them."""
-        return self.sample.checked(predictions, references, self.names, self.language)
+        return self.sample.checked(predictions, references, self.names, self.text.language)
 
     def score(
-        self,
-        predictions: Any,
-        references: Any,
-        groups: Sequence[str | None] | None = None,
-        **settings: Any,
+        self, predictions: Any, references: Any, groups: Sequence[str | None] | None = None, **settings: Any
     ) -> dict[str, Score]:
         """Score predictions, with 95 % intervals; see `metrics.score` for the settings."""
         return scored(self.checked(predictions, references), groups=groups, **settings)
 
-    def plain_scores(self, predictions: Any, references: Any) -> dict[str, float]:
-        """Return the values of all scores without intervals, for choosing a checkpoint."""
-        return plain_scores(self.checked(predictions, references))
-
-    def class_ids(self, references: NDArray[Any]) -> NDArray[np.int64] | None:
-        """Return each clip's class, where a clip has exactly one; else None."""
-        return None
-
-    def balanced_weights(self, references: NDArray[Any]) -> dict[str, float]:
+    def balanced_weights(self, references: Array) -> dict[str, float]:
         """Return a loss weight for each class that makes up for how rare it is.
 
         Raises:
@@ -230,7 +188,7 @@ class Target(ABC):
         """
         raise InputError('class_weights="balanced" needs classes, and this target has none; leave it out.')
 
-    def constant(self, references: NDArray[Any], count: int) -> NDArray[Any] | None:
+    def constant(self, references: Array, count: int) -> Array | None:
         """Return the best `count` predictions that do not look at the audio; None where there is no such baseline."""
         return None
 
@@ -264,44 +222,36 @@ class Target(ABC):
     def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
         """Return the columns of predictions.parquet for predictions from `as_dict`."""
 
-    @abstractmethod
-    def stored_predictions(self, table: DataFrame) -> Any:
+    def stored_predictions(self, table: DataFrame) -> Array:
         """Return the predictions in a table of `columns`, as metrics take them."""
+        return table["prediction"].to_numpy()
 
-    @abstractmethod
-    def stored_references(self, table: DataFrame) -> Any:
+    def stored_references(self, table: DataFrame) -> Array:
         """Return the references in a table of predictions, as metrics take them."""
+        return self.encode(list(table["reference"]))
 
-    def reordered(self, predictions: Any, theirs: Target) -> Any:
+    def reordered(self, predictions: Array, theirs: Target) -> Array:
         """Return another model's predictions with the classes in this target's order."""
         return predictions
 
-    def slice_values(self, table: DataFrame) -> list[Any]:
-        """Return the values that slices by the target group by: names, or numbers to cut into ranges."""
-        return []
-
-    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+    def describe(self, references: Mapping[str, Array]) -> list[str]:
         """Return lines about the targets of each split, logged before training."""
         return []
 
-    def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
-        """Return rows of predictions.parquet for the report: text, verdict and order of errors."""
-        from audio_ft.targets.judged import Judged
-
-        pairs = [(row, str(row["reference"]), str(row["prediction"])) for row in rows]
-        return [
-            Judged(**of_row(row), reference=truth, prediction=guess, wrong=(wrong := truth != guess), badness=1.0,
-                   verdict="wrong" if wrong else "right")
-            for row, truth, guess in pairs
-        ]  # fmt: skip
+    def judge(self, row: Mapping[str, Any]) -> Judged:
+        """Return a row of predictions.parquet for the report: text, verdict and order of errors."""
+        truth, guess = str(row["reference"]), str(row["prediction"])
+        verdict = "right" if truth == guess else "wrong"
+        return Judged.of(row, reference=truth, prediction=guess, wrong=truth != guess, badness=1.0, verdict=verdict)
 
     def lead(self, clips: Sequence[Judged]) -> str:
         """Return the result as a clause for the top of the report."""
-        return f"{right(clips):,} of {len(clips):,} test recordings are predicted correctly"
+        right = sum(not clip.wrong for clip in clips)
+        return f"{right:,} of {len(clips):,} test recordings are {self.wording.right}"
 
     def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
         """Return the sentence that introduces the confusions."""
-        return f"{len(clips) - right(clips):,} of {len(clips):,} test recordings are predicted wrongly."
+        return f"{sum(clip.wrong for clip in clips):,} of {len(clips):,} test recordings are predicted wrongly."
 
     def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
         """Return the most frequent confusions of classes or words."""
@@ -310,17 +260,6 @@ class Target(ABC):
     def words(self, clip: Judged) -> tuple[Word, ...]:
         """Return truth and prediction of a clip word by word, for targets of words."""
         return ()
-
-
-def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return file and group of a row, as `Judged` has them."""
-    group = row.get("group")
-    return {"file": str(row["file"]), "group": None if group is None or group != group else str(group)}
-
-
-def right(clips: Sequence[Judged]) -> int:
-    """Count the clips that are right."""
-    return sum(not clip.wrong for clip in clips)
 
 
 def target_class(kind: str) -> type[Target]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class Judged:
     badness: float
     verdict: str
     weighed: tuple[Weighed, ...] = ()
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], **judgment: Any) -> Judged:
+        """Return the clip of a row of predictions.parquet."""
+        group = row.get("group")
+        return cls(file=str(row["file"]), group=None if group is None or group != group else str(group), **judgment)
 
 
 @dataclass(frozen=True)

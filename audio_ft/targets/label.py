@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import LabelSample, Sample
-from audio_ft.targets.base import Estimator, Target, of_row
+from audio_ft.targets.base import Estimator, Target
 from audio_ft.targets.cells import as_text, folded, sorted_names
 from audio_ft.targets.judged import Confusion, Judged, Weighed
 from audio_ft.targets.wording import Wording
@@ -96,7 +96,7 @@ class Label(Target):
         found = Counter(label for target in targets for label in cls.labels_of(target))
         return {"classes": {name: found[name] for name in sorted_names(found)}}
 
-    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+    def encode(self, targets: Sequence[Any]) -> Array:
         """Return class ids (clips,)."""
         position = {label: index for index, label in enumerate(self.names)}
         return np.asarray([position[target] for target in targets], np.int64)
@@ -105,18 +105,14 @@ class Label(Target):
         """Return how many clips each label has (labels,)."""
         return np.bincount(references, minlength=len(self.names))
 
-    def class_ids(self, references: Array) -> NDArray[np.int64] | None:
-        """Return the references."""
-        return references
-
     def balanced_weights(self, references: Array) -> dict[str, float]:
         """Return weights inverse to how often each label occurs, as scikit-learn's "balanced"."""
         weights = len(references) / (len(self.names) * np.maximum(self.counts(references), 1))
         return {label: float(weight) for label, weight in zip(self.names, weights, strict=True)}
 
-    def constant(self, references: Array, count: int) -> NDArray[np.float64]:
-        """Return the class frequencies of the training set for every clip (count, labels)."""
-        return np.tile(self.counts(references) / len(references), (count, 1))
+    def constant(self, references: Array, count: int) -> Array:
+        """Return each label's share of the training clips for every clip (count, labels)."""
+        return np.tile(self.counts(references).astype(np.float64) / len(references), (count, 1))
 
     def fit_predict(self, build: Estimator, features: Array, references: Array, others: Array) -> Array:
         """Return probabilities (n, labels); a class without a training clip has probability 0."""
@@ -147,17 +143,9 @@ class Label(Target):
         """Return probabilities (clips, labels)."""
         return np.stack([np.asarray(row, np.float64) for row in table["probabilities"]])
 
-    def stored_references(self, table: DataFrame) -> NDArray[Any]:
-        """Return class ids (clips,)."""
-        return self.encode([str(name) for name in table["reference"]])
-
-    def reordered(self, predictions: Any, theirs: Target) -> Any:
+    def reordered(self, predictions: Array, theirs: Target) -> Array:
         """Return the columns of probabilities in this target's order of labels."""
         return predictions[:, [theirs.names.index(label) for label in self.names]]
-
-    def slice_values(self, table: DataFrame) -> list[Any]:
-        """Return the true labels."""
-        return [str(name) for name in table["reference"]]
 
     def describe(self, references: Mapping[str, Array]) -> list[str]:
         """Return the classes with their counts in the training split, in one line."""
@@ -166,22 +154,14 @@ class Label(Target):
         more = ", …" if len(pairs) > SHOWN_CLASSES else ""
         return [f"classes     {len(pairs)}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"]
 
-    def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
-        """Return each clip with its verdict."""
-        return [self._judge(row) for row in rows]
-
-    def _judge(self, row: Mapping[str, Any]) -> Judged:
+    def judge(self, row: Mapping[str, Any]) -> Judged:
         """Judge a clip: the more confident a wrong prediction, the worse."""
-        truth, guess, confidence = str(row["reference"]), str(row["prediction"]), float(row["confidence"])
-        wrong = truth != guess
-        return Judged(
-            **of_row(row),
-            reference=truth,
-            prediction=guess,
-            wrong=wrong,
+        clip, confidence = super().judge(row), float(row["confidence"])
+        return replace(
+            clip,
             badness=confidence,
-            verdict=f"{'wrong' if wrong else 'right'}, with {confidence:.0%} confidence",
-            weighed=self.most_probable(row["probabilities"], {truth}),
+            verdict=f"{clip.verdict}, with {confidence:.0%} confidence",
+            weighed=self.most_probable(row["probabilities"], {clip.reference}),
         )
 
     def most_probable(self, probabilities: Any, truth: set[str]) -> tuple[Weighed, ...]:
@@ -195,15 +175,15 @@ class Label(Target):
         )
 
     def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return the most frequent pairs of a true class and the one predicted for it."""
+        """Return the most frequent pairs of a true class and the one predicted for it; none with several labels."""
+        if not self.exclusive:
+            return []
         sizes = Counter(clip.reference for clip in clips)
         pairs = Counter((clip.reference, clip.prediction) for clip in clips if clip.wrong)
         return [Confusion(*pair, count, sizes[pair[0]]) for pair, count in pairs.most_common(CONFUSIONS)]
 
 
-def class_probabilities(
-    build: Estimator, features: Array, ids: Array, others: Array, classes: int
-) -> NDArray[np.float64]:
+def class_probabilities(build: Estimator, features: Array, ids: Array, others: Array, classes: int) -> Array:
     """Return the probabilities (n, classes) of a classifier trained on class ids (m,)."""
     seen = np.unique(ids)
     probabilities = np.zeros((len(others), classes))

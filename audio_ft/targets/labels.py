@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import THRESHOLD, LabelsSample
-from audio_ft.targets.base import Estimator, of_row
+from audio_ft.targets.base import Estimator
 from audio_ft.targets.cells import as_text, missing
-from audio_ft.targets.judged import Confusion, Judged
+from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import Label, class_probabilities
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pandas import DataFrame
-
     from audio_ft.targets.base import Array
 
 SEPARATOR = ";"
@@ -41,6 +38,7 @@ class Labels(Label):
     sample = LabelsSample
     second_score = "mean_average_precision"
     overlapping = True
+    storage: ClassVar[Mapping[str, Any]] = {"_type": "List", "feature": Label.storage}
     slice_name = ""
     exclusive = False
 
@@ -65,13 +63,6 @@ class Labels(Label):
         return sorted({as_text(part).strip() for part in parts} - {""})
 
     @classmethod
-    def storage(cls) -> Any:
-        """Return a list of texts."""
-        from datasets import List, Value
-
-        return List(Value("string"))
-
-    @classmethod
     def labels_of(cls, target: Any) -> Sequence[str]:
         """Return the labels of one recording."""
         return target
@@ -84,7 +75,7 @@ class Labels(Label):
                 "expected at least two different targets in train, got no label; add recordings of another class"
             )
 
-    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+    def encode(self, targets: Sequence[Any]) -> Array:
         """Return 0 and 1 (clips, labels)."""
         position = {label: index for index, label in enumerate(self.names)}
         rows = np.zeros((len(targets), len(self.names)), np.float32)
@@ -96,9 +87,6 @@ class Labels(Label):
         """Return how many clips each label has (labels,)."""
         return references.sum(0)
 
-    def class_ids(self, references: Array) -> None:
-        """Return None: a clip may have several classes."""
-
     def balanced_weights(self, references: Array) -> dict[str, float]:
         """Return the ratio of absent to present for each label, as BCEWithLogitsLoss takes it.
 
@@ -107,10 +95,6 @@ class Labels(Label):
         counts = self.counts(references)
         weights = np.where(counts == len(references), 1.0, (len(references) - counts) / np.maximum(counts, 1))
         return {label: float(weight) for label, weight in zip(self.names, weights, strict=True)}
-
-    def constant(self, references: Array, count: int) -> NDArray[np.float64]:
-        """Return each label's share of the training clips for every clip (count, labels)."""
-        return np.tile(references.astype(np.float64).mean(axis=0), (count, 1))
 
     def fit_predict(self, build: Estimator, features: Array, references: Array, others: Array) -> Array:
         """Return probabilities (n, labels) of one classifier a label."""
@@ -123,31 +107,18 @@ class Labels(Label):
         """Return the labels with a probability of at least one half."""
         return [label for label, probability in prediction.items() if probability >= THRESHOLD]
 
-    def stored_references(self, table: DataFrame) -> NDArray[Any]:
-        """Return 0 and 1 (clips, labels)."""
-        return self.encode([[str(name) for name in names] for names in table["reference"]])
-
-    def slice_values(self, table: DataFrame) -> list[Any]:
-        """Return nothing: a clip may be in several slices."""
-        return []
-
-    def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return nothing: no label is predicted in place of another."""
-        return []
-
-    def _judge(self, row: Mapping[str, Any]) -> Judged:
+    def judge(self, row: Mapping[str, Any]) -> Judged:
         """Judge by how many labels are missing or too many, then by the probability misplaced."""
         truth, guess = [str(name) for name in row["reference"]], [str(name) for name in row["prediction"]]
-        different = set(truth) ^ set(guess)
+        missed, added = len(set(truth) - set(guess)), len(set(guess) - set(truth))
         probabilities = np.asarray(row["probabilities"], np.float64)
         misplaced = float(np.abs(probabilities - [label in truth for label in self.names]).sum())
-        missed, added = len(set(truth) - set(guess)), len(set(guess) - set(truth))
-        return Judged(
-            **of_row(row),
+        return Judged.of(
+            row,
             reference=", ".join(truth) or "(none)",
             prediction=", ".join(guess) or "(none)",
-            wrong=bool(different),
-            badness=len(different) + misplaced / (len(self.names) + 1),
-            verdict=f"{missed} missed, {added} too many" if different else "all right",
+            wrong=missed + added > 0,
+            badness=missed + added + misplaced / (len(self.names) + 1),
+            verdict=f"{missed} missed, {added} too many" if missed + added else "all right",
             weighed=self.most_probable(probabilities, set(truth)),
         )

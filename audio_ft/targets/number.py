@@ -6,22 +6,19 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import NumberSample
-from audio_ft.targets.base import Estimator, Target, of_row
+from audio_ft.targets.base import Estimator, Target
 from audio_ft.targets.cells import NUMBER, missing
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import CLASS_COLUMNS
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pandas import DataFrame
-
     from audio_ft.targets.base import Array
 
 # "0,5", as tables have it where the comma is the decimal sign.
@@ -50,7 +47,7 @@ class Number(Target):
     column_names = CLASS_COLUMNS
     stratified_by = "value"
     slice_name = "target"
-    one_scale = False
+    storage: ClassVar[Mapping[str, Any]] = {"_type": "Value", "dtype": "float64"}
     regression = True
 
     @classmethod
@@ -85,13 +82,6 @@ class Number(Target):
         return value
 
     @classmethod
-    def storage(cls) -> Any:
-        """Return float64."""
-        from datasets import Value
-
-        return Value("float64")
-
-    @classmethod
     def strata(cls, targets: Sequence[Any]) -> list[list[int]]:
         """Return the equal bin of each row, by rank."""
         bins = max(1, min(BINS, len(targets) // BINS))
@@ -104,11 +94,11 @@ class Number(Target):
         low, middle, high = np.quantile(np.asarray(targets, float), (0, 0.5, 1)).tolist()
         return {"values": {"lowest": low, "median": middle, "highest": high}}
 
-    def encode(self, targets: Sequence[Any]) -> NDArray[np.float32]:
+    def encode(self, targets: Sequence[Any]) -> Array:
         """Return numbers (clips,)."""
         return np.asarray(targets, np.float32)
 
-    def constant(self, references: NDArray[Any], count: int) -> NDArray[np.float64]:
+    def constant(self, references: Array, count: int) -> Array:
         """Return the mean of the training set for every clip."""
         return np.full(count, references.astype(np.float64).mean())
 
@@ -124,32 +114,17 @@ class Number(Target):
         """Return the value of each clip."""
         return {"prediction": [prediction["value"] for prediction in predictions]}
 
-    def stored_predictions(self, table: DataFrame) -> NDArray[np.float64]:
-        """Return numbers (clips,)."""
-        return table["prediction"].to_numpy(np.float64)
-
-    def stored_references(self, table: DataFrame) -> NDArray[np.float64]:
-        """Return numbers (clips,)."""
-        return table["reference"].to_numpy(np.float64)
-
-    def slice_values(self, table: DataFrame) -> list[Any]:
-        """Return the true values."""
-        return list(table["reference"])
-
-    def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
+    def judge(self, row: Mapping[str, Any]) -> Judged:
         """Judge by the distance from the truth; all count as wrong, since no number is exactly right."""
-        pairs = [(row, float(row["reference"]), float(row["prediction"])) for row in rows]
-        return [
-            Judged(
-                **of_row(row),
-                reference=f"{truth:.4g}",
-                prediction=f"{guess:.4g}",
-                wrong=True,
-                badness=abs(guess - truth),
-                verdict=f"{guess - truth:+.4g}",
-            )
-            for row, truth, guess in pairs
-        ]
+        truth, guess = float(row["reference"]), float(row["prediction"])
+        return Judged.of(
+            row,
+            reference=f"{truth:.4g}",
+            prediction=f"{guess:.4g}",
+            wrong=True,
+            badness=abs(guess - truth),
+            verdict=f"{guess - truth:+.4g}",
+        )
 
     def lead(self, clips: Sequence[Judged]) -> str:
         """Return the median distance from the truth."""

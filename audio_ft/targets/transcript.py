@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +13,18 @@ from audio_ft.errors import InputError
 from audio_ft.metrics.alignment import align, errors
 from audio_ft.metrics.samples import TextSample
 from audio_ft.metrics.text_normalizers import normalizer
-from audio_ft.targets.base import Target, of_row, right
+from audio_ft.targets.base import Target
 from audio_ft.targets.cells import as_text
 from audio_ft.targets.judged import Confusion, Judged, Word
 from audio_ft.targets.label import CONFUSIONS
 from audio_ft.targets.transcript_checks import transcript_warnings
-from audio_ft.targets.transcripts import Text
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from audio_ft.metrics import Score
+    from audio_ft.targets.base import Array
 
 COUNTED = {"substitutions": "replaced", "deletions": "left out", "insertions": "added"}
 
@@ -35,14 +33,13 @@ COUNTED = {"substitutions": "replaced", "deletions": "left out", "insertions": "
 class Transcript(Target):
     """A text a recording, in the spelling that `text` says; predictions and references are strings (clips,)."""
 
-    text: Text = field(default_factory=Text)
-
     kind = "transcript"
     wording = Wording(
         short="transcripts",
         cell="the transcript",
         task="Speech recognition",
         card="For each recording it writes down what is said in it.",
+        right="transcribed without an error",
         errors_order="most wrong words first, differences in spelling alone last",
         predictions_title="Word errors",
     )
@@ -89,25 +86,7 @@ class Transcript(Target):
         words = [len(target.split()) for target in targets]
         return {"words": {"all": sum(words), "longest": max(words, default=0), "empty": words.count(0)}}
 
-    @classmethod
-    def of(cls, names: Sequence[str] = (), text: Text | None = None) -> Target:
-        """Return the target with a spelling."""
-        return cls(text=text or Text())
-
-    def with_text(self, text: Text) -> Target:
-        """Return the target with a spelling."""
-        return dataclasses.replace(self, text=text)
-
-    def resolved_text(self, text: Text) -> Text:
-        """Return the target's spelling."""
-        return self.text
-
-    @property
-    def language(self) -> str | None:
-        """Return the code of the language that is spoken, None where it is not known."""
-        return self.text.language
-
-    def encode(self, targets: Sequence[Any]) -> NDArray[Any]:
+    def encode(self, targets: Sequence[Any]) -> Array:
         """Return the transcripts in the spelling that `text` says (clips,)."""
         references = np.empty(len(targets), object)
         references[:] = [self.text.apply(target) for target in targets]
@@ -137,15 +116,11 @@ class Transcript(Target):
             **{name: [getattr(count, name) for count in counts] for name in COUNTED},
         }
 
-    def stored_predictions(self, table: DataFrame) -> list[str]:
-        """Return texts."""
-        return [str(text) for text in table["prediction"]]
+    def stored_references(self, table: DataFrame) -> Array:
+        """Return the texts (clips,), which `columns` has spelled already."""
+        return table["reference"].to_numpy()
 
-    def stored_references(self, table: DataFrame) -> list[str]:
-        """Return texts."""
-        return [str(text) for text in table["reference"]]
-
-    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+    def describe(self, references: Mapping[str, Array]) -> list[str]:
         """Return a line on how transcripts are spelled."""
         text = self.text
         case = {"lower": "in lower case", "upper": "in capitals"}.get(str(text.case), "case as written")
@@ -153,31 +128,22 @@ class Transcript(Target):
         language = f"language {text.language}, " if text.language else ""
         return [f"transcripts {language}{case}, {marks}, {text.unicode}"]
 
-    def judge(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
+    def judge(self, row: Mapping[str, Any]) -> Judged:
         """Judge by the words that stay wrong after normalizing, then by all wrong words."""
-        normalize = normalizer(self.language)
-        sides = [[normalize(str(row[side])) for row in rows] for side in ("reference", "prediction")]
-        serious = [count.total for count in errors(*sides)] if rows else []
-        return [self._judge(row, count) for row, count in zip(rows, serious, strict=True)]
-
-    def _judge(self, row: Mapping[str, Any], serious: int) -> Judged:
-        """Judge one transcript, of which `serious` words are wrong after normalizing."""
+        normalize = normalizer(self.text.language)
+        serious = errors([normalize(str(row["reference"]))], [normalize(str(row["prediction"]))])[0].total
         words, counts = int(row["words"]), {name: int(row[name]) for name in COUNTED}
         wrong = sum(counts.values())
         parts = ", ".join(f"{count} {COUNTED[name]}" for name, count in counts.items() if count)
         verdict = f"{parts}; {words:,} {'word' if words == 1 else 'words'} spoken" if wrong else "all right"
-        return Judged(
-            **of_row(row),
+        return Judged.of(
+            row,
             reference=str(row["reference"]),
             prediction=str(row["prediction"]),
             wrong=wrong > 0,
             badness=1_000 * serious + wrong + min(wrong / max(words, 1), 1.0) / 2,
             verdict=verdict if serious or not wrong else f"{verdict}; only case, punctuation or spelling differ",
         )
-
-    def lead(self, clips: Sequence[Judged]) -> str:
-        """Return how many transcripts are without an error."""
-        return f"{right(clips):,} of {len(clips):,} test recordings are transcribed without an error"
 
     def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
         """Return the kinds of error for every 100 words."""
@@ -197,7 +163,7 @@ class Transcript(Target):
 
     def words(self, clip: Judged) -> tuple[Word, ...]:
         """Return truth and transcript of a clip word by word."""
-        normalize = normalizer(self.language)
+        normalize = normalizer(self.text.language)
         words = []
         for pair in align(clip.reference, clip.prediction):
             spoken, written = pair.reference or "", pair.hypothesis or ""

@@ -20,44 +20,33 @@ _SOUND = Text(case="lower", punctuation="remove", unicode="NFKC")
 def transcript_warnings(splits: Splits) -> list[str]:
     """Return a warning for each kind of transcript that looks wrong, and for sentences in two splits."""
     rows = [(text, key) for texts, keys in splits.values() for text, key in zip(texts, keys, strict=True)]
-    return [*_unusable(rows), *_gaps(rows), *_line_breaks(rows), *_repeated(splits)]
+    return [*_suspicious(rows), *_repeated(splits)]
 
 
-def _unusable(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Warn of transcripts that training skips, with count and first recording."""
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+def _suspicious(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Warn of transcripts that training skips or that are hardly meant, with count and first recording."""
+    faults: dict[str | None, list[tuple[str, str]]] = defaultdict(list)
+    gaps: dict[str, list[str]] = defaultdict(list)
     for text, key in rows:
-        if (reason := fault(text, _AS_WRITTEN)) is not None:
-            found[reason].append((key, text))
+        faults[fault(text, _AS_WRITTEN)].append((text, key))
+        if text.strip() in _GAPS:
+            gaps[text.strip()].append(key)
     for reason, what in ((EMPTY, "empty"), (BARE, "nothing but punctuation")):
-        if found[reason]:
-            yield f"{_of(found[reason], rows)} {what} (first: {found[reason][0][0]}): training skips them"
-    if found[GARBLED]:
-        key, text = found[GARBLED][0]
+        if found := faults[reason]:
+            yield f"{_of(found, rows)} {what} (first: {found[0][1]}): training skips them"
+    if found := faults[GARBLED]:
+        text, key = found[0]
         yield (
-            f"{_of(found[GARBLED], rows)} wrongly decoded (first: {key}, with {garbled(text)!r}): training skips them; "
+            f"{_of(found, rows)} wrongly decoded (first: {key}, with {garbled(text)!r}): training skips them; "
             "export the table again as UTF-8"
         )
-
-
-def _gaps(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Warn of what programs write for an empty cell; a single one may really be spoken."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for text, key in rows:
-        if text.strip() in _GAPS:
-            found[text.strip()].append(key)
-    for text, keys in found.items():
-        if len(keys) > 1:
+    for text, keys in gaps.items():
+        if len(keys) > 1:  # a single one may really be spoken
             yield (
                 f"{_of(keys, rows, 'read', 'reads')} {text!r} (first: {keys[0]}), as programs write a gap, and are "
                 "taken as spoken: empty the cells that are gaps"
             )
-
-
-def _line_breaks(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Warn of line breaks inside transcripts: an unpaired quotation mark makes one transcript of two rows."""
-    broken = [key for text, key in rows if "\n" in text]
-    if broken:
+    if broken := [key for text, key in rows if "\n" in text]:
         yield (
             f"{_of(broken, rows, 'contain', 'contains')} a line break (first: {broken[0]}), read as a space; where it "
             "is unexpected, an unpaired quotation mark joined two rows of the table"

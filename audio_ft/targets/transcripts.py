@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from audio_ft.errors import InputError, did_you_mean
@@ -48,11 +49,7 @@ _DOTTED: Mapping[str, Mapping[int, str]] = {
 
 
 def _language_code(language: Any) -> str:
-    """Return Whisper's code of a language.
-
-    Raises:
-        InputError: a language that Whisper does not know.
-    """
+    """Return Whisper's code of a language."""
     if not isinstance(language, str):
         raise Refused
     if language in CODES:
@@ -137,13 +134,15 @@ class Text(Settings):
 
 def vocabulary(transcripts: Iterable[str]) -> tuple[str, ...]:
     """Return the characters of applied transcripts by code point, without the space and its delimiter."""
-    return tuple(sorted(_characters(transcripts)))
+    return tuple(sorted(unseen((), transcripts)))
 
 
 def unseen(known: Collection[str], transcripts: Iterable[str]) -> Counter[str]:
     """Return how often each character that is not in `known` occurs in applied transcripts."""
-    found = _characters(transcripts)
-    return Counter({character: number for character, number in found.items() if character not in known})
+    counts = Counter(chain.from_iterable(transcripts))
+    for character in (" ", DELIMITER, *known):
+        del counts[character]
+    return counts
 
 
 def fault(transcript: str | None, text: Text) -> str | None:
@@ -159,16 +158,6 @@ def fault(transcript: str | None, text: Text) -> str | None:
     if not kinds & {"L", "N"}:
         return BARE
     return NUMERALS if text.digits == "refuse" and "N" in kinds else None
-
-
-def _characters(transcripts: Iterable[str]) -> Counter[str]:
-    """Count each character in transcripts, without spaces and delimiters."""
-    counts: Counter[str] = Counter()
-    for transcript in transcripts:
-        counts.update(transcript)
-    for blank in (" ", DELIMITER):
-        counts.pop(blank, None)
-    return counts
 
 
 class _Table(dict[int, str]):

@@ -14,6 +14,7 @@ class Wording:
         cell: what one cell of its column holds, "the label".
         task: the task as the Hub's cards call it.
         card: the sentence of the card; {count}, {labels} and {column} are filled in.
+        right: what recordings without an error are.
         errors_title: heading of the worst errors.
         errors_name: what they are called, "errors".
         errors_order: how they are sorted.
@@ -24,6 +25,7 @@ class Wording:
     cell: str
     task: str
     card: str
+    right: str = "predicted correctly"
     errors_title: str = "Worst errors"
     errors_name: str = "errors"
     errors_order: str = "worst first"

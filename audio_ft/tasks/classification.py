@@ -47,7 +47,7 @@ class Classification(Task):
         problem_type = config.problem_type or objective_of(Label).problem_type
         kind = next(kind for kind in cls.targets if objective_of(kind).problem_type == problem_type)
         names = [name for _, name in sorted((config.id2label or {}).items())]
-        return cls(kind.of(names if objective_of(kind).weighs_classes else ()))
+        return cls(kind(tuple(names) if objective_of(kind).weighs_classes else ()))
 
     @property
     def objective(self) -> type[Objective]:

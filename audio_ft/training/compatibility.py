@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from audio_ft.augmentation import Mixup
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import metrics_of
@@ -67,7 +65,7 @@ def refuse_head(recipe: Recipe, task: Task) -> None:
             f"class_weights names {', '.join(sorted(weights))} and the labels are {', '.join(task.target.names)}; "
             "give each label one weight."
         )
-    if recipe.sampling != "none" and task.target.class_ids(np.zeros(0, np.int64)) is None:
+    if recipe.sampling != "none" and not task.target.exclusive:
         raise InputError(
             f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.target.wording.short}."
         )

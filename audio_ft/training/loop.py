@@ -15,6 +15,7 @@ import numpy as np
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.inference.batching import Collator
+from audio_ft.metrics.compute import plain_scores
 from audio_ft.run import ADAPTER_FOLDER
 from audio_ft.system import device_names, pick_device
 from audio_ft.tasks.base import Checkpoint
@@ -197,7 +198,7 @@ def build_trainer(
     from audio_ft.training.trainer import AudioTrainer, callbacks
 
     recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
-    classes = task.target.class_ids(prepared.targets["train"][windows.clips])
+    classes = prepared.targets["train"][windows.clips] if task.target.exclusive else None
     seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
     sampler = BucketSampler(windows.lengths, arguments.train_batch_size, seed, classes=classes, balance=recipe.sampling)
     training = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
@@ -230,7 +231,7 @@ def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Call
     def compute(outputs: Any) -> dict[str, float]:
         kept = np.asarray(outputs.predictions)
         predictions = task.predictions(kept, windows.clips, len(references))[present]
-        scores = task.target.plain_scores(predictions, references[present])
+        scores = plain_scores(task.target.checked(predictions, references[present]))
         if metric != "loss" and metric not in scores:
             raise InputError(f"metric: {metric!r} is not among the validation scores; use one of {', '.join(scores)}.")
         return scores

@@ -158,9 +158,7 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
         "window": Value(window, RECIPE) if recipe.window else held,
         "augment": usual if recipe.augment is None else Value(recipe.augments, RECIPE),
     }
-    resolved = recipe.replace(
-        task=task.name, text=task.target.resolved_text(recipe.text), augment=values["augment"].value, window=window
-    )
+    resolved = recipe.replace(task=task.name, text=task.target.text, augment=values["augment"].value, window=window)
     return Input(resolved, adapter, values)
 
 

@@ -71,7 +71,9 @@ def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
     for warning in loaded.warnings:
         tell(f"warning: {warning}")
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
-    task = kind_of_task.plan(loaded.target.with_text(recipe.text), checkpoint, loaded.splits["train"]["target"])
+    task = kind_of_task.plan(
+        dataclasses.replace(loaded.target, text=recipe.text), checkpoint, loaded.splits["train"]["target"]
+    )
     durations = header_seconds(loaded.splits["train"], SAMPLED)
     given = resolve_input(recipe, adapter, task, durations, estimate_seconds(loaded.splits["train"]))
     adapter = given.adapter
@@ -98,7 +100,7 @@ def facts_of(recipe: Recipe, task: Task, cleaned: Cleaned, targets: NDArray[Any]
     from audio_ft.training.sampler import BucketSampler
 
     windows = Windows(cleaned.rows, targets)
-    classes = task.target.class_ids(targets[windows.clips])
+    classes = targets[windows.clips] if task.target.exclusive else None
     rows = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
     return Facts(rows, int(np.median(windows.lengths)), targets)
 

@@ -172,7 +172,7 @@ def test_transcripts_are_compared_by_word_errors_in_their_language(tmp_path):
     normalized = next(each for each in found.others if each.metric == "wer_normalized")
     assert normalized.second > 0
     second = dataclasses.replace(second, recipe=dataclasses.replace(second.recipe, text=Text(language="en")))
-    assert (first.target.language, second.target.language) == (None, "en")
+    assert (first.target.text.language, second.target.text.language) == (None, "en")
     normalized = next(each for each in compare_runs(first, second).others if each.metric == "wer_normalized")
     assert (normalized.first, normalized.second) == (pytest.approx(1 / 6), 0.0)
 

@@ -43,8 +43,10 @@ ENGLISH = Transcript(text=Text(language="en"))
 
 def judged(predictions, target=None):
     """Return the clips as the page shows them, worst first."""
-    clips = (target or predictions.target).judge(predictions.table.to_dict("records"))
-    return sorted(clips, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
+    rows = predictions.table.to_dict("records")
+    return sorted(
+        map((target or predictions.target).judge, rows), key=lambda clip: (not clip.wrong, -clip.badness, clip.file)
+    )
 
 
 class Page(HTMLParser):

@@ -59,7 +59,7 @@ def write_report(
 def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
     """Return what the templates show as `page`; `no_audio` is the reason why there are no players, or ""."""
     test, target = Predictions.of(run).split("test"), run.target
-    judged = target.judge(test.table.to_dict("records"))
+    judged = [target.judge(row) for row in test.table.to_dict("records")]
     clips = sorted(judged, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
     described = describe(run)
     recordings, no_audio = _recordings(run) if audio else (None, "This page was made without recordings.")
