@@ -14,7 +14,7 @@ from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
-from audio_ft.models.quiet import quiet_transformers
+from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
 from audio_ft.system import pick_device

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
-    from transformers import PreTrainedModel
 
     from audio_ft.models.base import Count, Features
 
@@ -32,6 +31,9 @@ class AudioSpectrogramTransformer(Adapter):
     model_types = ("audio-spectrogram-transformer",)
     heads: ClassVar = {"classification": (5e-4, 3e-5)}
     pools_frames = False
+    feature_encoder_modules = ("embeddings.patch_embeddings",)
+    layers_module = "layers"
+    above_layers_modules = ("layernorm",)
 
     @property
     def longest_window(self) -> float:
@@ -86,22 +88,6 @@ class AudioSpectrogramTransformer(Adapter):
 
         mel = self._mel(features).T
         return {"input_values": np.ascontiguousarray(apply_features(augments, mel, mel.shape[1], rng).T)}
-
-    def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
-        """Return the network below the head."""
-        return model.base_model
-
-    def feature_encoder(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the projection of patches."""
-        return [self.encoder(model).get_submodule("embeddings.patch_embeddings")]
-
-    def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the transformer layers, lowest first."""
-        return list(self.encoder(model).get_submodule("layers").children())
-
-    def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the norm after the last layer."""
-        return [self.encoder(model).get_submodule("layernorm")]
 
     def classifier(self, model: Any) -> torch.nn.Linear:
         """Return the linear layer behind the head's own norm."""

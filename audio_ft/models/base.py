@@ -1,7 +1,7 @@
 """The interface of a model adapter: all that one checkpoint's architecture decides, and nothing about targets or data.
 
-To add an architecture, write one file in `models/` with a subclass of `Adapter` that names its `model_types`; it is
-found there. What a subclass has to say is abstract below; the rest has a default that suits most encoders.
+To add an architecture, write one file in `models/` with a subclass of `Adapter` that has `model_types`; it is found
+there. It must define what is abstract or has no value below; the rest has defaults that suit most encoders.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SMALL = 512
 
 
 class Adapter(ABC):
-    """Answer what depends on a checkpoint's architecture: its input, the parts of its network and its usual settings.
+    """Define what depends on a checkpoint's architecture: input, parts of the network and usual settings.
 
     Attributes:
         model_types: the names that config.json gives the architecture; a subclass that has any is registered.
@@ -37,15 +37,23 @@ class Adapter(ABC):
             that suit small checkpoints and larger ones.
         pools_frames: whether the classifier averages projected frames. Only then can the frames be pooled otherwise,
             and the layers be summed with weights.
+        processor_name: transformers' class of feature extractor and tokenizer, if a head writes text.
+        feature_encoder_modules: the modules of the encoder below its layers, which turn the input into frames.
+        layers_module: the encoder's list of transformer layers, lowest first.
+        above_layers_modules: the encoder's modules above its last layer.
         config: the checkpoint's configuration.
         extractor: the checkpoint's feature extractor.
-        window: the longest piece of audio the network takes at once, in seconds; longer recordings are cut.
+        window: the longest input of the network in seconds; longer recordings are cut.
         dynamic_window: whether batches shrink to their longest clip although the extractor pads all to the window.
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
     heads: ClassVar[Mapping[str, tuple[float, float]]] = {}
     pools_frames: ClassVar[bool] = True
+    processor_name: ClassVar[str] = ""
+    feature_encoder_modules: ClassVar[tuple[str, ...]]
+    layers_module: ClassVar[str]
+    above_layers_modules: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[Adapter]]] = {}
     dynamic_window = False
 
@@ -107,7 +115,9 @@ class Adapter(ABC):
 
     def processor(self, tokenizer: Any) -> Any:
         """Return transformers' processor, which holds the extractor and a tokenizer; only for heads that write text."""
-        raise NotImplementedError(f"{self.name} has no head that writes text")
+        import transformers
+
+        return getattr(transformers, self.processor_name)(feature_extractor=self.extractor, tokenizer=tokenizer)
 
     # ---- frames
 
@@ -126,21 +136,21 @@ class Adapter(ABC):
 
     # ---- parts of a network
 
-    @abstractmethod
     def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return the pretrained encoder: everything below the head."""
+        return model.base_model
 
-    @abstractmethod
     def feature_encoder(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return the modules below the transformer layers that turn the input into frames."""
+        return [self.encoder(model).get_submodule(name) for name in self.feature_encoder_modules]
 
-    @abstractmethod
     def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return the encoder's transformer layers, lowest first."""
+        return list(self.encoder(model).get_submodule(self.layers_module).children())
 
-    @abstractmethod
     def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return the encoder's modules above its last layer."""
+        return [self.encoder(model).get_submodule(name) for name in self.above_layers_modules]
 
     def pretrained(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return everything that comes with the checkpoint: the encoder, and a decoder where there is one."""

@@ -5,19 +5,32 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audio_ft.models.base import Adapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    import torch
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel
+
+
+# Attention over frames grows with the square of the window: 30 s is 1,500 frames, Whisper's own size.
+LONGEST_WINDOW = 30.0
 
 
 class SelfMaskingAdapter(Adapter):
     """Set a network's own masking from a recipe's SpecAugment and the length of the training clips."""
 
+    @property
+    def longest_window(self) -> float:
+        """Return 30 s: a budget, since the network itself has no limit."""
+        return LONGEST_WINDOW
+
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Freeze what stands for a masked frame where no frame is masked, since it then learns nothing."""
+        """Freeze the embedding of masked frames if no frame is masked, since it then learns nothing."""
         encoder = self.encoder(model)
         if not model.config.mask_time_prob and hasattr(encoder, "masked_spec_embed"):
             encoder.masked_spec_embed.requires_grad_(False)
@@ -48,3 +61,19 @@ class SelfMaskingAdapter(Adapter):
     def fewest_frames(self) -> int:
         """Return the frames that a batch must have: the network refuses batches that are shorter than its mask."""
         return int(self.config.mask_time_length) + 1
+
+    def padded(
+        self, clips: Sequence[NDArray[np.float32]], real: Sequence[int], fewest: int, value: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pad clips (time, …) with `value` to the longest and at least `fewest`, and mark the `real` part of each.
+
+        Returns a float32 (batch, time, …) and an int64 (batch, time) tensor.
+        """
+        import torch
+
+        longest = max(fewest, *map(len, clips))
+        batch = np.full((len(clips), longest, *clips[0].shape[1:]), value, np.float32)
+        for row, clip in zip(batch, clips, strict=True):
+            row[: len(clip)] = clip
+        mask = np.arange(longest) < np.asarray(real)[:, None]
+        return torch.from_numpy(batch), torch.from_numpy(mask.astype(np.int64))

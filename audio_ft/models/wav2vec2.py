@@ -21,25 +21,22 @@ if TYPE_CHECKING:
 
 # The variance floor of transformers' Wav2Vec2FeatureExtractor; another value would answer differently on quiet clips.
 VARIANCE_FLOOR = 1e-7
-# Attention over raw-wave frames grows with the square of the window: 30 s is 1,500 frames, Whisper's own size.
-LONGEST_WINDOW = 30.0
 # The width of MMS's own adapters (Pratap et al. 2023).
 LANGUAGE_ADAPTER_WIDTH = 16
 
 
 class WaveAdapter(SelfMaskingAdapter):
-    """Share what all raw-wave adapters have in common.
+    """HuBERT, data2vec-audio and UniSpeech-SAT, and what all raw-wave networks have in common.
 
     Features are 16-bit codes (time,) with the `gain` and `offset` that turn them into the extractor's float values:
     two bytes a sample in the cache, and the same numbers as transformers' own extractor in the batch.
     """
 
+    model_types: ClassVar[tuple[str, ...]] = ("hubert", "data2vec-audio", "unispeech-sat")
     heads: ClassVar = {"classification": (5e-4, 3e-5), "ctc": (7e-4, 1e-4)}
-
-    @property
-    def longest_window(self) -> float:
-        """Return 30 s: a budget, since the network itself has no limit."""
-        return LONGEST_WINDOW
+    processor_name = "Wav2Vec2Processor"
+    feature_encoder_modules = ("feature_extractor",)
+    layers_module = "encoder.layers"
 
     @property
     def shortest(self) -> int:
@@ -76,8 +73,7 @@ class WaveAdapter(SelfMaskingAdapter):
 
     def extract(self, samples: NDArray[np.float32]) -> Features:
         """Return codes int16 (time,), gain and offset, so that `codes * gain + offset` is the network's input."""
-        if len(samples) < self.shortest:
-            samples = np.pad(samples, (0, self.shortest - len(samples)))
+        samples = np.pad(samples, (0, max(0, self.shortest - len(samples))))
         codes, scale = quantize(samples)
         gain, offset = scale, np.float32(0)
         if self.extractor.do_normalize:
@@ -89,21 +85,18 @@ class WaveAdapter(SelfMaskingAdapter):
     def collate(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
         """Pad to the longest clip with zeros and mark the real samples.
 
-        The mask goes along for every checkpoint: group-norm ones, trained without, are made to ignore padding by `fit`.
+        Every checkpoint gets the mask: `fit` makes those with group norm, trained without one, ignore padding.
         """
-        import torch
-
-        lengths = [len(feature["input_values"]) for feature in features]
-        # SpecAugment refuses batches shorter than its mask, so the padding reaches at least that far.
-        longest = max(max(lengths), self._samples_for(self.fewest_frames))
-        values = np.zeros((len(features), longest), np.float32)
-        mask = np.zeros((len(features), longest), np.int64)
-        for row, (feature, length) in enumerate(zip(features, lengths, strict=True)):
+        clips = [
             # In float32 throughout: codes come back from the cache in a wider type, whose products round otherwise.
-            codes = np.asarray(feature["input_values"], np.float32)
-            values[row, :length] = codes * np.float32(feature["gain"]) + np.float32(feature["offset"])
-            mask[row, :length] = 1
-        return {"input_values": torch.from_numpy(values), "attention_mask": torch.from_numpy(mask)}
+            np.asarray(feature["input_values"], np.float32) * np.float32(feature["gain"])
+            + np.float32(feature["offset"])
+            for feature in features
+        ]
+        # SpecAugment refuses batches shorter than its mask, so the padding reaches at least that far.
+        fewest = self.shortest + (self.fewest_frames - 1) * int(np.prod(self.config.conv_stride))
+        values, mask = self.padded(clips, [len(clip) for clip in clips], fewest)
+        return {"input_values": values, "attention_mask": mask}
 
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
         """Make the network ignore padding exactly, in place; the saved weights and their names stay the same."""
@@ -114,18 +107,6 @@ class WaveAdapter(SelfMaskingAdapter):
             # The norm above all layers comes after what is summed, so it never gets a gradient.
             self.encoder(model).get_submodule("encoder.layer_norm").requires_grad_(False)
         return super().fit(model)
-
-    def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
-        """Return the pretrained network below the head."""
-        return model.base_model
-
-    def feature_encoder(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the convolutions over the wave."""
-        return [self.encoder(model).get_submodule("feature_extractor")]
-
-    def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the transformer layers, lowest first."""
-        return list(self.encoder(model).get_submodule("encoder.layers").children())
 
     def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return the last norm of networks that normalize before each layer; others have it below the layers."""
@@ -138,16 +119,6 @@ class WaveAdapter(SelfMaskingAdapter):
         for module in self.feature_encoder(model):
             # transformers keeps a switch of its own for it, which the types do not know.
             setattr(module, "_requires_grad", False)  # noqa: B010
-
-    def processor(self, tokenizer: Any) -> Any:
-        """Return Wav2Vec2Processor, which all raw-wave networks share."""
-        from transformers import Wav2Vec2Processor
-
-        return Wav2Vec2Processor(feature_extractor=self.extractor, tokenizer=tokenizer)
-
-    def _samples_for(self, frames: int) -> int:
-        stride = int(np.prod(self.config.conv_stride))
-        return self.shortest + (frames - 1) * stride
 
 
 class Wav2Vec2(WaveAdapter):
@@ -162,17 +133,11 @@ class Wav2Vec2(WaveAdapter):
         return {"adapter_attn_dim": self.config.adapter_attn_dim or LANGUAGE_ADAPTER_WIDTH}
 
     def train_language_adapter(self, model: Any) -> None:
-        """Start new adapters and freeze the body, in place; the head learns too: so MMS learns a language."""
+        """Start new adapters and freeze the rest except the head, in place, as MMS learns a language."""
         model.init_adapter_layers()
         model.freeze_base_model()
         for weight in model._get_adapters().values():
             weight.requires_grad_(True)
-
-
-class Hubert(WaveAdapter):
-    """HuBERT."""
-
-    model_types = ("hubert",)
 
 
 class WavLM(WaveAdapter):
@@ -181,27 +146,15 @@ class WavLM(WaveAdapter):
     model_types = ("wavlm",)
 
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Make the network ignore padding, and give it the setting that its masking of features reads."""
+        """Make the network ignore padding, and add the setting that its masking of features reads."""
         if not hasattr(model.config, "mask_feature_min_masks"):
             # transformers' WavLMConfig lacks it and WavLMModel reads it.
             model.config.mask_feature_min_masks = 0
         return super().fit(model)
 
     def lora_targets(self) -> tuple[str, ...]:
-        """Refuse: transformers passes WavLM's projections to torch as bare weights, past the matrices beside them."""
+        """Refuse: transformers passes WavLM's projections to torch as bare weights, without the low-rank matrices."""
         raise InputError(
             "peft=lora changes nothing in WavLM, whose attention takes its weights past the low-rank ones; leave it "
             "out, or start from a HuBERT or Wav2Vec2 checkpoint of the same size."
         )
-
-
-class Data2VecAudio(WaveAdapter):
-    """Data2vec-audio."""
-
-    model_types = ("data2vec-audio",)
-
-
-class UniSpeechSat(WaveAdapter):
-    """UniSpeech-SAT."""
-
-    model_types = ("unispeech-sat",)

@@ -13,14 +13,11 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
-    from transformers import PreTrainedModel
 
     from audio_ft.models.base import Count, Features
 
 # SeamlessM4TFeatureExtractor's analysis window and hop, in samples at every sample rate.
 WINDOW, HOP = 400, 160
-# As for networks that take the raw wave: attention grows with the square of it, and 30 s are 1,500 frames.
-LONGEST_WINDOW = 30.0
 
 
 class Wav2Vec2Bert(SelfMaskingAdapter):
@@ -35,11 +32,9 @@ class Wav2Vec2Bert(SelfMaskingAdapter):
 
     model_types = ("wav2vec2-bert",)
     heads: ClassVar = {"classification": (5e-4, 3e-5), "ctc": (7e-4, 5e-5)}
-
-    @property
-    def longest_window(self) -> float:
-        """Return 30 s: a budget, since the network itself has no limit."""
-        return LONGEST_WINDOW
+    processor_name = "Wav2Vec2BertProcessor"
+    feature_encoder_modules = ("feature_projection",)
+    layers_module = "encoder.layers"
 
     @property
     def shortest(self) -> int:
@@ -70,44 +65,14 @@ class Wav2Vec2Bert(SelfMaskingAdapter):
 
     def collate(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
         """Pad to the longest clip, float32 (batch, frames, mel bins x stride), and mark the real frames."""
-        import torch
-
-        clips = [np.asarray(feature["input_features"], np.float32).reshape(-1, self._width) for feature in features]
+        width = self.extractor.num_mel_bins * self.extractor.stride
+        clips = [np.asarray(feature["input_features"], np.float32).reshape(-1, width) for feature in features]
         # SpecAugment refuses batches shorter than its mask, so the padding reaches at least that far.
-        longest = max(self.fewest_frames, *(len(clip) for clip in clips))
-        batch = np.full((len(clips), longest, self._width), self.extractor.padding_value, np.float32)
-        mask = np.zeros((len(clips), longest), np.int64)
-        for row, (clip, feature) in enumerate(zip(clips, features, strict=True)):
-            batch[row, : len(clip)] = clip
-            mask[row, : int(feature["real"])] = 1
-        return {"input_features": torch.from_numpy(batch), "attention_mask": torch.from_numpy(mask)}
-
-    def processor(self, tokenizer: Any) -> Any:
-        """Return Wav2Vec2BertProcessor."""
-        from transformers import Wav2Vec2BertProcessor
-
-        return Wav2Vec2BertProcessor(feature_extractor=self.extractor, tokenizer=tokenizer)
-
-    def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
-        """Return the network below the head."""
-        return model.base_model
-
-    def feature_encoder(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the projection of stacked frames."""
-        return [self.encoder(model).get_submodule("feature_projection")]
-
-    def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the conformer layers, lowest first."""
-        return list(self.encoder(model).get_submodule("encoder.layers").children())
-
-    def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return nothing: each layer ends with its own norm."""
-        return []
+        values, mask = self.padded(
+            clips, [int(feature["real"]) for feature in features], self.fewest_frames, self.extractor.padding_value
+        )
+        return {"input_features": values, "attention_mask": mask}
 
     def lora_targets(self) -> tuple[str, ...]:
         """Return the queries and values by their names here."""
         return ("linear_q", "linear_v")
-
-    @property
-    def _width(self) -> int:
-        return int(self.extractor.num_mel_bins * self.extractor.stride)

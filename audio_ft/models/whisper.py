@@ -34,6 +34,10 @@ class Whisper(Adapter):
 
     model_types = ("whisper",)
     heads: ClassVar = {"classification": (5e-5, 1e-5), "seq2seq": (3e-5, 1e-5)}
+    processor_name = "WhisperProcessor"
+    feature_encoder_modules = ("conv1", "conv2")
+    layers_module = "layers"
+    above_layers_modules = ("layer_norm",)
 
     @property
     def longest_window(self) -> float:
@@ -150,28 +154,9 @@ class Whisper(Adapter):
         """Return the audio encoder."""
         return model.get_encoder() if hasattr(model, "model") else model.get_submodule("encoder")
 
-    def feature_encoder(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the two convolutions over log-mel frames."""
-        encoder = self.encoder(model)
-        return [encoder.get_submodule("conv1"), encoder.get_submodule("conv2")]
-
-    def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the encoder's transformer layers, lowest first."""
-        return list(self.encoder(model).get_submodule("layers").children())
-
-    def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
-        """Return the norm after the last layer."""
-        return [self.encoder(model).get_submodule("layer_norm")]
-
     def pretrained(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return encoder and decoder where there are both."""
         return getattr(model, "model", None) or self.encoder(model)
-
-    def processor(self, tokenizer: Any) -> Any:
-        """Return WhisperProcessor."""
-        from transformers import WhisperProcessor
-
-        return WhisperProcessor(feature_extractor=self.extractor, tokenizer=tokenizer)
 
     def _mel(self, features: Features) -> NDArray[np.float32]:
         """Return the stored frames as (mel, frames); the cache keeps them flat."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audio_ft.errors import AudioFTError
 from audio_ft.hub import push as hub
-from audio_ft.models.quiet import quiet_transformers
+from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import as_path
 from audio_ft.run import Run
