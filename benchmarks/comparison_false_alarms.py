@@ -32,6 +32,8 @@ from scipy.stats import binomtest, norm
 
 from audio_ft.metrics import bootstrap
 from audio_ft.metrics.comparison import Comparison, compare
+from audio_ft.metrics.samples import sample
+from audio_ft.metrics.units import Units
 
 FloatArray = NDArray[np.float64]
 
@@ -83,7 +85,8 @@ def compared(pair: Pair, words: NDArray[np.int64], wrong: NDArray[np.int64], see
     groups, kind = pair.names(), "transcript" if pair.words else "label"
     first, second, truth = (texts(words, each) if pair.words else np.eye(2)[1 - each] for each in (*wrong, 0 * words))
     references = truth if pair.words else np.ones(pair.clips, int)
-    return compare(kind, first, second, references, groups=groups, seed=seed, resamples=resamples)
+    one, two = (sample(kind, each, references) for each in (first, second))
+    return compare(one, two, groups=groups, seed=seed, resamples=resamples)
 
 
 def texts(words: NDArray[np.int64], wrong: NDArray[np.int64]) -> list[str]:
@@ -98,8 +101,7 @@ def percentile_excludes_zero(
     apart = (wrong[1] - wrong[0]).astype(np.float64)
     replicates = bootstrap(
         lambda weights: (weights @ apart) / (weights @ words),
-        pair.clips,
-        groups=pair.names(),
+        Units.of(pair.clips, pair.names()),
         seed=seed,
         resamples=resamples,
     )

@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.metrics import bootstrap, score
-from audio_ft.metrics.compute import scored
-from audio_ft.metrics.samples import Tally, TextSample
+from audio_ft.metrics.samples import Tally, TextSample, sample
+from audio_ft.metrics.units import Units
 
 FloatArray = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.generic]]]
@@ -71,10 +71,8 @@ def accuracy_coverage(clips: Clips, draws: int, resamples: int, seed: int) -> di
     ours = plain = below = above = width = 0.0
     for draw in range(draws):
         right = clips.right(rng)
-        n = len(right)
-        each = score(
-            "label", np.eye(2)[right.astype(int)], np.ones(n, int), groups=groups, seed=draw, resamples=resamples
-        )["accuracy"]
+        data = sample("label", np.eye(2)[right.astype(int)], np.ones(len(right), int))
+        each = score(data, groups=groups, seed=draw, resamples=resamples)["accuracy"]
         low, high = percentiles(right.astype(float), groups, draw, resamples)
         ours += each.low <= clips.p <= each.high
         below += each.high < clips.p
@@ -89,8 +87,7 @@ def percentiles(values: FloatArray, groups: list[str] | None, seed: int, resampl
     """Return the plain 2.5 and 97.5 % bootstrap percentiles of a mean."""
     replicates = bootstrap(
         lambda weights: (weights @ values) / weights.sum(axis=1),
-        len(values),
-        groups=groups,
+        Units.of(len(values), groups),
         seed=seed,
         resamples=resamples,
     )
@@ -136,7 +133,7 @@ def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resample
     held: dict[str, list[bool]] = {name: [] for name in true}
     for i in range(draws):
         predictions, references = draw(rng)
-        scores = score(kind, predictions, references, seed=i, resamples=resamples)
+        scores = score(sample(kind, predictions, references), seed=i, resamples=resamples)
         for name in set(true) & set(scores):
             held[name].append(scores[name].low <= true[name] <= scores[name].high)
     return {name: float(np.mean(each)) for name, each in held.items()}
@@ -204,7 +201,7 @@ def error_coverage(test: Transcripts, draws: int, resamples: int) -> dict[str, f
     for draw in range(draws):
         counts = test.counts(rng)
         data = Counted(np.empty(0), counts, ())
-        each = scored(data, groups=groups, seed=draw, resamples=resamples, names=("wer",))["wer"]
+        each = score(data, groups=groups, seed=draw, resamples=resamples, names=("wer",))["wer"]
         low, high = ratio_percentiles(counts, groups, draw, resamples)
         totals["ours"] += each.low <= test.truth <= each.high
         totals["percentile"] += low <= test.truth <= high
@@ -219,8 +216,7 @@ def ratio_percentiles(counts: FloatArray, groups: list[str] | None, seed: int, r
     errors, words = counts[:, 1:].sum(axis=1), counts[:, 0]
     replicates = bootstrap(
         lambda weights: (weights @ errors) / (weights @ words),
-        len(counts),
-        groups=groups,
+        Units.of(len(counts), groups),
         seed=seed,
         resamples=resamples,
     )

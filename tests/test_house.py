@@ -21,7 +21,6 @@ HEAVY_AT_THE_TOP = {
     "training/progress.py": "a transformers.TrainerCallback subclass",
     "metrics/classification.py": "subclasses of the metric below",
     "metrics/base.py": "an evaluate.Metric subclass",
-    "metrics/ranking.py": "subclasses of the same",
     "metrics/regression.py": "subclasses of the same",
     "metrics/transcription.py": "subclasses of the same",
     "training/sampler.py": "a torch.utils.data.Sampler subclass",

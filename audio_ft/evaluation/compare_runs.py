@@ -10,7 +10,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
-from audio_ft.metrics.comparison import Comparison, compared
+from audio_ft.metrics.comparison import Comparison, compare
 from audio_ft.metrics.compute import plain_scores
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
     known = plain_scores(first), plain_scores(second)
     names = [target.headline, *(name for name in known[0] if name != target.headline and name in known[1])]
     groups = one.groups or two.groups
-    return [compared(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
+    return [compare(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
 
 
 def _rows(table: DataFrame) -> dict[Key, int]:

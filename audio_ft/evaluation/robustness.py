@@ -22,7 +22,7 @@ from audio_ft.evaluation.perturbations import PERTURBATIONS
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.file_io import read_json, write_json
 from audio_ft.metrics import Score, direction, resampling
-from audio_ft.metrics.comparison import compared
+from audio_ft.metrics.comparison import compare
 from audio_ft.redaction import as_path
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _level(
     _, perturbed = _readable(trial, found)
     clean = clean.where(readable)
     target, truth, metric = clean.target, clean.truth, clean.target.headline
-    change = compared(
+    change = compare(
         target.checked(clean.predicted, truth),
         target.checked(perturbed.predicted, truth),
         groups=clean.groups,

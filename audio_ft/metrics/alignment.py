@@ -5,13 +5,11 @@ A word is what is between spaces, as written, jiwer's default.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from jiwer import AlignmentChunk
+from typing import Literal
 
 Change = Literal["equal", "substitution", "deletion", "insertion"]
 
@@ -25,13 +23,7 @@ _CHANGES: dict[str, Change] = {
 
 @dataclass(frozen=True)
 class Aligned:
-    """Hold a word of the reference and the aligned one of the hypothesis; None where there is none.
-
-    Attributes:
-        kind: "equal", "substitution", "deletion" (a word of the reference is missing) or "insertion" (one was added).
-        reference: the word as written; None for an insertion.
-        hypothesis: the word as transcribed; None for a deletion.
-    """
+    """Hold a word of the reference and the aligned one of the hypothesis, both as written; None where there is none."""
 
     kind: Change
     reference: str | None
@@ -58,25 +50,18 @@ def align(reference: str, hypothesis: str) -> tuple[Aligned, ...]:
     import jiwer
 
     output = jiwer.process_words(reference, hypothesis)
-    reference_words, words = output.references[0], output.hypotheses[0]
     aligned: list[Aligned] = []
     for chunk in output.alignments[0]:
-        kind = _CHANGES[chunk.type]
-        left = reference_words[chunk.ref_start_idx : chunk.ref_end_idx]
-        right = words[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        aligned += [Aligned(kind, *pair) for pair in zip_longest(left, right)]
+        left = output.references[0][chunk.ref_start_idx : chunk.ref_end_idx]
+        right = output.hypotheses[0][chunk.hyp_start_idx : chunk.hyp_end_idx]
+        aligned += [Aligned(_CHANGES[chunk.type], *pair) for pair in zip_longest(left, right)]
     return tuple(aligned)
 
 
 def errors(
     references: Sequence[str], hypotheses: Sequence[str], *, unit: Literal["word", "character"] = "word"
 ) -> list[Errors]:
-    """Count the errors of each clip.
-
-    Args:
-        references: one text a clip.
-        hypotheses: one transcript a clip.
-        unit: what to count: words, or characters with the spaces between words (jiwer's character error rate).
+    """Count the errors of each clip in words, or in characters with the spaces between words.
 
     Raises:
         ValueError: the numbers of hypotheses and references differ.
@@ -85,12 +70,10 @@ def errors(
 
     count = jiwer.process_words if unit == "word" else jiwer.process_characters
     output = count(list(references), list(hypotheses))
-    return [_counted(len(truth), chunks) for truth, chunks in zip(output.references, output.alignments, strict=True)]
-
-
-def _counted(words: int, chunks: Sequence[AlignmentChunk]) -> Errors:
-    found = dict.fromkeys(_CHANGES.values(), 0)
-    for chunk in chunks:
-        length = max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
-        found[_CHANGES[chunk.type]] += length
-    return Errors(words, found["substitution"], found["deletion"], found["insertion"])
+    counted = []
+    for truth, chunks in zip(output.references, output.alignments, strict=True):
+        found: Counter[str] = Counter()
+        for chunk in chunks:
+            found[chunk.type] += max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
+        counted.append(Errors(len(truth), found["substitute"], found["delete"], found["insert"]))
+    return counted

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import datasets
 import evaluate
 import numpy as np
 
-from audio_ft.metrics.intervals import FloatArray, Scale
+from audio_ft.metrics.intervals import Measured, Scale
 from audio_ft.metrics.registry import METRICS
-from audio_ft.metrics.resampling import View
 from audio_ft.metrics.samples import Names, Sample
+from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.view import View
 
+__all__ = ["AudioMetric", "Measured", "divide", "macro"]
 
-@dataclass(frozen=True)
-class Measured:
-    """Hold one score in b resamples, (b,), NaN where it is undefined, and how many clips it is based on.
-
-    Attributes:
-        values: the score in each resample.
-        n: clips it is computed from; None means all.
-        effective: the effective number of clips behind its precision (an average over classes is as uncertain as its
-            rare classes make it); None means n.
-        plain: whether it is a plain proportion of n clips.
-    """
-
-    values: FloatArray
-    n: FloatArray | None = None
-    effective: FloatArray | None = None
-    plain: bool = False
+_INPUTS = """
+Args:
+    predictions: class ids or probabilities (n, classes) for one label a clip, probabilities (n, classes) for several,
+        floats (n,) for a number, strings (n,) for transcripts.
+    references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
+    labels: names of the classes, for the per-class scores.
+    language: the language of transcripts, for the normalized word error rate.
+"""
 
 
 class AudioMetric(evaluate.Metric):
@@ -65,12 +58,15 @@ class AudioMetric(evaluate.Metric):
         raise NotImplementedError
 
     def _info(self) -> evaluate.MetricInfo:
+        def column(dtype: str | list[str]) -> Any:
+            return datasets.List(datasets.Value(dtype[0])) if isinstance(dtype, list) else datasets.Value(dtype)
+
         return evaluate.MetricInfo(
             description=self.__doc__ or "",
             citation="",
             inputs_description=_INPUTS,
             features=[
-                datasets.Features({"predictions": _feature(predictions), "references": _feature(references)})
+                datasets.Features({"predictions": column(predictions), "references": column(references)})
                 for kind in self.kinds
                 for predictions, references in Sample.registry[kind].dtypes
             ],
@@ -84,13 +80,8 @@ class AudioMetric(evaluate.Metric):
 
     def _sample(self, predictions: Any, references: Any, labels: Names, language: str | None = None) -> Sample:
         layouts = [Sample.registry[kind] for kind in self.kinds]
-        fitting = next((layout for layout in layouts if layout.fits(references)), layouts[0])
-        return fitting.lenient(predictions, references, labels, language)
-
-
-def _feature(dtype: str | list[str]) -> Any:
-    """Return the `datasets` type of a `Sample` dtype."""
-    return datasets.List(datasets.Value(dtype[0])) if isinstance(dtype, list) else datasets.Value(dtype)
+        fitting = [layout for layout in layouts if layout.dimensions[1] == np.ndim(references)]
+        return (fitting or layouts)[0].lenient(predictions, references, labels, language)
 
 
 def divide(above: FloatArray, below: FloatArray) -> FloatArray:
@@ -106,13 +97,3 @@ def macro(values: FloatArray, sizes: FloatArray) -> Measured:
     # Var of a mean of k proportions p(1-p)/n_c is p(1-p) / (k^2 / sum 1/n_c).
     inverse = np.where(defined, 1 / np.maximum(sizes, 1.0), 0.0).sum(axis=1)
     return Measured(average, effective=divide(classes**2, inverse))
-
-
-_INPUTS = """
-Args:
-    predictions: class ids or probabilities (n, classes) for one label a clip, probabilities (n, classes) for several,
-        floats (n,) for a number, strings (n,) for transcripts.
-    references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
-    labels: names of the classes, for the per-class scores.
-    language: the language of transcripts, for the normalized word error rate.
-"""

@@ -1,11 +1,13 @@
-"""Metrics from counts: accuracy, precision, recall, F1, unweighted average recall, confusion.
+"""Metrics of labels: accuracy, precision, recall, F1, confusion, area under the ROC curve, average precision.
 
 Undefined values are NaN in `measure` and absent from the scores. The rules, scikit-learn's where it has one:
 
 - a class in neither references nor predictions has no score and is left out of averages (scikit-learn's default choice
   of labels; `zero_division=nan` for multi-label);
 - a class with clips that is never predicted has precision 0 (`zero_division=0`);
-- recall of a class without clips is undefined, and unweighted average recall skips it (`balanced_accuracy_score`).
+- recall of a class without clips is undefined, and unweighted average recall skips it (`balanced_accuracy_score`);
+- ROC needs a clip with and one without the class, average precision needs one with it (scikit-learn would make the
+  first NaN and call the second 0).
 """
 
 from __future__ import annotations
@@ -13,12 +15,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from audio_ft.errors import InputError
 from audio_ft.metrics.base import AudioMetric, Measured, divide, macro
-from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.resampling import Counts, View
+from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.view import Counts, View
 
 
 def _weighted(values: FloatArray, counts: Counts) -> Measured:
@@ -127,29 +127,36 @@ class ConfusionMatrix(AudioMetric):
         return {}
 
     def _compute(self, predictions: Any, references: Any, labels: tuple[str, ...] = (), **_: Any) -> dict[str, Any]:
+        from sklearn.metrics import confusion_matrix
+
         data = self._sample(predictions, references, labels)
-        return {"confusion_matrix": confusion(data.references, data.predictions.argmax(axis=1), data.labels).tolist()}
+        ids = range(len(data.labels))
+        return {
+            "confusion_matrix": confusion_matrix(data.references, data.predictions.argmax(axis=1), labels=ids).tolist()
+        }
 
 
-def confusion(references: ArrayLike, predictions: ArrayLike, labels: tuple[str, ...] | list[str]) -> NDArray[np.int64]:
-    """Count clips by class (rows) and predicted class (columns).
+class RocAuc(AudioMetric):
+    """Chance that a clip with the class scores above one without it, averaged over classes."""
 
-    Args:
-        references: class ids (n,).
-        predictions: class ids (n,), or probabilities (n, classes) of which the greatest counts.
-        labels: the class names; their number is the size of the matrix.
+    kinds = ("labels",)
+    names = ("roc_auc_macro",)
 
-    Returns:
-        Counts (classes, classes).
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return roc_auc_macro."""
+        # The rarer side limits how well an area near 1 is known (Hanley and McNeil 1982, Radiology 143:29).
+        rarer = np.minimum(view.counts.support, view.total[:, None] - view.counts.support)
+        return {"roc_auc_macro": macro(view.ranking[0], rarer)}
 
-    Raises:
-        InputError: lengths differ, or an id has no label.
-    """
-    truth, guesses = np.asarray(references, dtype=np.int64), np.asarray(predictions)
-    guesses = guesses.argmax(axis=1) if guesses.ndim == 2 else guesses.astype(np.int64)
-    size = len(labels)
-    if truth.shape != guesses.shape:
-        raise InputError(f"confusion needs one prediction per reference: {truth.shape} and {guesses.shape}")
-    if truth.size and not (0 <= min(truth.min(), guesses.min()) <= max(truth.max(), guesses.max()) < size):
-        raise InputError(f"confusion got a class id outside 0..{size - 1}, the {size} labels")
-    return np.bincount(truth * size + guesses, minlength=size * size).reshape(size, size)
+
+class MeanAveragePrecision(AudioMetric):
+    """Area under the precision-recall steps (no interpolation), averaged over classes."""
+
+    kinds = ("labels",)
+    names = ("mean_average_precision",)
+
+    @classmethod
+    def measure(cls, view: View) -> dict[str, Measured]:
+        """Return mean_average_precision."""
+        return {"mean_average_precision": macro(view.ranking[1], view.counts.support)}

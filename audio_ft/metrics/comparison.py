@@ -1,42 +1,26 @@
 """Compare two sets of predictions for the same clips: which one is better, if the difference is significant.
 
-Both are scored on the same resamples of clips, or of groups, so that the difficulty of clips cancels out. The standard
-error of the difference comes from these pairs, the interval from it and Student's t at (units - 1) degrees of freedom:
-if the two are equally good their difference is symmetric around 0, whatever the scale of the score. Plain percentiles
-of the differences raise more false alarms; see benchmarks/comparison_false_alarms.py.
-
-Accuracy by clip is also tested by McNemar's test, on the clips that only one of the two got right: the exact test with
-the mid-p correction, which counts half of the observed table (Fagerland, Lydersen and Laake 2013, BMC Medical
-Research Methodology 13:91): the uncorrected one calls 1 to 3 % of equally good pairs different where it should be
-5 %. A verdict needs both, the interval and the test.
+Both are scored on the same resamples of clips, or of groups, so that the difficulty of clips cancels out. Accuracy by
+clip is also tested by McNemar's test; a verdict then needs both, the interval and the test.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
-from audio_ft.metrics.intervals import (
-    FloatArray,
-    bootstrap,
-    design_effect,
-    equal_units,
-    interval,
-    resampling,
-    standard_error,
-    units,
-)
+from audio_ft.metrics.intervals import Measured, Scale, standard_error, with_interval
 from audio_ft.metrics.registry import metrics_of
-from audio_ft.metrics.samples import Sample, sample
+from audio_ft.metrics.samples import Sample
+from audio_ft.metrics.units import FloatArray, Groups, Units, bootstrap, resampling
 
 if TYPE_CHECKING:
-    from audio_ft.metrics.base import AudioMetric, Measured
+    from audio_ft.metrics.base import AudioMetric
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
@@ -104,58 +88,40 @@ class Comparison:
 
 
 def compare(
-    kind: str,
-    first: ArrayLike,
-    second: ArrayLike,
-    references: ArrayLike,
-    *,
-    labels: Sequence[str] = (),
-    language: str | None = None,
-    groups: Sequence[str | None] | None = None,
-    seed: int = 0,
-    resamples: int = 2000,
-    metric: str | None = None,
-) -> Comparison:
-    """Compare two sets of predictions for the same clips by one score.
-
-    `first` and `second` are predictions for the same clips in the same order; `metric` is the score to compare by
-    (None: `Sample.compared_by`). The other arguments are those of `score`.
-
-    Raises:
-        InputError: shapes do not match, there are no clips, or the score does not exist or is undefined.
-    """
-    one, two = (sample(kind, each, references, labels, language) for each in (first, second))
-    return compared(one, two, groups=groups, seed=seed, resamples=resamples, metric=metric)
-
-
-def compared(
     one: Sample,
     two: Sample,
     *,
-    groups: Sequence[str | None] | None = None,
+    groups: Groups = None,
     seed: int = 0,
     resamples: int = 2000,
     metric: str | None = None,
 ) -> Comparison:
-    """Compare validated predictions for the same clips; see `compare`."""
-    name = one.compared_by if metric is None else metric
+    """Compare two sets of predictions for the same clips, in the same order, by one score.
+
+    `metric` is the score to compare by (None: `Sample.compared_by`). The other arguments are those of `score`.
+
+    Raises:
+        InputError: the score does not exist or is undefined, or see `score`.
+    """
+    name = metric or one.compared_by
     chosen = _metric_of(one.kind, name)
-    whole = np.ones((1, len(one)))
+    units, whole = Units.of(len(one), groups), np.ones((1, len(one)))
     before, after = _measured(chosen, name, one, whole), _measured(chosen, name, two, whole)
     difference = float(after.values[0] - before.values[0])
     replicates = bootstrap(
         lambda weights: _measured(chosen, name, two, weights).values - _measured(chosen, name, one, weights).values,
-        len(one),
-        groups=groups,
+        units,
         seed=seed,
         resamples=resamples,
     )
-    half = _half_width(chosen, before, replicates, len(one), groups)
-    by_clip = units(len(one), groups)[1] == len(one)
-    right, other = one.right, two.right
+    half = _half_width(before, replicates, units, chosen.scale)
     p_value = None
-    if name == one.compared_by and by_clip and right is not None and other is not None:
-        p_value = mcnemar(right, other)
+    if name == one.compared_by and units.by_clip and one.right is not None and two.right is not None:
+        p_value = mcnemar(one.right, two.right)
+    verdict: Verdict = "not distinguishable"
+    # NaN, the width of a single clip, is not significant.
+    if abs(difference) > half and (p_value is None or p_value < _ALARM):
+        verdict = "better" if (difference > 0) == chosen.greater_is_better else "worse"
     return Comparison(
         metric=name,
         first=float(before.values[0]),
@@ -163,7 +129,7 @@ def compared(
         difference=difference,
         low=max(difference - half, -_FURTHEST[chosen.scale]),
         high=min(difference + half, _FURTHEST[chosen.scale]),
-        verdict=_verdict(difference, half, p_value, chosen.greater_is_better),
+        verdict=verdict,
         p_value=p_value,
         n=len(one),
         identical=difference == 0 and not np.nan_to_num(replicates).any(),
@@ -172,7 +138,11 @@ def compared(
 
 
 def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return the mid-p value of McNemar's exact test on which clips are right."""
+    """Return the mid-p value of McNemar's exact test on the clips that only one of the two got right.
+
+    The mid-p correction counts half of the observed table (Fagerland, Lydersen and Laake 2013, BMC Medical Research
+    Methodology 13:91): the uncorrected test calls 1 to 3 % of equally good pairs different where it should be 5 %.
+    """
     from scipy.stats import binom
 
     gained, lost = int((other & ~right).sum()), int((right & ~other).sum())
@@ -185,46 +155,33 @@ def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 def _metric_of(kind: str, name: str) -> type[AudioMetric]:
     """Return the class that computes a score for a kind of target."""
     stem = name.split("[", 1)[0] if name.endswith("]") else ""
-    known = []
     for metric in metrics_of(kind):
         if name in metric.names or (stem and stem == metric.per_class):
             return metric
-        known += metric.names
-    raise InputError(f"metric: {name!r} is not a score of kind {kind!r}; the scores are {', '.join(known)}.")
+    known = ", ".join(each for metric in metrics_of(kind) for each in metric.names)
+    raise InputError(f"metric: {name!r} is not a score of kind {kind!r}; the scores are {known}.")
 
 
 def _measured(metric: type[AudioMetric], name: str, data: Sample, weights: FloatArray) -> Measured:
-    found = metric.measure(data.weigh(weights)).get(name)
+    found: Measured | None = metric.measure(data.weigh(weights)).get(name)
     if found is None or (len(weights) == 1 and not np.isfinite(found.values[0])):
         raise InputError(f"metric: {name!r} is undefined on these {len(data)} clips; compare by another score.")
     return found
 
 
-def _half_width(
-    metric: type[AudioMetric],
-    measured: Measured,
-    replicates: FloatArray,
-    n: int,
-    groups: Sequence[str | None] | None,
-) -> float:
-    """Return half the width of the difference's interval, NaN for a single clip or group."""
+def _half_width(measured: Measured, replicates: FloatArray, units: Units, scale: Scale) -> float:
+    """Return half the width of the difference's interval, NaN for a single clip or group.
+
+    If the two are equally good their difference is symmetric around 0, whatever the scale of the score, so Student's t
+    is used for all. Plain percentiles of the differences raise more false alarms; see
+    benchmarks/comparison_false_alarms.py.
+    """
     from scipy.stats import t
 
-    count = equal_units(n, groups)
-    if count < 2:
+    if units.equal < 2:
         return math.nan
-    error = standard_error(replicates, count)
-    if error > 0 or metric.scale not in ("proportion", "rate"):
-        return float(t.ppf(1 - _ALARM / 2, count - 1)) * error
+    error = standard_error(replicates, units.equal)
+    if error > 0 or scale not in ("proportion", "rate"):
+        return float(t.ppf(1 - _ALARM / 2, units.equal - 1)) * error
     # All clips have the same difference, mostly 0. The interval covers the clips that may differ but were not observed.
-    carried = n if measured.n is None else float(measured.n[0])
-    effective = carried if measured.effective is None else float(measured.effective[0])
-    design = design_effect(n, groups, carried / n)
-    return interval(0.0, replicates, scale=metric.scale, count=count, effective=effective, design=design)[1]
-
-
-def _verdict(difference: float, half: float, p_value: float | None, greater_is_better: bool) -> Verdict:
-    # Not `difference <= half`: NaN must not count as significant.
-    if not abs(difference) > half or (p_value is not None and p_value >= _ALARM):
-        return "not distinguishable"
-    return "better" if (difference > 0) == greater_is_better else "worse"
+    return with_interval(replace(measured, values=np.zeros(1)), replicates, units, scale).high

@@ -1,149 +1,157 @@
-"""95 % intervals from bootstrap replicates, resampled by clip or by group.
+"""Scores with 95 % intervals from bootstrap replicates.
 
 The replicates give a standard error; the interval is built from it on the scale on which the score is closest to
-normal, with Student's t at (units - 1) degrees of freedom, where groups of unequal sizes count as fewer equal ones
-(`equal_units`):
-
-- proportion: Wilson's interval at an effective number of clips. For accuracy by clip that is Wilson's own interval; for
-  groups it is the design-effect form that Franco, Little, Louis and Slud (2019, Journal of Survey Statistics and
-  Methodology 7:334) recommend for clustered proportions. Few errors say little about how errors cluster, so the
-  design effect is shrunk towards an expected one (`_PRIOR_ICC`), with the weight of `_PRIOR_ERRORS` errors.
-- rate: errors over reference words, which may exceed 1: the score interval of a Poisson rate, Wilson's counterpart,
-  with the errors' own design effect, shrunk in the same way. No error in n words leaves [0, q^2 design / n].
-  Both are more skewed than Wilson's and Poisson's where errors cluster (`_LEAN`).
-- correlation: Fisher's z = atanh(value).
-- positive: log(value).
-
-Plain percentiles were tried first and dropped: at accuracy .98 on 40 clips they collapse to [1, 1] and cover the
-truth in 55 % of draws, and with ten groups of 50 in 76 to 92 %; see benchmarks/interval_coverage.py.
+normal, with Student's t at (units - 1) degrees of freedom.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.metrics.units import FloatArray, Units
 
-FloatArray = NDArray[np.float64]
+# - proportion: Wilson's interval at an effective number of clips. For accuracy by clip that is Wilson's own interval;
+#   for groups it is the design-effect form that Franco, Little, Louis and Slud (2019, Journal of Survey Statistics and
+#   Methodology 7:334) recommend for clustered proportions.
+# - rate: errors over reference words, which may exceed 1: the score interval of a Poisson rate, Wilson's counterpart.
+#   No error in n words leaves [0, q^2 design / n].
+# - correlation: Fisher's z = atanh(value).
+# - positive: log(value).
+# Plain percentiles were tried first and dropped: at accuracy .98 on 40 clips they collapse to [1, 1] and cover the
+# truth in 55 % of draws, and with ten groups of 50 in 76 to 92 %; see benchmarks/interval_coverage.py.
 Scale = Literal["proportion", "rate", "correlation", "positive"]
 
-# Below five groups Student's t has at most three degrees of freedom and the interval is nearly the whole scale.
-MIN_GROUPS = 5
-# The assumed correlation of the errors of two clips of one speaker, until the data show another. Without it, intervals
-# of ten groups of 50 at accuracy .98 cover the truth in 74 to 91 % of draws (correlation .2 to .05), with it in 96 %.
-# With a true correlation of .2 to .3, half of it covers the truth in 83 % in the worst of 36 settings, this in 89 %.
-_PRIOR_ICC = 0.1
-# The number of errors that weigh as much as that prior. A rate counts them after the design effect of its clips: one is
-# two or three words, and with a prior of three, rates of few errors cover the truth in up to 98.5 % of draws.
+# Few errors say little about how errors cluster, so the observed design effect is shrunk towards the expected one, with
+# the weight of so many errors. A rate counts them after the design effect of its clips: one is two or three words, and
+# with a prior of three, rates of few errors cover the truth in up to 98.5 % of draws.
 _PRIOR_ERRORS = {"proportion": 3.0, "rate": 1.0}
 # How much faster than a binomial's or Poisson's the variance grows with the rate where errors cluster in some clips or
 # speakers: as rate^1.25, between Poisson's power 1 and the 2 of rates that are gamma distributed
 # (the compound of both is Tweedie's adapter: Jorgensen 1987, Journal of the Royal Statistical Society B 49:127). At 1,
 # intervals of ten very different groups are too low two to three times as often as too high.
 _LEAN = 1.25
-# Weights a block: 1 million float64 are 8 MB, which fits the cache and bounds memory for any data size.
-_CHUNK = 1_000_000
 
 
-def group_codes(groups: Sequence[str | None]) -> tuple[NDArray[np.int64], int]:
-    """Return group numbers in order of appearance; a clip with group None is a group by itself.
+@dataclass(frozen=True)
+class Score:
+    """Hold a score, its 95 % interval and the number of clips it is based on.
 
-    Returns:
-        The code of every clip, and the number of groups.
+    `low` and `high` are NaN where there is no interval (one clip says nothing about the spread of an error); JSON has
+    no NaN, so `to_dict` writes them as None.
     """
-    codes: dict[object, int] = {}
-    keys = [("single", i) if group is None else group for i, group in enumerate(groups)]
-    return np.asarray([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64), len(codes)
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Return the four fields as plain JSON values."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Score:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InputError: a field is missing or unknown.
+        """
+        if set(fields) != {"value", "low", "high", "n"}:
+            raise InputError(f"a score has the fields value, low, high and n; this one has {sorted(fields)}")
+        numbers = {key: math.nan if fields[key] is None else float(fields[key]) for key in ("value", "low", "high")}
+        return cls(n=int(fields["n"]), **numbers)
+
+    def __format__(self, spec: str) -> str:
+        """Write value and interval, each with the float format `spec` (".3f" when empty)."""
+        spec = spec or ".3f"
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{self.value:{spec}} [no interval]"
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def __str__(self) -> str:
+        return format(self, "")
 
 
-def resampling(groups: Sequence[str | None] | None) -> str:
-    """Say what is resampled, "clip" or "group", followed by a colon and the reason.
+@dataclass(frozen=True)
+class Measured:
+    """Hold one score in b resamples, (b,), NaN where it is undefined, and how many clips it is based on.
 
-    A cluster bootstrap of one group has no spread and of two or three hardly any, so with fewer than MIN_GROUPS groups
-    clips are resampled; the interval then holds for more clips of these groups, not for new groups.
+    Attributes:
+        values: the score in each resample.
+        n: clips it is computed from; None means all.
+        effective: the effective number of clips of a proportion, or of words of a rate, behind its precision (an
+            average over classes is as uncertain as its rare classes make it); None means n.
+        plain: whether it is a plain proportion of n clips.
     """
-    if groups is None or all(group is None for group in groups):
-        return "clip: resampled by clip (no groups known)."
-    count = group_codes(groups)[1]
-    if count < MIN_GROUPS:
-        few = "1 group" if count == 1 else f"{count} groups"
-        return f"clip: resampled by clip ({few}, {MIN_GROUPS} needed); the interval does not speak for new groups."
-    return f"group: resampled by group ({count} groups)."
+
+    values: FloatArray
+    n: FloatArray | None = None
+    effective: FloatArray | None = None
+    plain: bool = False
 
 
-def units(n: int, groups: Sequence[str | None] | None) -> tuple[NDArray[np.int64], int]:
-    """Return the number of the unit that each clip is resampled with: its group if `resampling` says so, else itself.
-
-    Raises:
-        InputError: the number of `groups` differs from that of the clips.
-    """
-    if groups is not None and len(groups) != n:
-        raise InputError(f"groups must name one group per clip: {n} clips, {len(groups)} groups")
-    if groups is not None and resampling(groups).startswith("group"):
-        return group_codes(groups)
-    return np.arange(n), n
-
-
-def equal_units(n: int, groups: Sequence[str | None] | None) -> float:
-    """Return the effective number of units of equal size: all of them by clip, fewer for unequal groups.
-
-    Kish's effective number, sum(size)^2 / sum(size^2) (Kish 1965, Survey Sampling), but no fewer than MIN_GROUPS. A
-    large group moves the score more than the resamples show: where four of 15 or 28 groups have half of the clips,
-    counting all groups covers the truth in 89 to 97 % of draws, this in 94 to 98 %.
-    """
-    codes, count = units(n, groups)
-    if count == n:
-        return float(n)
-    sizes = np.bincount(codes, minlength=count)
-    return max(float(MIN_GROUPS), float(sizes.sum()) ** 2 / float((sizes**2).sum()))
-
-
-def weights(n: int, groups: Sequence[str | None] | None, seed: int, resamples: int) -> Iterator[FloatArray]:
-    """Yield blocks (b, n) of how often each clip is drawn in each of `resamples` resamples.
-
-    The draws depend on n, groups, seed and resamples only, so that two models scored on the same clips get the same
-    resamples and can be compared in pairs.
-    """
-    codes, count = units(n, groups)
-    rng = np.random.default_rng(seed)
-    block = max(1, _CHUNK // max(n, 1))
-    for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        drawn = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
-        yield times if count == n else times[:, codes]
-
-
-def bootstrap(
-    statistic: Callable[[FloatArray], FloatArray],
-    n: int,
-    *,
-    groups: Sequence[str | None] | None = None,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> FloatArray:
-    """Return the statistic's bootstrap replicates, (resamples, …).
+def with_interval(
+    measured: Measured, replicates: FloatArray, units: Units, scale: Scale, *, level: float = 0.95
+) -> Score:
+    """Return a score with its interval, NaN where it has none.
 
     Args:
-        statistic: takes weights (b, n), how often each clip counts in each of b resamples, and returns (b, …).
-        n: number of clips.
-        groups: the group (speaker, recording, session) of every clip; see `resampling` for when they are used.
-        seed: seed of the draws.
-        resamples: number of resamples.
-
-    Raises:
-        InputError: there are no clips, fewer than two resamples, or a wrong number of `groups`.
+        measured: the score on all clips.
+        replicates: its bootstrap replicates (resamples,); NaN (undefined) is left out. Where they do not vary, the
+            effective number of clips decides: 40 of 40 right is [0.907, 1], not [1, 1]. An error of exactly 0 or a
+            correlation of exactly 1 keeps its point.
+        units: what was resampled.
+        scale: the scale of the score.
+        level: the coverage probability (0.95: the interval covers the truth in 95 % of draws).
     """
-    if n < 1:
-        raise InputError("a score needs at least one clip; there are none")
-    if resamples < 2:
-        raise InputError(f"resamples must be at least 2, not {resamples}")
-    return np.concatenate([statistic(block) for block in weights(n, groups, seed, resamples)])
+    from scipy.stats import norm, t
+
+    value, clips, count = float(measured.values[0]), len(units.codes), units.equal
+    n = clips if measured.n is None else float(measured.n[0])
+    upper = (1 + level) / 2
+    quantile = float(t.ppf(upper, count - 1)) if count > 1 else float(norm.ppf(upper))
+    if scale != "proportion" and (count < 2 or np.isfinite(replicates).sum() < 2):
+        ends = math.nan, math.nan
+    elif scale in ("proportion", "rate"):
+        effective = max(n if measured.effective is None else float(measured.effective[0]), 1.0)
+        design, prior = units.design_effect(n / clips), _PRIOR_ERRORS[scale]
+        variance, share = (value, value) if scale == "rate" else (value * (1 - value), min(value, 1 - value))
+        seen = standard_error(replicates, count) ** 2 / (variance / effective) if variance > 0 else design
+        errors = effective * share
+        ratio = quantile**2 * ((errors * seen + prior * design) / (errors + prior)) / effective
+        if measured.plain:
+            # A few groups that agree by chance are not evidence of a smaller error than Wilson's by clip.
+            ratio = max(ratio, float(norm.ppf(upper)) ** 2 / effective)
+        # Single clips are binomial. With no errors, or nothing but errors, the skew cannot be estimated.
+        lean = _LEAN if variance > 0 and (scale == "rate" or design > 1) else 1.0
+        ends = poisson(value, ratio, lean) if scale == "rate" else wilson(value, ratio, lean)
+    elif (scale == "correlation" and abs(value) >= 1) or (scale == "positive" and value <= 0):
+        ends = value, value
+    else:
+        forward, backward = (np.arctanh, np.tanh) if scale == "correlation" else (np.log, np.exp)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            half = quantile * standard_error(forward(replicates), count)
+        ends = float(backward(forward(value) - half)), float(backward(forward(value) + half))
+    return Score(value, *ends, round(n))
+
+
+def standard_error(replicates: FloatArray, count: float) -> float:
+    """Return the standard error from a score's replicates over `count` units; 0 where they do not vary.
+
+    The spread of bootstrap replicates is that of a mean with the divisor `count`; one less makes it unbiased.
+    """
+    finite = replicates[np.isfinite(replicates)]
+    if len(finite) < 2 or count < 2:
+        return 0.0
+    spread = float(finite.std())
+    # Equal replicates differ by rounding errors only.
+    return spread * math.sqrt(count / (count - 1)) if spread > 1e-12 * max(1.0, abs(float(finite.mean()))) else 0.0
 
 
 def wilson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float]:
@@ -175,92 +183,3 @@ def poisson(value: float, ratio: float, lean: float = 1.0) -> tuple[float, float
     """
     half = math.sqrt(ratio * value + (lean * ratio) ** 2 / 4)
     return max(0.0, value + lean * ratio / 2 - half), value + lean * ratio / 2 + half
-
-
-def design_effect(n: int, groups: Sequence[str | None] | None, share: float = 1.0) -> float:
-    """Return the expected design effect of the groups; 1 when clips are resampled.
-
-    Kish's 1 + (m - 1) icc, m the size of the group that the average clip is in (Kish 1965, Survey Sampling, 5.4).
-
-    Args:
-        n: number of clips.
-        groups: their groups.
-        share: the part of the clips that a score is based on (those of one class), assumed to be spread evenly.
-    """
-    codes, count = units(n, groups)
-    if count == n:
-        return 1.0
-    sizes = np.bincount(codes, minlength=count)
-    return 1 + max(0.0, float((sizes**2).sum()) / n * share - 1) * _PRIOR_ICC
-
-
-def interval(
-    value: float,
-    replicates: FloatArray,
-    *,
-    scale: Scale,
-    count: float,
-    effective: float = 1.0,
-    design: float = 1.0,
-    plain: bool = False,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Return the interval of one score at `level` (0.95: covers the truth in 95 % of draws), or (NaN, NaN).
-
-    Args:
-        value: the score on all clips.
-        replicates: its bootstrap replicates (resamples,); NaN (undefined) is left out.
-        scale: the scale of the score; see the module's docstring.
-        count: number of units resampled, as `equal_units` counts them.
-        effective: the effective number of clips of a proportion, or of words of a rate. It is used where the
-            replicates do not vary: 40 of 40 right is [0.907, 1], not [1, 1]. A score of exactly 0 error or correlation
-            1 keeps its point.
-        design: the expected `design_effect`.
-        plain: whether it is a proportion of single clips: then the interval is never narrower than Wilson's by clip,
-            because a few groups that agree by chance are not evidence of a smaller error.
-        level: the coverage probability.
-    """
-    from scipy.stats import norm, t
-
-    upper = (1 + level) / 2
-    quantile = float(t.ppf(upper, count - 1)) if count > 1 else float(norm.ppf(upper))
-    if scale == "proportion":
-        effective = max(effective, 1.0)
-        variance, errors = value * (1 - value) / effective, effective * min(value, 1 - value)
-        seen = standard_error(replicates, count) ** 2 / variance if variance > 0 else design
-        ratio = quantile**2 * _shrunk(seen, design, errors, scale) / effective
-        # Single clips are binomial. With no errors, or nothing but errors, the skew cannot be estimated.
-        lean = _LEAN if design > 1 and 0 < value < 1 else 1.0
-        return wilson(value, max(ratio, float(norm.ppf(upper)) ** 2 / effective) if plain else ratio, lean)
-    if count < 2 or np.isfinite(replicates).sum() < 2:
-        return math.nan, math.nan
-    if scale == "rate":
-        seen = standard_error(replicates, count) ** 2 * effective / value if value > 0 else design
-        ratio = quantile**2 * _shrunk(seen, design, value * effective, scale) / effective
-        return poisson(value, ratio, _LEAN if value > 0 else 1.0)
-    if (scale == "correlation" and abs(value) >= 1) or (scale == "positive" and value <= 0):
-        return value, value
-    forward, backward = (np.arctanh, np.tanh) if scale == "correlation" else (np.log, np.exp)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half = quantile * standard_error(forward(replicates), count)
-    center = forward(value)
-    return float(backward(center - half)), float(backward(center + half))
-
-
-def _shrunk(seen: float, expected: float, errors: float, scale: Literal["proportion", "rate"]) -> float:
-    """Return the observed design effect shrunk towards the expected one, less with more errors."""
-    prior = _PRIOR_ERRORS[scale]
-    return (errors * seen + prior * expected) / (errors + prior)
-
-
-def standard_error(replicates: FloatArray, count: float) -> float:
-    """Return the standard error from a score's replicates over `count` units; 0 where they do not vary.
-
-    The spread of bootstrap replicates is that of a mean with the divisor `count`; one less makes it unbiased.
-    """
-    finite = replicates[np.isfinite(replicates)]
-    if len(finite) < 2 or count < 2:
-        return 0.0
-    spread = float(finite.std())
-    # Equal replicates differ by rounding errors only.
-    return spread * math.sqrt(count / (count - 1)) if spread > 1e-12 * max(1.0, abs(float(finite.mean()))) else 0.0

@@ -13,9 +13,6 @@ from audio_ft.errors import InputError, did_you_mean
 # AudioMetric registers itself here, so importing it would be circular.
 AudioMetric = Any
 
-# The Trainer's loss, which no class of this folder computes.
-_LOWER_IS_BETTER = ("loss",)
-
 
 class Registry(Mapping[str, type[AudioMetric]]):
     """Map metric names ("f1", "roc_auc") to their classes, other packages' included; all are imported on first use.
@@ -42,15 +39,12 @@ class Registry(Mapping[str, type[AudioMetric]]):
         return self._classes
 
     def __getitem__(self, name: str) -> type[AudioMetric]:
-        """Return the class of that name."""
         return self._load()[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
         return iter(self._load())
 
     def __len__(self) -> int:
-        """Count the metrics."""
         return len(self._load())
 
 
@@ -72,7 +66,7 @@ def direction(name: str) -> bool:
         InputError: there is no such score; the message names the closest ones.
     """
     base = name.split("[", 1)[0] if name.endswith("]") else name
-    known = dict.fromkeys(_LOWER_IS_BETTER, False)
+    known = {"loss": False}  # the Trainer's, which no metric computes
     for metric in METRICS.values():
         names = metric.names if base == name else (metric.per_class,)
         known.update((each, metric.greater_is_better) for each in names if each)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from audio_ft.metrics.base import AudioMetric, Measured, divide
-from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.resampling import View
+from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.view import View
 
 # A variance below this share of the second moment is rounding error: the resample is constant.
 _ROUNDING = 1e-12

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.alignment import errors
-from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.resampling import View
 from audio_ft.metrics.text_normalizers import normalizer
+from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.view import View
 
 Names = Sequence[str]
 NO_CLIPS = "a score needs at least one clip; there are none"
+Dtypes = tuple[tuple[str | list[str], str | list[str]], ...]
 # The unit of a transcript's errors.
 Tally = Literal["words", "normalized words", "characters"]
 
@@ -38,6 +39,7 @@ class Sample(ABC):
         kind: the kind of target.
         compared_by: the score by which models are compared.
         dtypes: pairs of types that predictions and references may have in `evaluate`; a list is a list of numbers.
+        dimensions: the numbers of dimensions of predictions and references.
     """
 
     predictions: NDArray[Any]
@@ -47,7 +49,8 @@ class Sample(ABC):
 
     kind: ClassVar[str]
     compared_by: ClassVar[str]
-    dtypes: ClassVar[tuple[tuple[str | list[str], str | list[str]], ...]]
+    dtypes: ClassVar[Dtypes]
+    dimensions: ClassVar[tuple[int, int]] = (1, 1)
     registry: ClassVar[dict[str, type[Sample]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -65,17 +68,11 @@ class Sample(ABC):
         """
 
     @classmethod
-    def fits(cls, references: Any) -> bool:
-        """Return whether references have this layout, for metrics that are for several."""
-        return np.ndim(references) == 1
-
-    @classmethod
     def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
         """Validate as `checked` does, and accept other forms of predictions that the `evaluate` library has."""
         return cls.checked(predictions, references, labels, language)
 
     def __len__(self) -> int:
-        """Count the clips."""
         return len(self.references)
 
     def weigh(self, weights: FloatArray) -> View:
@@ -87,50 +84,42 @@ class Sample(ABC):
         """Return which clips are right (n,) where a clip is either right or wrong, for McNemar's test; else None."""
         return None
 
-
-class ClassSample(Sample, ABC):
-    """Hold probabilities (n, classes) and classes."""
-
-    # The name of the score that counts clips with every label right.
-    exact: ClassVar[str]
-    # Whether each clip has exactly one class.
-    exclusive: ClassVar[bool]
-
-    @property
-    @abstractmethod
-    def truth(self) -> NDArray[np.bool_]:
-        """Return which classes each clip belongs to, (n, classes)."""
-
-    @property
-    @abstractmethod
-    def guesses(self) -> NDArray[np.bool_]:
-        """Return which classes are predicted for each clip, (n, classes)."""
-
-    @cached_property
-    def indicators(self) -> Any:
-        """Return the columns that counts are sums of, sparse (n, 3 * classes + 1)."""
-        from scipy.sparse import csr_array
-
-        # Sparse, because a clip touches three of the 3 * classes + 1 columns: cost does not grow with the classes.
-        exact = (self.truth == self.guesses).all(axis=1, keepdims=True)
-        return csr_array(np.hstack([self.truth & self.guesses, self.truth, self.guesses, exact]).astype(np.float64))
+    @classmethod
+    def _arrays(cls, predictions: Any, references: Any, shapes: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return both as arrays of the expected dimensions, with finite predictions."""
+        guesses, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references)
+        if (guesses.ndim, truth.ndim) != cls.dimensions or len(guesses) != len(truth):
+            got = f"{guesses.shape}, {truth.shape}"
+            raise InputError(f"predictions and references for {cls.kind} must be {shapes}, not {got}")
+        if not len(truth):
+            raise InputError(NO_CLIPS)
+        if not np.isfinite(guesses).all():
+            bad = int((~np.isfinite(guesses)).sum())
+            raise InputError(f"{bad} predictions are NaN or infinite; scores need finite ones")
+        return guesses, truth
 
 
-class LabelSample(ClassSample):
-    """One label a clip: probabilities (n, classes) and class ids (n,)."""
+class LabelSample(Sample):
+    """One label a clip: probabilities (n, classes) and class ids (n,).
 
-    kind, compared_by, exact, exclusive = "label", "accuracy", "accuracy", True
-    dtypes = (("int64", "int64"), (["float64"], "int64"))
+    `exact` is the name of the score that counts clips with every label right; `exclusive` says whether each clip has
+    exactly one class.
+    """
+
+    kind, compared_by = "label", "accuracy"
+    exact: ClassVar[str] = "accuracy"
+    exclusive: ClassVar[bool] = True
+    dtypes: ClassVar[Dtypes] = (("int64", "int64"), (["float64"], "int64"))
+    dimensions = (2, 1)
 
     @classmethod
     def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
         """Validate probabilities (n, classes) and class ids (n,)."""
-        guesses, ids = _arrays(cls.kind, predictions, references, (2, 1), "(n, classes) and (n,)")
-        classes = guesses.shape[1]
-        ids = _whole(ids)
-        if ids.min() < 0 or ids.max() >= classes:
-            raise InputError(f"class ids must lie in 0..{classes - 1}; they run from {ids.min()} to {ids.max()}")
-        return cls(guesses, ids, _names(labels, classes))
+        guesses, truth = cls._arrays(predictions, references, "(n, classes) and (n,)")
+        ids, names = _whole(truth), _names(labels, guesses.shape[1])
+        if ids.min() < 0 or ids.max() >= len(names):
+            raise InputError(f"class ids must lie in 0..{len(names) - 1}; they run from {ids.min()} to {ids.max()}")
+        return cls(guesses, ids, names)
 
     @classmethod
     def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
@@ -143,40 +132,46 @@ class LabelSample(ClassSample):
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
-        """Return which class each clip belongs to, (n, classes)."""
+        """Return which classes each clip belongs to, (n, classes)."""
         return np.asarray(self.references[:, None] == np.arange(len(self.labels)))
 
     @cached_property
     def guesses(self) -> NDArray[np.bool_]:
-        """Return the most probable class of each clip, (n, classes)."""
+        """Return which classes are predicted for each clip, (n, classes): the most probable one."""
         return np.asarray(self.predictions.argmax(axis=1)[:, None] == np.arange(len(self.labels)))
 
+    @cached_property
+    def indicators(self) -> Any:
+        """Return the columns that counts are sums of, sparse (n, 3 * classes + 1)."""
+        from scipy.sparse import csr_array
+
+        # Sparse, because a clip touches three of the 3 * classes + 1 columns: cost does not grow with the classes.
+        exact = (self.truth == self.guesses).all(axis=1, keepdims=True)
+        return csr_array(np.hstack([self.truth & self.guesses, self.truth, self.guesses, exact]).astype(np.float64))
+
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """Return which clips are right (n,)."""
-        return np.asarray(self.predictions.argmax(axis=1) == self.references)
+    def right(self) -> NDArray[np.bool_] | None:
+        """Return which clips are right (n,), where each has one label."""
+        return np.asarray(self.predictions.argmax(axis=1) == self.references) if self.exclusive else None
 
 
-class LabelsSample(ClassSample):
+class LabelsSample(LabelSample):
     """Several labels a clip: probabilities and 0/1, both (n, classes)."""
 
-    kind, compared_by, exact, exclusive = "labels", "f1_micro", "subset_accuracy", False
+    kind, compared_by = "labels", "f1_micro"
+    exact = "subset_accuracy"
+    exclusive = False
     dtypes = ((["float64"], ["int64"]),)
+    dimensions = (2, 2)
 
     @classmethod
     def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
         """Validate probabilities and 0/1, both (n, classes)."""
-        guesses, flags = _arrays(cls.kind, predictions, references, (2, 2), "both (n, classes)")
-        classes = guesses.shape[1]
-        flags = _whole(flags)
-        if flags.shape[1] != classes or not np.isin(flags, (0, 1)).all():
-            raise InputError(f"references for labels must be 0 or 1 in {classes} columns, one per predicted class")
-        return cls(guesses, flags, _names(labels, classes))
-
-    @classmethod
-    def fits(cls, references: Any) -> bool:
-        """Return whether references are a matrix."""
-        return np.ndim(references) == 2
+        guesses, truth = cls._arrays(predictions, references, "both (n, classes)")
+        flags, names = _whole(truth), _names(labels, guesses.shape[1])
+        if flags.shape != guesses.shape or not np.isin(flags, (0, 1)).all():
+            raise InputError(f"references for labels must be 0 or 1 in {len(names)} columns, one per predicted class")
+        return cls(guesses, flags, names)
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -198,7 +193,7 @@ class NumberSample(Sample):
     @classmethod
     def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
         """Validate floats, both (n,)."""
-        guesses, truth = _arrays(cls.kind, predictions, references, (1, 1), "both (n,)")
+        guesses, truth = cls._arrays(predictions, references, "both (n,)")
         values = truth.astype(np.float64)
         if not np.isfinite(values).all():
             raise InputError("some references are NaN or infinite; scores need finite ones")
@@ -214,41 +209,43 @@ class TextSample(Sample):
     @classmethod
     def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
         """Validate strings, both (n,)."""
-        sides = {"predictions": list(predictions), "references": list(references)}
-        if len(sides["predictions"]) != len(sides["references"]):
-            counts = f"{len(sides['predictions'])} and {len(sides['references'])}"
+        if len(predictions) != len(references):
+            counts = f"{len(predictions)} and {len(references)}"
             raise InputError(f"predictions and references must be one string a clip on both sides, not {counts}")
-        if not sides["references"]:
+        if not len(references):
             raise InputError(NO_CLIPS)
-        for side, texts in sides.items():
+        for side, texts in (("predictions", predictions), ("references", references)):
             for index, text in enumerate(texts):
                 if not isinstance(text, str):
                     raise InputError(f"{side} must be strings; number {index} is {text!r} ({type(text).__name__})")
         # Objects, because numpy's own strings lose null characters at the end.
-        guesses, truth = (np.array(texts, dtype=object) for texts in sides.values())
-        return cls(guesses, truth, (), language)
+        return cls(np.array(predictions, dtype=object), np.array(references, dtype=object), (), language)
 
     def tally(self, unit: Tally) -> FloatArray:
         """Count each clip's reference words (or characters), substitutions, deletions and insertions: (n, 4)."""
         if unit not in self._tallies:
-            self._tallies[unit] = self._tallied(unit)
+            normalize = normalizer(self.language) if unit == "normalized words" else str
+            sides = ([normalize(text) for text in side] for side in (self.references, self.predictions))
+            counted = errors(*sides, unit="character" if unit == "characters" else "word")
+            self._tallies[unit] = np.array([astuple(each) for each in counted], dtype=np.float64)
         return self._tallies[unit]
 
     @cached_property
     def _tallies(self) -> dict[Tally, FloatArray]:
         return {}
 
-    def _tallied(self, unit: Tally) -> FloatArray:
-        references, hypotheses = self.references.tolist(), self.predictions.tolist()
-        if unit == "normalized words":
-            normalize = normalizer(self.language)
-            references, hypotheses = [normalize(text) for text in references], [normalize(text) for text in hypotheses]
-        counted = errors(references, hypotheses, unit="character" if unit == "characters" else "word")
-        return np.array([astuple(each) for each in counted], dtype=np.float64)
-
 
 def sample(kind: str, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-    """Validate predictions and references; see the subclasses of `Sample` for shapes.
+    """Validate predictions and references of a kind of target.
+
+    Args:
+        kind: "label", "labels", "number" or "transcript".
+        predictions: probabilities (n, classes) for label and labels, floats (n,) for number, strings (n,) for
+            transcript.
+        references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
+        labels: names of the classes; their ids when empty.
+        language: the language of the texts, an ISO code or English name ("en", "french"), which chooses the normalizer
+            of wer_normalized; None: not known.
 
     Raises:
         InputError: the kind is unknown, or see `Sample.checked`.
@@ -256,21 +253,6 @@ def sample(kind: str, predictions: Any, references: Any, labels: Names = (), lan
     if kind not in Sample.registry:
         raise InputError(f"kind must be one of {', '.join(Sample.registry)}, not {kind!r}")
     return Sample.registry[kind].checked(predictions, references, labels, language)
-
-
-def _arrays(
-    kind: str, predictions: Any, references: Any, dimensions: tuple[int, int], shapes: str
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return both as arrays of the expected dimensions, with finite predictions."""
-    guesses, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references)
-    if (guesses.ndim, truth.ndim) != dimensions or len(guesses) != len(truth):
-        raise InputError(f"predictions and references for {kind} must be {shapes}, not {guesses.shape}, {truth.shape}")
-    if not len(truth):
-        raise InputError(NO_CLIPS)
-    if not np.isfinite(guesses).all():
-        bad = int((~np.isfinite(guesses)).sum())
-        raise InputError(f"{bad} predictions are NaN or infinite; scores need finite ones")
-    return guesses, truth
 
 
 def _whole(truth: NDArray[Any]) -> NDArray[np.int64]:

@@ -1,14 +1,6 @@
 """Whisper's text normalizers, chosen by language, for `wer_normalized`.
 
-One rule for every model and every language setting makes scores comparable:
-
-- English: transformers' EnglishTextNormalizer (lower case, no punctuation, contractions written out, numbers as
-  digits). Its table of British spellings is a file that comes with some checkpoints and not with others; scores must
-  not depend on which checkpoint was scored, so the table is left empty and "colour" for "color" is an error.
-- Other languages, and where the language is not known: BasicTextNormalizer (lower case, no punctuation or symbols, no
-  text in brackets; diacritics stay).
-- Languages written without spaces: the same, with every letter as a word, as in the Whisper paper (Radford et
-  al. 2022, appendix C); their word error rate is a character error rate.
+One rule for every model and every language setting makes scores comparable.
 """
 
 from __future__ import annotations
@@ -30,18 +22,14 @@ def normalizer(language: str | None) -> Callable[[str], str]:
         language: an ISO code with or without a region ("en", "eng", "pt-BR") or an English name ("french"); None or a
             language that Whisper does not know gets the basic rules.
     """
-    code = _code(language)
-    return _normalizer(code if code in (_ENGLISH, *_WITHOUT_SPACES) else None)
-
-
-def _code(language: str | None) -> str | None:
     if language is None:
-        return None
+        return _normalizer(None)
     from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
     name = language.strip().lower()
     stem = name.replace("_", "-").partition("-")[0]
-    return TO_LANGUAGE_CODE.get(name) or _LONG_CODES.get(stem, stem)
+    code = TO_LANGUAGE_CODE.get(name) or _LONG_CODES.get(stem, stem)
+    return _normalizer(code if code in (_ENGLISH, *_WITHOUT_SPACES) else None)
 
 
 @cache
@@ -49,5 +37,11 @@ def _normalizer(code: str | None) -> Callable[[str], str]:
     from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
     if code == _ENGLISH:
+        # Lower case, no punctuation, contractions written out, numbers as digits. The table of British spellings comes
+        # with some checkpoints and not with others; scores must not depend on which checkpoint was scored, so the table
+        # is left empty and "colour" for "color" is an error.
         return EnglishTextNormalizer({})
+    # Lower case, no punctuation or symbols, no text in brackets; diacritics stay. In languages written without spaces
+    # every letter is a word, as in the Whisper paper (Radford et al. 2022, appendix C): their word error rate is a
+    # character error rate.
     return BasicTextNormalizer(split_letters=code is not None)

@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from audio_ft.metrics.base import AudioMetric, Measured
-from audio_ft.metrics.intervals import FloatArray
-from audio_ft.metrics.resampling import View
+from audio_ft.metrics.base import AudioMetric, Measured, divide
 from audio_ft.metrics.samples import Tally
+from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.view import View
 
 # Errors cluster in clips (a noisy recording, an omitted sentence): the correlation of two words of a clip that is
 # assumed until the resamples show another.
@@ -75,7 +75,6 @@ def _rate(view: View, errors: FloatArray, words: FloatArray) -> Measured:
     above, below = view.weights @ errors, view.weights @ words
     if not words.any():
         return Measured(above, effective=np.ones(len(above)))
-    values = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
     # Kish's design effect; the cluster size is the number of words in the clip of the average word.
     design = 1 + (float((words**2).sum() / words.sum()) - 1) * _WITHIN_CLIP
-    return Measured(values, effective=below / design)
+    return Measured(divide(above, below), effective=below / design)

@@ -15,7 +15,7 @@ from audio_ft.plots.training import draw_scores, from_zero, title_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from audio_ft.metrics.score import Score
+    from audio_ft.metrics import Score
 
 _MOST_SLICES = 60
 

@@ -12,7 +12,7 @@ from audio_ft.plots.training import headline, learning_curves, title_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from audio_ft.metrics.score import Score
+    from audio_ft.metrics import Score
     from audio_ft.plots.training import Trained
 
 _CELL = 'style="text-align:left;padding:2px 12px 2px 0"'

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from audio_ft.metrics.score import Score
+    from audio_ft.metrics import Score
 
 _MOST_CURVES, _MOST_SCORES = 3, 4
 STYLES = ("-", "-.", ":")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from audio_ft import extensions
 from audio_ft.errors import InputError
-from audio_ft.metrics.compute import scored
+from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
 from audio_ft.targets.cells import Tiers, missing
 from audio_ft.targets.judged import Confusion, Judged, Word
@@ -178,7 +178,7 @@ class Target(ABC):
         self, predictions: Any, references: Any, groups: Sequence[str | None] | None = None, **settings: Any
     ) -> dict[str, Score]:
         """Score predictions, with 95 % intervals; see `metrics.score` for the settings."""
-        return scored(self.checked(predictions, references), groups=groups, **settings)
+        return score(self.checked(predictions, references), groups=groups, **settings)
 
     def balanced_weights(self, references: Array) -> dict[str, float]:
         """Return a loss weight for each class that makes up for how rare it is.

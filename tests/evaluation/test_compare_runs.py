@@ -9,12 +9,11 @@ import re
 import numpy as np
 import pandas
 import pytest
+from scores import compare, score
 
 from audio_ft.cli import main as cli
 from audio_ft.data import Data
 from audio_ft.evaluation.compare_runs import compare_runs
-from audio_ft.metrics import score
-from audio_ft.metrics.comparison import compare
 from audio_ft.recipe import Recipe
 from audio_ft.run import PREDICTIONS_FILE, Run
 from audio_ft.targets.transcripts import Text

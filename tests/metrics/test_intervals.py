@@ -10,9 +10,11 @@ import scipy.optimize
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scores import score
 
-from audio_ft.metrics import bootstrap, resampling, score
-from audio_ft.metrics.intervals import equal_units, poisson, wilson
+from audio_ft.metrics import bootstrap, resampling
+from audio_ft.metrics.intervals import poisson, wilson
+from audio_ft.metrics.units import Units
 
 
 def accuracy(right, **settings):
@@ -88,22 +90,23 @@ def test_resamples_depend_on_the_clips_only_so_that_two_models_can_be_paired():
     first, second = np.random.default_rng(0).normal(size=(2, 300))
     groups = [str(i % 7) for i in range(300)]
     for given_groups in (None, groups):
-        apart = bootstrap(mean(second), 300, groups=given_groups) - bootstrap(mean(first), 300, groups=given_groups)
-        assert apart == pytest.approx(bootstrap(mean(second - first), 300, groups=given_groups), abs=1e-12)
+        units = Units.of(300, given_groups)
+        apart = bootstrap(mean(second), units) - bootstrap(mean(first), units)
+        assert apart == pytest.approx(bootstrap(mean(second - first), units), abs=1e-12)
 
 
 def test_every_resample_draws_as_many_clips_and_whole_groups():
-    drawn = bootstrap(lambda weights: weights, 50, resamples=30)
+    drawn = bootstrap(lambda weights: weights, Units.of(50), resamples=30)
     assert (drawn.sum(axis=1) == 50).all()
     groups = [str(i // 5) for i in range(50)]
-    by_group = bootstrap(lambda weights: weights, 50, groups=groups, resamples=30).reshape(30, 10, 5)
+    by_group = bootstrap(lambda weights: weights, Units.of(50, groups), resamples=30).reshape(30, 10, 5)
     assert (by_group == by_group[:, :, :1]).all()
     assert (by_group[:, :, 0].sum(axis=1) == 10).all()
 
 
 def test_replicates_agree_with_scipys_bootstrap():
     values = np.random.default_rng(2).gamma(1.0, size=150)
-    ours = bootstrap(mean(values), 150, resamples=4000)
+    ours = bootstrap(mean(values), Units.of(150), resamples=4000)
     theirs = scipy.stats.bootstrap((values,), np.mean, n_resamples=4000, rng=np.random.default_rng(0))
     assert ours.std() == pytest.approx(theirs.standard_error, rel=0.06)
     assert ours.mean() == pytest.approx(values.mean(), abs=4 * ours.std() / math.sqrt(4000))
@@ -137,11 +140,11 @@ def test_all_right_by_group_is_known_less_well_than_by_clip():
 
 
 def test_groups_of_unequal_sizes_count_as_fewer_equal_ones():
-    assert equal_units(40, None) == equal_units(40, ["one"] * 40) == 40
-    assert equal_units(60, [str(i % 6) for i in range(60)]) == pytest.approx(6)
+    assert Units.of(40).equal == Units.of(40, ["one"] * 40).equal == 40
+    assert Units.of(60, [str(i % 6) for i in range(60)]).equal == pytest.approx(6)
     uneven = [str(g) for g in range(8) for _ in range(10 * (1 + (g == 0)))]
-    assert equal_units(90, uneven) == pytest.approx(90**2 / (20**2 + 7 * 10**2))
-    assert equal_units(205, ["most"] * 195 + [str(i) for i in range(10)]) == 5
+    assert Units.of(90, uneven).equal == pytest.approx(90**2 / (20**2 + 7 * 10**2))
+    assert Units.of(205, ["most"] * 195 + [str(i) for i in range(10)]).equal == 5
 
 
 @pytest.mark.parametrize("value", [0.03, 0.4, 0.9])

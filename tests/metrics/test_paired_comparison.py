@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import scipy.stats
 import sklearn.metrics as sk
+from scores import compare, score
 
 from audio_ft.errors import InputError
-from audio_ft.metrics import score
-from audio_ft.metrics.comparison import compare
 
 
 def sided(right):

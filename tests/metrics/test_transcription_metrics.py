@@ -9,12 +9,14 @@ import evaluate
 import jiwer
 import numpy as np
 import pytest
+from scores import score
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
 from audio_ft.errors import InputError
-from audio_ft.metrics import METRICS, direction, score
+from audio_ft.metrics import METRICS, direction
+from audio_ft.metrics import score as score_sample
 from audio_ft.metrics.alignment import Aligned, align, errors
-from audio_ft.metrics.compute import plain_scores, scored
+from audio_ft.metrics.compute import plain_scores
 from audio_ft.metrics.samples import TextSample, sample
 from audio_ft.metrics.text_normalizers import normalizer
 
@@ -269,7 +271,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(clips, words, p, within):
         wrong = rng.binomial(words, rng.beta(p * strength, (1 - p) * strength, clips))
         counts = np.stack([np.full(clips, words), wrong, 0 * wrong, rng.poisson(0.02 * words, clips)], axis=1)
         data = Counted(np.empty(0), counts.astype(float), ())
-        each = scored(data, resamples=200, seed=draw, names=("wer",))["wer"]
+        each = score_sample(data, resamples=200, seed=draw, names=("wer",))["wer"]
         held += each.low <= p + 0.02 <= each.high
     # 400 draws know a share of .95 to ±.022 (two standard errors); benchmarks/interval_coverage.py draws 1,000.
     assert 0.925 <= held / 400 <= 0.985

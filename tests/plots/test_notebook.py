@@ -14,7 +14,7 @@ import pytest
 import scipy.signal
 
 from audio_ft import Clip, InputError, Run, read
-from audio_ft.metrics.score import Score
+from audio_ft.metrics import Score
 from audio_ft.plots.notebook import run_html
 from audio_ft.targets import Transcript
 

@@ -20,9 +20,8 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from audio_ft import Clip, InputError, plots
 from audio_ft.audio.features import FEATURES, get_feature
-from audio_ft.metrics import direction
+from audio_ft.metrics import Score, direction
 from audio_ft.metrics.names import SCORES
-from audio_ft.metrics.score import Score
 from audio_ft.plots import DARK, LIGHT
 from audio_ft.plots.panels import panel
 from audio_ft.targets import Label, Transcript

@@ -17,6 +17,7 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
+from scores import score
 
 from audio_ft import Data, InputError, read
 from audio_ft.audio.clip import Clip
@@ -25,7 +26,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Mono, Normalize, Trim
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.formatting import format_size
-from audio_ft.metrics import Score, names, score
+from audio_ft.metrics import Score, names
 from audio_ft.reporting.html import cleaning, write_report
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS, TracedClip, player
 from audio_ft.reporting.html.scores import axis_of, bar, verdict

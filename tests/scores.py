@@ -1,0 +1,20 @@
+"""Score and compare plain arrays: what `audio_ft.metrics` does with a validated sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audio_ft import metrics
+from audio_ft.metrics import comparison
+from audio_ft.metrics.samples import sample
+
+
+def score(kind: str, predictions: Any, references: Any, labels: Any = (), language: str | None = None, **settings: Any):
+    return metrics.score(sample(kind, predictions, references, labels, language), **settings)
+
+
+def compare(
+    kind: str, first: Any, second: Any, references: Any, labels: Any = (), language: str | None = None, **settings: Any
+):
+    one, two = (sample(kind, each, references, labels, language) for each in (first, second))
+    return comparison.compare(one, two, **settings)
