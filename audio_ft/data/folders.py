@@ -1,26 +1,23 @@
-"""Read folders and manifests of recordings into rows, without opening a recording."""
+"""Read a folder of recordings into rows, whatever its layout, without opening a recording."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
 from audio_ft.data.columns import find_audio, names_one_of
-from audio_ft.data.manifests import Columns, read_manifest
-from audio_ft.data.paths import listed_part
-from audio_ft.data.rows import Part, Source
-from audio_ft.data.tree import Tree, count, left_out, scan, split_name
+from audio_ft.data.manifests import read_manifest
+from audio_ft.data.paths import read_manifests
+from audio_ft.data.rows import Columns, Rows, Source, merged
+from audio_ft.data.tree import Tree, counted, scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.targets import Target
 
 LABEL, FILE, SUBFOLDER = "label", "file_name", "subfolder"
-# Folders in which published data sets keep recordings that their manifest lists by file name alone.
-_AUDIO_FOLDERS = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
 
 
 def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Source:
@@ -48,7 +45,20 @@ def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Sour
             f"{root}: it contains no recordings ({', '.join(sorted(AUDIO_SUFFIXES))}) and no manifest; "
             "expected class folders, split folders, metadata.csv or a manifest"
         )
-    return Source(found.parts, found.audio, found.label, (*found.notes, *left_out(tree)))
+    return replace(found, notes=(*found.notes, *tree.left_out()))
+
+
+def _prepared(tree: Tree, audio: str | None) -> Source:
+    """Read the output of `audio-ft prepare`: its manifests, its chain, and the columns of target and group."""
+    root = tree.root
+    tables = {Path(path).stem: path for path in tree.tables("splits/")}
+    if not tables:
+        raise InputError(f"{root}: audio-ft prepare did not finish here; run it again and it resumes")
+    marker = root / "prepared.json"
+    known = read_json(marker) if marker.is_file() else {}
+    recorded = {name: known[name] for name in ("target", "implied_by", "group") if name in known}
+    chain = Chain.load(root / "chain.json").to_list()
+    return replace(read_manifests(root, tables, audio or FILE, tree.audio, [root]), chain=chain, **recorded)
 
 
 def _only_folder(tree: Tree) -> str | None:
@@ -60,85 +70,20 @@ def _only_folder(tree: Tree) -> str | None:
     return names[0] if inner and all(map(split_name, inner)) else None
 
 
-def _labeled(tree: Tree, listed: Source) -> Source:
-    """Return the class folders with the columns of the one manifest next to them, where that has no label column."""
-    names = [name for part in listed.parts.values() for name in part.columns if name != listed.audio]
-    known = [tier for kind in Target.registry.values() for tier in kind.column_names]
-    if len(listed.parts) != 1 or names_one_of(names, known):
-        return listed
-    try:
-        folders = _by_folders(tree)
-    except InputError:
-        return listed
-    if folders is None or len({label for part in folders.parts.values() for label in part.columns[LABEL]}) < 2:
-        return listed
-    (manifest,) = listed.parts.values()
-    rows = {key: row for row, key in reversed(list(enumerate(manifest.keys)))}
-    parts = {}
-    for split, part in folders.parts.items():
-        listed_columns = {
-            name: [manifest.columns[name][rows[key]] if key in rows else None for key in part.keys]
-            for name in names
-            if name not in part.columns
-        }
-        parts[split] = replace(part, columns={**part.columns, **listed_columns})
-    there = f"its columns are {', '.join(names)}" if names else "it has no other column"
-    notes = [f"the manifest next to the class folders has no label column ({there}), so the folders are the labels; "
-             "set target=NAME to use a column instead"]  # fmt: skip
-    unused = sorted(rows.keys() - {key for part in parts.values() for key in part.keys})
-    if unused:
-        notes.append(
-            f"{count(len(unused), 'recording')} of that manifest in no class folder left out (first: {unused[0]})"
-        )
-    return replace(folders, parts=parts, notes=(*folders.notes, *notes))
-
-
-def _prepared(tree: Tree, audio: str | None) -> Source:
-    """Read the output of `audio-ft prepare`: its manifests, its chain, and the columns of target and group.
-
-    Raises:
-        InputError: it was interrupted before the manifests were written.
-    """
-    root = tree.root
-    tables = {Path(path).stem: path for path in tree.tables("splits/")}
-    if not tables:
-        raise InputError(f"{root}: audio-ft prepare did not finish here; run it again and it resumes")
-    marker = root / "prepared.json"
-    known = read_json(marker) if marker.is_file() else {}
-    source = _by_manifests(tree, tables, audio or FILE, [root])
-    return replace(
-        source,
-        label=known.get("target") if known.get("implied_by") == "label" else None,
-        text=known.get("target") if known.get("implied_by") == "text" else None,
-        group=known.get("group"),
-        chain=Chain.load(root / "chain.json").to_list(),
-    )
-
-
-def read_table(path: Path, audio: str | None) -> Source:
-    """Read a CSV, TSV, JSONL or JSON manifest whose paths are relative to its folder, or absolute.
-
-    Raises:
-        InputError: the manifest is broken, or none of its recordings exists.
-    """
-    columns = read_manifest(path)
-    column = find_audio(columns, audio, str(path))
-    part, notes = listed_part(columns, column, path, [path.parent / name for name in _AUDIO_FOLDERS], path.parent, {})
-    return Source({"": part}, column, notes=tuple(notes))
-
-
 def _by_metadata(tree: Tree, audio: str | None) -> Source | None:
     """Read metadata files: one in the folder, or one in each split folder (others may contain class folders)."""
     table = tree.metadata()
     if table is not None:
-        return _by_first_folder(_by_manifests(tree, {"": table}, audio, [tree.root]))
+        source = read_manifests(tree.root, {"": table}, audio, tree.audio, [tree.root])
+        heads = [key.partition("/")[0] if "/" in key else "" for key in source.rows.keys]
+        return replace(source, rows=source.rows.in_splits(heads)) if all(map(split_name, set(heads))) else source
     top = [name for name in tree.folders if "/" not in name]
     tables = {name: found for name in top if (found := tree.metadata(f"{name}/"))}
     if not tables:
         return None
-    source = _by_manifests(tree, tables, audio, None)
-    bare = {name: _class_part(tree, f"{name}/") for name in top if split_name(name) and name not in tables}
-    return Source({**source.parts, **bare}, source.audio, notes=source.notes)
+    source = read_manifests(tree.root, tables, audio, tree.audio)
+    bare = {name: _class_rows(tree, f"{name}/") for name in top if split_name(name) and name not in tables}
+    return replace(source, rows=merged(source.rows.by_split() | bare))
 
 
 def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
@@ -146,69 +91,62 @@ def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
     tables = tree.tables()
     splits = {Path(path).stem: path for path in tables if split_name(Path(path).stem)}
     if splits:
-        return _by_manifests(tree, splits, audio, None)
-    if not tables and len(tree.children()) < 2:
-        tables = tree.manifests
-    lists = {path: _lists_recordings(tree.root / path, audio) for path in tables if not path.endswith(".parquet")}
-    listing = [path for path, result in lists.items() if result is True]
-    broken = [result for result in lists.values() if isinstance(result, InputError)]
-    if broken and not listing and len(tree.children()) < 2:
+        return read_manifests(tree.root, splits, audio, tree.audio)
+    single = len(tree.children()) < 2
+    if not tables and single:
+        tables = sorted(tree.manifests)
+    listing, broken = [], []
+    for path in tables:
+        if not path.endswith(".parquet"):
+            try:
+                columns = read_manifest(tree.root / path)
+            except InputError as error:
+                broken.append(error)
+                continue
+            with suppress(InputError):  # next to class folders any table may lie
+                find_audio(columns, audio, path)
+                listing.append(path)
+    if broken and not listing and single:
         raise broken[0]  # without class folders nothing else describes the recordings
     if len(listing) > 1:
         raise InputError(
             f"{tree.root}: {', '.join(listing)} each list recordings; give the path of the one to use, "
             "or call them train, validation and test"
         )
-    return _by_manifests(tree, {"": listing[0]}, audio, None) if listing else None
+    return read_manifests(tree.root, {"": listing[0]}, audio, tree.audio) if listing else None
 
 
-def _lists_recordings(path: Path, audio: str | None) -> bool | InputError:
-    """Tell whether a table has a column of paths, or return why it cannot be read.
-
-    The caller decides whether that is an error: next to class folders any table may lie.
-    """
+def _labeled(tree: Tree, listed: Source) -> Source:
+    """Return the class folders with the columns of the one manifest next to them, where that has no label column."""
+    manifest = listed.rows
+    names = [name for name in manifest.columns if name != listed.audio]
+    known = [tier for kind in Target.registry.values() for tier in kind.column_names]
+    if len(manifest.split_names) != 1 or names_one_of(names, known):
+        return listed
     try:
-        table = read_manifest(path)
-    except InputError as error:
-        return error
-    try:
-        find_audio(table, audio, str(path))
+        folders = _by_folders(tree)
     except InputError:
-        return False
-    return True
-
-
-def _by_manifests(tree: Tree, tables: Mapping[str, str], audio: str | None, bases: list[Path] | None) -> Source:
-    """Read manifests by the name of their part; paths are relative to `bases`, by default to each manifest's folder."""
-    parts, notes, column = {}, [], ""
-    for name, table in tables.items():
-        path = tree.root / table
-        columns = read_manifest(path)
-        column = find_audio(columns, audio, str(path))
-        near = bases or [path.parent / name for name in _AUDIO_FOLDERS]
-        parts[name], new = listed_part(columns, column, path, near, tree.root, tree.audio)
-        notes += new
-    used = {key for part in parts.values() for key in part.keys}
-    unlisted = sorted(set(tree.audio) - used)
-    if unlisted:
-        notes.append(f"{count(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
-    return Source(parts, column, notes=tuple(notes))
-
-
-def _by_first_folder(source: Source) -> Source:
-    """Divide the rows of one manifest by split folder, where every path begins with one."""
-    (part,) = source.parts.values()
-    heads = [key.partition("/")[0] if "/" in key else "" for key in part.keys]
-    return replace(source, parts=_divided(part, heads)) if all(map(split_name, set(heads))) else source
-
-
-def _divided(part: Part, names: Sequence[str]) -> dict[str, Part]:
-    """Return the rows of each name."""
-    return {name: part.take([row for row, other in enumerate(names) if other == name]) for name in sorted(set(names))}
+        return listed
+    if folders is None or len(set(folders.rows.columns[LABEL])) < 2:
+        return listed
+    rows = folders.rows
+    row_of = {key: row for row, key in reversed(list(enumerate(manifest.keys)))}
+    columns = {
+        name: [manifest.columns[name][row_of[key]] if key in row_of else None for key in rows.keys] for name in names
+    }
+    there = f"its columns are {', '.join(names)}" if names else "it has no other column"
+    notes = [f"the manifest next to the class folders has no label column ({there}), so the folders are the labels; "
+             "set target=NAME to use a column instead"]  # fmt: skip
+    unused = sorted(row_of.keys() - rows.keys)
+    if unused:
+        notes.append(
+            f"{counted(len(unused), 'recording')} of that manifest in no class folder left out (first: {unused[0]})"
+        )
+    return replace(folders, rows=replace(rows, columns=columns | rows.columns), notes=(*folders.notes, *notes))
 
 
 def _by_folders(tree: Tree) -> Source | None:
-    """Read class folders, in split folders or with split folders inside."""
+    """Read class folders, in split folders (train/yes/a.wav) or with split folders inside (yes/train/a.wav)."""
     names = tree.children()
     if not names:
         if tree.audio:
@@ -217,34 +155,27 @@ def _by_folders(tree: Tree) -> Source | None:
         return None
     splits = [name for name in names if split_name(name)]
     nested = [name for name in splits if tree.children(f"{name}/")]
-    inner = [split_name(child) for name in names for child in tree.children(f"{name}/")]
     if nested and (len(splits) == len(names) or len(splits) > 1):
         empty = [name for name in tree.folders if "/" not in name and split_name(name) and name not in names]
-        parts = {name: _class_part(tree, f"{name}/") for name in [*splits, *empty]}
         ignored = [name for name in names if name not in splits]
         note = [f"folders {', '.join(ignored)} next to the split folders left out"] if ignored else []
-        return Source(parts, FILE, LABEL, tuple(note))
+        rows = merged({name: _class_rows(tree, f"{name}/") for name in [*splits, *empty]})
+        return Source(rows, FILE, LABEL, notes=tuple(note))
     if splits and len(splits) == len(names):
         raise InputError(
             f"{tree.root}: folders {', '.join(names)} contain recordings but no class folders and no metadata.csv, so "
             "they may be splits or labels; add class folders or a metadata.csv to each, or list them in a manifest"
         )
+    rows = _class_rows(tree)
+    inner = [split_name(child) for name in names for child in tree.children(f"{name}/")]
     flat = any(path.count("/") == 1 for path in tree.audio)
     if not splits and inner and all(inner) and not flat:
-        return _by_inner_splits(tree)
-    part = _class_part(tree, "")
+        return Source(rows.in_splits([below.partition("/")[0] for below in rows.columns[SUBFOLDER]]), FILE, LABEL)
     note = [f"folders inside class folders are not labels: they are in column {SUBFOLDER!r}"] if inner else []
-    return Source({"": part}, FILE, LABEL, tuple(note))
+    return Source(merged({"": rows}), FILE, LABEL, notes=tuple(note))
 
 
-def _by_inner_splits(tree: Tree) -> Source:
-    """Read class folders that contain split folders: yes/train/a.wav."""
-    part = _class_part(tree, "")
-    heads = [below.partition("/")[0] for below in part.columns[SUBFOLDER]]
-    return Source(_divided(part, heads), FILE, LABEL)
-
-
-def _class_part(tree: Tree, prefix: str) -> Part:
+def _class_rows(tree: Tree, prefix: str = "") -> Rows:
     """Return the recordings below `prefix` with their first folder as label."""
     paths = tree.below(prefix)
     steps = [path[len(prefix) :].split("/") for path in paths]
@@ -254,5 +185,4 @@ def _class_part(tree: Tree, prefix: str) -> Part:
     columns: Columns = {FILE: list(paths), LABEL: [step[0] for step in steps]}
     if any(len(step) > 2 for step in steps):
         columns[SUBFOLDER] = ["/".join(step[1:-1]) for step in steps]
-    files = [os.path.join(tree.root, path) for path in paths]
-    return Part(columns, paths, [step[-1] for step in steps], files, [tree.audio[path] for path in paths])
+    return Rows(columns, paths, [tree.audio[path] for path in paths])

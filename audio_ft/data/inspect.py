@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,15 @@ from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
 from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.probe import Probed, duplicates, probe_all
-from audio_ft.data.rows import Source
+from audio_ft.data.rows import Rows, Stored, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.tree import scan
+from audio_ft.data.tree import Tree, scan
 from audio_ft.errors import InputError
 from audio_ft.targets import Target, target_class
 from audio_ft.targets.cells import as_text
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.typing import NDArray
 
 # A class below this share of the largest one is rarely learned without weights.
@@ -103,16 +104,6 @@ class Inspection:
         return plain
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of one split as far as they could be read."""
-
-    keys: Sequence[str]
-    audio: Any
-    targets: Sequence[Any] | None = None
-    groups: Sequence[str | None] | None = None
-
-
 def inspect(
     data: Data,
     *,
@@ -132,11 +123,11 @@ def inspect(
     problem = None
     try:
         loaded = load(data, targets=targets)
-        rows = {name: _loaded_rows(table) for name, table in loaded.splits.items()}
+        rows = {name: _of_table(table) for name, table in loaded.splits.items()}
     except InputError as error:
         problem = str(error)
-        rows = _rows_without_targets(data, targets[-1], error)
-    probed = {name: list(probe_all(part.keys, part.audio, decode=decode, name=name)) for name, part in rows.items()}
+        rows = _without_targets(data, targets[-1], error).by_split()
+    probed = {name: list(probe_all(part, decode=decode, name=name)) for name, part in rows.items()}
     kind = type(loaded.target) if loaded else targets[-1]
     facts = {name: _facts(part, probed[name], kind) for name, part in rows.items()}
     every = [one for part in probed.values() for one in part]
@@ -166,46 +157,37 @@ def inspect(
     )
 
 
-def _loaded_rows(table: Any) -> _Rows:
+def _of_table(table: Dataset) -> Rows:
+    """Return a split that `load` made as rows."""
     groups = list(table["group"])
-    return _Rows(list(table["key"]), table, list(table["target"]), groups if any(groups) else None)
+    recordings = [Stored(table, row, "") for row in range(len(table))]
+    return Rows({}, list(table["key"]), recordings, targets=list(table["target"]), groups=groups if any(groups) else [])
 
 
-def _rows_without_targets(data: Data, kind: type[Target], error: InputError) -> dict[str, _Rows]:
-    """Return what can be read of data that `load` refuses: its splits and columns, or just its recordings.
+def _without_targets(data: Data, kind: type[Target], error: InputError) -> Rows:
+    """Return what can be read of data that `load` refuses: its splits and cells, or just its recordings.
 
     Raises:
         InputError: `error`, where there are no recordings to inspect.
     """
     try:
         source = sources.read(data, classes=kind.implied_by == "label")
-        given, _ = sources.by_split(data, source)
     except InputError:
         folder = Path(data.path).expanduser()
-        keys = scan(folder).below("") if folder.is_dir() else []
-        if not keys:
+        tree = scan(folder) if folder.is_dir() else Tree(folder)
+        if not tree.audio:
             raise error from None
-        return {"": _Rows(keys, [os.path.join(folder, key) for key in keys])}
-    rows = {}
-    for name, part in given.items():
-        audio = part.table.select(part.table_rows) if part.table is not None else part.files
-        rows[name] = _Rows(part.keys, audio, _cells(part.columns, data, kind, source))
-    return rows
+        return merged({"": Rows({}, tree.below(), [tree.audio[key] for key in tree.below()])})
+    with suppress(InputError):
+        cells = source.rows.columns.get(target_column(source.rows.columns, data, kind, source), [])
+        return replace(source.rows, targets=list(map(as_text, cells)))
+    return source.rows
 
 
-def _cells(table: Mapping[str, Sequence[Any]], data: Data, kind: type[Target], source: Source) -> list[Any] | None:
-    """Return the targets of rows as text, None where no column is known to hold them."""
-    try:
-        name = target_column(table, data, kind, source)
-    except InputError:
-        return None
-    return [as_text(cell) for cell in table[name]] if name in table else None
-
-
-def _facts(rows: _Rows, probed: Sequence[Probed], kind: type[Target]) -> SplitFacts:
+def _facts(rows: Rows, probed: Sequence[Probed], kind: type[Target]) -> SplitFacts:
     """Count one split."""
     good = [one.seconds for one in probed if one.error is None]
-    counted: dict[str, Any] = {} if rows.targets is None else kind.summary(rows.targets)
+    counted: dict[str, Any] = kind.summary(rows.targets) if any(cell != "" for cell in rows.targets) else {}
     groups = len(set(rows.groups) - {None}) if rows.groups else None
     return SplitFacts(len(rows.keys), len(good), sum(good), groups, **counted)
 
@@ -238,7 +220,7 @@ def _round_step(step: float) -> float:
     return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999))
 
 
-def _leaks(rows: Mapping[str, _Rows], equal: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def _leaks(rows: Mapping[str, Rows], equal: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """Yield a sentence on recordings in two splits or with two targets; `load` warns of groups in two splits."""
     split = {key: name for name, part in rows.items() for key in part.keys}
     target = {

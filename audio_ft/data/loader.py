@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.codec.source import printable
 from audio_ft.data import columns, sources, splits
-from audio_ft.data.rows import Part, Source, merged
+from audio_ft.data.rows import Columns, Rows, Source, Stored, audio_table
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.targets import Label, Labels, Number, Target
@@ -52,20 +52,6 @@ class Loaded:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of one split with their parsed targets and groups."""
-
-    part: Part
-    targets: list[Any]
-    groups: list[str | None] | None
-
-    def take(self, rows: Sequence[int]) -> _Rows:
-        """Return the rows with these indices."""
-        groups = None if self.groups is None else [self.groups[row] for row in rows]
-        return _Rows(self.part.take(rows), [self.targets[row] for row in rows], groups)
-
-
 def load(
     data: Data,
     *,
@@ -89,37 +75,32 @@ def load(
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
-    given, notes = sources.by_split(data, source)
-    given, whole = sources.select_splits(data, given, need)
-    table = merged(list(given.values()))
+    rows, whole = sources.select_splits(data, source.rows, need)
     path = data.path + (f" where {' and '.join(data.where)}" if data.where else "")
-    column = target_column(table, data, wanted[-1], source)
-    kind, cells, read = _recognized(table[column], column, data, wanted, source)
-    group, groups, group_notes = _groups(
-        table, [name for part in given.values() for name in part.names], data, column, source
-    )
-    rows = _cut(given, cells, groups, kind, f"{path}, column {column!r}")
-    rows, rule, uneven = _make_splits(rows, need, whole, data, kind, group)
-    names = kind.names_in([value for split in rows.values() for value in split.targets])
-    target = known or kind(kind.names_in(rows["train"].targets) if "train" in rows else names)
+    column = target_column(rows.columns, data, wanted[-1], source)
+    kind, cells, read = _recognized(rows.columns[column], column, data, wanted, source)
+    group, groups, group_notes = _groups(rows, data, column, source)
+    rows = replace(rows, targets=kind.parse(cells, f"{path}, column {column!r}", rows.keys), groups=groups)
+    names = kind.names_in(rows.targets)
+    parts, rule, uneven = _make_splits(rows.by_split(), need, whole, data, kind, group)
+    target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
     _refuse_unknown(names, known)
-    keyed = {name: (split.targets, split.part.keys) for name, split in rows.items()}
-    notes = [*source.notes, *notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(rows)]
-    notes += [*columns.start_warnings(table), *uneven]
+    keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
+    notes = [*source.notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
+    notes += [*columns.start_warnings(rows.columns), *uneven]
     if data.limit is not None:
-        for name, split in rows.items():
-            sample = splits.sample(split.targets, split.part.keys, limit=data.limit, seed=data.seed, target=kind)
-            rows[name] = split.take(sample)
+        for name, split in parts.items():
+            sample = splits.sample(split.targets, split.keys, limit=data.limit, seed=data.seed, target=kind)
+            parts[name] = split.take(sample)
         rule += f"; at most {data.limit:,} clips a split"
-    used = {source.audio, column, group or ""}
-    metas = {name: _metas(split.part, used) for name, split in rows.items()}
-    keys = _unique({name: split.part.keys for name, split in rows.items()})
-    tables = {name: _table(split, keys[name], metas[name], kind) for name, split in rows.items()}
+    metas = {name: _metas(split, {source.audio, column, group}) for name, split in parts.items()}
+    keys = _unique({name: split.keys for name, split in parts.items()})
+    tables = {name: _table(split, keys[name], metas[name], kind) for name, split in parts.items()}
     warnings = (*notes, *splits.leaks(tables, target, group))
-    return Loaded(tables, target, column, group, rule, warnings, source.chain, _fingerprint(rows, metas, kind))
+    return Loaded(tables, target, column, group, rule, warnings, source.chain, _fingerprint(parts, metas, kind))
 
 
-def target_column(table: Mapping[str, Sequence[Any]], data: Data, kind: type[Target], source: Source) -> str:
+def target_column(table: Columns, data: Data, kind: type[Target], source: Source) -> str:
     """Return the column of targets: the chosen one, that of the folders, or the one with a known name.
 
     Raises:
@@ -127,8 +108,9 @@ def target_column(table: Mapping[str, Sequence[Any]], data: Data, kind: type[Tar
     """
     if data.target is not None:
         return columns.named(table, data.target, data.path)
-    implied: str | None = getattr(source, kind.implied_by)
-    return implied or columns.find(table, kind.column_names, kind.wording.cell, "target=NAME", data.path)
+    if source.target and source.implied_by == kind.implied_by:
+        return source.target
+    return columns.find(table, kind.column_names, kind.wording.cell, "target=NAME", data.path)
 
 
 def _recognized(
@@ -138,7 +120,7 @@ def _recognized(
 
     A class folder is one label, even if it is called "0.5" or "rock;pop".
     """
-    folder = source.label is not None and source.chain is None and data.target is None
+    folder = source.target is not None and source.chain is None and data.target is None
     for kind in () if folder else wanted[:-1]:
         read, notes = kind.read(cells, column)
         if kind.recognizes(read, chosen=data.target is not None):
@@ -146,38 +128,23 @@ def _recognized(
     return wanted[-1], *wanted[-1].read(cells, column)
 
 
-def _cut(
-    given: Mapping[str, Part], cells: Sequence[Any], groups: list[str | None] | None, kind: type[Target], source: str
-) -> dict[str, _Rows]:
-    """Divide targets and groups, which are those of all parts, by part."""
-    rows, start = {}, 0
-    for name, part in given.items():
-        end = start + len(part)
-        targets = kind.parse(cells[start:end], source, part.keys)
-        rows[name] = _Rows(part, targets, None if groups is None else groups[start:end])
-        start = end
-    return rows
-
-
-def _groups(
-    table: Mapping[str, Sequence[Any]], names: Sequence[str], data: Data, target: str, source: Source
-) -> tuple[str | None, list[str | None] | None, list[str]]:
+def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | None, list[str | None], list[str]]:
     """Return the group's name, the group of each row (None where the cell is empty), and notes."""
-    others = {name: cells for name, cells in table.items() if name != source.audio or name == data.group}
+    others = {name: cells for name, cells in rows.columns.items() if name != source.audio or name == data.group}
     chosen = data.group if data.group is not None or source.group == target else source.group
     column = columns.find_group(others, chosen, target, data.path)
     if column is not None:
-        groups = [as_text(cell) or None for cell in table[column]]
+        groups = [as_text(cell) or None for cell in rows.columns[column]]
         blank = groups.count(None)
         note = f"{blank:,} of {len(groups):,} rows have no {column!r}; each of them is treated as a separate group"
         return column, groups, [note] if blank else []
-    read = columns.group_from_names(names) if chosen is None else None
-    return (read[0], list(read[1]), []) if read else (None, None, [])
+    read = columns.group_from_names([one.name for one in rows.recordings]) if chosen is None else None
+    return (read[0], list(read[1]), []) if read else (None, [], [])
 
 
 def _make_splits(
-    rows: dict[str, _Rows], need: Sequence[str], whole: bool, data: Data, kind: type[Target], group: str | None
-) -> tuple[dict[str, _Rows], str, list[str]]:
+    rows: dict[str, Rows], need: Sequence[str], whole: bool, data: Data, kind: type[Target], group: str | None
+) -> tuple[dict[str, Rows], str, list[str]]:
     """Make the missing splits from train; return all of them, how they were made, and warnings."""
     missing = [name for name in need if name not in rows]
     given = ", ".join(name for name in splits.SPLITS if name in rows)
@@ -189,7 +156,7 @@ def _make_splits(
     if zero:
         raise InputError(f"data: {zero[0]}=0 leaves no {zero[0]} split, which is needed; set it above 0")
     train = rows["train"]
-    made = splits.split(train.targets, train.groups, **shares, seed=data.seed, target=kind, keys=train.part.keys,
+    made = splits.split(train.targets, train.groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
                         by=group or "group")  # fmt: skip
     new = {name: train.take(made[name]) for name in splits.SPLITS if made[name]}
     how = f"seed {data.seed}" + (f", stratified by {kind.stratified_by}" if kind.stratified_by else "")
@@ -220,11 +187,11 @@ def _refuse_unknown(names: Sequence[str], known: Target | None) -> None:
                          f"{', '.join(map(repr, known.names))}; rename them or filter them out with where")  # fmt: skip
 
 
-def _repeated(rows: Mapping[str, _Rows]) -> list[str]:
+def _repeated(rows: Mapping[str, Rows]) -> list[str]:
     """Warn of recordings that are listed more than once."""
-    listed = Counter(key for split in rows.values() for key in split.part.keys)
+    listed = Counter(key for split in rows.values() for key in split.keys)
     repeated = sorted(key for key, number in listed.items() if number > 1)
-    containing = Counter(key for split in rows.values() for key in set(split.part.keys))
+    containing = Counter(key for split in rows.values() for key in set(split.keys))
     across = sorted(key for key, number in containing.items() if number > 1)
     notes = [f"{_counted(repeated)} listed more than once (first: {repeated[0]})"] if repeated else []
     if across:
@@ -248,60 +215,51 @@ def _unique(keys: Mapping[str, list[str]]) -> dict[str, list[str]]:
     return unique
 
 
-def _metas(part: Part, used: set[str]) -> list[str]:
-    """Return the other columns of each row as JSON text."""
-    names = [name for name in part.columns if name not in used]
-    cells = [[None if cell != cell else cell for cell in part.columns[name]] for name in names]
-    if not names:
-        return ["{}"] * len(part)
-    return [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=str)
-            for row in zip(*cells, strict=True)]  # fmt: skip
+def _metas(rows: Rows, used: set[str | None]) -> list[str]:
+    """Return the other columns of each row as JSON text; NaN becomes null."""
+    others = {name: cells for name, cells in rows.columns.items() if name not in used}
+    return [
+        json.dumps({name: cells[row] if cells[row] == cells[row] else None for name, cells in others.items()},
+                   ensure_ascii=False, default=str)
+        for row in range(len(rows))
+    ]  # fmt: skip
 
 
-def _table(rows: _Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
+def _table(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
     """Return the rows as a table with the columns audio, target, group, key and meta.
 
     Raises:
         InputError: a file name or a cell is not UTF-8, which tables require.
     """
-    groups = rows.groups or [None] * len(keys)
+    import pyarrow as pa
+    from datasets import Dataset, Features, Value, concatenate_datasets
+
+    text = Value("string")
+    features = Features(Features.from_dict({"target": kind.storage}), group=text, key=text, meta=text)
+    cells = {"target": rows.targets, "group": rows.groups or [None] * len(rows), "key": keys, "meta": metas}
     try:
-        return _with_audio(rows.part, {"target": rows.targets, "group": groups, "key": keys, "meta": metas}, kind)
+        audio, places = audio_table(rows.recordings)
+        others = pa.table(cells, schema=features.arrow_schema)
     except UnicodeEncodeError as error:
         raise InputError(
             f"{printable(error.object)[:200]}: expected UTF-8, got other bytes; rename the file (convmv does a whole "
             "folder), or fix the cell"
         ) from error
+    # The cells are set beside all recordings and rows are selected afterwards, so that no recording is copied.
+    row_at: list[int | None] = [None] * len(audio)
+    for row, place in enumerate(places):
+        row_at[place] = row
+    return concatenate_datasets([audio, Dataset(others.take(pa.array(row_at, pa.int64())))], axis=1).select(places)
 
 
-def _with_audio(part: Part, cells: Mapping[str, list[Any]], kind: type[Target]) -> Dataset:
-    """Return a table of cells and the undecoded recordings of a part."""
-    import pyarrow as pa
-    from datasets import Audio, Dataset, Features, Value
-
-    text, stored = Value("string"), Features.from_dict({"target": kind.storage})["target"]
-    features = Features(audio=Audio(decode=False), target=stored, group=text, key=text, meta=text)
-    if part.table is None:
-        # Built as a table, because encoding paths as examples would import torchcodec.
-        no_bytes, paths = pa.nulls(len(part), pa.binary()), pa.array(part.files, pa.string())
-        audio = pa.StructArray.from_arrays([no_bytes, paths], ["bytes", "path"])
-        return Dataset(pa.table({"audio": audio, **cells}, schema=features.arrow_schema))
-    # Columns are added to the whole table and rows are selected afterwards, so that no recording is copied.
-    table = part.table
-    for name, values in cells.items():
-        column: list[Any] = [None] * len(table)
-        for row, cell in zip(part.table_rows, values, strict=True):
-            column[row] = cell
-        table = table.add_column(name, column, feature=features[name])
-    return table.select(part.table_rows)
-
-
-def _fingerprint(rows: Mapping[str, _Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:
+def _fingerprint(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:
     """Return the digest of everything that training reads; recordings count by size and modification time."""
     digest = hashlib.sha256(kind.kind.encode())
     for name, split in rows.items():
-        part, groups = split.part, split.groups or [None] * len(split.part)
-        digest.update(json.dumps([name, len(part), part.table and part.table._fingerprint]).encode())
-        content = [part.keys, part.stats or part.table_rows, split.targets, groups, metas[name]]
+        tables = {id(one.table): one.table for one in split.recordings if isinstance(one, Stored)}.values()
+        stored = "".join(table._fingerprint for table in tables) or None
+        digest.update(json.dumps([name, len(split), stored]).encode())
+        marks = [one.row if isinstance(one, Stored) else one[1:] for one in split.recordings]
+        content = [split.keys, marks, split.targets, split.groups or [None] * len(split), metas[name]]
         digest.update(json.dumps(content, ensure_ascii=True).encode())
     return digest.hexdigest()

@@ -6,16 +6,15 @@ import contextlib
 import csv
 import io
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from audio_ft.data.rows import Columns
 from audio_ft.data.text_files import read_text
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 
-Columns = dict[str, list[Any]]
-
-MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".json", ".parquet"})
 _DELIMITERS = ",;\t|"
 # The fields in which `datasets` describes a recording.
 _RECORDING = {"path", "bytes", "array", "sampling_rate"}
@@ -32,21 +31,7 @@ def read_manifest(path: Path) -> Columns:
     Raises:
         InputError: the file is not UTF-8, has a broken row, two columns of one name, or no row at all.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return _read_parquet(path)
-    text = read_text(path)
-    if suffix in {".csv", ".tsv"}:
-        return _read_delimited(text, path)
-    records = _json_lines(text, path) if suffix == ".jsonl" else _json_list(text, path)
-    names = list(dict.fromkeys(name for record in records for name in record))
-    return {name: [_path_of(record.get(name)) for record in records] for name in names}
-
-
-def _path_of(value: Any) -> Any:
-    """Return the path of a recording in the form of `datasets`, any other value as it is."""
-    described = isinstance(value, dict) and value.keys() <= _RECORDING and value.get("bytes") is None
-    return value["path"] if described and isinstance(value.get("path"), str) else value
+    return _READERS[path.suffix.lower()](path)
 
 
 def _read_parquet(path: Path) -> Columns:
@@ -61,25 +46,9 @@ def _read_parquet(path: Path) -> Columns:
     return columns
 
 
-def _read_delimited(text: str, path: Path) -> Columns:
-    """Parse delimited text; a TSV with unpaired quotes is read without quoting, as Common Voice writes it."""
-    if path.suffix.lower() != ".tsv":
-        return _parse(text, path, _sniff(text), csv.QUOTE_MINIMAL)
-    try:
-        columns = _parse(text, path, "\t", csv.QUOTE_MINIMAL)
-    except InputError:
-        return _parse(text, path, "\t", csv.QUOTE_NONE)
-    if not any("\n" in cell for cells in columns.values() for cell in cells):
-        return columns
-    # Quotation marks in two different rows may pair by chance and join all rows between them. The second line of a cell
-    # that really has two contains no tabs, so without quoting its row is refused.
-    with contextlib.suppress(InputError):
-        columns = _parse(text, path, "\t", csv.QUOTE_NONE)
-    return columns
-
-
-def _sniff(text: str) -> str:
-    """Return the delimiter that gives the most cells in each of the first lines, equally many in all of them."""
+def _read_csv(path: Path) -> Columns:
+    """Read text with the delimiter that gives the most cells in each of the first lines, equally many in all."""
+    text = read_text(path)
 
     def fit(delimiter: str) -> tuple[bool, int]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
@@ -91,72 +60,88 @@ def _sniff(text: str) -> str:
         # A delimiter that does not occur gives one cell a line in every file, so one cell proves nothing.
         return width > 1 and len(set(widths)) == 1, width
 
-    return max(_DELIMITERS, key=fit)
+    return _parse(text, path, max(_DELIMITERS, key=fit), csv.QUOTE_MINIMAL)
+
+
+def _read_tsv(path: Path) -> Columns:
+    """Read text between tabs; with unpaired quotes it is read without quoting, as Common Voice writes it."""
+    text = read_text(path)
+    try:
+        columns = _parse(text, path, "\t", csv.QUOTE_MINIMAL)
+    except InputError:
+        return _parse(text, path, "\t", csv.QUOTE_NONE)
+    # Quotation marks in two different rows may pair by chance and join all rows between them. The second line of a cell
+    # that really has two contains no tabs, so without quoting its row is refused.
+    if any("\n" in cell for cells in columns.values() for cell in cells):
+        with contextlib.suppress(InputError):
+            return _parse(text, path, "\t", csv.QUOTE_NONE)
+    return columns
 
 
 def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Columns:
     """Parse delimited text strictly: each row has as many cells as the header."""
-    previous = csv.field_size_limit(_LONGEST_CELL)
     # newline="" keeps line ends inside quoted cells as they are.
-    blanks = path.suffix.lower() != ".tsv"
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, skipinitialspace=blanks, strict=True
-    )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True,
+                        skipinitialspace=path.suffix.lower() != ".tsv")  # fmt: skip
     rows: list[list[str]] = []
-    header: list[str] | None = None
+    previous = csv.field_size_limit(_LONGEST_CELL)
     try:
-        for cells in reader:
-            if not cells:
-                continue
-            if header is None:
-                header = _header(cells, path)
-            elif len(cells) != len(header):
+        for cells in filter(None, reader):
+            rows.append(cells)
+            if len(cells) != len(rows[0]):
                 raise InputError(
-                    f"{path}, line {reader.line_num}: expected {len(header)} cells as in the header, got {len(cells)}; "
-                    f"put quotes around cells that contain {delimiter!r}"
+                    f"{path}, line {reader.line_num}: expected {len(rows[0])} cells as in the header, got "
+                    f"{len(cells)}; put quotes around cells that contain {delimiter!r}"
                 )
-            else:
-                rows.append(cells)
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: not a readable row ({error}); check its quotes") from error
     finally:
         csv.field_size_limit(previous)
-    if header is None or not rows:
+    if len(rows) < 2:
         raise InputError(f"{path}: expected a header line and at least one row, got none; write one row per recording")
-    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
-
-
-def _header(cells: list[str], path: Path) -> list[str]:
-    """Return the column names; one without a name (an index written by pandas) is called by its number."""
-    names = [cell or f"column {number}" for number, cell in enumerate(cells, start=1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    # A column without a name is an index that pandas wrote.
+    names = [name or f"column {number}" for number, name in enumerate(rows[0], start=1)]
+    repeated = sorted(name for name in set(names) if names.count(name) > 1)
     if repeated:
         raise InputError(f"{path}: two columns are called {repeated[0]!r}; rename one of them")
-    return names
+    return dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
 
 
-def _json_lines(text: str, path: Path) -> list[dict[str, Any]]:
-    """Parse one JSON object a line."""
+def _read_json(path: Path) -> Columns:
+    """Read a list of objects, or one object a line, into columns."""
     records = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            source = f"{path}, line {number}"
-            records.append(_object(parse_json(line, source), source))
+    for place, record in (_lines if path.suffix.lower() == ".jsonl" else _items)(path):
+        if not isinstance(record, dict):
+            raise InputError(f'{place}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
+        records.append(record)
     if not records:
-        raise InputError(f"{path}: expected one JSON object a line, got none; write one line per recording")
-    return records
+        raise InputError(f"{path}: expected one JSON object per recording, got none; add some")
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [_path_of(record.get(name)) for record in records] for name in names}
 
 
-def _json_list(text: str, path: Path) -> list[dict[str, Any]]:
-    """Parse a JSON list of objects."""
-    value = parse_json(text, str(path))
-    if not isinstance(value, list) or not value:
-        raise InputError(f"{path}: expected a JSON list of objects, one per recording, got {type(value).__name__}")
-    return [_object(record, f"{path}, item {number}") for number, record in enumerate(value, start=1)]
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the place and the value of each line."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield (place := f"{path}, line {number}"), parse_json(line, place)
 
 
-def _object(value: Any, source: str) -> dict[str, Any]:
-    """Check that a JSON value is an object."""
-    if not isinstance(value, dict):
-        raise InputError(f'{source}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
-    return value
+def _items(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the place and the value of each item of a list."""
+    values = parse_json(read_text(path), str(path))
+    if not isinstance(values, list):
+        raise InputError(f"{path}: expected a JSON list of objects, one per recording, got {type(values).__name__}")
+    yield from ((f"{path}, item {number}", value) for number, value in enumerate(values, start=1))
+
+
+def _path_of(value: Any) -> Any:
+    """Return the path of a recording in the form of `datasets`, any other value as it is."""
+    described = isinstance(value, dict) and value.keys() <= _RECORDING and value.get("bytes") is None
+    return value["path"] if described and isinstance(value.get("path"), str) else value
+
+
+_READERS = {
+    ".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_json, ".json": _read_json, ".parquet": _read_parquet
+}  # fmt: skip
+MANIFEST_SUFFIXES = frozenset(_READERS)

@@ -6,15 +6,15 @@ import hashlib
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from audio_ft.audio.clip import probe, read
+from audio_ft.data.rows import Rows
 from audio_ft.errors import AudioError
 from audio_ft.file_io import file_digest
 from audio_ft.system import available_cores
@@ -44,23 +44,12 @@ class Probed:
     content: str = ""
 
 
-def probe_all(keys: Sequence[str], audio: Any, *, decode: bool = False, name: str = "") -> Iterator[Probed]:
-    """Yield the facts of each recording, in order, from its header or, with `decode`, from its samples.
-
-    `audio` has for each key a path, a file's content, or a row whose `audio` is {bytes, path}.
-    """
+def probe_all(rows: Rows, *, decode: bool = False, name: str = "") -> Iterator[Probed]:
+    """Yield the facts of each recording, in order, from its header or, with `decode`, from its samples."""
     from tqdm import tqdm
 
-    def sources() -> Iterator[tuple[str, str | bytes]]:
-        for index, key in enumerate(keys):
-            source = audio[index]
-            source = source["audio"] if isinstance(source, Mapping) else source
-            if isinstance(source, Mapping):
-                source = source["bytes"] if source.get("bytes") is not None else source["path"]
-            yield key, source
-
-    waiting = sources()
-    bar = tqdm(total=len(keys), desc=f"reading {name}".strip(), unit=" files", delay=2, leave=False)
+    waiting = ((key, recording.content()) for key, recording in zip(rows.keys, rows.recordings, strict=True))
+    bar = tqdm(total=len(rows), desc=f"reading {name}".strip(), unit=" files", delay=2, leave=False)
     # Reading headers mostly waits for the disk, decoding mostly computes.
     with bar, ThreadPoolExecutor(available_cores() * (1 if decode else 4)) as threads:
         while batch := list(islice(waiting, _BATCH)):

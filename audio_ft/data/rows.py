@@ -1,99 +1,145 @@
-"""What the readers return: undecoded rows in columns, in the parts that the data defines."""
+"""Rows: the one table that every reader returns, and the undecoded recordings in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-from audio_ft.data.manifests import Columns
+from itertools import accumulate, count
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Stat = tuple[int, int]
-# Size in bytes and modification time in nanoseconds of a file that does not exist.
-GONE: Stat = (-1, -1)
-_LISTS = ("keys", "names", "files", "stats", "table_rows")
+Columns = dict[str, list[Any]]
+
+
+class File(NamedTuple):
+    """A recording that is a file: absolute path, bytes, and time of its last change in ns; -1 where it is missing."""
+
+    path: str
+    size: int = -1
+    changed: int = -1
+
+    @property
+    def name(self) -> str:
+        """Return the path, whose last part is the name."""
+        return self.path
+
+    def content(self) -> str:
+        """Return what audio readers take: the path."""
+        return self.path
+
+
+class Stored(NamedTuple):
+    """A recording in one row of a table, whose column `audio` has {bytes, path}; `name` is "" where it has none."""
+
+    table: Dataset
+    row: int
+    name: str
+
+    def content(self) -> bytes | str:
+        """Return what audio readers take: the bytes, or the path where there are none."""
+        audio: dict[str, Any] = self.table[self.row]["audio"]
+        content: bytes | str = audio["path"] if audio["bytes"] is None else audio["bytes"]
+        return content
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows of one part of the data, one entry a row in every field.
+class Rows:
+    """Hold undecoded recordings and what is known of them, one entry a row in every list.
 
     Attributes:
         columns: the original columns, without the one that stores the recordings themselves, if any does.
         keys: what identifies a row in messages and in the result.
-        names: file names, from which groups may be read.
-        files: absolute paths, where the recordings are files.
-        stats: (bytes, nanoseconds) of those files, `GONE` for one that is missing.
-        table: a table with the column `audio` of {bytes, path}, where the recordings are stored in one.
-        table_rows: the index of each row in `table`.
+        recordings: where each recording is.
+        splits: the split of each row, by the name that the data gives it; "" where it has none.
+        split_names: the names of the splits, some of which may have no rows.
+        targets: the parsed targets.
+        groups: the group of each row, None where it has none; [] where no groups are known.
     """
 
     columns: Columns
     keys: list[str]
-    names: list[str]
-    files: list[str] = field(default_factory=list)
-    stats: list[Stat] = field(default_factory=list)
-    table: Dataset | None = None
-    table_rows: list[int] = field(default_factory=list)
+    recordings: Sequence[File | Stored]
+    splits: list[str] = field(default_factory=list)
+    split_names: tuple[str, ...] = ()
+    targets: list[Any] = field(default_factory=list)
+    groups: list[str | None] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.keys)
 
-    def take(self, rows: Sequence[int]) -> Part:
+    def take(self, rows: Sequence[int]) -> Rows:
         """Return the rows with these indices, in this order."""
 
-        def pick(cells: list[Any]) -> list[Any]:
+        def pick(cells: Sequence[Any]) -> list[Any]:
             return [cells[row] for row in rows] if cells else []
 
-        columns = {name: pick(cells) for name, cells in self.columns.items()}
-        return replace(self, columns=columns, **{name: pick(getattr(self, name)) for name in _LISTS})
+        lists: Any = {name: pick(getattr(self, name)) for name in ("keys", "recordings", "splits", "targets", "groups")}
+        return replace(self, columns={name: pick(cells) for name, cells in self.columns.items()}, **lists)
+
+    def in_splits(self, splits: list[str]) -> Rows:
+        """Return the rows with a split for each."""
+        return replace(self, splits=splits, split_names=tuple(sorted(set(splits))))
+
+    def by_split(self) -> dict[str, Rows]:
+        """Return the rows of each split."""
+        found: dict[str, list[int]] = {name: [] for name in self.split_names}
+        for row, split in enumerate(self.splits):
+            found[split].append(row)
+        return {name: self.take(rows) for name, rows in found.items()}
+
+
+def merged(parts: Mapping[str, Rows]) -> Rows:
+    """Return the rows of several splits as one table; a column that a split lacks is empty there."""
+    rows = list(parts.values())
+    names = dict.fromkeys(name for part in rows for name in part.columns)
+    return Rows(
+        {name: [cell for part in rows for cell in part.columns.get(name, [None] * len(part))] for name in names},
+        [key for part in rows for key in part.keys],
+        [recording for part in rows for recording in part.recordings],
+        [name for name, part in parts.items() for _ in part.keys],
+        tuple(parts),
+    )
 
 
 @dataclass(frozen=True)
 class Source:
-    """Parts of the data by the names that the data gives them ("" where it has none).
+    """What a reader returns.
 
     Attributes:
-        parts: the rows.
+        rows: the rows.
         audio: the column with the recordings or their paths.
-        label: the column that folder names filled, and which therefore is the target.
-        notes: what a user should know.
-        chain: the cleaning steps that the recordings already went through.
-        text: the column of transcripts, where `audio-ft prepare` recorded it.
+        target: the column that is the target without being chosen: the names of folders, or what `audio-ft prepare`
+            recorded.
+        implied_by: which kinds of target that column is for, as in `Target.implied_by`.
         group: the column of groups, where `audio-ft prepare` recorded it ("": there are none).
+        chain: the cleaning steps that the recordings already went through.
+        notes: what a user should know, such as what was left out.
     """
 
-    parts: dict[str, Part]
+    rows: Rows
     audio: str
-    label: str | None = None
-    notes: tuple[str, ...] = ()
-    chain: list[dict[str, Any]] | None = None
-    text: str | None = None
+    target: str | None = None
+    implied_by: str = "label"
     group: str | None = None
+    chain: list[dict[str, Any]] | None = None
+    notes: tuple[str, ...] = ()
 
 
-def merged(parts: Sequence[Part]) -> Columns:
-    """Return the concatenated columns of several parts; a column that a part lacks is empty there."""
-    if len(parts) == 1:
-        return parts[0].columns
-    names = list(dict.fromkeys(name for part in parts for name in part.columns))
-    return {name: [cell for part in parts for cell in part.columns.get(name, [None] * len(part))] for name in names}
+def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, list[int]]:
+    """Return a table with these recordings, undecoded, in its column `audio`, and the row of each; none is copied."""
+    import pyarrow as pa
+    from datasets import Audio, Dataset, Features, concatenate_datasets
 
-
-def join(parts: Sequence[Part]) -> Part:
-    """Return the rows of several parts as one."""
-    if len(parts) == 1:
-        return parts[0]
-    from datasets import concatenate_datasets
-
-    lists: dict[str, list[Any]] = {name: [cell for part in parts for cell in getattr(part, name)] for name in _LISTS}
-    tables = [part.table for part in parts if part.table is not None]
-    lists["table_rows"], offset = [], 0
-    for part in parts:
-        lists["table_rows"] += [offset + row for row in part.table_rows]
-        offset += len(part.table) if part.table is not None else 0
-    return Part(merged(parts), table=concatenate_datasets(tables) if tables else None, **lists)
+    tables = list({id(one.table): one.table for one in recordings if isinstance(one, Stored)}.values())
+    files = [one.path for one in recordings if isinstance(one, File)]
+    # Built as a table, because encoding paths as examples would import torchcodec.
+    cells = [pa.nulls(len(files), pa.binary()), pa.array(files, pa.string())]
+    audio = pa.table({"audio": pa.StructArray.from_arrays(cells, ["bytes", "path"])},
+                     schema=Features(audio=Audio(decode=False)).arrow_schema)  # fmt: skip
+    starts = dict(zip(map(id, tables), accumulate(map(len, tables), initial=0), strict=False))
+    next_file = count(sum(map(len, tables)))
+    places = [next(next_file) if isinstance(one, File) else starts[id(one.table)] + one.row for one in recordings]
+    return concatenate_datasets([*tables, Dataset(audio)]), places

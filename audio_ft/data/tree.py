@@ -11,7 +11,7 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.manifests import MANIFEST_SUFFIXES
-from audio_ft.data.rows import GONE, Stat
+from audio_ft.data.rows import File
 from audio_ft.errors import InputError
 
 # Names of splits in data sets, and ours.
@@ -30,13 +30,13 @@ def split_name(name: str) -> str | None:
 
 @dataclass
 class Tree:
-    """Hold what is below a folder, by relative path: recordings with stats, manifests, folders; counts of the rest.
+    """Hold what is below a folder, by relative path: recordings, manifests, folders; counts of the rest.
 
-    `skipped` are folders that were not searched, because their names begin with _.
+    `skipped` are folders that were not searched: "_background_noise_" and the like are not classes.
     """
 
     root: Path
-    audio: dict[str, Stat] = field(default_factory=dict)
+    audio: dict[str, File] = field(default_factory=dict)
     manifests: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -44,11 +44,10 @@ class Tree:
 
     def children(self, prefix: str = "") -> list[str]:
         """Return the names of the folders directly below `prefix` ("" or ending in /) that contain recordings."""
-        names = {path[len(prefix) :].split("/", 1)[0] for path in self.audio if path.startswith(prefix)
-                 and "/" in path[len(prefix) :]}  # fmt: skip
-        return sorted(names)
+        start = len(prefix)
+        return sorted({path[start:].split("/", 1)[0] for path in self.below(prefix) if "/" in path[start:]})
 
-    def below(self, prefix: str) -> list[str]:
+    def below(self, prefix: str = "") -> list[str]:
         """Return the recordings below `prefix`, sorted."""
         return sorted(path for path in self.audio if path.startswith(prefix))
 
@@ -63,6 +62,17 @@ class Tree:
             raise InputError(f"{self.root}: {' and '.join(found)} both describe one folder; keep one of them")
         return found[0] if found else None
 
+    def left_out(self) -> list[str]:
+        """Say how many files are not recordings, and which folders were not searched."""
+        notes = [
+            f"folder {path} left out: a name that begins with _ is not a class; rename it if it is one"
+            for path in sorted(self.skipped)
+        ]
+        if self.other:
+            kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(self.other.items()))
+            notes.append(f"{counted(self.other.total(), 'file')} left out that are not audio ({kinds})")
+        return notes
+
 
 def scan(root: Path) -> Tree:
     """List a folder with its subfolders; hidden files are skipped, links are followed once, real folders first.
@@ -73,18 +83,14 @@ def scan(root: Path) -> Tree:
     from tqdm import tqdm
 
     tree = Tree(root)
-    for path, entry in tqdm(_walk_all(root), desc="listing", unit=" files", delay=2, leave=False):
-        if entry.is_dir():
-            (tree.skipped if _is_skipped(entry) else tree.folders).append(path)
-            continue
+    for path, entry in tqdm(_walk(root), desc="listing", unit=" files", delay=2, leave=False):
         suffix = os.path.splitext(path)[1].lower()
-        try:
-            about = entry.stat()
-        except OSError:
+        if entry.is_dir():
+            (tree.skipped if entry.name.startswith("_") else tree.folders).append(path)
+        elif entry.is_symlink() and not os.path.exists(entry):
             tree.other["broken link"] += 1
-            continue
-        if suffix in AUDIO_SUFFIXES and stat.S_ISREG(about.st_mode):
-            tree.audio[path] = (about.st_size, about.st_mtime_ns)
+        elif suffix in AUDIO_SUFFIXES and (recording := file_at(entry.path)).size >= 0:
+            tree.audio[path] = recording
         elif suffix in MANIFEST_SUFFIXES:
             tree.manifests.append(path)
         elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
@@ -92,68 +98,41 @@ def scan(root: Path) -> Tree:
     return tree
 
 
-def _walk_all(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield (relative path, entry) for folders and files; each real folder once, so that links cannot loop.
 
     Linked folders come last: a folder that is also linked keeps its real name, which may be a label.
     """
     seen: set[tuple[int, int]] = set()
-    links: deque[tuple[str, str]] = deque([(os.fspath(root), "")])
-    while links:
-        folder, prefix = links.popleft()
-        yield from _walk(Path(folder), prefix, seen, links)
-
-
-def _walk(
-    folder: Path, prefix: str, seen: set[tuple[int, int]], links: deque[tuple[str, str]]
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield the content of a folder and its real subfolders, sorted; linked ones are appended to `links`."""
-    try:
-        about = folder.stat()
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
-    if (about.st_dev, about.st_ino) in seen:
-        return
-    seen.add((about.st_dev, about.st_ino))
-    for entry in entries:
-        if entry.name.startswith("."):  # "._x" are resource forks of macOS
+    waiting = deque([(os.fspath(root), "")])
+    while waiting:
+        folder, prefix = waiting.popleft()
+        try:
+            about = os.stat(folder)
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+        if (about.st_dev, about.st_ino) in seen:
             continue
-        yield prefix + entry.name, entry
-        if entry.is_dir() and not _is_skipped(entry):
-            below = f"{prefix}{entry.name}/"
-            if entry.is_symlink():
-                links.append((entry.path, below))
-            else:
-                yield from _walk(Path(entry.path), below, seen, links)
+        seen.add((about.st_dev, about.st_ino))
+        for entry in entries:
+            if entry.name.startswith("."):  # "._x" are resource forks of macOS
+                continue
+            yield prefix + entry.name, entry
+            if entry.is_dir() and not entry.name.startswith("_"):
+                add = waiting.append if entry.is_symlink() else waiting.appendleft
+                add((entry.path, f"{prefix}{entry.name}/"))
 
 
-def _is_skipped(entry: os.DirEntry[str]) -> bool:
-    """Tell whether a folder is not searched: "_background_noise_" and the like are not classes."""
-    return entry.name.startswith("_")
-
-
-def stat_of(file: str) -> Stat:
-    """Return (bytes, nanoseconds) of a file, `GONE` where it does not exist."""
+def file_at(path: str) -> File:
+    """Return the file at a path, as a missing one if there is no regular file."""
     try:
-        about = os.stat(file)
+        about = os.stat(path)
     except (OSError, ValueError):
-        return GONE
-    return (about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else GONE
+        return File(path)
+    return File(path, about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else File(path)
 
 
-def left_out(tree: Tree) -> list[str]:
-    """Say how many files are not recordings, and which folders were not searched."""
-    notes = [
-        f"folder {path} left out: a name that begins with _ is not a class; rename it if it is one"
-        for path in tree.skipped
-    ]
-    if tree.other:
-        kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(tree.other.items()))
-        notes.append(f"{count(tree.other.total(), 'file')} left out that are not audio ({kinds})")
-    return notes
-
-
-def count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Return "1 file", "2 files"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

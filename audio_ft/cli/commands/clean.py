@@ -65,20 +65,20 @@ def _folder(source: Path, target: Path, chain: Chain) -> int:
     """Clean a folder into another with the same sub-folders."""
     from audio_ft.audio.output_paths import check_no_overlap, output_names
     from audio_ft.cleaning.to_files import Cleaning, Job, clean_files, summary
-    from audio_ft.data.tree import left_out, scan
+    from audio_ft.data.tree import scan
 
     if target.is_file():
         raise InputError(f"{target} is a file and {source} is a folder; give a folder to write into.")
     check_no_overlap(source, target)
     tree = scan(source)
-    keys = tree.below("")
+    keys = tree.below()
     if not keys:
         raise InputError(f"{source}: no recordings found; give a recording or a folder with recordings.")
     names = output_names(keys)
     jobs = [Job(key, str(source / key), target / f"{names[key]}.wav") for key in keys]
     report = clean_files(jobs, Cleaning(chain), target)
     before = f", {report.already_done:,} of them by an earlier call" if report.already_done else ""
-    show("\n".join([*summary(report), *left_out(tree), f"written: {len(report.written):,} files in {target}{before}"]))
+    show("\n".join([*summary(report), *tree.left_out(), f"written: {len(report.written):,} files in {target}{before}"]))
     if report.written:
         return DONE
     say(f"None of {len(jobs):,} recordings can be read.")

@@ -180,7 +180,7 @@ def _recordings(source: Path) -> dict[str, str]:
         return {source.name: str(source)}
     from audio_ft.data.tree import scan
 
-    keys = scan(source).below("")
+    keys = scan(source).below()
     if not keys:
         raise InputError(f"{source}: no recordings found; give a recording or a folder with recordings.")
     return {key: str(source / key) for key in keys}
