@@ -18,20 +18,8 @@ from audio_ft.cleaning.step import Step
 from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
-from audio_ft.settings import Settings
-from audio_ft.settings.rules import (
-    LARGEST_SEED,
-    Refused,
-    Rule,
-    choice,
-    json_value,
-    number,
-    parse_value,
-    path,
-    shown,
-    text,
-    whole,
-)
+from audio_ft.settings import Settings, rules
+from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import check_task
 from audio_ft.tasks.base import POOLINGS
@@ -43,13 +31,13 @@ LISTED = "names separated by commas, or a list of settings with names"
 
 
 def _task(value: Any) -> str:
-    name: str = text().read(value)
+    name: str = rules.text().read(value)
     check_task(name)
     return name
 
 
 def _freeze(value: Any) -> str:
-    name: str = text().read(value)
+    name: str = rules.text().read(value)
     if name not in FREEZES and not re.fullmatch(r"layers:\d{1,4}", name):
         raise Refused(f"one of {', '.join(FREEZES)}")
     return name
@@ -64,13 +52,15 @@ def _class_weights(value: Any) -> str | dict[str, float]:
         return "balanced"
     if not isinstance(value, Mapping):
         raise Refused
-    return {text().read(label): number(0, above=True).read(weight) for label, weight in value.items()}
+    return {rules.text().read(label): rules.number(0, above=True).read(weight) for label, weight in value.items()}
 
 
 def _training(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise Refused
-    return MappingProxyType({text().read(name): json_value().apply(name, item) for name, item in value.items()})
+    return MappingProxyType(
+        {rules.text().read(name): rules.json_value().apply(name, item) for name, item in value.items()}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +82,8 @@ class Recipe(Settings):
       `head_learning_rate` (None: ten times the rest where the head is new), `layer_decay` (each layer's learning rate
       as a share of the one above it), `average_weights` (keep the running average of the weights instead of single
       steps).
-    - `peft` (lora: low-rank matrices of `lora_rank` beside attention's queries and values, merged into the saved
-      weights, and with `keep_adapter` also saved apart; adapter: the small layers by which MMS learns a language);
+    - `peft` (lora: low-rank matrices of `lora_rank` added to attention's queries and values, merged into the saved
+      weights, and with `keep_adapter` also saved alone; adapter: the small layers with which MMS learns a language);
       `load_in_8bit` (with lora: the frozen weights are held in 8 bits during training).
     - `wise_ft_alpha`: where between checkpoint (0) and fine-tuned weights (1) the saved weights lie; `extra_eval`: a
       second data set on which the network is scored before and after training, to show what it forgot.
@@ -109,39 +99,39 @@ class Recipe(Settings):
 
     prefix: ClassVar[str] = ""
 
-    model: Annotated[str, path("a checkpoint, as a folder or an id on the Hub")]
+    model: Annotated[str, rules.path("a checkpoint, as a folder or an id on the Hub")]
     data: Data
     name: str = ""
     task: Annotated[str, Rule("text", _task)] = "classification"
     text: Text = field(default_factory=Text)
     revision: str | None = None
-    chain: Annotated[Chain | Sequence[Step], Rule(LISTED, _chain, Chain.to_list)] = DEFAULT_CHAIN
+    chain: Annotated[Chain | Sequence[Step], Rule(LISTED, _chain)] = DEFAULT_CHAIN
     augment: Annotated[Sequence[Augment] | None, Rule(LISTED, partial(Augment.list_of, names=True))] = None
-    window: Annotated[float | None, number(0, 3600, above=True)] = None
-    pooling: Annotated[str, choice(*POOLINGS)] = "mean"
+    window: Annotated[float | None, rules.number(0, 3600, above=True)] = None
+    pooling: Annotated[str, rules.choice(*POOLINGS)] = "mean"
     weighted_layers: bool = False
-    dropout: Annotated[float | None, number(0, 0.99)] = None
-    loss: Annotated[str, choice("cross_entropy", "focal")] = "cross_entropy"
-    focal_gamma: Annotated[float, number(0, 100)] = 2.0
+    dropout: Annotated[float | None, rules.number(0, 0.99)] = None
+    loss: Annotated[str, rules.choice("cross_entropy", "focal")] = "cross_entropy"
+    focal_gamma: Annotated[float, rules.number(0, 100)] = 2.0
     class_weights: Annotated[
         str | Mapping[str, float] | None, Rule('"balanced" or a weight above 0 for each label', _class_weights)
     ] = None
-    sampling: Annotated[str, choice("none", "over", "under")] = "none"
+    sampling: Annotated[str, rules.choice("none", "over", "under")] = "none"
     freeze: Annotated[str, Rule("text", _freeze, known=FREEZES)] = "feature_encoder"
-    head_learning_rate: Annotated[float | None, number(0, 100, above=True)] = None
-    layer_decay: Annotated[float, number(0, 1, above=True)] = 1.0
+    head_learning_rate: Annotated[float | None, rules.number(0, 100, above=True)] = None
+    layer_decay: Annotated[float, rules.number(0, 1, above=True)] = 1.0
     average_weights: bool = True
-    peft: Annotated[str | None, choice("lora", "adapter")] = None
-    lora_rank: Annotated[int, whole(0, 100_000)] = 32
+    peft: Annotated[str | None, rules.choice("lora", "adapter")] = None
+    lora_rank: Annotated[int, rules.whole(0, 100_000)] = 32
     keep_adapter: bool = False
     load_in_8bit: bool = False
-    wise_ft_alpha: Annotated[float | None, number(0, 1)] = None
+    wise_ft_alpha: Annotated[float | None, rules.number(0, 1)] = None
     extra_eval: Data | None = None
     metric: str | None = None
-    patience: Annotated[int, whole(0)] = 10
-    precision: Annotated[str, choice("auto", "float32", "bf16", "fp16")] = "auto"
-    seed: Annotated[int, whole(0, LARGEST_SEED)] = 0
-    max_corrupt: Annotated[float, number(0, 1)] = 0.05
+    patience: Annotated[int, rules.whole(0)] = 10
+    precision: Annotated[str, rules.choice("auto", "float32", "bf16", "fp16")] = "auto"
+    seed: Annotated[int, rules.whole(0, rules.LARGEST_SEED)] = 0
+    max_corrupt: Annotated[float, rules.number(0, 1)] = 0.05
     training: Annotated[Mapping[str, Any], Rule("settings of TrainingArguments by name", _training)] = field(
         default_factory=dict
     )
@@ -154,12 +144,12 @@ class Recipe(Settings):
     def check(self) -> None:
         """Refuse settings that do not go together."""
         if self.load_in_8bit and self.peft != "lora":
-            raise InputError("load_in_8bit holds weights that stand still beside low-rank ones; add peft=lora.")
+            raise InputError("load_in_8bit is for the frozen weights of peft=lora; add peft=lora.")
         if self.keep_adapter and self.peft != "lora":
-            raise InputError("keep_adapter keeps low-rank matrices apart, and there are none; add peft=lora.")
+            raise InputError("keep_adapter saves low-rank matrices, and there are none; add peft=lora.")
         if self.peft == "lora" and not self.lora_rank:
             raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
-        smoothing = number(0, 1, below=True)
+        smoothing = rules.number(0, 1, below=True)
         smoothing.apply("label_smoothing_factor", self.training.get("label_smoothing_factor", 0.0))
         if pushing := self.training.get("push_to_hub"):
             expected = 'a repository in the recipe itself ("me/name"), none in training'
@@ -187,7 +177,7 @@ class Recipe(Settings):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, with the format of its file."""
-        return {"format": FORMAT, **super().to_dict()}
+        return {"format": FORMAT, **super().to_dict(), "chain": self.steps.to_list()}
 
     @classmethod
     def saved(cls, settings: dict[str, Any]) -> dict[str, Any]:
@@ -213,11 +203,11 @@ class Recipe(Settings):
             part, _, inner = (name := name.strip()).partition(".")
             if inner and part in ("data", "text", "extra_eval"):
                 before = changes.get(part) or getattr(self, part) or self.data
-                changes[part] = type(before).from_dict(before.to_dict() | {inner: parse_value(value)})
+                changes[part] = type(before).from_dict(before.to_dict() | {inner: rules.parse_value(value)})
             elif name in known:
-                changes[name] = self.read(name, parse_value(value))
+                changes[name] = self.read(name, rules.parse_value(value))
             else:
-                changes["training"] = {**changes.get("training", self.training), name: parse_value(value)}
+                changes["training"] = {**changes.get("training", self.training), name: rules.parse_value(value)}
         return self.replace(**changes)
 
     def save(self, file: str | Path) -> None:

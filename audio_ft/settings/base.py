@@ -1,16 +1,4 @@
-"""Settings: frozen dataclasses that check themselves by type and range, and go to JSON and back.
-
-What a field may hold is written beside it, as its annotation; where a type does not say it all, a rule is added:
-
-    @dataclass(frozen=True)
-    class Fade(Settings):
-        seconds: Annotated[float, number(0, 60, above=True, unit="s")] = 0.5
-        shape: Literal["linear", "cosine"] = "linear"
-        channel: Annotated[int, whole(0)] | None = None
-
-A value that does not fit ends in the same sentence on every way in, be it the constructor, `--set` or a JSON file:
-"Fade.seconds: expected a number above 0 and at most 60 s, got 'x'".
-"""
+"""Settings: frozen dataclasses that check themselves by type and range, and go to JSON and back."""
 
 from __future__ import annotations
 
@@ -22,20 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_
 
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.settings.rules import (
-    Refused,
-    Rule,
-    choice,
-    each,
-    either,
-    flag,
-    json_value,
-    number,
-    optional,
-    shown,
-    text,
-    whole,
-)
+from audio_ft.settings import rules
+from audio_ft.settings.rules import Refused, Rule, shown
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -45,12 +21,22 @@ if TYPE_CHECKING:
 class Settings:
     """Hold settings that were checked when they were made; a subclass is a frozen dataclass whose fields they are.
 
+    The annotation of a field says what it may hold; where a type does not say it all, a rule is added. A wrong value
+    gives the same sentence from the constructor, `--set` and JSON files: "Fade.seconds: expected a number above 0 and
+    at most 60 s, got 'x'".
+
     Attributes:
         prefix: what messages put before a setting's name ("data" in "data.limit"); None takes the class name.
-        shorthand: the setting whose bare value may stand where these settings are expected.
+        shorthand: the setting whose value alone is accepted where these settings are expected.
 
     Raises:
         InputError: a setting of another type or outside its range.
+
+    Example:
+        @dataclass(frozen=True)
+        class Fade(Settings):
+            seconds: Annotated[float, number(0, 60, above=True, unit="s")] = 0.5
+            shape: Literal["linear", "cosine"] = "linear"
     """
 
     prefix: ClassVar[str | None] = None
@@ -65,7 +51,7 @@ class Settings:
         """Raise `InputError` for settings that do not go together; override where types and ranges do not say it."""
 
     def require(self, holds: bool, setting: str, expected: str) -> None:
-        """Raise an `InputError` naming `setting`, what was expected and what came, unless `holds`."""
+        """Raise an `InputError` with the setting, what was expected and what was received, unless `holds`."""
         if not holds:
             raise InputError(f"{self.place(setting)}: expected {expected}, got {shown(getattr(self, setting))}")
 
@@ -80,10 +66,10 @@ class Settings:
         return setting if cls.prefix == "" else f"{cls.called()}.{setting}"
 
     @classmethod
-    def rules(cls) -> dict[str, Rule]:
-        """Return the rule of each setting, by name."""
-        # mypy takes a class whose instances have a hash of their own for one that has none.
-        return _rules(cls)  # type: ignore[arg-type]
+    @functools.cache
+    def _rules(cls) -> dict[str, Rule]:
+        hints = get_type_hints(cls, include_extras=True)
+        return {field.name: rule_for(hints[field.name]) for field in fields(cls)}
 
     @classmethod
     def read(cls, setting: str, value: Any) -> Any:
@@ -92,7 +78,7 @@ class Settings:
         Raises:
             InputError: it does not fit.
         """
-        return cls.rules()[setting].apply(cls.place(setting), value)
+        return cls._rules()[setting].apply(cls.place(setting), value)
 
     def replace(self, **changes: Any) -> Self:
         """Return the same settings with some of them changed."""
@@ -100,7 +86,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        return {name: rule.write(getattr(self, name)) for name, rule in self.rules().items()}
+        return {field.name: rules.as_json(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def saved(cls, settings: dict[str, Any]) -> dict[str, Any]:
@@ -132,9 +118,9 @@ class Settings:
 class NamedSettings(Settings):
     """Settings of a kind that has many classes, each chosen by its name: {"step": "Trim", "top_db": 30}.
 
-    A kind says its key in JSON and its group of entry points: `class Step(NamedSettings, key="step", group="steps")`.
-    The classes below it are known by their names as soon as their module is imported, save those that say
-    `register=False`; those that an installed package adds to the group are imported when they are named.
+    A kind has a key in JSON and a group of entry points: `class Step(NamedSettings, key="step", group="steps")`. Its
+    subclasses are known by their names once their module is imported, except those with `register=False`; those that an
+    installed package adds to the group are imported when they are named.
     """
 
     _key: ClassVar[str]
@@ -148,7 +134,7 @@ class NamedSettings(Settings):
             cls._key, cls._group, cls._registry = key, group, {}
         elif register:
             holder = cls._registry.get(cls.__name__)
-            # A namesake of one of ours would be read in its stead from every saved file.
+            # Another class of that name would be used for every saved file.
             if holder and holder.__module__.startswith("audio_ft.") and holder.__module__ != cls.__module__:
                 raise InputError(
                     f"a {cls._key} named {cls.__name__!r} ships with audio_ft: "
@@ -201,7 +187,7 @@ class NamedSettings(Settings):
 
 
 def nested(kind: type[Settings]) -> Rule:
-    """Accept settings, a table of them, or the value of the one setting that stands for all (`shorthand`)."""
+    """Accept settings, a table of them, or the value of their `shorthand`."""
 
     def read(value: Any) -> Settings:
         if isinstance(value, kind):
@@ -214,28 +200,24 @@ def nested(kind: type[Settings]) -> Rule:
 
 
 def rule_for(hint: Any) -> Rule:
-    """Return the rule that an annotation stands for."""
+    """Return the rule of an annotation."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         inner, *notes = arguments
         rule = next((note for note in notes if isinstance(note, Rule)), None)
         if rule is None:
             return rule_for(inner)
-        return optional(rule) if types.NoneType in get_args(inner) else rule
+        return rules.optional(rule) if types.NoneType in get_args(inner) else rule
     if origin in (Union, types.UnionType):
-        rules = [rule_for(argument) for argument in arguments if argument is not types.NoneType]
-        rule = rules[0] if len(rules) == 1 else either(*rules)
-        return optional(rule) if types.NoneType in arguments else rule
+        kinds = [rule_for(argument) for argument in arguments if argument is not types.NoneType]
+        rule = kinds[0] if len(kinds) == 1 else rules.either(*kinds)
+        return rules.optional(rule) if types.NoneType in arguments else rule
     if origin is Literal:
-        return choice(*arguments)
+        return rules.choice(*arguments)
     if origin is tuple and arguments[1:] == (...,):
-        return each(rule_for(arguments[0]))
+        return rules.each(rule_for(arguments[0]))
     if isinstance(hint, type) and issubclass(hint, Settings):
         return nested(hint)
-    return {bool: flag(), int: whole(), float: number(), str: text()}.get(hint, json_value())
-
-
-@functools.cache
-def _rules(kind: type[Settings]) -> dict[str, Rule]:
-    hints = get_type_hints(kind, include_extras=True)
-    return {field.name: rule_for(hints[field.name]) for field in fields(kind)}
+    return {bool: rules.flag(), int: rules.whole(), float: rules.number(), str: rules.text()}.get(
+        hint, rules.json_value()
+    )

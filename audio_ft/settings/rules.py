@@ -1,4 +1,4 @@
-"""Rules: what one setting may be, as data. A field's annotation names its rule, and `Settings` applies it."""
+"""Rules: what one setting may be, as data. A field's annotation has its rule, and `Settings` applies it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 from audio_ft.errors import InputError, did_you_mean
 
 # What a 64-bit integer holds, and what NumPy and torch take as a seed.
 LARGEST_WHOLE = 2**63 - 1
 LARGEST_SEED = 2**32 - 1
-# Nested deeper, a value is no setting, and Python itself gives up on it a little later.
+# Values nested deeper are refused; Python itself fails on them a little later.
 DEEPEST = 20
 LONGEST_SHOWN = 100
+
+
+Plain = TypeVar("Plain", int, float)
 
 
 class Refused(Exception):
@@ -47,14 +50,12 @@ class Rule:
 
     Attributes:
         expected: what follows "expected" in a sentence about a wrong value.
-        read: returns the value in its plain Python type, or raises `Refused` or an `InputError` of its own.
-        write: returns the value as JSON.
+        read: returns the value in its plain Python type, or raises `Refused` or an `InputError`.
         known: the names among which an unknown one may have been meant.
     """
 
     expected: str
     read: Callable[[Any], Any]
-    write: Callable[[Any], Any] = as_json
     known: tuple[Any, ...] = ()
 
     def apply(self, setting: str, value: Any) -> Any:
@@ -95,16 +96,9 @@ def number(
     """Accept a finite number from `low` to `high`; `above` and `below` leave out the bounds themselves."""
 
     def read(value: Any) -> float:
-        if not is_number(value):
-            raise Refused
-        try:
-            # 40 and 40.0 are one setting with one digest.
-            plain = float(value)
-        except (OverflowError, ValueError):
-            raise Refused from None
-        enough = plain > low if above else plain >= low
-        little = plain < high if below else plain <= high
-        if not (math.isfinite(plain) and enough and little):
+        plain = _plain(float, value)  # 40 and 40.0 are one setting with one digest
+        outside = not low <= plain <= high or (above and plain == low) or (below and plain == high)
+        if outside or not math.isfinite(plain):
             raise Refused
         return plain
 
@@ -115,12 +109,7 @@ def whole(low: float = -math.inf, high: float = math.inf, *, unit: str = "") -> 
     """Accept a whole number from `low` to `high`; 4.0 is one too."""
 
     def read(value: Any) -> int:
-        if not is_number(value):
-            raise Refused
-        try:
-            plain = int(value)
-        except (OverflowError, ValueError):
-            raise Refused from None
+        plain = _plain(int, value)
         if (not isinstance(value, Integral) and plain != value) or not low <= plain <= high:
             raise Refused
         if abs(plain) > LARGEST_WHOLE:
@@ -215,11 +204,7 @@ def json_value() -> Rule:
 
 def optional(rule: Rule) -> Rule:
     """Accept None, and what a rule accepts."""
-    return replace(
-        rule,
-        read=lambda value: None if value is None else rule.read(value),
-        write=lambda value: None if value is None else rule.write(value),
-    )
+    return replace(rule, read=lambda value: None if value is None else rule.read(value))
 
 
 def either(*rules: Rule) -> Rule:
@@ -245,6 +230,15 @@ def each(rule: Rule) -> Rule:
         return tuple(map(rule.read, value))
 
     return Rule(f"a list, each of it {rule.expected}", read)
+
+
+def _plain(kind: type[Plain], value: Any) -> Plain:
+    if not is_number(value):
+        raise Refused
+    try:
+        return kind(value)
+    except (OverflowError, ValueError):
+        raise Refused from None
 
 
 def _bounds(low: float, high: float, above: bool, below: bool, unit: str) -> str:

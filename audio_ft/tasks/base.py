@@ -7,13 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.settings import Settings
-from audio_ft.settings.rules import choice, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,20 +37,18 @@ NO_TOKEN = -100
 
 
 @dataclass(frozen=True)
-class HeadSettings(Settings):
-    """Hold a recipe's settings of head and loss.
+class HeadSettings:
+    """Hold a recipe's settings of head and loss, which `Recipe` has checked.
 
     `class_weights` is "balanced", one weight for each label name, or None; `dropout` None keeps the checkpoint's.
     """
 
-    prefix: ClassVar[str] = ""
-
-    pooling: Annotated[str, choice(*POOLINGS)] = "mean"
+    pooling: str = "mean"
     weighted_layers: bool = False
-    dropout: Annotated[float | None, number(0, 0.99)] = None
-    loss: Annotated[str, choice("cross_entropy", "focal")] = "cross_entropy"
-    focal_gamma: Annotated[float, number(0, 100)] = 2.0
-    label_smoothing: Annotated[float, number(0, 1, below=True)] = 0.0
+    dropout: float | None = None
+    loss: str = "cross_entropy"
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.0
     class_weights: str | Mapping[str, float] | None = None
     mask: Mapping[str, Any] = field(default_factory=dict)
     language_adapter: bool = False
