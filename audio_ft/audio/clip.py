@@ -10,21 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio import signals
+from audio_ft.audio.codec.decode import decode, describe, joined, pieces
 from audio_ft.audio.codec.encode import encode
-from audio_ft.audio.codec.libsndfile import (
-    MAX_RATE,
-    MIN_RATE,
-    AudioInfo,
-    Decoded,
-    Span,
-    UnreadableBySoundfile,
-    open_soundfile,
-    read_soundfile,
-    soundfile_info,
-)
-from audio_ft.audio.codec.pyav import probe_av, read_av
-from audio_ft.audio.codec.source import AudioSource, Source, open_source
-from audio_ft.audio.codec.stream import stream
+from audio_ft.audio.codec.libsndfile import MAX_RATE, MIN_RATE, AudioInfo, Decoded, Span
+from audio_ft.audio.codec.source import Source, open_source
 from audio_ft.errors import AudioError, InputError
 
 if TYPE_CHECKING:
@@ -129,27 +118,27 @@ class Clip:
     @classmethod
     def tone(cls, hz: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
         """Return a sine of `hz` with a peak of `dbfs` (0 dBFS = 1.0), one channel."""
-        return cls._from_wave(signals.tone(hz, seconds, rate, dbfs), rate)
+        return cls(signals.tone(hz, seconds, rate, dbfs), rate)
 
     @classmethod
     def silence(cls, seconds: float, rate: int = 16_000) -> Clip:
         """Return digital silence, one channel."""
-        return cls._from_wave(np.zeros(signals.samples_in(seconds, rate)), rate)
+        return cls(np.zeros(signals.samples_in(seconds, rate), np.float32), rate)
 
     @classmethod
     def noise(cls, seconds: float, rate: int = 16_000, dbfs: float = -20.0, seed: int = 0) -> Clip:
         """Return white Gaussian noise with a peak of `dbfs` (0 dBFS = 1.0), one channel; the same for a seed."""
-        return cls._from_wave(signals.noise(seconds, rate, dbfs, seed), rate)
+        return cls(signals.noise(seconds, rate, dbfs, seed), rate)
 
     @classmethod
     def chirp(cls, start: float, end: float, seconds: float, rate: int = 16_000, dbfs: float = -6.0) -> Clip:
         """Return an exponential sine sweep from `start` to `end` Hz, one channel."""
-        return cls._from_wave(signals.chirp(start, end, seconds, rate, dbfs), rate)
+        return cls(signals.chirp(start, end, seconds, rate, dbfs), rate)
 
     @classmethod
     def click(cls, seconds: float, rate: int = 16_000, at: float = 0.0, dbfs: float = 0.0) -> Clip:
         """Return silence with one sample of `dbfs` at second `at`, one channel."""
-        return cls._from_wave(signals.click(seconds, rate, at, dbfs), rate)
+        return cls(signals.click(seconds, rate, at, dbfs), rate)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the clip as .wav, .flac, .ogg or .mp3, by the path's suffix; see `audio_ft.audio.clip.write`."""
@@ -163,16 +152,10 @@ class Clip:
 
     @classmethod
     def _unchecked(cls, samples: NDArray[np.float32], rate: int, notes: tuple[str, ...]) -> Clip:
-        """Return a clip of read-only samples that are validated already."""
+        """Return a clip of samples that are validated already and no other code writes to."""
         clip = object.__new__(cls)
-        clip.__dict__.update(samples=samples, rate=rate, notes=notes)
+        clip.__setstate__({"samples": samples, "rate": rate, "notes": notes})
         return clip
-
-    @classmethod
-    def _from_wave(cls, values: NDArray[np.float64], rate: int) -> Clip:
-        samples = values[np.newaxis].astype(np.float32)
-        samples.setflags(write=False)
-        return cls(samples, rate)
 
 
 def _is_read_only(samples: object) -> bool:
@@ -208,17 +191,19 @@ def read(source: Source, *, start: float = 0.0, seconds: float | None = None) ->
         >>> read(path, start=0.5, seconds=1.0).seconds
         1.0
     """
-    span = _span(start, seconds)
+    if not (math.isfinite(start) and start >= 0):
+        raise InputError(f"expected a start of 0 s or later, got {start}")
+    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"expected more than 0 seconds to read, got {seconds}")
     with open_source(source) as recording:
-        return _checked(_decode(recording, span), recording.name)
+        return _checked(joined(decode(recording, Span(start, seconds))), recording.name, note_level=True)
 
 
 def blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
     """Yield a recording or a clip in consecutive pieces of `seconds`, without holding all of it in memory.
 
     The last piece may be shorter. Concatenated, the pieces equal what `read` returns. The last piece has the notes on
-    the file; there are none on its level. Only a file that libsndfile stops decoding halfway may differ from there on,
-    because FFmpeg decodes the rest.
+    the file; there are none on its level.
 
     Raises:
         AudioError: as `read`, when the damaged part is reached.
@@ -230,23 +215,17 @@ def blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
     """
     if not (math.isfinite(seconds) and seconds > 0):
         raise InputError(f"expected pieces of more than 0 seconds, got {seconds}")
-    return _slices(source, seconds) if isinstance(source, Clip) else _streamed(source, seconds)
+    return _blocks(source, seconds)
 
 
-def _slices(clip: Clip, seconds: float) -> Iterator[Clip]:
-    size = max(1, round(seconds * clip.rate))
-    for begin in range(0, max(1, clip.length), size):
-        last = begin + size >= clip.length
-        piece = np.ascontiguousarray(clip.samples[:, begin : begin + size])
-        yield Clip(piece, clip.rate, clip.notes if last else ())
-
-
-def _streamed(source: Source, seconds: float) -> Iterator[Clip]:
+def _blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
+    if isinstance(source, Clip):
+        for piece in pieces([Decoded(source.samples, source.rate, source.notes)], seconds):
+            yield Clip(piece.samples, piece.rate, piece.notes)
+        return
     with open_source(source) as recording:
-        for piece in stream(recording, seconds):
-            _extremes(piece.samples, recording.name)
-            piece.samples.setflags(write=False)
-            yield Clip._unchecked(piece.samples, piece.rate, piece.notes)
+        for piece in pieces(decode(recording, Span(), seconds), seconds):
+            yield _checked(piece, recording.name)
 
 
 def probe(source: Source) -> AudioInfo:
@@ -259,13 +238,7 @@ def probe(source: Source) -> AudioInfo:
         AudioError: as `read`, except for problems that show only while decoding.
     """
     with open_source(source) as recording:
-        if recording.choice.decoder == "soundfile":
-            try:
-                with open_soundfile(recording.target()) as sound:
-                    return soundfile_info(sound, recording.name)
-            except UnreadableBySoundfile:
-                pass  # FFmpeg may read it, or raises the error
-        return probe_av(recording.file, recording.name, recognized=recording.choice.recognized)
+        return describe(recording)
 
 
 def write(clip: Clip, path: str | os.PathLike[str]) -> None:
@@ -281,51 +254,23 @@ def write(clip: Clip, path: str | os.PathLike[str]) -> None:
     encode(clip.samples, clip.rate, path)
 
 
-def _span(start: float, seconds: float | None) -> Span:
-    if not (math.isfinite(start) and start >= 0):
-        raise InputError(f"expected a start of 0 s or later, got {start}")
-    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
-        raise InputError(f"expected more than 0 seconds to read, got {seconds}")
-    return Span(start, seconds)
-
-
-def _decode(recording: AudioSource, span: Span) -> Decoded:
-    """Decode with the chosen decoder; where libsndfile fails, FFmpeg reads what it can."""
-    notes, recognized = recording.choice.notes, recording.choice.recognized
-    if recording.choice.decoder == "soundfile":
-        try:
-            with open_soundfile(recording.target()) as sound:
-                return read_soundfile(sound, recording.name, span, notes)
-        except UnreadableBySoundfile as error:
-            notes = error.notes_for_ffmpeg(notes)
-    decoded = read_av(recording.file, recording.name, span, recognized=recognized)
-    return replace(decoded, notes=notes + decoded.notes)
-
-
-def _checked(decoded: Decoded, name: str) -> Clip:
-    """Return a clip of newly decoded samples, not copied, with notes on its level."""
-    samples, notes = decoded.samples, decoded.notes
-    lows, highs = _extremes(samples, name)
-    swing, peak = max(high - low for low, high in zip(lows, highs, strict=True)), max(max(highs), -min(lows))
-    if swing < _SILENT:
-        notes += ("silent: all samples of a channel are equal",)
-    elif 20 * math.log10(swing / 2) < _QUIET_DBFS:
-        notes += (f"very quiet: peak {20 * math.log10(swing / 2):.0f} dBFS",)
-    if peak > _OUTSIDE:
-        notes += (f"outside [-1, 1]: peak {peak:.6g}",)
-    samples.setflags(write=False)
-    return Clip._unchecked(samples, decoded.rate, notes)
-
-
-def _extremes(samples: NDArray[np.float32], name: str) -> tuple[list[float], list[float]]:
-    """Return the lowest and the highest sample of each channel.
-
-    One pass each is enough: NaN and infinity propagate through minimum and maximum.
-
-    Raises:
-        AudioError: a sample is NaN or infinite.
-    """
-    lows, highs = samples.min(axis=1).tolist(), samples.max(axis=1).tolist()
-    if not all(map(math.isfinite, lows + highs)):
+def _checked(decoded: Decoded, name: str, *, note_level: bool = False) -> Clip:
+    """Return newly decoded samples as a clip, not copied; `note_level` adds notes on their level."""
+    # One pass each is enough: NaN and infinity propagate through minimum and maximum.
+    lows, highs = (extreme.astype(np.float64) for extreme in (decoded.samples.min(axis=1), decoded.samples.max(axis=1)))
+    if not np.isfinite([lows, highs]).all():
         raise AudioError(name, "non-finite samples (NaN or infinity)")
-    return lows, highs
+    notes = _level_notes(float((highs - lows).max()), float(max(highs.max(), -lows.min()))) if note_level else ()
+    return Clip._unchecked(decoded.samples, decoded.rate, decoded.notes + notes)
+
+
+def _level_notes(swing: float, peak: float) -> tuple[str, ...]:
+    """Return notes on a recording by its largest peak-to-peak amplitude of a channel and its peak."""
+    notes = []
+    if swing < _SILENT:
+        notes.append("silent: all samples of a channel are equal")
+    elif 20 * math.log10(swing / 2) < _QUIET_DBFS:
+        notes.append(f"very quiet: peak {20 * math.log10(swing / 2):.0f} dBFS")
+    if peak > _OUTSIDE:
+        notes.append(f"outside [-1, 1]: peak {peak:.6g}")
+    return tuple(notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def tone(hz: float, seconds: float, rate: int, dbfs: float) -> NDArray[np.float64]:
+def tone(hz: float, seconds: float, rate: int, dbfs: float) -> NDArray[Any]:
     """Return a sine with a peak of `dbfs` (0 dBFS = 1.0) that starts at phase 0.
 
     Raises:
@@ -24,14 +24,14 @@ def tone(hz: float, seconds: float, rate: int, dbfs: float) -> NDArray[np.float6
     return 10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * time)
 
 
-def noise(seconds: float, rate: int, dbfs: float, seed: int) -> NDArray[np.float64]:
+def noise(seconds: float, rate: int, dbfs: float, seed: int) -> NDArray[Any]:
     """Return white Gaussian noise with a peak of `dbfs`; a seed always gives the same noise."""
     values = np.random.default_rng(seed).standard_normal(samples_in(seconds, rate))
     peak = np.abs(values).max(initial=np.finfo(float).tiny)
     return values * (10 ** (dbfs / 20) / peak)
 
 
-def chirp(start: float, end: float, seconds: float, rate: int, dbfs: float) -> NDArray[np.float64]:
+def chirp(start: float, end: float, seconds: float, rate: int, dbfs: float) -> NDArray[Any]:
     """Return a sine sweep from `start` to `end` Hz, exponential: each octave takes the same time.
 
     Raises:
@@ -48,7 +48,7 @@ def chirp(start: float, end: float, seconds: float, rate: int, dbfs: float) -> N
     return 10 ** (dbfs / 20) * np.asarray(sweep(time, start, seconds or 1.0, end, method="logarithmic", phi=-90))
 
 
-def click(seconds: float, rate: int, at: float, dbfs: float) -> NDArray[np.float64]:
+def click(seconds: float, rate: int, at: float, dbfs: float) -> NDArray[Any]:
     """Return silence with one sample of `dbfs` at second `at`: a unit impulse shows a filter's impulse response.
 
     Raises:

@@ -210,8 +210,6 @@ def test_names_keep_apart_what_would_collide():
 
 
 def test_an_interruption_leaves_whole_files_and_is_taken_up(raw, tmp_path, monkeypatch):
-    import audio_ft.audio.codec.encode
-
     replace, calls = os.replace, []
 
     def interrupted(source, target):
@@ -220,7 +218,7 @@ def test_an_interruption_leaves_whole_files_and_is_taken_up(raw, tmp_path, monke
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(audio_ft.audio.codec.encode.os, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     out = tmp_path / "out"
     out.mkdir()
     DEFAULT_CHAIN.save(out / "chain.json")

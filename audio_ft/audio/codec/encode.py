@@ -1,12 +1,9 @@
-"""Encode samples into a file, which is written completely or not at all, or into memory."""
+"""Encode samples as the content of a file."""
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +13,8 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import replacing
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
 
 # suffix -> (format, subtype) of libsndfile
@@ -39,22 +38,9 @@ def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]
     Raises:
         InputError: a suffix, rate or level that the format cannot hold, no samples, or a path that cannot be written.
     """
-    import soundfile
-
-    target = Path(path)
-    container, encoding = _format(target, samples)
-    with replacing(target) as unfinished:
-        # soundfile's own encoding refuses names not in UTF-8
-        name = str(unfinished) if os.name == "nt" else os.fsencode(unfinished)
-        try:
-            _write(name, samples, rate, container, encoding)
-        except soundfile.LibsndfileError as error:
-            if shutil.disk_usage(target.parent).free < samples.nbytes:  # libsndfile says "system error" of it
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-            shape = f"{len(samples)} channels at {rate} Hz"
-            raise InputError(
-                f"{target}: {container} cannot be written here with {shape}: {error.error_string}"
-            ) from error
+    content = _encoded(samples, rate, Path(path))
+    with replacing(Path(path)) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def encode_bytes(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
@@ -63,17 +49,28 @@ def encode_bytes(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
     Raises:
         InputError: as `encode`, except for the path.
     """
+    return _encoded(samples, rate, Path(f"clip{suffix}"))
+
+
+def _encoded(samples: NDArray[np.float32], rate: int, target: Path) -> bytes:
+    """Return the content of a file of that name."""
     import soundfile
 
-    container, encoding = _format(Path(f"clip{suffix}"), samples)
-    memory = io.BytesIO()
+    container, encoding = _format(target, samples)
+    content = io.BytesIO()
     try:
-        _write(memory, samples, rate, container, encoding)
+        with soundfile.SoundFile(content, "w", rate, len(samples), encoding, format=container) as sound:
+            for begin in range(0, samples.shape[1], _BLOCK):
+                block = samples[:, begin : begin + _BLOCK].T
+                if encoding == "PCM_16":
+                    # libsndfile divides by 32768 on reading but multiplies by 32767 on writing; the same factor both
+                    # ways keeps 16-bit recordings bit-exact. +1.0 becomes 32767, one step lower.
+                    block = np.clip(np.rint(block * np.float32(32768)), -32768, 32767).astype(np.int16)
+                sound.write(np.ascontiguousarray(block))
     except soundfile.LibsndfileError as error:
-        raise InputError(
-            f"{container} cannot be written with {len(samples)} channels at {rate} Hz: {error.error_string}"
-        ) from error
-    return memory.getvalue()
+        shape = f"{len(samples)} channels at {rate} Hz"
+        raise InputError(f"{target}: {container} cannot be written here with {shape}: {error.error_string}") from error
+    return content.getvalue()
 
 
 def _format(target: Path, samples: NDArray[np.float32]) -> tuple[str, str]:
@@ -95,19 +92,3 @@ def _format(target: Path, samples: NDArray[np.float32]) -> tuple[str, str]:
     if suffix == ".wav" and samples.size * (4 if encoding == "FLOAT" else 2) > _WAV_BYTES:
         raise InputError(f"{target}: a WAV file has at most 4 GB: write .flac, or shorter pieces")
     return container, encoding
-
-
-def _write(sink: str | bytes | io.BytesIO, samples: NDArray[np.float32], rate: int, container: str, code: str) -> None:
-    """Write samples into a file or memory, some at a time."""
-    import soundfile
-
-    with soundfile.SoundFile(
-        sink, "w", samplerate=rate, channels=len(samples), format=container, subtype=code
-    ) as sound:
-        for begin in range(0, samples.shape[1], _BLOCK):
-            block = samples[:, begin : begin + _BLOCK].T
-            if code == "PCM_16":
-                # libsndfile divides by 32768 on reading but multiplies by 32767 on writing; the same factor both ways
-                # keeps 16-bit recordings bit-exact. +1.0 becomes 32767, one step lower.
-                block = np.clip(np.rint(block * np.float32(32768)), -32768, 32767).astype(np.int16)
-            sound.write(np.ascontiguousarray(block))

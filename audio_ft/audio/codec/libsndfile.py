@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 # The largest microphone arrays have 64 channels, high-order ambisonics some more; a higher number means damage.
 MAX_CHANNELS = 256
-# In samples. Memory grows with the decoded audio, not with the length in the header: buffers start with this size.
-_FIRST_BUFFER = 4_194_304
-_BLOCK = 1_048_576
+# Samples decoded at once: memory grows with the decoded audio, not with the length in the header.
+_BLOCK = 4_194_304
 # Containers may round times to milliseconds, and some count the delay and padding of a lossy codec (up to four codec
 # frames) in their length; a truncated file lacks more than this.
 _SLACK_SECONDS, _SLACK_FRAMES = 0.1, 4096
@@ -75,52 +74,8 @@ class UnreadableBySoundfile(Exception):
     """Report that libsndfile cannot open or decode a file that FFmpeg may still read."""
 
     def __init__(self, reason: str, *, damaged: bool) -> None:
-        self.reason = reason
         self.damaged = damaged
         super().__init__(reason)
-
-    def notes_for_ffmpeg(self, notes: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the notes that still hold when FFmpeg reads the file instead."""
-        # libsndfile stops after the first of several chained streams, FFmpeg does not.
-        kept = tuple(note for note in notes if not note.startswith("chained"))
-        return (*kept, f"damaged: libsndfile gives up ({self.reason})") if self.damaged else kept
-
-
-class GrowingBuffer:
-    """Collect frames in one (time, channels) buffer that grows by doubling up to the claimed length.
-
-    `ndarray.resize` reallocates in place, so a long file needs about its own size and not two or three times as much.
-    """
-
-    def __init__(self, channels: int, claimed: int | None) -> None:
-        first = max(1, _FIRST_BUFFER // channels)
-        self._claimed = claimed
-        self._data = np.empty((first if claimed is None else min(first, claimed), channels), np.float32)
-        self.length = 0
-
-    def free(self, frames: int) -> NDArray[np.float32]:
-        """Return a writable view of up to `frames` free frames; grow first when none is free."""
-        if self.length == len(self._data):
-            doubled = 2 * len(self._data)
-            self._resize(doubled if self._claimed is None else max(min(doubled, self._claimed), self.length + 1))
-        return self._data[self.length : self.length + frames]
-
-    def append(self, block: NDArray[np.float32]) -> None:
-        """Add a block of shape (time, channels)."""
-        copied = 0
-        while copied < len(block):
-            free = self.free(len(block) - copied)
-            free[:] = block[copied : copied + len(free)]
-            copied += len(free)
-            self.length += len(free)
-
-    def finish(self) -> NDArray[np.float32]:
-        """Return all frames as (channels, time), C-contiguous; only several channels need a copy."""
-        self._resize(self.length)
-        return np.ascontiguousarray(self._data.T)
-
-    def _resize(self, frames: int) -> None:
-        self._data.resize((frames, self._data.shape[1]), refcheck=False)
 
 
 def check_format(name: str, rate: int, channels: int) -> None:
@@ -172,21 +127,9 @@ def open_soundfile(target: str | bytes | BinaryIO) -> soundfile.SoundFile:
             sound.seek(0)
         return sound
     except soundfile.LibsndfileError as error:
-        damaged = error.code not in _UNSUPPORTED and not _is_ogg_flac(target)
-        raise UnreadableBySoundfile(error.error_string, damaged=damaged) from error
+        raise UnreadableBySoundfile(error.error_string, damaged=error.code not in _UNSUPPORTED) from error
     except (TypeError, ValueError) as error:  # headerless formats (.raw) need the rate as an argument
         raise UnreadableBySoundfile(str(error), damaged=False) from error
-
-
-def _is_ogg_flac(target: str | bytes | BinaryIO) -> bool:
-    """Return whether a file is FLAC in Ogg: libsndfile rejects the valid headers that FFmpeg writes."""
-    if isinstance(target, str | bytes):  # a path, see `AudioSource.target`
-        with open(target, "rb") as file:
-            head = file.read(64)
-    else:
-        target.seek(0)
-        head = target.read(64)
-    return head.startswith(b"OggS") and b"\x7fFLAC" in head
 
 
 def soundfile_info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
@@ -209,54 +152,43 @@ def _check_header(name: str, rate: int, channels: int, frames: int) -> None:
         raise UnreadableBySoundfile("the header has no length", damaged=False)
 
 
-def read_soundfile(sound: soundfile.SoundFile, name: str, span: Span, notes: tuple[str, ...]) -> Decoded:
-    """Read a span with libsndfile: one seek, then only the requested frames; `notes` are added to.
+def iter_soundfile(
+    sound: soundfile.SoundFile, name: str, span: Span, notes: tuple[str, ...], seconds: float
+) -> Iterator[Decoded]:
+    """Yield a span in parts of up to `seconds`; the last part is empty and has the notes.
 
     Raises:
         AudioError: there are no samples, or the span starts after the end.
-        UnreadableBySoundfile: libsndfile fails inside the file.
-    """
-    import soundfile
-
-    rate, frames = sound.samplerate, sound.frames
-    _check_header(name, rate, sound.channels, frames)
-    first, count = span.frames(rate)
-    if first >= frames:
-        raise AudioError(name, past_end(span.start, frames / rate))
-    wanted = frames - first if count is None else min(count, frames - first)
-    try:
-        samples = _read_frames(sound, first, wanted)
-    except soundfile.LibsndfileError as error:
-        raise UnreadableBySoundfile(error.error_string, damaged=True) from error
-    if samples.shape[1] == 0:
-        raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
-    return Decoded(samples, rate, _with_shortfall(sound, notes, wanted, samples.shape[1]))
-
-
-def iter_soundfile(sound: soundfile.SoundFile, name: str, seconds: float, notes: tuple[str, ...]) -> Iterator[Decoded]:
-    """Yield a whole file in parts of up to `seconds`; the last part is empty and has the notes.
-
-    Raises:
-        AudioError: there are no samples.
         UnreadableBySoundfile: libsndfile fails, at once or inside the file.
     """
     import soundfile
 
-    rate, frames = sound.samplerate, sound.frames
-    _check_header(name, rate, sound.channels, frames)
-    size, got = max(1, min(round(seconds * rate), _BLOCK)), 0
-    while got < frames:
-        try:
-            block = sound.read(min(size, frames - got), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise UnreadableBySoundfile(error.error_string, damaged=True) from error
-        if not len(block):
-            break
-        got += len(block)
-        yield Decoded(np.ascontiguousarray(block.T), rate)
+    rate, frames, channels = sound.samplerate, sound.frames, sound.channels
+    _check_header(name, rate, channels, frames)
+    first, count = span.frames(rate)
+    if first >= frames:
+        raise AudioError(name, past_end(span.start, frames / rate))
+    wanted, got = frames - first if count is None else min(count, frames - first), 0
+    block = max(1, int(min(seconds * rate, _BLOCK / channels)))
+    try:
+        _skip(sound, first, block)
+        while got < wanted and len(part := sound.read(min(block, wanted - got), dtype="float32", always_2d=True)):
+            got += len(part)
+            yield Decoded(np.ascontiguousarray(part.T), rate)
+    except soundfile.LibsndfileError as error:
+        raise UnreadableBySoundfile(error.error_string, damaged=True) from error
     if not got:
         raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
-    yield Decoded(np.empty((sound.channels, 0), np.float32), rate, _with_shortfall(sound, notes, frames, got))
+    yield Decoded(np.empty((channels, 0), np.float32), rate, _with_shortfall(sound, notes, wanted, got))
+
+
+def _skip(sound: soundfile.SoundFile, first: int, block: int) -> None:
+    """Go to a frame; GSM 6.10 and some ADPCM formats cannot seek, so what comes before it is decoded."""
+    if first and sound.can_seek():
+        sound.seek(first)
+        return
+    for begin in range(0, first, block):
+        sound.read(min(block, first - begin), dtype="float32", always_2d=True)
 
 
 def _with_shortfall(sound: soundfile.SoundFile, notes: tuple[str, ...], wanted: int, got: int) -> tuple[str, ...]:
@@ -268,24 +200,6 @@ def _with_shortfall(sound: soundfile.SoundFile, notes: tuple[str, ...], wanted: 
     if notes or wanted - got <= (slack(sound.samplerate) if sound.format == "OGG" else 0):
         return notes
     return (f"truncated: the header states {wanted} samples here, the file has {got}",)
-
-
-def _read_frames(sound: soundfile.SoundFile, first: int, wanted: int) -> NDArray[np.float32]:
-    if first and sound.can_seek():
-        sound.seek(first)
-    elif first:
-        # GSM 6.10 and some ADPCM formats cannot seek: decode and discard what comes before.
-        for begin in range(0, first, _BLOCK):
-            sound.read(min(_BLOCK, first - begin), dtype="float32", always_2d=True)
-    if wanted * sound.channels <= _FIRST_BUFFER:
-        return np.ascontiguousarray(sound.read(wanted, dtype="float32", always_2d=True).T)
-    buffer = GrowingBuffer(sound.channels, wanted)
-    while buffer.length < wanted:
-        got = len(sound.read(dtype="float32", out=buffer.free(_BLOCK)))
-        if got == 0:
-            break
-        buffer.length += got
-    return buffer.finish()
 
 
 def past_end(start: float, seconds: float) -> str:

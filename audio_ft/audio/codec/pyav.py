@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, GrowingBuffer, Span, check_format, past_end, slack
+from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, Span, check_format, past_end, slack
 from audio_ft.errors import AudioError
 
 if TYPE_CHECKING:
@@ -33,47 +35,45 @@ _FORMATS = (
 # Containers whose header states a duration. For others, such as raw MP3 and AAC, FFmpeg estimates one from the bit
 # rate, so packets must be counted.
 _STATES_DURATION = ("mov,mp4", "matroska,webm", "asf", "avi", "caf", "flac", "wav", "ogg", "au", "aiff")
-_KINDS = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
-_FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
+_KINDS = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 
 
-def read_av(file: BinaryIO, name: str, span: Span, *, recognized: bool) -> Decoded:
-    """Read a span of the first audio stream; damaged packets are skipped and noted.
+def iter_av(
+    file: BinaryIO, name: str, span: Span, notes: tuple[str, ...], *, recognized: bool, skip: int = 0
+) -> Iterator[Decoded]:
+    """Yield a span of the first audio stream, from its frame `skip` on, in small parts; the last is empty.
 
-    In Matroska, WebM and WMA, a `start` after 30 s is exact to 1 ms only.
+    The last part has `notes` and those on damaged packets, which are skipped. In Matroska, WebM and WMA, a start after
+    30 s is exact to 1 ms only.
 
     Raises:
         AudioError: the file is not audio, is damaged, or has no audio stream or samples, or the span starts after the
             end.
     """
     # If the seek lands after the start of the span, the second try decodes from the beginning.
-    for seek in (True, False):
+    for seek in (span.start > _SEEK_FROM_SECONDS, False):
         with _opened(file, name, recognized=recognized) as (container, stream):
             reader = _Reader(container, stream, name)
-            wanted = reader.read(span, seek=seek)
-            if wanted is None:
+            frames = reader.frames(span.start, seek=seek)
+            if frames is None:
                 continue
-            if not wanted.length:
-                raise AudioError(name, reader.empty_reason(span))
-            return Decoded(wanted.finish(), reader.rate, reader.notes(span))
-    raise AudioError(name, "damaged: cannot seek in it")
-
-
-def iter_av(file: BinaryIO, name: str, *, recognized: bool, skip: int = 0) -> Iterator[Decoded]:
-    """Yield the first audio stream from frame `skip` on in small parts; the last is empty and has the notes.
-
-    Raises:
-        AudioError: as `read_av`.
-    """
-    with _opened(file, name, recognized=recognized) as (container, stream):
-        reader = _Reader(container, stream, name)
-        for block in reader.blocks():
-            new = block[max(0, skip - reader.position + len(block)) :]
-            if len(new):
-                yield Decoded(np.ascontiguousarray(new.T), reader.rate)
-        if not reader.position:
-            raise AudioError(name, reader.empty_reason(Span()))
-        yield Decoded(np.empty((reader.channels, 0), np.float32), reader.rate, reader.notes(Span()))
+            first, count = span.frames(reader.rate)
+            end = sys.maxsize if count is None else first + count
+            for frame in frames:
+                block, begin = reader.samples(frame), reader.position
+                reader.position += block.shape[1]
+                new = block[:, max(0, first + skip - begin) : max(0, end - begin)]
+                if new.size:
+                    yield Decoded(np.ascontiguousarray(new), reader.rate)
+                elif begin < first:
+                    reader.damaged = 0  # errors before the span come from starting inside the stream, not from damage
+                if reader.position >= end:
+                    break
+            if reader.position <= first:
+                raise AudioError(name, reader.empty_reason(span.start))
+            found = reader.notes(to_end=count is None)
+            yield Decoded(np.empty((reader.channels, 0), np.float32), reader.rate, notes + found)
+            return
 
 
 def probe_av(file: BinaryIO, name: str, *, recognized: bool) -> AudioInfo:
@@ -125,49 +125,56 @@ class _Reader:
     lead: float = 0.0
     """Seconds from the stream's stated start to its first sample."""
 
-    def read(self, span: Span, *, seek: bool) -> GrowingBuffer | None:
-        """Return the span's frames, or None if seeking landed after the span's start."""
-        frames = self._frames()
-        frame = self._first(frames)
-        if frame is None:
-            return GrowingBuffer(1, 0)
-        first, count = span.frames(self.rate)
-        if seek and span.start > _SEEK_FROM_SECONDS:
-            frames, frame = self._seek(frame, span.start)
-            if frame is None or self.position > first:
-                return None
-        wanted = GrowingBuffer(self.channels, count)
-        while frame is not None and (count is None or wanted.length < count):
-            block = self._samples(frame)
-            begin = max(0, first - self.position)
-            if begin < len(block):
-                wanted.append(block[begin : None if count is None else begin + count - wanted.length])
-            elif begin:
-                self.damaged = 0  # errors before the span come from starting in the middle of a stream, not from damage
-            self.position += len(block)
-            frame = next(frames, None)
-        return wanted
+    def frames(self, start: float, *, seek: bool) -> Iterable[AudioFrame] | None:
+        """Return all frames, or with `seek` those from shortly before `start` on; None if seeking fails."""
+        import av
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples (time, channels) of each frame, from the first to the last."""
         frames = self._frames()
-        frame = self._first(frames)
-        while frame is not None:
-            block = self._samples(frame)
-            self.position += len(block)
-            yield block
-            frame = next(frames, None)
+        origin = next(frames, None)
+        if origin is None:
+            return ()
+        self.rate, self.channels = int(origin.sample_rate), len(origin.layout.channels)
+        check_format(self.name, self.rate, self.channels)
+        begin, base = _time(origin), self.stream.time_base
+        self.lead = float((begin or 0) - (self.stream.start_time or 0) * (base or 0))
+        if not seek:
+            return chain([origin], frames)
+        if begin is None or base is None:
+            return None
+        try:
+            self.container.seek(int((begin + Fraction(start - _PREROLL_SECONDS)) / base), stream=self.stream)
+        except av.FFmpegError:
+            return None
+        frames = self._frames()
+        frame = next(frames, None)
+        landed = None if frame is None else _time(frame)
+        if frame is None or landed is None:
+            return None
+        self.position = round((landed - begin) * self.rate)
+        return chain([frame], frames) if self.position <= round(start * self.rate) else None
 
-    def empty_reason(self, span: Span) -> str:
-        """Return why there are no samples."""
+    def samples(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """Return a frame as float32 (channels, time) with full scale at 1."""
+        if (frame.sample_rate, len(frame.layout.channels)) != (self.rate, self.channels):
+            raise AudioError(self.name, "the sample rate or the channels change inside the file")
+        values = _planes(frame) if frame.format.is_planar else frame.to_ndarray().reshape(-1, self.channels).T
+        samples = values.astype(np.float32)
+        if values.dtype == np.uint8:
+            samples -= 128.0
+        if values.dtype.kind != "f":
+            samples /= 2.0 ** (8 * values.itemsize - 1)
+        return samples
+
+    def empty_reason(self, start: float) -> str:
+        """Return why there are no samples from second `start` on."""
         if self.damaged:
             return "damaged: nothing could be decoded"
-        return past_end(span.start, self.position / self.rate) if self.position else "no samples"
+        return past_end(start, self.position / self.rate) if self.position else "no samples"
 
-    def notes(self, span: Span) -> tuple[str, ...]:
+    def notes(self, *, to_end: bool) -> tuple[str, ...]:
         """Return notes on damaged packets, an end before the stated one and further tracks."""
         notes = []
-        stated = _stated_seconds(self.container, self.stream, alone=True) if span.seconds is None else None
+        stated = _stated_seconds(self.container, self.stream, alone=True) if to_end else None
         reached = self.lead + self.position / self.rate
         if stated is not None and reached + slack(self.rate) / self.rate < stated:
             notes.append(f"truncated: the header states {float(stated):.2f} s, the file has {reached:.2f} s")
@@ -177,34 +184,6 @@ class _Reader:
         if tracks > 1:
             notes.append(f"several tracks: the first of {tracks} audio streams is read")
         return tuple(notes)
-
-    def _first(self, frames: Iterator[AudioFrame]) -> AudioFrame | None:
-        """Return the first frame and set rate, channels and lead from it; None if nothing can be decoded."""
-        frame = next(frames, None)
-        if frame is not None:
-            self.rate, self.channels = int(frame.sample_rate), len(frame.layout.channels)
-            check_format(self.name, self.rate, self.channels)
-            self.lead = float((_time(frame) or 0) - _start_time(self.stream))
-        return frame
-
-    def _seek(self, origin: AudioFrame, start: float) -> tuple[Iterator[AudioFrame], AudioFrame | None]:
-        """Seek to shortly before `start` and set `position` from the time of the frame found there."""
-        import av
-
-        base, begin = self.stream.time_base, _time(origin)
-        if begin is None or base is None:
-            return iter(()), None
-        try:
-            self.container.seek(int((begin + Fraction(start - _PREROLL_SECONDS)) / base), stream=self.stream)
-        except av.FFmpegError:
-            return iter(()), None
-        frames = self._frames()
-        frame = next(frames, None)
-        landed = None if frame is None else _time(frame)
-        if landed is None:
-            return iter(()), None
-        self.position = round((landed - begin) * self.rate)
-        return frames, frame
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Yield decoded frames; a packet that cannot be decoded is counted and skipped."""
@@ -226,20 +205,8 @@ class _Reader:
             except av.FFmpegError:  # decoders report damage with many different errors
                 self.damaged += 1
 
-    def _samples(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """Return a frame as float32 (time, channels) with full scale at 1."""
-        if (frame.sample_rate, len(frame.layout.channels)) != (self.rate, self.channels):
-            raise AudioError(self.name, "the sample rate or the channels change inside the file")
-        base = frame.format.name.removesuffix("p")
-        values = _planes(frame, base).T if frame.format.is_planar else frame.to_ndarray().reshape(-1, self.channels)
-        samples = values.astype(np.float32)
-        if base == "u8":
-            samples -= 128.0
-        samples /= _FULL_SCALE[base]
-        return samples
 
-
-def _planes(frame: AudioFrame, base: str) -> NDArray[Any]:
+def _planes(frame: AudioFrame) -> NDArray[Any]:
     """Return the unconverted samples (channels, time) of a planar frame.
 
     PyAV's `to_ndarray` counts planes until an empty one, which frames of eight channels or more do not have: it reads
@@ -247,18 +214,14 @@ def _planes(frame: AudioFrame, base: str) -> NDArray[Any]:
     """
     from av.audio.plane import AudioPlane
 
+    kind = _KINDS[frame.format.name]
     planes: Iterator[Any] = (AudioPlane(frame, index) for index in range(len(frame.layout.channels)))
-    return np.stack([np.frombuffer(plane, _KINDS[base], frame.samples) for plane in planes])
+    return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
 
 
 def _time(frame: AudioFrame) -> Fraction | None:
     """Return a frame's presentation time in seconds, if it has one."""
     return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-
-
-def _start_time(stream: AudioStream) -> Fraction:
-    """Return the stated start time of a stream in seconds."""
-    return Fraction(0) if stream.time_base is None else (stream.start_time or 0) * stream.time_base
 
 
 def _stated_seconds(container: InputContainer, stream: AudioStream, *, alone: bool) -> float | None:

@@ -5,8 +5,10 @@ Nothing here decodes audio.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import BinaryIO, Literal
 
 # Enough for the chunks that usually come before the samples; one read from the disk.
@@ -15,6 +17,9 @@ HEAD_BYTES = 4096
 _OGG_TAIL_BYTES = 65_536
 # Up to this size all pages are checked (about 1 ms); in larger files only the first and the last.
 _OGG_SCAN_BYTES = 4_000_000
+# Flags and serial number of a stream in the header of a page; flags of the first and the last page of a stream.
+_OGG_PAGE = re.compile(rb"OggS.(.).{8}(.{4})", re.DOTALL)
+_OGG_FIRST, _OGG_LAST = 2, 4
 # Programs that write to a pipe cannot go back to fill in the size and leave this value.
 _SIZE_UNKNOWN = 0xFFFFFFFF
 _MAX_CHUNKS = 64
@@ -70,7 +75,8 @@ def choose_decoder(file: BinaryIO, head: bytes, size: int, name: str) -> Decoder
     if head[:4] in _IFF:
         return _choose_iff(file, head, size)
     if head.startswith(b"OggS"):
-        return DecoderChoice("soundfile", _ogg_notes(file, head, size))
+        # libsndfile rejects the valid headers that FFmpeg writes for FLAC in Ogg.
+        return DecoderChoice("PyAV" if b"\x7fFLAC" in head[:64] else "soundfile", _ogg_notes(file, head, size))
     if head.startswith(b".snd"):
         return _choose_au(head, size)
     if head.startswith(_LIBSNDFILE):
@@ -141,33 +147,19 @@ def _ogg_notes(file: BinaryIO, head: bytes, size: int) -> tuple[str, ...]:
     segments = data[last + 26]
     ends = last + 27 + segments + sum(data[last + 27 : last + 27 + segments])
     notes = []
-    if not data[last + 5] & 4 or ends > len(data):
+    if not data[last + 5] & _OGG_LAST or ends > len(data):
         notes.append("truncated: the Ogg stream has no end-of-stream page")
-    if data[last + 14 : last + 18] not in _first_serials(head) or (whole and _has_second_stream(data)):
+    # Streams that start together are audio, perhaps with video or a skeleton; another one follows them.
+    together = {serial for flags, serial in _OGG_PAGE.findall(head) if flags[0] & _OGG_FIRST}
+    if data[last + 14 : last + 18] not in together or (whole and _has_second_stream(data)):
         notes.append("chained: the file has several Ogg streams in sequence, only the first is read")
     return tuple(notes)
 
 
-def _first_serials(head: bytes) -> set[bytes]:
-    """Return the serial numbers of the streams that start together: audio, perhaps video or a skeleton."""
-    serials, position = set(), 0
-    while (position := head.find(b"OggS", position)) >= 0 and len(head) >= position + 18:
-        if head[position + 5] & 2:
-            serials.add(head[position + 14 : position + 18])
-        position += 4
-    return serials
-
-
 def _has_second_stream(data: bytes) -> bool:
     """Return whether a stream starts after another has ended."""
-    position, ended = 0, False
-    while (position := data.find(b"OggS", position)) >= 0 and position + 6 <= len(data):
-        flags = data[position + 5]
-        if ended and flags & 2:
-            return True
-        ended = ended or bool(flags & 4)
-        position += 6
-    return False
+    flags = [flags[0] for flags, _ in _OGG_PAGE.findall(data)]
+    return any(first & _OGG_FIRST for first in dropwhile(lambda last: not last & _OGG_LAST, flags))
 
 
 def _choose_mp3(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
