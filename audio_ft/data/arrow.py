@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.data.columns import AUDIO, find, find_audio, named
 from audio_ft.data.folders import read_folder
 from audio_ft.data.paths import listed
-from audio_ft.data.rows import Columns, File, Rows, Source, Stored, merged
+from audio_ft.data.rows import Columns, File, Rows, Source, Stored, merged, stored_paths
 from audio_ft.data.tree import file_at, scan, split_name
 from audio_ft.errors import InputError
 
@@ -143,16 +143,12 @@ def _is_text(feature: Any) -> bool:
 
 def _stored(table: Dataset, column: str, prefix: str, folders: Sequence[Path]) -> Rows:
     """Return the rows of a table with recordings, or with their paths where it lacks the bytes."""
-    import pyarrow.compute as pc
     from datasets import Audio
 
     audio = table.select_columns([column]).rename_columns({column: "audio"}).cast_column("audio", Audio(decode=False))
-    cells = audio.with_format("arrow")[:].column("audio")
-    inside = pc.is_valid(pc.struct_field(cells, "bytes")).to_pylist()
-    names = [path or "" for path in pc.struct_field(cells, "path").to_pylist()]
     recordings = [
-        Stored(audio, row, name) if stored else _file(name, folders)
-        for row, (stored, name) in enumerate(zip(inside, names, strict=True))
+        Stored(audio, row, path) if stored else _file(path, folders)
+        for row, (stored, path) in enumerate(stored_paths(audio))
     ]
     return Rows(_columns(table, column), [f"{prefix}/{row}" for row in range(len(table))], recordings)
 

@@ -19,7 +19,7 @@ from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.probe import Probed, duplicates, probe_all
 from audio_ft.data.rows import Rows, Stored, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.tree import Tree, scan
+from audio_ft.data.tree import scan
 from audio_ft.errors import InputError
 from audio_ft.targets import Target, target_class
 from audio_ft.targets.cells import as_text
@@ -109,7 +109,6 @@ def inspect(
     *,
     targets: Sequence[type[Target]] = ANY_CLASSES,
     decode: bool = False,
-    workers: int | None = None,
 ) -> Inspection:
     """Inspect recordings, their targets and splits; only headers are read unless `decode`.
 
@@ -174,10 +173,10 @@ def _without_targets(data: Data, kind: type[Target], error: InputError) -> Rows:
         source = sources.read(data, classes=kind.implied_by == "label")
     except InputError:
         folder = Path(data.path).expanduser()
-        tree = scan(folder) if folder.is_dir() else Tree(folder)
-        if not tree.audio:
+        if not folder.is_dir() or not (tree := scan(folder)).audio:
             raise error from None
-        return merged({"": Rows({}, tree.below(), [tree.audio[key] for key in tree.below()])})
+        keys = tree.below()
+        return merged({"": Rows({}, keys, [tree.audio[key] for key in keys])})
     with suppress(InputError):
         cells = source.rows.columns.get(target_column(source.rows.columns, data, kind, source), [])
         return replace(source.rows, targets=list(map(as_text, cells)))
@@ -194,7 +193,7 @@ def _facts(rows: Rows, probed: Sequence[Probed], kind: type[Target]) -> SplitFac
 
 def _counted(values: Iterable[Any]) -> dict[Any, int]:
     """Count each value, the most frequent first."""
-    return dict(sorted(Counter(values).items(), key=lambda pair: (-pair[1], str(pair[0]))))
+    return dict(Counter(sorted(values, key=str)).most_common())
 
 
 def _durations(seconds: NDArray[np.float64]) -> Durations | None:
@@ -202,22 +201,15 @@ def _durations(seconds: NDArray[np.float64]) -> Durations | None:
     if not len(seconds):
         return None
     shortest, median, p95, longest = np.quantile(seconds, (0, 0.5, 0.95, 1)).tolist()
-    step = _round_step(max(p95 - shortest, 0.01) / 8)
+    rough = max(p95 - shortest, 0.01) / 8
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first = np.floor(shortest / step) * step
     count = max(1, int(np.ceil((p95 - first) / step + 1e-9)))
     edges = [round(float(first + step * index), 6) for index in range(count + 1)]
-    bins = np.clip(((seconds - first) / step + 1e-9).astype(int), 0, count)
-    bars = [(low, high, int((bins == index).sum())) for index, (low, high) in enumerate(pairwise(edges))]
-    beyond = int((bins == count).sum())
-    if beyond:
-        bars.append((edges[-1], longest, beyond))
-    return Durations(shortest, median, p95, longest, tuple(bars))
-
-
-def _round_step(step: float) -> float:
-    """Return the next 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(step))
-    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999))
+    numbers = np.histogram(seconds, [*edges, np.inf])[0].tolist()
+    bars = tuple((low, high, number) for (low, high), number in zip(pairwise([*edges, longest]), numbers, strict=True))
+    return Durations(shortest, median, p95, longest, bars if numbers[-1] else bars[:-1])
 
 
 def _leaks(rows: Mapping[str, Rows], equal: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -242,26 +234,22 @@ def _warnings(facts: Mapping[str, SplitFacts], good: Sequence[Probed], every: in
     train = facts.get("train") or next(iter(facts.values()), None)
     classes = train.classes if train else {}
     if len(classes) > 1:
-        ordered = sorted(classes, key=classes.__getitem__)
-        most, least = ordered[-1], ordered[0]
-        smallest, largest = classes[least], classes[most]
-        if smallest < IMBALANCE * largest:
-            yield (f"unbalanced: {least} has {smallest:,} clips and {most} {largest:,}; consider "
+        least, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)
+        if classes[least] < IMBALANCE * classes[most]:
+            yield (f"unbalanced: {least} has {classes[least]:,} clips and {most} {classes[most]:,}; consider "
                    "--set class_weights=balanced or --set sampling=over")  # fmt: skip
         few = [name for name, number in classes.items() if number < FEW_CLIPS]
         if few:
             yield f"fewer than {FEW_CLIPS} clips to learn from: {', '.join(few[:5])}{', …' if len(few) > 5 else ''}"
-    short = sum(one.seconds < SHORT_SECONDS for one in good)
-    long = sum(one.seconds > LONG_SECONDS for one in good)
-    if short:
-        yield f"{short:,} recordings are shorter than {SHORT_SECONDS:g} s"
-    if long:
-        yield f"{long:,} recordings are longer than {LONG_SECONDS:g} s; they are cut into windows"
     low = sum(one.rate < 16_000 for one in good)
-    if low and low < len(good):
-        yield f"{low:,} of {len(good):,} recordings have rates below 16,000 Hz: the rate may reveal the class"
-    if every > len(good):
-        yield f"{every - len(good):,} of {every:,} recordings cannot be read ({(every - len(good)) / every:.1%})"
-    empty = sum(split.words.get("empty", 0) for split in facts.values())
-    if empty:
-        yield f"{empty:,} transcripts are empty"
+    unreadable = every - len(good)
+    counted = {
+        f"recordings are shorter than {SHORT_SECONDS:g} s": sum(one.seconds < SHORT_SECONDS for one in good),
+        f"recordings are longer than {LONG_SECONDS:g} s; they are cut into windows":
+            sum(one.seconds > LONG_SECONDS for one in good),
+        f"of {len(good):,} recordings have rates below 16,000 Hz: the rate may reveal the class":
+            low if low < len(good) else 0,
+        f"of {every:,} recordings cannot be read ({unreadable / max(every, 1):.1%})": unreadable,
+        "transcripts are empty": sum(split.words.get("empty", 0) for split in facts.values()),
+    }  # fmt: skip
+    yield from (f"{number:,} {what}" for what, number in counted.items() if number)

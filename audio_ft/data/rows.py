@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -143,3 +143,13 @@ def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, list[int]
     next_file = count(sum(map(len, tables)))
     places = [next(next_file) if isinstance(one, File) else starts[id(one.table)] + one.row for one in recordings]
     return concatenate_datasets([*tables, Dataset(audio)]), places
+
+
+def stored_paths(table: Dataset) -> Iterator[tuple[bool, str]]:
+    """Yield for each recording of a table whether the column `audio` has its bytes, and its path or ""."""
+    import pyarrow.compute as pc
+
+    cells = table.select_columns(["audio"]).with_format("arrow")[:].column("audio")
+    stored = pc.is_valid(pc.struct_field(cells, "bytes")).to_pylist()
+    paths = pc.fill_null(pc.struct_field(cells, "path"), "").to_pylist()
+    return zip(stored, paths, strict=True)
