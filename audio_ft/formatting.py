@@ -25,3 +25,8 @@ def format_size(size: float) -> str:
 def capitalized(text: str) -> str:
     """Return a text with its first letter in upper case, the others as they are."""
     return text[:1].upper() + text[1:]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 file", "2 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

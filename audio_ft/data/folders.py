@@ -12,9 +12,10 @@ from audio_ft.data.columns import find_audio, names_one_of
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Columns, Rows, Source, merged
-from audio_ft.data.tree import Tree, counted, scan, split_name
+from audio_ft.data.tree import Tree, scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
+from audio_ft.formatting import counted
 from audio_ft.targets import Target
 
 LABEL, FILE, SUBFOLDER = "label", "file_name", "subfolder"

@@ -19,6 +19,7 @@ from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.probe import Probed, duplicates, probe_all
 from audio_ft.data.rows import Rows, Stored, merged
 from audio_ft.data.spec import Data
+from audio_ft.data.splits import FLATTERS, first_five
 from audio_ft.data.tree import scan
 from audio_ft.errors import InputError
 from audio_ft.targets import Target, target_class
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 IMBALANCE = 0.1
 FEW_CLIPS = 10
 SHORT_SECONDS, LONG_SECONDS = 0.1, 30.0
-# How warnings of `load` about overlapping splits end.
-FLATTERS = "scores there flatter the model"
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,7 @@ def _warnings(facts: Mapping[str, SplitFacts], good: Sequence[Probed], every: in
                    "--set class_weights=balanced or --set sampling=over")  # fmt: skip
         few = [name for name, number in classes.items() if number < FEW_CLIPS]
         if few:
-            yield f"fewer than {FEW_CLIPS} clips to learn from: {', '.join(few[:5])}{', …' if len(few) > 5 else ''}"
+            yield f"fewer than {FEW_CLIPS} clips to learn from: {first_five(few)}"
     low = sum(one.rate < 16_000 for one in good)
     unreadable = every - len(good)
     counted = {

@@ -14,6 +14,7 @@ from audio_ft.data import columns, sources, splits
 from audio_ft.data.rows import Columns, Rows, Source, Stored, audio_table
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.cells import as_text
 
@@ -96,7 +97,7 @@ def load(
     metas = {name: _metas(split, {source.audio, column, group}) for name, split in parts.items()}
     keys = _unique({name: split.keys for name, split in parts.items()})
     tables = {name: _table(split, keys[name], metas[name], kind) for name, split in parts.items()}
-    warnings = (*notes, *splits.leaks(tables, target, group))
+    warnings = (*notes, *splits.leaks(parts, target, group))
     return Loaded(tables, target, column, group, rule, warnings, source.chain, _fingerprint(parts, metas, kind))
 
 
@@ -193,14 +194,14 @@ def _repeated(rows: Mapping[str, Rows]) -> list[str]:
     repeated = sorted(key for key, number in listed.items() if number > 1)
     containing = Counter(key for split in rows.values() for key in set(split.keys))
     across = sorted(key for key, number in containing.items() if number > 1)
-    notes = [f"{_counted(repeated)} listed more than once (first: {repeated[0]})"] if repeated else []
-    if across:
-        notes.append(f"{_counted(across)} in two splits (first: {across[0]}): scores there flatter the model")
-    return notes
-
-
-def _counted(keys: Sequence[str]) -> str:
-    return "1 recording is" if len(keys) == 1 else f"{len(keys):,} recordings are"
+    return [
+        f"{counted(len(found), 'recording')} {'is' if len(found) == 1 else 'are'} {where} (first: {found[0]}){why}"
+        for found, where, why in (
+            (repeated, "listed more than once", ""),
+            (across, "in two splits", f": {splits.FLATTERS}"),
+        )
+        if found
+    ]
 
 
 def _unique(keys: Mapping[str, list[str]]) -> dict[str, list[str]]:

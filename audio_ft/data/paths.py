@@ -10,8 +10,9 @@ from pathlib import Path
 from audio_ft.data.columns import find_audio
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
-from audio_ft.data.tree import counted, file_at
+from audio_ft.data.tree import file_at
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 from audio_ft.targets.cells import missing
 
 # Folders in which published data sets keep recordings that their manifest lists by file name alone.

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from audio_ft.data.group_split import Array, Splits, by_group
+from audio_ft.data.rows import Rows
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 from audio_ft.targets import Label, Target
 from audio_ft.targets.cells import folded
 
 SPLITS = ("train", "validation", "test")
+# How warnings of overlapping splits end.
+FLATTERS = "scores there flatter the model"
 
 
 def split(
@@ -38,14 +42,18 @@ def split(
     Raises:
         InputError: the shares are invalid, or there are too few clips or groups for the requested splits.
     """
-    shares = _shares(validation, test)
-    wanted = [name for name in SPLITS if shares[name] > 0]
-    if len(targets) < len(wanted):
+    if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise InputError(
-            f"expected at least {len(wanted)} clips for {_list(wanted)}, got {len(targets)}; add recordings"
+            f"expected shares of at least 0 and less than 1 together, got validation={validation}, test={test}"
         )
+    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+    wanted = [name for name in SPLITS if shares[name] > 0]
+    named = " and ".join(filter(None, (", ".join(wanted[:-1]), wanted[-1])))
+    if len(targets) < len(wanted):
+        raise InputError(f"expected at least {len(wanted)} clips for {named}, got {len(targets)}; add recordings")
+    of_rows = groups or [None] * len(targets)
     names: Sequence[Any] = keys or [
-        (str(groups[row]) if groups else "", repr(value)) for row, value in enumerate(targets)
+        (str(group or ""), repr(value)) for group, value in zip(of_rows, targets, strict=True)
     ]
     order = sorted(range(len(targets)), key=lambda row: names[row])
     strata = target.strata([targets[row] for row in order])
@@ -54,37 +62,23 @@ def split(
     if groups is None and not target.overlapping:
         placed = _by_class(np.array([codes[0] for codes in strata]), portions, generator)
     else:
-        members = _members([groups[row] if groups else None for row in order])
+        members = _members([of_rows[row] for row in order])
         if len(members) < len(wanted):
             raise InputError(
-                f"{by}: {_list(wanted)} need {len(wanted)} of them to be disjoint, got {len(members)}; add recordings "
-                "of others, define the splits in the data, or allow one in several splits with group=''"
+                f"{by}: {named} need {len(wanted)} of them to be disjoint, got {len(members)}; add recordings of "
+                "others, define the splits in the data, or allow one in several splits with group=''"
             )
         placed = by_group(strata, members, portions, generator)
     parts: dict[str, list[int]] = {name: [] for name in SPLITS}
     for number, row in sorted(zip(placed.tolist(), order, strict=True)):
         parts[wanted[number]].append(row)
-    empty = [name for name in wanted if not parts[name]]
-    if empty:
+    empty = next((name for name in wanted if not parts[name]), None)
+    if empty is not None:
         raise InputError(
-            f"too few clips for a {empty[0]} split that keeps every class in train; add recordings, or define the "
+            f"too few clips for a {empty} split that keeps every class in train; add recordings, or define the "
             "splits in the data"
         )
     return parts
-
-
-def _shares(validation: float, test: float) -> dict[str, float]:
-    """Return the share of each split."""
-    if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
-        raise InputError(
-            f"expected shares of at least 0 and less than 1 together, got validation={validation}, test={test}"
-        )
-    return {"train": 1 - validation - test, "validation": validation, "test": test}
-
-
-def _list(names: Sequence[str]) -> str:
-    """Return "train, validation and test"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _by_class(codes: Splits, portions: Array, generator: np.random.Generator) -> Splits:
@@ -111,15 +105,11 @@ def _by_class(codes: Splits, portions: Array, generator: np.random.Generator) ->
 
 
 def _members(groups: Sequence[str | None]) -> list[list[int]]:
-    """Return the rows of each group, groups sorted; a row without group is a group by itself."""
-    found: dict[str, list[int]] = defaultdict(list)
-    alone = []
+    """Return the rows of each group, groups sorted; a row without group is a group by itself, after them."""
+    found: dict[tuple[int, Any], list[int]] = defaultdict(list)
     for row, group in enumerate(groups):
-        if group is None:
-            alone.append([row])
-        else:
-            found[group].append(row)
-    return [found[group] for group in sorted(found)] + alone
+        found[(1, row) if group is None else (0, group)].append(row)
+    return [found[key] for key in sorted(found)]
 
 
 def sample(targets: Sequence[Any], keys: Sequence[str], *, limit: int, seed: int, target: type[Target]) -> list[int]:
@@ -141,65 +131,50 @@ def sample(targets: Sequence[Any], keys: Sequence[str], *, limit: int, seed: int
     return sorted(row for *_, row in sorted(ranked)[:limit])
 
 
-def leaks(tables: Mapping[str, Any], target: Target, group: str | None) -> tuple[str, ...]:
+def leaks(parts: Mapping[str, Rows], target: Target, group: str | None) -> tuple[str, ...]:
     """Return a warning for groups that are in two splits, and for classes that a split lacks.
 
-    Args:
-        tables: the rows of each split, with columns target, group and key.
-        target: what the recordings are labeled with.
-        group: the name of the groups, for messages.
+    `group` is the name of the groups, for messages.
 
     Raises:
         InputError: a split is empty, or train has a single class or lacks a label of another split.
     """
-    rows = {name: table.select_columns(["target", "group", "key"])[:] for name, table in tables.items()}
-    for name, columns in rows.items():
-        if not columns["key"]:
+    for name, rows in parts.items():
+        if not len(rows):
             raise InputError(f"split {name!r} is empty; add recordings, or leave it out")
-    names = {name: target.names_in(columns["target"]) for name, columns in rows.items()}
-    if "train" in rows:
-        target.check_train(rows["train"]["target"])
-        _check_labels(names)
-    groups = {name: set(columns["group"]) - {None} for name, columns in rows.items()}
-    notes = _shared(groups, f"{group or 'group'} value", "scores there flatter the model")
-    notes += [
-        f"no clip of {', '.join(absent)} in {name}"
-        for name in rows
-        if (absent := [label for label in names.get("train", ()) if label not in names[name]])
-    ]
-    return tuple(notes)
-
-
-def _check_labels(names: Mapping[str, Sequence[str]]) -> None:
-    """Refuse labels that are not in train."""
-    for name, labels in names.items():
-        untrained = [label for label in labels if label not in names["train"]]
+    labels = {name: target.names_in(rows.targets) for name, rows in parts.items()}
+    notes: list[str] = []
+    if "train" in parts:
+        target.check_train(parts["train"].targets)
+    for first, second in itertools.combinations([name for name in SPLITS if name in parts], 2):
+        notes += _shared(parts, first, second, f"{group or 'group'} value")
+    for name, own in labels.items():
+        untrained = [label for label in own if label not in labels.get("train", own)]
         if untrained:
             raise InputError(
                 f"labels {', '.join(map(repr, untrained))} are in {name} and not in train; add recordings of them to "
                 f"train, or remove them from {name}"
             )
+        absent = [label for label in labels.get("train", ()) if label not in own]
+        if absent:
+            notes.append(f"no clip of {', '.join(absent)} in {name}")
+    return tuple(notes)
 
 
-def _shared(values: Mapping[str, set[str]], what: str, why: str) -> list[str]:
-    """Return a warning for each pair of splits with values in common; `what` names one of them."""
-    notes = []
-    for first, second in itertools.combinations([name for name in SPLITS if name in values], 2):
-        both = sorted(values[first] & values[second])
-        if both:
-            number = f"{len(both)} {what}{'s' * (len(both) > 1)}"
-            notes.append(f"{number} in both {first} and {second} ({_first_five(both)}): {why}")
-        mine, others = ({folded(value): value for value in values[name] - set(both)} for name in (first, second))
-        alike = [f"{mine[key]!r} and {others[key]!r}" for key in sorted(mine.keys() & others.keys())]
-        if alike:
-            number, differ = f"{len(alike)} {what}{'s' * (len(alike) > 1)}", "differ" if len(alike) > 1 else "differs"
-            notes.append(
-                f"{number} in {first} and {second} {differ} only by case, spaces or accents ({_first_five(alike)}): "
-                f"if they are the same, {why}"
-            )
-    return notes
+def _shared(parts: Mapping[str, Rows], first: str, second: str, what: str) -> Iterator[str]:
+    """Yield a warning for groups that two splits have in common, and for those that differ only in spelling."""
+    mine, others = ({value for value in parts[name].groups if value is not None} for name in (first, second))
+    both = mine & others
+    if both:
+        yield f"{counted(len(both), what)} in both {first} and {second} ({first_five(sorted(both))}): {FLATTERS}"
+    spelled, otherwise = ({folded(value): value for value in values - both} for values in (mine, others))
+    alike = [f"{spelled[key]!r} and {otherwise[key]!r}" for key in sorted(spelled.keys() & otherwise.keys())]
+    if alike:
+        differ = "differs" if len(alike) == 1 else "differ"
+        yield (f"{counted(len(alike), what)} in {first} and {second} {differ} only by case, spaces or accents "
+               f"({first_five(alike)}): if they are the same, {FLATTERS}")  # fmt: skip
 
 
-def _first_five(values: Sequence[str]) -> str:
+def first_five(values: Sequence[str]) -> str:
     """Return the first values of a list, separated by commas."""
     return ", ".join(values[:5]) + (", …" if len(values) > 5 else "")

@@ -13,6 +13,7 @@ from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.rows import File
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 
 # Names of splits in data sets, and ours.
 SPLIT_NAMES = {
@@ -131,8 +132,3 @@ def file_at(path: str) -> File:
     except (OSError, ValueError):
         return File(path)
     return File(path, about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else File(path)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return "1 file", "2 files"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -4,11 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
+from audio_ft.data.rows import Rows
 from audio_ft.data.splits import SPLITS, leaks, sample, split
 from audio_ft.errors import InputError
 from audio_ft.targets import Label, Labels, Number
@@ -184,15 +184,12 @@ def test_a_sample_includes_every_class_it_has_room_for(sizes, limit, seed):
 
 def loaded(kind=Label, **splits):
     """Return loaded data of (target, group) rows."""
-    tables = {
-        name: Dataset.from_dict({
-            "target": [target for target, _ in rows],
-            "group": [group for _, group in rows],
-            "key": [f"{name}/{row}" for row in range(len(rows))],
-        })
+    parts = {
+        name: Rows({}, [f"{name}/{row}" for row in range(len(rows))], [],
+                   targets=[target for target, _ in rows], groups=[group for _, group in rows])
         for name, rows in splits.items()
     }  # fmt: skip
-    return tables, kind(), "speaker"
+    return parts, kind(), "speaker"
 
 
 def test_leaks_name_the_groups_in_two_splits():
