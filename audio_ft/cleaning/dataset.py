@@ -1,9 +1,6 @@
-"""Run the chain with `datasets.map`: parallel, cached and resumable.
+"""Run the chain with `datasets.map`: parallel, cached in blocks of rows, and resumable.
 
-A split is mapped in blocks of rows. Each block is one `map` call; the name of its cache file is a hash of all that
-decides its rows: the recordings (path, size, modification time), the chain's settings and versions, sample rate and
-window. A finished block is not computed again; an interrupted run loses at most one block. Rows hold 16-bit samples,
-the same for all models of one window; features are extracted when a batch is made.
+Rows hold 16-bit samples, the same for all models of one window; features are extracted when a batch is made.
 """
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ import json
 import logging
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,10 +36,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Rows in a block: few enough that an interrupted run repeats little, enough that the start of the workers is cheap.
+# Rows in a block, which is one `map` call with a cache file: few enough that an interrupted run repeats little, enough
+# that the start of the workers is cheap.
 BLOCK = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
 LAYOUT = 5
+# The row of an unreadable recording, which also has its `clip` and `error`.
+UNREADABLE: dict[str, Any] = {"start": 0.0, "length": 0, "seconds": 0.0, "before": 0.0, "rate": 0, "level": None}
+UNREADABLE |= {"snr": None, "notes": [], "digest": "", "samples": np.zeros(1, np.int16), "scale": 1.0}
 
 
 @dataclass(frozen=True)
@@ -59,58 +61,37 @@ class Cleaner:
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
         """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
         with one_thread():
-            rows = [
-                row
-                for index, audio in zip(indices, batch["audio"], strict=True)
-                for row in self._rows(first + index, audio)
-            ]
-        return {name: [row[name] for row in rows] for name in rows[0]}
+            pairs = zip(indices, batch["audio"], strict=True)
+            rows = [row for index, audio in pairs for row in self._rows(first + index, audio)]
+        return {name: [row[name] for row in rows] for name in self.schema()}
 
     def _rows(self, index: int, audio: dict[str, Any]) -> list[dict[str, Any]]:
-        source = audio["bytes"] if audio.get("bytes") is not None else audio["path"]
         try:
-            raw = read(source)
+            raw = read(_source(audio))
             clip = self.chain(raw)
-            if clip.rate != self.sample_rate:
-                raise InputError(
-                    f"The chain ends at {clip.rate:,} Hz but the model expects {self.sample_rate:,} Hz; "
-                    f"add Resample({self.sample_rate}) to the chain."
-                )
-            mono = clip.samples[0] if clip.channels == 1 else None
-            if mono is None:
-                raise InputError(
-                    f"The chain ends with {clip.channels} channels but models expect one; add Mono() to the chain."
-                )
         except AudioError as error:
-            return [self._row(index, error=error.reason)]
-        facts = ClipStats.of(raw)
-        shared: dict[str, Any] = {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
-        shared |= {"notes": list(clip.notes), "digest": _digest(mono)}
-        size = round(self.window * clip.rate)
-        return [
-            self._row(index, mono[start:stop], start=start / clip.rate, **shared)
-            for start, stop in windows(len(mono), size)
-        ]
+            return [UNREADABLE | {"clip": index, "error": error.reason}]
+        if clip.rate != self.sample_rate:
+            raise InputError(
+                f"The chain ends at {clip.rate:,} Hz but the model expects {self.sample_rate:,} Hz; "
+                f"add Resample({self.sample_rate}) to the chain."
+            )
+        if clip.channels != 1:
+            raise InputError(
+                f"The chain ends with {clip.channels} channels but models expect one; add Mono() to the chain."
+            )
+        wave, facts = clip.samples[0], ClipStats.of(raw)
+        known: dict[str, Any] = {"clip": index, "error": None, "before": facts.seconds, "rate": facts.rate}
+        # The digest identifies the same recording in another split.
+        digest = hashlib.sha256(quantize(wave)[0].tobytes()).hexdigest()[:16]
+        known |= {"level": facts.level, "snr": facts.snr, "notes": list(clip.notes), "digest": digest}
+        return [known | self._window(wave, *part) for part in windows(len(wave), round(self.window * clip.rate))]
 
-    def _row(self, index: int, samples: NDArray[np.float32] | None = None, **known: Any) -> dict[str, Any]:
-        used = np.zeros(1, np.float32) if samples is None else samples
-        codes, scale = quantize(used)
-        return {
-            "clip": index,
-            "start": 0.0,
-            "length": 0 if samples is None else len(samples),
-            "seconds": 0.0 if samples is None else len(samples) / self.sample_rate,
-            "before": 0.0,
-            "rate": 0,
-            "level": None,
-            "snr": None,
-            "error": None,
-            "notes": [],
-            "digest": "",
-            "samples": codes,
-            "scale": scale,
-            **known,
-        }
+    def _window(self, wave: NDArray[np.float32], start: int, stop: int) -> dict[str, Any]:
+        samples, scale = quantize(wave[start:stop])
+        length = len(samples)
+        place = {"start": start / self.sample_rate, "length": length, "seconds": length / self.sample_rate}
+        return place | {"samples": samples, "scale": scale}
 
     def schema(self) -> Features:
         """Return the columns of a clean row."""
@@ -125,9 +106,8 @@ class Cleaner:
         return Features(columns)
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings that decide the rows, besides the recordings."""
-        known: dict[str, Any] = {"layout": LAYOUT, "chain": self.chain.digest}
-        known |= {"rate": self.sample_rate, "window": self.window}
+        """Return all settings that decide the rows, apart from the recordings."""
+        known = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate, "window": self.window}
         # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
 
@@ -235,21 +215,26 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
     """Hash the recordings of a block and the settings of their cleaning."""
     digest = hashlib.sha256(json.dumps(cleaner.settings(), sort_keys=True, default=str).encode())
     for audio in split.select(block)["audio"]:
-        if audio.get("bytes") is not None:
-            digest.update(hashlib.sha256(audio["bytes"]).digest())
-            continue
-        try:
-            stat = os.stat(audio["path"])
-            digest.update(
-                f"{os.path.abspath(audio['path'])}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(
-                    "utf-8", "surrogateescape"
-                )
-            )
-            if not os.access(audio["path"], os.R_OK):  # a change of permissions does not change the modification time
-                digest.update(b"no access\n")
-        except OSError:
-            digest.update(f"{audio['path']}|missing\n".encode("utf-8", "surrogateescape"))
+        digest.update(_state(audio))
     return digest.hexdigest()[:32]
+
+
+def _state(audio: dict[str, Any]) -> bytes:
+    """Return bytes that change with a recording: its digest, or path, size and modification time."""
+    if audio.get("bytes") is not None:
+        return hashlib.sha256(audio["bytes"]).digest()
+    try:
+        stat = os.stat(audio["path"])
+        state = f"{os.path.abspath(audio['path'])}|{stat.st_size}|{stat.st_mtime_ns}\n"
+        if not os.access(audio["path"], os.R_OK):  # a change of permissions does not change the modification time
+            state += "no access\n"
+    except OSError:
+        state = f"{audio['path']}|missing\n"
+    return state.encode("utf-8", "surrogateescape")
+
+
+def _source(audio: dict[str, Any]) -> Any:
+    return audio["path"] if audio.get("bytes") is None else audio["bytes"]
 
 
 def expected_bytes(seconds: float, sample_rate: int) -> int:
@@ -265,35 +250,28 @@ def estimate_seconds(split: Dataset, sample: int = 500) -> float:
 
 def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
     """Return the durations in seconds in the headers of at most `sample` evenly spaced recordings."""
-    chosen: Any = np.unique(np.linspace(0, len(split) - 1, min(sample, len(split))).astype(int)) if len(split) else []
+    chosen = np.unique(np.linspace(0, len(split) - 1, min(sample, len(split))).astype(int))
     durations = []
-    for audio in split.select(chosen)["audio"] if len(split) else []:
-        try:
-            durations.append(probe(audio["bytes"] if audio.get("bytes") is not None else audio["path"]).seconds)
-        except AudioError:
-            continue  # the map reads this file too and records the reason
+    for audio in split.select(chosen)["audio"]:
+        with suppress(AudioError):  # the map reads this file too and records the reason
+            durations.append(probe(_source(audio)).seconds)
     return np.asarray(durations, np.float64)
 
 
 def _summarize(rows: Dataset, split: Dataset) -> Cleaned:
     table = rows.select_columns(["clip", "start", "seconds", "before", "error", "notes"]).to_pandas()
-    bad = table[table["error"].notna()]
-    firsts = table[table["error"].isna() & (table["start"] == 0)]
+    unreadable = table["error"].notna()
+    bad, good = table[unreadable], table[~unreadable]
+    firsts = good[good["start"] == 0]
     keys = split.select(bad["clip"].tolist())["key"] if len(bad) else []
-    good = np.flatnonzero(table["error"].isna().to_numpy())
     return Cleaned(
-        rows=rows.select(good) if len(bad) else rows,
+        rows=rows.select(np.flatnonzero(~unreadable)) if len(bad) else rows,
         clips=len(firsts),
         errors=tuple(zip(keys, bad["error"], strict=True)),
         notes=dict(Counter(note for notes in firsts["notes"] for note in notes)),
         seconds_before=float(firsts["before"].sum()),
-        seconds=duration_of(table[table["error"].isna()]),
+        seconds=duration_of(good),
     )
-
-
-def _digest(samples: NDArray[np.float32]) -> str:
-    """Return a digest that identifies the same recording in another split."""
-    return hashlib.sha256(quantize(samples)[0].tobytes()).hexdigest()[:16]
 
 
 def duration_of(rows: DataFrame) -> float:
