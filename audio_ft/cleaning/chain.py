@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -18,8 +18,6 @@ from audio_ft.settings import Settings
 from audio_ft.settings.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from audio_ft.audio.clip import Clip
 
 
@@ -28,7 +26,7 @@ class Chain(Settings):
     """Hold cleaning steps in the order in which they run; calling it cleans a clip.
 
     Raises:
-        InputError: something among the steps that is no step.
+        InputError: one of the steps is not a step.
     """
 
     prefix: ClassVar[str] = "chain"
@@ -37,10 +35,9 @@ class Chain(Settings):
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the cleaned clip."""
-        cleaned = clip
-        for _step, cleaned in self.trace(clip):  # noqa: B007  (the clip after the last step is the answer)
-            pass
-        return cleaned
+        for step in self.steps:
+            clip = step(clip)
+        return clip
 
     def trace(self, clip: Clip) -> Iterator[tuple[Step, Clip]]:
         """Yield each step with the clip as it left it."""
@@ -66,8 +63,7 @@ class Chain(Settings):
         Raises:
             InputError: the chain ends at another rate.
         """
-        # A chain that leaves the rate as it is ends at two here; whether recordings suit the model shows when they
-        # are read.
+        # A chain without Resample ends at two rates here, and recordings are checked when they are read.
         ends = {self.output_rate(start) for start in (8_000, 44_100)}
         if len(ends) == 1 and ends != {rate}:
             raise InputError(

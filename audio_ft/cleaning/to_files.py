@@ -1,7 +1,6 @@
 """Clean recordings into files, in parallel and resumable.
 
-A journal in the folder lists each file with the recording it was made from; a file is done again only if its recording
-has changed.
+A journal in the folder lists each file with the state of its recording, and only changed recordings are cleaned again.
 """
 
 from __future__ import annotations
@@ -10,20 +9,17 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from audio_ft.audio.clip import read, write
 from audio_ft.audio.codec.source import printable
+from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished
 from audio_ft.formatting import format_duration
 from audio_ft.parallel import parallel_map
-
-if TYPE_CHECKING:
-    from audio_ft.cleaning.chain import Chain
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +29,7 @@ JOURNAL = ".done.jsonl"
 
 @dataclass(frozen=True)
 class Job:
-    """Name one recording to clean and the file to write; `source` is a path or the content of a file.
+    """Hold one recording to clean and the file to write; `source` is a path or the content of a file.
 
     `extra_target` is a second file that `Cleaning.then` writes, if any.
     """
@@ -44,7 +40,7 @@ class Job:
     extra_target: Path | None = None
 
     def stamp(self) -> str:
-        """Return a text that changes with the recording: size and modification time, or a digest of the content."""
+        """Return text that changes with the recording: size and modification time, or a digest of the content."""
         if isinstance(self.source, bytes):
             return hashlib.sha256(self.source).hexdigest()[:32]
         try:
@@ -56,13 +52,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Describe the result for one recording; `seconds` are the durations before the chain and after each step."""
+    """Describe the result for one recording; `seconds` are the durations before the chain and after each step.
+
+    In the journal `target` is relative to the folder, so that the folder can be moved.
+    """
 
     key: str
     target: str
     stamp: str
-    seconds: tuple[float, ...] = ()
-    notes: tuple[str, ...] = ()
+    seconds: Sequence[float] = ()
+    notes: Sequence[str] = ()
     error: str | None = None
 
 
@@ -94,7 +93,7 @@ class Cleaning:
         write(clip, job.target)
         if self.then is not None:
             self.then(job)
-        return Outcome(job.key, target, stamp, tuple(seconds), clip.notes)
+        return Outcome(job.key, target, stamp, seconds, clip.notes)
 
 
 @dataclass(frozen=True)
@@ -121,47 +120,7 @@ class Report:
 
     def notes(self) -> Counter[str]:
         """Count the recordings by kind of note."""
-        kinds = [{note.partition(":")[0] for note in outcome.notes} for outcome in self.written]
-        return Counter(kind for kinds_of_file in kinds for kind in kinds_of_file)
-
-
-@dataclass(frozen=True)
-class Journal:
-    """Record the outcomes of a folder, so that an interrupted cleaning continues and a second one does nothing."""
-
-    folder: Path
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    @classmethod
-    def open(cls, folder: Path) -> Journal:
-        """Read the journal of a folder; an incomplete last line is ignored."""
-        outcomes = {}
-        for plain in read_json_lines(folder / JOURNAL):
-            outcome = Outcome(**plain | {"seconds": tuple(plain["seconds"]), "notes": tuple(plain["notes"])})
-            outcomes[outcome.key] = outcome
-        return cls(folder, outcomes)
-
-    def is_done(self, job: Job) -> bool:
-        """Return whether a job is done: its recording is unchanged and its files exist.
-
-        Unreadable recordings are tried again: permissions or installed decoders may have changed.
-        """
-        outcome = self.outcomes.get(job.key)
-        if outcome is None or outcome.stamp != job.stamp() or outcome.target != self.relative(job.target):
-            return False
-        return (
-            outcome.error is None and job.target.is_file() and (job.extra_target is None or job.extra_target.is_file())
-        )
-
-    def relative(self, target: str | Path) -> str:
-        """Return a target relative to the folder, so that the folder can be moved."""
-        return Path(target).relative_to(self.folder).as_posix()
-
-    def add(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Append outcomes to the journal, each before it is yielded."""
-        for outcome in outcomes:
-            append_json_line(self.folder / JOURNAL, asdict(outcome) | {"target": self.relative(outcome.target)})
-            yield outcome
+        return Counter(kind for outcome in self.written for kind in {note.partition(":")[0] for note in outcome.notes})
 
 
 def clean_files(
@@ -173,20 +132,32 @@ def clean_files(
         InputError: the folder has files of another chain, or cannot be written.
     """
     claim_folder(folder, cleaning.chain)
-    journal = Journal.open(folder)
+    done = {line["key"]: Outcome(**line) for line in read_json_lines(folder / JOURNAL)}
     keys, waiting = [], []
     for index, job in enumerate(jobs):
         keys.append(job.key)
-        if not journal.is_done(job):
+        if not _is_done(job, done.get(job.key), folder):
             waiting.append(index)
     if waiting:
         remove_unfinished(folder, below=True)
-        results = parallel_map(
-            cleaning, (jobs[index] for index in waiting), len(waiting), describe=describe, workers=workers
-        )
-        for outcome in journal.add(results):
-            journal.outcomes[outcome.key] = outcome
-    return Report(cleaning.chain, tuple(journal.outcomes[key] for key in keys), len(jobs) - len(waiting))
+        # Indexed one at a time: a job may hold the content of its recording.
+        unfinished = (jobs[index] for index in waiting)
+        for outcome in parallel_map(cleaning, unfinished, len(waiting), describe=describe, workers=workers):
+            done[outcome.key] = replace(outcome, target=Path(outcome.target).relative_to(folder).as_posix())
+            append_json_line(folder / JOURNAL, asdict(done[outcome.key]))
+    return Report(cleaning.chain, tuple(done[key] for key in keys), len(jobs) - len(waiting))
+
+
+def _is_done(job: Job, outcome: Outcome | None, folder: Path) -> bool:
+    """Return whether the recording is unchanged and its files exist; an unreadable one is tried again."""
+    return (
+        outcome is not None
+        and outcome.error is None
+        and outcome.stamp == job.stamp()
+        and outcome.target == job.target.relative_to(folder).as_posix()
+        and job.target.is_file()
+        and (job.extra_target is None or job.extra_target.is_file())
+    )
 
 
 def claim_folder(folder: Path, chain: Chain) -> None:
@@ -195,8 +166,6 @@ def claim_folder(folder: Path, chain: Chain) -> None:
     Raises:
         InputError: the folder has files of another chain or other files, or cannot be written.
     """
-    from audio_ft.cleaning.chain import Chain
-
     file = folder / CHAIN_FILE
     if file.is_file():
         existing = Chain.load(file)
@@ -218,22 +187,18 @@ def claim_folder(folder: Path, chain: Chain) -> None:
 def summary(report: Report) -> list[str]:
     """Return aligned lines: durations after each step, notes, and unreadable recordings."""
     lines = []
-    seconds = report.seconds()
-    if seconds:
+    if seconds := report.seconds():
         count = f"{len(report.written):,} recording{'s' if len(report.written) != 1 else ''}"
         lines.append(f"{count + ', total':<54}{format_duration(seconds[0]):>12}")
         for step, before, after in zip(report.chain.steps, seconds, seconds[1:], strict=False):
             cut = before - after
             changed = abs(cut) > max(0.0005 * before, 0.001)
             difference = f"{'-' if cut > 0 else '+'}{format_duration(abs(cut))}" if changed else "="
-            lines.append(f"  {_short(step.describe(), 51):<52}{format_duration(after):>12}{difference:>13}")
+            phrase = step.describe()
+            phrase = phrase if len(phrase) <= 51 else phrase[:50] + "…"
+            lines.append(f"  {phrase:<52}{format_duration(after):>12}{difference:>13}")
     lines += [f"note: {number:,} x {note}" for note, number in report.notes().most_common(6)]
-    errors = report.errors
-    lines += [f"cannot be read: {printable(outcome.key)}: {outcome.error}" for outcome in errors[:10]]
-    if len(errors) > 10:
-        lines.append(f"cannot be read: {len(errors) - 10:,} more")
+    lines += [f"cannot be read: {printable(outcome.key)}: {outcome.error}" for outcome in report.errors[:10]]
+    if len(report.errors) > 10:
+        lines.append(f"cannot be read: {len(report.errors) - 10:,} more")
     return lines
-
-
-def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
