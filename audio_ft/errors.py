@@ -29,17 +29,17 @@ class AudioError(InputError):
         super().__init__(f"{source}: {reason}")
 
     def __reduce__(self) -> tuple[type[AudioError], tuple[str, str]]:
-        # By default, unpickling passes only the message to __init__; errors come back pickled from worker processes.
+        # Errors are pickled by worker processes, and unpickling passes only the message to __init__ by default.
         return type(self), (self.source, self.reason)
 
 
 def did_you_mean(name: object, known: Iterable[str], *, list_all: bool = False) -> str:
-    """Return the end of a sentence about an unknown name: " Did you mean 'Trim'?", or nothing where none is close.
+    """Return the end of a sentence about an unknown name: " Did you mean 'Trim'?", or "" if none is close.
 
-    With `list_all`, all known names take the place of nothing: " There are Mono, Trim."
+    With `list_all`, all known names are listed if none is close: " There are Mono, Trim."
     """
     known = sorted(set(known))
-    # Upper and lower case are not told apart, so that "trim" finds "Trim". Nobody mistypes a name of a hundred letters.
+    # Case is ignored, so that "trim" finds "Trim"; long text is not a mistyped name.
     lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(str(name)[:100].lower(), lower, 1, 0.5)
     if near:

@@ -1,12 +1,6 @@
 """What other installed packages add: steps, augmentations, metrics, commands …, found by entry points.
 
-A package names what it adds in its own pyproject.toml, under the name that recipes, chains and the command line use:
-
-    [project.entry-points."audio_ft.steps"]
-    Notch = "my_package.notch:Notch"
-
-Only what an installed package declares this way is imported, and only when its name is asked for. A saved model says
-"Notch" and never where the code lies, so a model from the Hub cannot make this machine import anything else.
+A saved model contains the name of a step and never its module, so a model from the Hub cannot import other code.
 """
 
 from __future__ import annotations
@@ -24,7 +18,12 @@ def names(kind: str) -> list[str]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Return what installed packages add to a kind under this name, imported; None where there is no such name.
+    """Import and return what installed packages add to a kind under this name, None if there is no such name.
+
+    A package declares it in its pyproject.toml, under the name that recipes, chains and the command line use:
+
+        [project.entry-points."audio_ft.steps"]
+        Notch = "my_package.notch:Notch"
 
     Raises:
         InputError: two packages add different things under one name, or the import fails.

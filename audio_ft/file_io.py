@@ -20,8 +20,8 @@ from typing import Any
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_size
 
-# What is unfinished lies beside its target under a hidden name of fixed length: the target's own name may already be
-# as long as the file system allows.
+# Unfinished files and folders have a hidden name of fixed length next to their target, whose own name may already be as
+# long as the file system allows.
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")
 
 # Of run.json, recipe.json and chain.json; audio_ft 0.1 wrote the first.
@@ -30,39 +30,41 @@ FORMAT = 2
 
 @contextmanager
 def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
-    """Yield a path beside `target` for a new file or folder, which takes the target's place when the block ends.
+    """Yield a path next to `target` for a new file or folder, which replaces the target when the block ends.
 
-    A reader sees the old content or the new one, never half of it. After an error or an interruption the old content
-    is still there and nothing else; a killed process leaves a hidden `.part`, which `remove_unfinished` finds.
+    A reader sees the old content or the new one, never half of it. After an error or an interruption only the old
+    content is there; a killed process leaves a hidden `.part`, which `remove_unfinished` finds.
 
     Example:
         with replacing(file) as unfinished, unfinished.open("wb") as stream:
             np.save(stream, array)
 
     Raises:
-        InputError: the place cannot be written, or the disk is full; other errors of the block pass.
+        InputError: the place cannot be written, or the disk is full.
     """
     unfinished = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         if make_parents:
             target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.is_dir():
-            said = f"{target}: cannot be written: no such folder: {target.parent}; make it, or give another folder."
-            raise InputError(said)
+            raise InputError(
+                f"{target}: cannot be written: no such folder: {target.parent}; make it, or give another folder."
+            )
         yield unfinished
         if unfinished.is_dir() and target.is_dir():
             shutil.rmtree(target)
         os.replace(unfinished, target)
     except Exception as error:
         if is_disk_full(error):
-            said = f"{target}: cannot be written: no space left on the disk; free some and run this again."
-            raise InputError(said) from error
-        # The block may also read or download: only what names a path here is about writing.
-        if isinstance(error, OSError) and (unfinished.name in str(error) or error.filename in map(str, target.parents)):
-            said = f"{target}: cannot be written: {error.strerror or error}; "
-            said += "make its folder writable, or give another folder."
-            raise InputError(said) from error
-        raise
+            reason, fix = "no space left on the disk", "free some and run this again"
+        # The block may also read or download: only an error with one of these paths is about writing.
+        elif isinstance(error, OSError) and (
+            unfinished.name in str(error) or error.filename in map(str, target.parents)
+        ):
+            reason, fix = error.strerror or str(error), "make its folder writable, or give another folder"
+        else:
+            raise
+        raise InputError(f"{target}: cannot be written: {reason}; {fix}.") from error
     finally:
         _remove(unfinished)
 
@@ -75,7 +77,7 @@ def remove_unfinished(folder: Path, *, below: bool = False) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or folder if it is there and may be removed: the error that left it behind says more."""
+    """Remove a file or folder if possible: an error here would hide the one that left it."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -118,7 +120,7 @@ def write_json(file: Path, content: Any) -> None:
     Raises:
         InputError: the place cannot be written.
     """
-    # These files say what a folder is and how far it got. After a power cut, a name may be on disk before its content.
+    # After a power failure, a name may be on disk before its content, and these files say how far a folder got.
     write_bytes(file, as_json(content), durable=True)
 
 
@@ -154,9 +156,9 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def read_json_lines(file: Path) -> list[dict[str, Any]]:
-    """Return the JSON objects of a file that grows by a line at a time; nothing where there is none yet.
+    """Return the JSON objects of a file that grows line by line, an empty list if there is no file.
 
-    A line that a killed process left unfinished is passed over: what it was about is done again.
+    A line that a killed process left unfinished is ignored.
     """
     found = []
     for line in file.read_bytes().splitlines() if file.is_file() else ():
@@ -166,7 +168,7 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def append_json_line(file: Path, content: Mapping[str, Any]) -> None:
-    """Add an object to a file of JSON lines, which is made where there is none."""
+    """Add an object to a file of JSON lines, which is created if necessary."""
     with file.open("ab+") as stream:
         stream.seek(max(0, stream.tell() - 1))
         # A line left unfinished would swallow this one.
@@ -175,7 +177,7 @@ def append_json_line(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_versioned(file: Path) -> dict[str, Any]:
-    """Return what a file holds that carries the format of this audio_ft: run.json, recipe.json or chain.json.
+    """Return the content of a file with a format number: run.json, recipe.json or chain.json.
 
     Raises:
         InputError: it cannot be read, or was written by another audio_ft.
@@ -203,12 +205,12 @@ def file_digest(file: str | os.PathLike[str]) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Return a value of the history, None for a number without a word in JSON, such as an overflown gradient norm."""
+    """Return a value, or None for NaN and infinity, which JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_cell(value: Any, key: str) -> Any:
-    """Return a value as a cell that reads back as the same: labels joined by ";", other lists and records as JSON.
+    """Return a value as a cell from which it is read back: labels joined by ";", other lists and records as JSON.
 
     Raises:
         InputError: a label that itself holds ";".
@@ -230,7 +232,7 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
-    # A carriage return ends a row where it is read and is left bare where it is written.
+    # A carriage return ends a row when it is read, and csv does not quote it by itself.
     bare = any("\r" in cell for row in rows for cell in row.values() if isinstance(cell, str))
     quoting: Any = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n", quoting=quoting)
@@ -240,7 +242,7 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Tell whether a disk filled: the system says so by number, libraries that write by themselves in their text."""
+    """Return whether an error or its cause is a full disk, by its number or, from some libraries, by its text."""
     if error is None:
         return False
     named = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)

@@ -1,4 +1,4 @@
-"""Work spread over processes: one numeric thread each, progress, a clean stop, no orphans of a killed parent."""
+"""Parallel work in processes: one numeric thread each, progress, a clean stop, no orphans of a killed parent."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def parallel_map(
     unit: str = " files",
     workers: int | None = None,
 ) -> Iterator[Result]:
-    """Yield `function(item)` for each of `total` items, in order, computed by a process for each processor.
+    """Yield `function(item)` for each of `total` items, in order, computed by one process per processor.
 
-    `function` and items are pickled, items a little ahead of their turn; few items are computed in this process.
-    Leaving the loop early, by an error or Ctrl-C, finishes the items that have begun and drops the others.
+    `function` and items are pickled, items a little ahead of their turn; few items are computed in this process. After
+    an error or Ctrl-C, the items that have begun are finished and the others dropped.
 
     Not joblib: with its loky backend all workers of a killed parent were still there a minute later.
 
@@ -89,10 +89,9 @@ def _each(function: Callable[[Item], Result], items: list[Item]) -> list[Result]
 
 @contextmanager
 def exit_with_parent() -> Iterator[None]:
-    """End every process forked inside soon after this one, even when this one is killed.
+    """End every process that is forked in this block soon after this one, even when this one is killed.
 
-    A killed parent cannot stop its workers, and forked ones wait for ever: each holds open the pipes on which the
-    others listen. Spawned ones see their pipes close.
+    Forked workers of a killed parent would wait for ever, since each holds open the pipes that the others read.
     """
     global _parent
     _parent = os.getpid()
@@ -103,7 +102,7 @@ def exit_with_parent() -> Iterator[None]:
 
 
 def _watch_parent() -> None:
-    """Watch the parent from a new child, for as long as the child lives."""
+    """Watch the parent from a new child."""
     parent = _parent
     if not parent or os.getppid() != parent:
         return
@@ -122,9 +121,9 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit numeric libraries to one thread: workers share the processors already.
+    """Limit numeric libraries to one thread, since there is a worker per processor.
 
-    Torch is included once something has imported it; a forked process must not use a pool of threads it inherited.
+    Torch is included if it is imported; a forked process must not use a thread pool that it inherited.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -141,6 +140,6 @@ def one_thread() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, which ends the work, and compute with one thread for the worker's life."""
+    """Leave Ctrl-C to the parent, and compute with one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     one_thread().__enter__()

@@ -1,4 +1,4 @@
-"""Run: what a training left behind, as one frozen record that reads and writes run.json."""
+"""Run: the results of a training, as one frozen record that reads and writes run.json."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
+from audio_ft.settings.rules import as_json
 from audio_ft.targets import Target, target_class
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ UNTUNED_FILE = "untuned.json"
 # In the model folder, next to the files of transformers.
 CHAIN_FILE = "chain.json"
 RECIPE_FILE = "recipe.json"
+# The fields that hold scores, in tables of tables: by split or baseline and name; by place, state and name.
+_LEVELS = {"scores": 2, "baselines": 2, "retention": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Run:
     hardware: Mapping[str, Any]
     seconds: Mapping[str, float]
     training: Mapping[str, Any] = field(default_factory=dict)
-    created: str = field(default="")
+    created: str = ""
     retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
 
     @property
@@ -74,7 +77,7 @@ class Run:
         return {name: setting["value"] for name, setting in self.training.items()}
 
     def _repr_html_(self) -> str:
-        """Return scores with intervals beside the baselines, and learning curves, for notebooks."""
+        """Return scores with intervals, baselines and learning curves, for notebooks."""
         from audio_ft.plots.notebook import run_html
 
         return run_html(self, ": ".join(filter(None, (self.recipe.name, self.recipe.model))))
@@ -82,21 +85,8 @@ class Run:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON-serializable data, without its folder."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "folder"}
-        return (
-            {"format": FORMAT}
-            | plain
-            | {
-                "recipe": self.recipe.to_dict(),
-                "labels": list(self.labels),
-                "scores": {split: scores_to_dict(scores) for split, scores in self.scores.items()},
-                "baselines": {name: scores_to_dict(scores) for name, scores in self.baselines.items()},
-                "retention": {
-                    place: {state: scores_to_dict(scores) for state, scores in states.items()}
-                    for place, states in self.retention.items()
-                },
-                "history": [{name: finite(value) for name, value in entry.items()} for entry in self.history],
-            }
-        )
+        history = [{name: finite(value) for name, value in entry.items()} for entry in self.history]
+        return {"format": FORMAT, **as_json(plain | {"history": history})}
 
     def save(self) -> None:
         """Write run.json; its presence says that the run is done."""
@@ -114,21 +104,9 @@ class Run:
         if not file.is_file():
             raise InputError(f"{folder} holds no {RUN_FILE}; give the --output-dir of a training that has finished.")
         plain = read_versioned(file)
-        return cls(
-            folder=folder,
-            **plain
-            | {
-                "recipe": Recipe.from_dict(plain["recipe"]),
-                "labels": tuple(plain["labels"]),
-                "scores": {split: scores_from_dict(scores) for split, scores in plain["scores"].items()},
-                "baselines": {name: scores_from_dict(scores) for name, scores in plain["baselines"].items()},
-                "retention": {
-                    place: {state: scores_from_dict(scores) for state, scores in states.items()}
-                    for place, states in plain.get("retention", {}).items()
-                },
-                "history": tuple(plain["history"]),
-            },
-        )
+        plain |= {"recipe": Recipe.from_dict(plain["recipe"]), "labels": tuple(plain["labels"])}
+        scores = {name: scores_from_dict(plain[name], levels) for name, levels in _LEVELS.items() if name in plain}
+        return cls(folder=folder, **plain | scores | {"history": tuple(plain["history"])})
 
 
 def scores_to_dict(scores: Mapping[str, Score]) -> dict[str, Any]:
@@ -136,6 +114,8 @@ def scores_to_dict(scores: Mapping[str, Score]) -> dict[str, Any]:
     return {name: score.to_dict() for name, score in scores.items()}
 
 
-def scores_from_dict(plain: Mapping[str, Any]) -> dict[str, Score]:
-    """Return the scores that `scores_to_dict` wrote."""
-    return {name: Score.from_dict(score) for name, score in plain.items()}
+def scores_from_dict(plain: Mapping[str, Any], levels: int = 1) -> dict[str, Any]:
+    """Return the scores that `scores_to_dict` wrote, in as many `levels` of tables as they have names."""
+    if levels == 1:
+        return {name: Score.from_dict(score) for name, score in plain.items()}
+    return {name: scores_from_dict(inner, levels - 1) for name, inner in plain.items()}

@@ -1,9 +1,10 @@
-"""What this machine is, the device it computes on and the precision that is fast there."""
+"""The machine, the device to compute on and the precision that is fast there."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ def pick_device(wanted: str | None = None) -> str:
     try:
         device = torch.device(wanted)
     except RuntimeError:
-        device = torch.device("meta")  # computes nothing, so nobody asks for it
+        device = torch.device("meta")  # no machine computes on it
     if (device.index or 0) >= there.get(device.type, 0):
         known = ", ".join(name if number == 1 else f"{name}:0 to {name}:{number - 1}" for name, number in there.items())
         raise InputError(f"device: this machine has no {wanted!r}; use one of {known}, or leave it out.")
@@ -70,11 +71,7 @@ def precision(wanted: str = "auto", device: str | None = None) -> str:
 
 def cpu_has_bf16() -> bool:
     """Return whether the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX); emulation would be slower."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return any(flag in _cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
 
 
 def available_cores() -> int:
@@ -111,11 +108,16 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
+    names = re.findall(r"^model name\s*: (.*)$", _cpuinfo(), re.MULTILINE)
+    return names[0].strip() if names else platform.processor() or platform.machine()
+
+
+def _cpuinfo() -> str:
+    """Return what Linux knows of the processors, and nothing elsewhere."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+        return ""
 
 
 @contextmanager
