@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from audio_ft import extensions
-from audio_ft.cli.console import Parser, add_common_arguments
+from audio_ft.cli.console import Parser
+from audio_ft.cli.options import add_options
 from audio_ft.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Command(Protocol):
-        """The module of a command; the first line of its docstring is its help."""
+        """The module of a command; the first line of its docstring is its help, and `EPILOG` ends it, if any."""
 
         __doc__: str | None
         add_arguments: Callable[[argparse.ArgumentParser], None]
-        run: Callable[[argparse.Namespace], int]
+        run: Callable[[argparse.Namespace], int | None]
 
 
 FOLDER = os.path.join(os.path.dirname(__file__), "commands")
@@ -56,9 +57,10 @@ def parser_of(name: str) -> Parser:
         InputError: no such command.
     """
     command = load(name)
-    parser = Parser(prog=f"audio-ft {name}", description=(command.__doc__ or "").partition("\n")[0])
+    description = (command.__doc__ or "").partition("\n")[0]
+    parser = Parser(prog=f"audio-ft {name}", description=description, epilog=getattr(command, "EPILOG", None))
     command.add_arguments(parser)
-    add_common_arguments(parser)
+    add_options(parser, "--debug", "--quiet")
     return parser
 
 

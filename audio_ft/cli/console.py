@@ -46,9 +46,19 @@ def show(result: str) -> None:
     sys.stdout.write(f"{result}\n")
 
 
-def as_line(content: Any) -> str:
-    """Return data as one line of JSON, the form in which `--json` shows a result."""
-    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+def show_result(arguments: argparse.Namespace, content: Any, text: str) -> None:
+    """Write a result on standard output: its content as one line of JSON with `--json`, otherwise the text."""
+    show(json.dumps(content, ensure_ascii=False, allow_nan=False) if arguments.json else text)
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
+    """Return rows of cells as lines, each column as wide as its widest cell; `right` aligns all but the first."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<", *(">" if right else "<" for _ in widths[1:])]
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,22 +91,16 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}{end} (`{self.prog} --help` lists the arguments.)")
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command takes."""
-    parser.add_argument("--debug", action="store_true", help="show tracebacks and what the libraries log")
-    parser.add_argument("--quiet", action="store_true", help="show results, warnings and errors only")
-
-
-def guarded(work: Callable[[], int], *, debug: bool = False, quiet: bool = False) -> int:
+def guarded(work: Callable[[], int | None], *, debug: bool = False, quiet: bool = False) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped.
 
     Whatever goes wrong becomes one sentence on standard error; the traceback is for `debug`.
     """
-    with screen(debug, quiet), stoppable():
+    with _screen(debug, quiet), _stoppable():
         try:
             code = work()
             sys.stdout.flush()
-            return code
+            return code or DONE
         except BrokenPipeError:
             # The reader (`| head`) closed the pipe. Python would raise again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -119,10 +123,8 @@ def _ended(error: BaseException, debug: bool) -> int:
     else:
         message = (str(error).strip() or "no message").splitlines()[0]
         end = "" if message.endswith((".", "!", "?")) else "."
-        code, sentence = (
-            FAILED,
-            f"error: unexpected {type(error).__name__}: {message}{end} Run again with --debug for the traceback.",
-        )
+        unexpected = f"unexpected {type(error).__name__}: {message}{end}"
+        code, sentence = FAILED, f"error: {unexpected} Run again with --debug for the traceback."
     if debug:
         traceback.print_exception(error)
     _close_bars()
@@ -146,7 +148,7 @@ def _close_bars() -> None:
 
 
 @contextmanager
-def screen(debug: bool, quiet: bool) -> Iterator[None]:
+def _screen(debug: bool, quiet: bool) -> Iterator[None]:
     """Log our messages to standard error, and those of the libraries only with `debug`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
@@ -176,7 +178,7 @@ def screen(debug: bool, quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def _stoppable() -> Iterator[None]:
     """Let SIGTERM stop a command as Ctrl-C does; processes that it started keep their own handling."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from audio_ft import __version__
 from audio_ft.cli import command_list
-from audio_ft.cli.console import DONE, WRONG, Parser, add_common_arguments, guarded, show
+from audio_ft.cli.console import DONE, WRONG, Parser, guarded, show
+from audio_ft.cli.options import FLAG, add_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,16 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else DONE
 
 
-def _dispatch(before: Sequence[str], words: Sequence[str]) -> int:
+def _dispatch(before: Sequence[str], words: Sequence[str]) -> int | None:
     top = top_parser()
     if top.parse(before).version:
-        show(_versions())
+        from audio_ft.audio.codec.installed import decoders
+
+        show(f"audio-ft {__version__}\n{decoders()}")
         return DONE
     if not words:
         top.print_help(sys.stderr)
         return WRONG
     name, *arguments = words
-    return int(command_list.load(name).run(command_list.parser_of(name).parse(arguments)))
+    return command_list.load(name).run(command_list.parser_of(name).parse(arguments))
 
 
 def top_parser() -> Parser:
@@ -56,15 +59,9 @@ def top_parser() -> Parser:
         description=f"Fine-tune Wav2Vec2, HuBERT and Whisper on your own recordings.\n\ncommands:\n{commands}",
         epilog=EXAMPLES,
     )
-    parser.add_argument("--version", action="store_true", help="show the version and the decoders in use")
-    add_common_arguments(parser)
+    parser.add_argument("--version", **FLAG, help="show the version and the decoders in use")
+    add_options(parser, "--debug", "--quiet")
     return parser
-
-
-def _versions() -> str:
-    from audio_ft.audio.codec.installed import decoders
-
-    return f"audio-ft {__version__}\n{decoders()}"
 
 
 if __name__ == "__main__":

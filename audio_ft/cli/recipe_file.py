@@ -37,24 +37,38 @@ def read_recipe(file: Path) -> Recipe:
     return found
 
 
+def empty_recipe(data: str = "none") -> Recipe:
+    """Return the recipe of commands that need no model, or that get one from their options."""
+    from audio_ft.data import Data
+    from audio_ft.recipe import Recipe
+
+    return Recipe(model="none", data=Data(path=data))
+
+
+def saved_recipe(folder: Path) -> Recipe | None:
+    """Return the recipe of a run's or a model's folder; None where there is no such folder."""
+    from audio_ft.recipe import Recipe
+    from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
+
+    files = (folder / MODEL_FOLDER / RECIPE_FILE, folder / RECIPE_FILE)
+    return next((Recipe.load(file) for file in files if file.is_file()), None)
+
+
 def chosen_recipe(source: str | None) -> Recipe:
     """Return the recipe of a file, a finished run or a saved model; for None, one with the default chain.
 
     Raises:
         InputError: none of these.
     """
-    from audio_ft.data import Data
     from audio_ft.recipe import Recipe
-    from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
 
     if source is None:
-        return Recipe(model="none", data=Data(path="none"))
+        return empty_recipe()
     path = Path(source).expanduser()
-    for file in (path / MODEL_FOLDER / RECIPE_FILE, path / RECIPE_FILE):
-        if file.is_file():
-            return Recipe.load(file)
+    if saved := saved_recipe(path):
+        return saved
     if path.is_dir():
-        raise InputError(f"{source} has no {RECIPE_FILE}; give a finished run, a recipe.json or a recipe's .py file.")
+        raise InputError(f"{source} has no recipe.json; give a finished run, a recipe.json or a recipe's .py file.")
     return Recipe.load(path) if path.suffix == ".json" and path.is_file() else read_recipe(path)
 
 
@@ -71,7 +85,5 @@ def _field_hint(error: Exception) -> str:
     from audio_ft.recipe import Recipe
 
     match = re.match(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
-    cls = {"Recipe": Recipe, "Data": Data}.get(match[1]) if match else None
-    if match is None or cls is None:
-        return ""
-    return "." + did_you_mean(match[2], [field.name for field in dataclasses.fields(cls)])
+    kind = {"Recipe": Recipe, "Data": Data}.get(match[1]) if match else None
+    return "." + did_you_mean(match[2], [field.name for field in dataclasses.fields(kind)]) if match and kind else ""

@@ -1,17 +1,25 @@
-"""`main(recipe)`, the last line of a recipe file: reads the command line and trains."""
+"""Train a recipe as options change it: `audio-ft train`, and `main(recipe)`, the last line of a recipe file."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from audio_ft.cli.console import Parser, add_common_arguments, guarded
-from audio_ft.cli.recipe_options import add_recipe_arguments, train_recipe
+from audio_ft.cli.console import Parser, guarded, say, show
+from audio_ft.cli.inputs import local
+from audio_ft.cli.options import FLAG, add_options, changed
+from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
+
+# A smoke run uses this many clips of each split, for this many steps.
+SMOKE_CLIPS, SMOKE_STEPS = 24, 4
+SMOKE_TRAINING = {"max_steps": SMOKE_STEPS, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}
+SMOKE = f"check that everything fits together: {SMOKE_STEPS} steps, {SMOKE_CLIPS} clips a split, in RUN-smoke"
 
 
 def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
@@ -25,10 +33,45 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if argv is None else argv)
     file = Path(sys.argv[0])
 
-    def work() -> int:
+    def work() -> None:
         parser = Parser(prog=f"python {file}", description=getattr(sys.modules["__main__"], "__doc__", None))
-        add_recipe_arguments(parser)
-        add_common_arguments(parser)
-        return train_recipe(recipe, parser.parse(words), file.stem)
+        add_recipe_options(parser)
+        add_options(parser, "--debug", "--quiet")
+        train_recipe(recipe, parser.parse(words), file.stem)
 
     sys.exit(guarded(work, debug="--debug" in words, quiet="--quiet" in words))
+
+
+def add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change a recipe and its training."""
+    parser.add_argument("--model", metavar="ID_OR_PATH", help="checkpoint: a folder or an id on the Hub")
+    add_options(parser, "--data")
+    parser.add_argument("--output-dir", metavar="RUN", help="folder for the run (default: runs/ and the recipe's name)")
+    settings = "any field of Recipe, of its data (data.target=…) or of transformers' TrainingArguments"
+    add_options(parser, "--task", "--set", "--where", set=settings)
+    parser.add_argument("--smoke", **FLAG, help=SMOKE)
+    add_options(parser, "--overwrite", overwrite="a finished run in the output folder")
+    parser.add_argument("--push-to-hub", metavar="REPO", help="put checkpoints and the finished run on the Hub")
+
+
+def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> None:
+    """Train a recipe as the options change it; `name` is the folder where neither option nor recipe names one.
+
+    Raises:
+        InputError: an option with a value that does not fit, or no folder for the run.
+    """
+    from audio_ft.training.train import train
+
+    recipe = changed(recipe, arguments)
+    name = recipe.name or name
+    if not (arguments.output_dir or name):
+        raise InputError("where should the run be saved? Add --output-dir, for example --output-dir runs/first.")
+    folder = Path(local(arguments.output_dir)) if arguments.output_dir else Path("runs") / name
+    if arguments.smoke:
+        limit = min(recipe.data.limit or SMOKE_CLIPS, SMOKE_CLIPS)
+        training = {**recipe.training, **SMOKE_TRAINING}
+        recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training, push_to_hub=None)
+        folder = folder.with_name(f"{folder.name}-smoke")
+    train(recipe, folder, overwrite=arguments.overwrite or arguments.smoke, tell=say, report=show)
+    if arguments.smoke:
+        say("This was a smoke run: data, model and settings fit together. Its scores mean nothing.")

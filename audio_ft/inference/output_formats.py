@@ -18,7 +18,7 @@ SUFFIXES = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
 SUBTITLES: Mapping[str, Callable[..., str]] = {"srt": srt, "vtt": vtt}
 
 
-def content(file: str, prediction: Mapping[str, Any], form: str, target: Target) -> str:
+def file_content(file: str, prediction: Mapping[str, Any], form: str, target: Target) -> str:
     """Return the content of a file with the prediction for one recording."""
     if form in SUBTITLES:
         return SUBTITLES[form](prediction["segments"])
@@ -27,15 +27,20 @@ def content(file: str, prediction: Mapping[str, Any], form: str, target: Target)
     return target.as_text(prediction)
 
 
-def json_line(file: str, prediction: Mapping[str, Any] | AudioError, target: Target) -> str:
-    """Return one prediction as a line of JSON, a stable format."""
-    return json.dumps(_fields(file, prediction, target), ensure_ascii=False)
+def stream_content(file: str, prediction: Mapping[str, Any] | AudioError, form: str, target: Target, width: int) -> str:
+    """Return one prediction as subtitles, a line of JSON (a stable format) or a line of the table.
 
-
-def table_line(file: str, prediction: Mapping[str, Any] | AudioError, width: int, target: Target) -> str:
-    """Return one prediction as a line of the table; transcripts follow a tab, for other programs to split at."""
-    line = f"cannot be read: {prediction.reason}" if isinstance(prediction, AudioError) else target.as_line(prediction)
-    return f"{printable(file)}\t{line}" if target.by_words else f"{printable(file):<{width}}  {line}"
+    `width` is that of the names of files in the table; transcripts follow a tab, for other programs to split at.
+    """
+    if form == "json":
+        return json.dumps(_fields(file, prediction, target), ensure_ascii=False) + "\n"
+    if isinstance(prediction, AudioError):
+        line = f"cannot be read: {prediction.reason}"
+    elif form in SUBTITLES:
+        return SUBTITLES[form](prediction["segments"])
+    else:
+        line = target.as_line(prediction)
+    return f"{printable(file)}\t{line}\n" if target.by_words else f"{printable(file):<{width}}  {line}\n"
 
 
 def _fields(file: str, prediction: Mapping[str, Any] | AudioError, target: Target) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from audio_ft import InputError, Run
 from audio_ft.cli import main as cli
-from audio_ft.cli.evaluate_table import classes, slices, trust
+from audio_ft.cli.commands.evaluate import classes, slices, trust
 from audio_ft.data import Data, load
 from audio_ft.evaluation import evaluate as evaluation
 from audio_ft.evaluation import slice_columns as slicing

@@ -1,1 +1,1 @@
-"""The commands, a file each: `add_arguments(parser)`, which is cheap, `run(arguments)`, and help in its first line."""
+"""The commands, a file each: help in its first line, `EPILOG`, a cheap `add_arguments(parser)`, `run(arguments)`."""

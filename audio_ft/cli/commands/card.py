@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from audio_ft.cli.console import DONE, show
-from audio_ft.cli.options import add_set
-from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+from audio_ft.cli.console import show
+from audio_ft.cli.inputs import finished, repository_of
+from audio_ft.cli.options import add_options
 from audio_ft.file_io import write_text
 
 EPILOG = """examples:
@@ -22,15 +22,14 @@ tokens, and with local paths shortened to their last part."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `card`."""
-    parser.epilog = EPILOG
-    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
+    add_options(parser, "run")
     parser.add_argument("--output", metavar="FILE", help="write to this file instead of the screen")
     parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub that the card is for")
-    add_set(parser, "text of the card: intended_use, limits, consent, license, data.license …")
+    add_options(parser, "--set", set="text of the card: intended_use, limits, consent, license, data.license …")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print or write the card and return the exit code."""
+def run(arguments: argparse.Namespace) -> None:
+    """Print or write the card."""
     from audio_ft.hub import bundle
     from audio_ft.hub.repository import check_repo_id
     from audio_ft.reporting.card import override_card_fields
@@ -41,8 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     card = bundle.card(run, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
         show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
-        return DONE
-    file = Path(arguments.output).expanduser()
-    write_text(file, card, make_parents=True)
-    show(f"written: {file}")
-    return DONE
+    else:
+        file = Path(arguments.output).expanduser()
+        write_text(file, card, make_parents=True)
+        show(f"written: {file}")

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.chain_options import add_chain_arguments
 from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.cli.inputs import recordings_below
+from audio_ft.cli.options import CHAINS, add_options
 from audio_ft.cli.recipe_file import chosen_recipe
 from audio_ft.errors import InputError
 
@@ -24,10 +25,9 @@ Sub-folders and names are kept; the files are 16-bit wav. A cleaning that was st
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `clean`."""
-    parser.epilog = EPILOG
     parser.add_argument("source", metavar="IN", help="a recording, or a folder of them (sub-folders included)")
     parser.add_argument("target", metavar="OUT", help="file (.wav, .flac, .ogg, .mp3) or folder to write")
-    add_chain_arguments(parser)
+    add_options(parser, "--recipe", "--set", set=CHAINS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,9 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     chain = chosen_recipe(arguments.recipe).override(arguments.set).steps
     source, target = Path(arguments.source).expanduser(), Path(arguments.target).expanduser()
     say(chain.describe())
-    if source.is_dir():
-        return _folder(source, target, chain)
-    return _file(source, target, chain)
+    return (_folder if source.is_dir() else _file)(source, target, chain)
 
 
 def _file(source: Path, target: Path, chain: Chain) -> int:
@@ -65,17 +63,13 @@ def _folder(source: Path, target: Path, chain: Chain) -> int:
     """Clean a folder into another with the same sub-folders."""
     from audio_ft.audio.output_paths import check_no_overlap, output_names
     from audio_ft.cleaning.to_files import Cleaning, Job, clean_files, summary
-    from audio_ft.data.tree import scan
 
     if target.is_file():
         raise InputError(f"{target} is a file and {source} is a folder; give a folder to write into.")
     check_no_overlap(source, target)
-    tree = scan(source)
-    keys = tree.below()
-    if not keys:
-        raise InputError(f"{source}: no recordings found; give a recording or a folder with recordings.")
-    names = output_names(keys)
-    jobs = [Job(key, str(source / key), target / f"{names[key]}.wav") for key in keys]
+    tree = recordings_below(source)
+    names = output_names(tree.below())
+    jobs = [Job(key, str(source / key), target / f"{name}.wav") for key, name in names.items()]
     report = clean_files(jobs, Cleaning(chain), target)
     before = f", {report.already_done:,} of them by an earlier call" if report.already_done else ""
     show("\n".join([*summary(report), *tree.left_out(), f"written: {len(report.written):,} files in {target}{before}"]))

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.command_list import KIND, built_in, parser_of
-from audio_ft.cli.console import DONE, add_common_arguments, show
+from audio_ft.cli.console import show
+from audio_ft.cli.options import FLAG, add_options
 from audio_ft.extensions import names
 
 if TYPE_CHECKING:
@@ -22,23 +23,21 @@ EPILOG = """Put it where your shell looks for it, once:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `completion`."""
-    parser.epilog = EPILOG
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the script and return the exit code."""
+def run(arguments: argparse.Namespace) -> None:
+    """Print the script."""
     import shtab
 
     show(shtab.complete(whole_parser(shtab.FILE), arguments.shell))
-    return DONE
 
 
 def whole_parser(file_names: Mapping[str, object]) -> argparse.ArgumentParser:
     """Return one parser of all commands; what takes free text completes `file_names`, shtab's functions by shell."""
     whole = argparse.ArgumentParser(prog="audio-ft", allow_abbrev=False)
-    whole.add_argument("--version", action="store_true")
-    add_common_arguments(whole)
+    whole.add_argument("--version", **FLAG)
+    add_options(whole, "--debug", "--quiet")
     commands = whole.add_subparsers(metavar="COMMAND")
     for name in dict.fromkeys([*built_in(), *names(KIND)]):
         parser = parser_of(name)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.beam_options import add_beam_arguments, beam_of
-from audio_ft.cli.console import DONE, as_line, say, show
-from audio_ft.cli.evaluate_table import table
-from audio_ft.cli.labeled_options import add_labeled_arguments, labeled, run_of
-from audio_ft.cli.options import add_json
+from audio_ft.cli.console import columns, say, show_result
+from audio_ft.cli.inputs import labeled, run_of
+from audio_ft.cli.options import REPEATABLE, add_beam_options, add_options, beam_of
+from audio_ft.formatting import capitalized, format_duration, format_size
 
 if TYPE_CHECKING:
     from audio_ft.evaluation.evaluate import Evaluation
-    from audio_ft.inference.predictor import Model
-    from audio_ft.run import Run
 
 EPILOG = """examples:
   audio-ft evaluate runs/first recordings --split test
@@ -26,71 +24,122 @@ it was not trained on. Other data without splits is scored as a whole.
 
 --json also holds "per_class", "slices", "calibration", "selective" (accuracy against the share of clips kept) and
 "speed"; README.md describes them."""
+# Lines of classes and of slices; the weakest come first.
+CLASSES, SLICES = 10, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
-    parser.epilog = EPILOG
-    add_labeled_arguments(parser)
-    parser.add_argument(
-        "--slice",
-        metavar="COLUMN",
-        action="append",
-        help="slice only by this: a column of the data, class, group, duration, loudness, SNR or rate; repeatable",
-    )
-    add_json(parser, 'everything, {"scores": {name: {value, low, high, n}}, …},')
-    add_beam_arguments(parser)
+    settings = "a setting of the data: data.target=word, data.group=speaker"
+    add_options(parser, "model", "data", "--split", "--set", "--where", set=settings)
+    slices = "slice only by this: a column of the data, class, group, duration, loudness, SNR or rate; repeatable"
+    parser.add_argument("--slice", metavar="COLUMN", **REPEATABLE, help=slices)
+    add_options(parser, "--json", json='everything, {"scores": {name: {value, low, high, n}}, …},')
+    add_beam_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Score the model and return the exit code."""
+def run(arguments: argparse.Namespace) -> None:
+    """Score the model."""
     from audio_ft.evaluation.evaluate import evaluate
-    from audio_ft.evaluation.summary import describe
+    from audio_ft.evaluation.predictions import Predictions
+    from audio_ft.evaluation.summary import describe, description
     from audio_ft.hub.load import load
+    from audio_ft.inference.benchmark import measure
+    from audio_ft.run import PREDICTIONS_FILE
 
     model = load(arguments.model, beam=beam_of(arguments))
-    asked = labeled(arguments, model)
-    evaluation = evaluate(model, asked.data, arguments.split, need=asked.need, columns=arguments.slice or ())
+    data, need = labeled(arguments, model)
+    evaluation = evaluate(model, data, arguments.split, need=need, columns=arguments.slice)
     for warning in evaluation.warnings:
         say(f"warning: {warning}")
     for file, reason in evaluation.unreadable:
         say(f"excluded: {file}: {reason}")
-    finished = scored_run(model)
-    facts = described(evaluation, finished, arguments.slice)
-    if finished and asked.own and not (arguments.where or arguments.set):
+    finished = run_of(model)
+    if finished and not (finished.folder / PREDICTIONS_FILE).is_file():
+        finished = None
+    # The temperature is fitted on the run's own validation clips, whatever data is evaluated.
+    validation = Predictions.of(finished).split("validation") if finished else None
+    facts = description(
+        evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=arguments.slice or None
+    )
+    if finished and need and not (arguments.where or arguments.set):
         # slices.json in the folder of the run, for its report and its card.
         describe(finished)
-    speed = timed(model, evaluation)
-    if arguments.json:
-        show(as_line(evaluation.to_dict() | facts | {"speed": speed}))
+    speed = measure(model, evaluation.sources).to_dict()
+    content = evaluation.to_dict() | facts | {"speed": speed}
+    show_result(arguments, content, as_text(evaluation, facts, speed))
+
+
+def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
+    """Return scores, classes, slices, calibration and speed as lines of text; --json holds more."""
+    whole = [(name, str(score)) for name, score in evaluation.scores.items() if "[" not in name]
+    lines = columns([(f"{evaluation.split} split", f"{evaluation.n:,} clips ({evaluation.rule})"), *whole])
+    lines.append(f"95 % intervals, {evaluation.resampling.partition(': ')[2]}")
+    if evaluation.unreadable:
+        lines.append(f"{len(evaluation.unreadable):,} unreadable recordings were excluded and are not in the scores.")
+    parts = [lines, classes(facts["per_class"]), slices(facts), trust(facts), cost(speed)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each class, the weakest first."""
+    if not per_class:
+        return []
+    # The first class may lack a score: a class without a clip has no recall.
+    names = list(dict.fromkeys(name for found in per_class.values() for name in found))
+    order = sorted(per_class, key=lambda label: per_class[label].get(names[0], {"value": 1.0})["value"])
+    rows = [(label, *(_score(per_class[label].get(name)) for name in names)) for label in order[:CLASSES]]
+    return columns([("class", *names), *rows]) + _more(len(order) - CLASSES, "classes")
+
+
+def slices(facts: Mapping[str, Any]) -> list[str]:
+    """Return a line for each of the weakest slices, and the verdict on them."""
+    found: Sequence[Mapping[str, Any]] = facts["slices"]["slices"]
+    sentence = f"{capitalized(facts['slices']['verdict'])}."
+    if not found:
+        return [sentence]
+    shown = found[: max(SLICES, sum(one["stands_out"] for one in found))]
+    metric = next(iter(shown[0]["scores"]))
+    rows = [("slice", metric, "elsewhere", "clips", "")]
+    for one in shown:
+        score, elsewhere = _score(one["scores"][metric]), f"{one['rest']['value']:.3f}"
+        mark = "*" if one["stands_out"] else ""
+        rows.append((f"{one['column']} {one['value']}", score, elsewhere, f"{one['n']:,}", mark))
+    return [*columns(rows), *_more(len(found) - len(shown), "slices"), sentence]
+
+
+def trust(facts: Mapping[str, Any]) -> list[str]:
+    """Return calibration and selective accuracy; nothing if the target is not one label."""
+    calibration, selective = facts["calibration"], facts["selective"]
+    if calibration is None or selective is None:
+        return []
+    line = f"expected calibration error {calibration['error']:.3f} ({calibration['chance']:.3f} by chance alone)"
+    if calibration["temperature"] is None:
+        line += f"; no temperature: {calibration['why']}"
     else:
-        show(table(evaluation, facts, speed))
-    return DONE
+        line += f"; {calibration['error_after']:.3f} at temperature {calibration['temperature']:.2f}"
+    shares = [f"{float(share):.0%}: {_score(score)}" for share, score in selective["at"].items()]
+    return [line, f"accuracy on the most confident clips  {'   '.join(shares)}"]
 
 
-def scored_run(model: Model) -> Run | None:
-    """Return the finished run of a model, None if there is none or it has no predictions.parquet."""
-    from audio_ft.run import PREDICTIONS_FILE
-
-    run = run_of(model)
-    return run if run and (run.folder / PREDICTIONS_FILE).is_file() else None
-
-
-def described(evaluation: Evaluation, finished: Run | None, columns: list[str] | None) -> dict[str, Any]:
-    """Return classes, slices, calibration and selective accuracy.
-
-    The temperature is fitted on the run's own validation clips, whatever data is evaluated; a run without
-    predictions.parquet has none.
-    """
-    from audio_ft.evaluation.predictions import Predictions
-    from audio_ft.evaluation.summary import description
-
-    validation = Predictions.of(finished).split("validation") if finished else None
-    return description(evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=columns)
+def cost(speed: Mapping[str, Any]) -> list[str]:
+    """Return how fast the model predicts on this machine."""
+    memory = "" if speed["memory"] is None else f", {format_size(speed['memory'])} at most"
+    threads = f"{speed['threads']} thread{'s' * (speed['threads'] != 1)}"
+    alone, most, together = (format_duration(speed[name]) for name in ("median", "p95", "batch_median"))
+    return [
+        f"{alone} for a clip of {format_duration(speed['seconds'])} (95 % below {most}), "
+        f"{together} in batches of {speed['batch']}",
+        f"real-time factor {speed['real_time_factor']:.3f}, in batches {speed['batch_real_time_factor']:.3f}{memory}; "
+        f"{speed['processor']}, {threads}",
+    ]
 
 
-def timed(model: Model, evaluation: Evaluation) -> dict[str, Any]:
-    """Return how fast the model predicts on this machine, on an even sample of the clips scored."""
-    from audio_ft.inference.benchmark import measure
+def _score(plain: Mapping[str, Any] | None) -> str:
+    from audio_ft.metrics import Score
 
-    return measure(model, evaluation.sources).to_dict()
+    return "–" if plain is None else str(Score.from_dict(plain))
+
+
+def _more(left: int, what: str) -> list[str]:
+    return [f"… and {left:,} more {what} (--json holds them)"] if left > 0 else []

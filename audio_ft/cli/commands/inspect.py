@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import DONE, as_line, show
-from audio_ft.cli.data_options import DATA_HELP, add_column_arguments, local, with_columns
-from audio_ft.cli.options import add_json
+from audio_ft.cli.console import columns, show_result
+from audio_ft.cli.options import FLAG, add_options, changed
+from audio_ft.cli.recipe_file import empty_recipe
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration
 
@@ -22,162 +23,148 @@ EPILOG = """examples:
   audio-ft inspect calls.csv --target intent --group caller
   audio-ft inspect recordings --decode --json > facts.json"""
 INDENT = 12
-BAR = 36
-MOST_CLASSES = 24
+BAR, LONGEST_NAME = 36, 36
+MOST_CLASSES, MOST_UNREADABLE = 24, 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `inspect`."""
-    parser.epilog = EPILOG
-    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
-    add_column_arguments(parser)
-    parser.add_argument("--decode", action="store_true", help="read every sample, not only headers: slower, finds more")
-    add_json(parser, "everything")
+    add_options(parser, "data", "--task", "--target", "--group", "--where")
+    parser.add_argument("--decode", **FLAG, help="read every sample, not only headers: slower, finds more")
+    add_options(parser, "--json", json="everything")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Print what the data holds; data that training would refuse ends in that error."""
-    from audio_ft.data import Data
     from audio_ft.data.inspect import inspect
     from audio_ft.tasks import targets_of
 
-    data = with_columns(Data(path=local(arguments.data)), arguments)
-    found = inspect(data, targets=targets_of(arguments.task or "classification"), decode=arguments.decode)
-    show(as_line(found.to_dict()) if arguments.json else "\n".join(as_text(found)))
+    recipe = changed(empty_recipe(), arguments)
+    found = inspect(recipe.data, targets=targets_of(recipe.task), decode=arguments.decode)
+    show_result(arguments, found.to_dict(), as_text(found))
     if found.problem is not None:
         raise InputError(found.problem)
-    return DONE
 
 
-def as_text(found: Inspection) -> Iterator[str]:
-    """Yield an inspection as lines of text."""
+def as_text(found: Inspection) -> str:
+    """Return an inspection as lines of text."""
+    blocks = [
+        _summary(found),
+        _table(found.splits),
+        [*_histogram(found.durations), *_targets(found.splits)],
+        _classes(found.splits),
+        _unreadable(found.unreadable),
+        _problems(found),
+        _lines("decoders", found.decoders),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _summary(found: Inspection) -> list[str]:
     clips = sum(facts.clips for facts in found.splits.values())
-    seconds = sum(facts.seconds for facts in found.splits.values())
+    seconds = format_duration(sum(facts.seconds for facts in found.splits.values()))
     how = "every sample was read" if found.decoded else "only headers were read; --decode reads every sample"
-    yield from _lines("data", f"{found.path}: {clips:,} recordings, {format_duration(seconds)} ({how})")
-    yield from _lines(
-        "audio", f"{_list(found.rates, '{:,} Hz')}; {_list(found.channels, '{} ch')}; {_list(found.formats)}"
-    )
+    lines = _lines("data", f"{found.path}: {clips:,} recordings, {seconds} ({how})")
+    kinds = _counted(found.rates, "{:,} Hz"), _counted(found.channels, "{} ch"), _counted(found.formats)
+    lines += _lines("audio", "; ".join(kinds))
     if found.notes:
-        yield from _lines("noticed", _list(found.notes))
+        lines += _lines("noticed", _counted(found.notes))
     if found.rule:
-        yield from _lines("splits", found.rule)
+        lines += _lines("splits", found.rule)
     if found.target:
         group = f"groups by {found.group}" if found.group else "no groups known"
-        yield from _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")
-    yield ""
-    yield from _table(found.splits)
-    if found.durations:
-        yield ""
-        yield from _histogram(found.durations)
-    if any(facts.classes for facts in found.splits.values()):
-        yield ""
-        yield from _classes(found)
-    yield from _targets(found)
-    if found.unreadable:
-        yield ""
-        yield from _unreadable(found.unreadable)
-    if found.leaks or found.warnings or found.duplicates:
-        yield ""
-    for leak in found.leaks:
-        yield from _lines("leak", leak)
-    for warning in found.warnings:
-        yield from _lines("warning", warning)
-    if found.duplicates and not found.leaks:
-        first = " = ".join(found.duplicates[0][:2])
-        more = f"{len(found.duplicates):,} x the same content under two names ({first})"
-        yield from _lines("warning", more)
-    yield ""
-    yield from _lines("decoders", found.decoders)
-
-
-def _width() -> int:
-    return min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
+        lines += _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")
+    return lines
 
 
 def _lines(name: str, text: str) -> list[str]:
-    """Return "name   text", wrapped under itself."""
+    """Return "name   text", wrapped under itself; a no-break space becomes a space that no line ends with."""
     first, rest = f"{name:<{INDENT}}", " " * INDENT
-    wrapped = textwrap.wrap(text, _width(), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    width = min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
+    wrapped = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in wrapped]
 
 
-def _list(counts: Mapping[Any, int], form: str = "{}") -> str:
-    """Return "16,000 Hz 12, 8,000 Hz 3", or the one value alone."""
+def _counted(counts: Mapping[Any, int], form: str = "{}") -> str:
+    """Return "16,000 Hz × 12, 8,000 Hz × 3", or the one value alone."""
     if len(counts) == 1:
         return form.format(next(iter(counts)))
-    return (
-        ", ".join(_whole(f"{form.format(value)} × {count:,}") for value, count in counts.items()) or "nothing readable"
-    )
+    items = (f"{form.format(value)} × {count:,}".replace(" ", "\u00a0") for value, count in counts.items())
+    return ", ".join(items) or "nothing readable"
 
 
-def _whole(text: str) -> str:
-    """Return a text that is not wrapped inside."""
-    return text.replace(" ", "\u00a0")
-
-
-def _table(splits: Mapping[str, SplitFacts]) -> Iterator[str]:
-    """Yield clips, length and groups of each split."""
-    yield f"{'split':<{INDENT}}{'clips':>9}{'length':>12}{'unreadable':>12}{'groups':>9}{'classes':>9}"
+def _table(splits: Mapping[str, SplitFacts]) -> list[str]:
+    """Return clips, length and groups of each split."""
+    rows = [("split", "clips", "length", "unreadable", "groups", "classes")]
     for name, facts in splits.items():
-        groups = f"{facts.groups:,}" if facts.groups is not None else "–"
-        classes = f"{len(facts.classes):,}" if facts.classes else "–"
-        bad = f"{facts.clips - facts.readable:,}" if facts.clips > facts.readable else "–"
-        lasting = format_duration(facts.seconds)
-        yield f"{name or 'all':<{INDENT}}{facts.clips:>9,}{lasting:>12}{bad:>12}{groups:>9}{classes:>9}"
+        unreadable, classes = facts.clips - facts.readable, len(facts.classes)
+        groups = "–" if facts.groups is None else f"{facts.groups:,}"
+        counts = [f"{count:,}" if count else "–" for count in (unreadable, classes)]
+        rows.append((name or "all", f"{facts.clips:,}", format_duration(facts.seconds), counts[0], groups, counts[1]))
+    return columns(rows, right=True)
 
 
-def _histogram(durations: Durations) -> Iterator[str]:
-    """Yield the histogram of durations, a bar a line."""
+def _histogram(durations: Durations | None) -> list[str]:
+    """Return the histogram of durations, a bar a line."""
+    if durations is None:
+        return []
     if durations.shortest == durations.longest:
-        yield from _lines("seconds", f"{durations.longest:,.5g} each")
-        return
-    yield from _lines(
-        "seconds",
-        f"shortest {durations.shortest:.4g}, median {durations.median:.4g}, 95 % below {durations.p95:.4g}, "
-        f"longest {durations.longest:,.5g}",
-    )
+        return _lines("seconds", f"{durations.longest:,.5g} each")
+    middle = f"median {durations.median:.4g}, 95 % below {durations.p95:.4g}"
+    lines = _lines("seconds", f"shortest {durations.shortest:.4g}, {middle}, longest {durations.longest:,.5g}")
     most = max(count for *_, count in durations.histogram)
     for low, high, count in durations.histogram:
         bar = "█" * round(BAR * count / most) or ("▏" if count else "")
-        yield f"{f'{low:g} – {high:.4g}':>{INDENT + 6}}  {bar:<{BAR}} {count:>8,}".rstrip()
+        lines.append(f"{f'{low:g} – {high:.4g}':>{INDENT + 6}}  {bar:<{BAR}} {count:>8,}".rstrip())
+    return lines
 
 
-def _classes(found: Inspection) -> Iterator[str]:
-    """Yield how many clips of each class each split has."""
-    names = list(dict.fromkeys(name for facts in found.splits.values() for name in facts.classes))
-    order = names if len(names) <= MOST_CLASSES else sorted(names, key=lambda name: -_total(found, name))[:MOST_CLASSES]
-    width = min(max(len(name) for name in [*order, "class"]) + 2, 36)
-    heads = [name or "all" for name in found.splits]
-    yield f"{'class':<{width}}" + "".join(f"{head:>12}" for head in heads)
-    for name in order:
-        cells = "".join(f"{facts.classes.get(name, 0):>12,}" for facts in found.splits.values())
-        yield f"{name if len(name) < width else name[: width - 2] + '…':<{width}}{cells}"
-    if len(names) > len(order):
-        yield f"… and {len(names) - len(order):,} smaller classes"
-
-
-def _total(found: Inspection, name: str) -> int:
-    return sum(facts.classes.get(name, 0) for facts in found.splits.values())
-
-
-def _targets(found: Inspection) -> Iterator[str]:
-    """Yield a line a split on numbers or transcripts."""
-    for name, facts in found.splits.items():
+def _targets(splits: Mapping[str, SplitFacts]) -> list[str]:
+    """Return a line a split on numbers or transcripts."""
+    lines = []
+    for name, facts in splits.items():
         if facts.values:
             values = ", ".join(f"{what} {value:.4g}" for what, value in facts.values.items())
-            yield from _lines("values", f"{name or 'all'}: {values}")
+            lines += _lines("values", f"{name or 'all'}: {values}")
         if facts.words:
             each = facts.words["all"] / max(facts.clips, 1)
             words = f"{facts.words['all']:,}, {each:.1f} a clip, {facts.words['longest']:,} in the longest"
-            yield from _lines("words", f"{name or 'all'}: {words}")
+            lines += _lines("words", f"{name or 'all'}: {words}")
+    return lines
 
 
-def _unreadable(unreadable: Sequence[tuple[str, str]], most: int = 12) -> Iterator[str]:
-    """Yield what cannot be read, and why."""
+def _classes(splits: Mapping[str, SplitFacts]) -> list[str]:
+    """Return how many clips of each class each split has."""
+    total = Counter[str]()
+    for facts in splits.values():
+        total.update(facts.classes)
+    if not total:
+        return []
+    shown = [name for name, _ in total.most_common(MOST_CLASSES)] if len(total) > MOST_CLASSES else list(total)
+    rows = [("class", *(name or "all" for name in splits))]
+    for name in shown:
+        short = name if len(name) < LONGEST_NAME else f"{name[: LONGEST_NAME - 2]}…"
+        rows.append((short, *(f"{facts.classes.get(name, 0):,}" for facts in splits.values())))
+    more = [f"… and {len(total) - len(shown):,} smaller classes"] if len(total) > len(shown) else []
+    return columns(rows, right=True) + more
+
+
+def _unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what cannot be read, and why."""
     from audio_ft.audio.codec.source import printable
 
-    for place, (key, reason) in enumerate(unreadable[:most]):
-        yield from _lines("unreadable" if not place else "", f"{printable(key)}: {reason}")
-    if len(unreadable) > most:
-        yield from _lines("", f"and {len(unreadable) - most:,} more; --json lists all of them")
+    lines = []
+    for place, (key, reason) in enumerate(unreadable[:MOST_UNREADABLE]):
+        lines += _lines("unreadable" if not place else "", f"{printable(key)}: {reason}")
+    if len(unreadable) > MOST_UNREADABLE:
+        lines += _lines("", f"and {len(unreadable) - MOST_UNREADABLE:,} more; --json lists all of them")
+    return lines
+
+
+def _problems(found: Inspection) -> list[str]:
+    lines = [line for leak in found.leaks for line in _lines("leak", leak)]
+    warnings = list(found.warnings)
+    if found.duplicates and not found.leaks:
+        first = " = ".join(found.duplicates[0][:2])
+        warnings.append(f"{len(found.duplicates):,} x the same content under two names ({first})")
+    return lines + [line for warning in warnings for line in _lines("warning", warning)]

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, say, show
-from audio_ft.cli.options import add_set
+from audio_ft.cli.console import say, show
+from audio_ft.cli.options import add_options
+from audio_ft.cli.recipe_file import empty_recipe, saved_recipe
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -25,19 +26,18 @@ punctuation. More text makes a better model. With it, only words of the text can
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `lm`."""
-    parser.epilog = EPILOG
     parser.add_argument("source", metavar="TEXT_OR_DATA", help="text file, run, or data with transcripts")
     parser.add_argument("output", metavar="OUT.arpa", help="file to write")
     parser.add_argument("--order", metavar="N", type=int, default=3, help="longest n-grams, 2 to 5 (default: 3)")
-    add_set(parser, "a setting of the data or text: data.target=…, text.language=…")
+    add_options(parser, "--set", set="a setting of the data or text: data.target=…, text.language=…")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Write the language model and return the exit code."""
+def run(arguments: argparse.Namespace) -> None:
+    """Write the language model."""
     from audio_ft.tasks.ngram_lm import estimate
 
     source = Path(arguments.source).expanduser()
-    recipe = _recipe(source).override(arguments.set)
+    recipe = (saved_recipe(source) or empty_recipe(str(source))).override(arguments.set)
     text = recipe.text.resolved(case="lower", punctuation="remove")
     spelled = [text.apply(sentence) for sentence in _sentences(source, recipe)]
     sentences = [sentence.split() for sentence in spelled if sentence]
@@ -48,27 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         f"written: {arguments.output}, order {model.order}: {len(model.words):,} different words, of {words:,} in "
         f"{len(sentences):,} sentences"
     )
-    return DONE
-
-
-def _recipe(source: Path) -> Recipe:
-    """Return the recipe of a run or of its model folder, otherwise one with nothing but the path of the data."""
-    from audio_ft.data import Data
-    from audio_ft.recipe import Recipe
-    from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
-
-    for folder in (source / MODEL_FOLDER, source):
-        if (folder / RECIPE_FILE).is_file():
-            return Recipe.load(folder / RECIPE_FILE)
-    return Recipe(model="none", data=Data(path=str(source)))
 
 
 def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
-    """Return the sentences of a text file, or the valid transcripts of the training split.
-
-    Raises:
-        InputError: there is nothing to read, or no transcripts.
-    """
+    """Return the sentences of a text file, or the valid transcripts of the training split."""
     from audio_ft.data import load
     from audio_ft.data.manifests import MANIFEST_SUFFIXES
     from audio_ft.data.splits import SPLITS

@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from audio_ft.cli.beam_options import add_beam_arguments, beam_of
 from audio_ft.cli.console import DONE, WRONG, say
-from audio_ft.cli.options import add_json
+from audio_ft.cli.options import add_beam_options, add_options, beam_of, number
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing, write_text
 
 if TYPE_CHECKING:
-    from audio_ft.inference.predictor import Model
     from audio_ft.targets import Target
 
 # Labels in the table unless --top-k says otherwise; JSON holds them all.
@@ -35,43 +33,47 @@ printed in its place, and the exit code is 2 only when no file could be read."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
-    parser.epilog = EPILOG
-    parser.add_argument("model", metavar="RUN_OR_MODEL", help="a run's folder, a model's folder or an id on the Hub")
-    parser.add_argument(
-        "files", metavar="FILES", nargs="+", help="recordings, folders or patterns such as 'day*/*.wav'"
-    )
-    add_json(parser, 'an object a line, {"file", "labels"}, {"file", "text", "segments"} or {"file", "error"},')
-    parser.add_argument(
-        "--format",
-        choices=("text", "json", "srt", "vtt"),
-        help="default: text, or by the name of --output; srt and vtt are subtitles, for models that transcribe",
-    )
-    parser.add_argument("--top-k", metavar="N", type=_positive, help="only the N most probable labels")
+    add_options(parser, "model")
+    files = "recordings, folders or patterns such as 'day*/*.wav'"
+    parser.add_argument("files", metavar="FILES", nargs="+", help=files)
+    lines = 'an object a line, {"file", "labels"}, {"file", "text", "segments"} or {"file", "error"},'
+    add_options(parser, "--json", json=lines)
+    forms = "default: text, or by the name of --output; srt and vtt are subtitles, for models that transcribe"
+    parser.add_argument("--format", choices=("text", "json", "srt", "vtt"), help=forms)
+    count = number(int, lambda labels: labels >= 1, "a whole number of at least 1")
+    parser.add_argument("--top-k", metavar="N", type=count, help="only the N most probable labels")
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", metavar="FILE", help="write to this file instead of the screen (*.jsonl: as JSON)")
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
-    add_beam_arguments(parser)
+    add_beam_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict all files and return the exit code."""
+    """Predict all files; the exit code is 2 when none can be read.
+
+    Raises:
+        InputError: options that contradict each other or do not fit this kind of model.
+    """
+    from audio_ft.hub.load import load
     from audio_ft.inference.output_formats import SUBTITLES
 
-    files = found(arguments.files)
-    form = _form(arguments)
+    files, form = found(arguments.files), _form(arguments)
     if form in SUBTITLES and len(files) > 1 and arguments.output_dir is None:
         raise InputError(f"Subtitles of {len(files):,} recordings need one file each: name a folder with --output-dir.")
-    from audio_ft.hub.load import load
-
     model = load(arguments.model, beam=beam_of(arguments))
-    _refuse_wrong_kind(arguments, model, form)
     target = model.task.target
+    predicts = f"{arguments.model} predicts {target.wording.short}"
+    if form in SUBTITLES and not target.timed:
+        raise InputError(f"Subtitles need transcripts, and {predicts}; use --format text or json.")
+    if arguments.top_k and not target.names:
+        raise InputError(f"--top-k is for labels, and {predicts}; leave it out.")
     top_k = arguments.top_k or (None if form == "json" else TABLE_LABELS)
     predictions = model.attempts(files, top_k, words=form != "text")
-    if arguments.output_dir is not None:
-        failed = _into_folder(Path(arguments.output_dir), files, predictions, form, target)
-    else:
-        failed = _into_stream(arguments.output, files, predictions, form, target)
+    folder = None if arguments.output_dir is None else Path(arguments.output_dir)
+    with _written(arguments.output) as stream:
+        failed = _write(files, predictions, form, target, folder, stream)
+    if folder:
+        say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
     if failed:
         say(f"{failed:,} of {len(files):,} files could not be read.")
     return WRONG if failed == len(files) else DONE
@@ -87,61 +89,31 @@ def _form(arguments: argparse.Namespace) -> str:
     return str(arguments.format or named.get(Path(arguments.output or "").suffix.lower(), "text"))
 
 
-def _refuse_wrong_kind(arguments: argparse.Namespace, model: Model, form: str) -> None:
-    """Refuse an option that does not fit this kind of model.
-
-    Raises:
-        InputError: subtitles of a model without transcripts, or --top-k of one without labels.
-    """
-    from audio_ft.inference.output_formats import SUBTITLES
-
-    target = model.task.target
-    short = target.wording.short
-    if form in SUBTITLES and not target.timed:
-        raise InputError(
-            f"Subtitles need transcripts, and {arguments.model} predicts {short}; use --format text or json."
-        )
-    if arguments.top_k and not target.names:
-        raise InputError(f"--top-k is for labels, and {arguments.model} predicts {short}; leave it out.")
-
-
-def _into_stream(
-    output: str | None, files: Sequence[str], predictions: Iterator[Any], form: str, target: Target
+def _write(
+    files: Sequence[str], predictions: Iterator[Any], form: str, target: Target, folder: Path | None, stream: TextIO
 ) -> int:
-    """Write all predictions one after another, and return how many files could not be read."""
-    from audio_ft.inference.output_formats import SUBTITLES, content, json_line, table_line
+    """Write a file for each prediction into the folder, if any, or all to the stream; return how many are errors."""
+    from tqdm.auto import tqdm
 
-    width = min(max(len(_printable(file)) for file in files), 60)
+    from audio_ft.audio.codec.source import printable
+    from audio_ft.inference.output_formats import SUBTITLES, SUFFIXES, file_content, stream_content
+
+    names = _names(files) if folder else {}
+    width = min(max(len(printable(file)) for file in files), 60)
+    # On a terminal, the predictions themselves show how far it is.
+    seen = folder is None and stream.isatty()
+    bar = tqdm(predictions, total=len(files), unit="file", desc="predicting", delay=2, leave=False, disable=seen)
     failed = 0
-    with _written(output) as out:
-        for file, prediction in zip(files, _progress(predictions, len(files), out.isatty()), strict=True):
-            failed += isinstance(prediction, AudioError)
-            if form not in SUBTITLES:
-                as_json = form == "json"
-                line = json_line(file, prediction, target) if as_json else table_line(file, prediction, width, target)
-                out.write(line + "\n")
-            elif isinstance(prediction, AudioError):
-                say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
-            else:
-                out.write(content(file, prediction, form, target))
-            out.flush()
-    return failed
-
-
-def _into_folder(folder: Path, files: Sequence[str], predictions: Iterator[Any], form: str, target: Target) -> int:
-    """Write one file for each recording, each in one step, and return how many recordings could not be read."""
-    from audio_ft.inference.output_formats import SUFFIXES, content
-
-    names = _names(files)
-    failed = 0
-    for file, prediction in zip(files, _progress(predictions, len(files), False), strict=True):
-        if isinstance(prediction, AudioError):
-            failed += 1
-            say(f"warning: {_printable(file)} cannot be read: {prediction.reason}")
-            continue
-        place = folder / f"{names[file]}{SUFFIXES[form]}"
-        write_text(place, content(file, prediction, form, target), make_parents=True)
-    say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
+    for file, prediction in zip(files, bar, strict=True):
+        failed += isinstance(prediction, AudioError)
+        if isinstance(prediction, AudioError) and (folder or form in SUBTITLES):
+            say(f"warning: {printable(file)} cannot be read: {prediction.reason}")
+        elif folder:
+            content = file_content(file, prediction, form, target)
+            write_text(folder / f"{names[file]}{SUFFIXES[form]}", content, make_parents=True)
+        else:
+            stream.write(stream_content(file, prediction, form, target, width))
+            stream.flush()
     return failed
 
 
@@ -162,47 +134,27 @@ def found(patterns: Sequence[str]) -> list[str]:
     Raises:
         InputError: a folder without recordings, or a pattern that nothing matches.
     """
-    from audio_ft.audio.clip import AUDIO_SUFFIXES
-
     files: dict[str, None] = {}
     for pattern in patterns:
         path = os.path.expanduser(pattern)
         # A name may contain brackets and stars: what exists under that very name is not a pattern.
-        matches = (
-            [path] if os.path.lexists(path) or not glob.has_magic(path) else sorted(glob.glob(path, recursive=True))
-        )
+        is_pattern = glob.has_magic(path) and not os.path.lexists(path)
+        matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]
         if not matches:
             raise InputError(f"Nothing matches {pattern!r}; give recordings, folders or patterns.")
         for match in matches:
-            own = _in_folder(match, AUDIO_SUFFIXES) if os.path.isdir(match) else [match]
+            own = _in_folder(match) if os.path.isdir(match) else [match]
             if not own and match == path:
                 raise InputError(f"The folder {pattern} has no recordings (.wav, .flac, .mp3, .m4a, …).")
             files.update(dict.fromkeys(own))
     return list(files)
 
 
-def _in_folder(folder: str, suffixes: frozenset[str]) -> list[str]:
+def _in_folder(folder: str) -> list[str]:
+    from audio_ft.audio.clip import AUDIO_SUFFIXES
+
     paths = (os.path.join(here, name) for here, _, names in os.walk(folder) for name in names)
-    return sorted(path for path in paths if os.path.splitext(path)[1].lower() in suffixes)
-
-
-def _printable(file: str) -> str:
-    from audio_ft.audio.codec.source import printable
-
-    return printable(file)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _progress(predictions: Iterator[Any], total: int, seen: bool) -> Iterator[Any]:
-    """Show a bar, unless the predictions themselves appear on a terminal (`seen`)."""
-    from tqdm.auto import tqdm
-
-    return iter(tqdm(predictions, total=total, unit="file", desc="predicting", delay=2, leave=False, disable=seen))
+    return sorted(path for path in paths if os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from audio_ft.cli.console import DONE, show
-from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+from audio_ft.cli.console import show
+from audio_ft.cli.inputs import finished, repository_of
+from audio_ft.cli.options import FLAG, add_options, number
 from audio_ft.formatting import format_size
 
 EPILOG = """examples:
@@ -26,21 +27,17 @@ page gets the recordings in it: --no-audio leaves them out. A model on the Hub n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `report`."""
-    parser.epilog = EPILOG
-    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
-    parser.add_argument(
-        "--output",
-        metavar="FILE.html",
-        help="default: report.html in the run's folder; of a model on the Hub, NAME.html here",
-    )
-    parser.add_argument(
-        "--errors", metavar="N", type=_count, help="worst errors with player and spectrogram (default: 24)"
-    )
-    parser.add_argument("--no-audio", action="store_true", help="leave all recordings out of the page")
+    add_options(parser, "run")
+    default = "default: report.html in the run's folder; of a model on the Hub, NAME.html here"
+    parser.add_argument("--output", metavar="FILE.html", help=default)
+    count = number(int, lambda errors: errors >= 0, "a number of errors; give 0 or more")
+    errors = "worst errors with player and spectrogram (default: 24)"
+    parser.add_argument("--errors", metavar="N", type=count, help=errors)
+    parser.add_argument("--no-audio", **FLAG, help="leave all recordings out of the page")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Write the page, print where it is and how large, and return the exit code."""
+def run(arguments: argparse.Namespace) -> None:
+    """Write the page, and print where it is and how large."""
     from audio_ft.reporting.html import ERRORS, write_report
     from audio_ft.run import PREDICTIONS_FILE
 
@@ -55,10 +52,3 @@ def run(arguments: argparse.Namespace) -> int:
             output = output or Path(f"{Path(repository).name}.html")
         file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
     show(f"{file} ({format_size(file.stat().st_size)})")
-    return DONE
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of errors; give 0 or more")
-    return int(text)

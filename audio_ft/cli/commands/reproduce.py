@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, FAILED, as_line, say, show
-from audio_ft.cli.data_options import local
-from audio_ft.cli.options import add_json, add_overwrite
-from audio_ft.cli.run_options import HELP, RUN_OR_MODEL, finished, repository_of
+from audio_ft.cli.console import DONE, FAILED, columns, say, show_result
+from audio_ft.cli.inputs import finished, local, repository_of
+from audio_ft.cli.options import add_options
 
 if TYPE_CHECKING:
     from audio_ft.training.reproduce import Reproduction
@@ -26,13 +25,11 @@ WORDS = {"exactly": "the same", "within": "within the interval", "outside": "OUT
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `reproduce`."""
-    parser.epilog = EPILOG
-    parser.add_argument("run", metavar=RUN_OR_MODEL, help=HELP)
+    add_options(parser, "run")
     parser.add_argument("--output-dir", metavar="OUT", help="folder for the new run (default: RUN-again)")
     parser.add_argument("--model", metavar="ID_OR_PATH", help="the checkpoint, if it has moved")
     parser.add_argument("--data", metavar="DATA", help="the data, if it has moved")
-    add_overwrite(parser, "a finished reproduction in OUT")
-    add_json(parser, "the comparison")
+    add_options(parser, "--overwrite", "--json", overwrite="a finished reproduction in OUT", json="the comparison")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,22 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         tell=say,
     )
-    show(as_line(found.to_dict()) if arguments.json else as_text(found))
+    show_result(arguments, found.to_dict(), as_text(found))
     return DONE if found.agrees else FAILED
 
 
 def as_text(found: Reproduction) -> str:
     """Return a reproduction as lines of text."""
-    width = max(map(len, ("test split", *found.scores))) + 2
-    lines = [f"{'test split':<{width}}{'then':<24}{'now':<24}"]
-    lines += [
-        f"{name:<{width}}{pair.then!s:<24}{pair.now!s:<24}{WORDS[pair.verdict]}" for name, pair in found.scores.items()
-    ]
+    rows = [(name, str(pair.then), str(pair.now), WORDS[pair.verdict]) for name, pair in found.scores.items()]
+    lines = columns([("test split", "then", "now", ""), *rows])
     lines += [f"differs: {difference}" for difference in found.differences]
     if not found.differences:
         lines.append("versions, hardware and data are the same")
     lines.append("the weights are the same" if found.same_weights else "the weights are not the same")
-    verdict = "yes" if found.agrees else "no"
-    ends = "every score is" if found.agrees else "not every score is"
-    lines.append(f"reproduced: {verdict}, {ends} within its first interval; the new run is in {found.second.folder}")
+    verdict = "yes, every score is" if found.agrees else "no, not every score is"
+    lines.append(f"reproduced: {verdict} within its first interval; the new run is in {found.second.folder}")
     return "\n".join(lines)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from audio_ft.cli.console import DONE, as_line, say, show
-from audio_ft.cli.labeled_options import add_labeled_arguments, labeled, run_of
-from audio_ft.cli.options import add_json, add_overwrite
+from audio_ft.cli.console import columns, say, show_result
+from audio_ft.cli.inputs import labeled, run_of
+from audio_ft.cli.options import REPEATABLE, add_options
 from audio_ft.errors import InputError
 from audio_ft.formatting import capitalized
-from audio_ft.metrics import Score
-
-if TYPE_CHECKING:
-    from audio_ft.inference.predictor import Model
 
 LIMIT = 200
 EPILOG = """examples:
@@ -34,70 +29,59 @@ finished result of other clips or another model is replaced only with --overwrit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `robustness`."""
-    parser.epilog = EPILOG
-    add_labeled_arguments(parser)
-    parser.add_argument(
-        "--only", metavar="PERTURBATION", action="append", default=[], help="this perturbation only; repeatable"
-    )
-    parser.add_argument(
-        "--limit", metavar="N", type=int, default=LIMIT, help=f"at most N clips, stratified (default: {LIMIT})"
-    )
+    settings = "a setting of the data: data.target=word, data.group=speaker"
+    add_options(parser, "model", "data", "--split", "--set", "--where", set=settings)
+    parser.add_argument("--only", metavar="PERTURBATION", **REPEATABLE, help="this perturbation only; repeatable")
+    limit = f"at most N clips, stratified (default: {LIMIT})"
+    parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help=limit)
     parser.add_argument("--output", metavar="FILE", help="default: robustness.json in the run's folder")
-    add_overwrite(parser, "a finished result of other clips or another model")
-    add_json(parser, "what robustness.json holds")
+    finished = "a finished result of other clips or another model"
+    add_options(parser, "--overwrite", "--json", overwrite=finished, json="what robustness.json holds")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure and return the exit code."""
-    from audio_ft.evaluation.robustness import chosen_perturbations, measure
-    from audio_ft.hub.load import load
-
-    chosen_perturbations(arguments.only)
-    model = load(arguments.model)
-    asked = labeled(arguments, model)
-    data = dataclasses.replace(asked.data, limit=min(arguments.limit, asked.data.limit or arguments.limit))
-    file = place(arguments.output, model)
-    found = measure(
-        model, data, arguments.split, need=asked.need, only=arguments.only, file=file, overwrite=arguments.overwrite
-    )
-    show(as_line(found) if arguments.json else table(found, arguments.only))
-    if file:
-        say(f"saved in {file}.")
-    return DONE
-
-
-def place(output: str | None, model: Model) -> Path | None:
-    """Return the file that holds the result: the one asked for, or robustness.json beside the run.
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, and save every finished level.
 
     Raises:
-        InputError: it cannot be written; checked now and not after the first level.
+        InputError: the result cannot be written; checked now and not after the first level.
     """
-    from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
+    from audio_ft.evaluation.robustness import ROBUSTNESS_FILE, chosen_perturbations, measure
+    from audio_ft.hub.load import load
 
+    only = arguments.only
+    chosen_perturbations(only)
+    model = load(arguments.model)
+    data, need = labeled(arguments, model)
+    data = data.replace(limit=min(arguments.limit, data.limit or arguments.limit))
     finished = run_of(model)
-    file = Path(output).expanduser() if output else finished.folder / ROBUSTNESS_FILE if finished else None
+    file = finished.folder / ROBUSTNESS_FILE if finished else None
+    if arguments.output:
+        file = Path(arguments.output).expanduser()
     if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
         raise InputError(
             f"{file}: {file.parent} is not a folder that can be written to; give another file with --output."
         )
-    return file
+    found = measure(model, data, arguments.split, need=need, only=only, file=file, overwrite=arguments.overwrite)
+    show_result(arguments, found, as_text(found, only))
+    if file:
+        say(f"saved in {file}.")
 
 
-def table(found: Mapping[str, Any], only: list[str]) -> str:
+def as_text(found: Mapping[str, Any], only: list[str]) -> str:
     """Return a line for each perturbation, and a sentence about the worst level."""
-    shown = [one for one in found["perturbations"] if not only or one["name"] in only]
-    titles = [f"{one['title']}, {one['unit']}" if one["unit"] else one["title"] for one in shown]
-    width = max(map(len, [*titles, "clean"])) + 2
+    from audio_ft.metrics import Score
+
     clean = Score.from_dict(found["clean"])
-    lines = [f"{'clean':<{width}}{clean}  ({found['metric']}, {found['n']:,} clips of {found['split']})"]
-    for title, one in zip(titles, shown, strict=True):
-        cells = [cell(level, bool(one["unit"])) for level in one["levels"]]
-        lines.append(f"{title:<{width}}{'  '.join(cells)}".rstrip())
-    lines.append("* worse than clean by the 95 % interval of the difference on the same clips")
-    return "\n".join([*lines, f"{capitalized(found['sentence'])}."])
+    rows = [("clean", f"{clean}  ({found['metric']}, {found['n']:,} clips of {found['split']})")]
+    for one in found["perturbations"]:
+        if not only or one["name"] in only:
+            title = f"{one['title']}, {one['unit']}" if one["unit"] else one["title"]
+            rows.append((title, "  ".join(_cell(level, bool(one["unit"])) for level in one["levels"])))
+    note = "* worse than clean by the 95 % interval of the difference on the same clips"
+    return "\n".join([*columns(rows), note, f"{capitalized(found['sentence'])}."])
 
 
-def cell(level: Mapping[str, Any], named: bool) -> str:
+def _cell(level: Mapping[str, Any], named: bool) -> str:
     """Return one level as "10: 0.896*"."""
     value = "–" if level["score"] is None else f"{level['score']['value']:.3f}"
     mark = "*" if level["verdict"] == "worse" else " "

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.cli.inputs import recordings_below
+from audio_ft.cli.options import FLAG
 from audio_ft.errors import AudioError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from audio_ft.audio.features.export import Source
 
 EPILOG = """examples:
   audio-ft show door.wav
@@ -28,27 +28,25 @@ _MOST_LISTED = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `show`."""
-    parser.epilog = EPILOG
     parser.add_argument("source", metavar="FILE|FOLDER", nargs="?", help="a recording, or a folder of them")
     parser.add_argument(
         "--feature", metavar="NAME", nargs="+", action="extend", default=[], help="what to show; --list names them"
     )
-    parser.add_argument(
-        "--output", metavar="OUT", help="figure to write, .png or .svg (default: FILE.png here); for a folder, a folder"
-    )
-    parser.add_argument(
-        "--save", metavar="OUT", help="write the arrays instead: .npz, .parquet, or for a folder a folder of .npz"
-    )
-    parser.add_argument("--log-frequency", action="store_true", help="a logarithmic frequency axis in the spectrogram")
-    parser.add_argument("--dark", action="store_true", help="plot on a dark background")
-    parser.add_argument("--list", action="store_true", help="list the features: what each is, its shape and unit")
+    figure = "figure to write, .png or .svg (default: FILE.png here); for a folder, a folder"
+    parser.add_argument("--output", metavar="OUT", help=figure)
+    arrays = "write the arrays instead: .npz, .parquet, or for a folder a folder of .npz"
+    parser.add_argument("--save", metavar="OUT", help=arrays)
+    parser.add_argument("--log-frequency", **FLAG, help="a logarithmic frequency axis in the spectrogram")
+    parser.add_argument("--dark", **FLAG, help="plot on a dark background")
+    parser.add_argument("--list", **FLAG, help="list the features: what each is, its shape and unit")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Plot or save as the arguments say; the exit code is 1 when no recording of a folder can be read."""
-    if arguments.list:
-        from audio_ft.audio.features.registry import feature_table
+    from audio_ft.audio.features.registry import feature_table
+    from audio_ft.plots.audio import DEFAULT_FEATURES
 
+    if arguments.list:
         show(feature_table())
         return DONE
     if arguments.source is None:
@@ -58,12 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = Path(arguments.source).expanduser()
     if arguments.save:
         return _save(source, chosen(arguments.feature, all_but_waveform()), Path(arguments.save).expanduser())
-    from audio_ft.plots.audio import DEFAULT_FEATURES
-
     drawing = Drawing(chosen(arguments.feature, DEFAULT_FEATURES), arguments.log_frequency, arguments.dark)
-    if source.is_dir():
-        return _draw_folder(source, drawing, arguments.output)
-    return _draw_file(source, drawing, arguments.output)
+    output = Path(arguments.output).expanduser() if arguments.output else None
+    return (_draw_folder if source.is_dir() else _draw_file)(source, drawing, output)
 
 
 @dataclass(frozen=True)
@@ -74,13 +69,14 @@ class Drawing:
     log_frequency: bool
     dark: bool
 
-    def __call__(self, source: Source) -> tuple[str, str | None]:
-        """Draw one recording into its target; return its key, and why not where it cannot be read."""
+    def __call__(self, job: tuple[str, str, Path]) -> tuple[str, str] | None:
+        """Draw the recording (key, path, target); return its key, and why it cannot be read, where that is so."""
+        key, path, target = job
         try:
-            self.draw(source.path, source.target or Path(f"{source.key}.png"))
+            self.draw(path, target)
         except AudioError as error:
-            return source.key, error.reason
-        return source.key, None
+            return key, error.reason
+        return None
 
     def draw(self, path: str, target: Path) -> None:
         """Draw one recording into a file.
@@ -122,8 +118,8 @@ def all_but_waveform() -> tuple[str, ...]:
     return tuple(name for name in FEATURES if name != "waveform")
 
 
-def _draw_file(source: Path, drawing: Drawing, output: str | None) -> int:
-    target = Path(output).expanduser() if output else Path(f"{source.name}.png")
+def _draw_file(source: Path, drawing: Drawing, output: Path | None) -> int:
+    target = output or Path(f"{source.name}.png")
     if target.is_dir():
         target = target / f"{source.name}.png"
     drawing.draw(str(source), target)
@@ -131,24 +127,20 @@ def _draw_file(source: Path, drawing: Drawing, output: str | None) -> int:
     return DONE
 
 
-def _draw_folder(source: Path, drawing: Drawing, output: str | None) -> int:
+def _draw_folder(source: Path, drawing: Drawing, target: Path | None) -> int:
     """Draw each recording of a folder into another with the same sub-folders."""
-    from audio_ft.audio.features.export import Source
     from audio_ft.audio.output_paths import check_no_overlap, output_names
     from audio_ft.parallel import parallel_map
 
-    if output is None:
+    if target is None:
         raise InputError(f"{source} is a folder: add --output FOLDER (figures) or --save FOLDER (arrays).")
-    target = Path(output).expanduser()
     if target.is_file() or target.suffix.lower() in (".png", ".svg"):
         raise InputError(f"{target} is one file and {source} a folder of recordings; give a folder.")
     check_no_overlap(source, target)
-    paths = _recordings(source)
-    called = output_names(paths)
-    sources = [Source(key, path, target / f"{called[key]}.png") for key, path in paths.items()]
-    done = list(parallel_map(drawing, sources, len(sources), describe="drawing"))
-    excluded = [(key, reason) for key, reason in done if reason is not None]
-    return _summary(len(done) - len(excluded), excluded, f"figures in {target}")
+    names = output_names(recordings_below(source).below())
+    jobs = [(key, str(source / key), target / f"{name}.png") for key, name in names.items()]
+    excluded = [problem for problem in parallel_map(drawing, jobs, len(jobs), describe="drawing") if problem]
+    return _summary(len(jobs) - len(excluded), excluded, f"figures in {target}")
 
 
 def _save(source: Path, names: Sequence[str], target: Path) -> int:
@@ -164,26 +156,13 @@ def _save(source: Path, names: Sequence[str], target: Path) -> int:
         raise InputError(f"{target} holds one recording; for a folder give a folder, or a name ending in .parquet.")
     if target.is_file() and suffix != TABLE_SUFFIX:
         raise InputError(f"{target} is a file; give a folder, or a name ending in {TABLE_SUFFIX}.")
-    if source.is_dir() and suffix != TABLE_SUFFIX:
-        check_no_overlap(source, target)
-    saved = save_features(_recordings(source), names, target)
+    paths = {source.name: str(source)}
+    if source.is_dir():
+        if suffix != TABLE_SUFFIX:
+            check_no_overlap(source, target)
+        paths = {key: str(source / key) for key in recordings_below(source).below()}
+    saved = save_features(paths, names, target)
     return _summary(saved.written, saved.unreadable, f"recordings with {len(names)} features each in {target}")
-
-
-def _recordings(source: Path) -> dict[str, str]:
-    """Return the recordings by key and path: one file, or those below a folder.
-
-    Raises:
-        InputError: a folder without recordings.
-    """
-    if not source.is_dir():
-        return {source.name: str(source)}
-    from audio_ft.data.tree import scan
-
-    keys = scan(source).below()
-    if not keys:
-        raise InputError(f"{source}: no recordings found; give a recording or a folder with recordings.")
-    return {key: str(source / key) for key in keys}
 
 
 def _summary(written: int, excluded: Sequence[tuple[str, str]], what: str) -> int:

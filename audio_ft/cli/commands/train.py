@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from audio_ft.cli.data_options import local
-from audio_ft.cli.recipe_file import read_recipe
-from audio_ft.cli.recipe_options import add_recipe_arguments, train_recipe
+from audio_ft.cli.recipe_file import empty_recipe, read_recipe
+from audio_ft.cli.recipe_script import add_recipe_options, train_recipe
 from audio_ft.errors import InputError
 
 EPILOG = """examples:
@@ -20,18 +19,15 @@ A training that was stopped continues from its last checkpoint when the same com
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `train`."""
-    parser.epilog = EPILOG
     parser.add_argument("recipe", nargs="?", metavar="RECIPE.py", help="a file that sets `recipe`; options change it")
-    add_recipe_arguments(parser)
+    add_recipe_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Train as the arguments say and return the exit code."""
+def run(arguments: argparse.Namespace) -> None:
+    """Train as the arguments say."""
     if arguments.recipe:
-        return train_recipe(read_recipe(Path(arguments.recipe)), arguments, Path(arguments.recipe).stem)
-    if not (arguments.model and arguments.data):
+        train_recipe(read_recipe(Path(arguments.recipe)), arguments, Path(arguments.recipe).stem)
+    elif arguments.model and arguments.data:
+        train_recipe(empty_recipe(), arguments, "")
+    else:
         raise InputError("train needs a RECIPE.py, or --model and --data; --output-dir says where to save the run.")
-    from audio_ft.data import Data
-    from audio_ft.recipe import Recipe
-
-    return train_recipe(Recipe(model=arguments.model, data=Data(path=local(arguments.data))), arguments, "")

@@ -1,0 +1,115 @@
+"""What the arguments of a command name: recordings, runs, models, and labeled data to score a model on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_ft.cli.console import say
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_ft.data import Data
+    from audio_ft.data.tree import Tree
+    from audio_ft.inference.predictor import Model
+    from audio_ft.run import Run
+
+
+def local(path: str) -> str:
+    """Return a path with ~ replaced, which shells leave in `--data=~/recordings`."""
+    return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
+def recordings_below(folder: Path) -> Tree:
+    """List a folder with its sub-folders.
+
+    Raises:
+        InputError: there are no recordings in it.
+    """
+    from audio_ft.data.tree import scan
+
+    tree = scan(folder)
+    if not tree.audio:
+        raise InputError(f"{folder}: no recordings found; give a recording or a folder with recordings.")
+    return tree
+
+
+def repository_of(place: str) -> str | None:
+    """Return the repository on the Hub, without its revision; None if `place` is a local folder."""
+    return None if Path(place).expanduser().is_dir() else place.partition("@")[0]
+
+
+def finished(place: str, *, predictions: bool = False) -> Run:
+    """Return the run in a folder, or that of a repository on the Hub, downloaded without its weights.
+
+    `predictions` requires predictions.parquet too.
+
+    Raises:
+        InputError: no such folder and no such repository, no run.json in it, or no predictions where they are needed.
+        AudioFTError: the Hub cannot be reached.
+    """
+    from audio_ft.hub.download import pull
+    from audio_ft.run import PREDICTIONS_FILE, RUN_FILE, Run
+
+    repository = repository_of(place)
+    if repository is None:
+        return Run.load(Path(place).expanduser())
+    folder = pull(place, only=(RUN_FILE, *((PREDICTIONS_FILE,) if predictions else ())))
+    if not (folder / RUN_FILE).is_file():
+        raise InputError(
+            f"{place} has no {RUN_FILE}, so it is unknown how it was trained; `audio-ft push` uploads one."
+        )
+    if predictions and not (folder / PREDICTIONS_FILE).is_file():
+        raise InputError(
+            f"{place} has no {PREDICTIONS_FILE}, which this command needs: it was pushed without them, or not "
+            f"downloaded while there was a network. The owner of the run can upload them with `audio-ft push RUN "
+            f"{repository} --predictions`; `audio-ft evaluate {place} DATA` scores the model without them."
+        )
+    return Run.load(folder)
+
+
+def run_of(model: Model) -> Run | None:
+    """Return the finished run that holds a model; None for a model's folder alone, or one from the Hub."""
+    from audio_ft.run import RUN_FILE, Run
+
+    return Run.load(model.folder.parent) if (model.folder.parent / RUN_FILE).is_file() else None
+
+
+def labeled(arguments: argparse.Namespace, model: Model) -> tuple[Data, tuple[str, ...]]:
+    """Return the data that the arguments name, and the splits to make if it has none.
+
+    The training data of the model has the columns of the training, and all of its splits are made again.
+
+    Raises:
+        InputError: --set of something else than the data.
+    """
+    from audio_ft.data import Data
+    from audio_ft.data.prepare import raw_data
+    from audio_ft.data.splits import SPLITS
+    from audio_ft.recipe import Recipe
+    from audio_ft.run import RECIPE_FILE
+
+    for assignment in arguments.set:
+        if not assignment.startswith("data."):
+            raise InputError(f"--set {assignment}: only the data can be set here; write --set data.KEY=VALUE.")
+    recipe = Recipe.load(model.folder / RECIPE_FILE)
+    path, known = local(arguments.data), recipe.data
+    # A pushed recipe has only the name of local data.
+    is_name = Path(known.path).name == known.path == Path(path).name
+    named_alike = is_name and not Path(arguments.model).expanduser().exists()
+    trained_on = named_alike or _same_place(known, path)
+    if named_alike:
+        say(f"{arguments.data} has the name of the training data of {arguments.model} and is treated as that.")
+    raw = raw_data(Path(known.path).expanduser())
+    if raw is not None and not trained_on and _same_place(raw, path):
+        say(f"{known.path} was prepared from {arguments.data}, so the splits are those of the training.")
+        known, trained_on = raw, True
+    data = known.replace(path=path) if trained_on else Data(path=path)
+    data = recipe.replace(data=data).override(arguments.set).data
+    return data.replace(where=(*data.where, *arguments.where)), SPLITS if trained_on else ()
+
+
+def _same_place(data: Data, path: str) -> bool:
+    """Return whether a path leads to this data, whatever it is called there."""
+    return data.path == path or Path(data.path).expanduser().resolve() == Path(path).resolve()
