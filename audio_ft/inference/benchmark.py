@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.errors import AudioError, InputError
+from audio_ft.inference.sources import as_clip
 from audio_ft.system import describe, device_names
 
 if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model
 
-WARM_UP = 2
-CLIPS = 20
-TOGETHER = 8
+# Recordings for the warm-up, those that are timed, and those in a batch; fewer where it would take too long.
+WARM_UP, CLIPS, TOGETHER = 2, 20, 8
 # Limit for each measurement, so that a slow model on a slow machine does not keep its user waiting.
 MOST_SECONDS = 20.0
 
@@ -56,26 +58,23 @@ class Speed:
     processor: str
     threads: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self)
 
-
-def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, together: int = TOGETHER) -> Speed:
-    """Time a model on recordings alone and together, after a warm-up.
+def measure(model: Model, sources: Sequence[Any]) -> Speed:
+    """Time a model on an even sample of recordings, alone and together, after a warm-up.
 
     Args:
         model: what `audio_ft.load` returned.
         sources: recordings in any form that the model accepts; unreadable ones are left out.
-        clips: recordings that are timed, an even sample of the sources.
-        together: recordings in a batch; fewer if a batch would take longer than `MOST_SECONDS`.
 
     Raises:
         InputError: none of the recordings can be read.
     """
     import torch
 
-    timed = _durations([sources[index] for index in _even(len(sources), clips)])
+    timed = []
+    for index in np.unique(np.linspace(0, len(sources) - 1, min(CLIPS, len(sources))).astype(int)):
+        with suppress(AudioError):  # evaluation has reported it
+            timed.append((sources[index], as_clip(sources[index]).seconds))
     if not timed:
         raise InputError("speed: none of these recordings can be read; give readable ones.")
     readable, durations = [source for source, _ in timed], np.asarray([seconds for _, seconds in timed])
@@ -84,7 +83,7 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
     _reset_peak(device)
     single = _timed(model, [[source] for source in readable])
     # A batch of eight recordings of half an hour would take long and show nothing new.
-    together = max(1, min(together, int(MOST_SECONDS / float(np.median(single)))))
+    together = max(1, min(TOGETHER, int(MOST_SECONDS / float(np.median(single)))))
     batches = [readable[start : start + together] for start in range(0, len(readable), together)]
     joint = _timed(model, batches)
     parts = [len(batch) for batch in batches[: len(joint)]]
@@ -94,7 +93,7 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
         n=len(single),
         real_time_factor=float(sum(single) / durations[: len(single)].sum()),
         batch=max(parts),
-        batch_median=float(np.median([seconds / size for seconds, size in zip(joint, parts, strict=True)])),
+        batch_median=float(np.median(np.divide(joint, parts))),
         batch_real_time_factor=float(sum(joint) / durations[: sum(parts)].sum()),
         seconds=float(durations.mean()),
         memory=_peak_memory(),
@@ -102,24 +101,6 @@ def measure(model: Model, sources: Sequence[Any], *, clips: int = CLIPS, togethe
         processor=str(describe()["processor"]) if device == "cpu" else device_names()[0],
         threads=torch.get_num_threads(),
     )
-
-
-def _even(count: int, wanted: int) -> list[int]:
-    """Return an even sample of indices."""
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(int)).tolist() if count else []
-
-
-def _durations(sources: Sequence[Any]) -> list[tuple[Any, float]]:
-    """Return each recording that can be read with its duration in seconds."""
-    from audio_ft.inference.predictor import as_clip
-
-    found = []
-    for source in sources:
-        try:
-            found.append((source, as_clip(source).seconds))
-        except AudioError:
-            continue  # evaluation has reported it
-    return found
 
 
 def _timed(model: Model, batches: Sequence[list[Any]]) -> list[float]:
@@ -135,37 +116,31 @@ def _timed(model: Model, batches: Sequence[list[Any]]) -> list[float]:
 
 
 def _reset_peak(device: str) -> None:
-    """Reset the peak of memory, where the system allows it."""
+    """Reset the peak of memory, where the system allows it; without, it is that of the whole process."""
     import torch
 
-    if device != "cpu" and hasattr(accelerator := torch.get_device_module(device), "reset_peak_memory_stats"):
+    if hasattr(accelerator := torch.get_device_module(device), "reset_peak_memory_stats"):
         accelerator.reset_peak_memory_stats()
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return  # then the peak is that of the whole process, which is not less
 
 
 def _peak_on(device: str) -> int | None:
     """Return the peak memory of an accelerator in bytes, None for the processor and where it is not counted."""
     import torch
 
-    if device == "cpu" or not hasattr(accelerator := torch.get_device_module(device), "max_memory_allocated"):
-        return None
-    return int(accelerator.max_memory_allocated())
+    accelerator = torch.get_device_module(device)
+    return int(accelerator.max_memory_allocated()) if hasattr(accelerator, "max_memory_allocated") else None
 
 
 def _peak_memory() -> int | None:
     """Return the peak resident memory of this process in bytes."""
-    try:
+    with suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
     if os.name == "nt":
         return None
     import resource
-    import sys
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from audio_ft.audio.vad import PAUSE_SECONDS, Spectrum
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Trim
 from audio_ft.errors import InputError
-from audio_ft.inference.classifier import mono_at
+from audio_ft.inference.sources import mono_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,34 +42,22 @@ _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
 @dataclass(frozen=True)
 class Piece:
-    """Hold a cleaned part of a recording, float32 (time,) at `rate` Hz, that begins `start` seconds into it.
+    """Hold a part of a recording that begins `start` seconds into it; once cleaned, its clip has one channel.
 
     Its first `overlap_before` and last `overlap_after` seconds are also in its neighbors: 0 where it was cut in a
     pause. `silent`: it certainly contains no speech.
     """
 
-    samples: NDArray[np.float32]
-    rate: int
+    clip: Clip
     start: float
     overlap_before: float = 0.0
     overlap_after: float = 0.0
     silent: bool = False
 
     @property
-    def seconds(self) -> float:
-        """Return the duration in seconds."""
-        return len(self.samples) / self.rate
-
-
-@dataclass(frozen=True)
-class _Stretch:
-    """Hold an uncleaned part of a recording from frame `start` on; overlaps in frames as in `Piece`."""
-
-    clip: Clip
-    start: int
-    before: int
-    after: int
-    silent: bool
+    def samples(self) -> NDArray[np.float32]:
+        """Return the samples (time,) of the first channel."""
+        return self.clip.samples[0]
 
 
 def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> Iterator[Piece]:
@@ -83,20 +72,20 @@ def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> It
         AudioError: the recording cannot be read, raised when the position is reached.
         InputError: the chain returns another rate or several channels, or has a step that changes the duration.
     """
-    for stretch in _stretches(blocks(source, BLOCK_SECONDS), rate, longest):
-        clip, late = _cleaned(stretch, chain)
-        start, before, after = (frame / stretch.clip.rate for frame in (stretch.start, stretch.before, stretch.after))
-        yield Piece(mono_at(clip, rate), rate, start + late, before, after, stretch.silent)
+    for piece in _uncleaned(blocks(source, BLOCK_SECONDS), rate, longest):
+        cleaned = _cleaned(piece, chain)
+        mono_at(cleaned.clip, rate)
+        yield cleaned
 
 
-def _cleaned(stretch: _Stretch, chain: Chain) -> tuple[Clip, float]:
-    """Return the clean clip of a stretch, and its start in seconds from that of the stretch."""
-    clip, late = stretch.clip, 0.0
+def _cleaned(piece: Piece, chain: Chain) -> Piece:
+    """Return the piece with its clip cleaned, and its start where that begins."""
+    clip, start = piece.clip, piece.start
     for step in chain.steps:
         if isinstance(step, Trim):
             first, last = step.span(clip) or (0, clip.length)
-            first, last = (0 if stretch.before else first), (clip.length if stretch.after else last)
-            late += first / clip.rate
+            first, last = (0 if piece.overlap_before else first), (clip.length if piece.overlap_after else last)
+            start += first / clip.rate
             clip = _part(clip, first, last)
             continue
         after = step(clip)
@@ -107,10 +96,10 @@ def _cleaned(stretch: _Stretch, chain: Chain) -> tuple[Clip, float]:
                 f"{after.seconds:.3f} s, so words of long recordings would have wrong times; give short recordings."
             )
         clip = after
-    return clip, late
+    return replace(piece, clip=clip, start=start)
 
 
-def _stretches(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[_Stretch]:
+def _uncleaned(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[Piece]:
     """Cut a recording that is read in blocks, with a buffer for one piece and the shortest next one."""
     buffer = next(parts)
     # After resampling, which rounds up to whole samples, a piece must not exceed the window.
@@ -120,20 +109,18 @@ def _stretches(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[_St
     while more:
         part = next(parts, None)
         more = part is not None
-        buffer = buffer if part is None else _joined(buffer, part)
+        if part is not None:
+            samples = np.concatenate([buffer.samples, part.samples], axis=1)
+            samples.setflags(write=False)  # not shared, so a clip need not copy them
+            buffer = buffer.with_samples(samples)
         fits = fits and buffer.length <= most
         while not fits and (found := _cut(buffer, most, whole=not more)):
             cut, reach, silent = found
-            yield _Stretch(_part(buffer, 0, cut + reach), start, before, 2 * reach, silent)
+            clip = _part(buffer, 0, cut + reach)
+            yield Piece(clip, start / clip.rate, before / clip.rate, 2 * reach / clip.rate, silent)
             start, before, buffer = start + cut - reach, 2 * reach, _part(buffer, cut - reach, buffer.length)
     if buffer.length:
-        yield _Stretch(buffer, start, before, 0, Spectrum.of(buffer).is_silent())
-
-
-def _joined(one: Clip, other: Clip) -> Clip:
-    samples = np.concatenate([one.samples, other.samples], axis=1)
-    samples.setflags(write=False)  # not shared, so a clip need not copy them
-    return one.with_samples(samples)
+        yield Piece(buffer, start / buffer.rate, before / buffer.rate, 0.0, Spectrum.of(buffer).is_silent())
 
 
 def _part(clip: Clip, begin: int, end: int) -> Clip:
@@ -176,16 +163,14 @@ def _end_of_utterance(pauses: list[tuple[float, float]], seconds: float, least: 
 
 def _best_pause(pauses: list[tuple[float, float]], low: float, high: float) -> float | None:
     """Return the middle of the best pause between `low` and `high` (s): long, and rather late than early."""
-    inside = [(max(start, low), min(stop, high)) for start, stop in pauses]
-    fitting = [(start, stop) for start, stop in inside if stop - start >= PAUSE_SECONDS]
-    if not fitting:
-        return None
-
-    def quality(span: tuple[float, float]) -> float:
-        return min(span[1] - span[0], _ENOUGH_SECONDS) + _LATE_SECONDS * (sum(span) / 2 - low) / (high - low)
-
-    start, stop = max(fitting, key=quality)
-    return (start + stop) / 2
+    best, middle = -np.inf, None
+    for start, stop in pauses:
+        first, last = max(start, low), min(stop, high)
+        late = ((first + last) / 2 - low) / (high - low)
+        quality = min(last - first, _ENOUGH_SECONDS) + _LATE_SECONDS * late
+        if last - first >= PAUSE_SECONDS and quality > best:
+            best, middle = quality, (first + last) / 2
+    return middle
 
 
 def _quietest(spectrum: Spectrum, low: float, high: float) -> float:
@@ -215,29 +200,29 @@ def join(
             runs[-1] = _merged(runs[-1], placed, piece.start + piece.overlap_before / 2)
         else:
             runs.append(placed)
-    segments = [segment for run in runs for segment in _segments(_in_order(run))]
-    return [_segment(words, between) for words in segments]
+    return [_segment(words, between) for run in runs for words in _segments(run)]
 
 
 def _placed(piece: Piece, words: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the words with times from the start of the recording, inside the piece, unknown times filled in."""
     placed: list[dict[str, Any]] = []
-    before = 0.0
+    seconds, before = piece.clip.seconds, 0.0
     for word in words:
-        start = before if word["start"] is None else min(max(float(word["start"]), 0.0), piece.seconds)
-        end = piece.seconds if word["end"] is None else min(max(float(word["end"]), start), piece.seconds)
-        before = end
+        start = before if word["start"] is None else min(max(float(word["start"]), 0.0), seconds)
+        before = seconds if word["end"] is None else min(max(float(word["end"]), start), seconds)
         if word["text"].strip():
-            placed.append({"start": piece.start + start, "end": piece.start + end, "text": word["text"]})
+            placed.append({"start": piece.start + start, "end": piece.start + before, "text": word["text"]})
     return placed
 
 
 def _merged(old: list[dict[str, Any]], new: list[dict[str, Any]], middle: float) -> list[dict[str, Any]]:
     """Return the words of two overlapping pieces, each once."""
-    first = [word for word in old if _middle(word) < middle]
-    second = [word for word in new if _middle(word) >= middle]
-    beyond = [word for word in old if _middle(word) >= middle]
-    ahead = [word for word in new if _middle(word) < middle]
+
+    def late(word: Mapping[str, Any]) -> bool:
+        return (word["start"] + word["end"]) / 2 >= middle
+
+    first, beyond = list(filterfalse(late, old)), list(filter(late, old))
+    ahead, second = list(filterfalse(late, new)), list(filter(late, new))
     if first and second and _same(first[-1], second[0]):
         second = second[1:]
     elif beyond and ahead and _same(beyond[0], ahead[-1]):
@@ -245,51 +230,33 @@ def _merged(old: list[dict[str, Any]], new: list[dict[str, Any]], middle: float)
     return first + second
 
 
-def _middle(word: Mapping[str, Any]) -> float:
-    return float(word["start"] + word["end"]) / 2
-
-
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether words of two pieces are the same: equal letters, and times overlapping by half the shorter."""
-    if _letters(one["text"]) != _letters(other["text"]):
-        return False
+    letters, others = (list(filter(str.isalnum, word["text"].casefold())) for word in (one, other))
     shared = min(one["end"], other["end"]) - max(one["start"], other["start"])
-    return bool(shared >= min(one["end"] - one["start"], other["end"] - other["start"]) / 2)
+    return letters == others and shared >= min(one["end"] - one["start"], other["end"] - other["start"]) / 2
 
 
-def _letters(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
-def _in_order(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the words with start times not before the end of the word before."""
-    ordered: list[dict[str, Any]] = []
-    end = 0.0
+def _segments(words: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return runs of words that belong together; no word starts before the end of the one before."""
+    runs: list[list[dict[str, Any]]] = []
+    end, ended = 0.0, True
     for word in words:
         start = max(word["start"], end)
+        if ended or start - end >= SEGMENT_GAP_SECONDS:
+            runs.append([])
         end = max(word["end"], start)
-        ordered.append({**word, "start": start, "end": end})
-    return ordered
-
-
-def _segments(words: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield runs of words that belong together."""
-    run: list[dict[str, Any]] = []
-    for word in words:
-        if run and (
-            word["start"] - run[-1]["end"] >= SEGMENT_GAP_SECONDS or run[-1]["text"].rstrip().endswith(_SENTENCE_ENDS)
-        ):
-            yield run
-            run = []
-        run.append(word)
-    if run:
-        yield run
+        ended = word["text"].rstrip().endswith(_SENTENCE_ENDS)
+        runs[-1].append({**word, "start": start, "end": end})
+    return runs
 
 
 def _segment(words: Sequence[dict[str, Any]], between: str) -> dict[str, Any]:
-    spaced = any(word["text"][0].isspace() for word in words)
-    text = ("" if spaced else between).join(word["text"] if spaced else word["text"].strip() for word in words)
-    rounded = [
+    plain = [
         {"start": round(word["start"], 3), "end": round(word["end"], 3), "text": word["text"].strip()} for word in words
     ]
-    return {"start": rounded[0]["start"], "end": rounded[-1]["end"], "text": text.strip(), "words": rounded}
+    if any(word["text"][0].isspace() for word in words):
+        text = "".join(word["text"] for word in words)
+    else:
+        text = between.join(word["text"] for word in plain)
+    return {"start": plain[0]["start"], "end": plain[-1]["end"], "text": text.strip(), "words": plain}

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from audio_ft.audio.clip import Clip, read
+from audio_ft.audio.clip import Clip, probe
+from audio_ft.audio.vad import is_silent
+from audio_ft.audio.windows import windows
 from audio_ft.cleaning.chain import Chain
-from audio_ft.errors import AudioError, InputError
-from audio_ft.inference.classifier import pooled
-from audio_ft.inference.forward import BATCH
-from audio_ft.inference.transcriber import joined
+from audio_ft.errors import AudioError
+from audio_ft.inference.forward import BATCH, stacked
+from audio_ft.inference.longform import Piece, join, pieces
+from audio_ft.inference.sources import as_clip, mono_at, openable
 from audio_ft.models.base import Adapter
-from audio_ft.tasks.base import Task
+from audio_ft.tasks.base import Task, forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
-    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
+    from audio_ft.inference.sources import Source
+    from audio_ft.tasks.transcription import Transcription
 
-# How the windows of a long recording become one prediction, by `Task.long_recordings`.
-LOOPS = {"pooled": pooled, "joined": joined}
+# Pieces of a long recording in one batch; more would need more memory.
+TOGETHER = 2
 
 
 @dataclass(frozen=True)
@@ -73,66 +75,98 @@ class Model:
         self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
     ) -> Iterator[dict[str, Any] | AudioError]:
         """Yield for each source its prediction, or the error with which it cannot be read."""
+        joined = self.task.long_recordings == "joined"
         for start in range(0, len(sources), BATCH):
-            clips = [openable(source) for source in sources[start : start + BATCH]]
-            loop = LOOPS[self.task.long_recordings]
-            for prediction in loop(self.task, self.network, self.adapter, self.chain, clips, words):
+            batch = sources[start : start + BATCH]
+            for prediction in self._joined(batch, words) if joined else self._pooled(batch):
                 if self.task.target.names and not isinstance(prediction, AudioError):
                     prediction = dict(islice(prediction.items(), top_k))
                 yield prediction
 
+    def _wave(self, clip: Clip) -> NDArray[np.float32]:
+        return mono_at(self.chain(clip), self.adapter.sample_rate)
 
-def openable(source: Source) -> Any:
-    """Return audio as a Clip, or as the path, bytes or file that can be read in blocks.
+    def _pooled(self, sources: Sequence[Source]) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield predictions for whole recordings, cut into windows whose outputs are pooled."""
+        found = [self._windows(source) for source in sources]
+        features = [(clip, window) for clip, each in enumerate(found) if isinstance(each, list) for window in each]
+        parts = []
+        for start in range(0, len(features), BATCH):
+            batch = self.adapter.collate([window for _, window in features[start : start + BATCH]])
+            parts.append(forward(self.network, self.task, self.adapter, batch))
+        clips = np.asarray([clip for clip, _ in features], np.int64)
+        predictions = self.task.predictions(stacked(parts), clips, len(found)) if parts else ()
+        for clip, each in enumerate(found):
+            yield each if isinstance(each, AudioError) else self.task.target.as_dict(predictions[clip])
 
-    An unreadable recording is returned as its AudioError.
-    """
-    if isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read"):
-        return source
-    try:
-        return as_clip(source)
-    except AudioError as error:
-        return error
+    def _windows(self, source: Source) -> list[dict[str, Any]] | AudioError:
+        """Return the features of each window of a recording."""
+        try:
+            wave = self._wave(as_clip(source))
+        except AudioError as error:
+            return error
+        size = round(self.adapter.window * self.adapter.sample_rate)
+        return [self.adapter.extract(wave[begin:end]) for begin, end in windows(len(wave), size)]
 
+    def _joined(self, sources: Sequence[Source], words: bool) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield {"text", "segments"} for each recording, short ones computed in a batch and long ones in pieces.
 
-def as_clip(source: Source) -> Clip:
-    """Return audio in any accepted form as a Clip.
+        A segment has "start" and "end" in seconds, "text", and with `words` its "words", likewise.
+        """
+        waiting: list[Source] = []
+        for source in sources:
+            if words or self._seconds(source) > self.adapter.window:
+                yield from self._short(waiting)
+                waiting = []
+                yield self._long(source, words)
+            else:
+                waiting.append(source)
+        yield from self._short(waiting)
 
-    Raises:
-        AudioError: it cannot be read.
-        InputError: the form is not accepted.
-    """
-    if isinstance(source, Clip):
-        return source
-    if isinstance(source, tuple):
-        if len(source) != 2 or isinstance(source[0], str | os.PathLike):
-            raise InputError("A tuple is one recording, (array, rate in Hz); give several recordings as a list.")
-        return Clip(samples_from(source[0]), int(source[1]))
-    if isinstance(source, dict):
-        if not {"array", "sampling_rate"} <= source.keys():
-            raise InputError(
-                f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
-            )
-        return Clip(samples_from(source["array"]), int(source["sampling_rate"]))
-    if isinstance(source, np.ndarray):
-        raise InputError("An array alone has no sample rate; give (array, rate in Hz), or a Clip.")
-    return read(source)
+    def _seconds(self, source: Source) -> float:
+        """Return the duration of a recording, from its header."""
+        try:
+            audio = openable(source)
+            return audio.seconds if isinstance(audio, Clip) else probe(audio).seconds
+        except AudioError:
+            return 0.0  # reading it raises the same error
 
+    def _short(self, sources: Sequence[Source]) -> Iterator[dict[str, Any] | AudioError]:
+        """Yield the transcripts of recordings that fit the window, computed in one batch."""
+        cleaned: list[tuple[float, NDArray[np.float32] | None] | AudioError] = []
+        for source in sources:
+            try:
+                clip = as_clip(source)
+                cleaned.append((clip.seconds, None if is_silent(clip) else self._wave(clip)))
+            except AudioError as error:
+                cleaned.append(error)
+        waves = [found[1] for found in cleaned if not isinstance(found, AudioError) and found[1] is not None]
+        texts = iter(cast("Transcription", self.task).transcribe(self.network, self.adapter, waves) if waves else [])
+        for found in cleaned:
+            if isinstance(found, AudioError):
+                yield found
+                continue
+            seconds, wave = found
+            text = "" if wave is None else next(texts)
+            yield {"text": text, "segments": [{"start": 0.0, "end": round(seconds, 2), "text": text}] if text else []}
 
-def samples_from(array: Any) -> NDArray[np.float32]:
-    """Return samples as float32 between -1 and 1; integers are scaled by the range of their type.
+    def _long(self, source: Source, words: bool) -> dict[str, Any] | AudioError:
+        """Return the transcript of one recording of any length, with a few pieces in memory at a time."""
+        space = self.task.target.text.space
+        try:
+            segments = join(self._pieces(source), between=space)
+        except AudioError as error:
+            return error
+        text = space.join(segment["text"] for segment in segments)
+        if not words:
+            segments = [{name: segment[name] for name in ("start", "end", "text")} for segment in segments]
+        return {"text": text, "segments": segments}
 
-    Raises:
-        InputError: the type is not that of audio samples.
-    """
-    samples = np.asarray(array)
-    if np.issubdtype(samples.dtype, np.floating):
-        return np.asarray(samples, np.float32)
-    if samples.dtype == np.uint8:
-        return ((samples / 128.0) - 1.0).astype(np.float32)
-    if samples.dtype in (np.int16, np.int32):
-        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    raise InputError(
-        f"Samples are floating-point numbers between -1 and 1, or int16, int32 or uint8 as sound files have them; "
-        f"these are {samples.dtype}."
-    )
+    def _pieces(self, source: Source) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
+        """Yield each piece of a recording with its words, in order."""
+        task = cast("Transcription", self.task)
+        found = pieces(openable(source), self.chain, self.adapter.sample_rate, self.adapter.window)
+        while batch := list(islice(found, TOGETHER)):
+            waves = [piece.samples for piece in batch if not piece.silent]
+            transcripts = iter(task.transcribe_words(self.network, self.adapter, waves) if waves else [])
+            yield from ((piece, () if piece.silent else next(transcripts)) for piece in batch)

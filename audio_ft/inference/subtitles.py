@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,19 +36,13 @@ def srt(segments: Sequence[Mapping[str, Any]]) -> str:
     A segment that is too long for one cue is split, at the times of its "words" where it has any. The format has no
     escapes: an arrow, which players would read as a line of times, becomes →.
     """
-    blocks = [
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n" + "\n".join(cue.lines).replace("-->", "→")
-        for number, cue in enumerate(cues(segments), 1)
-    ]
-    return "".join(f"{block}\n\n" for block in blocks)
+    blocks = [f"{_times(cue, ',')}\n" + "\n".join(cue.lines).replace("-->", "→") for cue in cues(segments)]
+    return "".join(f"{number}\n{block}\n\n" for number, block in enumerate(blocks, 1))
 
 
 def vtt(segments: Sequence[Mapping[str, Any]]) -> str:
     """Return segments as WebVTT; see `srt`."""
-    blocks = [
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n" + "\n".join(cue.lines).translate(_VTT_ESCAPES)
-        for cue in cues(segments)
-    ]
+    blocks = [f"{_times(cue, '.')}\n" + "\n".join(cue.lines).translate(_VTT_ESCAPES) for cue in cues(segments)]
     return "\n\n".join(["WEBVTT", *blocks]) + "\n"
 
 
@@ -64,13 +58,10 @@ def cues(segments: Sequence[Mapping[str, Any]]) -> list[Cue]:
             start = max(end_before, round(1000 * begin))
             end_before = max(start + 1, round(1000 * end))
             found.append(Cue(start, end_before, lines))
-    return [_extended(cue, found[index + 1 : index + 2]) for index, cue in enumerate(found)]
-
-
-def _extended(cue: Cue, following: Sequence[Cue]) -> Cue:
-    """Return a cue of at least 0.7 s, unless the next one begins before."""
-    until = min([cue.start + SHOWN_MS, *(other.start for other in following)])
-    return Cue(cue.start, max(cue.end, until), cue.lines)
+    for place, cue in enumerate(found):
+        until = min([cue.start + SHOWN_MS, *(following.start for following in found[place + 1 : place + 2])])
+        found[place] = replace(cue, end=max(cue.end, until))
+    return found
 
 
 def _timed(segment: Mapping[str, Any]) -> Iterator[tuple[float, float, tuple[str, ...]]]:
@@ -143,6 +134,7 @@ def _width(text: str) -> int:
     return sum(0 if unicodedata.combining(sign) else 1 + (unicodedata.east_asian_width(sign) in "WF") for sign in text)
 
 
-def _clock(milliseconds: int, point: str) -> str:
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{rest:03d}"
+def _times(cue: Cue, point: str) -> str:
+    """Return the line "00:00:01,000 --> 00:00:02,500"."""
+    marks = (divmod(milliseconds, 1000) for milliseconds in (cue.start, cue.end))
+    return " --> ".join(f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}{point}{rest:03d}" for s, rest in marks)

@@ -46,8 +46,8 @@ def laid_out(found, length):
     whole = np.full(length, np.nan, np.float32)
     reached = 0
     for place, piece in enumerate(found):
-        begin = round(piece.start * piece.rate)
-        assert begin == reached - round(piece.overlap_before * piece.rate)
+        begin = round(piece.start * piece.clip.rate)
+        assert begin == reached - round(piece.overlap_before * piece.clip.rate)
         assert piece.overlap_before == (found[place - 1].overlap_after if place else 0)
         whole[begin : begin + len(piece.samples)] = piece.samples
         reached = begin + len(piece.samples)
@@ -65,7 +65,7 @@ def test_the_pieces_of_a_recording_make_it_up_and_are_cut_in_its_pauses(tmp_path
     found = list(pieces(source[form], PLAIN, RATE, 30.0))
     np.testing.assert_array_equal(laid_out(found, len(wave)), read(tmp_path / "a.wav").samples[0])
     assert len(found) == 4
-    assert all(10 <= piece.seconds <= 30 for piece in found)
+    assert all(10 <= piece.clip.seconds <= 30 for piece in found)
     ends = np.cumsum(np.abs(plan))
     pauses = [(ends[place] + seconds, ends[place]) for place, seconds in enumerate(plan) if seconds < 0]
     for piece in found[1:]:
@@ -97,7 +97,7 @@ def test_without_pauses_pieces_overlap_by_two_seconds_on_both_sides():
     found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0))
     np.testing.assert_array_equal(laid_out(found, len(wave)), wave)
     assert [piece.overlap_before for piece in found] == [0] + [4.0] * (len(found) - 1)
-    assert all(30 * SHORTEST <= piece.seconds <= 30 for piece in found)
+    assert all(30 * SHORTEST <= piece.clip.seconds <= 30 for piece in found)
 
 
 @given(
@@ -117,10 +117,10 @@ def test_pieces_never_exceed_the_window_and_leave_nothing_out(seconds, longest, 
         assert piece.samples.dtype == np.float32
         assert len(piece.samples) <= round(longest * RATE)
         assert piece.start + piece.overlap_before == pytest.approx(reached, abs=1e-3)
-        reached = piece.start + piece.seconds
+        reached = piece.start + piece.clip.seconds
     assert reached == pytest.approx(len(wave) / rate, abs=1e-3)
     if len(found) > 1:
-        assert min(piece.seconds for piece in found) >= longest * SHORTEST - 0.01
+        assert min(piece.clip.seconds for piece in found) >= longest * SHORTEST - 0.01
 
 
 def test_a_recording_that_fits_is_one_piece_with_its_silence():
@@ -154,9 +154,9 @@ def test_nothing_that_two_pieces_share_is_trimmed():
     wave[15 * RATE :] *= 10 ** (-41 / 20)  # far enough below the loud part for Trim to cut it all
     one, other = list(pieces(Clip(wave, RATE), DEFAULT_CHAIN, RATE, 30.0))[:2]
     assert one.overlap_after == other.overlap_before > 0
-    assert one.start + one.seconds == pytest.approx(other.start + other.overlap_before, abs=1e-4)
-    alone = DEFAULT_CHAIN(Clip(wave[: round(one.seconds * RATE)], RATE))
-    assert alone.seconds < 16 < one.seconds
+    assert one.start + one.clip.seconds == pytest.approx(other.start + other.overlap_before, abs=1e-4)
+    alone = DEFAULT_CHAIN(Clip(wave[: round(one.clip.seconds * RATE)], RATE))
+    assert alone.seconds < 16 < one.clip.seconds
 
 
 def test_silence_and_noise_are_marked_before_cleaning_makes_them_loud():
@@ -199,7 +199,7 @@ import resource, sys
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.inference.longform import pieces
 def walk(path):
-    return sum(piece.seconds for piece in pieces(path, DEFAULT_CHAIN, 16_000, 30.0))
+    return sum(piece.clip.seconds for piece in pieces(path, DEFAULT_CHAIN, 16_000, 30.0))
 walk(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert walk(sys.argv[2]) > 1_100
@@ -224,7 +224,7 @@ def test_twenty_minutes_cost_the_memory_of_one(tmp_path):
 
 
 def piece(start, seconds, before=0.0, after=0.0):
-    return Piece(np.zeros(round(seconds * 100), np.float32), 100, start, before, after)
+    return Piece(Clip.silence(seconds, 100), start, before, after)
 
 
 def word(text, start, end):

@@ -11,7 +11,8 @@ import pytest
 
 import audio_ft as aft
 from audio_ft.audio.clip import Clip, read, write
-from audio_ft.inference.predictor import Model, as_clip
+from audio_ft.inference.predictor import Model
+from audio_ft.inference.sources import as_clip
 
 WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words" / "test"
 LABELS = {"down", "go", "left", "no", "right", "stop", "up", "yes"}

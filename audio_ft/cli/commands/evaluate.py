@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, say, show_result
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     if finished and need and not (arguments.where or arguments.set):
         # slices.json in the folder of the run, for its report and its card.
         describe(finished)
-    speed = measure(model, evaluation.sources).to_dict()
+    speed = asdict(measure(model, evaluation.sources))
     content = evaluation.to_dict() | facts | {"speed": speed}
     show_result(arguments, content, as_text(evaluation, facts, speed))
 

@@ -1,0 +1,84 @@
+"""Audio in every form that a model takes: paths, bytes, files, arrays with their rate, and clips."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from audio_ft.audio.clip import Clip, read
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
+
+
+def openable(source: Source) -> Any:
+    """Return audio as a Clip, or as the path, bytes or file that can be read in blocks.
+
+    Raises:
+        AudioError: an array that is not audio.
+        InputError: the form is not accepted.
+    """
+    in_blocks = isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read")
+    return source if in_blocks else as_clip(source)
+
+
+def as_clip(source: Source) -> Clip:
+    """Return audio in any accepted form as a Clip.
+
+    Raises:
+        AudioError: it cannot be read.
+        InputError: the form is not accepted.
+    """
+    if isinstance(source, Clip):
+        return source
+    if isinstance(source, tuple):
+        if len(source) != 2 or isinstance(source[0], str | os.PathLike):
+            raise InputError("A tuple is one recording, (array, rate in Hz); give several recordings as a list.")
+        return Clip(samples_from(source[0]), int(source[1]))
+    if isinstance(source, dict):
+        if not {"array", "sampling_rate"} <= source.keys():
+            raise InputError(
+                f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
+            )
+        return Clip(samples_from(source["array"]), int(source["sampling_rate"]))
+    if isinstance(source, np.ndarray):
+        raise InputError("An array alone has no sample rate; give (array, rate in Hz), or a Clip.")
+    return read(source)
+
+
+def samples_from(array: Any) -> NDArray[np.float32]:
+    """Return samples as float32 between -1 and 1; integers are scaled by the range of their type.
+
+    Raises:
+        InputError: the type is not that of audio samples.
+    """
+    samples = np.asarray(array)
+    if np.issubdtype(samples.dtype, np.floating):
+        return np.asarray(samples, np.float32)
+    if samples.dtype == np.uint8:
+        return ((samples / 128.0) - 1.0).astype(np.float32)
+    if samples.dtype in (np.int16, np.int32):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    raise InputError(
+        f"Samples are floating-point numbers between -1 and 1, or int16, int32 or uint8 as sound files have them; "
+        f"these are {samples.dtype}."
+    )
+
+
+def mono_at(clip: Clip, rate: int) -> NDArray[np.float32]:
+    """Return the samples (time,) of a cleaned clip.
+
+    Raises:
+        InputError: it has several channels or another rate than the model's.
+    """
+    if clip.rate != rate or clip.channels != 1:
+        raise InputError(
+            f"The model's chain returns {clip.channels} channels at {clip.rate:,} Hz, and the model expects one at "
+            f"{rate:,} Hz; give recordings like those it was trained on."
+        )
+    return clip.samples[0]
