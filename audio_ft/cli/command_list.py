@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import linecache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from audio_ft import extensions
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
         run: Callable[[argparse.Namespace], int | None]
 
 
-FOLDER = os.path.join(os.path.dirname(__file__), "commands")
+FOLDER = Path(__file__).parent / "commands"
 KIND = "commands"
 
 
 def built_in() -> dict[str, str]:
     """Return the commands of this package and what each does, without importing them: help must not wait."""
-    files = sorted(name for name in os.listdir(FOLDER) if name.endswith(".py") and name != "__init__.py")
-    return {name.removesuffix(".py"): _first_line(os.path.join(FOLDER, name)) for name in files}
+    return {file.stem: linecache.getline(str(file), 1).strip().strip('"') for file in sorted(FOLDER.glob("[!_]*.py"))}
 
 
 def load(name: str) -> Command:
@@ -62,8 +62,3 @@ def parser_of(name: str) -> Parser:
     command.add_arguments(parser)
     add_options(parser, "--debug", "--quiet")
     return parser
-
-
-def _first_line(file: str) -> str:
-    with open(file, encoding="utf-8") as source:
-        return source.readline().strip().strip('"')

@@ -53,12 +53,9 @@ def show_result(arguments: argparse.Namespace, content: Any, text: str) -> None:
 
 def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
     """Return rows of cells as lines, each column as wide as its widest cell; `right` aligns all but the first."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = ["<", *(">" if right else "<" for _ in widths[1:])]
-    return [
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    formats = [f"{{:<{first}}}", *(f"{{:{'>' if right else '<'}{width}}}" for width in others)]
+    return ["  ".join(formats).format(*row).rstrip() for row in rows]
 
 
 class Parser(argparse.ArgumentParser):
@@ -154,7 +151,6 @@ def _screen(debug: bool, quiet: bool) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
     others = handler if debug else logging.NullHandler()
     root = logging.getLogger()
-    before = logger.level, logger.propagate, root.level
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
@@ -163,18 +159,16 @@ def _screen(debug: bool, quiet: bool) -> Iterator[None]:
             stack.enter_context(environment(QUIET_LIBRARIES | (NO_BARS if quiet or not sys.stderr.isatty() else {})))
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-        logger.addHandler(handler)
-        root.addHandler(others)
+        stack.callback(setattr, logger, "propagate", logger.propagate)
+        for log, added in ((logger, handler), (root, others)):
+            log.addHandler(added)
+            stack.callback(log.removeHandler, added)
+            stack.callback(log.setLevel, log.level)
         logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
         logger.propagate = False
         if debug:
             root.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            root.removeHandler(others)
-            logger.level, logger.propagate, root.level = before
+        yield
 
 
 @contextmanager

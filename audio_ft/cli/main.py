@@ -62,7 +62,3 @@ def top_parser() -> Parser:
     parser.add_argument("--version", **FLAG, help="show the version and the decoders in use")
     add_options(parser, "--debug", "--quiet")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

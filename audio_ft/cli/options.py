@@ -59,6 +59,12 @@ def add_options(parser: argparse._ActionsContainer, *names: str, **added: str) -
         parser.add_argument(name, **shared | {"help": shared["help"].format(added.get(name.strip("-")))})
 
 
+def add_labeled_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a model, and labeled data to score it on."""
+    settings = "a setting of the data: data.target=word, data.group=speaker"
+    add_options(parser, "model", "data", "--split", "--set", "--where", set=settings)
+
+
 def add_beam_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of beam search."""
     group = parser.add_argument_group("beam search, for CTC models")

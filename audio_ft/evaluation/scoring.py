@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.inference.batching import Collator, Windows
-from audio_ft.inference.forward import outputs_of
+from audio_ft.inference.batching import Collator, Windows, outputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

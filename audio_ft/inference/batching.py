@@ -1,4 +1,4 @@
-"""Make batches from clean rows: augmentation, features and labels, for training, scoring and prediction."""
+"""Make batches from clean rows, with augmentation, features and labels, and run a network on them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import numpy as np
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.augmentation.mixup import Mixup, blend
 from audio_ft.cleaning.dataset import wave_of
+from audio_ft.tasks.base import NO_TOKEN, forward
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from datasets import Dataset
     from numpy.typing import NDArray
+    from transformers import PreTrainedModel
 
     from audio_ft.augmentation.base import Augment
     from audio_ft.models.base import Adapter, Features
     from audio_ft.tasks.base import Task
+
+BATCH = 16
 
 
 class Windows:
@@ -40,12 +44,10 @@ class Windows:
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
         """Return rows by index; an index past the end is a repetition (see BucketSampler) and is kept as `index`."""
         columns = self._rows[[index % len(self) for index in indices]]
-        rows = [{name: column[row] for name, column in columns.items()} for row in range(len(indices))]
-        for row, index in zip(rows, indices, strict=True):
-            row["index"] = index
-            if self.targets is not None:
-                row["target"] = self.targets[row["clip"]]
-        return rows
+        columns["index"] = indices
+        if self.targets is not None:
+            columns["target"] = self.targets[columns["clip"]]
+        return [{name: column[row] for name, column in columns.items()} for row in range(len(indices))]
 
 
 @dataclass
@@ -80,19 +82,17 @@ class Collator:
     def _features(self, row: dict[str, Any]) -> tuple[Features, int]:
         """Return the features of a clip, and the number of samples they were computed from."""
         wave = wave_of(row)
-        if not self.training or not self.augments:
-            return self.adapter.extract(wave), int(row["length"])
+        if not self.training:
+            return self.adapter.extract(wave), len(wave)
         rng = generator(self.seed, self.epoch, int(row["index"]))
-        waves = [augment for augment in self.augments if augment.stage == "wave"]
-        changed = apply_wave(waves, wave, self.adapter.sample_rate, rng) if waves else wave
+        changed = apply_wave(self.augments, wave, self.adapter.sample_rate, rng)
         longest = self.adapter.window * self.adapter.sample_rate
         if self.task is not None and self.task.whole and len(changed) > longest:
             # Slowed down it no longer fits, and without its end it would not match its target.
             changed = wave
         features = self.adapter.extract(changed)
         masks = [augment for augment in self.augments if augment.stage == "features"]
-        length = int(row["length"]) if changed is wave else len(changed)
-        return (self.adapter.mask_features(features, masks, rng) if masks else features), length
+        return (self.adapter.mask_features(features, masks, rng) if masks else features), len(changed)
 
     def _mix(self, batch: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
         """Blend each clip with another of the batch, inputs and targets alike (mixup, Zhang et al. 2018)."""
@@ -110,3 +110,28 @@ class Collator:
             if labels.dtype == torch.int64 and self.task is not None:
                 labels = torch.nn.functional.one_hot(labels, len(self.task.target.outputs)).float()
             batch["labels"] = blend(labels, order, share)
+
+
+def outputs_of(
+    model: PreTrainedModel, task: Task, collator: Collator, windows: Windows, *, describe: str = "scoring"
+) -> NDArray[Any]:
+    """Return a task's outputs (windows, …) in the order of the rows; similar lengths are computed together."""
+    from tqdm.auto import tqdm
+
+    order = np.argsort(windows.lengths, kind="stable")
+    parts: list[NDArray[Any]] = []
+    with tqdm(total=len(order), desc=describe, unit="clip", delay=2, leave=False) as progress:
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            batch = collator(windows.__getitems__(rows.tolist()))
+            inputs = {name: value for name, value in batch.items() if name not in ("labels", "index")}
+            parts.append(forward(model, task, collator.adapter, inputs))
+            progress.update(len(rows))
+    return stacked(parts)[np.argsort(order)] if parts else np.zeros((0, 1), np.float32)
+
+
+def stacked(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return batches (batch, length) as one array, the shorter ones padded with `NO_TOKEN`."""
+    longest = max(part.shape[-1] for part in parts)
+    rows = [np.pad(part, ((0, 0), (0, longest - part.shape[-1])), constant_values=NO_TOKEN) for part in parts]
+    return np.concatenate(rows)

@@ -189,9 +189,9 @@ def join(
 
     A piece comes with its words, {"start", "end", "text"} each, in seconds from the piece's own beginning; a start
     of None is the end of the word before, an end of None that of the piece. Of an overlap the first piece gives the
-    first half and the second one the second half, by the middle of each word; a word
-    that would be kept or dropped twice is kept once. A segment ends with a sentence, with a piece cut in a pause, and
-    before 0.8 s of silence. `between` is put between two words, unless they contain spaces.
+    first half and the second one the second half, by the middle of each word; a word that would be kept or dropped
+    twice is kept once. A segment ends with a sentence, with a piece cut in a pause, and before 0.8 s of silence.
+    `between` is put between two words, unless they contain spaces.
     """
     runs: list[list[dict[str, Any]]] = []
     for piece, words in transcripts:

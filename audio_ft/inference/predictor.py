@@ -15,7 +15,7 @@ from audio_ft.audio.vad import is_silent
 from audio_ft.audio.windows import windows
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError
-from audio_ft.inference.forward import BATCH, stacked
+from audio_ft.inference.batching import BATCH, stacked
 from audio_ft.inference.longform import Piece, join, pieces
 from audio_ft.inference.sources import as_clip, mono_at, openable
 from audio_ft.models.base import Adapter

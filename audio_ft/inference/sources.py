@@ -39,24 +39,20 @@ def as_clip(source: Source) -> Clip:
     if isinstance(source, tuple):
         if len(source) != 2 or isinstance(source[0], str | os.PathLike):
             raise InputError("A tuple is one recording, (array, rate in Hz); give several recordings as a list.")
-        return Clip(samples_from(source[0]), int(source[1]))
+        return Clip(_samples(source[0]), int(source[1]))
     if isinstance(source, dict):
         if not {"array", "sampling_rate"} <= source.keys():
             raise InputError(
                 f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
             )
-        return Clip(samples_from(source["array"]), int(source["sampling_rate"]))
+        return Clip(_samples(source["array"]), int(source["sampling_rate"]))
     if isinstance(source, np.ndarray):
         raise InputError("An array alone has no sample rate; give (array, rate in Hz), or a Clip.")
     return read(source)
 
 
-def samples_from(array: Any) -> NDArray[np.float32]:
-    """Return samples as float32 between -1 and 1; integers are scaled by the range of their type.
-
-    Raises:
-        InputError: the type is not that of audio samples.
-    """
+def _samples(array: Any) -> NDArray[np.float32]:
+    """Return samples as float32 between -1 and 1; integers are scaled by the range of their type."""
     samples = np.asarray(array)
     if np.issubdtype(samples.dtype, np.floating):
         return np.asarray(samples, np.float32)

@@ -107,26 +107,18 @@ def _balanced(text: str) -> list[tuple[int, int]]:
 
 def _wrapped(text: str, width: int) -> list[tuple[int, int]]:
     """Return the lines of a text as (start, stop), broken at spaces, and inside words that are longer than a line."""
+    ends = np.cumsum([_width(sign) for sign in text])
     lines: list[tuple[int, int]] = []
     start = 0
     while start < len(text):
-        stop = start + _fitting(text[start:], width)
+        # Combining marks have no width and stay with their character.
+        stop = int(np.searchsorted(ends, width + (ends[start - 1] if start else 0), side="right"))
         if stop < len(text) and text[stop] != " ":
             space = text.rfind(" ", start, stop)
             stop = space if space > start else stop
         lines.append((start, stop))
         start = stop + 1 if text[stop : stop + 1] == " " else stop
     return lines
-
-
-def _fitting(text: str, width: int) -> int:
-    """Return how many characters fit in a line; combining marks stay with their character."""
-    taken = 0
-    for index, sign in enumerate(text):
-        taken += _width(sign)
-        if taken > width:
-            return index
-    return len(text)
 
 
 def _width(text: str) -> int:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from audio_ft.cli.command_list import KIND, built_in, parser_of
 from audio_ft.cli.console import show
 from audio_ft.cli.options import FLAG, add_options
 from audio_ft.extensions import names
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 EPILOG = """Put it where your shell looks for it, once:
@@ -27,14 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the script."""
+    """Print the script, of one parser of all commands."""
     import shtab
 
-    show(shtab.complete(whole_parser(shtab.FILE), arguments.shell))
-
-
-def whole_parser(file_names: Mapping[str, object]) -> argparse.ArgumentParser:
-    """Return one parser of all commands; what takes free text completes `file_names`, shtab's functions by shell."""
     whole = argparse.ArgumentParser(prog="audio-ft", allow_abbrev=False)
     whole.add_argument("--version", **FLAG)
     add_options(whole, "--debug", "--quiet")
@@ -42,7 +33,8 @@ def whole_parser(file_names: Mapping[str, object]) -> argparse.ArgumentParser:
     for name in dict.fromkeys([*built_in(), *names(KIND)]):
         parser = parser_of(name)
         for action in parser._actions:
+            # What takes free text completes names of files.
             if action.nargs != 0 and action.choices is None and action.type is None:
-                action.complete = file_names  # type: ignore[attr-defined]
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
         commands.add_parser(name, parents=[parser], add_help=False, help=parser.description)
-    return whole
+    show(shtab.complete(whole, arguments.shell))

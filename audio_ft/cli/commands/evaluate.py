@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, run_of
-from audio_ft.cli.options import REPEATABLE, add_beam_options, add_options, beam_of
+from audio_ft.cli.options import REPEATABLE, add_beam_options, add_labeled_options, add_options, beam_of
 from audio_ft.formatting import capitalized, format_duration, format_size
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ CLASSES, SLICES = 10, 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
-    settings = "a setting of the data: data.target=word, data.group=speaker"
-    add_options(parser, "model", "data", "--split", "--set", "--where", set=settings)
+    add_labeled_options(parser)
     slices = "slice only by this: a column of the data, class, group, duration, loudness, SNR or rate; repeatable"
     parser.add_argument("--slice", metavar="COLUMN", **REPEATABLE, help=slices)
     add_options(parser, "--json", json='everything, {"scores": {name: {value, low, high, n}}, …},')

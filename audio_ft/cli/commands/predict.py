@@ -7,7 +7,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -49,11 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict all files; the exit code is 2 when none can be read.
-
-    Raises:
-        InputError: options that contradict each other or do not fit this kind of model.
-    """
+    """Predict all files; the exit code is 2 when none can be read."""
     from audio_ft.hub.load import load
     from audio_ft.inference.output_formats import SUBTITLES
 
@@ -70,7 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
     top_k = arguments.top_k or (None if form == "json" else TABLE_LABELS)
     predictions = model.attempts(files, top_k, words=form != "text")
     folder = None if arguments.output_dir is None else Path(arguments.output_dir)
-    with _written(arguments.output) as stream:
+    with ExitStack() as stack:
+        stream: TextIO = sys.stdout
+        if arguments.output is not None:  # the file appears once all of it is written
+            unfinished = stack.enter_context(replacing(Path(arguments.output)))
+            stream = stack.enter_context(unfinished.open("w", encoding="utf-8"))
         failed = _write(files, predictions, form, target, folder, stream)
     if folder:
         say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
@@ -155,13 +155,3 @@ def _in_folder(folder: str) -> list[str]:
 
     paths = (os.path.join(here, name) for here, _, names in os.walk(folder) for name in names)
     return sorted(path for path in paths if os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES)
-
-
-@contextmanager
-def _written(output: str | None) -> Iterator[TextIO]:
-    """Yield standard output, or a file that appears once all of it is written."""
-    if output is None:
-        yield sys.stdout
-        return
-    with replacing(Path(output)) as unfinished, unfinished.open("w", encoding="utf-8") as stream:
-        yield stream

@@ -75,11 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, score and say what to do next; a finished run is shown again.
-
-    Raises:
-        InputError: the finished run is one of another task.
-    """
+    """Train, score and say what to do next; a finished run is shown again."""
     from audio_ft.data import Data
     from audio_ft.recipe import Recipe
     from audio_ft.run import RUN_FILE, Run

@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, run_of
-from audio_ft.cli.options import REPEATABLE, add_options
+from audio_ft.cli.options import REPEATABLE, add_labeled_options, add_options
 from audio_ft.errors import InputError
 from audio_ft.formatting import capitalized
 
@@ -29,8 +29,7 @@ finished result of other clips or another model is replaced only with --overwrit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `robustness`."""
-    settings = "a setting of the data: data.target=word, data.group=speaker"
-    add_options(parser, "model", "data", "--split", "--set", "--where", set=settings)
+    add_labeled_options(parser)
     parser.add_argument("--only", metavar="PERTURBATION", **REPEATABLE, help="this perturbation only; repeatable")
     limit = f"at most N clips, stratified (default: {LIMIT})"
     parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help=limit)
@@ -40,11 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure, and save every finished level.
-
-    Raises:
-        InputError: the result cannot be written; checked now and not after the first level.
-    """
+    """Measure, and save every finished level."""
     from audio_ft.evaluation.robustness import ROBUSTNESS_FILE, chosen_perturbations, measure
     from audio_ft.hub.load import load
 
@@ -57,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     file = finished.folder / ROBUSTNESS_FILE if finished else None
     if arguments.output:
         file = Path(arguments.output).expanduser()
+    # Checked now and not after the first level.
     if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
         raise InputError(
             f"{file}: {file.parent} is not a folder that can be written to; give another file with --output."

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, FAILED, say, show
 from audio_ft.cli.inputs import recordings_below
@@ -13,7 +13,7 @@ from audio_ft.cli.options import FLAG
 from audio_ft.errors import AudioError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 EPILOG = """examples:
   audio-ft show door.wav
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plot or save as the arguments say; the exit code is 1 when no recording of a folder can be read."""
-    from audio_ft.audio.features.registry import feature_table
+    from audio_ft.audio.features.registry import FEATURES, feature_table
     from audio_ft.plots.audio import DEFAULT_FEATURES
 
     if arguments.list:
@@ -53,81 +53,56 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("expected a recording or a folder before --feature: audio-ft show FILE --feature NAME …")
     if arguments.output and arguments.save:
         raise InputError("--output writes figures and --save arrays; give one of them.")
-    source = Path(arguments.source).expanduser()
+    source, names = Path(arguments.source).expanduser(), _chosen(arguments.feature)
     if arguments.save:
-        return _save(source, chosen(arguments.feature, all_but_waveform()), Path(arguments.save).expanduser())
-    drawing = Drawing(chosen(arguments.feature, DEFAULT_FEATURES), arguments.log_frequency, arguments.dark)
+        # The waveform is the recording itself.
+        names = names or tuple(name for name in FEATURES if name != "waveform")
+        return _save(source, names, Path(arguments.save).expanduser())
+    look = {"log_frequency": arguments.log_frequency, "dark": arguments.dark}
+    drawing = partial(draw, names=names or DEFAULT_FEATURES, **look)
     output = Path(arguments.output).expanduser() if arguments.output else None
     return (_draw_folder if source.is_dir() else _draw_file)(source, drawing, output)
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """Draw recordings into figures, in whatever process."""
+def _chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the features asked for, each once."""
+    from audio_ft.audio.features.registry import FEATURES, get_feature
 
-    names: tuple[str, ...]
-    log_frequency: bool
-    dark: bool
-
-    def __call__(self, job: tuple[str, str, Path]) -> tuple[str, str] | None:
-        """Draw the recording (key, path, target); return its key, and why it cannot be read, where that is so."""
-        key, path, target = job
-        try:
-            self.draw(path, target)
-        except AudioError as error:
-            return key, error.reason
-        return None
-
-    def draw(self, path: str, target: Path) -> None:
-        """Draw one recording into a file.
-
-        Raises:
-            AudioError: it cannot be read.
-            InputError: the file cannot be written.
-        """
-        from audio_ft.audio.clip import read
-        from audio_ft.plots import DARK, LIGHT, features, write
-
-        look: dict[str, Any] = {"log_frequency": self.log_frequency, "theme": DARK if self.dark else LIGHT}
-        write(features(read(path), self.names, title=Path(path).name, **look), target)
-
-
-def chosen(names: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
-    """Return the features asked for, each once, or the usual ones where none is.
-
-    Raises:
-        InputError: an unknown name.
-    """
-    from audio_ft.audio.features.registry import get_feature
-
-    if list(names) == ["all"]:
-        return ("waveform", *all_but_waveform())
+    if names == ["all"]:
+        return tuple(FEATURES)
     for name in names:
         if Path(name).expanduser().exists():
             raise InputError(
                 f"{name} comes after --feature, but recordings come first: audio-ft show {name} --feature …"
             )
         get_feature(name)
-    return tuple(dict.fromkeys(names or usual))
+    return tuple(dict.fromkeys(names))
 
 
-def all_but_waveform() -> tuple[str, ...]:
-    """Return every feature but the waveform, which is the recording itself."""
-    from audio_ft.audio.features.registry import FEATURES
+def draw(path: str, target: Path, *, names: Sequence[str], log_frequency: bool, dark: bool) -> None:
+    """Draw one recording into a file.
 
-    return tuple(name for name in FEATURES if name != "waveform")
+    Raises:
+        AudioError: it cannot be read.
+        InputError: the file cannot be written.
+    """
+    from audio_ft.audio.clip import read
+    from audio_ft.plots import DARK, LIGHT, features, write
+
+    theme = DARK if dark else LIGHT
+    write(features(read(path), names, title=Path(path).name, log_frequency=log_frequency, theme=theme), target)
 
 
-def _draw_file(source: Path, drawing: Drawing, output: Path | None) -> int:
+def _draw_file(source: Path, drawing: Callable[[str, Path], None], output: Path | None) -> int:
     target = output or Path(f"{source.name}.png")
     if target.is_dir():
         target = target / f"{source.name}.png"
-    drawing.draw(str(source), target)
+    drawing(str(source), target)
     show(f"written: {target}")
     return DONE
 
 
-def _draw_folder(source: Path, drawing: Drawing, target: Path | None) -> int:
+def _draw_folder(source: Path, drawing: Callable[[str, Path], None], target: Path | None) -> int:
     """Draw each recording of a folder into another with the same sub-folders."""
     from audio_ft.audio.output_paths import check_no_overlap, output_names
     from audio_ft.parallel import parallel_map
@@ -138,9 +113,19 @@ def _draw_folder(source: Path, drawing: Drawing, target: Path | None) -> int:
         raise InputError(f"{target} is one file and {source} a folder of recordings; give a folder.")
     check_no_overlap(source, target)
     names = output_names(recordings_below(source).below())
-    jobs = [(key, str(source / key), target / f"{name}.png") for key, name in names.items()]
-    excluded = [problem for problem in parallel_map(drawing, jobs, len(jobs), describe="drawing") if problem]
+    jobs = [(str(source / key), target / f"{name}.png") for key, name in names.items()]
+    reasons = list(parallel_map(partial(_attempt, drawing), jobs, len(jobs), describe="drawing"))
+    excluded = [(key, reason) for key, reason in zip(names, reasons, strict=True) if reason]
     return _summary(len(jobs) - len(excluded), excluded, f"figures in {target}")
+
+
+def _attempt(drawing: Callable[[str, Path], None], job: tuple[str, Path]) -> str | None:
+    """Draw one recording, in whatever process, or return why it cannot be read."""
+    try:
+        drawing(*job)
+    except AudioError as error:
+        return error.reason
+    return None
 
 
 def _save(source: Path, names: Sequence[str], target: Path) -> int:
