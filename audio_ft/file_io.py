@@ -66,18 +66,18 @@ def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
             raise
         raise InputError(f"{target}: cannot be written: {reason}; {fix}.") from error
     finally:
-        _remove(unfinished)
+        remove(unfinished)
 
 
 def remove_unfinished(folder: Path, *, below: bool = False) -> None:
     """Remove files and folders that a killed process left unfinished in a folder, or also in all folders `below`."""
     for path in list(folder.rglob(".*.part") if below else folder.glob(".*.part")):
         if _UNFINISHED.fullmatch(path.name):
-            _remove(path)
+            remove(path)
 
 
-def _remove(path: Path) -> None:
-    """Remove a file or folder if possible: an error here would hide the one that left it."""
+def remove(path: Path) -> None:
+    """Remove a file or folder if possible, without an error, which might hide another."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

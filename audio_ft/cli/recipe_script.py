@@ -72,6 +72,6 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
         training = {**recipe.training, **SMOKE_TRAINING}
         recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training, push_to_hub=None)
         folder = folder.with_name(f"{folder.name}-smoke")
-    train(recipe, folder, overwrite=arguments.overwrite or arguments.smoke, tell=say, report=show)
+    train(recipe, folder, overwrite=arguments.overwrite or arguments.smoke, log=say, report=show)
     if arguments.smoke:
         say("This was a smoke run: data, model and settings fit together. Its scores mean nothing.")

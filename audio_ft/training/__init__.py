@@ -1,5 +1,5 @@
 """From a recipe to a finished run, a file for each stage.
 
 `train` calls them in turn: setup (data, cleaning, targets), run_folder, loop (the Trainer) and save_run (saving,
-scores, parity check). messages.py holds what is said before and after.
+scores, parity check). messages.py writes the lines logged before and after.
 """

@@ -13,18 +13,19 @@ from audio_ft.settings.rules import Rule, each, either, flag, number, optional, 
 from audio_ft.system import pick_device
 
 if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
     from audio_ft.recipe import Recipe
 
 # TrainingArguments accepts any value of these, and Trainer fails later or trains nothing.
-POSITIVE = (
-    "per_device_train_batch_size",
-    "per_device_eval_batch_size",
-    "gradient_accumulation_steps",
-    "num_train_epochs",
-)
-# TrainingArguments accepts any value of these, and fails later if it is not text.
-NAMES = {"metric_for_best_model": optional(text()), "report_to": optional(either(text(), each(text())))}
-LONGEST_REFUSAL = 300
+RULES = {
+    "per_device_train_batch_size": whole(1),
+    "per_device_eval_batch_size": whole(1),
+    "gradient_accumulation_steps": whole(1),
+    "num_train_epochs": number(0, above=True),
+    "metric_for_best_model": optional(text()),
+    "report_to": optional(either(text(), each(text()))),
+}
 # Arguments that audio_ft sets itself; set in a recipe they would be ignored or break the training.
 MANAGED_ARGUMENTS = {
     "output_dir": "the run's folder is given with --output-dir, or to train()",
@@ -33,25 +34,27 @@ MANAGED_ARGUMENTS = {
     "remove_unused_columns": "batches hold what the network needs and nothing else",
     "label_names": "targets are named with --set data.target=…",
     "neftune_noise_alpha": "it adds noise to word embeddings, and these networks have none; see augment",
+    "prediction_loss_only": "validation scores are computed from predictions",
     "batch_eval_metrics": "predictions are reduced before they are gathered",
     "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
 }
 
 
 def check_training(recipe: Recipe) -> None:
-    """Build the TrainingArguments, so that a typo in `training` stops before anything is downloaded.
+    """Check the settings of TrainingArguments, so that a typo stops before anything is downloaded.
 
     Raises:
-        InputError: TrainingArguments refuses a setting, or a package is missing.
+        InputError: TrainingArguments refuses a setting, audio_ft sets it itself, or a package is missing.
     """
     from audio_ft.metrics import direction
 
-    check_managed(recipe.training)
+    for name, reason in MANAGED_ARGUMENTS.items():
+        if recipe.training.get(name):
+            raise InputError(f"{name} cannot be set here: {reason}.")
     # As in training itself: without an accelerator bf16 is refused unless the processor is named, and settings of
     # the best checkpoint unless something is evaluated and saved.
     usual = {"use_cpu": pick_device() == "cpu", **strategies(recipe.training)}
-    arguments = build_arguments({**usual, **recipe.training}, Path("unused"))
-    check_trackers(arguments.report_to)
+    _check_trackers(build_arguments({**usual, **recipe.training}, Path("unused")).report_to)
     metric = recipe.training.get("metric_for_best_model", recipe.metric)
     if metric is not None:
         direction(str(metric).removeprefix("eval_"))
@@ -74,8 +77,7 @@ def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:
         if name not in known:
             hint = did_you_mean(name, [*known, *(item.name for item in dataclasses.fields(Recipe))])
             raise InputError(f"Neither Recipe nor transformers.TrainingArguments has a setting {name!r}.{hint}")
-        rule = rule_of_training(name, known[name].default, known[name].type)
-        if rule is not None:
+        if rule := _rule(name, known[name].default, known[name].type):
             rule.apply(name, value)
         if name == "max_steps" and value == 0:
             raise InputError("max_steps: expected a whole number above 0, or -1 for as many as the epochs make, got 0")
@@ -83,32 +85,19 @@ def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:
         return TrainingArguments(**{"output_dir": str(output_dir), **training})
     # Attribute and file errors too: it uses some values as text or as file names without a check.
     except (TypeError, ValueError, ImportError, OverflowError, AttributeError, OSError) as error:
-        said = str(error)[:LONGEST_REFUSAL]
-        raise InputError(f"transformers.TrainingArguments refuses the training settings: {said}") from error
+        reason = str(error)[:300]
+        raise InputError(f"transformers.TrainingArguments refuses the training settings: {reason}") from error
 
 
-def rule_of_training(name: str, default: Any, kind: Any) -> Rule | None:
+def _rule(name: str, default: Any, kind: Any) -> Rule | None:
     """Return the rule for a field of TrainingArguments by its type and default, or None if they do not determine it."""
-    if name in NAMES:
-        return NAMES[name]
-    if name in POSITIVE:
-        return number(0, above=True) if kind in (float, "float") else whole(1)
+    if name in RULES:
+        return RULES[name]
     if isinstance(default, bool):
         return flag()
     if kind in (int, "int"):
         return whole()
     return number() if isinstance(default, int | float) else None
-
-
-def check_managed(training: Mapping[str, Any]) -> None:
-    """Check that a recipe sets no argument that audio_ft sets itself.
-
-    Raises:
-        InputError: it sets one.
-    """
-    for name, reason in MANAGED_ARGUMENTS.items():
-        if training.get(name):
-            raise InputError(f"{name} cannot be set here: {reason}.")
 
 
 def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
@@ -117,10 +106,10 @@ def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
     If the recipe sets one of the two, the other follows; `every` is the number of steps if it asks for steps without a
     number.
     """
-    asked = {name: training.get(f"{name}_strategy") for name in ("eval", "save")}
+    evaluation, saving = training.get("eval_strategy"), training.get("save_strategy")
     usual = "steps" if {"eval_steps", "save_steps"} & training.keys() else "epoch"
-    evaluation = asked["eval"] or (asked["save"] if asked["save"] in ("steps", "epoch") else usual)
-    saving = asked["save"] or (evaluation if evaluation != "no" else usual)
+    evaluation = evaluation or (saving if saving in ("steps", "epoch") else usual)
+    saving = saving or (evaluation if evaluation != "no" else usual)
     settings = {
         "eval_strategy": evaluation,
         "save_strategy": saving,
@@ -132,12 +121,8 @@ def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
     return settings
 
 
-def check_trackers(names: Sequence[str]) -> None:
-    """Check that each tracker of `report_to` is known to Trainer and installed.
-
-    Raises:
-        InputError: one is not.
-    """
+def _check_trackers(names: Sequence[str]) -> None:
+    """Check that each tracker of `report_to` is known to Trainer and installed."""
     from transformers.integrations.integration_utils import (
         INTEGRATION_TO_CALLBACK,
         get_available_reporting_integrations,
@@ -154,3 +139,13 @@ def check_trackers(names: Sequence[str]) -> None:
                 f"report_to={name} needs a package that is not installed: pip install {name}, or choose among "
                 f"{', '.join(installed) or 'none'}. metrics.jsonl in the run's folder has all values in any case."
             )
+
+
+def precision_of(arguments: TrainingArguments) -> str:
+    """Return the precision of a training: "bf16", "fp16" or "float32"."""
+    return "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
+
+
+def clips_a_step(arguments: TrainingArguments) -> int:
+    """Return how many clips an optimizer step takes, over all devices."""
+    return arguments.train_batch_size * arguments.gradient_accumulation_steps * max(arguments.world_size, 1)

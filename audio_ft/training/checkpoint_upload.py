@@ -22,7 +22,7 @@ from audio_ft.training.ema import STEPPED_FILE
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from transformers import TrainerControl, TrainerState, TrainingArguments
+    from transformers import TrainerState, TrainingArguments
 
     from audio_ft.training.setup import Prepared
 
@@ -39,33 +39,25 @@ class Uploads(TrainerCallback):
     last-checkpoint, "all_checkpoints" each in its own folder.
     """
 
-    def __init__(self, prepared: Prepared, folder: Path, tell: Callable[[str], None]) -> None:
-        self.prepared, self.tell = prepared, tell
+    def __init__(self, prepared: Prepared, folder: Path, log: Callable[[str], None]) -> None:
+        self.prepared, self.log, self.api = prepared, log, hub_api(None)
         self.repository = str(prepared.recipe.push_to_hub)
         self.paths = local_paths(prepared.recipe, folder)
-        self.api: Any = None
         self.jobs: list[Future[Any]] = []
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Send the checkpoint that was just saved."""
-        if not state.is_world_process_zero:
+        if self.jobs and not self.jobs[-1].done() and not args.hub_always_push:
             return
-        busy = bool(self.jobs) and not self.jobs[-1].done()
-        if busy and not args.hub_always_push:
-            return
-        self.api = self.api or hub_api(None)
         checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         staged = self._stage(checkpoint, HubStrategy(args.hub_strategy).value)
         branch = args.hub_revision or TRAINING_BRANCH
         self.jobs.append(self.api.run_as_future(self._send, staged, branch, f"Training, step {state.global_step}"))
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for running uploads, and log those that failed."""
-        errors = [error for job in self.jobs if (error := job.exception()) is not None]
-        if errors:
-            self.tell(
+        if errors := [error for job in self.jobs if (error := job.exception()) is not None]:
+            self.log(
                 f"warning: {len(errors)} of {len(self.jobs)} checkpoints did not reach the Hub: "
                 f"{explain(errors[-1], self.repository)}."
             )
@@ -80,8 +72,7 @@ class Uploads(TrainerCallback):
         (staged / RECIPE_FILE).write_bytes(as_json(redact_recipe(prepared.recipe.to_dict(), self.paths)))
         later = {"checkpoint": "last-checkpoint", "all_checkpoints": checkpoint.name}.get(strategy)
         for file in (path for path in checkpoint.iterdir() if path.is_file() and path.name != PICKLED_SETTINGS):
-            of_model = file.suffix in (".json", ".safetensors") and file.name not in (STATE_FILE, STEPPED_FILE)
-            if of_model:
+            if file.suffix in (".json", ".safetensors") and file.name not in (STATE_FILE, STEPPED_FILE):
                 _link(file, staged / file.name)
             elif later:
                 (staged / later).mkdir(exist_ok=True)
@@ -93,7 +84,7 @@ class Uploads(TrainerCallback):
         return staged
 
     def _send(self, staged: Path, branch: str, title: str) -> None:
-        """Commit the files of a staged folder, and remove it."""
+        """Commit a staged folder, and remove it."""
         from huggingface_hub import CommitOperationAdd
 
         files = [file for file in sorted(staged.rglob("*")) if file.is_file()]

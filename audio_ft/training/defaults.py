@@ -58,29 +58,29 @@ def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, m
     batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
     steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
-    suiting = {
-        name: default(value, f"suits {adapter.name} of this size") for name, value in task.defaults(adapter).items()
+    groups: dict[str, dict[str, Any]] = {
+        f"suits {adapter.name} of this size": dict(task.defaults(adapter)),
+        f"usual for task {task.name}": {"per_device_train_batch_size": batch},
+        "twice the training batch": {"per_device_eval_batch_size": 2 * batch},
+        "none needed": {"gradient_accumulation_steps": accumulation},
+        "a tenth of the steps": {"warmup_steps": 0.1},
+        "usual with AdamW": {"weight_decay": 0.01},
+        "evaluation and saving go together": strategies(recipe.training, every=steps),
+        # By default Trainer maximizes every score, and would keep the worst checkpoint by error rate.
+        "the best checkpoint is kept": {
+            "save_total_limit": 1,
+            "metric_for_best_model": metric,
+            "greater_is_better": direction(metric),
+        },
+        "four times an epoch at least": {"logging_steps": max(1, min(50, steps // 4))},
+        "this machine": for_machine(recipe, device, available_cores() // processes),
+        "how audio_ft runs Trainer": for_trainer(recipe, adapter),
     }
+    found = {name: default(value, reason) for reason, group in groups.items() for name, value in group.items()}
     if recipe.peft:
-        suiting["learning_rate"] = default(PEFT_LEARNING_RATE, f"peft={recipe.peft} trains few new weights")
-    return {
-        **suiting,
-        "per_device_train_batch_size": default(batch, f"usual for task {task.name}"),
-        "per_device_eval_batch_size": default(2 * batch, "twice the training batch"),
-        "gradient_accumulation_steps": default(accumulation, "none needed"),
-        "num_train_epochs": epochs(task, steps),
-        "warmup_steps": default(0.1, "a tenth of the steps"),
-        "weight_decay": default(0.01, "usual with AdamW"),
-        **{name: default(value, "evaluation and saving go together") for name, value in
-           strategies(recipe.training, every=steps).items()},
-        **{name: default(value, "the best checkpoint is kept") for name, value in best_checkpoint(metric).items()},
-        "logging_steps": default(max(1, min(50, steps // 4)), "four times an epoch at least"),
-        **{name: default(value, "this machine") for name, value in
-           for_machine(recipe, device, available_cores() // processes).items()},
-        **{name: default(value, "how audio_ft runs Trainer") for name, value in for_trainer(recipe, adapter).items()},
-        "seed": Value(recipe.seed, RECIPE),
-        "data_seed": Value(recipe.seed, RECIPE),
-    }  # fmt: skip
+        found["learning_rate"] = default(PEFT_LEARNING_RATE, f"peft={recipe.peft} trains few new weights")
+    seed = Value(recipe.seed, RECIPE)
+    return {**found, "num_train_epochs": epochs(task, steps), "seed": seed, "data_seed": seed}
 
 
 def epochs(task: Task, steps: int) -> Value:
@@ -93,19 +93,9 @@ def epochs(task: Task, steps: int) -> Value:
     wanted = math.ceil(task.enough_steps / steps)
     if wanted <= fewest:
         return default(fewest, f"{fewest} epochs at least")
-    return (
-        default(wanted, f"{task.enough_steps} steps at least") if wanted <= most else default(most, f"{most} at most")
-    )
-
-
-def best_checkpoint(metric: str) -> dict[str, Any]:
-    """Return the settings by which Trainer keeps the best checkpoint."""
-    return {
-        "save_total_limit": 1,
-        "metric_for_best_model": metric,
-        # By default Trainer maximizes every score, and would keep the worst checkpoint by error rate.
-        "greater_is_better": direction(metric),
-    }
+    if wanted > most:
+        return default(most, f"{most} at most")
+    return default(wanted, f"{task.enough_steps} steps at least")
 
 
 def for_machine(recipe: Recipe, device: str, cores: int) -> dict[str, Any]:

@@ -29,34 +29,30 @@ class WeightAverage(TrainerCallback):
     def __init__(self, model: nn.Module) -> None:
         self.weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        self.swapped = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move the average towards the new weights; at first quickly, so that it forgets the untrained head."""
         decay = max(0.0, 1 - 1 / max(1.0, HORIZON * state.max_steps))
         decay = min(decay, (1 + state.global_step) / (10 + state.global_step))
-        move = get_ema_multi_avg_fn(decay)
-        move(list(self.average.values()), list(self.weights.values()), state.global_step)
+        update = get_ema_multi_avg_fn(decay)
+        update(list(self.average.values()), list(self.weights.values()), state.global_step)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Replace the weights by the average within the context; calls may be nested."""
-        if self.swapped:
-            yield
-            return
-        self._swap()
-        self.swapped = True
+        """Replace the weights by the average within the context."""
+        self.swap()
         try:
             yield
         finally:
-            self._swap()
-            self.swapped = False
+            self.swap()
 
-    def keep(self) -> None:
-        """Replace the weights by the average for good, when no best checkpoint is loaded at the end."""
+    def swap(self) -> None:
+        """Exchange the weights and their average."""
         with torch.no_grad():
             for name, weight in self.weights.items():
+                kept = weight.detach().clone()
                 weight.copy_(self.average[name])
+                self.average[name].copy_(kept)
 
     def save(self, folder: Path) -> None:
         """Write the weights that the optimizer updates; called while the average is not applied."""
@@ -69,10 +65,3 @@ class WeightAverage(TrainerCallback):
             for name, weight in self.weights.items():
                 self.average[name].copy_(weight)
                 weight.copy_(stepped[name])
-
-    def _swap(self) -> None:
-        with torch.no_grad():
-            for name, weight in self.weights.items():
-                kept = weight.detach().clone()
-                weight.copy_(self.average[name])
-                self.average[name].copy_(kept)

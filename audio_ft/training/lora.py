@@ -30,20 +30,19 @@ class Adapters:
             from peft import LoraConfig, get_peft_model
         except ImportError as error:
             raise InputError("peft=lora needs the peft package: pip install 'audio-ft[lora]'.") from error
-        targets = adapter.lora_targets()
+        targets, rank = list(adapter.lora_targets()), recipe.lora_rank
         self.model: Any = model
-        self.adapter, self.rounded = adapter, recipe.load_in_8bit
+        self.rounded = recipe.load_in_8bit
         if self.rounded:
             in_eight_bits(adapter.pretrained(model))
-        settings = LoraConfig(r=recipe.lora_rank, lora_alpha=ALPHA * recipe.lora_rank, target_modules=list(targets))
         pretrained = {id(weight) for weight in adapter.pretrained(model).parameters()}
-        head = [weight for weight in model.parameters() if id(weight) not in pretrained]
+        self.head = {name: weight for name, weight in model.named_parameters() if id(weight) not in pretrained}
         # peft replaces modules inside `model`; from here on only the matrices are trainable. The flag selects peft's
         # 8-bit layers; left in place, it would make Trainer refuse to train.
         setattr(model, "is_loaded_in_8bit", self.rounded)  # noqa: B010  (a plain flag, which nn.Module's types do not know)
-        self.tuner: Any = get_peft_model(model, settings)
+        self.tuner: Any = get_peft_model(model, LoraConfig(r=rank, lora_alpha=ALPHA * rank, target_modules=targets))
         delattr(model, "is_loaded_in_8bit")
-        for weight in head if head_learns else ():
+        for weight in self.head.values() if head_learns else ():
             weight.requires_grad_(True)
 
     def merge(self, again: Callable[[], PreTrainedModel]) -> PreTrainedModel:
@@ -54,19 +53,13 @@ class Adapters:
         if not self.rounded:
             self.tuner.merge_and_unload()
             return self.model
-        from peft.tuners.lora import LoraLayer
-
         exact: Any = again()
         exact.to(self.model.device)
-        layers: dict[str, Any] = {
-            name: layer for name, layer in self.model.named_modules() if isinstance(layer, LoraLayer)
-        }
-        for name, layer in layers.items():
-            exact.get_submodule(name).weight.data += layer.get_delta_weight("default")
-        body = {id(weight) for weight in self.adapter.pretrained(self.model).parameters()}
-        for name, weight in self.model.named_parameters():
-            if id(weight) not in body:
-                exact.get_parameter(name).data.copy_(weight.detach())
+        for name, layer in self.model.named_modules():
+            if hasattr(layer, "get_delta_weight"):
+                exact.get_submodule(name).weight.data += layer.get_delta_weight("default")
+        for name, weight in self.head.items():
+            exact.get_parameter(name).data.copy_(weight.detach())
         return exact
 
     def save(self, folder: Path, checkpoint: str) -> None:

@@ -6,116 +6,102 @@ import math
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.dataset import expected_bytes
 from audio_ft.formatting import format_duration, format_size
+from audio_ft.training.arguments import clips_a_step, precision_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from transformers import TrainingArguments
+    from collections.abc import Iterable, Mapping
 
     from audio_ft.run import Run
-    from audio_ft.training.resolve import Resolved
     from audio_ft.training.setup import Prepared
+    from audio_ft.training.trainer import AudioTrainer
 
-# Weight, gradient and Adam's two moments, four bytes each.
-BYTES_A_TRAINED_PARAMETER = 16
-BYTES_A_FROZEN_PARAMETER = 4
 # The scores that are shown; the others are in run.json.
-HEADLINES = (
-    "wer",
-    "wer_normalized",
-    "cer",
-    "substitution_rate",
-    "deletion_rate",
-    "insertion_rate",
-    "accuracy",
-    "f1_macro",
-    "unweighted_average_recall",
-    "mean_average_precision",
-    "roc_auc_macro",
-    "concordance",
-    "pearson",
-    "mean_absolute_error",
-    "root_mean_squared_error",
-)
+OF_TRANSCRIPTS = ("wer", "wer_normalized", "cer", "substitution_rate", "deletion_rate", "insertion_rate")
+OF_LABELS = ("accuracy", "f1_macro", "unweighted_average_recall", "mean_average_precision", "roc_auc_macro")
+OF_NUMBERS = ("concordance", "pearson", "mean_absolute_error", "root_mean_squared_error")
+HEADLINES = (*OF_TRANSCRIPTS, *OF_LABELS, *OF_NUMBERS)
 
 
-def briefing(
-    prepared: Prepared,
-    resolved: Resolved,
-    arguments: TrainingArguments,
-    rows: int,
-    parameters: Mapping[str, int],
-    resume: Path | None,
-) -> str:
+def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path | None) -> str:
     """Describe the training that starts: data, classes, steps, parameters, disk and memory."""
-    steps = optimizer_steps(arguments, rows)
-    lines = [f"{prepared.recipe.model} on {prepared.recipe.data.path}", f"split       {prepared.loaded.rule}"]
-    lines += [_split_line(name, prepared) for name in prepared.cleaned]
-    lines += _note_lines(prepared)
-    lines += prepared.task.describe(prepared.targets)
-    cut = "cut at pauses" if prepared.task.whole else "cut and their predictions averaged"
-    an_epoch = math.ceil(rows / _clips_a_step(arguments))
-    epochs = steps / an_epoch
-    epoch_count = "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
-    precision = "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "float32"
-    lines += [
-        f"cleaning    {prepared.recipe.steps.describe()}",
-        f"window      {prepared.adapter.window:g} s (longer recordings are {cut})",
-        f"network     {parameters['total']:,} parameters, {parameters['trainable']:,} of them trainable; "
-        f"{precision}, {arguments.device}",
-        f"steps       {steps:,} optimizer steps: {epoch_count} of at most {an_epoch:,}, "
-        f"{_clips_a_step(arguments)} clips each, learning rate {arguments.learning_rate:g}",
-        f"needs       about {format_size(_disk(prepared, parameters))} of disk, "
-        f"and {format_size(_memory(parameters))} of memory beside the activations",
+    prepared, arguments, clips = trainer.prepared, trainer.args, clips_a_step(trainer.args)
+    recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
+    an_epoch = math.ceil(len(trainer.bucket_sampler) / clips)
+    steps = arguments.max_steps if arguments.max_steps > 0 else math.ceil(arguments.num_train_epochs * an_epoch)
+    epochs = "1 epoch" if steps == an_epoch else f"{steps / an_epoch:.3g} epochs"
+    total, trainable = parameters["total"], parameters["trainable"]
+    # Weights of four bytes; a trained one also has a gradient and Adam's two moments.
+    memory = 4 * total + 12 * trainable
+    # Two checkpoints (best and last) with the optimizer's moments, and the model.
+    saved = 2 * (4 * total + 8 * trainable) + 4 * total
+    cache = expected_bytes(sum(cleaned.seconds for cleaned in prepared.cleaned.values()), adapter.sample_rate)
+    lines = [
+        f"{recipe.model} on {recipe.data.path}",
+        f"split       {prepared.loaded.rule}",
+        *_data_lines(prepared),
+        *task.describe(prepared.targets),
+        f"cleaning    {recipe.steps.describe()}",
+        f"window      {adapter.window:g} s (longer recordings are cut "
+        f"{'at pauses' if task.whole else 'and their predictions averaged'})",
+        f"network     {total:,} parameters, {trainable:,} of them trainable; "
+        f"{precision_of(arguments)}, {arguments.device}",
+        f"steps       {steps:,} optimizer steps: {epochs} of at most {an_epoch:,}, "
+        f"{clips} clips each, learning rate {arguments.learning_rate:g}",
+        f"needs       about {format_size(cache + saved)} of disk, "
+        f"and {format_size(memory)} of memory besides the activations",
     ]
-    if chosen := resolved.describe():
+    if chosen := trainer.resolved.describe():
         lines.append(f"automatic   {chosen}")
-    lines += _length_warnings(prepared, steps, epochs)
-    if resume:
-        lines.append(f"resuming from {resume.name}")
-    else:
-        lines += _disk_warnings(Path(str(arguments.output_dir)), _kept(parameters))
-    return "\n".join(lines)
-
-
-def _length_warnings(prepared: Prepared, steps: int, epochs: float) -> list[str]:
-    """Warn when the training is too short to learn from."""
-    enough, lines = prepared.task.enough_steps, []
-    if steps < enough // 2:
+    if steps < task.enough_steps // 2:
         lines.append(
-            f"warning: {steps} optimizer steps are few to learn from; small sets usually need {enough} or more. "
-            "Raise num_train_epochs, or leave it out."
+            f"warning: {steps} optimizer steps are few to learn from; small sets usually need {task.enough_steps} or "
+            "more. Raise num_train_epochs, or leave it out."
         )
-    if prepared.recipe.freeze == "gradual" and epochs <= 1:
+    if recipe.freeze == "gradual" and steps <= an_epoch:
         lines.append(
             "warning: freeze=gradual unfreezes layers at the start of each epoch, so one epoch trains the head alone. "
             "Raise num_train_epochs, or leave it out."
         )
-    return lines
+    lines += [f"resuming from {resume.name}"] if resume else _disk_warnings(Path(str(arguments.output_dir)), saved)
+    return "\n".join(lines)
 
 
-def optimizer_steps(arguments: TrainingArguments, rows: int) -> int:
-    """Return how many optimizer steps a training over `rows` windows makes."""
-    if arguments.max_steps > 0:
-        return int(arguments.max_steps)
-    return math.ceil(arguments.num_train_epochs * math.ceil(rows / _clips_a_step(arguments)))
+def _data_lines(prepared: Prepared) -> list[str]:
+    """Return a line for each split, and the most frequent notes about the recordings."""
+    lines, notes = [], Counter[str]()
+    for name, cleaned in prepared.cleaned.items():
+        before, after = format_duration(cleaned.seconds_before), format_duration(cleaned.seconds)
+        line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"
+        lines.append(f"{line}, {len(cleaned.errors)} unreadable, excluded" if cleaned.errors else line)
+        for note, count in cleaned.notes.items():
+            notes[note.partition(":")[0]] += count
+    return lines + [f"noticed     {count:,} x {note}" for note, count in notes.most_common(5)]
+
+
+def _disk_warnings(folder: Path, needed: float) -> list[str]:
+    """Warn when checkpoints may fill the disk. This is not an error, because some optimizers keep less state."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(existing).free
+    if needed <= free:
+        return []
+    return [
+        f"warning: checkpoints and model take about {format_size(needed)}, and {format_size(free)} are free in "
+        f"{existing}. Free some: a full disk stops the training, which then has to resume from its last checkpoint."
+    ]
 
 
 def results(run: Run) -> str:
     """Return the scores of a finished run next to its baselines, and the paths of its files."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
-    others = list(run.baselines)
-    titles = ["fine-tuned", *others]
-    lines = ["", f"{'test split':<26}" + "".join(f"{title:<24}" for title in titles).rstrip()]
-    for name in names:
-        cells = [test.get(name), *(run.baselines[other].get(name) for other in others)]
-        lines.append(f"{name:<26}" + "".join(f"{'–' if cell is None else str(cell):<24}" for cell in cells).rstrip())
-    lines += retained(run)
+    columns = {"fine-tuned": test, **run.baselines}
+    lines = ["", _row("test split", columns, 26)]
+    lines += [_row(name, (scores.get(name, "–") for scores in columns.values()), 26) for name in names]
+    lines += _retention_lines(run)
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
         f"kept        step {run.best['step']}: {run.best['why']}",
@@ -127,64 +113,18 @@ def results(run: Run) -> str:
     return "\n".join(lines)
 
 
-def retained(run: Run) -> list[str]:
+def _retention_lines(run: Run) -> list[str]:
     """Return the table of scores before and after training, on the test split and on the second set."""
     if not run.retention:
         return []
-    places = {"test": "test split", "extra_eval": "second set"}
     states = list(next(iter(run.retention.values())))
-    lines = ["", f"{'before and after':<30}" + "".join(f"{state:<24}" for state in states).rstrip()]
-    for place, title in places.items():
+    lines = ["", _row("before and after", states, 30)]
+    for place, title in (("test", "test split"), ("extra_eval", "second set")):
         scores = run.retention.get(place, {})
         for name in (name for name in HEADLINES if scores and name in scores[states[0]]):
-            cells = "".join(f"{scores[state][name]!s:<24}" for state in states)
-            lines.append(f"{f'{title}, {name}':<30}{cells}".rstrip())
+            lines.append(_row(f"{title}, {name}", (scores[state][name] for state in states), 30))
     return [*lines, ""]
 
 
-def _split_line(name: str, prepared: Prepared) -> str:
-    cleaned = prepared.cleaned[name]
-    before, after = format_duration(cleaned.seconds_before), format_duration(cleaned.seconds)
-    line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"
-    if cleaned.errors:
-        line += f", {len(cleaned.errors)} unreadable, excluded"
-    return line
-
-
-def _note_lines(prepared: Prepared) -> list[str]:
-    counts: Counter[str] = Counter()
-    for cleaned in prepared.cleaned.values():
-        counts.update({note.partition(":")[0]: count for note, count in cleaned.notes.items()})
-    return [f"noticed     {count:,} x {note}" for note, count in counts.most_common(5)]
-
-
-def _clips_a_step(arguments: TrainingArguments) -> int:
-    return int(arguments.train_batch_size * arguments.gradient_accumulation_steps * max(arguments.world_size, 1))
-
-
-def _disk(prepared: Prepared, parameters: Mapping[str, int]) -> float:
-    seconds = sum(cleaned.seconds for cleaned in prepared.cleaned.values())
-    cache = expected_bytes(seconds, prepared.adapter.sample_rate)
-    return cache + _kept(parameters)
-
-
-def _kept(parameters: Mapping[str, int]) -> float:
-    """Estimate the bytes written: two checkpoints (best and last) with optimizer state, and the model."""
-    return 2 * (4 * parameters["total"] + 8 * parameters["trainable"]) + 4 * parameters["total"]
-
-
-def _disk_warnings(folder: Path, needed: float) -> list[str]:
-    """Warn when checkpoints may fill the disk. This is no error, because some optimizers keep less state."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    free = shutil.disk_usage(there).free
-    if needed <= free:
-        return []
-    return [
-        f"warning: checkpoints and model take about {format_size(needed)}, and {format_size(free)} are free in "
-        f"{there}. Free some: a full disk ends a training, which then has to go on from its last checkpoint."
-    ]
-
-
-def _memory(parameters: Mapping[str, int]) -> float:
-    frozen = parameters["total"] - parameters["trainable"]
-    return BYTES_A_TRAINED_PARAMETER * parameters["trainable"] + BYTES_A_FROZEN_PARAMETER * frozen
+def _row(label: str, cells: Iterable[Any], width: int) -> str:
+    return f"{label:<{width}}{''.join(f'{cell!s:<24}' for cell in cells)}".rstrip()

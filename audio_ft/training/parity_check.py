@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.audio.clip import read
-from audio_ft.audio.pcm16 import dequantize, quantize
+from audio_ft.cleaning.dataset import wave_of
 from audio_ft.errors import AudioFTError
 from audio_ft.tasks.base import forward
 
@@ -38,24 +37,26 @@ def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
     Raises:
         AudioFTError: the model does not load, or its outputs differ.
     """
-    wave = stored_wave(prepared)
-    ours = outputs_here(prepared.task, model, prepared.adapter, wave)
+    # The validation clip of median length, as the network receives it.
+    rows = prepared.cleaned["validation"].rows.with_format("numpy")
+    wave = wave_of(rows[int(np.argsort(rows["length"])[len(rows) // 2])])
+    wave = np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))
+    ours = _outputs_here(prepared.task, model, prepared.adapter, wave)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "wave.npy"
         np.save(file, wave)
-        prompt = prepared.recipe.text.prompt
-        outcome = in_clean_process(PROGRAM, str(folder.resolve()), str(file), prompt)
+        outcome = in_clean_process(PROGRAM, str(folder.resolve()), str(file), prepared.recipe.text.prompt)
     if outcome.returncode:
         raise AudioFTError(f"The saved model in {folder} fails in a clean process: {outcome.stderr.strip()[-800:]}")
     theirs = json.loads(outcome.stdout.strip().splitlines()[-1])
-    if not agree(ours, theirs):
+    if not _agree(ours, theirs):
         raise AudioFTError(
             f"The saved model in {folder} computes {_short(theirs)} in a clean process and {_short(ours)} here. "
             "Do not use it; please report this with the recipe."
         )
 
 
-def outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.float32]) -> dict[str, Any]:
+def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.float32]) -> dict[str, Any]:
     """Return what PROGRAM has to print for this model: logits, or generated text with the settings behind it."""
     import torch
 
@@ -114,27 +115,14 @@ def in_clean_process(program: str, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | CLEAN_ENVIRONMENT, check=False)
 
 
-def agree(ours: Any, theirs: Any) -> bool:
-    """Return whether two outputs agree: texts exactly, numbers within TOLERANCE relative to the largest."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return ours.keys() == theirs.keys() and all(agree(ours[name], theirs[name]) for name in ours)
-    if ours is None or isinstance(ours, str):
-        return bool(ours == theirs)
-    one, two = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    return one.shape == two.shape and bool(np.abs(one - two).max() <= TOLERANCE * max(1.0, float(np.abs(one).max())))
+def _agree(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """Return whether two outputs agree: texts exactly, logits within TOLERANCE relative to the largest."""
+    one, two = (np.asarray(outputs.get("logits", ()), np.float64) for outputs in (ours, theirs))
+    largest = max(1.0, float(np.abs(one).max(initial=0.0)))
+    close = one.shape == two.shape and np.allclose(one, two, rtol=0, atol=TOLERANCE * largest)
+    return close and {**ours, "logits": None} == {**theirs, "logits": None}
 
 
-def _short(answer: Any) -> str:
-    shown = json.dumps(answer, ensure_ascii=False)
+def _short(outputs: Any) -> str:
+    shown = json.dumps(outputs, ensure_ascii=False)
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
-
-
-def stored_wave(prepared: Prepared) -> NDArray[np.float32]:
-    """Return the cleaned validation clip of median length, as the network receives it (time,)."""
-    rows = prepared.cleaned["validation"].rows.select_columns(["clip", "length"]).to_pandas().sort_values("length")
-    clip = int(rows["clip"].iloc[len(rows) // 2])
-    audio = prepared.loaded.splits["validation"][clip]["audio"]
-    source = audio["bytes"] if audio.get("bytes") is not None else audio["path"]
-    cleaned = prepared.recipe.steps.remaining(prepared.loaded.chain)(read(source))
-    wave = cleaned.samples[0][: round(prepared.adapter.window * cleaned.rate)]
-    return dequantize(*quantize(np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 DECIDING_HARDWARE = ("processor", "cores", "threads", "accelerators", "precision")
 # Settings of TrainingArguments that would publish the reproduction.
 PUBLISHING = ("push_to_hub", "hub_")
-# Stands for a score that is undefined for the second run's predictions.
+# A score that is undefined for the second run's predictions.
 UNDEFINED = Score(math.nan, math.nan, math.nan, 0)
 
 
@@ -62,14 +62,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Hold a run, its repetition, and how they compare.
-
-    Attributes:
-        first: the run to reproduce.
-        second: the new run.
-        scores: the headline scores of the test split, by name.
-        differences: known differences between the two.
-    """
+    """Hold a run, its repetition, the headline scores of both on the test split, and the known differences."""
 
     first: Run
     second: Run
@@ -107,7 +100,7 @@ def reproduce(
     model: str | None = None,
     data: str | None = None,
     overwrite: bool = False,
-    tell: Callable[[str], None] = logger.info,
+    log: Callable[[str], None] = logger.info,
 ) -> Reproduction:
     """Train again from the recipe of a run and compare the scores; nothing is pushed.
 
@@ -118,7 +111,7 @@ def reproduce(
         model: path or repository of the checkpoint, if it has moved.
         data: path of the data, if it has moved.
         overwrite: train again although the folder holds a finished run.
-        tell: receives each line of progress.
+        log: receives each line of progress.
 
     Raises:
         InputError: data or checkpoint that cannot be found, or a folder with another run in it.
@@ -131,67 +124,55 @@ def reproduce(
     if folder.resolve() == run.folder.resolve():
         raise InputError(f"{folder} is the run itself; give another --output-dir.")
     for difference in _machine(run, versions(), describe()):
-        tell(f"differs: {difference}")
+        log(f"differs: {difference}")
     if (folder / RUN_FILE).is_file() and not overwrite:
         second = Run.load(folder)
         if second.recipe.digest != recipe.digest:
             raise InputError(f"{folder} holds a run of another recipe; choose another --output-dir.")
-        tell(f"{folder} holds a finished run, which is compared as it is; pass --overwrite to train again.")
+        log(f"{folder} holds a finished run, which is compared as it is; pass --overwrite to train again.")
     else:
-        second = train(recipe, folder, overwrite=overwrite, tell=tell, report=lambda _: None)
+        second = train(recipe, folder, overwrite=overwrite, log=log, report=lambda _: None)
     return compared(run, second)
 
 
 def compared(first: Run, second: Run) -> Reproduction:
     """Compare two runs of one recipe."""
     then, now = first.scores["test"], second.scores["test"]
-    scores = {name: Pair(then[name], now.get(name, UNDEFINED)) for name in headlines(first.scores["test"])}
-    differences = (
-        *_machine(first, second.versions, second.hardware),
-        *_settings(first, second),
-        *_data(first, second),
-    )
-    return Reproduction(first, second, scores, differences)
+    scores = {name: Pair(then[name], now.get(name, UNDEFINED)) for name in headlines(then)}
+    differences = _machine(first, second.versions, second.hardware) + _differences(first.used, second.used)
+    differences += _differences(_data(first), _data(second))
+    return Reproduction(first, second, scores, tuple(differences))
 
 
 def _moved(recipe: Recipe, model: str | None, data: str | None) -> Recipe:
     """Return the recipe with new paths, and without settings that would publish the result."""
-    if model is not None:
-        recipe = dataclasses.replace(recipe, model=model)
-    if data is not None:
-        recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, path=data))
+    moved = dataclasses.replace(recipe.data, path=data or recipe.data.path)
     private = {name: value for name, value in recipe.training.items() if not name.startswith(PUBLISHING)}
-    return dataclasses.replace(recipe, training=private, push_to_hub=None)
+    return dataclasses.replace(recipe, model=model or recipe.model, data=moved, training=private, push_to_hub=None)
 
 
-def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield differences in versions, and in hardware facts that both runs recorded."""
-    for name in {**first.versions, **versions}:
-        then, now = (found.get(name, "not recorded") for found in (first.versions, versions))
-        if then != now:
-            yield Difference(name, then, now)
-    for name in DECIDING_HARDWARE:
-        if name in first.hardware and name in hardware and first.hardware[name] != hardware[name]:
-            yield Difference(name, first.hardware[name], hardware[name])
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """Return the differences between facts that both runs recorded."""
+    return [Difference(name, then[name], now[name]) for name in then if name in now and then[name] != now[name]]
 
 
-def _settings(first: Run, second: Run) -> Iterator[Difference]:
-    """Yield the automatic settings that were chosen differently."""
-    for name, then in first.used.items():
-        if name in second.used and second.used[name] != then:
-            yield Difference(name, then, second.used[name])
+def _machine(first: Run, versions: Mapping[str, str], hardware: Mapping[str, Any]) -> list[Difference]:
+    """Return the differences in versions and hardware."""
+    missing = dict.fromkeys({**first.versions, **versions}, "not recorded")
+    deciding = {name: first.hardware[name] for name in DECIDING_HARDWARE if name in first.hardware}
+    return _differences({**missing, **first.versions}, {**missing, **versions}) + _differences(deciding, hardware)
 
 
-def _data(first: Run, second: Run) -> Iterator[Difference]:
-    """Yield differences in recordings, targets and splits, by digest and by counts."""
-    for name, what in (("chain", "cleaning chain (digest)"), ("data", "clean recordings and targets (digest)")):
-        if first.digests[name] != second.digests[name]:
-            yield Difference(what, first.digests[name][:12], second.digests[name][:12])
-    for split in first.splits:
+def _data(run: Run) -> dict[str, Any]:
+    """Return what identifies recordings, targets and splits, by digest and by counts."""
+    found: dict[str, Any] = {
+        "cleaning chain (digest)": run.digests["chain"][:12],
+        "clean recordings and targets (digest)": run.digests["data"][:12],
+    }
+    for split, facts in run.splits.items():
         for fact, what in (("clips", "recordings"), ("seconds", "seconds after cleaning"), ("classes", "classes")):
-            then, now = first.splits[split].get(fact), second.splits.get(split, {}).get(fact)
-            if then != now:
-                yield Difference(f"{split} split, {what}", then, now)
+            found[f"{split} split, {what}"] = facts.get(fact)
+    return found
 
 
 def _format(value: Any) -> str:

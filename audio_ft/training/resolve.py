@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.augmentation import Noise, Speed
+from audio_ft.augmentation import Mixup, Noise, Speed
 from audio_ft.errors import InputError
+from audio_ft.metrics.registry import metrics_of
 from audio_ft.tasks.base import HeadSettings
-from audio_ft.training.compatibility import refuse_head, refuse_unused
+from audio_ft.training.arguments import clips_a_step
 from audio_ft.training.defaults import HALVED, RECIPE, Value, default, training_defaults
 
 if TYPE_CHECKING:
@@ -31,18 +32,10 @@ LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
 # A new head is untrained and the layers below it are not; with one rate the head lags or the layers forget.
 HEAD_FACTOR = 10.0
 # The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
-DECIDING = (
-    "learning_rate",
-    "num_train_epochs",
-    "max_steps",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "lr_scheduler_type",
-    "warmup_steps",
-    "weight_decay",
-    "optim",
-    "max_grad_norm",
-)
+STEPS = ("learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps")
+DECIDING = (*STEPS, "lr_scheduler_type", "warmup_steps", "weight_decay", "optim", "max_grad_norm")
+# Values of freeze allowed with peft, which itself chooses the trainable weights.
+ALLOWED_WITH_PEFT = ("feature_encoder", "none")
 # Automatic choices that are logged before training; run.json has all of them.
 LOGGED = ("window", "augment", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "metric")
 
@@ -57,33 +50,15 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Hold what the other settings depend on, known once the training clips are clean.
-
-    Attributes:
-        rows: windows that one epoch draws.
-        typical_length: samples of the median window.
-        targets: the encoded targets, one row a clip.
-    """
-
-    rows: int
-    typical_length: int
-    targets: NDArray[Any]
-
-
-@dataclass(frozen=True)
 class Resolved:
-    """Hold every setting of a training.
+    """Hold every setting of a training: of head and loss, of TrainingArguments, and `others`, each by name.
 
-    Attributes:
-        head: what the task builds head and loss from.
-        training: the settings of TrainingArguments by name.
-        others: window, augmentation, metric and the learning rate of the head, by name.
+    `others` are window, augmentation, metric and the learning rate of the head.
     """
 
     head: HeadSettings
     training: Mapping[str, Value]
-    others: Mapping[str, Value] = field(default_factory=dict)
+    others: Mapping[str, Value]
 
     @property
     def metric(self) -> str:
@@ -103,18 +78,14 @@ class Resolved:
         return dataclasses.replace(self, training=changed)
 
     def used(self, arguments: TrainingArguments, head_rate: float | None) -> dict[str, dict[str, Any]]:
-        """Return {name: {value, origin}} of what decided the weights; `clips_per_step` counts all devices.
-
-        `head_rate` is the head's learning rate, None where the optimizer knows no rate of its own for it.
-        """
-        names = [name for name in DECIDING if name != ("num_train_epochs" if arguments.max_steps > 0 else "max_steps")]
+        """Return {name: {value, origin}} of what decided the weights; `head_rate` is the head's own, if it has one."""
         used = {}
-        for name in names:
+        for name in DECIDING:
             value = getattr(arguments, name)
-            origin = self.training[name].origin if name in self.training else default(None, "of transformers").origin
-            used[name] = Value(getattr(value, "value", value), origin)
-        clips = arguments.train_batch_size * arguments.gradient_accumulation_steps * max(arguments.world_size, 1)
-        used["clips_per_step"] = default(clips, "batch size x accumulation x devices")
+            known = self.training.get(name, default(None, "of transformers"))
+            used[name] = Value(getattr(value, "value", value), known.origin)
+        used.pop("num_train_epochs" if arguments.max_steps > 0 else "max_steps")
+        used["clips_per_step"] = default(clips_a_step(arguments), "batch size x accumulation x devices")
         if head_rate is not None:
             used["head_learning_rate"] = Value(head_rate, self.others["head_learning_rate"].origin)
         used["metric"] = self.others["metric"]
@@ -133,69 +104,121 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     """Decide window and augmentation, from the `durations` of training clips and the `seconds` of all of them.
 
     Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some noise
-    stand in for the missing ones. Large sets have them, and keep their features in the cache.
+    replace the missing ones. Large sets have enough.
 
     Raises:
         InputError: a setting that this task makes no use of, or a window that the checkpoint does not have.
     """
-    refuse_unused(recipe, task)
-    refuse_head(recipe, task)
+    _check_used(recipe, task)
+    _check_peft(recipe, task)
+    _check_metric(recipe, task)
+    _check_classes(recipe, task)
     adapter = task.fit_window(adapter, durations, recipe.window)
     if recipe.window and recipe.window > adapter.window:
         raise InputError(
             f"window={recipe.window:g}: here the network takes {adapter.window:g} s at once at most; longer recordings "
             "are cut. Take that or less, or leave window out."
         )
-    # A window that follows each batch has no name: written down, it would be the same for all when trained again.
+    # A window that follows each batch has no value: written down, it would be the same for all when trained again.
     window = None if adapter.dynamic_window else adapter.window
-    held = default(
-        window,
-        "as long as the longest clip of each batch" if window is None else "in seconds, to hold the training clips",
-    )
+    fitted = "as long as the longest clip of each batch" if window is None else "in seconds, to hold the training clips"
     few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
-    usual = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
+    augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
     values = {
-        "window": Value(window, RECIPE) if recipe.window else held,
-        "augment": usual if recipe.augment is None else Value(recipe.augments, RECIPE),
+        "window": Value(window, RECIPE) if recipe.window else default(window, fitted),
+        "augment": augment if recipe.augment is None else Value(recipe.augments, RECIPE),
     }
     resolved = recipe.replace(task=task.name, text=task.target.text, augment=values["augment"].value, window=window)
     return Input(resolved, adapter, values)
 
 
-def resolve(given: Input, task: Task, facts: Facts) -> Resolved:
+def resolve(given: Input, task: Task, rows: int, typical_length: int, targets: NDArray[Any]) -> Resolved:
     """Decide all that is left, from the clean training clips.
+
+    An epoch draws `rows` windows; the median window has `typical_length` samples; `targets` are encoded, one row a
+    clip.
 
     Raises:
         InputError: no score has the name of the metric, or class weights for targets without classes.
     """
     recipe, adapter = given.recipe, given.adapter
+    metric = default(task.selection_metric, f"usual for task {task.name}")
     # Trainer's own name for the same choice counts too: its direction must follow.
-    asked = recipe.training.get("metric_for_best_model") or recipe.metric
-    usual = default(task.selection_metric, f"usual for task {task.name}")
-    metric = Value(str(asked).removeprefix("eval_"), RECIPE) if asked else usual
-    training = training_defaults(recipe, adapter, task, facts.rows, str(metric.value))
+    if wanted := recipe.training.get("metric_for_best_model") or recipe.metric:
+        metric = Value(str(wanted).removeprefix("eval_"), RECIPE)
+    training = training_defaults(recipe, adapter, task, rows, str(metric.value))
     training |= {name: Value(value, RECIPE) for name, value in recipe.training.items()}
     rate = training["learning_rate"].value
-    learned = (
-        default(rate * HEAD_FACTOR, "ten times learning_rate") if task.from_scratch else default(rate, "as below it")
-    )
-    head_rate = Value(recipe.head_learning_rate, RECIPE) if recipe.head_learning_rate else learned
-    others = {**given.values, "metric": metric, "head_learning_rate": head_rate}
-    return Resolved(_head(recipe, adapter, task, facts), training, others)
-
-
-def _head(recipe: Recipe, adapter: Adapter, task: Task, facts: Facts) -> HeadSettings:
-    """Return the head settings with class weights and mask lengths filled in from the training split."""
-    smoothing = recipe.training.get("label_smoothing_factor")
-    weights = recipe.class_weights
-    return HeadSettings(
+    head_rate = default(rate * HEAD_FACTOR, "ten times learning_rate")
+    if recipe.head_learning_rate:
+        head_rate = Value(recipe.head_learning_rate, RECIPE)
+    elif not task.from_scratch:
+        head_rate = default(rate, "as below it")
+    smoothing, weights = recipe.training.get("label_smoothing_factor"), recipe.class_weights
+    head = HeadSettings(
         pooling=recipe.pooling,
         weighted_layers=recipe.weighted_layers,
         dropout=recipe.dropout,
         loss=recipe.loss,
         focal_gamma=recipe.focal_gamma,
         label_smoothing=task.label_smoothing if smoothing is None else float(smoothing),
-        class_weights=task.target.balanced_weights(facts.targets) if isinstance(weights, str) else weights,
-        mask=adapter.mask_settings(recipe.augments, facts.typical_length),
+        class_weights=task.target.balanced_weights(targets) if isinstance(weights, str) else weights,
+        mask=adapter.mask_settings(recipe.augments, typical_length),
         language_adapter=recipe.peft == "adapter",
     )
+    return Resolved(head, training, {**given.values, "metric": metric, "head_learning_rate": head_rate})
+
+
+def _check_used(recipe: Recipe, task: Task) -> None:
+    """Check that the recipe sets none of the settings that the task ignores."""
+    set_by_recipe = {
+        "loss": recipe.loss != "cross_entropy",
+        "class_weights": recipe.class_weights is not None,
+        "pooling": recipe.pooling != "mean",
+        "weighted_layers": recipe.weighted_layers,
+        "sampling": recipe.sampling != "none",
+        "Mixup": any(isinstance(augment, Mixup) for augment in recipe.augments),
+        "label_smoothing_factor": bool(recipe.training.get("label_smoothing_factor")),
+        "text.prompt": bool(recipe.text.prompt),
+        "text.timestamps": recipe.text.timestamps,
+    }
+    unused = [name for name, is_set in set_by_recipe.items() if is_set and name in task.ignores]
+    if unused:
+        raise InputError(f"{', '.join(unused)}: task {task.name} does not use it; leave it out.")
+
+
+def _check_peft(recipe: Recipe, task: Task) -> None:
+    if recipe.peft == "adapter" and task.name != "ctc":
+        raise InputError(
+            f"peft=adapter trains the language adapter of Wav2Vec2 checkpoints (XLS-R, MMS) for task ctc, not for "
+            f"{task.name}; use peft=lora."
+        )
+    if recipe.peft is not None and recipe.freeze not in ALLOWED_WITH_PEFT:
+        raise InputError(f"peft={recipe.peft} chooses the trainable weights itself; leave out freeze={recipe.freeze}.")
+
+
+def _check_metric(recipe: Recipe, task: Task) -> None:
+    """Check that the metric which chooses the best checkpoint exists for these targets, and is not of one class."""
+    wanted = recipe.training.get("metric_for_best_model") or recipe.metric
+    known = ["loss", *(name for metric in metrics_of(task.target.sample.kind) for name in metric.names)]
+    if wanted is not None and str(wanted).removeprefix("eval_") not in known:
+        raise InputError(f"metric: {wanted!r} cannot choose the best checkpoint here; use one of {', '.join(known)}.")
+
+
+def _check_classes(recipe: Recipe, task: Task) -> None:
+    """Check the settings that need classes, and the names of weighted ones."""
+    smoothing, weights = float(recipe.training.get("label_smoothing_factor") or 0.0), recipe.class_weights
+    if not task.weighs_classes and (recipe.loss != "cross_entropy" or smoothing > 0 or weights is not None):
+        raise InputError(
+            "loss=focal, label_smoothing_factor and class_weights are for classes, and these targets are "
+            f"{task.target.wording.short}; leave them out."
+        )
+    if weights is not None and not isinstance(weights, str) and set(weights) != set(task.target.names):
+        raise InputError(
+            f"class_weights names {', '.join(sorted(weights))} and the labels are {', '.join(task.target.names)}; "
+            "give each label one weight."
+        )
+    if recipe.sampling != "none" and not task.target.exclusive:
+        raise InputError(
+            f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.target.wording.short}."
+        )

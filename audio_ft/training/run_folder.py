@@ -1,17 +1,18 @@
-"""The output folder of a training: which training it belongs to, and the checkpoint to resume from."""
+"""The output folder of a training: which training it belongs to, its checkpoints, and the time of all its starts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import read_json, remove_unfinished, write_json
+from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
 from audio_ft.run import RUN_FILE, UNTUNED_FILE
-from audio_ft.training.trackers import FOLDERS
+from audio_ft.training.trackers import PLACES
 
 if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 STARTED_FILE = "started.json"
 CHECKPOINTS = "checkpoints"
 METRICS_FILE = "metrics.jsonl"
+Stage = Literal["cleaning", "training", "scoring"]
 
 
 def refuse_finished(folder: Path, overwrite: bool) -> None:
@@ -36,61 +38,50 @@ def refuse_finished(folder: Path, overwrite: bool) -> None:
         raise InputError(f"{folder} holds other files ({', '.join(sorted(others)[:3])}); choose an empty --output-dir.")
 
 
-def begin(folder: Path, prepared: Prepared, overwrite: bool) -> Path | None:
-    """Mark the folder as this training's, and return the checkpoint to resume from, or None.
+def begin(folder: Path, prepared: Prepared, overwrite: bool, clock: Clock) -> None:
+    """Mark the folder as this training's, and let the clock count there.
 
     Raises:
         InputError: the folder holds an unfinished training with another recipe or other data.
     """
     digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
     marker = folder / STARTED_FILE
-    recorded: dict[str, Any] = {}
     if overwrite:
         shutil.rmtree(folder, ignore_errors=True)
-    if marker.is_file():
-        recorded = read_json(marker)
-        changed = " and ".join(name for name in digests if digests[name] != recorded.get(name))
-        if changed:
-            raise InputError(
-                f"{folder} holds an unfinished training with another {changed}; choose another --output-dir, "
-                "or pass --overwrite to start again."
-            )
+    recorded = read_json(marker) if marker.is_file() else digests
+    if changed := " and ".join(name for name in digests if digests[name] != recorded.get(name)):
+        raise InputError(
+            f"{folder} holds an unfinished training with another {changed}; choose another --output-dir, "
+            "or pass --overwrite to start again."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
     # `recorded` also holds the seconds of earlier starts.
     write_json(marker, recorded | digests)
-    return last_checkpoint(folder / CHECKPOINTS)
+    clock.open(marker)
 
 
 def release(folder: Path) -> None:
     """Remove the files of a training that stopped before its first checkpoint."""
-    if last_checkpoint(folder / CHECKPOINTS) is None:
-        for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE):
-            (folder / name).unlink(missing_ok=True)
-        for name in (CHECKPOINTS, *FOLDERS):
-            shutil.rmtree(folder / name, ignore_errors=True)
+    if last_checkpoint(folder) is None:
+        for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, CHECKPOINTS, *PLACES):
+            remove(folder / name)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint, and remove incomplete ones."""
-    found: list[tuple[int, Path]] = []
-    for path in folder.glob("checkpoint-*"):
-        if _is_complete(path):
-            found.append((int(path.name.rpartition("-")[2]), path))
-        else:
+    """Return the newest complete checkpoint of a training, and remove incomplete ones."""
+    complete: dict[int, Path] = {}
+    for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
+        try:
+            # Trainer writes this file last, and not atomically.
+            json.loads((path / "trainer_state.json").read_bytes())
+        except (FileNotFoundError, ValueError):
             shutil.rmtree(path)
-    return max(found)[1] if found else None
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    """Return whether a checkpoint has the whole of trainer_state.json, which Trainer writes last and not atomically."""
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_bytes())
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
+        else:
+            complete[int(path.name.rpartition("-")[2])] = path
+    return complete[max(complete)] if complete else None
 
 
 def data_digest(prepared: Prepared) -> str:
@@ -102,3 +93,46 @@ def data_digest(prepared: Prepared) -> str:
         seen.update("\n".join(f"{clip}:{digest}" for clip, digest in table.itertuples(index=False)).encode())
         seen.update(repr(prepared.targets[split].tolist()).encode())
     return seen.hexdigest()
+
+
+class Clock:
+    """Count the seconds of each stage, including those of earlier starts once `open` has read them.
+
+    A killed start loses the time since its last call of `save`.
+    """
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {"cleaning": 0.0, "training": 0.0, "scoring": 0.0}
+        self._stage: Stage = "cleaning"
+        self._since = time.monotonic()
+        self._file: Path | None = None
+
+    def enter(self, stage: Stage) -> None:
+        """End the current stage and begin another."""
+        self._add()
+        self._stage = stage
+        self.save()
+
+    def open(self, file: Path) -> None:
+        """Add the seconds of earlier starts in started.json, and write the count there from now on."""
+        for stage, seconds in read_json(file).get("seconds", {}).items():
+            self._spent[stage] += seconds
+        self._file = file
+        self.save()
+
+    def save(self) -> None:
+        """Write the count for the next start; does nothing before `open`, or when the file is gone."""
+        if self._file is not None and self._file.is_file():
+            self._add()
+            write_json(self._file, read_json(self._file) | {"seconds": self._spent})
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each stage so far, and their total."""
+        self._add()
+        stages = {stage: round(seconds, 1) for stage, seconds in self._spent.items()}
+        return stages | {"total": round(sum(self._spent.values()), 1)}
+
+    def _add(self) -> None:
+        now = time.monotonic()
+        self._spent[self._stage] += now - self._since
+        self._since = now

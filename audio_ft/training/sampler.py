@@ -15,8 +15,8 @@ BATCHES_IN_A_BUCKET = 50
 class BucketSampler(Sampler[int]):
     """Yield row numbers in batches of similar length, in an order that depends on (seed, epoch) alone.
 
-    `classes` (rows,) with `balance` "over" repeats rarer classes up to the commonest, "under" draws as many of each as
-    the rarest has, anew each epoch.
+    `classes` (rows,) with `balance` "over" repeats rarer classes up to the most common one, "under" draws as many of
+    each as the rarest has, others in each epoch. `epoch` is set by the trainer.
     """
 
     def __init__(
@@ -28,23 +28,14 @@ class BucketSampler(Sampler[int]):
         classes: NDArray[np.int64] | None = None,
         balance: str = "none",
     ) -> None:
-        self.lengths = lengths
-        self.batch_size = batch_size
-        self.seed = seed
-        self.classes = classes
-        self.balance = balance if classes is not None else "none"
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch whose order comes next."""
-        self.epoch = epoch
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+        self.members: list[NDArray[np.int64]] = []
+        if classes is not None and balance != "none":
+            self.members = [np.flatnonzero(classes == label) for label in np.unique(classes)]
+            self.class_size = (max if balance == "over" else min)(map(len, self.members))
 
     def __len__(self) -> int:
-        if self.classes is None or self.balance == "none":
-            return len(self.lengths)
-        counts = np.bincount(self.classes)
-        counts = counts[counts > 0]
-        return int(len(counts) * (counts.max() if self.balance == "over" else counts.min()))
+        return len(self.members) * self.class_size if self.members else len(self.lengths)
 
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng((self.seed, self.epoch))
@@ -55,36 +46,28 @@ class BucketSampler(Sampler[int]):
             part = order[start : start + bucket]
             part = part[np.argsort(self.lengths[part % len(self.lengths)], kind="stable")]
             batches += [part[at : at + self.batch_size] for at in range(0, len(part), self.batch_size)]
-        # Only full batches may change places: a short one in the middle would shift all that follow.
+        # Only full batches are shuffled: a short one in the middle would shift all that follow.
         full = [batch for batch in batches if len(batch) == self.batch_size]
         rest = [batch for batch in batches if len(batch) < self.batch_size]
         places = rng.permutation(len(full))
         if self.epoch == 0 and len(full):
             # The longest batch first: if memory is short, it shows at the first step and not hours later.
-            longest = [int(self.lengths[batch % len(self.lengths)].max()) for batch in full]
-            places = np.concatenate([[np.argmax(longest)], places[places != np.argmax(longest)]])
-        for place in places:
-            yield from full[int(place)].tolist()
-        for batch in rest:
+            longest = np.argmax([self.lengths[batch % len(self.lengths)].max() for batch in full])
+            places = np.concatenate([[longest], places[places != longest]])
+        for batch in (*(full[place] for place in places), *rest):
             yield from batch.tolist()
 
     def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        if self.classes is None or self.balance == "none":
-            return np.arange(len(self.lengths))
-        members = [np.flatnonzero(self.classes == label) for label in np.unique(self.classes)]
-        if self.balance == "under":
-            size = min(len(rows) for rows in members)
-            return np.concatenate([rng.permutation(rows)[:size] for rows in members])
-        size = max(len(rows) for rows in members)
-        return np.concatenate([self._repeated(rows, size, rng) for rows in members])
+        """Return the rows of one epoch: every row of a class equally often, the remainder at random.
 
-    def _repeated(self, rows: NDArray[np.int64], size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return `size` draws: every row as often as it goes in full, the remainder by lot, so no row is left out.
-
-        The k-th repeat of a row is the row number plus k times the number of rows, so that each repeat is augmented
-        afresh.
+        The k-th repeat of a row is the row number plus k times the number of rows, so that each is augmented
+        differently.
         """
-        turns = np.arange(-(-size // len(rows)))[:, None] * len(self.lengths)
-        drawn = rows + turns
-        drawn[-1] = rng.permutation(drawn[-1])
-        return drawn.ravel()[:size]
+        if not self.members:
+            return np.arange(len(self.lengths))
+        drawn = []
+        for rows in self.members:
+            turns = rows + np.arange(-(-self.class_size // len(rows)))[:, None] * len(self.lengths)
+            turns[-1] = rng.permutation(turns[-1])
+            drawn.append(turns.ravel()[: self.class_size])
+        return np.concatenate(drawn)

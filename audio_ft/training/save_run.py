@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import logging
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.evaluation.baselines import baseline_scores
 from audio_ft.evaluation.predictions import tabulated
-from audio_ft.file_io import file_digest, replacing
+from audio_ft.file_io import file_digest, remove, replacing
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import check_parity
@@ -21,12 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from audio_ft.evaluation.scoring import Scored
-    from audio_ft.metrics import Score
     from audio_ft.training.loop import Fitted
+    from audio_ft.training.run_folder import Clock
     from audio_ft.training.setup import Prepared
-    from audio_ft.training.timing import Clock
 
-logger = logging.getLogger(__name__)
 SCORED = ("validation", "test")
 
 
@@ -38,32 +34,35 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
     """
     from audio_ft.metrics import resampling
 
+    recipe, adapter, target = prepared.recipe, prepared.adapter, prepared.task.target
     model_folder = folder / MODEL_FOLDER
     save_model(prepared, fitted, model_folder)
     # Score the saved model in float32, as users will load it, rather than the network in memory.
-    model: Any = prepared.task.load(prepared.adapter, model_folder)
+    model: Any = prepared.task.load(adapter, model_folder)
     model.to(fitted.model.device)
     scored = {split: score_split(prepared, model, split) for split in SCORED}
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
     check_parity(prepared, model, model_folder)
+    train, test = prepared.rows("train"), prepared.rows("test")
+    baselines = baseline_scores(target, train, test, adapter.sample_rate, seed=recipe.seed)
     run = Run(
         folder=folder,
-        recipe=prepared.recipe,
-        kind=prepared.task.target.kind,
-        labels=prepared.task.target.names,
+        recipe=recipe,
+        kind=target.kind,
+        labels=target.names,
         data=data_facts(prepared),
         splits={split: split_facts(prepared, split) for split in prepared.cleaned},
         scores={split: found.scores for split, found in scored.items()},
-        baselines=baselines(prepared, fitted),
+        baselines={**baselines, **({"untuned": fitted.untuned} if fitted.untuned else {})},
         retention=fitted.retention,
-        intervals=resampling(prepared.rows("test").groups),
+        intervals=resampling(test.groups),
         best=fitted.best,
         history=fitted.history,
         parameters=fitted.parameters,
         training=fitted.settings,
         digests={
-            "recipe": prepared.recipe.digest,
-            "chain": prepared.recipe.steps.digest,
+            "recipe": recipe.digest,
+            "chain": recipe.steps.digest,
             "data": data_digest(prepared),
             "model": file_digest(model_folder / "model.safetensors"),
         },
@@ -74,27 +73,17 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
     )
     run.save()
     # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    for name in (STARTED_FILE, UNTUNED_FILE):
-        (folder / name).unlink(missing_ok=True)
+    for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE):
+        remove(folder / name)
     return run
-
-
-def baselines(prepared: Prepared, fitted: Fitted) -> dict[str, Mapping[str, Score]]:
-    """Return the test scores of methods without a network, and of the untuned checkpoint."""
-    target, rate, seed = prepared.task.target, prepared.adapter.sample_rate, prepared.recipe.seed
-    found = baseline_scores(target, prepared.rows("train"), prepared.rows("test"), rate, seed=seed)
-    return {**found, **({"untuned": fitted.untuned} if fitted.untuned else {})}
 
 
 def write_predictions(prepared: Prepared, scored: Mapping[str, Scored], file: Path) -> None:
     """Write one row a clip of validation and test: target, prediction, and what the recording is."""
     import pandas
 
-    frames = [
-        tabulated(split, prepared.rows(split), prepared.task.target, found.predictions)
-        for split, found in scored.items()
-    ]
+    target = prepared.task.target
+    frames = [tabulated(split, prepared.rows(split), target, found.predictions) for split, found in scored.items()]
     with replacing(file) as unfinished:
         pandas.concat(frames, ignore_index=True).to_parquet(unfinished, index=False)
 
@@ -114,8 +103,7 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
 
 def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
     """Return the counts of one split."""
-    cleaned = prepared.cleaned[split]
-    rows = prepared.rows(split)
+    cleaned, rows = prepared.cleaned[split], prepared.rows(split)
     targets = rows.table.select(rows.readable)["target"]
     return {
         "clips": cleaned.clips,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, estimate_seconds, header_seconds
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, duration_of, estimate_seconds, header_seconds
 from audio_ft.data import Loaded, load
+from audio_ft.errors import InputError
 from audio_ft.evaluation.scoring import Rows
 from audio_ft.inference.batching import Windows
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, Task
-from audio_ft.training.exclude import refuse_corrupt, report_unfit, without_unfit
-from audio_ft.training.resolve import Facts, Resolved, resolve, resolve_input
+from audio_ft.training.resolve import Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,51 +60,44 @@ class Prepared:
         return Rows(self.loaded.splits[split], self.cleaned[split])
 
 
-def prepare(recipe: Recipe, tell: Callable[[str], None]) -> Prepared:
+def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     """Read and split the data, read the checkpoint's conventions, and clean every split.
 
     Raises:
         InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings.
     """
+    from audio_ft.training.sampler import BucketSampler
+
     adapter = load_adapter(recipe.model, recipe.revision)
     recipe.steps.require_rate(adapter.sample_rate)
     kind_of_task = task_for(recipe.task, adapter)
     loaded = load(recipe.data, targets=kind_of_task.targets, need=SPLITS)
+    recipe = with_stored_chain(recipe, loaded)
     for warning in loaded.warnings:
-        tell(f"warning: {warning}")
+        log(f"warning: {warning}")
+    train = loaded.splits["train"]
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
-    task = kind_of_task.plan(
-        dataclasses.replace(loaded.target, text=recipe.text), checkpoint, loaded.splits["train"]["target"]
-    )
-    durations = header_seconds(loaded.splits["train"], SAMPLED)
-    given = resolve_input(recipe, adapter, task, durations, estimate_seconds(loaded.splits["train"]))
-    adapter = given.adapter
-    recipe = with_stored_chain(given.recipe, loaded)
+    target = dataclasses.replace(loaded.target, text=recipe.text)
+    task = kind_of_task.plan(target, checkpoint, train["target"])
+    given = resolve_input(recipe, adapter, task, header_seconds(train, SAMPLED), estimate_seconds(train))
+    adapter, recipe = given.adapter, given.recipe
     recipe.steps.require_rate(adapter.sample_rate)
-    steps = recipe.steps.remaining(loaded.chain)
-    cleaner = Cleaner(steps, adapter.sample_rate, adapter.window)
+    cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate, adapter.window)
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
-    refuse_corrupt(cleaned, recipe.max_corrupt, tell)
+    _check_readable(cleaned, recipe.max_corrupt, log)
     excluded = {}
     for split in FITTED:
-        cleaned[split], excluded[split] = without_unfit(cleaned[split], loaded.splits[split], task, adapter)
-        report_unfit(split, excluded[split], cleaned[split], tell)
-    for warning in shared_recordings(cleaned, loaded):
-        tell(f"warning: {warning}")
+        rows = Rows(loaded.splits[split], cleaned[split])
+        cleaned[split], excluded[split] = _without_unfit(split, rows, task, adapter, log)
+    for warning in _shared_recordings(cleaned, loaded):
+        log(f"warning: {warning}")
     targets = {split: task.target.encode(loaded.splits[split]["target"]) for split in SPLITS}
-    facts = facts_of(recipe, task, cleaned["train"], targets["train"])
-    resolved = resolve(dataclasses.replace(given, recipe=recipe), task, facts)
+    windows = Windows(cleaned["train"].rows, targets["train"])
+    # Balanced sampling changes how many windows an epoch draws.
+    classes = targets["train"][windows.clips] if task.target.exclusive else None
+    drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
+    resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"])
     return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded)
-
-
-def facts_of(recipe: Recipe, task: Task, cleaned: Cleaned, targets: NDArray[Any]) -> Facts:
-    """Return what the settings depend on; balanced sampling changes the number of windows an epoch."""
-    from audio_ft.training.sampler import BucketSampler
-
-    windows = Windows(cleaned.rows, targets)
-    classes = targets[windows.clips] if task.target.exclusive else None
-    rows = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
-    return Facts(rows, int(np.median(windows.lengths)), targets)
 
 
 def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
@@ -112,7 +107,59 @@ def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
     return dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
 
 
-def shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
+def _check_readable(cleaned: Mapping[str, Cleaned], allowed: float, log: Callable[[str], None]) -> None:
+    """Log unreadable recordings, and check that they are few and leave some in each split."""
+    errors = [error for split in cleaned.values() for error in split.errors]
+    total = sum(split.clips for split in cleaned.values()) + len(errors)
+    for key, reason in errors[:10]:
+        log(f"excluded: {key}: {reason}")
+    if len(errors) > 10:
+        log(f"excluded: {len(errors) - 10} more; all are listed in run.json")
+    for name, split in cleaned.items():
+        if not split.clips:
+            first = ": ".join(split.errors[0])
+            raise InputError(f"Not one recording of the {name} split can be read (first: {first}).")
+    if len(errors) > allowed * total:
+        raise InputError(
+            f"{len(errors)} of {total} recordings cannot be read (first: {': '.join(errors[0])}), more than the "
+            f"allowed {allowed:.0%}; fix or remove them, or raise max_corrupt."
+        )
+
+
+def _without_unfit(
+    split: str, rows: Rows, task: Task, adapter: Adapter, log: Callable[[str], None]
+) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
+    """Return a split without the clips that cannot be trained on, and key and reason of each of those, also logged."""
+    columns = rows.cleaned.rows.with_format("numpy")
+    clips, lengths = np.asarray(columns["clip"], np.int64), np.asarray(columns["length"], np.int64)
+    targets, keys = list(rows.table["target"]), rows.table["key"]
+    pieces = np.bincount(clips)
+    unfit = {}
+    for clip, length in zip(clips.tolist(), lengths.tolist(), strict=True):
+        reason = task.why_unlearnable(targets[clip], length, adapter)
+        if reason is None and task.whole and pieces[clip] > 1:
+            reason = f"longer than the window of {adapter.window:g} s"
+        if reason is not None:
+            unfit[clip] = reason
+    if not unfit:
+        return rows.cleaned, ()
+    reasons = Counter(unfit.values())
+    for reason, times in reasons.most_common(5):
+        first = min(clip for clip, own in unfit.items() if own == reason)
+        log(f"excluded: {times:,} of {split}: {reason} (first: {keys[first]})")
+    if len(reasons) > 5:
+        log(f"excluded: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
+    excluded = tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))
+    kept = np.flatnonzero(~np.isin(clips, list(unfit)))
+    if not len(kept):
+        raise InputError(f"Not one clip of the {split} split can be trained on (first: {': '.join(excluded[0])}).")
+    left = rows.cleaned.rows.select(kept)
+    seconds = duration_of(left.select_columns(["clip", "start", "seconds"]).to_pandas())
+    count = len(np.unique(clips[kept]))
+    return dataclasses.replace(rows.cleaned, rows=left, clips=count, seconds=seconds), excluded
+
+
+def _shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
     """Return a warning for each pair of splits with recordings in common, compared by their clean samples."""
     first_seen: dict[str, dict[str, int]] = {}
     for split, rows in cleaned.items():
@@ -120,13 +167,12 @@ def shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[st
         table = table[table["start"] == 0]
         first_seen[split] = dict(zip(table["digest"], table["clip"], strict=True))
     warnings = []
-    for position, split in enumerate(SPLITS):
-        for other in SPLITS[position + 1 :]:
-            both = sorted(first_seen[split].keys() & first_seen[other].keys())
-            if both:
-                one, two = (loaded.splits[name][first_seen[name][both[0]]]["key"] for name in (split, other))
-                warnings.append(
-                    f"{len(both)} recordings of {other} are in {split} too (first: {two} is {one}); "
-                    "a score on them says nothing about new recordings, so remove them from one of the two."
-                )
+    for pair in itertools.combinations(SPLITS, 2):
+        split, other = pair
+        if both := sorted(first_seen[split].keys() & first_seen[other].keys()):
+            one, two = (loaded.splits[name][first_seen[name][both[0]]]["key"] for name in pair)
+            warnings.append(
+                f"{len(both)} recordings of {other} are in {split} too (first: {two} is {one}); "
+                "a score on them says nothing about new recordings, so remove them from one of the two."
+            )
     return warnings

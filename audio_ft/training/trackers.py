@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,18 @@ PLACES = {
     "trackio": ("TRACKIO_DIR", "trackio"),
     "wandb": ("WANDB_DIR", ""),
 }
-FOLDERS = tuple(PLACES)
 
 
-def tracked(trackers: Sequence[str], folder: Path) -> AbstractContextManager[None]:
-    """Point trackers to the folder of a run within the context."""
-    places = [PLACES[name] for name in trackers if name in PLACES]
-    return environment({variable: str(folder.resolve() / below) for variable, below in places})
+@contextmanager
+def tracked(trackers: Sequence[str], folder: Path) -> Iterator[Trackers]:
+    """Point trackers to the folder of a run within the context, and close the W&B run of a training that fails."""
+    tracking = Trackers(trackers, folder)
+    try:
+        with environment(tracking.variables):
+            yield tracking
+    except BaseException:
+        tracking.close(failed=True)
+        raise
 
 
 class Trackers:
@@ -40,45 +45,33 @@ class Trackers:
     """
 
     def __init__(self, trackers: Sequence[str], folder: Path) -> None:
-        self._folder = folder
-        self._names = [name for name in trackers if name in PLACES]
-        self._callers_own = _wandb_is_open()
-        self._callbacks: list[Any] = []
-        self._settings: tuple[Any, Any, Any] | None = None
-
-    def __enter__(self) -> Trackers:
-        """Return the trackers."""
-        return self
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        """Close the W&B run of a training that failed."""
-        if kind is not None:
-            self.close(failed=True)
+        self.names = [name for name in trackers if name in PLACES]
+        places = [PLACES[name] for name in self.names]
+        self.variables = {variable: str(folder.resolve() / below) for variable, below in places}
+        self.closes_wandb = "wandb" in self.names and not _wandb_is_open()
 
     def attach(self, trainer: Trainer) -> None:
         """Take the callbacks of a finished trainer, but not the trainer itself, which holds the optimizer's memory."""
         from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-        known = tuple(INTEGRATION_TO_CALLBACK[name] for name in self._names)
-        self._callbacks = [one for one in trainer.callback_handler.callbacks if isinstance(one, known)]
-        self._settings = (trainer.args, trainer.state, trainer.control)
+        known = tuple(INTEGRATION_TO_CALLBACK[name] for name in self.names)
+        self.callbacks: list[Any] = [one for one in trainer.callback_handler.callbacks if isinstance(one, known)]
+        self.settings = (trainer.args, trainer.state, trainer.control)
 
     def log_scores(self, model: Any, scores: Mapping[str, Score]) -> None:
         """Log the test scores as "test/accuracy" and so on, except those of single classes."""
         logs = {f"test_{name}": score.value for name, score in scores.items() if not name.endswith("]")}
-        if self._settings is None or not self._settings[1].is_world_process_zero:
-            return
-        with tracked(self._names, self._folder):
-            for callback in self._callbacks:
+        with environment(self.variables):
+            for callback in self.callbacks:
                 # TensorBoard and trackio reopen their files under the same name, and close them again.
-                callback.on_log(*self._settings, model=model, logs=dict(logs))
+                callback.on_log(*self.settings, model=model, logs=dict(logs))
                 if type(callback).__name__ != "WandbCallback":
-                    callback.on_train_end(*self._settings, model=model)
+                    callback.on_train_end(*self.settings, model=model)
         self.close()
 
     def close(self, *, failed: bool = False) -> None:
         """Close the W&B run of this training, if there is one."""
-        if "wandb" in self._names and not self._callers_own and _wandb_is_open():
+        if self.closes_wandb and _wandb_is_open():
             # `teardown` would make W&B read WANDB_DIR again, but then the next run of the process fails.
             sys.modules["wandb"].finish(exit_code=1 if failed else 0)
 

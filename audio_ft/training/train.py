@@ -16,10 +16,9 @@ from audio_ft.run import Run
 from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import results
-from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, begin, last_checkpoint, refuse_finished, release
+from audio_ft.training.run_folder import Clock, begin, refuse_finished, release
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
-from audio_ft.training.timing import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +28,13 @@ def train(
     output_dir: str | Path,
     *,
     overwrite: bool = False,
-    tell: Callable[[str], None] = logger.info,
+    log: Callable[[str], None] = logger.info,
     report: Callable[[str], None] | None = None,
 ) -> Run:
     """Fine-tune as a recipe says and return the finished run, which is written to `output_dir`.
 
-    Called again with the same recipe and data, a killed training resumes from its last checkpoint. `tell` receives each
-    line of progress, `report` the final scores (None: `tell`). With `push_to_hub` in the recipe, checkpoints go to a
+    Called again with the same recipe and data, a killed training resumes from its last checkpoint. `log` receives each
+    line of progress, `report` the final scores (None: `log`). With `push_to_hub` in the recipe, checkpoints go to a
     branch of the repository during training, and the finished run to its main branch.
 
     Raises:
@@ -45,29 +44,27 @@ def train(
     """
     from accelerate import PartialState
 
-    clock = Clock()
-    recipe = with_marked_paths(recipe)
+    clock, folder = Clock(), Path(output_dir)
+    recipe = _with_marked_paths(recipe)
     check_training(recipe)
     # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
     first = PartialState().is_main_process
-    tell = tell if first else logger.debug
-    folder = Path(output_dir)
+    log = log if first else logger.debug
     refuse_finished(folder, overwrite)
     if recipe.push_to_hub and first:
         hub.check_before_training(recipe, recipe.push_to_hub)
     with PartialState().main_process_first():
-        prepared = prepare(recipe, tell)
+        prepared = prepare(recipe, log)
     with PartialState().main_process_first():
-        resume = begin(folder, prepared, overwrite) if first else last_checkpoint(folder / CHECKPOINTS)
-    if first:
-        clock.open(folder / STARTED_FILE)
+        if first:
+            begin(folder, prepared, overwrite, clock)
     clock.enter("training")
     with quiet_transformers():
         try:
-            fitted = fit(prepared, folder, resume, tell, clock.keep)
+            fitted = fit(prepared, folder, log, clock.save)
         except BaseException:
+            clock.save()
             if first:
-                clock.keep()
                 release(folder)
             raise
         clock.enter("scoring")
@@ -75,25 +72,21 @@ def train(
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
     if first:
         fitted.trackers.log_scores(fitted.model, run.scores["test"])
-        (report or tell)(results(run))
-    if first and recipe.push_to_hub:
-        (report or tell)(f"pushed      {publish(run, recipe.push_to_hub)}")
+        (report or log)(results(run))
+        if recipe.push_to_hub:
+            (report or log)(f"pushed      {_publish(run, recipe.push_to_hub)}")
     return run
 
 
-def with_marked_paths(recipe: Recipe) -> Recipe:
+def _with_marked_paths(recipe: Recipe) -> Recipe:
     """Return the recipe with local folders marked as paths, because a card may be rendered where they do not exist."""
     data = dataclasses.replace(recipe.data, path=as_path(recipe.data.path))
     extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_path(recipe.extra_eval.path))
     return dataclasses.replace(recipe, model=as_path(recipe.model), data=data, extra_eval=extra)
 
 
-def publish(run: Run, repository: str) -> str:
-    """Push a run that has just finished and return the commit's address.
-
-    Raises:
-        AudioFTError: the Hub refuses the run or cannot be reached; the run itself is complete.
-    """
+def _publish(run: Run, repository: str) -> str:
+    """Push a run that has just finished and return the commit's address."""
     try:
         return hub.push(run, repository, private=hub.is_private(run.recipe)).url
     except AudioFTError as error:

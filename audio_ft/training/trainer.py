@@ -6,10 +6,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
-from audio_ft.errors import AudioFTError
+from audio_ft.errors import AudioFTError, InputError
+from audio_ft.inference.batching import Collator, Windows
+from audio_ft.metrics.compute import plain_scores
+from audio_ft.training.callbacks import EpochSetter
+from audio_ft.training.ema import WeightAverage
 from audio_ft.training.freeze import GradualUnfreezing, parameter_groups
 from audio_ft.training.sampler import BucketSampler
 
@@ -17,42 +22,53 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch.utils.data import DataLoader
-    from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
+    from transformers import PreTrainedModel, TrainingArguments
 
-    from audio_ft.inference.batching import Collator
-    from audio_ft.models.base import Adapter
-    from audio_ft.recipe import Recipe
-    from audio_ft.tasks.base import Task
-    from audio_ft.training.ema import WeightAverage
     from audio_ft.training.resolve import Resolved
+    from audio_ft.training.setup import Prepared
 
 
 class AudioTrainer(Trainer):
     """Train with bucketed sampling, the task's loss, separate learning rates, and clean batches for evaluation."""
 
     def __init__(
-        self,
-        *,
-        recipe: Recipe,
-        adapter: Adapter,
-        task: Task,
-        resolved: Resolved,
-        sampler: BucketSampler,
-        eval_collator: Collator,
-        name_of: Callable[[int], str],
-        average: WeightAverage | None,
-        **kwargs: Any,
+        self, prepared: Prepared, resolved: Resolved, model: PreTrainedModel, arguments: TrainingArguments
     ) -> None:
-        super().__init__(**kwargs)
-        # Set by create_optimizer.
-        self.head_rate: float | None = None
-        self.average = average
-        if average is not None:
-            self.add_callback(average)
-        self.recipe, self.adapter, self.task, self.resolved = recipe, adapter, task, resolved
-        self.bucket_sampler, self.eval_collator, self.name_of = sampler, eval_collator, name_of
+        recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
+        windows, validation = prepared.windows("train"), prepared.windows("validation")
+        classes = prepared.targets["train"][windows.clips] if task.target.exclusive else None
+        seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
+        size, balance = arguments.train_batch_size, recipe.sampling
+        sampler = BucketSampler(windows.lengths, size, seed, classes=classes, balance=balance)
+        collator = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
+        callbacks: list[TrainerCallback] = [EpochSetter(sampler, collator)]
+        if recipe.patience and arguments.eval_strategy != "no":
+            callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+        if recipe.freeze == "gradual":
+            callbacks.append(GradualUnfreezing(model, adapter))
+        super().__init__(
+            model=model,
+            args=arguments,
+            train_dataset=windows,
+            eval_dataset=validation,
+            data_collator=collator,
+            compute_metrics=validation_scores(prepared, validation, resolved.metric),
+            callbacks=callbacks,
+        )
         # Our loss is a mean over the batch; Trainer must divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
+        self.prepared, self.resolved = prepared, resolved
+        self.bucket_sampler, self.eval_collator = sampler, Collator(adapter, task)
+        # Set by create_optimizer.
+        self.head_rate: float | None = None
+        self.average = WeightAverage(model) if recipe.average_weights else None
+        if self.average is not None:
+            self.add_callback(self.average)
+
+    @property
+    def loads_best(self) -> bool:
+        """Return whether the best checkpoint is loaded at the end, because there is one."""
+        return bool(self.args.load_best_model_at_end and self.state.best_model_checkpoint)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
         return self.bucket_sampler
@@ -91,89 +107,57 @@ class AudioTrainer(Trainer):
         return nullcontext() if self.average is None else self.average.applied()
 
     def compute_loss(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Return the task's loss of a batch.
+        """Return the task's loss of a batch, and for an evaluation the outputs to keep.
 
         Raises:
             AudioFTError: the loss is not finite; another step would ruin the weights.
         """
-        indices = inputs.pop("index", None)
-        labels = inputs.pop("labels")
-        loss, outputs = self.task.loss(model, inputs, labels, self.resolved.head)
+        task, indices, labels = self.prepared.task, inputs.pop("index"), inputs.pop("labels")
+        loss, outputs = task.loss(model, inputs, labels, self.resolved.head)
         if model.training and not torch.isfinite(loss):
-            names = ", ".join(self.name_of(int(index)) for index in indices) if indices is not None else "unknown"
+            clips, keys = self.prepared.windows("train").clips, self.prepared.loaded.splits["train"]["key"]
+            names = ", ".join(keys[int(clips[index % len(clips)])] for index in indices.tolist())
             raise AudioFTError(
                 f"The loss of step {self.state.global_step + 1} is {loss.item()}, so training stops before it "
                 f"ruins the weights. The batch held: {names}. Lower learning_rate, or set precision=float32."
             )
-        return (loss, {"outputs": outputs}) if return_outputs else loss
-
-    def prediction_step(
-        self, model: torch.nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None
-    ) -> tuple[Any, Any, Any]:
-        """Return loss, outputs and labels of an evaluation batch: nothing else is kept in memory."""
-        inputs = self._prepare_inputs(inputs)
-        labels = inputs["labels"]
-        with torch.no_grad(), self.compute_loss_context_manager():
-            loss, outputs = self.compute_loss(model, dict(inputs), return_outputs=True)
-            audio = {name: value for name, value in inputs.items() if name not in ("labels", "index")}
-            kept = self.task.predict_step(self.accelerator.unwrap_model(model), self.adapter, audio, outputs["outputs"])
-        return loss.detach(), kept.detach(), labels
+        if not return_outputs:
+            return loss
+        network = self.accelerator.unwrap_model(model)
+        return loss, {"kept": task.predict_step(network, self.prepared.adapter, inputs, outputs)}
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Build Trainer's optimizer with parameter groups: a new head learns faster than the pretrained layers."""
         network: Any = self.model
         optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, network)
-        # Trainer builds the optimizers that group parameters themselves (GaLore, LOMO, Muon …).
-        arranged = not isinstance(optimizer, type) or settings.keys() & {"params", "model", "optimizer_dict"}
-        if self.optimizer is not None or arranged:
-            return super().create_optimizer()
-        self.head_rate = float(self.resolved.others["head_learning_rate"].value)
-        groups = parameter_groups(
-            network,
-            self.adapter,
-            decay_names=set(self.get_decay_parameter_names(network)),
-            learning_rate=self.args.learning_rate,
-            head_learning_rate=self.head_rate,
-            layer_decay=self.recipe.layer_decay,
-            weight_decay=self.args.weight_decay,
-        )
-        self.optimizer = optimizer(groups, **settings)
-        return self.optimizer
+        # Trainer's other optimizers (GaLore, LOMO, Muon …) group parameters themselves.
+        if isinstance(optimizer, type) and not settings.keys() & {"params", "model", "optimizer_dict"}:
+            self.head_rate = float(self.resolved.others["head_learning_rate"].value)
+            settings["params"] = parameter_groups(
+                network,
+                self.prepared.adapter,
+                decay_names=set(self.get_decay_parameter_names(network)),
+                learning_rate=self.args.learning_rate,
+                head_learning_rate=self.head_rate,
+                layer_decay=self.prepared.recipe.layer_decay,
+                weight_decay=self.args.weight_decay,
+            )
+        self.optimizer_cls_and_kwargs = (optimizer, settings)
+        return super().create_optimizer(model)
 
 
-class EpochSetter(TrainerCallback):
-    """Set the epoch of sampler and collator, also after a resume."""
+def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
+    """Return the function that turns logits into validation scores, with one prediction a clip."""
+    task, references = prepared.task, prepared.targets["validation"]
+    present = np.unique(windows.clips)
 
-    def __init__(self, sampler: BucketSampler, collator: Collator) -> None:
-        self.sampler, self.collator = sampler, collator
+    def compute(outputs: Any) -> dict[str, float]:
+        predictions = task.predictions(np.asarray(outputs.predictions), windows.clips, len(references))[present]
+        scores = plain_scores(task.target.checked(predictions, references[present]))
+        if metric != "loss" and metric not in scores:
+            raise InputError(f"metric: {metric!r} is not among the validation scores; use one of {', '.join(scores)}.")
+        return scores
 
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Set the epoch on both."""
-        epoch = int((state.epoch or 0) + 1e-6)
-        self.sampler.set_epoch(epoch)
-        self.collator.epoch = epoch
-
-
-def callbacks(
-    recipe: Recipe,
-    arguments: TrainingArguments,
-    model: PreTrainedModel,
-    adapter: Adapter,
-    sampler: BucketSampler,
-    collator: Collator,
-) -> list[TrainerCallback]:
-    """Return the callbacks of a recipe."""
-    chosen: list[TrainerCallback] = [EpochSetter(sampler, collator)]
-    if recipe.patience and arguments.eval_strategy != "no":
-        chosen.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
-    if recipe.freeze == "gradual":
-        chosen.append(GradualUnfreezing(model, adapter))
-    return chosen
+    return compute

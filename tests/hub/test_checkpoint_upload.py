@@ -42,7 +42,7 @@ def recipe_for(folder: Path, **training) -> Recipe:
 def test_checkpoints_are_pushed_as_they_are_saved_and_the_run_at_the_end(hub, online, tmp_path):
     recipe = recipe_for(tmp_path, hub_strategy="checkpoint", hub_private_repo=True)
     printed: list[str] = []
-    run = train(recipe, tmp_path / "run", tell=printed.append)
+    run = train(recipe, tmp_path / "run", log=printed.append)
     repo = hub.repo()
     assert repo.private
     assert printed[-1] == f"pushed      {hub.front.url}/me/words/commit/{repo.main.oid}"
@@ -70,7 +70,7 @@ def test_training_finishes_although_the_hub_fails(hub, online, tmp_path):
     hub.faults.append(Fault("commit", 500))
     printed: list[str] = []
     with pytest.raises(AudioFTError) as caught:
-        train(recipe_for(tmp_path), tmp_path / "run", tell=printed.append)
+        train(recipe_for(tmp_path), tmp_path / "run", log=printed.append)
     (warning,) = [line for line in printed if "did not reach the Hub" in line]
     assert warning.startswith("warning: 2 of 2 checkpoints did not reach the Hub: the Hub has a server error (500")
     assert str(caught.value).startswith(f"The training is done and the run in {tmp_path / 'run'} is complete")

@@ -183,7 +183,7 @@ def run(checkpoint: str, recordings: Path, tmp_path_factory: pytest.TempPathFact
     said: list[str] = []
     recipe = Recipe(model=checkpoint, data=Data(path=str(recordings)), task="transcription", training=TRAINING)
     folder = tmp_path_factory.mktemp("run") / "run"
-    aft.train(recipe, folder, tell=said.append)
+    aft.train(recipe, folder, log=said.append)
     (folder.parent / "said.txt").write_text("\n".join(said), encoding="utf-8")
     return folder
 

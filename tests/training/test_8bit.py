@@ -64,6 +64,6 @@ def test_the_matrices_go_into_exact_weights_also_after_an_interruption(tmp_path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(recipe(checkpoint, keep_adapter=True), tmp_path / "again", tell=interrupt)
+        aft.train(recipe(checkpoint, keep_adapter=True), tmp_path / "again", log=interrupt)
     again = aft.train(recipe(checkpoint, keep_adapter=True), tmp_path / "again")
     assert again.digests["model"] == run.digests["model"]

@@ -30,7 +30,7 @@ def test_gradients_of_whispers_positions_are_the_same_to_the_last_bit(tmp_path: 
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with deterministic_sums(on_processor=True):
+        with deterministic_sums():
             first, *others = (gradient() for _ in range(12))
     finally:
         torch.set_num_threads(threads)

@@ -25,7 +25,7 @@ from audio_ft.recipe import Recipe
 recipes, out = sys.argv[1], Path(sys.argv[2])
 for index, plain in enumerate(json.loads(Path(recipes).read_text())):
     prepared = prepare(Recipe.from_dict(plain), lambda line: None)
-    fitted = fit(prepared, out / str(index), None, lambda line: None)
+    fitted = fit(prepared, out / str(index), lambda line: None, lambda: None)
     rank = torch.distributed.get_rank()
     total = sum(parameter.double().abs().sum().item() for parameter in fitted.model.parameters())
     (out / f"{index}-{rank}.json").write_text(json.dumps({"total": total, "history": fitted.history}))
@@ -60,6 +60,8 @@ def test_one_run_comes_out_of_two_processes(tmp_path: Path) -> None:
     run = Run.load(tmp_path / "run")
     assert max(entry["step"] for entry in run.history) == 2 * 24 / (4 * 2)
     assert {path.name for path in run.folder.iterdir()} == {"model", "run.json", "predictions.parquet", "metrics.jsonl"}
+    lines = (run.folder / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == len(run.history), "the second process writes none"
 
 
 def test_two_processes_share_a_training(tmp_path: Path) -> None:

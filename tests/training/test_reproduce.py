@@ -29,7 +29,7 @@ def again(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     told: list[str] = []
     folder = tmp_path_factory.mktemp("again") / "run"
     pushing = dataclasses.replace(first.recipe, push_to_hub="me/words")
-    found = reproduce(dataclasses.replace(first, recipe=pushing), folder, tell=told.append)
+    found = reproduce(dataclasses.replace(first, recipe=pushing), folder, log=told.append)
     assert found.agrees
     assert not any(line.startswith("differs") for line in told)
     return folder
@@ -47,7 +47,7 @@ def test_the_same_machine_gives_the_very_same_run(first, again):
 def test_a_finished_reproduction_is_compared_without_training(first, again):
     told: list[str] = []
     stamp = (again / "run.json").stat().st_mtime_ns
-    assert reproduce(first, again, tell=told.append).agrees
+    assert reproduce(first, again, log=told.append).agrees
     assert (again / "run.json").stat().st_mtime_ns == stamp
     assert "pass --overwrite to train again" in told[-1]
 
@@ -102,7 +102,7 @@ def test_differences_are_logged_before_training(first, tmp_path):
     told: list[str] = []
     old = dataclasses.replace(first, versions=first.versions | {"torch": "1.0"})
     with pytest.raises(InputError, match="nowhere"):
-        reproduce(old, tmp_path / "out", data=str(tmp_path / "nowhere"), tell=told.append)
+        reproduce(old, tmp_path / "out", data=str(tmp_path / "nowhere"), log=told.append)
     assert told[0].startswith("differs: torch: 1.0 then")
     assert not (tmp_path / "out").exists()
 

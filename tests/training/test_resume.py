@@ -52,13 +52,14 @@ def checkpoints(run: Path) -> list[int]:
 
 @pytest.mark.parametrize("state", [None, b"", b'{"global_step": 10, "best'])
 def test_a_checkpoint_whose_state_is_incomplete_is_removed(state: bytes | None, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
     for step in (5, 10):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-    (tmp_path / "checkpoint-5" / "trainer_state.json").write_text('{"global_step": 5}')
+        (folder / f"checkpoint-{step}").mkdir(parents=True)
+    (folder / "checkpoint-5" / "trainer_state.json").write_text('{"global_step": 5}')
     if state is not None:
-        (tmp_path / "checkpoint-10" / "trainer_state.json").write_bytes(state)
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
-    assert not (tmp_path / "checkpoint-10").exists()
+        (folder / "checkpoint-10" / "trainer_state.json").write_bytes(state)
+    assert last_checkpoint(tmp_path) == folder / "checkpoint-5"
+    assert not (folder / "checkpoint-10").exists()
 
 
 def kill_after(run: Path, step: int, whole: Recipe) -> None:
@@ -94,7 +95,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path)
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
     lines: list[str] = []
-    resumed = aft.train(whole, tmp_path / "killed", tell=lines.append)
+    resumed = aft.train(whole, tmp_path / "killed", log=lines.append)
     assert any(f"resuming from checkpoint-{reached}" in line for line in lines)
     assert resumed.digests == straight.digests, "the weights are the same to the last bit"
     assert score_values(resumed) == score_values(straight)
@@ -145,7 +146,7 @@ def test_a_killed_training_of_transcripts_goes_on_to_the_same_result(
     assert reached < 3 * epochs
     assert (tmp_path / "killed" / "untuned.json").is_file()
     lines: list[str] = []
-    resumed = aft.train(whole, tmp_path / "killed", tell=lines.append)
+    resumed = aft.train(whole, tmp_path / "killed", log=lines.append)
     assert any(f"resuming from checkpoint-{reached}" in line for line in lines)
     assert not any(line.startswith("untuned ") for line in lines), "scored again, with a head drawn anew"
     assert resumed.digests == straight.digests, "the weights are the same to the last bit"
@@ -166,7 +167,7 @@ def test_early_stopping_counts_on_after_an_interruption(tiny: str, tmp_path: Pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(whole, tmp_path / "run", tell=interrupt)
+        aft.train(whole, tmp_path / "run", log=interrupt)
     assert max(checkpoints(tmp_path / "run")) == 6
     run = aft.train(whole, tmp_path / "run")
     assert max(entry["step"] for entry in run.history) == 12
@@ -179,7 +180,7 @@ def test_a_training_with_other_settings_does_not_go_on(tiny: str, tmp_path: Path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(recipe(tiny, 3, augment=()), tmp_path / "run", tell=interrupt)
+        aft.train(recipe(tiny, 3, augment=()), tmp_path / "run", log=interrupt)
     marker = json.loads((tmp_path / "run" / "started.json").read_text("utf-8"))
     assert set(marker) >= {"recipe", "data"}
     with pytest.raises(aft.InputError, match="unfinished training with another recipe"):
@@ -196,5 +197,5 @@ def test_an_interruption_before_the_first_checkpoint_leaves_nothing(tiny: str, t
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(recipe(tiny, 2, augment=()), tmp_path / "run", tell=interrupt)
+        aft.train(recipe(tiny, 2, augment=()), tmp_path / "run", log=interrupt)
     assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ def lengths(count: int, seed: int = 0) -> np.ndarray:
 
 
 def order(sampler: BucketSampler, epoch: int = 0) -> list[int]:
-    sampler.set_epoch(epoch)
+    sampler.epoch = epoch
     return list(sampler)
 
 

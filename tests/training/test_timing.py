@@ -11,7 +11,7 @@ from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft import Data, Recipe
-from audio_ft.training.timing import Clock
+from audio_ft.training.run_folder import Clock
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +29,14 @@ def test_the_seconds_of_every_start_count(recipe: Recipe, tmp_path: Path) -> Non
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(recipe, tmp_path / "run", tell=late)
+        aft.train(recipe, tmp_path / "run", log=late)
     marker = tmp_path / "run" / "started.json"
     told = json.loads(marker.read_text("utf-8"))
     assert told["seconds"]["training"] > 0
     # As if the first start had taken an hour to learn and a minute to clean.
     marker.write_text(json.dumps(told | {"seconds": {"cleaning": 60.0, "training": 3600.0, "scoring": 0.0}}))
     began = time.monotonic()
-    run = aft.train(recipe, tmp_path / "run", tell=lines.append)
+    run = aft.train(recipe, tmp_path / "run", log=lines.append)
     took = time.monotonic() - began
     assert any("resuming" in line for line in lines)
     assert 3660 < run.seconds["total"] <= 3660.1 + took
@@ -55,7 +55,7 @@ def test_the_seconds_of_every_start_count(recipe: Recipe, tmp_path: Path) -> Non
 
 def test_the_count_is_kept_beside_what_else_the_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("audio_ft.training.timing.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("audio_ft.training.run_folder.time.monotonic", lambda: now[0])
     marker = tmp_path / "started.json"
     marker.write_text(json.dumps({"recipe": "a"}))
     for _ in range(2):
@@ -64,12 +64,12 @@ def test_the_count_is_kept_beside_what_else_the_file_says(tmp_path: Path, monkey
         clock.open(marker)
         clock.enter("training")
         now[0] += 30
-        clock.keep()
+        clock.save()
         now[0] += 500  # lost: killed before it was kept again
     assert clock.seconds() == {"cleaning": 4.0, "training": 560.0, "scoring": 0.0, "total": 564.0}
     assert json.loads(marker.read_text()) == {
         "recipe": "a", "seconds": {"cleaning": 4.0, "training": 60.0, "scoring": 0.0},
     }  # fmt: skip
     marker.unlink()
-    clock.keep()
+    clock.save()
     assert not marker.exists(), "a folder that was given back stays so"

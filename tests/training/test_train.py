@@ -259,7 +259,7 @@ def test_all_augmentations_with_balanced_sampling_and_weights(tiny: str, tmp_pat
             layer_decay=0.8,
         ),
         tmp_path / "run",
-        tell=lines.append,
+        log=lines.append,
     )
     counts = run.splits["train"]["classes"]
     assert max(counts.values()) > min(counts.values())
@@ -299,13 +299,13 @@ def epochs_said(whole: Recipe, folder: Path) -> int:
     """Return the number of epochs that a training announces, which then is stopped."""
     said: list[int] = []
 
-    def tell(line: str) -> None:
+    def stop(line: str) -> None:
         if found := re.search(r"(\d+) epochs of at most", line):
             said.append(int(found[1]))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(whole, folder, tell=tell)
+        aft.train(whole, folder, log=stop)
     return said[0]
 
 
@@ -317,7 +317,7 @@ def test_the_briefing_says_what_training_will_do(tiny: str, tmp_path: Path, monk
 
     monkeypatch.setattr("shutil.disk_usage", nearly_full)
     aft.train(
-        recipe(tiny, {"max_steps": 2, "num_train_epochs": 40}, freeze="gradual"), tmp_path / "run", tell=lines.append
+        recipe(tiny, {"max_steps": 2, "num_train_epochs": 40}, freeze="gradual"), tmp_path / "run", log=lines.append
     )
     assert "2 optimizer steps: 0.667 epochs of at most 3, 8 clips each" in "\n".join(lines)
     assert "so one epoch trains the head alone" in "\n".join(lines)
@@ -339,7 +339,7 @@ def test_running_out_of_memory_halves_the_batch_and_continues(
         return learn(self, model, inputs, labels, head)
 
     monkeypatch.setattr(Classification, "loss", step)
-    run = aft.train(recipe(tiny), tmp_path / "run", tell=lines.append)
+    run = aft.train(recipe(tiny), tmp_path / "run", log=lines.append)
     told = "\n".join(lines)
     assert [line for line in told.splitlines() if line.startswith("memory")] == [
         "memory is too small for 8 clips at once; trying 4",
@@ -400,7 +400,7 @@ def corrupted(folder: Path, bad: int) -> Data:
 def test_few_corrupt_recordings_are_excluded_and_counted(tiny: str, tmp_path: Path) -> None:
     lines: list[str] = []
     data = corrupted(tmp_path / "data", 3)
-    run = aft.train(recipe(tiny, data=data), tmp_path / "run", tell=lines.append)
+    run = aft.train(recipe(tiny, data=data), tmp_path / "run", log=lines.append)
     facts = run.splits["train"]
     assert facts["clips"] == 21
     assert len(facts["unreadable"]) == 3

@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
                 "num_train_epochs": arguments.epochs or lesson.epochs,
             },
         )
-        train(recipe, folder, overwrite=arguments.overwrite, tell=say, report=show)
+        train(recipe, folder, overwrite=arguments.overwrite, log=say, report=show)
     recording = next(iter(sorted((lesson.data / "test").glob(lesson.example))), lesson.data)
     own, model, example, output = (shlex.quote(str(path)) for path in (data, MODEL, recording, folder))
     option = "" if task == FIRST else f" --task {task}"

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         model=arguments.model and local(arguments.model),
         data=arguments.data and local(arguments.data),
         overwrite=arguments.overwrite,
-        tell=say,
+        log=say,
     )
     show_result(arguments, found.to_dict(), as_text(found))
     return DONE if found.agrees else FAILED

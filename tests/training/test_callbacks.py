@@ -1,4 +1,4 @@
-"""metrics.jsonl, trackers and the lines that are seen while a network learns."""
+"""Progress, metrics.jsonl and trackers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft import Data, InputError, Recipe
-from audio_ft.training.metrics_log import Journal
-from audio_ft.training.progress import SILENCE, Screen
+from audio_ft.training.callbacks import SILENCE, MetricsFile, Progress
 from audio_ft.training.trackers import tracked
 
 STEPS_AN_EPOCH, EPOCHS = 3, 2
@@ -37,11 +36,11 @@ def finished(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(recipe, folder, tell=stop)
+        aft.train(recipe, folder, log=stop)
     # As a kill in the middle of writing leaves it.
     with (folder / "metrics.jsonl").open("a") as journal:
         journal.write('{"step": 7, "lo')
-    return aft.train(recipe, folder, tell=lines.append), lines
+    return aft.train(recipe, folder, log=lines.append), lines
 
 
 def entries(run: aft.Run) -> list[dict[str, Any]]:
@@ -120,7 +119,7 @@ def test_every_training_has_a_wandb_run_of_its_own_that_ends_with_the_test_score
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aft.train(reported, tmp_path / "stopped", tell=stop)
+        aft.train(reported, tmp_path / "stopped", log=stop)
     assert (wandb.run, wandb.exits) == (None, [1])
     run = aft.train(reported, tmp_path / "first")
     assert (wandb.run, wandb.exits) == (None, [1, 0])
@@ -163,60 +162,47 @@ def test_trackers_write_to_the_run_folder_unless_the_user_set_another(tmp_path, 
 
 
 def state(step: int, **settings: Any) -> SimpleNamespace:
-    known = {
-        "global_step": step,
-        "max_steps": 100,
-        "epoch": step / 10,
-        "is_world_process_zero": True,
-        "best_metric": None,
-    }
+    known = {"global_step": step, "max_steps": 100, "epoch": step / 10, "best_metric": None}
     return SimpleNamespace(**known | settings)
 
 
 def test_numbers_without_a_word_in_json_are_null(tmp_path: Path):
-    journal = Journal(tmp_path / "metrics.jsonl")
-    journal.on_train_begin(None, state(0), None)
-    journal.on_log(None, state(1), None, logs={"loss": float("nan"), "grad_norm": float("inf"), "epoch": 0.1})
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    metrics.on_train_begin(None, state(0), None)
+    metrics.on_log(None, state(1), None, logs={"loss": float("nan"), "grad_norm": float("inf"), "epoch": 0.1})
     (entry,) = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert (entry["step"], entry["epoch"], entry["loss"], entry["grad_norm"]) == (1, 0.1, None, None)
 
 
 def test_a_fresh_start_forgets_the_lines_of_another(tmp_path: Path):
-    journal = Journal(tmp_path / "metrics.jsonl")
-    journal.on_train_begin(None, state(0), None)
-    journal.on_log(None, state(1), None, logs={"loss": 1.0})
-    journal.on_train_begin(None, state(0), None)
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    metrics.on_train_begin(None, state(0), None)
+    metrics.on_log(None, state(1), None, logs={"loss": 1.0})
+    metrics.on_train_begin(None, state(0), None)
     assert (tmp_path / "metrics.jsonl").read_text() == ""
-
-
-def test_the_other_processes_of_a_distributed_training_write_nothing(tmp_path: Path):
-    journal = Journal(tmp_path / "metrics.jsonl")
-    journal.on_train_begin(None, state(0, is_world_process_zero=False), None)
-    journal.on_log(None, state(1, is_world_process_zero=False), None, logs={"loss": 1.0})
-    assert not (tmp_path / "metrics.jsonl").exists()
 
 
 @pytest.mark.parametrize(("higher", "best"), [(True, 0.9), (False, 0.4)])
 def test_the_best_score_so_far_follows_its_direction(higher, best):
     lines: list[str] = []
-    screen, arguments = Screen(lines.append, "wer"), SimpleNamespace(greater_is_better=higher)
-    screen.on_train_begin(arguments, state(0), None)
+    progress, arguments = Progress(lines.append, "wer"), SimpleNamespace(greater_is_better=higher)
+    progress.on_train_begin(arguments, state(0), None)
     for step, value in ((10, 0.6), (20, 0.9), (30, 0.4), (40, 0.5)):
-        screen.on_log(arguments, state(step), None, logs={"eval_loss": 1.0, "eval_wer": value})
+        progress.on_log(arguments, state(step), None, logs={"eval_loss": 1.0, "eval_wer": value})
     assert f"validation: loss 1.000, wer 0.500   learning rate nan   best wer {best:.3f}" in lines[-1]
 
 
-def test_a_log_file_hears_of_a_long_epoch_now_and_then(monkeypatch):
+def test_a_long_epoch_logs_lines_to_a_file(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("audio_ft.training.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("audio_ft.training.callbacks.time.monotonic", lambda: now[0])
     lines: list[str] = []
-    screen, arguments = Screen(lines.append, "wer"), SimpleNamespace(greater_is_better=False)
-    screen.on_train_begin(arguments, state(0), None)
+    progress, arguments = Progress(lines.append, "wer"), SimpleNamespace(greater_is_better=False)
+    progress.on_train_begin(arguments, state(0), None)
     # As tqdm makes it where TQDM_DISABLE was set before it was imported, which the command line does.
-    screen.bar.disable = True
+    progress.bar.disable = True
     for step in range(1, 11):
         now[0] += SILENCE / 4
-        screen.on_log(arguments, state(step), None, logs={"loss": 2.0, "learning_rate": 1e-4})
+        progress.on_log(arguments, state(step), None, logs={"loss": 2.0, "learning_rate": 1e-4})
     assert len(lines) == 2
     # Five steps took 75 seconds, so the 95 that are left take 1,425.
     assert lines[0] == "epoch   0.5   loss 2.000   step 5 of 100   learning rate 1.0e-04   0:23:45 left"

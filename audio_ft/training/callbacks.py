@@ -1,0 +1,113 @@
+"""Trainer's callbacks of every training: progress on the terminal, metrics.jsonl, and the epoch of the data."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from audio_ft.file_io import append_json_line, finite, read_json_lines, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import TrainerState
+
+    from audio_ft.inference.batching import Collator
+    from audio_ft.training.sampler import BucketSampler
+
+# In a log file, which has no progress bar, the longest time in seconds without a line.
+SILENCE = 60.0
+
+
+class EpochSetter(TrainerCallback):
+    """Set the epoch of sampler and collator, also after a resume."""
+
+    def __init__(self, sampler: BucketSampler, collator: Collator) -> None:
+        self.sampler, self.collator = sampler, collator
+
+    def on_epoch_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Set the epoch on both."""
+        self.sampler.epoch = self.collator.epoch = int((state.epoch or 0) + 1e-6)
+
+
+class MetricsFile(TrainerCallback):
+    """Append each log and evaluation to metrics.jsonl: step, epoch, time (UTC) and numbers, one JSON object a line.
+
+    `on_line` is called after each line.
+    """
+
+    def __init__(self, file: Path, on_line: Callable[[], None] = lambda: None) -> None:
+        self.file, self.on_line = file, on_line
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Keep the lines up to the checkpoint that training resumes from; later ones are computed again."""
+        known = read_json_lines(self.file) if state.global_step else []
+        kept = [entry for entry in known if entry["step"] <= state.global_step]
+        write_text(self.file, "".join(f"{json.dumps(entry)}\n" for entry in kept))
+
+    def on_log(self, args: Any, state: TrainerState, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Append a line."""
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        entry = {"step": state.global_step, "epoch": state.epoch, "time": now}
+        entry |= {name: finite(value) for name, value in logs.items() if name not in entry}
+        append_json_line(self.file, entry)
+        self.on_line()
+
+
+class Progress(TrainerCallback):
+    """Show loss, learning rate, best score and time left: in a bar on a terminal, and in a line for each evaluation."""
+
+    def __init__(self, log: Callable[[str], None], metric: str) -> None:
+        self.log, self.metric = log, metric
+        self.bar: Any = None
+        self.loss = self.learning_rate = math.nan
+        self.best: float | None = None
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Open the bar at the step where training starts or resumes."""
+        from tqdm.auto import tqdm
+
+        self.start = self.last_line = time.monotonic()
+        self.first_step, self.best = state.global_step, state.best_metric
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", unit="step", delay=2)
+
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(self, args: Any, state: TrainerState, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Update the bar's text, and log a line for an evaluation."""
+        if "loss" in logs:
+            self.loss, self.learning_rate = float(logs["loss"]), float(logs["learning_rate"])
+            if self.bar.disable and time.monotonic() - self.last_line > SILENCE:
+                self._line(state, f"step {state.global_step:,} of {state.max_steps:,}")
+        if "eval_loss" in logs and f"eval_{self.metric}" in logs:
+            value = float(logs[f"eval_{self.metric}"])
+            better = max if args.greater_is_better else min
+            self.best = value if self.best is None else better(self.best, value)
+            self._line(state, f"validation: loss {float(logs['eval_loss']):.3f}, {self.metric} {value:.3f}")
+        # The bar itself shows the time left.
+        self.bar.set_postfix_str(", ".join((f"loss {self.loss:.3f}", *self._rate_and_best())))
+
+    def on_train_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def _rate_and_best(self) -> list[str]:
+        best = [] if self.best is None else [f"best {self.metric} {self.best:.3f}"]
+        return [f"learning rate {self.learning_rate:.1e}", *best]
+
+    def _line(self, state: TrainerState, text: str) -> None:
+        """Log a line."""
+        self.last_line = time.monotonic()
+        done, left = state.global_step - self.first_step, state.max_steps - state.global_step
+        rest = datetime.timedelta(seconds=round(left * (self.last_line - self.start) / max(done, 1)))
+        parts = (f"epoch {state.epoch or 0:5.1f}", f"loss {self.loss:.3f}", text, *self._rate_and_best())
+        with self.bar.external_write_mode():
+            self.log("   ".join((*parts, f"{rest} left")))
