@@ -103,8 +103,7 @@ def _rule(name: str, default: Any, kind: Any) -> Rule | None:
 def strategies(training: Mapping[str, Any], every: int = 500) -> dict[str, Any]:
     """Return when a training evaluates and saves: at each epoch, unless the recipe says otherwise.
 
-    If the recipe sets one of the two, the other follows; `every` is the number of steps if it asks for steps without a
-    number.
+    If the recipe sets one of the two, the other follows; `every` is the default number of steps.
     """
     evaluation, saving = training.get("eval_strategy"), training.get("save_strategy")
     usual = "steps" if {"eval_steps", "save_steps"} & training.keys() else "epoch"

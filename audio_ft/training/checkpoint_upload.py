@@ -71,16 +71,15 @@ class Uploads(TrainerCallback):
         prepared.recipe.steps.save(staged / CHAIN_FILE)
         (staged / RECIPE_FILE).write_bytes(as_json(redact_recipe(prepared.recipe.to_dict(), self.paths)))
         later = {"checkpoint": "last-checkpoint", "all_checkpoints": checkpoint.name}.get(strategy)
-        for file in (path for path in checkpoint.iterdir() if path.is_file() and path.name != PICKLED_SETTINGS):
+        if later:
+            (staged / later).mkdir()
+            state = redact(read_json(checkpoint / STATE_FILE), self.paths)
+            (staged / later / STATE_FILE).write_bytes(as_json(state))
+        for file in checkpoint.iterdir():
             if file.suffix in (".json", ".safetensors") and file.name not in (STATE_FILE, STEPPED_FILE):
                 _link(file, staged / file.name)
-            elif later:
-                (staged / later).mkdir(exist_ok=True)
+            elif later and file.is_file() and file.name not in (STATE_FILE, PICKLED_SETTINGS):
                 _link(file, staged / later / file.name)
-        if later:
-            state = read_json(checkpoint / STATE_FILE)
-            (staged / later / STATE_FILE).unlink()
-            (staged / later / STATE_FILE).write_bytes(as_json(redact(state, self.paths)))
         return staged
 
     def _send(self, staged: Path, branch: str, title: str) -> None:

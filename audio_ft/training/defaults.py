@@ -28,18 +28,13 @@ class Value:
     value: Any
     origin: str
 
-    @property
-    def reason(self) -> str:
-        """Return the reason of a default."""
-        return self.origin.partition(": ")[2]
-
-    def shown(self) -> str:
-        """Return the value for a line of text."""
-        if self.value is None:
-            return ""
+    def __str__(self) -> str:
+        """Return the value and the reason of a default: "0.001 (suits hubert of this size)"."""
+        text = f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
         if isinstance(self.value, tuple):
-            return ", ".join(type(item).__name__ for item in self.value) or "none"
-        return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+            text = ", ".join(type(item).__name__ for item in self.value) or "none"
+        reason = f"({self.origin.partition(': ')[2]})"
+        return reason if self.value is None else f"{text} {reason}"
 
 
 def default(value: Any, reason: str) -> Value:
@@ -48,11 +43,7 @@ def default(value: Any, reason: str) -> Value:
 
 
 def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str) -> dict[str, Value]:
-    """Return settings of TrainingArguments for `rows` training windows; the recipe's own go above them.
-
-    Raises:
-        InputError: no score has the name of the metric.
-    """
+    """Return settings of TrainingArguments for `rows` training windows; the recipe's own go above them."""
     device = "cpu" if recipe.training.get("use_cpu") else pick_device()
     processes = max(len(device_names()), 1) if device == "cuda" else 1  # Trainer spreads a batch over these only
     batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
@@ -84,11 +75,8 @@ def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, m
 
 
 def epochs(task: Task, steps: int) -> Value:
-    """Return the number of epochs, of `steps` optimizer steps each.
-
-    With few clips it rises until enough steps are made: with fewer, heads on hundreds of clips stay near chance (the
-    step-budget trap of public walk-throughs).
-    """
+    """Return the number of epochs, of `steps` optimizer steps each."""
+    # More for fewer clips: with too few steps, heads on hundreds of clips stay near chance.
     fewest, most = task.epochs
     wanted = math.ceil(task.enough_steps / steps)
     if wanted <= fewest:

@@ -1,7 +1,6 @@
 """A running average of the weights, which is evaluated and saved while the optimizer updates the weights themselves.
 
-With a few hundred clips the weights change much from step to step, and the best of many evaluations is partly luck; the
-average of the last tenth of the steps is steadier and generalizes better (Polyak & Juditsky 1992, Izmailov 2018).
+With a few hundred clips, the best of many evaluations is partly luck; an average is steadier (Izmailov et al. 2018).
 """
 
 from __future__ import annotations

@@ -132,13 +132,13 @@ def select_trainable(prepared: Prepared, model: PreTrainedModel) -> Adapters | N
     from audio_ft.training.freeze import freeze
 
     recipe, adapter = prepared.recipe, prepared.adapter
-    if recipe.peft == "lora":
-        # The convolutions have no LoRA matrices, so a backward pass through them would be wasted.
-        freeze(model, adapter, "feature_encoder")
-        return Adapters(recipe, model, adapter, prepared.task.from_scratch)
     if recipe.peft is None:
         freeze(model, adapter, recipe.freeze)
-    return None
+    if recipe.peft != "lora":
+        return None
+    # The convolutions have no LoRA matrices, so a backward pass through them would be wasted.
+    freeze(model, adapter, "feature_encoder")
+    return Adapters(recipe, model, adapter, prepared.task.from_scratch)
 
 
 def add_callbacks(trainer: AudioTrainer, folder: Path, log: Callable[[str], None], on_line: Callable[[], None]) -> None:

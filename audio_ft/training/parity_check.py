@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 # No downloads and no CUDA in the clean process; the program runs on the CPU on other accelerators too.
 CLEAN_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
-# Characters of an output in a message.
-SHOWN = 300
 
 
 def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
@@ -124,5 +122,5 @@ def _agree(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
 
 
 def _short(outputs: Any) -> str:
-    shown = json.dumps(outputs, ensure_ascii=False)
-    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+    text = json.dumps(outputs, ensure_ascii=False)
+    return text if len(text) <= 300 else f"{text[:300]}…"

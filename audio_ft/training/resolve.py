@@ -34,8 +34,6 @@ HEAD_FACTOR = 10.0
 # The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
 STEPS = ("learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps")
 DECIDING = (*STEPS, "lr_scheduler_type", "warmup_steps", "weight_decay", "optim", "max_grad_norm")
-# Values of freeze allowed with peft, which itself chooses the trainable weights.
-ALLOWED_WITH_PEFT = ("feature_encoder", "none")
 # Automatic choices that are logged before training; run.json has all of them.
 LOGGED = ("window", "augment", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "metric")
 
@@ -94,10 +92,7 @@ class Resolved:
     def describe(self) -> str:
         """Return one line about what was chosen automatically, and why."""
         values = {**self.others, **self.training}
-        chosen = {name: values[name] for name in LOGGED if values[name].origin != RECIPE}
-        return "; ".join(
-            " ".join(filter(None, (name, value.shown(), f"({value.reason})"))) for name, value in chosen.items()
-        )
+        return "; ".join(f"{name} {values[name]}" for name in LOGGED if values[name].origin != RECIPE)
 
 
 def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArray[Any], seconds: float) -> Input:
@@ -110,7 +105,6 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
         InputError: a setting that this task makes no use of, or a window that the checkpoint does not have.
     """
     _check_used(recipe, task)
-    _check_peft(recipe, task)
     _check_metric(recipe, task)
     _check_classes(recipe, task)
     adapter = task.fit_window(adapter, durations, recipe.window)
@@ -135,11 +129,7 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
 def resolve(given: Input, task: Task, rows: int, typical_length: int, targets: NDArray[Any]) -> Resolved:
     """Decide all that is left, from the clean training clips.
 
-    An epoch draws `rows` windows; the median window has `typical_length` samples; `targets` are encoded, one row a
-    clip.
-
-    Raises:
-        InputError: no score has the name of the metric, or class weights for targets without classes.
+    An epoch draws `rows` windows, the median one of `typical_length` samples; `targets` are encoded, one row a clip.
     """
     recipe, adapter = given.recipe, given.adapter
     metric = default(task.selection_metric, f"usual for task {task.name}")
@@ -170,7 +160,7 @@ def resolve(given: Input, task: Task, rows: int, typical_length: int, targets: N
 
 
 def _check_used(recipe: Recipe, task: Task) -> None:
-    """Check that the recipe sets none of the settings that the task ignores."""
+    """Check that the recipe sets nothing that the task or peft ignores."""
     set_by_recipe = {
         "loss": recipe.loss != "cross_entropy",
         "class_weights": recipe.class_weights is not None,
@@ -185,15 +175,12 @@ def _check_used(recipe: Recipe, task: Task) -> None:
     unused = [name for name, is_set in set_by_recipe.items() if is_set and name in task.ignores]
     if unused:
         raise InputError(f"{', '.join(unused)}: task {task.name} does not use it; leave it out.")
-
-
-def _check_peft(recipe: Recipe, task: Task) -> None:
     if recipe.peft == "adapter" and task.name != "ctc":
         raise InputError(
             f"peft=adapter trains the language adapter of Wav2Vec2 checkpoints (XLS-R, MMS) for task ctc, not for "
             f"{task.name}; use peft=lora."
         )
-    if recipe.peft is not None and recipe.freeze not in ALLOWED_WITH_PEFT:
+    if recipe.peft is not None and recipe.freeze not in ("feature_encoder", "none"):
         raise InputError(f"peft={recipe.peft} chooses the trainable weights itself; leave out freeze={recipe.freeze}.")
 
 

@@ -6,17 +6,17 @@ forget little of the old one (Wortsman et al. 2022, WiSE-FT).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cleaning.dataset import Cleaner, clean
-from audio_ft.data import Data, load
-from audio_ft.evaluation.scoring import Rows, Scored, score_rows
+from audio_ft.evaluation.evaluate import evaluate
+from audio_ft.evaluation.scoring import Scored, score_rows
 from audio_ft.file_io import read_json, write_json
+from audio_ft.inference.predictor import Model
 from audio_ft.run import UNTUNED_FILE, scores_from_dict, scores_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import torch
     from transformers import PreTrainedModel, TrainingArguments
@@ -40,13 +40,13 @@ class Retention:
 
         `known` are its scores on the test split, if they were computed already.
         """
-        second = self.prepared.recipe.extra_eval
+        prepared, second = self.prepared, self.prepared.recipe.extra_eval
         if second is not None or self.before:
-            own = known or score_split(self.prepared, self.model, "test").scores
-            self.scores.setdefault("test", {})[state] = own
+            self.scores.setdefault("test", {})[state] = known or score_split(prepared, self.model, "test").scores
         if second is not None:
-            other = score_second_set(self.prepared, self.model, second)
-            self.scores.setdefault("extra_eval", {})[state] = other
+            model = Model(Path(), self.model, prepared.adapter, prepared.task, prepared.recipe.steps)
+            scores = evaluate(model, second, seed=prepared.recipe.seed).scores
+            self.scores.setdefault("extra_eval", {})[state] = scores
 
     def interpolate(self, alpha: float) -> None:
         """Interpolate the weights between old (alpha 0) and new (1), except those of a new head."""
@@ -65,15 +65,6 @@ def score_split(prepared: Prepared, model: Any, split: str) -> Scored:
     """Predict and score one split of a training's data."""
     rows, seed = prepared.rows(split), prepared.recipe.seed
     return score_rows(model, prepared.task, prepared.adapter, rows, seed=seed, describe=f"scoring {split}")
-
-
-def score_second_set(prepared: Prepared, model: Any, data: Data) -> Mapping[str, Score]:
-    """Score a network on the test split of the second set, cleaned in the same way."""
-    task, adapter, recipe = prepared.task, prepared.adapter, prepared.recipe
-    loaded = load(data, need=("test",), known=task.target)
-    cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate, adapter.window)
-    rows = Rows(loaded.splits["test"], clean(loaded.splits["test"], cleaner, name="the second set"))
-    return score_rows(model, task, adapter, rows, seed=recipe.seed, describe="scoring the second set").scores
 
 
 def score_untuned(

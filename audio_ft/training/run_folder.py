@@ -6,6 +6,8 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -61,13 +63,19 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool, clock: Clock) -> No
     clock.open(marker)
 
 
-def release(folder: Path) -> None:
-    """Remove the files of a training that stopped before its first checkpoint."""
-    if last_checkpoint(folder) is None:
-        for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, CHECKPOINTS, *PLACES):
-            remove(folder / name)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+@contextmanager
+def released_on_failure(folder: Path, clock: Clock) -> Iterator[None]:
+    """Save the time of a training that fails, and remove its files if it has no checkpoint yet."""
+    try:
+        yield
+    except BaseException:
+        clock.save()
+        if last_checkpoint(folder) is None:
+            for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, CHECKPOINTS, *PLACES):
+                remove(folder / name)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        raise
 
 
 def last_checkpoint(folder: Path) -> Path | None:

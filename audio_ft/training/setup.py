@@ -130,12 +130,11 @@ def _without_unfit(
     split: str, rows: Rows, task: Task, adapter: Adapter, log: Callable[[str], None]
 ) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
     """Return a split without the clips that cannot be trained on, and key and reason of each of those, also logged."""
-    columns = rows.cleaned.rows.with_format("numpy")
-    clips, lengths = np.asarray(columns["clip"], np.int64), np.asarray(columns["length"], np.int64)
+    windows = Windows(rows.cleaned.rows, None)
     targets, keys = list(rows.table["target"]), rows.table["key"]
-    pieces = np.bincount(clips)
+    pieces = np.bincount(windows.clips)
     unfit = {}
-    for clip, length in zip(clips.tolist(), lengths.tolist(), strict=True):
+    for clip, length in zip(windows.clips.tolist(), windows.lengths.tolist(), strict=True):
         reason = task.why_unlearnable(targets[clip], length, adapter)
         if reason is None and task.whole and pieces[clip] > 1:
             reason = f"longer than the window of {adapter.window:g} s"
@@ -150,13 +149,13 @@ def _without_unfit(
     if len(reasons) > 5:
         log(f"excluded: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
     excluded = tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))
-    kept = np.flatnonzero(~np.isin(clips, list(unfit)))
+    kept = np.flatnonzero(~np.isin(windows.clips, list(unfit)))
     if not len(kept):
         raise InputError(f"Not one clip of the {split} split can be trained on (first: {': '.join(excluded[0])}).")
     left = rows.cleaned.rows.select(kept)
     seconds = duration_of(left.select_columns(["clip", "start", "seconds"]).to_pandas())
-    count = len(np.unique(clips[kept]))
-    return dataclasses.replace(rows.cleaned, rows=left, clips=count, seconds=seconds), excluded
+    clips = rows.cleaned.clips - len(unfit)
+    return dataclasses.replace(rows.cleaned, rows=left, clips=clips, seconds=seconds), excluded
 
 
 def _shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from audio_ft.errors import AudioFTError
@@ -16,7 +17,7 @@ from audio_ft.run import Run
 from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import results
-from audio_ft.training.run_folder import Clock, begin, refuse_finished, release
+from audio_ft.training.run_folder import Clock, begin, refuse_finished, released_on_failure
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
 
@@ -55,18 +56,12 @@ def train(
         hub.check_before_training(recipe, recipe.push_to_hub)
     with PartialState().main_process_first():
         prepared = prepare(recipe, log)
-    with PartialState().main_process_first():
         if first:
             begin(folder, prepared, overwrite, clock)
     clock.enter("training")
     with quiet_transformers():
-        try:
+        with released_on_failure(folder, clock) if first else nullcontext():
             fitted = fit(prepared, folder, log, clock.save)
-        except BaseException:
-            clock.save()
-            if first:
-                release(folder)
-            raise
         clock.enter("scoring")
         with PartialState().main_process_first():
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)

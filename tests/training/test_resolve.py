@@ -34,7 +34,7 @@ def plain(tiny: str) -> Resolved:
 def test_what_the_recipe_leaves_open_is_decided_for_a_reason(plain: Resolved) -> None:
     values = {**plain.others, **plain.training}
     assert values["num_train_epochs"].origin.startswith("default: ")
-    assert values["num_train_epochs"].reason in ("40 at most", "480 steps at least")
+    assert values["num_train_epochs"].origin in ("default: 40 at most", "default: 480 steps at least")
     assert values["per_device_train_batch_size"].origin == "default: usual for task classification"
     assert values["learning_rate"].value * 10 == values["head_learning_rate"].value
     assert values["head_learning_rate"].origin == "default: ten times learning_rate"
