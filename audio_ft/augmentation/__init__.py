@@ -1,4 +1,4 @@
-"""Augmentations of training clips, drawn again in each epoch: one file each.
+"""Augmentations of training clips, drawn again in each epoch.
 
 They use soxr, scipy and librosa directly: audiomentations needs soxr below 1, torch-audiomentations needs torchaudio.
 """
@@ -7,10 +7,8 @@ from audio_ft.augmentation.band_limit import BandLimit
 from audio_ft.augmentation.gain import Gain
 from audio_ft.augmentation.mixup import Mixup
 from audio_ft.augmentation.noise import Noise
-from audio_ft.augmentation.pitch_shift import PitchShift
 from audio_ft.augmentation.shift import Shift
 from audio_ft.augmentation.spec_augment import SpecAugment
-from audio_ft.augmentation.speed import Speed
-from audio_ft.augmentation.time_stretch import TimeStretch
+from audio_ft.augmentation.tempo import PitchShift, Speed, TimeStretch
 
 __all__ = ["BandLimit", "Gain", "Mixup", "Noise", "PitchShift", "Shift", "SpecAugment", "Speed", "TimeStretch"]

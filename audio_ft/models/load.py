@@ -41,10 +41,10 @@ def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
         )
     if getattr(config, "add_adapter", False):
         raise InputError(
-            f"{checkpoint} has convolutions above its layers (add_adapter), which no task here learns with; start from "
-            "the checkpoint that it was made of."
+            f"{checkpoint} has convolutions above its layers (add_adapter), which no task supports; start from "
+            "the checkpoint that it was made from."
         )
-    return known[config.model_type](config, load_extractor(checkpoint, revision))
+    return known[config.model_type](config, _load_extractor(checkpoint, revision))
 
 
 def load_config(checkpoint: str, revision: str | None = None) -> PreTrainedConfig:
@@ -63,31 +63,30 @@ def load_config(checkpoint: str, revision: str | None = None) -> PreTrainedConfi
     if not folder.is_dir() and (folder.is_absolute() or checkpoint.startswith(("./", "../", "~"))):
         raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
     try:
-        return AutoConfig.from_pretrained(str(folder) if folder.is_dir() else checkpoint, revision=revision)
+        return AutoConfig.from_pretrained(_source(checkpoint), revision=revision)
     except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(
-            f"The configuration of {checkpoint!r} cannot be loaded ({first}); give a checkpoint folder with "
+            f"The configuration of {checkpoint!r} cannot be loaded ({reason}); give a checkpoint folder with "
             "config.json, or a Hub id with the network up (or the checkpoint already in the local Hub cache)."
         ) from error
 
 
-def load_extractor(checkpoint: str, revision: str | None = None) -> Any:
-    """Read the feature extractor of a checkpoint.
-
-    Raises:
-        InputError: the checkpoint has none.
-    """
+def _load_extractor(checkpoint: str, revision: str | None) -> Any:
     from transformers import AutoFeatureExtractor
 
-    source = str(Path(checkpoint).expanduser()) if Path(checkpoint).expanduser().is_dir() else checkpoint
     try:
-        return AutoFeatureExtractor.from_pretrained(source, revision=revision)
+        return AutoFeatureExtractor.from_pretrained(_source(checkpoint), revision=revision)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{checkpoint} has no feature extractor (preprocessor_config.json), so its sample rate and normalization "
             "are unknown; add that file from the checkpoint it was trained from."
         ) from error
+
+
+def _source(checkpoint: str) -> str:
+    folder = Path(checkpoint).expanduser()
+    return str(folder) if folder.is_dir() else checkpoint
 
 
 @contextmanager

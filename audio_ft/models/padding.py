@@ -1,9 +1,6 @@
-"""Exact independence from padding for raw-wave networks: a clip's answer does not depend on its batch neighbors.
+"""Exact independence from padding for raw-wave networks: the output for a clip does not depend on its batch.
 
-Three places let padding leak into real frames. Group normalization in the first convolution averages over the whole
-row; here it averages over the clip's own frames. Attention reads padded frames; the mask forbids it. Stacked positional
-convolutions (data2vec) spread what padding becomes after the first of them; here padded frames are set back to zero
-between them. A clip alone takes the fused code unchanged, so plain transformers gives the same answer on single clips.
+Without padding the networks run unchanged, so plain transformers gives the same output for single clips.
 """
 
 from __future__ import annotations
@@ -37,7 +34,12 @@ class PaddingProofGroupNorm(nn.GroupNorm):
 
 
 def ignore_padding(encoder: nn.Module) -> None:
-    """Make a Wav2Vec2-like network ignore padded samples exactly whenever it is called with an attention mask."""
+    """Make a Wav2Vec2-like network ignore padded samples exactly whenever it is called with an attention mask.
+
+    The mask keeps attention from padded frames. Group normalization in the first convolution averages over the whole
+    row, so it is replaced. Stacked positional convolutions (data2vec) spread what the first one makes of padding, so
+    padded frames are set back to zero after each.
+    """
     convolutions = encoder.get_submodule("feature_extractor.conv_layers")
     first: Any = next(iter(convolutions.children()))
     norm = getattr(first, "layer_norm", None)
@@ -53,7 +55,7 @@ def ignore_padding(encoder: nn.Module) -> None:
 
 
 class _LengthKeeper:
-    """Carry each row's length from the model's arguments to the modules deep inside that need it."""
+    """Carry the length of each row from the model's arguments to the inner modules that need it."""
 
     def __init__(self, first: Any, positions: list[nn.Module]) -> None:
         self.first = first

@@ -1,9 +1,6 @@
-"""Ways of pooling encoder frames into one vector a clip, for classification heads.
+"""Ways of pooling encoder frames into one vector per clip, for classification heads.
 
-The network's own forward projects frames, averages them over time and classifies. Here the projection is replaced by
-one that already pools and repeats the pooled vector over time, so the average that follows returns it unchanged and
-nothing of the network's forward is written again. Mean pooling is the network's own; only that loads in plain
-transformers.
+Mean pooling is the network's own; only that loads in plain transformers.
 """
 
 from __future__ import annotations
@@ -17,8 +14,11 @@ if TYPE_CHECKING:
     from audio_ft.models.base import Adapter
 
 
-class PoolingProjector(nn.Module):
-    """Project frames (batch, frames, hidden), pool over each clip's own frames, and repeat the result over time."""
+class _PoolingProjector(nn.Module):
+    """Project frames (batch, frames, hidden), pool over each clip's own frames, and repeat the result over time.
+
+    The network then averages over time, which returns the pooled vector unchanged.
+    """
 
     def __init__(self, projector: nn.Linear, pooling: str) -> None:
         super().__init__()
@@ -28,18 +28,12 @@ class PoolingProjector(nn.Module):
         # How many frames each clip of the batch has; set before every forward.
         self.frames: torch.Tensor
 
-    @property
-    def width(self) -> int:
-        """Return the size of the pooled vector."""
-        return self.linear.out_features * (2 if self.pooling == "statistics" else 1)
-
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return pooled vectors (batch, frames, width), the same at every frame."""
         values = self.linear(hidden)
         places = torch.arange(values.shape[1], device=values.device)
         valid = (places < self.frames.to(values.device).view(-1, 1)).unsqueeze(-1)
-        pooled = self._pool(values, valid)
-        return pooled.unsqueeze(1).repeat(1, values.shape[1], 1)
+        return self._pool(values, valid).unsqueeze(1).repeat(1, values.shape[1], 1)
 
     def _pool(self, values: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         if self.pooling == "max":
@@ -61,8 +55,9 @@ def install_pooling(model: Any, adapter: Adapter, pooling: str) -> None:
         if hasattr(model.config, "audio_ft_pooling"):
             del model.config.audio_ft_pooling
         return
-    projector = PoolingProjector(model.projector, pooling)
-    classifier = nn.Linear(projector.width, model.classifier.out_features)
+    projector = _PoolingProjector(model.projector, pooling)
+    width = model.projector.out_features * (2 if pooling == "statistics" else 1)
+    classifier = nn.Linear(width, model.classifier.out_features)
     nn.init.normal_(classifier.weight, std=0.02)
     nn.init.zeros_(classifier.bias)
     model.projector, model.classifier = projector, classifier

@@ -1,10 +1,9 @@
 """The cleaning steps; a new one needs a file and a line here."""
 
 from audio_ft.cleaning.steps.denoise import Denoise
-from audio_ft.cleaning.steps.filters import BandPass, HighPass, LowPass
+from audio_ft.cleaning.steps.filters import BandPass, HighPass, LowPass, PreEmphasis
 from audio_ft.cleaning.steps.mono import Mono
 from audio_ft.cleaning.steps.normalize import Normalize
-from audio_ft.cleaning.steps.preemphasis import PreEmphasis
 from audio_ft.cleaning.steps.resample import Resample
 from audio_ft.cleaning.steps.trim import Trim
 

@@ -1,10 +1,12 @@
-"""Keep or remove a band of frequencies."""
+"""Filters: keep, remove or boost a band of frequencies."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from typing import Annotated
+
+import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import MAX_ORDER, zero_phase
@@ -75,6 +77,24 @@ class LowPass(Step):
     def __call__(self, clip: Clip) -> Clip:
         """Return the filtered clip."""
         return _filtered(clip, self.order, high=self.cutoff)
+
+
+@dataclass(frozen=True)
+class PreEmphasis(Step):
+    """Boost high frequencies: y[t] = x[t] - coefficient * x[t - 1].
+
+    The first sample counts as its own predecessor (as in Kaldi), so that a DC offset does not start with a click.
+    """
+
+    coefficient: Annotated[float, number(0, 1)] = 0.97
+
+    phrase = "boost high frequencies (pre-emphasis {coefficient:g})"
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the emphasized clip."""
+        wave = clip.samples.astype(np.float64)
+        before = np.concatenate([wave[:, :1], wave[:, :-1]], axis=1)
+        return clip.with_samples(wave - self.coefficient * before)
 
 
 def _filtered(clip: Clip, order: int, low: float = 0.0, high: float = math.inf) -> Clip:
