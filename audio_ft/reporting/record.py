@@ -73,16 +73,13 @@ def robustness_results(run: Run) -> dict[str, Any]:
 def _read(run: Run, file: str, command: str, is_own: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     path = run.folder / file
     found = read_json(path) if path.is_file() else {}
-    if not found or is_own(found):
-        return found
-    logger.warning(
-        "warning: %s belongs to another training than this run and is ignored; "
-        "run `audio-ft %s %s DATA` to replace it.",
-        path,
-        command,
-        run.folder,
-    )
-    return {}
+    if found and not is_own(found):
+        logger.warning(
+            f"warning: {path} belongs to another training than this run and is ignored; "
+            f"run `audio-ft {command} {run.folder} DATA` to replace it."
+        )
+        return {}
+    return found
 
 
 def calibration_text(found: Mapping[str, Any]) -> list[str]:

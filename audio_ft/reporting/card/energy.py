@@ -46,13 +46,13 @@ def energy(hardware: Mapping[str, Any], seconds: float) -> Energy:
 
     Accelerators count as fully loaded; cooling, memory and the rest of the machine are left out.
     """
-    boards = [str(name) for name in hardware["accelerators"]]
+    boards = hardware["accelerators"]
     if boards:
         known = next((watts for pattern, watts in BOARDS if re.search(pattern, boards[0])), None)
         watts = len(boards) * (known or UNKNOWN_BOARD)
         source = "the manufacturer's limit" if known else f"assuming {UNKNOWN_BOARD} W each"
-        assumed = f"{watts:,} W ({source} for {len(boards)} × {boards[0]})"
+        source += f" for {len(boards)} × {boards[0]}"
     else:
         watts = CORE * int(hardware["cores"])
-        assumed = f"{watts:,} W ({CORE} W for each of {hardware['cores']} processor cores)"
-    return Energy(watts * seconds / 3_600_000, watts, assumed)
+        source = f"{CORE} W for each of {hardware['cores']} processor cores"
+    return Energy(watts * seconds / 3_600_000, watts, f"{watts:,} W ({source})")

@@ -33,9 +33,8 @@ def metadata(run: Run, name: str) -> str:
     """Return the YAML metadata of a model card."""
     from huggingface_hub import ModelCardData
 
-    recipe = run.recipe
+    recipe, results = run.recipe, _model_index(run)
     data = hub_id(recipe.data.path)
-    results = model_index(run)
     license = recipe.license.strip().lower()
     listed = not license or license in LICENSES
     card = ModelCardData(
@@ -74,7 +73,7 @@ def languages(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys("jv" if code == "jw" else code for code in codes))
 
 
-def model_index(run: Run) -> list[EvalResult]:
+def _model_index(run: Run) -> list[EvalResult]:
     """Return the headline scores of the test split as the Hub's model index."""
     from huggingface_hub import EvalResult
 

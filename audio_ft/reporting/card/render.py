@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
-from audio_ft.recipe import REQUIRED_CARD_FIELDS
-from audio_ft.redaction import without_names
+from audio_ft.formatting import format_duration
+from audio_ft.metrics.names import headlines, score_name
+from audio_ft.recipe import REQUIRED_CARD_FIELDS, Recipe
+from audio_ft.redaction import display_name, hub_id, names_groups, without_names
 from audio_ft.reporting import record
-from audio_ft.reporting.card import tables, text
+from audio_ft.reporting.card import tables
 from audio_ft.reporting.card.energy import energy
 from audio_ft.reporting.card.metadata import metadata
 from audio_ft.run import MODEL_FOLDER
 
 if TYPE_CHECKING:
+    import jinja2
+
     from audio_ft.run import Run
 
 TEMPLATE = Path(__file__).parents[2] / "assets" / "card" / "card.md.jinja"
@@ -32,9 +38,40 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
     Raises:
         InputError: intended_use, limits or consent is empty in the recipe.
     """
-    import jinja2
+    require_card_fields(run.recipe)
+    name = (repo_id or "").rpartition("/")[2] or run.recipe.name or run.folder.resolve().name
+    measured, robustness = record.slice_results(run), record.robustness_results(run)
+    slices = tables.slices(measured, run.data.get("group")) if measured else []
+    shown = [(metric, score_name(metric)) for metric in headlines(run.scores["test"])]
+    return _template().render(
+        name=name,
+        path=repo_id or _model_path(run, name),
+        metadata=metadata(run, name),
+        run=run,
+        record=record,
+        headlines=[(metric, titled.title, titled.meaning) for metric, titled in shown],
+        classes=tables.classes(run),
+        weakest_of=len(record.class_scores(run)),
+        slices=slices,
+        worse=sum(item["stands_out"] for item in slices),
+        calibration=measured.get("calibration"),
+        robustness=robustness,
+        robustness_title=score_name(robustness["metric"]).title if robustness else "",
+        retention=record.retention(run),
+        settings=tables.settings(run),
+        energy=energy(run.hardware, float(run.seconds["total"])),
+        leaks=any(names_groups(warning, run.data, "both ") for warning in run.data["warnings"]),
+        warnings=without_names(run.data),
+    )
 
-    empty = [name for name in REQUIRED_CARD_FIELDS if not getattr(run.recipe, name).strip()]
+
+def require_card_fields(recipe: Recipe) -> None:
+    """Check that the recipe has the texts that only its author can write.
+
+    Raises:
+        InputError: intended_use, limits or consent is empty.
+    """
+    empty = [name for name in REQUIRED_CARD_FIELDS if not getattr(recipe, name).strip()]
     if empty:
         flags = " ".join(f'--set {name}="…"' for name in empty)
         raise InputError(
@@ -42,26 +79,29 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
             f"intended use, the limits and the consent of the speakers: fill them in before training, or add {flags} "
             "to this command."
         )
-    name = (repo_id or "").rpartition("/")[2] or run.recipe.name or run.folder.resolve().name
+
+
+def _template() -> jinja2.Template:
+    import jinja2
+
     environment = jinja2.Environment(
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
-    environment.filters["literal"] = lambda warning: tables.literal(" ".join(warning.split()))
-    measured = record.slice_results(run)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        name=name,
-        path=repo_id or _model_path(run, name),
-        metadata=metadata(run, name),
-        run=run,
-        text=text,
-        tables=tables,
-        record=record,
-        slices=tables.slices(measured, run.data.get("group")) if measured else "",
-        calibration=measured.get("calibration"),
-        robustness=record.robustness_results(run),
-        energy=energy(run.hardware, float(run.seconds["total"])),
-        warnings=without_names(run.data),
-    )
+    environment.filters |= {
+        "cell": lambda text: str(text).replace("|", r"\|").replace("\n", " "),
+        "code": lambda text: f"`{str(text).replace('`', chr(39))}`",
+        # A label such as <noise> would not be shown otherwise.
+        "literal": lambda text: re.sub(r"([\\`*<>\[\]])", r"\\\1", str(text)),
+        "display_name": display_name,
+        "duration": format_duration,
+        "hub_id": hub_id,
+        "json": json.dumps,
+    }
+    return environment.get_template(TEMPLATE.name)
 
 
 def _model_path(run: Run, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,12 @@ from audio_ft.audio.clip_stats import loudness
 if TYPE_CHECKING:
     from audio_ft.audio.clip import Clip
     from audio_ft.reporting.html.recordings import TracedClip
+    from audio_ft.run import Run
 
 # Recordings that are measured step by step.
 SAMPLE = 40
+# How many of the most frequent notes about cleaning are listed.
+NOTES = 6
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,9 @@ def effects(measured: Sequence[Measured]) -> dict[str, Any]:
     steps = []
     for changes in zip(*(item.changes for item in measured), strict=True):
         levels = [change.louder for change in changes if change.louder is not None]
-        steps.append(
-            {
-                "step": changes[0].step,
-                "changed": sum(change.changed for change in changes),
-                "cut": sum(change.cut for change in changes),
-                "level": float(np.median(levels)) if levels else None,
-            }
-        )
+        level = float(np.median(levels)) if levels else None
+        changed, cut = sum(change.changed for change in changes), sum(change.cut for change in changes)
+        steps.append({"step": changes[0].step, "changed": changed, "cut": cut, "level": level})
     return {"steps": steps, "clips": len(measured), "seconds": sum(item.seconds for item in measured)}
 
 
@@ -86,6 +85,15 @@ def caption(measured: Measured) -> str:
     cut = f"{measured.cut:.2f} s of {measured.seconds:.2f} s were cut" if measured.cut >= 0.005 else "nothing was cut"
     loud = f"changed by {level:+.1f} dB" if abs(level) >= 0.05 else "did not change"
     return f"Before (left) and after cleaning (right), on the same scales: {cut}, and the level {loud}."
+
+
+def notes(run: Run) -> list[tuple[str, int]]:
+    """Return the most frequent notes made while cleaning, with the number of recordings each was made about."""
+    counts: Counter[str] = Counter()
+    for split in run.splits.values():
+        for note, count in split.get("notes", {}).items():
+            counts[note.partition(":")[0]] += count
+    return counts.most_common(NOTES)
 
 
 def _louder(before: Clip, after: Clip) -> float | None:

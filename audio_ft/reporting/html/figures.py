@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audio_ft.evaluation.calibration import BINS
-from audio_ft.plots import audio
-from audio_ft.plots.classification import confusion_matrix, reliability, selective_accuracy
+from audio_ft.plots.audio import before_after
+from audio_ft.plots.classification import confusion_matrix
 from audio_ft.plots.export import to_svg
 from audio_ft.plots.theme import DARK, LIGHT
 from audio_ft.plots.training import learning_curves
@@ -34,23 +33,21 @@ class Picture:
     Attributes:
         svg: an <svg> element in the colors of the page.
         dark: a second one for the dark theme, if colors cannot follow the page; otherwise "".
-        caption: what it shows.
         fit: "shrink" (its own size or the width of the screen), "full" (the width of the text) or "scroll" (its own
             size, scrolling sideways).
     """
 
     svg: str
     dark: str = ""
-    caption: str = ""
     fit: str = "shrink"
 
 
-def picture(figure: Figure, *, alt: str = "", caption: str = "", fit: str = "shrink") -> Picture:
+def picture(figure: Figure, *, alt: str = "", fit: str = "shrink") -> Picture:
     """Convert a figure drawn in `LIGHT`; `alt` is its text for screen readers, the figure's own name if empty."""
     svg = to_svg(figure, alt=alt)
     for name, light, _ in colors():
         svg = svg.replace(light, f"var(--plot-{name})")
-    return Picture(svg, caption=caption, fit=fit)
+    return Picture(svg, fit=fit)
 
 
 def colors() -> Iterator[tuple[str, str, str]]:
@@ -63,54 +60,20 @@ def colors() -> Iterator[tuple[str, str, str]]:
 
 def learning(run: Run) -> Picture | None:
     """Return the learning curves; None for a run too short to log any."""
-    if not any("loss" in entry or "eval_loss" in entry for entry in run.history):
-        return None
-    caption = f"Loss and validation scores. The dashed line marks the best checkpoint, step {run.best['step']:,}."
-    return picture(learning_curves(run, width=MEDIUM), caption=caption, fit="full")
+    logged = any("loss" in entry or "eval_loss" in entry for entry in run.history)
+    return picture(learning_curves(run, width=MEDIUM), fit="full") if logged else None
 
 
 def confusion(clips: Sequence[Judged], labels: Sequence[str]) -> Picture:
     """Return the confusion matrix, drawn for each theme because its shades start at the background color."""
     references, predictions = [clip.reference for clip in clips], [clip.prediction for clip in clips]
     light, dark = (to_svg(confusion_matrix(references, predictions, labels, theme=theme)) for theme in (LIGHT, DARK))
-    right = sum(not clip.wrong for clip in clips)
-    caption = (
-        f"Test recordings by true class (rows) and predicted class (columns). {right:,} "
-        f"of {len(clips):,} are correct and lie on the diagonal; shades show shares of the row."
-    )
-    return Picture(light, dark, caption, fit="scroll" if len(labels) > MOST_CLASSES_SHRUNK else "shrink")
+    return Picture(light, dark, fit="scroll" if len(labels) > MOST_CLASSES_SHRUNK else "shrink")
 
 
-def confidence(confidences: Sequence[float], right: Sequence[bool]) -> list[Picture]:
-    """Return the reliability diagram, and the accuracy against the share of recordings answered."""
-    return [
-        picture(
-            reliability(confidences, right, bins=BINS, width=NARROW),
-            caption="Reliability diagram: accuracy of predictions with similar confidence, with 95 % confidence "
-            "intervals; a calibrated model follows the dashed line. Below: the number of predictions.",
-        ),
-        picture(
-            selective_accuracy(confidences, right, width=NARROW),
-            caption="Selective accuracy: accuracy on the most confident share of the recordings, with the 95 % "
-            "confidence interval shaded.",
-        ),
-    ]
-
-
-def spectrogram(clip: Clip, file: str, *, wide: bool) -> Picture | None:
-    """Return the mel spectrogram of a clip; None for an empty clip."""
-    if not clip.length:
-        return None
-    return picture(audio.feature(clip, "mel", width=NARROW if wide else SMALL), alt=f"Mel spectrogram of {file}")
-
-
-def before_after(before: Clip, after: Clip, file: str, caption: str) -> Picture | None:
+def cleaned(before: Clip, after: Clip, file: str) -> Picture | None:
     """Return waveform and mel spectrogram of a recording before and after cleaning; None if one is empty."""
     if not before.length or not after.length:
         return None
-    return picture(
-        audio.before_after(before, after, width=1.2 * MEDIUM),
-        alt=f"Waveform and mel spectrogram of {file} before and after cleaning",
-        caption=caption,
-        fit="full",
-    )
+    alt = f"Waveform and mel spectrogram of {file} before and after cleaning"
+    return picture(before_after(before, after, width=1.2 * MEDIUM), alt=alt, fit="full")

@@ -39,11 +39,6 @@ class TracedClip:
         """Return the cleaned recording."""
         return self.steps[-1][1] if self.steps else self.raw
 
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """Return the duration before and after cleaning."""
-        return self.raw.seconds, self.clean.seconds
-
 
 @dataclass(frozen=True)
 class Player:
@@ -56,10 +51,9 @@ class Player:
 
 @dataclass(frozen=True)
 class Recordings:
-    """Hold the data of a run, its (split, row) by key, and the cleaning that the stored recordings still need."""
+    """Hold the (table, row) of each recording of a run by key, and the cleaning that the stored ones still need."""
 
-    tables: Mapping[str, Dataset]
-    rows: Mapping[str, tuple[str, int]]
+    rows: Mapping[str, tuple[Dataset, int]]
     chain: Chain
 
     @classmethod
@@ -70,17 +64,15 @@ class Recordings:
             InputError: the data is missing or has changed.
         """
         loaded = load(run.recipe.data, known=run.target)
-        rows = {
-            key: (split, row) for split, table in loaded.splits.items() for row, key in enumerate(list(table["key"]))
-        }
-        return cls(loaded.splits, rows, run.recipe.steps.remaining(loaded.chain))
+        rows = {key: (table, row) for table in loaded.splits.values() for row, key in enumerate(list(table["key"]))}
+        return cls(rows, run.recipe.steps.remaining(loaded.chain))
 
     def trace(self, key: str) -> TracedClip | None:
         """Return a recording and the result of each step, or None if it is missing or unreadable."""
         if key not in self.rows:
             return None
-        split, row = self.rows[key]
-        audio: dict[str, Any] = self.tables[split][row]["audio"]
+        table, row = self.rows[key]
+        audio: dict[str, Any] = table[row]["audio"]
         try:
             raw = read(audio["bytes"] if audio.get("bytes") is not None else audio["path"])
             return TracedClip(raw, tuple(self.chain.trace(raw)))

@@ -10,8 +10,10 @@ from typing import Any
 
 from audio_ft import __version__
 from audio_ft.formatting import format_duration
+from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import colors
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS
+from audio_ft.reporting.html.scores import bar
 
 TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 
@@ -28,38 +30,21 @@ def render(page: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"interval": lambda score: str(score).partition(" ")[2], "duration": format_duration}
-    # Style and script are our own files and hold nothing of the run; everything else is escaped.
-    css = (TEMPLATES / "page.css").read_text(encoding="utf-8") + plot_colors()
+    environment.filters |= {
+        "display_name": display_name,
+        "duration": format_duration,
+        "interval": lambda score: str(score).partition(" ")[2],
+    }
+    environment.globals |= {"bar": bar}
     js = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii")
+    # Style and script are our own files and hold nothing of the run; everything else is escaped.
     return environment.get_template("page.html").render(
         page=page,
         version=__version__,
         longest=f"{PLAYER_SECONDS:g}",
-        css=Markup(css),
+        css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        colors=[color for color in colors() if color[0] != "background"],
         js=Markup(js),
-        policy=content_security_policy(js),
-    )
-
-
-def content_security_policy(js: str) -> str:
-    """Return a Content-Security-Policy that allows our own script and nothing from the network.
-
-    Styles are not restricted by digest because each line of an inline figure has its own style.
-    """
-    digest = base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii")
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def plot_colors() -> str:
-    """Return the style rules for the colors of figures in the light and the dark theme."""
-    used = [color for color in colors() if color[0] != "background"]
-    light = "".join(f"--plot-{name}:{value};" for name, value, _ in used)
-    both = "".join(f"--plot-{name}:light-dark({value},{other});" for name, value, other in used)
-    return (
-        f":root{{{light}--plot-background:var(--paper)}}\n.card{{--plot-background:var(--raised)}}\n"
-        f"@supports (color: light-dark(#fff, #000)) {{ :root{{{both}}} }}\n"
+        digest=digest,
     )

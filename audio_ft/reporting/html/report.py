@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from audio_ft.errors import AudioFTError, InputError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import describe
 from audio_ft.file_io import write_bytes
-from audio_ft.redaction import display_name
+from audio_ft.plots.audio import feature
+from audio_ft.redaction import EXCLUDED, display_name, redact_run
 from audio_ft.reporting import record
-from audio_ft.reporting.html import cleaning, evaluation, figures, overview, scores
+from audio_ft.reporting.html import cleaning, evaluation, figures, scores
 from audio_ft.reporting.html.recordings import Recordings, player
 from audio_ft.reporting.html.render import render
 
@@ -64,12 +66,13 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
     described = describe(run)
     recordings, no_audio = _recordings(run) if audio else (None, "This page was made without recordings.")
     worst = [clip for clip in clips if clip.wrong][:errors]
-    page = {
+    return {
         "run": run,
         "target": target,
-        "title": overview.title(run),
-        "lead": overview.lead(run, clips),
-        "facts": overview.facts(run, clips),
+        "clips": clips,
+        "most_rows": ROWS,
+        "hardware": record.hardware(run),
+        "lead": target.lead(clips),
         "intervals": record.interval_method(run),
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
@@ -82,36 +85,27 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "confidence": evaluation.confidence(described, test),
         "slices": evaluation.slices(described, run),
         "robustness": evaluation.robustness(run),
-        "errors_lead": overview.errors_lead(run, clips, len(worst)),
         "worst": [_error(clip, recordings, run) for clip in _progress(worst, "errors")],
-        "all_clips": clips[:ROWS],
-        "clips_left_out": max(len(clips) - ROWS, 0),
-        "group": str(run.data.get("group") or "") if any(clip.group for clip in clips) else "",
         "no_audio": no_audio,
         "cleaning": _cleaning(recordings, sorted(clip.file for clip in clips)),
-        "notes": overview.cleaning_notes(run),
-        "excluded": overview.excluded(run),
-        "training": overview.training(run),
-        "settings": overview.settings(run),
+        "notes": cleaning.notes(run),
+        "excluded": [row for split in run.splits.values() for kind in EXCLUDED for row in split.get(kind, ())],
+        "settings": settings(run),
     }
-    return page | {"sections": sections(page)}
 
 
-def sections(page: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the sections of a page that have content: the name of the template, and the heading."""
-    wording = page["target"].wording
-    headings = {
-        "scores": "Scores",
-        "errors": wording.errors_title,
-        "predictions": wording.predictions_title,
-        "confidence": "Confidence" if page["confidence"] else "",
-        "slices": "Slices",
-        "robustness": "Robustness" if page["robustness"] else "",
-        "learning": "Learning curves" if page["learning"] else "",
-        "cleaning": "Cleaning",
-        "training": "Training",
+def settings(run: Run) -> dict[str, str]:
+    """Return the recipe's settings without tokens and local paths, then those that training used."""
+    recipe = redact_run(run).recipe.to_dict()
+    data, chain = recipe.pop("data"), recipe.pop("chain")
+    rows: dict[str, Any] = {"model": recipe.pop("model")}
+    rows |= {f"data.{name}": value for name, value in data.items()}
+    rows |= {f"chain {number}": step for number, step in enumerate(chain, start=1)}
+    rows |= recipe | {f"used {name}": value for name, value in run.used.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in rows.items()
     }
-    return [(name, heading) for name, heading in headings.items() if heading]
 
 
 def _recordings(run: Run) -> tuple[Recordings | None, str]:
@@ -126,13 +120,13 @@ def _recordings(run: Run) -> tuple[Recordings | None, str]:
 
 def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, Any]:
     """Return one wrong prediction with its words, its spectrogram and its player."""
-    found = recordings.trace(clip.file) if recordings else None
-    return {
-        "clip": clip,
-        "words": run.target.words(clip),
-        "picture": figures.spectrogram(found.clean, clip.file, wide=run.target.by_words) if found else None,
-        "player": player(found.raw) if found else None,
-    }
+    shown = {"clip": clip, "words": run.target.words(clip), "picture": None, "player": None}
+    if recordings and (found := recordings.trace(clip.file)):
+        shown["player"] = player(found.raw)
+        if found.clean.length:
+            drawn = feature(found.clean, "mel", width=figures.NARROW if run.target.by_words else figures.SMALL)
+            shown["picture"] = figures.picture(drawn, alt=f"Mel spectrogram of {clip.file}")
+    return shown
 
 
 def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, Any]:
@@ -142,8 +136,8 @@ def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, A
     traced = ((key, recordings.trace(key)) for key in _progress(cleaning.sampled(keys), "cleaning"))
     measured = {key: cleaning.measure(found) for key, found in traced if found}
     examples = [
-        {"why": why, "file": key, "before": player(found.raw), "after": player(found.clean), "seconds": found.seconds,
-         "picture": figures.before_after(found.raw, found.clean, key, cleaning.caption(measured[key]))}
+        {"why": why, "file": key, "clip": found, "before": player(found.raw), "after": player(found.clean),
+         "picture": figures.cleaned(found.raw, found.clean, key), "caption": cleaning.caption(measured[key])}
         for why, key in cleaning.examples(measured)
         if (found := recordings.trace(key))
     ]  # fmt: skip

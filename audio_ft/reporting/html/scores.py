@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from audio_ft.formatting import capitalized
 from audio_ft.metrics import METRICS, Score, direction, names
@@ -29,23 +31,21 @@ class Bar:
 
 def headlines(run: Run) -> list[dict[str, Any]]:
     """Return the headline scores on the test split, each beside the baselines."""
-    return [_headline(run, name) for name in names.headlines(run.scores["test"])[:HEADLINES]]
-
-
-def _headline(run: Run, name: str) -> dict[str, Any]:
-    ours, higher = run.scores["test"][name], direction(name)
-    baselines = {key: scores[name] for key, scores in run.baselines.items() if name in scores}
-    axis = axis_of(name, [ours, *baselines.values()])
-    known = names.score_name(name)
-    return {
-        "title": known.title,
-        "meaning": known.meaning,
-        "higher_is_better": higher,
-        "axis": axis,
-        "score": ours,
-        "lines": [(key, score, bar(score, axis)) for key, score in {"this model": ours, **baselines}.items()],
-        "verdicts": [verdict(key, score, ours, higher) for key, score in baselines.items()],
-    }
+    found = []
+    for name in names.headlines(run.scores["test"])[:HEADLINES]:
+        ours, higher, known = run.scores["test"][name], direction(name), names.score_name(name)
+        baselines = {key: scores[name] for key, scores in run.baselines.items() if name in scores}
+        found.append(
+            {
+                "title": known.title,
+                "meaning": known.meaning,
+                "higher_is_better": higher,
+                "axis": axis_of(name, [ours, *baselines.values()]),
+                "scores": {"this model": ours, **baselines},
+                "verdicts": [verdict(key, score, ours, higher) for key, score in baselines.items()],
+            }
+        )
+    return found
 
 
 def verdict(name: str, baseline: Score, ours: Score, higher_is_better: bool) -> str:
@@ -71,37 +71,30 @@ def axis_of(name: str, scores: Iterable[Score]) -> tuple[float, float]:
 
 def bar(score: Score, axis: tuple[float, float]) -> Bar:
     """Return the position of a score on an axis."""
-    low, high = axis
-
-    def position(value: float) -> float:
-        return round(100 * min(max((value - low) / (high - low), 0.0), 1.0), 2)
-
-    if math.isnan(score.low) or math.isnan(score.high):
-        return Bar(position(score.value), None, None)
-    return Bar(position(score.value), position(score.low), position(score.high))
+    value, low, high = np.interp((score.value, score.low, score.high), axis, (0, 100)).round(2).tolist()
+    return Bar(value, None, None) if math.isnan(low) or math.isnan(high) else Bar(value, low, high)
 
 
 def table(run: Run) -> dict[str, Any]:
     """Return every score except those of single classes: the columns, and rows of a title and {column: score}."""
-    columns = {"test": run.scores["test"], **run.scores, **run.baselines}
-    first = names.headlines(run.scores["test"])
-    rest = [name for name in run.scores["test"] if not name.endswith("]") and name not in first]
+    test = run.scores["test"]
+    columns = {"test": test, **run.scores, **run.baselines}
+    shown = dict.fromkeys((*names.headlines(test), *(name for name in test if not name.endswith("]"))))
     rows = [
         (names.score_name(name).title, {key: scores[name] for key, scores in columns.items() if name in scores})
-        for name in (*first, *rest)
+        for name in shown
     ]
     return {"columns": list(columns), "rows": rows}
 
 
-def classes(run: Run) -> list[tuple[str, int, Mapping[str, tuple[Score, Bar] | None]]]:
-    """Return label, recordings and scores by name of every class on the test split, lowest recall first.
+def classes(run: Run) -> list[tuple[str, dict[str, Score | None]]]:
+    """Return label and scores of every class on the test split, lowest recall first.
 
-    A score is None if it is undefined: a class without a clip has no recall.
+    A score is None if it is undefined, as the recall of a class without a clip; such classes come last.
     """
-    clips = run.splits.get("test", {}).get("classes", {})
-    rows = []
-    for label, scores in class_scores(run).items():
-        placed = {name: (score, bar(score, (0.0, 1.0))) if score else None for name, score in scores.items()}
-        first = next(iter(scores.values()))
-        rows.append((first.value if first else math.inf, (label, int(clips.get(label, 0)), placed)))
-    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+
+    def recall(row: tuple[str, dict[str, Score | None]]) -> float:
+        score = next(iter(row[1].values()))
+        return score.value if score else math.inf
+
+    return sorted(class_scores(run).items(), key=recall)
