@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_json, read_json
-from audio_ft.redaction import (
-    display_name,
-    local_paths,
-    recording_name,
-    redact,
-    redact_recipe,
-    redact_run,
-    redact_text,
-)
+from audio_ft.redaction import display_name, local_paths, recording_name, redact, redact_recipe, redact_run, redact_text
 from audio_ft.run import ADAPTER_FOLDER, CHAIN_FILE, PREDICTIONS_FILE, RECIPE_FILE, RUN_FILE
 
 if TYPE_CHECKING:
+    from huggingface_hub import CommitOperationAdd
+
     from audio_ft.run import Run
 
 CARD_FILE = "README.md"
@@ -32,39 +23,26 @@ CONFIG_FILES = (
 )  # fmt: skip
 PATH_FIELDS = ("_name_or_path", "name_or_path", "base_model_name_or_path")
 # `meta` holds a row's other columns as they were in the data; these may describe people.
-PRIVATE_COLUMNS = ("meta",)
+PRIVATE_COLUMNS = ["meta"]
 
 
-@dataclass(frozen=True)
-class RepositoryFile:
-    """Hold a file's path in the repository and its content, or the local file that has it."""
-
-    path: str
-    content: bytes | Path
-
-    @property
-    def size(self) -> int:
-        """Return the file's size in bytes."""
-        return self.content.stat().st_size if isinstance(self.content, Path) else len(self.content)
-
-
-def repository_files(run: Run, repository: str, *, predictions: bool = False) -> tuple[RepositoryFile, ...]:
+def repository_files(run: Run, repository: str, *, predictions: bool = False) -> list[CommitOperationAdd]:
     """Return the files of a run's repository: model, chain, recipe, run.json, card, scores, predictions if asked for.
 
     Raises:
         InputError: the model folder lacks a file, or the recipe lacks a field that the card needs.
     """
+    from huggingface_hub import CommitOperationAdd
+
     from audio_ft.reporting.card import eval_results
 
     redacted = redact_run(run)
-    files = [RepositoryFile(path, _model_file(path, file, run)) for path, file in model_files(run).items()]
-    files.append(RepositoryFile(RUN_FILE, as_json(redacted.to_dict())))
-    files.append(RepositoryFile(CARD_FILE, card(run, repository).encode()))
-    for name, text in eval_results(redacted).items():
-        files.append(RepositoryFile(f"{RESULTS_FOLDER}/{name}", text.encode()))
+    contents = {path: _redacted(path, file, run) for path, file in _model_files(run).items()}
+    contents |= {RUN_FILE: as_json(redacted.to_dict()), CARD_FILE: card(run, repository).encode()}
+    contents |= {f"{RESULTS_FOLDER}/{name}": text.encode() for name, text in eval_results(redacted).items()}
     if predictions:
-        files.append(RepositoryFile(PREDICTIONS_FILE, _predictions(run)))
-    return tuple(sorted(files, key=lambda file: file.path))
+        contents[PREDICTIONS_FILE] = _predictions(run)
+    return [CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
 
 
 def card(run: Run, repository: str | None = None) -> str:
@@ -78,57 +56,46 @@ def card(run: Run, repository: str | None = None) -> str:
     return str(redact(model_card(redact_run(run), repository), local_paths(run.recipe, run.folder)))
 
 
-def model_files(run: Run) -> dict[str, Path]:
-    """Return the files of the model folder and of a kept LoRA adapter, by path in the repository.
-
-    Raises:
-        InputError: weights, configuration, chain or recipe are missing.
-    """
+def _model_files(run: Run) -> dict[str, Path]:
+    """Return the files of the model folder and of a kept LoRA adapter, by path in the repository."""
     folder = run.model_folder
-    found = dict(_files(folder))
+    found = _files(folder)
     missing = [name for name in ("config.json", CHAIN_FILE, RECIPE_FILE) if name not in found]
     if not any(path.endswith(".safetensors") for path in found):
         missing.append("*.safetensors")
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}, so the model is not complete; train again to push it.")
-    adapter = run.folder / ADAPTER_FOLDER
-    return found | {f"{ADAPTER_FOLDER}/{path}": file for path, file in _files(adapter)}
+    adapter = _files(run.folder / ADAPTER_FOLDER)
+    return found | {f"{ADAPTER_FOLDER}/{path}": file for path, file in adapter.items()}
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield (relative path, file) of a folder, without hidden files: temporary ones and those of other programs."""
-    for file in sorted(folder.rglob("*")):
-        path = file.relative_to(folder)
-        if file.is_file() and not any(part.startswith(".") for part in path.parts):
-            yield path.as_posix(), file
+def _files(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder by relative path, without hidden ones: temporary or those of other programs."""
+    paths = {file.relative_to(folder): file for file in folder.rglob("*") if file.is_file()}
+    return {
+        path.as_posix(): file for path, file in paths.items() if not any(part.startswith(".") for part in path.parts)
+    }
 
 
-def _model_file(path: str, file: Path, run: Run) -> bytes | Path:
+def _redacted(path: str, file: Path, run: Run) -> bytes | Path:
     """Return a file of the model folder, rewritten where it would hold a path of this machine."""
-    if PurePosixPath(path).name not in (RECIPE_FILE, *CONFIG_FILES):
-        return file
     if path == RECIPE_FILE:
         # From the run and not from the file: push --set may have filled in fields for the card.
         return as_json(redact_recipe(run.recipe.to_dict(), local_paths(run.recipe, run.folder)))
+    if file.name not in CONFIG_FILES:
+        return file
     plain = read_json(file)
     redacted = plain | {name: display_name(plain[name]) for name in PATH_FIELDS if isinstance(plain.get(name), str)}
     return file if redacted == plain else as_json(redacted)
 
 
 def _predictions(run: Run) -> bytes:
-    """Return predictions.parquet without folders of this machine and without private columns.
-
-    Raises:
-        InputError: the run has no such file.
-    """
+    """Return predictions.parquet without folders of this machine and without private columns."""
     import pandas
 
     file, paths = run.folder / PREDICTIONS_FILE, local_paths(run.recipe, run.folder)
     if not file.is_file():
         raise InputError(f"There is no {file}; push without --predictions, or train again.")
-    table = pandas.read_parquet(file)
-    table = table.drop(columns=[name for name in PRIVATE_COLUMNS if name in table])
+    table = pandas.read_parquet(file).drop(columns=PRIVATE_COLUMNS, errors="ignore")
     table["file"] = [redact_text(recording_name(key, run.recipe.data.path), paths) for key in table["file"]]
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+    return table.to_parquet(index=False)

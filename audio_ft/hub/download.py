@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.hub.errors import LOG_IN, explain, hub_errors, request_timeout
@@ -12,6 +13,7 @@ from audio_ft.run import CHAIN_FILE
 # Weights of other frameworks, files that only a training needs, and pickles, which can run code.
 UNUSED = ["last-checkpoint/*", "checkpoint-*/*", "pytorch_model*", "training_args.bin", "*.pt", "*.pth", "*.pkl",
           "*.ckpt", "*.h5", "*.msgpack", "*.onnx", "predictions.parquet"]  # fmt: skip
+NO_FOLDER = "There is no folder {name}; give a run's folder or a Hub id like user/name."
 
 
 def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ()) -> Path:
@@ -29,30 +31,21 @@ def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ())
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, at = repo_id.partition("@")
     if repository.count("/") != 1 or repository.startswith((".", "/", "~")):
-        raise InputError(f"There is no folder {repo_id}; give a run's folder or a Hub id like user/name.")
+        raise InputError(NO_FOLDER.format(name=repo_id))
     revision = revision or at or None
+    wanted: dict[str, Any] = {"allow_patterns": list(only)} if only else {"ignore_patterns": UNUSED}
     try:
         with request_timeout():
             # Only a repository that has this small file is worth downloading.
             folder = Path(snapshot_download(repository, revision=revision, allow_patterns=[CHAIN_FILE]))
             has_chain = (folder / CHAIN_FILE).is_file()
             if has_chain:
-                wanted, unwanted = (list(only), None) if only else (None, UNUSED)
-                folder = Path(
-                    snapshot_download(repository, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted)
-                )
-    except HFValidationError as error:
-        raise InputError(f"There is no folder {repository}; give a run's folder or a Hub id like user/name.") from error
-    except LocalEntryNotFoundError as error:
-        raise _not_cached(error, repository) from error
-    except HfHubHTTPError as error:
-        raise _rejected(error, repository, revision) from error
+                folder = Path(snapshot_download(repository, revision=revision, **wanted))
     except hub_errors() as error:
-        raise AudioFTError(f"{repository} cannot be downloaded: {explain(error, repository)}.") from error
+        raise _failure(error, repository, revision) from error
     if not has_chain:
         raise InputError(
             f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads "
@@ -66,36 +59,24 @@ def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ())
     return folder
 
 
-def _not_cached(error: BaseException, repository: str) -> AudioFTError:
-    """Return the error for a model that is not in the cache while the Hub cannot be reached."""
-    from huggingface_hub import constants
-    from huggingface_hub.errors import OfflineModeIsEnabled
+def _failure(error: Exception, repository: str, revision: str | None) -> AudioFTError:
+    """Return the error to raise for what the client raised: an `InputError` where another input helps."""
+    from huggingface_hub import constants, errors, get_token
 
-    inner = error.__cause__ or error
-    if constants.is_offline_mode() or isinstance(inner, OfflineModeIsEnabled):
-        return InputError(
-            f"{repository} is neither a local folder nor complete in the cache, and HF_HUB_OFFLINE is set; run this "
-            "once without HF_HUB_OFFLINE."
-        )
-    return AudioFTError(
-        f"{repository} is neither a local folder nor complete in the cache, and {explain(inner, repository)}."
-    )
-
-
-def _rejected(error: BaseException, repository: str, revision: str | None) -> AudioFTError:
-    """Return the error for an error response of the Hub."""
-    from huggingface_hub import constants, get_token
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-    address = f"{constants.ENDPOINT}/{repository}"
-    if isinstance(error, GatedRepoError):
+    address, inner = f"{constants.ENDPOINT}/{repository}", error.__cause__ or error
+    if isinstance(error, errors.HFValidationError):
+        return InputError(NO_FOLDER.format(name=repository))
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        missing = f"{repository} is neither a local folder nor complete in the cache, and"
+        if constants.is_offline_mode() or isinstance(inner, errors.OfflineModeIsEnabled):
+            return InputError(f"{missing} HF_HUB_OFFLINE is set; run this once without HF_HUB_OFFLINE.")
+        return AudioFTError(f"{missing} {explain(inner, repository)}.")
+    if isinstance(error, errors.GatedRepoError):
         login = "with the account that is logged in" if get_token() else f"and {LOG_IN}"
         return InputError(f"{repository} is gated: request access at {address}, {login}.")
-    if isinstance(error, RevisionNotFoundError):
+    if isinstance(error, errors.RevisionNotFoundError):
         return InputError(f"{repository} has no branch, tag or commit {revision!r}; {address}/tree/main lists them.")
-    if isinstance(error, RepositoryNotFoundError):
-        visible = (
-            "that the logged-in account can see" if get_token() else f"that is public (if it is private, {LOG_IN})"
-        )
-        return InputError(f"There is no folder {repository}, and no model of that name on the Hub {visible}.")
+    if isinstance(error, errors.RepositoryNotFoundError):
+        seen = "that the logged-in account can see" if get_token() else f"that is public (if it is private, {LOG_IN})"
+        return InputError(f"There is no folder {repository}, and no model of that name on the Hub {seen}.")
     return AudioFTError(f"{repository} cannot be downloaded: {explain(error, repository)}.")

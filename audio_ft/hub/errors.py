@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import AudioFTError
+from audio_ft.formatting import capitalized
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 # Timeouts in seconds. The client has none of its own; a commit of many files takes the Hub a minute.
 CONNECT_TIMEOUT, WRITE_TIMEOUT, READ_TIMEOUT = 15.0, 60.0, 180.0
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+
+_COLLISION = (
+    "somebody else wrote to {repository} at the same time ({message}); look at {endpoint}/{repository}/commits/main, "
+    "then run this again to push on top of their commit"
+)
+# What error responses of the Hub mean, by their status.
+_RESPONSES = {
+    401: "the token is not valid ({message}); {log_in} to one from {endpoint}/settings/tokens",
+    403: "the token has no write access to {repository} ({message}); use a token that has "
+    "({endpoint}/settings/tokens), another repository, or --create-pr to propose the change to its owner",
+    404: "there is no {repository} on the Hub that this token can see ({message}); check the name",
+    409: _COLLISION,
+    412: _COLLISION,
+    429: "the Hub asks to slow down ({message}); run this again in a few minutes",
+}
 
 
 def hub_errors() -> tuple[type[Exception], ...]:
@@ -24,23 +40,11 @@ def hub_errors() -> tuple[type[Exception], ...]:
     return (HTTPError, OSError, RuntimeError, ValueError, KeyError)
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """Return the HTTP or connection error that the client wrapped, or the error itself."""
-    from httpx2 import HTTPError
-
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, HTTPError | ConnectionError):
-            return current
-        current = current.__cause__
-    return error
-
-
 def status_code(error: BaseException) -> int | None:
     """Return the HTTP status of the Hub's response, None where there was no response."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    inner = root_cause(error)
+    inner = _root_cause(error)
     return inner.response.status_code if isinstance(inner, HfHubHTTPError) else None
 
 
@@ -49,7 +53,7 @@ def outcome_unknown(error: BaseException) -> bool:
     from httpx2 import TransportError
 
     code = status_code(error)
-    return code >= 500 if code is not None else isinstance(root_cause(error), TransportError)
+    return code >= 500 if code is not None else isinstance(_root_cause(error), TransportError)
 
 
 def explain(error: BaseException, repository: str) -> str:
@@ -60,7 +64,7 @@ def explain(error: BaseException, repository: str) -> str:
 
     if isinstance(error, ValueError) and "metadata in README.md" in str(error):
         return f"the Hub rejects the metadata of the model card ({_message_lines(error)[-1].lstrip('- ')})"
-    inner = root_cause(error)
+    inner = _root_cause(error)
     if isinstance(inner, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set, so the Hub is not contacted; unset it to reach the Hub"
     if isinstance(inner, HfHubHTTPError):
@@ -74,32 +78,29 @@ def explain(error: BaseException, repository: str) -> str:
 
 
 def _explain_response(error: HfHubHTTPError, repository: str) -> str:
-    """Return the sentence for an error response of the Hub."""
     from huggingface_hub import constants
 
-    code, message = error.response.status_code, _server_message(error)
+    code, lines = error.response.status_code, (error.server_message or "").strip().splitlines()
     if code < 500 and not str(error.response.url).startswith(constants.ENDPOINT):
-        return f"the Hub's storage for large files rejected an upload ({message}); run this again"
-    tokens = f"{constants.ENDPOINT}/settings/tokens"
-    if code == 401:
-        return f"the token is not valid ({message}); {LOG_IN} to one from {tokens}"
-    if code == 403:
-        return (
-            f"the token has no write access to {repository} ({message}); use a token that has ({tokens}), another "
-            "repository, or --create-pr to propose the change to its owner"
-        )
-    if code == 404:
-        return f"there is no {repository} on the Hub that this token can see ({message}); check the name"
-    if code in (409, 412):
-        return (
-            f"somebody else wrote to {repository} at the same time ({message}); look at "
-            f"{constants.ENDPOINT}/{repository}/commits/main, then run this again to push on top of their commit"
-        )
-    if code == 429:
-        return f"the Hub asks to slow down ({message}); run this again in a few minutes"
-    if code >= 500:
-        return f"the Hub has a server error ({message}); run this again later"
-    return f"the Hub rejected the request ({message})"
+        text = "the Hub's storage for large files rejected an upload ({message}); run this again"
+    elif code >= 500:
+        text = "the Hub has a server error ({message}); run this again later"
+    else:
+        text = _RESPONSES.get(code, "the Hub rejected the request ({message})")
+    message = f"{code}: {lines[0]}" if lines else str(code)
+    return text.format(message=message, repository=repository, endpoint=constants.ENDPOINT, log_in=LOG_IN)
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the HTTP or connection error that the client wrapped, or the error itself."""
+    from httpx2 import HTTPError
+
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, HTTPError | ConnectionError):
+            return current
+        current = current.__cause__
+    return error
 
 
 def _message_lines(error: BaseException) -> list[str]:
@@ -107,16 +108,19 @@ def _message_lines(error: BaseException) -> list[str]:
     return (str(error).strip() or type(error).__name__).splitlines()
 
 
-def _server_message(error: HfHubHTTPError) -> str:
-    """Return the status code and the first line of the Hub's message."""
-    lines = (error.server_message or "").strip().splitlines()
-    return f"{error.response.status_code}: {lines[0]}" if lines else str(error.response.status_code)
+@contextmanager
+def explained(repository: str, consequence: str) -> Iterator[None]:
+    """Set timeouts on the Hub's client, and raise failures as `AudioFTError`.
 
-
-def hub_failure(error: BaseException, repository: str, consequence: str) -> AudioFTError:
-    """Return the error to raise; `consequence` is a sentence about what was done so far."""
-    text = explain(error, repository)
-    return AudioFTError(f"{text[0].upper()}{text[1:]}. {consequence}")
+    `consequence` is a sentence about what was done so far, which ends the message.
+    """
+    try:
+        with request_timeout():
+            yield
+    except AudioFTError:
+        raise
+    except hub_errors() as error:
+        raise AudioFTError(f"{capitalized(explain(error, repository))}. {consequence}") from error
 
 
 @contextmanager

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
@@ -21,11 +18,7 @@ from audio_ft.system import pick_device
 from audio_ft.tasks import task_class
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from audio_ft.tasks.ctc_beam import Beam
-
-    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
 
 
 def load(
@@ -48,7 +41,7 @@ def load(
             model cannot use a beam.
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
-    folder = model_folder(path_or_repo, revision)
+    folder = _model_folder(path_or_repo, revision)
     if not (folder / CHAIN_FILE).is_file():
         raise InputError(
             f"{path_or_repo} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; "
@@ -66,18 +59,12 @@ def load(
     return Model(folder, network, adapter, task, Chain.load(folder / CHAIN_FILE))
 
 
-def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:
-    """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id.
-
-    Raises:
-        InputError: there is no such folder or repository, or the folder has no model.
-        AudioFTError: the Hub cannot be reached and the cache has no complete copy.
-    """
+def _model_folder(path_or_repo: str | os.PathLike[str], revision: str | None) -> Path:
+    """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id."""
     folder = Path(path_or_repo).expanduser()
-    if (folder / MODEL_FOLDER / "config.json").is_file():
-        return folder / MODEL_FOLDER
+    for found in (folder / MODEL_FOLDER, folder):
+        if (found / "config.json").is_file():
+            return found
     if folder.is_dir():
-        if (folder / "config.json").is_file():
-            return folder
         raise InputError(f"{path_or_repo} has no model; give the --output-dir of a finished training.")
     return pull(str(path_or_repo), revision)

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.hub.bundle import repository_files
-from audio_ft.hub.errors import hub_errors, hub_failure, outcome_unknown, request_timeout
+from audio_ft.hub.errors import explained, hub_errors, outcome_unknown
 from audio_ft.hub.repository import MAIN, Destination, check_repo_id, find_or_create, hub_api
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
-    from audio_ft.hub.bundle import RepositoryFile
     from audio_ft.recipe import Recipe
     from audio_ft.run import Run
 
@@ -93,19 +92,12 @@ def push(
     if create_pr and revision not in (None, MAIN):
         raise InputError(f"A pull request is opened against {MAIN}; leave out --revision or --create-pr.")
     files = repository_files(run, repo_id, predictions=predictions)
-    sizes = tuple((file.path, file.size) for file in files)
+    sizes = tuple((file.path_in_repo, file.upload_info.size) for file in files)
     if dry_run:
         return Pushed(repo_id, "", "", sizes, changed=False)
     api = hub_api(token)
-    with request_timeout():
-        destination = find_or_create(
-            api,
-            repo_id,
-            private=private,
-            revision=revision,
-            create_pr=create_pr,
-            consequence=NOTHING_PUSHED.format(repository=repo_id),
-        )
+    with explained(repo_id, NOTHING_PUSHED.format(repository=repo_id)):
+        destination = find_or_create(api, repo_id, private=private, revision=revision, create_pr=create_pr)
         url, commit = _commit(api, destination, files, f"Add {run.recipe.name or 'model'}")
     return Pushed(repo_id, url, commit, sizes, changed=commit != destination.head)
 
@@ -118,31 +110,16 @@ def check_before_training(recipe: Recipe, repository: str) -> None:
             lacks intended_use, limits or consent, or names a language that the Hub does not know.
         AudioFTError: the Hub rejects the request or cannot be reached.
     """
-    from audio_ft.recipe import REQUIRED_CARD_FIELDS
+    from audio_ft.reporting.card import require_card_fields
     from audio_ft.reporting.card.metadata import languages
 
     check_repo_id(repository)
     languages(recipe)
-    empty = [name for name in REQUIRED_CARD_FIELDS if not getattr(recipe, name).strip()]
-    if empty:
-        raise InputError(
-            f"The recipe's {', '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty, and the card of a pushed "
-            f"model needs them; fill in the recipe, or --set {empty[0]}=…"
-        )
+    require_card_fields(recipe)
     api = hub_api(None)
-    with request_timeout():
-        find_or_create(
-            api,
-            repository,
-            private=is_private(recipe),
-            revision=None,
-            create_pr=False,
-            consequence=NOTHING_TRAINED,
-        )
-        try:
-            api.create_branch(repository, branch=recipe.training.get("hub_revision") or TRAINING_BRANCH, exist_ok=True)
-        except hub_errors() as error:
-            raise hub_failure(error, repository, NOTHING_TRAINED) from error
+    with explained(repository, NOTHING_TRAINED):
+        find_or_create(api, repository, private=is_private(recipe), revision=None, create_pr=False)
+        api.create_branch(repository, branch=recipe.training.get("hub_revision") or TRAINING_BRANCH, exist_ok=True)
 
 
 def is_private(recipe: Recipe) -> bool:
@@ -150,30 +127,27 @@ def is_private(recipe: Recipe) -> bool:
     return bool(recipe.training.get("hub_private_repo"))
 
 
-def _commit(api: HfApi, destination: Destination, files: Sequence[RepositoryFile], title: str) -> tuple[str, str]:
-    """Upload what is new, make the commit and return its address and hash.
+def _commit(api: HfApi, destination: Destination, files: Sequence[CommitOperationAdd], title: str) -> tuple[str, str]:
+    """Upload what is new, make the commit and return its address and hash."""
+    from huggingface_hub import CommitOperationDelete
 
-    Raises:
-        AudioFTError: the Hub rejects the commit, or the connection breaks.
-    """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    sent = {file.path for file in files}
+    sent = {file.path_in_repo for file in files}
     stale = [path for path in destination.files if path not in sent and _is_owned(path)]
-    operations = [CommitOperationAdd(file.path, file.content) for file in files]
     with warnings.catch_warnings():
         # The client suggests a dataset repository for Parquet files; --predictions asked for one here.
         warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
         try:
             done = api.create_commit(
                 destination.repository,
-                [*operations, *(CommitOperationDelete(path) for path in stale)],
+                [*files, *(CommitOperationDelete(path) for path in stale)],
                 commit_message=title,
                 revision=None if destination.branch == MAIN else destination.branch,
                 create_pr=destination.create_pr,
                 parent_commit=destination.head,
             )
         except hub_errors() as error:
+            if not outcome_unknown(error):
+                raise
             return _recover(api, destination, title, error)
     return done.pr_url or done.commit_url, done.oid
 
@@ -183,24 +157,16 @@ def _is_owned(path: str) -> bool:
     return any(fnmatch(path, pattern) for pattern in OWNED_PATTERNS if pattern.count("/") == path.count("/"))
 
 
-def _recover(api: HfApi, destination: Destination, title: str, error: BaseException) -> tuple[str, str]:
-    """Return the address and hash of a commit that arrived although its response was lost.
-
-    Raises:
-        AudioFTError: the commit did not arrive, or its outcome is unknown.
-    """
+def _recover(api: HfApi, destination: Destination, title: str, error: Exception) -> tuple[str, str]:
+    """Return the address and hash of a commit that arrived although its response was lost, or raise the error."""
     from huggingface_hub import constants
 
-    repository = destination.repository
-    consequence = NOTHING_PUSHED.format(repository=repository)
-    if outcome_unknown(error) and destination.create_pr:
-        consequence = PULL_REQUEST_UNKNOWN.format(endpoint=constants.ENDPOINT, repository=repository)
-    elif outcome_unknown(error):
-        try:
-            newest, *before = api.list_repo_commits(repository, revision=destination.branch)
-        except hub_errors():
-            consequence = COMMIT_UNKNOWN
-        else:
-            if newest.title == title and before and before[0].commit_id == destination.head:
-                return f"{constants.ENDPOINT}/{repository}/commit/{newest.commit_id}", newest.commit_id
-    raise hub_failure(error, repository, consequence) from error
+    repository, endpoint = destination.repository, constants.ENDPOINT
+    lost = PULL_REQUEST_UNKNOWN.format(endpoint=endpoint, repository=repository)
+    with explained(repository, lost if destination.create_pr else COMMIT_UNKNOWN):
+        if destination.create_pr:
+            raise error
+        newest, *before = api.list_repo_commits(repository, revision=destination.branch)
+    if newest.title == title and before and before[0].commit_id == destination.head:
+        return f"{endpoint}/{repository}/commit/{newest.commit_id}", newest.commit_id
+    raise error

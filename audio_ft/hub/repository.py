@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from audio_ft.errors import AudioFTError, InputError
-from audio_ft.hub.errors import LOG_IN, hub_errors, hub_failure, status_code
+from audio_ft.errors import InputError
+from audio_ft.hub.errors import LOG_IN, status_code
 from audio_ft.run import CHAIN_FILE
 
 if TYPE_CHECKING:
@@ -59,35 +59,36 @@ def hub_api(token: str | None) -> HfApi:
     return HfApi(token=chosen, library_name="audio_ft")
 
 
-def find_or_create(
-    api: HfApi, repository: str, *, private: bool, revision: str | None, create_pr: bool, consequence: str
-) -> Destination:
+def find_or_create(api: HfApi, repository: str, *, private: bool, revision: str | None, create_pr: bool) -> Destination:
     """Return where the commit goes, after creating the repository if needed and checking write access.
-
-    `consequence` is the sentence about what was done so far, which ends an error message.
 
     Raises:
         InputError: the repository's visibility or branch is not the requested one, or it holds another tool's model.
-        AudioFTError: the Hub rejects the request or cannot be reached.
     """
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     branch = revision or MAIN
     try:
-        info = _model_info(api, repository)
-        if info is None:
-            info = _create(api, repository, private, branch, create_pr)
-        elif private and info.private is False:
+        info = api.model_info(repository)
+    except RepositoryNotFoundError:
+        _create(api, repository, private, branch, create_pr)
+        info = api.model_info(repository)
+    else:
+        if private and info.private is False:
             raise InputError(
                 f"{repository} already exists and is public, and --private does not change that; make it private in "
                 "its settings on the Hub, or choose another name."
             )
-        elif not create_pr:
+        if not create_pr:
             api.auth_check(repository, write=True)
-        if branch != MAIN:
-            info = _branch_info(api, repository, branch)
-    except hub_errors() as error:
-        if isinstance(error, AudioFTError):
-            raise
-        raise hub_failure(error, repository, consequence) from error
+    if branch != MAIN:
+        names = [reference.name for reference in api.list_repo_refs(repository).branches]
+        if branch not in names and not branch.startswith("refs/pr/"):
+            raise InputError(
+                f"{repository} has no branch {branch} (it has {', '.join(names)}); create it with "
+                f"`hf repos branch create {repository} {branch}`, or leave out --revision."
+            )
+        info = api.model_info(repository, revision=branch)
     files = tuple(sibling.rfilename for sibling in info.siblings or ())
     if "config.json" in files and CHAIN_FILE not in files and not create_pr:
         raise InputError(
@@ -97,22 +98,7 @@ def find_or_create(
     return Destination(repository, branch, info.sha, files, create_pr)
 
 
-def _model_info(api: HfApi, repository: str) -> Any:
-    """Return the Hub's description of a repository, None where this token sees none."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        return api.model_info(repository)
-    except RepositoryNotFoundError:
-        return None
-
-
-def _create(api: HfApi, repository: str, private: bool, branch: str, create_pr: bool) -> Any:
-    """Create a repository and return the Hub's description of it.
-
-    Raises:
-        InputError: a branch or pull request of a repository that does not exist, or a name that is taken.
-    """
+def _create(api: HfApi, repository: str, private: bool, branch: str, create_pr: bool) -> None:
     from huggingface_hub.errors import HfHubHTTPError
 
     if create_pr or branch != MAIN:
@@ -128,19 +114,3 @@ def _create(api: HfApi, repository: str, private: bool, branch: str, create_pr: 
         raise InputError(
             f"The name {repository} is taken by a repository that this token cannot see; choose another name."
         ) from error
-    return api.model_info(repository)
-
-
-def _branch_info(api: HfApi, repository: str, branch: str) -> Any:
-    """Return the Hub's description of a branch.
-
-    Raises:
-        InputError: the repository has no such branch.
-    """
-    names = [reference.name for reference in api.list_repo_refs(repository).branches]
-    if branch not in names and not branch.startswith("refs/pr/"):
-        raise InputError(
-            f"{repository} has no branch {branch} (it has {', '.join(names)}); create it with "
-            f"`hf repos branch create {repository} {branch}`, or leave out --revision."
-        )
-    return api.model_info(repository, revision=branch)
