@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.plots.panels import Panel, draw, panel, time_axis
+from audio_ft.plots.panels import draw, panel, rows_axis, time_axis
 from audio_ft.plots.theme import LIGHT, TITLE, WIDTH, Theme, finish, new_figure, shorten
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from audio_ft.audio.clip import Clip
@@ -62,7 +61,13 @@ def features(
     grid = figure.subplots(len(shown), 2, squeeze=False, width_ratios=(1, 0.02), height_ratios=heights, sharex="col")
     for (axes, beside), one in zip(grid, shown, strict=True):
         axes.set_title(one.feature.title, loc="left")
-        _scaled(figure, axes, beside, one, theme, log_frequency)
+        image = draw(axes, one, theme, log_frequency=log_frequency)
+        if image is None:
+            beside.set_visible(False)  # empty, to keep the time axes aligned
+            continue
+        low, high = one.limits()
+        ends = ("neither", "min", "max", "both")[(one.values.min() < low) + 2 * (one.values.max() > high)]
+        figure.colorbar(image, cax=beside, extend=ends).set_label(one.feature.unit)
     time_axis(grid[-1][0], clip.seconds)
     if title:
         figure.suptitle(shorten(title, 80), color=theme.ink, fontsize=TITLE + 1, x=0.01, ha="left")
@@ -78,55 +83,32 @@ def before_after(before: Clip, after: Clip, *, theme: Theme = LIGHT, width: floa
     """
     if not before.length or not after.length:
         raise InputError("expected at least one sample before and after, got an empty clip.")
-    clips = (before, after)
+    clips = {"Before": before, "After": after}
     figure = new_figure(theme, width, _WAVE_HEIGHT + _IMAGE_HEIGHT + 0.7 + _MARGINS)
     heights = (_WAVE_HEIGHT, _IMAGE_HEIGHT)
     grid = figure.subplots(2, 3, width_ratios=(1, 1, 0.025), height_ratios=heights, sharex="col", squeeze=False)
-    waves, mels = ([panel(clip, name) for clip in clips] for name in ("waveform", "mel"))
-    high = max(one.limits()[1] for one in mels)
-    for column, clip in enumerate(clips):
-        upper, lower = grid[0][column], grid[1][column]
-        draw(upper, waves[column], theme)
-        image: Any = draw(lower, mels[column], theme)
+    mels = [panel(clip, "mel") for clip in clips.values()]
+    high, longest = max(one.limits()[1] for one in mels), max(before.seconds, after.seconds)
+    for upper, lower, mel, (when, clip) in zip(*grid[:, :2], mels, clips.items(), strict=True):
+        draw(upper, panel(clip, "waveform"), theme)
+        image: Any = draw(lower, mel, theme)
         image.set_clim(high - 80, high)
-        time_axis(lower, max(one.seconds for one in clips))
-        upper.set_title(f"{('Before', 'After')[column]}: {_format(clip)}", loc="left")
-    _same_limits(grid)
+        time_axis(lower, longest)
+        upper.set_title(f"{when}: {_format(clip)}", loc="left")
+    for left, right in grid[:, :2]:
+        ends = [*left.get_ylim(), *right.get_ylim()]
+        for axes in (left, right):
+            axes.set(xlim=(0, longest), ylim=(min(ends), max(ends)))
+        right.set_ylabel("")
+        right.tick_params(labelleft=False)
+    for axes in grid[1][:2]:
+        rows_axis(axes, max(mels, key=lambda one: one.rate))
+    grid[1][1].set_ylabel("")
     grid[0][2].set_visible(False)
-    colors = figure.colorbar(image, cax=grid[1][2], extend="min")
-    colors.set_label("dB")
+    figure.colorbar(image, cax=grid[1][2], extend="min").set_label("dB")
     return finish(figure, theme, name=f"waveform and mel spectrogram: before {_format(before)}, after {_format(after)}")
 
 
-def _same_limits(grid: Any) -> None:
-    """Give both columns the wider limits of the two, and labels to the left one only."""
-    for row in grid:
-        pair: list[Axes] = list(row[:2])
-        for get, put in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
-            ends = [getattr(axes, get)() for axes in pair]
-            for axes in pair:
-                getattr(axes, put)(min(end[0] for end in ends), max(end[1] for end in ends))
-        pair[1].set_ylabel("")
-        most = max(pair, key=lambda axes: len(axes.get_yticks()))
-        if row is grid[1]:
-            for axes in pair:
-                axes.set_yticks(most.get_yticks(), [text.get_text() for text in most.get_yticklabels()])
-        pair[1].tick_params(labelleft=False)
-
-
 def _format(clip: Clip) -> str:
-    channels = "mono" if clip.channels == 1 else "stereo" if clip.channels == 2 else f"{clip.channels} channels"
+    channels = {1: "mono", 2: "stereo"}.get(clip.channels, f"{clip.channels} channels")
     return f"{clip.seconds:.2f} s, {clip.rate / 1000:g} kHz, {channels}"
-
-
-def _scaled(figure: Figure, axes: Axes, beside: Axes, one: Panel, theme: Theme, log_frequency: bool) -> None:
-    """Draw a panel with its color scale in `beside`, which stays empty for lines to keep time axes aligned."""
-    image = draw(axes, one, theme, log_frequency=log_frequency)
-    if image is None:
-        beside.set_visible(False)
-        return
-    low, high = one.limits()
-    lowest, highest = float(one.values.min()), float(one.values.max())
-    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    colors = figure.colorbar(image, cax=beside, extend=ends[lowest < low, highest > high])
-    colors.set_label(one.feature.unit)

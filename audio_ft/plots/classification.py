@@ -33,9 +33,18 @@ def confusion_matrix(
     """Draw how often each true class (rows) was predicted as each class (columns), colored by share of the row.
 
     Raises:
-        InputError: no clips, or a label that is not among `labels`.
+        InputError: no clips, lists of unequal length, or a label that is not among `labels`.
     """
-    counts = confusion_counts(references, predictions, labels)
+    from sklearn import metrics
+
+    if len(references) != len(predictions) or not len(references):
+        raise InputError(
+            f"expected as many predictions as references, and at least one; got {len(references)} references and "
+            f"{len(predictions)} predictions."
+        )
+    if unknown := sorted({*map(str, references), *map(str, predictions)}.difference(labels)):
+        raise InputError(f"{shorten(', '.join(unknown), 80)!r} is not among the {len(labels)} labels.")
+    counts = metrics.confusion_matrix(references, predictions, labels=labels)
     classes = len(labels)
     size = width or min(max(3.6, 1.6 + 0.34 * classes), 12.0)
     figure = new_figure(theme, size, size * 0.92)
@@ -52,29 +61,8 @@ def confusion_matrix(
     axes.tick_params(length=0)
     axes.set_xlabel("Predicted")
     axes.set_ylabel("True")
-    colors = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
-    colors.set_label("Share of the true class")
+    figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02).set_label("Share of the true class")
     return finish(figure, theme, name=f"confusion matrix of {classes} classes, {int(counts.sum()):,} clips")
-
-
-def confusion_counts(references: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Return how many clips of each true class (rows) were predicted as each class (columns), (classes, classes).
-
-    Raises:
-        InputError: no clips, lists of unequal length, or a label that is not among `labels`.
-    """
-    if len(references) != len(predictions) or not len(references):
-        raise InputError(
-            f"expected as many predictions as references, and at least one; got {len(references)} references and "
-            f"{len(predictions)} predictions."
-        )
-    number = {label: index for index, label in enumerate(labels)}
-    unknown = sorted({str(label) for label in (*references, *predictions) if label not in number})
-    if unknown:
-        raise InputError(f"{shorten(', '.join(unknown), 80)!r} is not among the {len(labels)} labels.")
-    counts = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(counts, ([number[label] for label in references], [number[label] for label in predictions]), 1)
-    return counts
 
 
 def reliability(
@@ -93,7 +81,12 @@ def reliability(
     open_axes(upper, theme, grid="both")
     open_axes(lower, theme)
     upper.plot([0, 1], [0, 1], linestyle="--", linewidth=1, color=theme.muted, label="calibrated")
-    means, shares, ends = _bins(values, right, bins)
+    # Bins are open below and closed above, as in the expected calibration error.
+    numbers = np.clip(np.ceil(values * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(numbers, minlength=bins)
+    used = counts > 0
+    means, shares = (np.bincount(numbers, each, bins)[used] / counts[used] for each in (values, right))
+    ends = _intervals(shares, counts[used])
     upper.vlines(means, ends[:, 0], ends[:, 1], color=theme.color(0), linewidth=2)
     upper.plot(means, shares, marker="o", markersize=6, linestyle="", color=theme.color(0), label="this model")
     upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="Accuracy")
@@ -143,17 +136,6 @@ def _checked(confidences: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.flo
     if not ((values >= 0) & (values <= 1 + 1e-6)).all():
         raise InputError("expected confidences between 0 and 1.")
     return np.minimum(values, 1.0), right
-
-
-def _bins(confidences: NDArray[Any], right: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return mean confidence, accuracy and its interval (n, 2) of the bins that are not empty."""
-    # Bins are open below and closed above, as in the expected calibration error.
-    numbers = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
-    counts = np.bincount(numbers, minlength=bins)
-    used = counts > 0
-    means = np.bincount(numbers, confidences, bins)[used] / counts[used]
-    shares = np.bincount(numbers, right, bins)[used] / counts[used]
-    return means, shares, _intervals(shares, counts[used])
 
 
 def _intervals(shares: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.float64]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,15 +41,14 @@ def slices(
     if not rows:
         raise InputError("expected at least one slice to draw, got none.")
     drawn, left = rows[:_MOST_SLICES], len(rows) - _MOST_SLICES
-    columns = list(dict.fromkeys(column for column, _, _ in drawn))
-    figure = new_figure(theme, width, 0.21 * len(drawn) + 0.34 * len(columns) + 0.9)
-    grouped = {column: [(value, score) for own, value, score in drawn if own == column] for column in columns}
+    grouped = {column: list(own) for column, own in groupby(drawn, key=itemgetter(0))}
+    figure = new_figure(theme, width, 0.21 * len(drawn) + 0.34 * len(grouped) + 0.9)
     heights = [len(own) + 1 for own in grouped.values()]
-    grid = figure.subplots(len(columns), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+    grid = figure.subplots(len(grouped), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
     for axes, (column, own) in zip(grid, grouped.items(), strict=True):
         axes.set_title(shorten(column.replace("_", " "), 40), loc="left")
         shown = []
-        for value, score in own:
+        for _, value, score in own:
             differs = overall is not None and not score.low <= overall.value <= score.high and math.isfinite(score.low)
             look = (theme.color(1), MARKERS[2]) if differs else (theme.color(0), MARKERS[0])
             shown.append((f"{shorten(value, 30)}  (n={score.n:,})", score, *look))
@@ -87,8 +88,7 @@ def robustness_curve(
     # Not in numeric order: SNRs of 20, 10, 0 dB get worse to the right.
     positions = np.arange(len(levels))
     values = [score.value for score in scores]
-    low = [score.low if math.isfinite(score.low) else score.value for score in scores]
-    high = [score.high if math.isfinite(score.high) else score.value for score in scores]
+    low, high = ([getattr(score, end) for score in scores] for end in ("low", "high"))
     axes.vlines(positions, low, high, color=theme.color(0), linewidth=2)
     axes.plot(positions, values, marker="o", markersize=6, linewidth=1.4, color=theme.color(0))
     if clean is not None:
@@ -98,7 +98,8 @@ def robustness_curve(
     axes.set_xticks(positions, texts)
     if len(levels) > 6 or max(map(len, texts)) > 8:
         axes.tick_params(axis="x", rotation=30)
-    axes.set_ylim(min(0.0, *low), max(1.02 if max(high) <= 1 else 1.05 * max(high), clean.value if clean else 0.0))
+    most = np.nanmax([*values, *high])
+    axes.set_ylim(np.nanmin([0.0, *low]), max(1.02 if most <= 1 else 1.05 * most, clean.value if clean else 0.0))
     axes.set_xlabel(f"{shorten(perturbation, 40)} ({unit})" if unit else shorten(perturbation, 40))
     axes.set_ylabel(title_of(metric))
     return finish(figure, theme, name=f"{title_of(metric)} under {perturbation}")

@@ -45,13 +45,13 @@ def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         # A browser's fonts may have glyphs that matplotlib's lack.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        figure.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None}, **_background(figure))
+        figure.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"\s*<metadata>.*?</metadata>|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
     drawn = _IMAGE.sub(lambda found: found[1] + _fewer_colors(found[2]), drawn)
     drawn = _FONTS.sub(lambda found: (found[1] or "font-family: ") + "'DejaVu Sans', Verdana, sans-serif", drawn)
-    drawn = _PATH.sub(lambda found: _NUMBER.sub(_rounded, found[0]).replace("\n", ""), drawn)
+    drawn = _PATH.sub(_rounded, drawn)
     digest = hashlib.sha256(drawn.encode()).hexdigest()[:8]
     drawn = _IDENTIFIER.sub(rf"\g<1>f{digest}-\g<2>", drawn)
     name = html.escape(alt or str(figure.get_label()) or "figure", quote=True)
@@ -63,7 +63,7 @@ def to_png(figure: Figure, dpi: int = 144) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None}, **_background(figure))
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     small = io.BytesIO()
     with Image.open(stream) as picture:
         picture.convert("RGB").save(small, format="png", optimize=True, dpi=(dpi, dpi))
@@ -84,13 +84,9 @@ def write(figure: Figure, file: str | os.PathLike[str]) -> None:
     write_bytes(target, content, make_parents=True)
 
 
-def _background(figure: Figure) -> dict[str, Any]:
-    return {"facecolor": figure.get_facecolor(), "edgecolor": "none"}
-
-
-def _rounded(number: re.Match[str]) -> str:
-    """Return a number with one decimal; a tenth of a point is invisible."""
-    return f"{float(number[0]):.1f}"
+def _rounded(path: re.Match[str]) -> str:
+    """Return a path with one decimal in each number; a tenth of a point is invisible."""
+    return _NUMBER.sub(lambda number: f"{float(number[0]):.1f}", path[0]).replace("\n", "")
 
 
 def _fewer_colors(encoded: str) -> str:

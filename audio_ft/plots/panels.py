@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio.features.registry import Feature, get_feature
-from audio_ft.audio.features.spectral import HOP_SECONDS, contrast_octaves
+from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.plots.theme import Theme, open_axes
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ _RANGE_DB = 80.0
 _FLOORS_DB = {"spectrogram": -120.0, "mel": -100.0}
 _ROUNDING = 1e-6
 _CENTERED = ("mfcc", "mfcc_delta", "mfcc_delta2", "gfcc")
-_NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 # Seconds between the ticks of a time axis in minutes.
 _MINUTES = (15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
 _HZ = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
@@ -108,31 +106,27 @@ def _pooled(clip: Clip, feature: Feature) -> NDArray[np.float32]:
 def draw(axes: Axes, shown: Panel, theme: Theme, *, log_frequency: bool = False) -> AxesImage | QuadMesh | None:
     """Draw a panel and return its image, None for lines."""
     axes.set_xlim(0, shown.seconds)
-    if shown.feature.name == "waveform":
-        _wave(axes, shown, theme)
-        return None
     if not shown.is_image:
-        _line(axes, shown, theme)
+        open_axes(axes, theme)
+        (_wave if shown.feature.name == "waveform" else _line)(axes, shown, theme)
         return None
     low, high = shown.limits()
     scale: dict[str, Any] = {"cmap": theme.scale, "vmin": low, "vmax": high}
     if shown.feature.name == "spectrogram" and log_frequency:
         return _over_octaves(axes, shown, scale)
-    bottom, top = rows_axis(axes, shown)
     scale |= {"interpolation": "none" if shown.values.size <= _MOST_VALUES else "auto", "interpolation_stage": "data"}
-    extent = (0.0, shown.seconds, bottom, top)
+    extent = (0.0, shown.seconds, 0.0, rows_axis(axes, shown))
     return axes.imshow(shown.values, aspect="auto", origin="lower", extent=extent, **scale)
 
 
 def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
-    open_axes(axes, theme)
     values = shown.values
-    pairs = values.shape[1] == WAVE_COLUMNS and values.shape[0] % 2 == 0
+    pairs = round(shown.seconds * shown.rate) > 2 * WAVE_COLUMNS
     count = values.shape[0] // 2 if pairs else values.shape[0]
     times = (np.arange(values.shape[1]) + 0.5) * shown.seconds / max(values.shape[1], 1)
     for channel in range(count):
-        color, name = theme.color(channel), f"channel {channel + 1}"
-        look: dict[str, Any] = {"color": color, "label": name, "linewidth": 0.7, "alpha": 1.0 if count == 1 else 0.7}
+        look: dict[str, Any] = {"color": theme.color(channel), "linewidth": 0.7, "alpha": 1.0 if count == 1 else 0.7}
+        look["label"] = f"channel {channel + 1}"
         if pairs:
             axes.fill_between(times, values[2 * channel], values[2 * channel + 1], **look)
         else:
@@ -145,7 +139,6 @@ def _wave(axes: Axes, shown: Panel, theme: Theme) -> None:
 
 
 def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
-    open_axes(axes, theme)
     values = shown.values[0]
     marker = "o" if len(values) == 1 else ""
     axes.plot(np.linspace(0, shown.seconds, len(values)), values, color=theme.color(0), linewidth=1.2, marker=marker)
@@ -156,8 +149,6 @@ def _line(axes: Axes, shown: Panel, theme: Theme) -> None:
 
 def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
     """Draw a spectrogram over a logarithmic frequency axis, without the bin at 0 Hz."""
-    from matplotlib.ticker import NullLocator
-
     bins, columns = shown.values.shape
     width = shown.rate / 2 / (bins - 1)
     frequencies = (np.arange(1, bins + 1) - 0.5) * width
@@ -167,57 +158,44 @@ def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
     axes.set_ylim(frequencies[0], shown.rate / 2)
     ticks = [hz for hz in _HZ if frequencies[0] <= hz <= shown.rate / 2]
     axes.set_yticks(ticks, [f"{hz:,}" for hz in ticks])
-    axes.yaxis.set_minor_locator(NullLocator())
+    axes.minorticks_off()
     axes.set_ylabel("Frequency (Hz, log)")
     return mesh
 
 
-def rows_axis(axes: Axes, shown: Panel) -> tuple[float, float]:
-    """Label the vertical axis of an image and return the positions of its lower and upper edge."""
+def rows_axis(axes: Axes, shown: Panel) -> float:
+    """Label the vertical axis of an image, which starts at 0, and return the position of its upper edge."""
+    import librosa
+
     name, rows = shown.feature.name, shown.values.shape[0]
     if name == "spectrogram":
         axes.set_ylabel("Frequency (kHz)")
-        return 0.0, shown.rate / 2_000
+        return shown.rate / 2_000
     if name == "mel":
-        return 0.0, _mel_axis(axes, shown.rate)
+        hertz = [hz for hz in (0, 500, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= shown.rate / 2]
+        axes.set_yticks(librosa.hz_to_mel(hertz), [f"{hz:,}" for hz in hertz])
+        axes.set_ylabel("Frequency\n(Hz, mel scale)")
+        return float(librosa.hz_to_mel(shown.rate / 2))
+    label, step, names = "Coefficient", 5, [str(row) for row in range(0, rows, 5)]
     if name == "chroma":
-        axes.set_yticks(np.arange(0, rows, 2) + 0.5, _NOTES[::2])
-        axes.set_ylabel("Pitch class")
+        label, step, names = "Pitch class", 2, list(librosa.midi_to_note(range(0, rows, 2), octave=False))
     elif name == "spectral_contrast":
-        names = contrast_names(shown.rate)
-        axes.set_yticks(np.arange(rows) + 0.5, names)
-        axes.set_ylabel("Octave (kHz)")
-    else:
-        axes.set_yticks(np.arange(0, rows, 5) + 0.5, [str(row) for row in range(0, rows, 5)])
-        axes.set_ylabel("Coefficient")
-    return 0.0, float(rows)
-
-
-def contrast_names(rate: int) -> list[str]:
-    """Return the bands of spectral contrast in kHz, such as "< 0.2" and "0.2–0.4"."""
-    edges = [0.2 * 2**octave for octave in range(contrast_octaves(rate) + 1)]
-    middle = [f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1])]
-    return ["< 0.2", *middle, f"> {edges[-2]:g}"]
-
-
-def _mel_axis(axes: Axes, rate: int) -> float:
-    """Label an axis in mel by frequencies in Hz and return the position of half the sampling rate."""
-    import librosa
-
-    ticks = [hz for hz in (0, 500, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= rate / 2]
-    axes.set_yticks([float(librosa.hz_to_mel(hz)) for hz in ticks], [f"{hz:,}" for hz in ticks])
-    axes.set_ylabel("Frequency\n(Hz, mel scale)")
-    return float(librosa.hz_to_mel(rate / 2))
+        edges = [0.2 * 2**octave for octave in range(rows - 1)]
+        octaves = [f"{low:g}–{2 * low:g}" for low in edges[:-1]]
+        label, step, names = "Octave (kHz)", 1, ["< 0.2", *octaves, f"> {edges[-1]:g}"]
+    axes.set_yticks(np.arange(0, rows, step) + 0.5, names)
+    axes.set_ylabel(label)
+    return float(rows)
 
 
 def time_axis(axes: Axes, seconds: float) -> None:
     """Label a time axis in seconds, or in minutes above 120 s."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
+    from matplotlib.ticker import MultipleLocator
 
     if seconds <= 120:
         axes.set_xlabel("Time (s)")
         return
     step = next((step for step in _MINUTES if seconds / step <= 8), 3600 * int(np.ceil(seconds / 3600 / 8)))
     axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02d}"))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{int(value) // 60}:{int(value) % 60:02d}")
     axes.set_xlabel("Time (min:s)")

@@ -1,14 +1,12 @@
-"""The light and the dark theme of figures, and the functions that start and finish every figure.
+"""The light and the dark theme of figures, and the functions that start and finish every figure without pyplot.
 
-Figures are made without pyplot, so no window opens and no global state changes. Series have the color-blind safe colors
-of Okabe and Ito 2008 ("Color Universal Design"), images the color scale viridis. Markers or labels repeat what colors
-mean.
+Series have the color-blind safe colors of Okabe and Ito 2008 ("Color Universal Design"); markers or labels repeat them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,11 +101,10 @@ def finish(figure: Figure, theme: Theme, *, name: str) -> Figure:
     return figure
 
 
-def open_axes(axes: Axes, theme: Theme, *, grid: str = "y") -> Axes:
+def open_axes(axes: Axes, theme: Theme, *, grid: Literal["x", "y", "both"] = "y") -> Axes:
     """Remove the upper and right spines, draw a grid along `grid` ("x", "y" or "both"), and return the axes."""
     axes.spines[["top", "right"]].set_visible(False)
-    look: dict[str, Any] = {"axis": grid, "color": theme.grid, "linewidth": 0.8}
-    axes.grid(**look)
+    axes.grid(axis=grid, color=theme.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     return axes
 

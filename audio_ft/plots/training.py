@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from audio_ft.errors import InputError
@@ -27,7 +27,7 @@ class Trained(Protocol):
 
     @property
     def target(self) -> Any:
-        """Return the target, whose `one_scale` says whether all its scores share an axis."""
+        """Return the target; all its scores share an axis unless it is a `regression`."""
 
     @property
     def history(self) -> Sequence[Mapping[str, Any]]:
@@ -52,9 +52,10 @@ def learning_curves(run: Trained, *, theme: Theme = LIGHT, width: float = WIDTH)
     Raises:
         InputError: the history has neither losses nor scores.
     """
+    logged = {name.removeprefix("eval_") for entry in run.history for name in entry if name.startswith("eval_")}
+    names = _titled(run, logged - {"loss"})[: 1 if run.target.regression else _MOST_CURVES]
     losses = {"training": _points(run.history, "loss"), "validation": _points(run.history, "eval_loss")}
     losses = {name: points for name, points in losses.items() if points[0]}
-    names = _curve_names(run)
     curves = {name: _points(run.history, f"eval_{name}") for name in names}
     label = title_of(names[0]) if len(names) == 1 else "Validation score"
     parts = [part for part in (("Loss", losses), (label, curves)) if part[1]]
@@ -125,8 +126,12 @@ def score_intervals(
 def headline(run: Trained, split: str = "test") -> list[str]:
     """Return the names of at most four headline scores, the one that selected the checkpoint first."""
     scores = run.scores.get(split, {})
-    names = [name for name in dict.fromkeys((str(run.best.get("metric", "")), *SCORES)) if name in scores]
-    return (names or [name for name in scores if "[" not in name])[:_MOST_SCORES]
+    return (_titled(run, scores) or [name for name in scores if "[" not in name])[:_MOST_SCORES]
+
+
+def _titled(run: Trained, names: Collection[str]) -> list[str]:
+    """Return those of the names that have a title, the score that selected the checkpoint first."""
+    return [name for name in dict.fromkeys((str(run.best.get("metric", "")), *SCORES)) if name in names]
 
 
 def title_of(name: str) -> str:
@@ -162,14 +167,6 @@ def _points(history: Iterable[Mapping[str, Any]], name: str) -> tuple[list[float
     """Return steps and logged values of a name, without missing values."""
     pairs = [(entry["step"], entry[name]) for entry in history if entry.get(name) is not None and "step" in entry]
     return [step for step, _ in pairs], [value for _, value in pairs]
-
-
-def _curve_names(run: Trained) -> list[str]:
-    """Return the names of the scores to draw curves of, the one that selected the checkpoint first."""
-    logged = {name.removeprefix("eval_") for entry in run.history for name in entry if name.startswith("eval_")}
-    names = dict.fromkeys((str(run.best.get("metric", "")), *SCORES))
-    found = [name for name in names if name in logged and name != "loss"]
-    return found[: 1 if run.target.regression else _MOST_CURVES]
 
 
 def _mark_best(axes: Axes, step: Any, theme: Theme, *, labeled: bool) -> None:
