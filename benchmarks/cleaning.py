@@ -3,7 +3,7 @@
     python benchmarks/cleaning.py [CLIPS]
 
 Both clean the same two-second 44.1 kHz stereo recordings with the same steps in one process; the first also extracts
-features. Prints seconds and megabytes of each and their ratios.
+features. Prints the seconds and megabytes of each and their ratios.
 """
 
 from __future__ import annotations

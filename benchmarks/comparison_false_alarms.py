@@ -3,22 +3,22 @@
 Run: python benchmarks/comparison_false_alarms.py [--part accuracy|wer] [--draws 1000] [--resamples 400]
 (about 1 minute on one core for accuracy, 2 for wer)
 
-Two models answer the same clips. What makes a clip hard is partly the same for both (`shared`, a correlation) and
-partly each model's own; by group, a part of each model's own luck (`group`) is the same for all clips of a group. Both
-parts are normal with the same spread for both models, so that they are equally good over all clips and groups there
-could be: each verdict but "not distinguishable" is a false alarm, 5 % of them are expected. The table also shows
-the verdict of the 95 % percentile interval of the same paired bootstrap, McNemar's exact test without the mid-p
-correction (accuracy by clip), and how often the verdict finds a second model that makes half of the first's errors.
+Two models predict the same clips. The difficulty of a clip is partly common to both models (`shared`, a correlation)
+and partly specific to each; by group, some of the specific part (`group`) is equal for all clips of a group. Both parts
+are normally distributed with the same variance for both models, so the models are equally good in expectation: each
+verdict but "not distinguishable" is a false alarm, and 5 % of them are expected. The table also shows the verdict of
+the 95 % percentile interval of the same paired bootstrap, McNemar's exact test without the mid-p correction (accuracy
+by clip), and how often the verdict finds a second model that makes half of the first's errors.
 
-Accuracy by clip raises fewer alarms than 3 % where few clips tell the two apart, because few tables are possible. With
-4 such clips or fewer McNemar's mid-p is never below .05 (.0625 at 4 to 0), with 5 to 10 it is for 6.3, 3.1, 1.6, 7.0,
-3.9 and 2.2 % of equal models; where 2, 3, 4, 5, 6 and 10 such clips are to be expected (a Poisson number) that makes
-0.3, 0.9, 1.7, 2.4, 3.0 and 4.1 %. The large-sample test, |gained - lost| > 1.96 sqrt(gained + lost), would make 1.4,
-3.0, 4.1, 4.6, 4.7 and 4.4 % of it, by one table: it calls 4 to 0 a difference, which one in eight pairs of equal models
-shows that differ on four clips. We keep the verdict that needs a fifth clip.
+Accuracy by clip raises fewer alarms than 3 % if the models differ on few clips, because few tables are possible. With
+4 such clips or fewer McNemar's mid-p is never below .05 (.0625 at 4 to 0); with 5 to 10 it is for 6.3, 3.1, 1.6, 7.0,
+3.9 and 2.2 % of equal models. If 2, 3, 4, 5, 6 and 10 such clips are expected (a Poisson number), the rates are 0.3,
+0.9, 1.7, 2.4, 3.0 and 4.1 %. With the large-sample test, |gained - lost| > 1.96 sqrt(gained + lost), they would be
+1.4, 3.0, 4.1, 4.6, 4.7 and 4.4 %, because of one table: the test reports a difference at 4 to 0, which occurs in one of
+eight pairs of equal models that differ on four clips. We keep the verdict that needs a fifth clip.
 
-Accuracy: a clip is right where its hardness is below a threshold. Word error rate: each of a clip's words (1 + Poisson)
-is wrong with a chance that grows with its hardness.
+Accuracy: a prediction is right if the clip's difficulty is below a threshold. Word error rate: each of a clip's words
+(1 + Poisson) is wrong with a probability that grows with the difficulty.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Pair:
         if not self.words:
             return np.ones(self.clips, np.int64), (hardness > norm.isf(shares)).astype(np.int64)
         words = 1 + rng.poisson(self.words - 1, self.clips)
-        # The normal integral of a shifted normal: the mean chance is the share asked for.
+        # The normal integral of a shifted normal: the mean probability is the wanted share.
         chances = norm.cdf(np.sqrt(2) * norm.ppf(shares) + hardness)
         return words, rng.binomial(words, chances)
 

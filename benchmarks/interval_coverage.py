@@ -4,23 +4,24 @@ Run: python benchmarks/interval_coverage.py [--part accuracy|error_rates|others]
 (about 4 minutes on one core for accuracy and others, 2 for error_rates)
 
 Clips are right or wrong with probability p. "by clip": independent. "by group": every group draws its own p from a beta
-distribution with mean p, so that two clips of a group agree with correlation `icc`; the truth is the mean over all
-groups there could be. The table also shows the coverage of plain percentiles of the same replicates, and
-other scores: unbalanced classes with confusions for macro averages, normal errors for regression.
+distribution with mean p, so that two clips of a group agree with correlation `icc`; the true value is the expectation
+over groups. The table also shows the coverage of plain percentiles of the same replicates, and of other scores:
+unbalanced classes with confusions for macro averages, normal errors for regression.
 
-Error rates: a clip has 1 + Poisson words, each wrong with the clip's own chance, so that two words of a clip agree with
-correlation `within`; words are added in bursts (a negative binomial, a fifth as many as there are wrong ones). By
-group, the groups' error rates have a standard deviation of `spread` times their mean.
+Error rates: a clip has 1 + Poisson words, each wrong with the clip's own probability, so that two words of a clip agree
+with correlation `within`; words are inserted in bursts (a negative binomial, a fifth as many as wrong words). By group,
+the groups' error rates have a standard deviation of `spread` times their mean.
 
 Each part ends with how many settings are between .93 and .97: 63 of 66 error rates (.909 to .973), 25 of 30 accuracies
-(.927 to .976), 68 of 78 other scores. 1,000 draws know a share to .014 (two standard errors). Outside are, with why:
+(.927 to .976), 68 of 78 other scores. With 1,000 draws two standard errors are .014. The settings outside are:
 
-- 100 x 8 words, within .4, wer .024 (.909): nineteen errors in nine clips tell too little of how errors cluster, and
-  the guess that stands in (.2) is half of the truth. A guess of .3 fixes it (.93) and breaks within 0 (.97).
-- 12 groups, spread 1, wer .12 (.910; .93 with 4,000 draws): one speaker makes 28 % of the errors. Where none such was
-  drawn the rate is too low and so is the spread; accuracy .9 of ten groups of 50 that agree by .3 is at .89 for that.
-- 40 = 10 x 4 (.927, .975), 16 uneven at .9 (.973), 90 + 9 x 10 (.976, .971), 6 groups of 1 to 6 at wer .024 (.973): few
-  groups or few errors, of which the guesses say more than the data; Student's t of few groups is wide besides.
+- 100 x 8 words, within .4, wer .024 (.909): nineteen errors in nine clips are too few to estimate how errors cluster,
+  and the default used instead (.2) is half of the true value. A default of .3 fixes it (.93) but not within 0 (.97).
+- 12 groups, spread 1, wer .12 (.910; .93 with 4,000 draws): one speaker makes 28 % of the errors. Without such a
+  speaker in the sample, both the rate and the spread are too low; accuracy .9 of ten groups of 50 with correlation .3
+  is at .89 for the same reason.
+- 40 = 10 x 4 (.927, .975), 16 uneven at .9 (.973), 90 + 9 x 10 (.976, .971), 6 groups of 1 to 6 at wer .024 (.973):
+  with few groups or few errors the defaults outweigh the data, and Student's t of few groups is wide.
 - f1_macro at n = 40 (.905, .925): the rarest class has two clips and often none. Some single classes (.971 to .980) and
   others: few errors.
 """
@@ -44,7 +45,7 @@ Draw = Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.generic]]]
 
 @dataclass(frozen=True)
 class Clips:
-    """Hold a simulated test of yes-or-no clips: sizes of its groups, chance to be right, agreement within a group."""
+    """Hold a simulated test of clips that are right or wrong: group sizes, probability, correlation within a group."""
 
     sizes: tuple[int, ...]
     p: float
@@ -66,7 +67,7 @@ class Clips:
 
 
 def accuracy_coverage(clips: Clips, draws: int, resamples: int, seed: int) -> dict[str, float]:
-    """Return the share of draws in which our interval, and the plain percentile one, hold p."""
+    """Return the shares of draws in which our interval and the plain percentile interval contain p."""
     rng, groups = np.random.default_rng(seed), clips.groups()
     ours = plain = below = above = width = 0.0
     for draw in range(draws):
@@ -149,10 +150,10 @@ class Counted(TextSample):
 
 @dataclass(frozen=True)
 class Transcripts:
-    """Hold a simulated test of transcripts: clips, their mean number of words, chance of a wrong word, groups.
+    """Hold a simulated test of transcripts: clips, their mean number of words, probability of a wrong word, groups.
 
-    `largest` is how many times as large as the first group the last one is; `added` how many words are added for each
-    wrong one, in bursts that are the rarer and longer the smaller `burst` is.
+    The last group is `largest` times as large as the first. `added` words are inserted for each wrong one, in bursts
+    that are rarer and longer for a smaller `burst`.
     """
 
     clips: int
@@ -167,7 +168,7 @@ class Transcripts:
 
     @property
     def truth(self) -> float:
-        """Return the word error rate of infinitely many clips."""
+        """Return the expected word error rate."""
         return self.p * (1 + self.added)
 
     def counts(self, rng: np.random.Generator) -> FloatArray:
@@ -187,14 +188,14 @@ class Transcripts:
 
 
 def together(rng: np.random.Generator, mean: FloatArray | float, correlation: float, count: int) -> FloatArray:
-    """Draw chances whose events agree with a correlation: beta with that mean."""
+    """Draw probabilities from a beta distribution with this mean, whose events have this correlation."""
     strength = (1 - correlation) / correlation
     # A probability of 0 would give the next beta distribution a parameter of 0.
     return np.clip(rng.beta(mean * strength, (1 - mean) * strength, count), 1e-9, 1 - 1e-9)
 
 
 def error_coverage(test: Transcripts, draws: int, resamples: int) -> dict[str, float]:
-    """Return the share of draws in which our interval, and the plain percentile one, hold the word error rate."""
+    """Return the shares of draws in which our interval and the percentile interval contain the word error rate."""
     rng = np.random.default_rng(0)
     groups = [str(code) for code in test.codes()] if test.groups else None
     totals = dict.fromkeys(("ours", "percentile", "too low", "too high", "width"), 0.0)
@@ -238,7 +239,7 @@ CELLS = {
 }
 
 
-# The chance of a wrong word is set for each row.
+# The probability of a wrong word is set for each row.
 TRANSCRIPTS = {
     **{
         f"{n} x {words} words, within {within}": Transcripts(n, words, 0.0, within)

@@ -3,7 +3,7 @@
     python benchmarks/make_quickstart_words.py audio_ft/assets/words
 
 Needs the program `espeak-ng` (made with 1.51) and takes about fifteen seconds. The same seed gives the same samples;
-the files still differ in a few bytes, because every Ogg stream carries a random number of its own.
+the files still differ in a few bytes, because every Ogg stream contains a random serial number.
 """
 
 from __future__ import annotations

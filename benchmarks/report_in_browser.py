@@ -2,8 +2,8 @@
 
     python benchmarks/report_in_browser.py runs/first/report.html shots/
 
-Needs `chromium` on the PATH (Debian: apt-get install chromium). It fails when the page logs an error, asks any network
-for anything, is wider than the screen, holds players of which the first does not play, or controls that do nothing.
+Needs `chromium` on the PATH (Debian: apt-get install chromium). It fails if the page logs an error, makes a network
+request, is wider than the screen, or has a first player that does not play or controls that do nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import aiohttp
 # Screen widths: a laptop and a small phone, in CSS pixels.
 SCREENS = {"desktop": (1280, 900), "phone": (375, 812)}
 THEMES = ("light", "dark")
-# Sections with a screenshot each; one of the whole page is too long to look at.
+# Sections with a screenshot each; a screenshot of the whole page would be too long.
 PLAY = """(async () => {
   const player = document.querySelector("audio");
   if (!player) return {there: false};
@@ -36,7 +36,7 @@ PLAY = """(async () => {
   await new Promise(done => setTimeout(done, 500));
   return {there: true, at: player.currentTime, seconds: player.duration, ended: player.ended};
 })()"""
-# The page's own script: colors change at a press, a filter hides, a press on a heading sorts.
+# What the page's script does: a click changes colors, a filter hides rows, a click on a heading sorts.
 PRESS = """(() => {
   const wrong = [];
   const toggle = document.querySelector(".theme"), colors = new Set();
@@ -189,7 +189,7 @@ async def look(report: Path, folder: Path) -> list[str]:
             problems.append(f"the first player does not play: {played}")
         problems += await tab.value(PRESS)
         outside = [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:"))]
-        problems += tab.problems + [f"asks for {url}" for url in outside]
+        problems += tab.problems + [f"requests {url}" for url in outside]
     return problems
 
 

@@ -2,11 +2,10 @@
 
     python benchmarks/slice_alarms.py [--draws 1000]
 
-Every draw is a test split of a classifier that is right equally often everywhere, parted by four columns into 18 parts,
-by clip or in groups that are right or wrong together. An alarm: some slice is flagged, which
-`audio_ft.evaluation.slices` promises
-in at most 5 % of the draws. Naive: some slice's plain 95 % interval is below the score of the rest. Found: in the last
-line one part of six is truly weaker, and flagged.
+Every draw is a test split of a classifier with the same accuracy everywhere, divided by four columns into 18 slices, by
+clip or in groups whose clips are right or wrong together. Alarm: some slice is flagged, which should happen in at most
+5 % of the draws (`audio_ft.evaluation.slices`). Naive: some slice's plain 95 % interval is below the score of the other
+clips. Found: in the last line one slice of six is weaker, and flagged.
 """
 
 from __future__ import annotations

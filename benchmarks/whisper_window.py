@@ -2,8 +2,8 @@
 
     python benchmarks/whisper_window.py CHECKPOINT [SECONDS] [BATCH]
 
-One warm-up step and three counted ones of each, forward and backward, in the precision that training would choose.
-Prints seconds a step and their ratio.
+Runs one warm-up step and three timed steps of each, forward and backward, in the precision that training would choose.
+Prints seconds per step and their ratio.
 """
 
 from __future__ import annotations

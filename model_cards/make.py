@@ -1,10 +1,10 @@
-"""Write the cards in this folder anew, each from the run.json beside it.
+"""Write the cards in this folder again, each from the run.json in its folder.
 
 Command    make cards                 or  python model_cards/make.py
 Take in    make cards RUNS=runs       or  python model_cards/make.py runs     the finished runs in that folder
 
 A run is taken in with what its card needs and nothing else: run.json, slices.json, robustness.json. Paths lose the
-folders above them, as in a push. A run whose recipe lacks the words of a card is left out.
+folders above them, as in a push. A run whose recipe lacks the texts of a card is skipped.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def main(runs: list[str]) -> None:
 
 
 def take_in(run: Run, target: Path) -> None:
-    """Copy what the card of a run needs, looking at the slices of its predictions if nobody has."""
+    """Copy what the card of a run needs, and find the slices of its predictions if that was not done."""
     source = run.folder
     target.mkdir(exist_ok=True)
     dataclasses.replace(redact_run(run), folder=target).save()
     with tempfile.TemporaryDirectory() as scratch:
-        # In a copy, because looking writes its findings beside the run.
+        # In a copy, because that writes a file into the run.
         for name in (RUN_FILE, PREDICTIONS_FILE, *MEASURED):
             if (source / name).is_file():
                 shutil.copy(source / name, scratch)

@@ -28,9 +28,9 @@ recipe = Recipe(
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), BandPass(50, 7_600), Normalize(dbfs=-1)),
     augment=(Speed(), Noise(snr=(10, 30)), SpecAugment()),
-    # Keywords gain from convolutions that learn too; leave this line out for wide networks on little data.
+    # Train the convolutions too, which helps with keywords; leave this line out for wide networks on little data.
     freeze="none",
-    # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
+    # Learning rate and epochs depend on the size of checkpoint and data; change them with --set learning_rate=…
     training={"per_device_train_batch_size": 16},
     intended_use="Short commands to a device, spoken close to its microphone.",
     limits="English words only, one a clip. Any other word is taken for one of them. Not for safety-critical control.",

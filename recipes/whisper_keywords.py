@@ -27,10 +27,10 @@ recipe = Recipe(
         source="Warden 2018, Speech Commands",
     ),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
-    # Whisper's window follows the clips: the encoder hears a second or two, not thirty, and is saved that way.
+    # Whisper's input is shortened to the longest clip, a second or two instead of thirty, and saved with that length.
     window=None,
     freeze="none",
-    # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
+    # Learning rate and epochs depend on the size of checkpoint and data; change them with --set learning_rate=…
     training={"per_device_train_batch_size": 16},
     intended_use="Short commands to a device, spoken close to its microphone.",
     limits="English words only, one a clip. Any other word is taken for one of them. Not for safety-critical control.",

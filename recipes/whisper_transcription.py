@@ -1,4 +1,4 @@
-r"""Speech recognition with Whisper: the checkpoint's own decoder learns these voices and this spelling.
+r"""Speech recognition with Whisper: encoder and decoder are fine-tuned on these voices and this spelling.
 
 Command    python recipes/whisper_transcription.py --output-dir runs/whisper-transcription
 On a CPU   python recipes/whisper_transcription.py --data ../shared/data/prompts_asr --where language=en \
@@ -29,7 +29,7 @@ recipe = Recipe(
     # Whisper keeps its own spelling, capitals and full stops; the language belongs to its generation settings.
     text=Text(language="en"),
     chain=(Resample(16_000), Mono(), Trim(top_db=40), Normalize(dbfs=-1)),
-    # Learning rate and epochs follow from the size of checkpoint and data; --set learning_rate=… names one.
+    # Learning rate and epochs depend on the size of checkpoint and data; change them with --set learning_rate=…
     training={"per_device_train_batch_size": 16},
     intended_use="Transcribing speeches and meetings in English, for search and as a draft of minutes.",
     limits="English of one setting; names and numbers are often wrong. Not for decisions about people.",

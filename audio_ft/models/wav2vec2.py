@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from audio_ft.models.base import Count, Features
 
-# The variance floor of transformers' Wav2Vec2FeatureExtractor; another value would answer differently on quiet clips.
+# The variance floor of transformers' Wav2Vec2FeatureExtractor; another value would change predictions for quiet clips.
 VARIANCE_FLOOR = 1e-7
 # The width of MMS's own adapters (Pratap et al. 2023).
 LANGUAGE_ADAPTER_WIDTH = 16

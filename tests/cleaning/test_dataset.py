@@ -99,7 +99,7 @@ def test_a_second_cleaning_computes_nothing(adapter, tmp_path):
     assert first.rows[:] == second.rows[:]
 
 
-def test_another_chain_is_cleaned_anew(adapter, tmp_path):
+def test_another_chain_is_cleaned_again(adapter, tmp_path):
     split, cache = table(recordings(tmp_path / "in", 2)), tmp_path / "cache"
     trimmed = clean(split, cleaner(adapter), name="test", workers=1, cache=cache)
     whole = clean(split, cleaner(adapter, chain=Chain((Resample(16_000), Mono()))), name="test", workers=1, cache=cache)
@@ -123,7 +123,7 @@ def test_an_edited_recording_recomputes_only_its_block(adapter, tmp_path, monkey
 
 
 @pytest.mark.parametrize("kept", ["nothing", "half", "whole rows"])
-def test_truncated_cache_file_is_made_anew(adapter, tmp_path, kept):
+def test_truncated_cache_file_is_made_again(adapter, tmp_path, kept):
     split, cache = table(recordings(tmp_path / "in", 5)), tmp_path / "cache"
     first = clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows[:]
     (file,) = cache.glob("*.arrow")

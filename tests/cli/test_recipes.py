@@ -36,7 +36,7 @@ def test_a_recipe_checks_and_survives_json_without_a_network(file):
     assert recipe.intended_use
     assert recipe.limits
     assert recipe.consent
-    assert recipe.data.group, "a score on speakers that were heard is no score"
+    assert recipe.data.group, "the test speakers must not be in training"
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)

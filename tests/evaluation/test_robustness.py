@@ -180,7 +180,7 @@ def test_unreadable_data_and_unknown_perturbations_are_errors(model, few):
 
 @dataclasses.dataclass(frozen=True)
 class Dictation:
-    """Stand in for a model that writes down what it hears: it knows words by their length, and noise confuses it."""
+    """Replace a model that transcribes: it recognizes words by their length, and noise confuses it."""
 
     folder: Path
     chain: aft.Chain

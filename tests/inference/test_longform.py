@@ -299,7 +299,7 @@ def test_words_in_overlapping_pieces_occur_once_and_in_order(gaps, shift):
     answers, start, before = [], 0.0, 0.0
     while True:
         last = start + 30 >= clock
-        # Each piece hears what lies within it whole, the later ones a little shifted, as aligners do.
+        # Each piece has the words that are completely inside, later ones a little shifted, as by aligners.
         moved = shift if start else 0.0
         heard = [
             word(f"w{number}", a - start + moved, b - start + moved)
@@ -344,7 +344,7 @@ def transcriber(checkpoint, *, ctc):
 
 @pytest.fixture(scope="module")
 def scribbler(tmp_path_factory):
-    """Return an untrained CTC model, which finds words in everything it hears."""
+    """Return an untrained CTC model, which finds words in any input."""
     return transcriber(tiny_checkpoint("wav2vec2-layer", tmp_path_factory.mktemp("tiny")), ctc=True)
 
 
@@ -390,7 +390,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def growth(checkpoint, kind, short, long):
-    """Return by how many kilobytes the peak memory of a process grows when it hears a long recording after a short."""
+    """Return by how many kilobytes the peak memory of a process grows for a long recording after a short one."""
     words = [sys.executable, "-c", MODEL_PEAK, str(Path(__file__).parent), checkpoint, kind, str(short), str(long)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)

@@ -340,7 +340,7 @@ def test_slices_and_calibration_are_shown_if_measured_without_names_of_speakers(
 
 
 def perturbed(tmp_path: Path, **settings) -> Run:
-    """Return a run with a made-up robustness.json beside it."""
+    """Return a run with a made-up robustness.json."""
     worse = {"level": 0.0, "score": WRONG.to_dict(), "verdict": "worse"}
     mild = {"level": 20.0, "score": RIGHT.to_dict(), "verdict": "not distinguishable"}
     silent = {"level": 1.0, "score": None, "verdict": "nothing can be read"}

@@ -1,4 +1,4 @@
-"""The cards that ship in model_cards/: each says what the run beside it says, and nothing about anybody's machine."""
+"""The cards that ship in model_cards/: each agrees with the run in its folder and names no local path."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ def test_players_hold_the_recordings_of_the_worst_errors(run: Run, page: Page):
 
 
 def perturbed(run: Run, folder: Path, **settings) -> Run:
-    """Return a run with a made-up robustness.json beside it."""
+    """Return a run with a made-up robustness.json."""
     shutil.copytree(run.folder, folder)
     clean, poor = Score(0.9, 0.8, 0.95, 40), Score(0.125, 0.1, 0.2, 40)
     lost = {"value": -0.775, "low": -0.8, "high": -0.7, "n": 40}

@@ -148,7 +148,7 @@ def test_a_killed_training_of_transcripts_goes_on_to_the_same_result(
     lines: list[str] = []
     resumed = aft.train(whole, tmp_path / "killed", log=lines.append)
     assert any(f"resuming from checkpoint-{reached}" in line for line in lines)
-    assert not any(line.startswith("untuned ") for line in lines), "scored again, with a head drawn anew"
+    assert not any(line.startswith("untuned ") for line in lines), "scored again, with another random head"
     assert resumed.digests == straight.digests, "the weights are the same to the last bit"
     assert (resumed.scores, resumed.baselines) == (straight.scores, straight.baselines)
     assert resumed.best == straight.best
@@ -158,7 +158,7 @@ def test_a_killed_training_of_transcripts_goes_on_to_the_same_result(
 
 
 def test_early_stopping_counts_on_after_an_interruption(tiny: str, tmp_path: Path) -> None:
-    # With weights that stand still no evaluation is better than the first, so the fourth is the last.
+    # With constant weights no evaluation is better than the first, so the fourth is the last.
     still = {"num_train_epochs": 12, "per_device_train_batch_size": 8, "learning_rate": 1e-12, "warmup_steps": 0}
     whole = recipe(tiny, 12, patience=3, head_learning_rate=1e-12, training=still, augment=())
 

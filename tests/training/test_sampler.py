@@ -70,7 +70,7 @@ def test_over_sampling_repeats_rare_classes_up_to_the_commonest(counts: list[int
     seen = Counter(int(classes[row % len(classes)]) for row in rows)
     assert set(seen.values()) == {max(counts)}
     assert len(rows) == len(sampler) == max(counts) * len(counts)
-    assert len(set(rows)) == len(rows), "each repeat has a number of its own, so that it is augmented afresh"
+    assert len(set(rows)) == len(rows), "each repeat has a number of its own, so that it is augmented differently"
     uses = Counter(row % len(classes) for row in rows)
     assert set(uses) == set(range(len(classes))), "no recording is left out"
     for label in range(len(counts)):
