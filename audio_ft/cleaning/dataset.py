@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ class Cleaner:
 
     def _rows(self, index: int, audio: dict[str, Any]) -> list[dict[str, Any]]:
         try:
-            raw = read(_source(audio))
+            raw = read(source_of(audio))
             clip = self.chain(raw)
         except AudioError as error:
             return [UNREADABLE | {"clip": index, "error": error.reason}]
@@ -233,7 +234,8 @@ def _state(audio: dict[str, Any]) -> bytes:
     return state.encode("utf-8", "surrogateescape")
 
 
-def _source(audio: dict[str, Any]) -> Any:
+def source_of(audio: Mapping[str, Any]) -> str | bytes:
+    """Return the bytes of an undecoded recording, or its path."""
     return audio["path"] if audio.get("bytes") is None else audio["bytes"]
 
 
@@ -254,7 +256,7 @@ def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
     durations = []
     for audio in split.select(chosen)["audio"]:
         with suppress(AudioError):  # the map reads this file too and records the reason
-            durations.append(probe(_source(audio)).seconds)
+            durations.append(probe(source_of(audio)).seconds)
     return np.asarray(durations, np.float64)
 
 

@@ -1,13 +1,10 @@
-"""Baselines: scores of methods without a fine-tuned network on the same clips.
-
-A baseline is one entry of `BASELINES`. It computes its own features from cleaned recordings and predicts in the shape
-that metrics take, so its scores have intervals too.
-"""
+"""Baselines: scores of methods without a fine-tuned network on the same clips; one is an entry of `BASELINES`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,56 +31,56 @@ MAX_ROWS = 20_000
 class Baseline:
     """Predict without a network.
 
-    `features` turns a clean recording (samples, rate in Hz) into a vector, None for a baseline that does not look at
-    audio; `classifier` and `regressor` build scikit-learn estimators.
+    `features` turns a clean recording (samples, rate in Hz) into a vector; `classifier` and `regressor` build
+    scikit-learn estimators.
     """
 
-    features: Callable[[NDArray[np.float32], int], NDArray[np.float32]] | None = None
-    classifier: Callable[[], Any] | None = None
-    regressor: Callable[[], Any] | None = None
+    features: Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+    classifier: Callable[[], Any]
+    regressor: Callable[[], Any]
 
 
 def logistic() -> Any:
     """Return logistic regression on standardized features."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
+    return _standardized(LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
 
 
 def ridge() -> Any:
     """Return ridge regression on standardized features."""
     from sklearn.linear_model import Ridge
+
+    return _standardized(Ridge())
+
+
+def _standardized(estimator: Any) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), Ridge())
+    return make_pipeline(StandardScaler(), estimator)
 
 
-# By the name in tables.
-BASELINES = {
-    "linear on MFCC": Baseline(mfcc_statistics, logistic, ridge),
-    "majority": Baseline(),
-}
+# By the name in tables; the majority class, or the mean, is the other baseline.
+BASELINES = {"linear on MFCC": Baseline(mfcc_statistics, logistic, ridge)}
 
 
 def baseline_scores(
     target: Target, train: Rows, test: Rows, rate: int, *, seed: int = 0
 ) -> dict[str, dict[str, Score]]:
     """Return the test scores of each baseline that can learn the target; `rate` is that of the rows in Hz."""
-    references = target.encode(train.table.select(train.readable)["target"])
-    truth = target.encode(test.table.select(test.readable)["target"])
-    found = {}
-    for name, baseline in BASELINES.items():
-        predictions = target.constant(references, len(truth))
-        if predictions is None:
-            continue
-        if baseline.features is not None:
-            predictions = predict(baseline, target, references, train, test, rate, seed)
-        if predictions is not None:
-            found[name] = target.score(predictions, truth, test.groups, seed=seed)
-    return found
+    references, truth = (target.encode(rows.table.select(rows.readable)["target"]) for rows in (train, test))
+    constant = target.constant(references, len(truth))
+    if constant is None:
+        return {}
+    predicted = {
+        name: predict(baseline, target, references, train, test, rate, seed) for name, baseline in BASELINES.items()
+    }
+    return {
+        name: target.score(predictions, truth, test.groups, seed=seed)
+        for name, predictions in {**predicted, "majority": constant}.items()
+        if predictions is not None
+    }
 
 
 def predict(
@@ -93,27 +90,21 @@ def predict(
     chosen = np.arange(len(references))
     if len(chosen) > MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
-    learned = features_of(baseline, train, rate, chosen)
-    others = features_of(baseline, test, rate, np.arange(len(test.readable)))
-    build = (baseline.regressor or ridge) if target.regression else (baseline.classifier or logistic)
+    learned = _features(baseline, train, rate, chosen)
+    others = _features(baseline, test, rate, np.arange(len(test.readable)))
+    build = baseline.regressor if target.regression else baseline.classifier
     return target.fit_predict(build, learned, references[chosen], others)
 
 
-def features_of(baseline: Baseline, rows: Rows, rate: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+def _features(baseline: Baseline, rows: Rows, rate: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the features (clips, k) of the chosen readable recordings."""
-    compute = _Features(baseline.features, rate)
+    compute = partial(_computed, baseline.features, rate)
     found = parallel_map(compute, waves(rows, rate, chosen), len(chosen), describe="baseline features", unit=" clips")
     return np.stack(list(found)).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class _Features:
-    compute: Any
-    rate: int
-
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the features of one recording."""
-        return np.asarray(self.compute(samples, self.rate), np.float32)
+def _computed(features: Any, rate: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    return features(samples, rate)
 
 
 def waves(rows: Rows, rate: int, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:

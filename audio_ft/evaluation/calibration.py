@@ -6,8 +6,8 @@ Both are about confidence, the greatest of a clip's probabilities, and so about 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -71,10 +71,6 @@ class Calibration:
     loss_after: float | None
     n: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self) | {"bins": [asdict(each) for each in self.bins]}
-
 
 @dataclass(frozen=True)
 class Selective:
@@ -94,73 +90,63 @@ class Selective:
     aurc: float
     best: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values; coverages become text."""
-        return {
-            "at": {f"{coverage:g}": score.to_dict() for coverage, score in self.at.items()},
-            "thresholds": {f"{coverage:g}": value for coverage, value in self.thresholds.items()},
-            "curve": [list(point) for point in self.curve],
-            "aurc": self.aurc,
-            "best": self.best,
-        }
-
 
 def calibration(test: Predictions, validation: Predictions | None = None) -> Calibration | None:
     """Return how well a model is calibrated; None unless the target is one label a clip.
 
-    Args:
-        test: the clips to evaluate.
-        validation: the clips to fit the temperature on.
+    The temperature is fitted on the clips of `validation`.
     """
     if not test.target.exclusive or not len(test):
         return None
     probabilities, truth = test.predicted, test.truth
-    temperature, why = (None, "no validation split") if validation is None else _fitted(validation)
-    cooled = probabilities if temperature is None else tempered(probabilities, temperature)
-    chance = _chance(probabilities.max(axis=1), test.seed)
+    confidences, right = _confidence(probabilities, truth)
+    chance = _chance(confidences, test.seed)
+    temperature, why = _fitted(validation)
+    error_after = loss_after = None
+    if temperature is not None:
+        cooled = tempered(probabilities, temperature)
+        error_after = expected_calibration_error(*_confidence(cooled, truth))
+        loss_after = negative_log_likelihood(cooled, truth)
     return Calibration(
-        error=expected_calibration_error(*_confidence(probabilities, truth)),
+        error=expected_calibration_error(confidences, right),
         chance=float(np.mean(chance)),
         chance_high=float(np.quantile(chance, 0.95)),
-        bins=reliability(*_confidence(probabilities, truth)),
+        bins=reliability(confidences, right),
         temperature=temperature,
         why=why,
-        error_after=None if temperature is None else expected_calibration_error(*_confidence(cooled, truth)),
+        error_after=error_after,
         loss=negative_log_likelihood(probabilities, truth),
-        loss_after=None if temperature is None else negative_log_likelihood(cooled, truth),
+        loss_after=loss_after,
         n=len(test),
     )
 
 
-def expected_calibration_error(confidences: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
+def expected_calibration_error(confidences: Floats, right: NDArray[np.bool_]) -> float:
     """Return the distance between mean confidence and accuracy in each bin, averaged over the clips.
 
     Bins of equal width on (0, 1], as in Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
     ICML 2017 (after Naeini, Cooper and Hauskrecht, AAAI 2015). Chance alone makes it greater than 0:
     `Calibration.chance` says by how much.
 
-    Args:
-        confidences: greatest probability of each clip, (clips,).
-        right: whether its label is right, (clips,).
-        bins: number of bins.
+    `confidences` are the greatest probability of each clip, `right` says whether its label is right, both (clips,).
     """
-    of_clip = _bins(confidences, bins)
-    gaps = np.bincount(of_clip, confidences, bins) - np.bincount(of_clip, right, bins)
+    of_clip = _bins(confidences)
+    gaps = np.bincount(of_clip, confidences, BINS) - np.bincount(of_clip, right, BINS)
     return float(np.abs(gaps).sum() / len(confidences))
 
 
-def reliability(confidences: Floats, right: NDArray[np.bool_], bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(confidences: Floats, right: NDArray[np.bool_]) -> tuple[Bin, ...]:
     """Return the reliability curve, with Wilson's 95 % interval for the accuracy in each bin."""
     from scipy.stats import binomtest
 
-    of_clip = _bins(confidences, bins)
+    of_clip = _bins(confidences)
     curve = []
     for number in np.unique(of_clip).tolist():
         inside = of_clip == number
         hits, n = int(right[inside].sum()), int(inside.sum())
         low, high = map(float, binomtest(hits, n).proportion_ci(method="wilson"))
         mean = float(confidences[inside].mean())
-        curve.append(Bin(number / bins, (number + 1) / bins, n, mean, hits / n, low, high))
+        curve.append(Bin(number / BINS, (number + 1) / BINS, n, mean, hits / n, low, high))
     return tuple(curve)
 
 
@@ -170,9 +156,9 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
     Logarithms of the stored probabilities replace the logits: they differ by one constant a clip, which softmax
     ignores.
     """
-    logits = _logarithms(probabilities) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    from scipy.special import softmax
+
+    return np.asarray(softmax(_logarithms(probabilities) / temperature, axis=1))
 
 
 def negative_log_likelihood(probabilities: Floats, truth: NDArray[np.int64]) -> float:
@@ -222,9 +208,9 @@ def _confidence(probabilities: Floats, truth: NDArray[np.int64]) -> tuple[Floats
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
 
 
-def _bins(confidences: Floats, bins: int) -> NDArray[np.int64]:
-    """Return the bin of each probability: bin k holds what is above k / bins up to (k + 1) / bins."""
-    return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidences)
+def _bins(confidences: Floats) -> NDArray[np.int64]:
+    """Return the bin of each probability: bin k holds what is above k / BINS up to (k + 1) / BINS."""
+    return np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidences)
 
 
 def _chance(confidences: Floats, seed: int) -> list[float]:
@@ -238,11 +224,11 @@ def _chance(confidences: Floats, seed: int) -> list[float]:
     return [expected_calibration_error(confidences, rng.random(size) < confidences) for _ in range(DRAWS)]
 
 
-def _fitted(validation: Predictions) -> tuple[float | None, str]:
+def _fitted(validation: Predictions | None) -> tuple[float | None, str]:
     """Return the maximum-likelihood temperature of the validation split, or None and why (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
 
-    if not len(validation):
+    if not validation:
         return None, "no validation split"
     probabilities, truth = validation.predicted, validation.truth
     if not (probabilities.argmax(axis=1) != truth).any():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,10 @@ from audio_ft.metrics.comparison import Comparison, compare
 from audio_ft.metrics.compute import plain_scores
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, MultiIndex
 
     from audio_ft.run import Run
 
-# Clips of two runs are matched by file and occurrence: a file may be in a split more than once.
-Key = tuple[str, int]
 # Decoders may differ by so many seconds; a greater difference shows another recording of the same name.
 SAME_LENGTH = 0.1
 
@@ -53,23 +50,33 @@ def compare_runs(first: Run, second: Run, split: str = "test") -> Paired:
     """
     _require_alike(first, second)
     one, two = (Predictions.of(run).split(split) for run in (first, second))
-    rows = [_rows(each.table) for each in (one, two)]
-    shared = [key for key in rows[0] if key in rows[1]]
-    if not shared:
-        raise InputError(_nothing_shared(first, second, split, rows))
+    files, theirs = _clips(one.table), _clips(two.table)
+    shared = files[files.isin(theirs)]
+    if shared.empty:
+        counts = [
+            f"{run.folder} has {len(index):,} {split} clips" + (f", such as {index[0][0]}" if len(index) else "")
+            for run, index in ((first, files), (second, theirs))
+        ]
+        raise InputError(
+            f"There are no common clips to compare: {' and '.join(counts)}. Compare runs on the same data and split."
+        )
     one, two = (
-        replace(each, table=each.table.iloc[[row[key] for key in shared]].reset_index(drop=True))
-        for each, row in zip((one, two), rows, strict=True)
+        replace(each, table=each.table.iloc[index.get_indexer(shared)].reset_index(drop=True))
+        for each, index in ((one, files), (two, theirs))
     )
     _require_same_truth(first, second, one, two)
     headline, *others = _comparisons(one, two)
-    left_out = _missing(rows[0], rows[1]), _missing(rows[1], rows[0])
-    return Paired(split, headline, tuple(others), *left_out, _unlike(one.table, two.table))
+    only_first, only_second = (
+        tuple(index[~index.isin(shared)].get_level_values("file").unique()) for index in (files, theirs)
+    )
+    return Paired(split, headline, tuple(others), only_first, only_second, _unlike(one.table, two.table))
 
 
-def _missing(keys: Collection[Key], other: Collection[Key]) -> tuple[str, ...]:
-    """Return the files of clips that only one run has, each once."""
-    return tuple(dict.fromkeys(key[0] for key in keys if key not in other))
+def _clips(table: DataFrame) -> MultiIndex:
+    """Return the index by which clips are matched: file and occurrence, as a file may be in a split more than once."""
+    from pandas import MultiIndex
+
+    return MultiIndex.from_arrays([table["file"].astype(str), table.groupby("file").cumcount()], names=["file", "nth"])
 
 
 def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
@@ -92,12 +99,6 @@ def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
     return [compare(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
 
 
-def _rows(table: DataFrame) -> dict[Key, int]:
-    """Return the row of each clip by its file and how often that file occurred before."""
-    before = table.groupby("file").cumcount()
-    return {(str(file), int(count)): row for row, (file, count) in enumerate(zip(table["file"], before, strict=True))}
-
-
 def _require_alike(first: Run, second: Run) -> None:
     if first.kind != second.kind:
         raise InputError(
@@ -111,14 +112,6 @@ def _require_alike(first: Run, second: Run) -> None:
             f"{first.folder} and {second.folder} have different labels: only one of them knows {named}"
             f"{' and others' if len(apart) > 5 else ''}. Train both on the same labels."
         )
-
-
-def _nothing_shared(first: Run, second: Run, split: str, rows: Sequence[dict[Key, int]]) -> str:
-    counts = [
-        f"{run.folder} has {len(keys):,} {split} clips" + (f", such as {next(iter(keys))[0]}" if keys else "")
-        for run, keys in zip((first, second), rows, strict=True)
-    ]
-    return f"There are no common clips to compare: {' and '.join(counts)}. Compare runs on the same data and split."
 
 
 def _require_same_truth(first: Run, second: Run, one: Predictions, two: Predictions) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cleaning.dataset import Cleaner, clean
-from audio_ft.data import load
-from audio_ft.data.splits import SPLITS
+from audio_ft.cleaning.dataset import Cleaner, clean, source_of
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions, tabulated
-from audio_ft.evaluation.scoring import Rows, score_rows
+from audio_ft.evaluation.scoring import Rows, load_split, score_rows
 from audio_ft.evaluation.slice_columns import check_columns, known_columns
 from audio_ft.metrics import resampling
 from audio_ft.run import scores_to_dict
@@ -80,15 +78,11 @@ def evaluate(
         InputError: the data cannot be read, has labels that the model does not know or lacks a column, or no recording
             is readable.
     """
-    if split not in SPLITS:
-        raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
-    target = model.task.target
-    model.chain.require_rate(model.adapter.sample_rate)
-    loaded = load(data, need=tuple(need) or (split,), known=target)
-    table = loaded.splits[split]
+    loaded, chain = load_split(model, data, split, need)
+    target, table = model.task.target, loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(target, table["group"], table["meta"]))
-    cleaner = Cleaner(model.chain.remaining(loaded.chain), model.adapter.sample_rate, model.adapter.window)
+    cleaner = Cleaner(chain, model.adapter.sample_rate, model.adapter.window)
     rows = Rows(table, clean(table, cleaner, name=split))
     if not rows.cleaned.clips:
         first = ": ".join(rows.cleaned.errors[0])
@@ -104,10 +98,5 @@ def evaluate(
         rule=loaded.rule,
         warnings=loaded.warnings,
         predictions=Predictions(tabulated(split, rows, target, scored.predictions), target, seed),
-        sources=tuple(_source(table[int(place)]["audio"]) for place in present[:: max(1, len(present) // SAMPLED)]),
+        sources=tuple(source_of(table[int(place)]["audio"]) for place in present[:: max(1, len(present) // SAMPLED)]),
     )
-
-
-def _source(audio: Mapping[str, Any]) -> str | bytes:
-    """Return the bytes of a recording, or its path."""
-    return audio["path"] if audio.get("bytes") is None else audio["bytes"]

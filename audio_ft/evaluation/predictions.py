@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +46,12 @@ class Predictions:
         Raises:
             InputError: the run has no predictions file.
         """
-        return cls(read_table(run.folder / PREDICTIONS_FILE), run.target, run.recipe.seed)
+        import pandas
+
+        file = run.folder / PREDICTIONS_FILE
+        if not file.is_file():
+            raise InputError(f"{run.folder} contains no {PREDICTIONS_FILE}; train again.")
+        return cls(pandas.read_parquet(file), run.target, run.recipe.seed)
 
     def split(self, name: str) -> Predictions:
         """Return the clips of one split."""
@@ -73,27 +77,15 @@ class Predictions:
         """Return the references as metrics take them: ids (clips,), 0/1 (clips, labels), numbers or texts."""
         return self.target.stored_references(self.table)
 
-    def score(self, names: Sequence[str] = (), *, level: float = 0.95, resamples: int = 1000) -> dict[str, Score]:
-        """Score the clips; see `metrics.score`."""
-        return self.target.score(
-            self.predicted,
-            self.truth,
-            self.groups,
-            seed=self.seed,
-            resamples=resamples,
-            names=names,
-            level=level,
-        )
+    def score(self, names: Sequence[str] = (), **settings: Any) -> dict[str, Score]:
+        """Score the clips; see `metrics.score` for the settings."""
+        return self.target.score(self.predicted, self.truth, self.groups, seed=self.seed, names=names, **settings)
 
 
 def tabulated(split: str, rows: Rows, target: Target, predictions: Any) -> DataFrame:
     """Return the rows of predictions.parquet for one split, one for each clip that could be read.
 
-    Args:
-        split: its name.
-        rows: its recordings.
-        target: what was predicted.
-        predictions: one prediction for each row of the table.
+    `predictions` has one prediction for each row of the table in `rows`.
     """
     import pandas
 
@@ -111,16 +103,3 @@ def tabulated(split: str, rows: Rows, target: Target, predictions: Any) -> DataF
         "meta": list(chosen["meta"]),
     }
     return pandas.DataFrame(columns)
-
-
-def read_table(file: Path) -> DataFrame:
-    """Return the rows of a predictions.parquet.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    import pandas
-
-    if not file.is_file():
-        raise InputError(f"{file.parent} contains no {file.name}; train again.")
-    return pandas.read_parquet(file)

@@ -1,8 +1,7 @@
 """Robustness test: how a model's headline score falls as recordings get worse, on the same clips at every level.
 
-Each perturbation changes the recording before the model's own cleaning. The clean recordings are scored first; every
-level is then compared with them clip by clip (`metrics.compare`: the same resamples on both sides). Finished levels
-are kept in robustness.json, so that a stopped run resumes.
+Each perturbation changes the recording before the model's own cleaning; every level is compared with the clean
+recordings clip by clip. Finished levels are kept in robustness.json, so that a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -12,14 +11,16 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from audio_ft.audio.clip import Clip, read
-from audio_ft.data import load
-from audio_ft.data.splits import SPLITS
+from audio_ft.cleaning.dataset import source_of
 from audio_ft.errors import AudioError, InputError
-from audio_ft.evaluation.perturbations import PERTURBATIONS
+from audio_ft.evaluation.perturbations import PERTURBATIONS, Perturbation
 from audio_ft.evaluation.predictions import Predictions
+from audio_ft.evaluation.scoring import load_split
 from audio_ft.file_io import read_json, write_json
 from audio_ft.metrics import Score, direction, resampling
 from audio_ft.metrics.comparison import compare
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from audio_ft.data import Data
-    from audio_ft.evaluation.perturbations.base import Perturbation
     from audio_ft.inference.predictor import Model
 
 ROBUSTNESS_FILE = "robustness.json"
@@ -41,11 +41,11 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Trial:
-    """Hold a model and the labeled clips it is tested on: rows of one split, and the indices of the readable ones."""
+    """Hold a model and the labeled clips it is tested on: rows of one split, and the indices of those in use."""
 
     model: Model
     rows: Dataset
-    indices: tuple[int, ...]
+    indices: Sequence[int]
     seed: int
 
     def predict(self, change: Callable[[Clip, int], Clip], progress: Callable[[int], object]) -> list[Any]:
@@ -55,24 +55,30 @@ class Trial:
         """
         found: list[Any] = []
         for start in range(0, len(self.indices), TOGETHER):
-            part = self.indices[start : start + TOGETHER]
-            sources = [_changed(self.rows[index]["audio"], index, change) for index in part]
+            sources = [self._changed(index, change) for index in self.indices[start : start + TOGETHER]]
             clips = [source for source in sources if isinstance(source, Clip)]
             predicted = iter(list(self.model.attempts(clips)) if clips else [])
             found += [next(predicted) if isinstance(source, Clip) else source for source in sources]
             progress(len(sources))
         return found
 
-    def table(self, predictions: Sequence[Any]) -> Predictions:
-        """Return predictions with their references as a table."""
+    def _changed(self, index: int, change: Callable[[Clip, int], Clip]) -> Clip | AudioError:
+        try:
+            return change(read(source_of(self.rows[index]["audio"])), index)
+        except AudioError as error:
+            return error
+
+    def readable(self, predictions: Sequence[Any]) -> tuple[Trial, Predictions]:
+        """Return the trial without clips that cannot be read, and the predictions for the others as a table."""
         import pandas
 
-        chosen = self.rows.select(self.indices)
+        pairs = [pair for pair in zip(self.indices, predictions, strict=True) if not isinstance(pair[1], AudioError)]
+        indices, kept = [index for index, _ in pairs], [prediction for _, prediction in pairs]
+        chosen, target = self.rows.select(indices), self.model.task.target
         references = list(chosen["target"])
-        target = self.model.task.target
-        columns = target.columns(predictions, references)
-        table = pandas.DataFrame({"group": list(chosen["group"]), "reference": references, **columns})
-        return Predictions(table, target, self.seed)
+        columns = {"group": list(chosen["group"]), "reference": references, **target.columns(kept, references)}
+        trial = dataclasses.replace(self, indices=indices)
+        return trial, Predictions(pandas.DataFrame(columns), target, self.seed)
 
 
 def measure(
@@ -106,31 +112,17 @@ def measure(
         InputError: the perturbation or split is unknown, the data cannot be used, no recording is readable, or `file`
             contains such a result and `overwrite` is not set.
     """
-    from tqdm.auto import tqdm
-
     perturbations = chosen_perturbations(only)
-    trial, identity = _trial(model, data, split, need, seed)
-    kept = _kept(file, identity, overwrite)
-    waiting = [
-        (perturbation, level)
-        for perturbation in perturbations
-        for level in perturbation.levels
-        if (perturbation.name, level) not in _done(kept)
-    ]
+    loaded, chain = load_split(model, data, split, need)
+    trial = Trial(dataclasses.replace(model, chain=chain), loaded.splits[split], range(len(loaded.splits[split])), seed)
+    identity = {"model": _digests(trial.model), "data": loaded.fingerprint, "split": split, "seed": seed}
+    kept = _kept(file, {"layout": LAYOUT, **identity}, overwrite)
+    done = {(one["name"], level["level"]) for one in kept["perturbations"] for level in one["levels"]}
+    waiting = [(one, level) for one in perturbations for level in one.levels if (one.name, level) not in done]
     if not waiting and kept.get("complete"):
         return kept
-    with tqdm(total=len(trial.indices) * (len(waiting) + 1), unit="clip", delay=2, leave=False) as bar:
-        bar.set_description("clean")
-        first = trial.predict(lambda clip, index: clip, bar.update)
-        if all(isinstance(prediction, AudioError) for prediction in first):
-            raise InputError(f"None of the recordings of the {split} split can be read (first: {first[0]}).")
-        trial, clean = _readable(trial, first)
-        found = _result(kept, clean, identity, split, data)
-        for perturbation, level in waiting:
-            bar.set_description(perturbation.describe(level))
-            _entry(found, perturbation)["levels"].append(_level(trial, clean, perturbation, level, bar.update))
-            _save(file, found)
-    found = found | _summary(found)
+    found = _measured(trial, waiting, kept | {"data": as_path(data.path), "split": split}, file)
+    found |= {"complete": True, **_worst(found)}
     _save(file, found)
     return found
 
@@ -147,110 +139,78 @@ def chosen_perturbations(only: Sequence[str]) -> list[Perturbation]:
     return [perturbation for name, perturbation in PERTURBATIONS.items() if not only or name in only]
 
 
-def _trial(model: Model, data: Data, split: str, need: Sequence[str], seed: int) -> tuple[Trial, dict[str, Any]]:
-    """Return the trial, and everything besides the perturbations that decides the result."""
-    if split not in SPLITS:
-        raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
-    model.chain.require_rate(model.adapter.sample_rate)
-    loaded = load(data, need=tuple(need) or (split,), known=model.task.target)
-    model = dataclasses.replace(model, chain=model.chain.remaining(loaded.chain))
-    rows = loaded.splits[split]
+def _digests(model: Model) -> list[str]:
+    """Return what identifies the weights and the cleaning of a model."""
     weights = [file.read_bytes() for file in sorted(model.folder.glob("*.safetensors"))]
-    digests = [hashlib.sha256(part).hexdigest() for part in (*weights, model.chain.digest.encode())]
-    identity = {"layout": LAYOUT, "model": digests, "data": loaded.fingerprint, "split": split, "seed": seed}
-    return Trial(model, rows, tuple(range(len(rows))), seed), identity
+    return [hashlib.sha256(part).hexdigest() for part in (*weights, model.chain.digest.encode())]
 
 
-def _readable(trial: Trial, predictions: Sequence[Any]) -> tuple[Trial, Predictions]:
-    """Return the trial without clips that cannot be read, and the predictions for the others."""
-    pairs = [pair for pair in zip(trial.indices, predictions, strict=True) if not isinstance(pair[1], AudioError)]
-    trial = dataclasses.replace(trial, indices=tuple(index for index, _ in pairs))
-    return trial, trial.table([prediction for _, prediction in pairs])
+def _measured(
+    trial: Trial, waiting: Sequence[tuple[Perturbation, float]], kept: dict[str, Any], file: Path | None
+) -> dict[str, Any]:
+    """Return the result with the levels that were kept and those that were waiting, saved after each."""
+    from tqdm.auto import tqdm
 
-
-def _changed(audio: dict[str, Any], index: int, change: Callable[[Clip, int], Clip]) -> Clip | AudioError:
-    try:
-        return change(read(audio["bytes"] if audio.get("bytes") is not None else audio["path"]), index)
-    except AudioError as error:
-        return error
+    with tqdm(total=len(trial.indices) * (len(waiting) + 1), unit="clip", delay=2, leave=False) as bar:
+        bar.set_description("clean")
+        first = trial.predict(lambda clip, index: clip, bar.update)
+        if all(isinstance(prediction, AudioError) for prediction in first):
+            raise InputError(f"None of the recordings of the {kept['split']} split can be read (first: {first[0]}).")
+        trial, clean = trial.readable(first)
+        metric = clean.target.headline
+        entries = {one["name"]: one for one in kept["perturbations"]}
+        found: dict[str, Any] = {
+            "of": kept["of"],
+            "complete": False,
+            "data": kept["data"],
+            "split": kept["split"],
+            "n": len(clean),
+            "metric": metric,
+            "greater_is_better": direction(metric),
+            "resampling": resampling(clean.groups),
+            "clean": clean.score((metric,))[metric].to_dict(),
+            "perturbations": kept["perturbations"],
+        }
+        for one, level in waiting:
+            bar.set_description(one.describe(level))
+            new = {"name": one.name, "title": one.title, "unit": one.unit, "version": one.version, "levels": []}
+            entry = entries.setdefault(one.name, new)
+            entry["levels"].append(_level(trial, clean, one, level, bar.update))
+            found["perturbations"] = list(entries.values())
+            _save(file, found)
+    return found
 
 
 def _level(
     trial: Trial, clean: Predictions, perturbation: Perturbation, level: float, progress: Callable[[int], object]
 ) -> dict[str, Any]:
     """Return the score at one level of a perturbation, on the clips that can still be read."""
-    import numpy as np
-
     found = trial.predict(lambda clip, index: perturbation(clip, level, seed=trial.seed, index=index), progress)
     readable = np.asarray([not isinstance(prediction, AudioError) for prediction in found])
-    failed = int((~readable).sum())
-    entry: dict[str, Any] = {"level": level, "description": perturbation.describe(level), "failed": failed}
+    entry = {"level": level, "description": perturbation.describe(level), "failed": int((~readable).sum())}
     if not readable.any():
         return entry | {"score": None, "difference": None, "verdict": "nothing can be read"}
-    _, perturbed = _readable(trial, found)
+    _, perturbed = trial.readable(found)
     clean = clean.where(readable)
     target, truth, metric = clean.target, clean.truth, clean.target.headline
-    change = compare(
-        target.checked(clean.predicted, truth),
-        target.checked(perturbed.predicted, truth),
-        groups=clean.groups,
-        seed=trial.seed,
-        metric=metric,
-    )
+    sides = (target.checked(each.predicted, truth) for each in (clean, perturbed))
+    change = compare(*sides, groups=clean.groups, seed=trial.seed, metric=metric)
     difference = Score(change.difference, change.low, change.high, change.n)
     score = perturbed.score((metric,))[metric]
     return entry | {"score": score.to_dict(), "difference": difference.to_dict(), "verdict": change.verdict}
 
 
-def _result(
-    kept: dict[str, Any], clean: Predictions, identity: dict[str, Any], split: str, data: Data
-) -> dict[str, Any]:
-    """Return the result with the levels that were kept."""
-    metric = clean.target.headline
-    return {
-        "of": identity,
-        "complete": False,
-        "data": as_path(data.path),
-        "split": split,
-        "n": len(clean),
-        "metric": metric,
-        "greater_is_better": direction(metric),
-        "resampling": resampling(clean.groups),
-        "clean": clean.score((metric,))[metric].to_dict(),
-        "perturbations": kept.get("perturbations", []),
-    }
-
-
-def _entry(found: dict[str, Any], perturbation: Perturbation) -> dict[str, Any]:
-    """Return the entry of a perturbation, added where there is none."""
-    for entry in found["perturbations"]:
-        if entry["name"] == perturbation.name:
-            return cast("dict[str, Any]", entry)
-    new = {
-        "name": perturbation.name,
-        "title": perturbation.title,
-        "unit": perturbation.unit,
-        "version": perturbation.version,
-        "levels": [],
-    }
-    found["perturbations"].append(new)
-    return new
-
-
-def _done(kept: dict[str, Any]) -> set[tuple[str, float]]:
-    return {(entry["name"], level["level"]) for entry in kept.get("perturbations", ()) for level in entry["levels"]}
-
-
 def _kept(file: Path | None, identity: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Return an earlier result with the same identity, without perturbations that have changed since.
+    """Return an earlier result with the same identity, without perturbations that have changed since; or an empty one.
 
     Raises:
         InputError: the file contains a finished result of something else.
     """
+    nothing: dict[str, Any] = {"of": identity, "perturbations": []}
     try:
-        found = read_json(file) if file else {}
+        found = read_json(file) if file else nothing
     except InputError:  # there is none, or it is incomplete
-        return {}
+        return nothing
     if found.get("of") != identity:
         if found.get("complete") and not overwrite and (other := _other(found.get("of", {}), identity)):
             raise InputError(
@@ -258,10 +218,11 @@ def _kept(file: Path | None, identity: dict[str, Any], overwrite: bool) -> dict[
                 f"{found['data']}, and this is {other}. Keep both with --output FILE, or replace the old one with "
                 "--overwrite."
             )
-        return {}
-    current = [one for one in found["perturbations"] if one["name"] in PERTURBATIONS]
-    same = [one for one in current if one["version"] == PERTURBATIONS[one["name"]].version]
-    return found | {"perturbations": same, "complete": found["complete"] and len(same) == len(found["perturbations"])}
+        return nothing
+    versions = {one.name: one.version for one in PERTURBATIONS.values()}
+    same = [one for one in found["perturbations"] if versions.get(one["name"]) == one["version"]]
+    complete = found.get("complete") and len(same) == len(found["perturbations"])
+    return found | {"perturbations": same, "complete": complete}
 
 
 def _other(old: dict[str, Any], new: dict[str, Any]) -> str:
@@ -275,26 +236,23 @@ def _save(file: Path | None, found: dict[str, Any]) -> None:
         write_json(file, found)
 
 
-def _summary(found: dict[str, Any]) -> dict[str, Any]:
+def _worst(found: dict[str, Any]) -> dict[str, Any]:
     """Return the worst level and a sentence on it."""
-    levels = [
-        level | {"name": one["name"]} for one in found["perturbations"] for level in one["levels"] if level["score"]
-    ]
-    sign = 1 if found["greater_is_better"] else -1
-    losses = [level for level in levels if level["verdict"] == "worse"]
-    metric, clean = found["metric"].replace("_", " "), found["clean"]["value"]
+    levels = [(one, level) for one in found["perturbations"] for level in one["levels"] if level["score"]]
+    losses = [(one, level) for one, level in levels if level["verdict"] == "worse"]
     if not losses:
         sentence = f"none of {len(levels)} levels is measurably worse than clean on these {found['n']:,} clips"
-        return {"complete": True, "worst": None, "sentence": sentence}
-    worst = min(losses, key=lambda level: sign * level["difference"]["value"])
-    unharmed = [
-        one["title"] for one in found["perturbations"] if all(level["verdict"] != "worse" for level in one["levels"])
-    ]
-    difference = worst["difference"]
+        return {"worst": None, "sentence": sentence}
+    sign = 1 if found["greater_is_better"] else -1
+    perturbation, worst = min(losses, key=lambda loss: sign * loss[1]["difference"]["value"])
+    harmful = {one["name"] for one, _ in losses}
+    unharmed = ", ".join(one["title"] for one in found["perturbations"] if one["name"] not in harmful)
+    metric, difference = found["metric"].replace("_", " "), worst["difference"]
     interval = "" if difference["low"] is None else f" [{difference['low']:+.3f}, {difference['high']:+.3f}]"
     sentence = (
-        f"worst is {worst['description']}: {metric} {worst['score']['value']:.3f} against {clean:.3f} clean, "
-        f"{difference['value']:+.3f}{interval} on the same {difference['n']:,} clips; {len(losses)} of {len(levels)} "
-        "levels are worse than clean" + (f", no level of {', '.join(unharmed)} is" if unharmed else "")
+        f"worst is {worst['description']}: {metric} {worst['score']['value']:.3f} against "
+        f"{found['clean']['value']:.3f} clean, {difference['value']:+.3f}{interval} on the same {difference['n']:,} "
+        f"clips; {len(losses)} of {len(levels)} levels are worse than clean"
+        + (f", no level of {unharmed} is" if unharmed else "")
     )
-    return {"complete": True, "worst": {"name": worst["name"], "level": worst["level"]}, "sentence": sentence}
+    return {"worst": {"name": perturbation["name"], "level": worst["level"]}, "sentence": sentence}

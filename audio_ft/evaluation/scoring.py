@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.data import load
+from audio_ft.data.splits import SPLITS
+from audio_ft.errors import InputError
 from audio_ft.inference.batching import Collator, Windows, outputs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from datasets import Dataset
     from numpy.typing import NDArray
 
+    from audio_ft.cleaning.chain import Chain
     from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.data import Data, Loaded
+    from audio_ft.inference.predictor import Model
     from audio_ft.metrics import Score
     from audio_ft.models.base import Adapter
     from audio_ft.tasks.base import Task
@@ -46,6 +52,19 @@ class Scored:
 
     predictions: NDArray[Any]
     scores: Mapping[str, Score]
+
+
+def load_split(model: Model, data: Data, split: str, need: Sequence[str]) -> tuple[Loaded, Chain]:
+    """Return labeled data as a model takes it, and the cleaning steps that its recordings still need.
+
+    Raises:
+        InputError: the split is unknown, or the data or the model's chain cannot be used.
+    """
+    if split not in SPLITS:
+        raise InputError(f"split is one of {', '.join(SPLITS)}, not {split!r}.")
+    model.chain.require_rate(model.adapter.sample_rate)
+    loaded = load(data, need=tuple(need) or (split,), known=model.task.target)
+    return loaded, model.chain.remaining(loaded.chain)
 
 
 def score_rows(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_VALUES = 8
 RANGES = 4
 # Columns of the table that describe a recording: their name in slices, and their unit.
-FACTS = {"seconds": ("duration", "s"), "level": ("loudness", "dBFS"), "snr": ("SNR", "dB"), "rate": ("rate", "Hz")}
+FACTS = {"seconds": ("duration", "s"), "level": ("loudness", "dBFS"), "snr": ("SNR", "dB"), "rate": ("rate", "kHz")}
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,11 @@ def _columns(predictions: Predictions, least: int) -> Iterator[tuple[str, list[s
         yield column, _named(column, values, least), False
     for column, (name, unit) in FACTS.items():
         if column in table:
-            values = [None if value is None or value != value else float(value) for value in table[column]]
-            yield name, _rates(values, least) if column == "rate" else ranges(values, unit, least), False
+            numbers = table[column].astype(float) / (1000 if column == "rate" else 1)
+            if column == "rate" and numbers.nunique() <= MOST_VALUES:
+                yield name, [None if math.isnan(rate) else f"{rate:g} {unit}" for rate in numbers], False
+            else:
+                yield name, ranges(numbers, unit, least), False
 
 
 def _meta(table: Any) -> dict[str, list[Any]]:
@@ -136,25 +139,19 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _rates(values: Sequence[float | None], least: int) -> list[str | None]:
-    """Return original sample rates as "44.1 kHz", or as ranges where there are many."""
-    if len(set(values)) > MOST_VALUES:
-        return ranges([None if value is None else value / 1000 for value in values], "kHz", least)
-    return [None if value is None else f"{value / 1000:g} kHz" for value in values]
-
-
-def ranges(values: Sequence[float | None], unit: str, least: int) -> list[str | None]:
+def ranges(values: Any, unit: str, least: int) -> list[str | None]:
     """Return for each number the name of its range, "1.2–3.4 s"; the ranges have about equally many clips."""
-    present = np.asarray([value for value in values if value is not None], np.float64)
-    count = min(RANGES, len(present) // least)
+    numbers = np.asarray(values, np.float64)  # None becomes NaN
+    present = np.isfinite(numbers)
+    count = min(RANGES, int(present.sum()) // least)
     if count < 2:
-        return [None] * len(values)
-    inner = np.unique(np.quantile(present, np.linspace(0, 1, count + 1)[1:-1], method="higher"))
+        return [None] * len(numbers)
+    inner = np.unique(np.quantile(numbers[present], np.linspace(0, 1, count + 1)[1:-1], method="higher"))
     # A range contains what is below its upper edge, so equal values stay together.
-    indices = [None if value is None else int(np.searchsorted(inner, value, side="right")) for value in values]
-    inside = [present[np.searchsorted(inner, present, side="right") == index] for index in range(len(inner) + 1)]
-    names = [_range_name(part, unit) if len(part) else "" for part in inside]
-    return [None if index is None else names[index] for index in indices]
+    places = np.where(present, np.searchsorted(inner, numbers, side="right"), -1)
+    names: dict[int, str | None] = {-1: None}
+    names |= {place: _range_name(numbers[places == place], unit) for place in set(places[present].tolist())}
+    return [names[place] for place in places.tolist()]
 
 
 def _range_name(part: NDArray[np.float64], unit: str) -> str:

@@ -1,18 +1,11 @@
-"""Slices: the headline score of every class, group, value of a column and range of duration, loudness and noise.
-
-The lowest of many slices is low by chance alone. So each slice is compared with all other clips by an interval that
-holds for all slices at once (Bonferroni: level 1 - 0.05 / slices), and stands out only if that interval is on the worse
-side of zero. The interval of the difference is combined from those of slice and rest
-(Newcombe 1998, Statistics in Medicine 17:873; Zou and Donner 2008, Statistics in Medicine 27:1693), which
-respect small counts and groups.
-"""
+"""Slices: the headline score of every class, group, value of a column and range of duration, loudness and noise."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audio_ft.evaluation.slice_columns import Cut, cuts
 from audio_ft.metrics import Score, direction
@@ -53,18 +46,6 @@ class Slice:
         """Return the score by which slices are compared."""
         return next(iter(self.scores.values()))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {
-            "column": self.column,
-            "value": self.value,
-            "n": self.n,
-            "scores": {name: score.to_dict() for name, score in self.scores.items()},
-            "rest": self.rest.to_dict(),
-            "difference": self.difference.to_dict(),
-            "stands_out": self.stands_out,
-        }
-
 
 def slices(predictions: Predictions, columns: Sequence[str] | None = None, *, least: int = LEAST_CLIPS) -> list[Slice]:
     """Return the scores of each slice of at least `least` clips, the worst difference first.
@@ -78,6 +59,8 @@ def slices(predictions: Predictions, columns: Sequence[str] | None = None, *, le
         InputError: the clips lack a column.
     """
     found = cuts(predictions, least, columns)
+    # The lowest of many slices is low by chance alone. So each is compared with all other clips by an interval that
+    # holds for all slices at once (Bonferroni), and stands out only if that is on the worse side of zero.
     level = 1 - 0.05 / max(len(found), 1)
     scored = [one for cut in found if (one := _slice(predictions, cut, level))]
     worse = -1 if direction(predictions.target.headline) else 1
@@ -109,19 +92,17 @@ def _slice(predictions: Predictions, cut: Cut, level: float) -> Slice | None:
         return None
     sides = [side.score(names[:1], level=level, resamples=RESAMPLES)[names[0]] for side in (inside, outside)]
     difference = _difference(*sides)
-    return Slice(
-        cut.column,
-        cut.value,
-        len(inside),
-        {name: scores[name] for name in names if name in scores},
-        rest,
-        difference,
-        difference.high < 0 if direction(names[0]) else difference.low > 0,
-    )
+    stands_out = difference.high < 0 if direction(names[0]) else difference.low > 0
+    ordered = {name: scores[name] for name in names if name in scores}
+    return Slice(cut.column, cut.value, len(inside), ordered, rest, difference, stands_out)
 
 
 def _difference(one: Score, other: Score) -> Score:
-    """Return one score less another of other clips, with the interval combined from theirs."""
+    """Return one score less another of other clips, with the interval combined from theirs.
+
+    Newcombe 1998, Statistics in Medicine 17:873; Zou and Donner 2008, Statistics in Medicine 27:1693: small counts and
+    groups are respected.
+    """
     value = one.value - other.value
     low = value - math.hypot(one.value - one.low, other.high - other.value)
     high = value + math.hypot(one.high - one.value, other.value - other.low)

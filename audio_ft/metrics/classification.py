@@ -1,14 +1,13 @@
 """Metrics of labels: accuracy, precision, recall, F1, confusion, area under the ROC curve, average precision.
 
-Undefined values are NaN in `measure` and absent from the scores. The rules, scikit-learn's where it has one:
-
-- a class in neither references nor predictions has no score and is left out of averages (scikit-learn's default choice
-  of labels; `zero_division=nan` for multi-label);
-- a class with clips that is never predicted has precision 0 (`zero_division=0`);
-- recall of a class without clips is undefined, and unweighted average recall skips it (`balanced_accuracy_score`);
-- ROC needs a clip with and one without the class, average precision needs one with it (scikit-learn would make the
-  first NaN and call the second 0).
+Undefined values are NaN in `measure` and absent from the scores; averages are over the classes that have a value.
 """
+
+# - A class in neither references nor predictions has no score (scikit-learn's default choice of labels;
+#   `zero_division=nan` for multi-label).
+# - A class with clips that is never predicted has precision 0 (`zero_division=0`).
+# - Recall of a class without clips is undefined (`balanced_accuracy_score` skips it too).
+# - ROC needs a clip with and one without the class, average precision one with it (scikit-learn: NaN and 0).
 
 from __future__ import annotations
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.metrics.compute import measured_scores
 from audio_ft.metrics.intervals import Measured, Scale, standard_error, with_interval
-from audio_ft.metrics.registry import metrics_of
+from audio_ft.metrics.registry import metric_of, metrics_of
 from audio_ft.metrics.samples import Sample
 from audio_ft.metrics.units import FloatArray, Groups, Units, bootstrap, resampling
-
-if TYPE_CHECKING:
-    from audio_ft.metrics.base import AudioMetric
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
@@ -104,24 +102,26 @@ def compare(
         InputError: the score does not exist or is undefined, or see `score`.
     """
     name = metric or one.compared_by
-    chosen = _metric_of(one.kind, name)
-    units, whole = Units.of(len(one), groups), np.ones((1, len(one)))
-    before, after = _measured(chosen, name, one, whole), _measured(chosen, name, two, whole)
+    metrics = metrics_of(one.kind)
+    chosen = metric_of(name, metrics)
+    if chosen is None:
+        known = ", ".join(each for other in metrics for each in other.names)
+        raise InputError(f"metric: {name!r} is not a score of kind {one.kind!r}; the scores are {known}.")
+    units, point = Units.of(len(one), groups), [measured_scores([chosen], side).get(name) for side in (one, two)]
+    if point[0] is None or point[1] is None:
+        raise InputError(f"metric: {name!r} is undefined on these {len(one)} clips; compare by another score.")
+    (_, before), (_, after) = point[0], point[1]
     difference = float(after.values[0] - before.values[0])
-    replicates = bootstrap(
-        lambda weights: _measured(chosen, name, two, weights).values - _measured(chosen, name, one, weights).values,
-        units,
-        seed=seed,
-        resamples=resamples,
-    )
+
+    def differences(weights: FloatArray) -> FloatArray:
+        first, second = (measured_scores([chosen], side, weights)[name][1].values for side in (one, two))
+        return second - first
+
+    replicates = bootstrap(differences, units, seed=seed, resamples=resamples)
     half = _half_width(before, replicates, units, chosen.scale)
     p_value = None
     if name == one.compared_by and units.by_clip and one.right is not None and two.right is not None:
         p_value = mcnemar(one.right, two.right)
-    verdict: Verdict = "not distinguishable"
-    # NaN, the width of a single clip, is not significant.
-    if abs(difference) > half and (p_value is None or p_value < _ALARM):
-        verdict = "better" if (difference > 0) == chosen.greater_is_better else "worse"
     return Comparison(
         metric=name,
         first=float(before.values[0]),
@@ -129,12 +129,19 @@ def compare(
         difference=difference,
         low=max(difference - half, -_FURTHEST[chosen.scale]),
         high=min(difference + half, _FURTHEST[chosen.scale]),
-        verdict=verdict,
+        verdict=_verdict(difference, half, p_value, chosen.greater_is_better),
         p_value=p_value,
         n=len(one),
         identical=difference == 0 and not np.nan_to_num(replicates).any(),
         resampling=resampling(groups),
     )
+
+
+def _verdict(difference: float, half: float, p_value: float | None, greater_is_better: bool) -> Verdict:
+    # Not `difference <= half`: NaN must not count as significant.
+    if not abs(difference) > half or (p_value is not None and p_value >= _ALARM):
+        return "not distinguishable"
+    return "better" if (difference > 0) == greater_is_better else "worse"
 
 
 def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -150,23 +157,6 @@ def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
         return 1.0
     rarer, both = min(gained, lost), gained + lost
     return float(2 * binom.cdf(rarer, both, 0.5) - binom.pmf(rarer, both, 0.5))
-
-
-def _metric_of(kind: str, name: str) -> type[AudioMetric]:
-    """Return the class that computes a score for a kind of target."""
-    stem = name.split("[", 1)[0] if name.endswith("]") else ""
-    for metric in metrics_of(kind):
-        if name in metric.names or (stem and stem == metric.per_class):
-            return metric
-    known = ", ".join(each for metric in metrics_of(kind) for each in metric.names)
-    raise InputError(f"metric: {name!r} is not a score of kind {kind!r}; the scores are {known}.")
-
-
-def _measured(metric: type[AudioMetric], name: str, data: Sample, weights: FloatArray) -> Measured:
-    found: Measured | None = metric.measure(data.weigh(weights)).get(name)
-    if found is None or (len(weights) == 1 and not np.isfinite(found.values[0])):
-        raise InputError(f"metric: {name!r} is undefined on these {len(data)} clips; compare by another score.")
-    return found
 
 
 def _half_width(measured: Measured, replicates: FloatArray, units: Units, scale: Scale) -> float:

@@ -42,13 +42,13 @@ def score(
         InputError: the number of `groups` differs from that of the clips, or fewer than two resamples.
     """
     metrics = [metric for metric in metrics_of(data.kind) if not names or set(names) & set(metric.names)]
-    point = {name: found for name, found in _measured(metrics, data).items() if not names or name in names}
+    point = {name: found for name, found in measured_scores(metrics, data).items() if not names or name in names}
     if not point:
         return {}
     units = Units.of(len(data), groups)
 
     def replicate(weights: FloatArray) -> FloatArray:
-        measured = _measured(metrics, data, weights)
+        measured = measured_scores(metrics, data, weights)
         return np.stack([measured[name][1].values for name in point], axis=1)
 
     replicates = bootstrap(replicate, units, seed=seed, resamples=resamples)
@@ -60,11 +60,11 @@ def score(
 
 def plain_scores(data: Sample) -> dict[str, float]:
     """Compute the values of `score` without intervals and per-class scores, in a fraction of the time."""
-    found = _measured(metrics_of(data.kind), data)
+    found = measured_scores(metrics_of(data.kind), data)
     return {name: float(measured.values[0]) for name, (_, measured) in found.items() if "[" not in name}
 
 
-def _measured(
+def measured_scores(
     metrics: Sequence[type[AudioMetric]], data: Sample, weights: FloatArray | None = None
 ) -> dict[str, tuple[type[AudioMetric], Measured]]:
     """Return the scores of the weighted clips; without weights, those that are defined for the clips as they are."""

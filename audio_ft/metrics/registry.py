@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from audio_ft import extensions
@@ -56,6 +56,12 @@ def metrics_of(kind: str) -> list[type[AudioMetric]]:
     return [metric for metric in METRICS.values() if kind in metric.kinds]
 
 
+def metric_of(name: str, metrics: Iterable[type[AudioMetric]]) -> type[AudioMetric] | None:
+    """Return the metric that computes a score ("accuracy", "f1[zero]"); None if none does."""
+    stem = name.split("[", 1)[0] if name.endswith("]") else ""
+    return next((metric for metric in metrics if name in metric.names or (stem and stem == metric.per_class)), None)
+
+
 def direction(name: str) -> bool:
     """Return whether a greater value of this score is better.
 
@@ -65,11 +71,10 @@ def direction(name: str) -> bool:
     Raises:
         InputError: there is no such score; the message names the closest ones.
     """
-    base = name.split("[", 1)[0] if name.endswith("]") else name
-    known = {"loss": False}  # the Trainer's, which no metric computes
-    for metric in METRICS.values():
-        names = metric.names if base == name else (metric.per_class,)
-        known.update((each, metric.greater_is_better) for each in names if each)
-    if base in known:
-        return known[base]
-    raise InputError(f"No score is called {name!r}.{did_you_mean(base, known, list_all=True)}")
+    if name == "loss":  # the Trainer's, which no metric computes
+        return False
+    metric = metric_of(name, METRICS.values())
+    if metric is None:
+        known = {"loss", *(each for metric in METRICS.values() for each in (*metric.names, metric.per_class) if each)}
+        raise InputError(f"No score is called {name!r}.{did_you_mean(name.split('[')[0], known, list_all=True)}")
+    return metric.greater_is_better

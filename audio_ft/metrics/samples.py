@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cached_property
@@ -28,7 +27,7 @@ THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class Sample(ABC):
+class Sample:
     """Hold the validated predictions and references of n clips; a subclass is one layout of arrays.
 
     Attributes:
@@ -39,7 +38,7 @@ class Sample(ABC):
         kind: the kind of target.
         compared_by: the score by which models are compared.
         dtypes: pairs of types that predictions and references may have in `evaluate`; a list is a list of numbers.
-        dimensions: the numbers of dimensions of predictions and references.
+        dimensions: the numbers of dimensions of predictions and references; `shapes` is for messages.
     """
 
     predictions: NDArray[Any]
@@ -51,6 +50,7 @@ class Sample(ABC):
     compared_by: ClassVar[str]
     dtypes: ClassVar[Dtypes]
     dimensions: ClassVar[tuple[int, int]] = (1, 1)
+    shapes: ClassVar[str] = "both (n,)"
     registry: ClassVar[dict[str, type[Sample]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -59,13 +59,27 @@ class Sample(ABC):
             Sample.registry[cls.kind] = cls
 
     @classmethod
-    @abstractmethod
     def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
         """Validate predictions and references.
 
         Raises:
             InputError: there are no clips, shapes do not match, or a value cannot be scored.
         """
+        guesses, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references)
+        if (guesses.ndim, truth.ndim) != cls.dimensions or len(guesses) != len(truth):
+            got = f"{guesses.shape}, {truth.shape}"
+            raise InputError(f"predictions and references for {cls.kind} must be {cls.shapes}, not {got}")
+        if not len(truth):
+            raise InputError(NO_CLIPS)
+        if not np.isfinite(guesses).all():
+            bad = int((~np.isfinite(guesses)).sum())
+            raise InputError(f"{bad} predictions are NaN or infinite; scores need finite ones")
+        return cls._checked(guesses, truth, tuple(labels))
+
+    @classmethod
+    def _checked(cls, guesses: NDArray[np.float64], truth: NDArray[Any], labels: tuple[str, ...]) -> Sample:
+        """Return the sample, after checking the values of the references."""
+        return cls(guesses, truth)
 
     @classmethod
     def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
@@ -84,20 +98,6 @@ class Sample(ABC):
         """Return which clips are right (n,) where a clip is either right or wrong, for McNemar's test; else None."""
         return None
 
-    @classmethod
-    def _arrays(cls, predictions: Any, references: Any, shapes: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Return both as arrays of the expected dimensions, with finite predictions."""
-        guesses, truth = np.asarray(predictions, dtype=np.float64), np.asarray(references)
-        if (guesses.ndim, truth.ndim) != cls.dimensions or len(guesses) != len(truth):
-            got = f"{guesses.shape}, {truth.shape}"
-            raise InputError(f"predictions and references for {cls.kind} must be {shapes}, not {got}")
-        if not len(truth):
-            raise InputError(NO_CLIPS)
-        if not np.isfinite(guesses).all():
-            bad = int((~np.isfinite(guesses)).sum())
-            raise InputError(f"{bad} predictions are NaN or infinite; scores need finite ones")
-        return guesses, truth
-
 
 class LabelSample(Sample):
     """One label a clip: probabilities (n, classes) and class ids (n,).
@@ -111,15 +111,23 @@ class LabelSample(Sample):
     exclusive: ClassVar[bool] = True
     dtypes: ClassVar[Dtypes] = (("int64", "int64"), (["float64"], "int64"))
     dimensions = (2, 1)
+    shapes = "(n, classes) and (n,)"
 
     @classmethod
-    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-        """Validate probabilities (n, classes) and class ids (n,)."""
-        guesses, truth = cls._arrays(predictions, references, "(n, classes) and (n,)")
-        ids, names = _whole(truth), _names(labels, guesses.shape[1])
-        if ids.min() < 0 or ids.max() >= len(names):
-            raise InputError(f"class ids must lie in 0..{len(names) - 1}; they run from {ids.min()} to {ids.max()}")
-        return cls(guesses, ids, names)
+    def _checked(cls, guesses: NDArray[np.float64], truth: NDArray[Any], labels: tuple[str, ...]) -> Sample:
+        classes = guesses.shape[1]
+        if not np.equal(np.mod(truth, 1), 0).all():
+            raise InputError("references must be whole class ids (label) or 0 and 1 (labels)")
+        if labels and len(labels) != classes:
+            raise InputError(f"{len(labels)} labels were given for predictions with {classes} classes")
+        truth = truth.astype(np.int64)
+        cls._refuse(truth, classes)
+        return cls(guesses, truth, labels or tuple(map(str, range(classes))))
+
+    @classmethod
+    def _refuse(cls, truth: NDArray[Any], classes: int) -> None:
+        if truth.min() < 0 or truth.max() >= classes:
+            raise InputError(f"class ids must lie in 0..{classes - 1}; they run from {truth.min()} to {truth.max()}")
 
     @classmethod
     def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
@@ -163,15 +171,12 @@ class LabelsSample(LabelSample):
     exclusive = False
     dtypes = ((["float64"], ["int64"]),)
     dimensions = (2, 2)
+    shapes = "both (n, classes)"
 
     @classmethod
-    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-        """Validate probabilities and 0/1, both (n, classes)."""
-        guesses, truth = cls._arrays(predictions, references, "both (n, classes)")
-        flags, names = _whole(truth), _names(labels, guesses.shape[1])
-        if flags.shape != guesses.shape or not np.isin(flags, (0, 1)).all():
-            raise InputError(f"references for labels must be 0 or 1 in {len(names)} columns, one per predicted class")
-        return cls(guesses, flags, names)
+    def _refuse(cls, truth: NDArray[Any], classes: int) -> None:
+        if truth.shape[1] != classes or not np.isin(truth, (0, 1)).all():
+            raise InputError(f"references for labels must be 0 or 1 in {classes} columns, one per predicted class")
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -191,9 +196,7 @@ class NumberSample(Sample):
     dtypes = (("float64", "float64"),)
 
     @classmethod
-    def checked(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-        """Validate floats, both (n,)."""
-        guesses, truth = cls._arrays(predictions, references, "both (n,)")
+    def _checked(cls, guesses: NDArray[np.float64], truth: NDArray[Any], labels: tuple[str, ...]) -> Sample:
         values = truth.astype(np.float64)
         if not np.isfinite(values).all():
             raise InputError("some references are NaN or infinite; scores need finite ones")
@@ -253,15 +256,3 @@ def sample(kind: str, predictions: Any, references: Any, labels: Names = (), lan
     if kind not in Sample.registry:
         raise InputError(f"kind must be one of {', '.join(Sample.registry)}, not {kind!r}")
     return Sample.registry[kind].checked(predictions, references, labels, language)
-
-
-def _whole(truth: NDArray[Any]) -> NDArray[np.int64]:
-    if not np.equal(np.mod(truth, 1), 0).all():
-        raise InputError("references must be whole class ids (label) or 0 and 1 (labels)")
-    return truth.astype(np.int64)
-
-
-def _names(labels: Sequence[str], classes: int) -> tuple[str, ...]:
-    if labels and len(labels) != classes:
-        raise InputError(f"{len(labels)} labels were given for predictions with {classes} classes")
-    return tuple(labels) or tuple(str(number) for number in range(classes))

@@ -1,9 +1,6 @@
 """Error rates of transcripts: words and characters as written, words after Whisper's normalizers, kinds of error.
 
-All are sums over the whole set, errors over the words of all references, and not averages of clips: an empty reference
-adds its insertions to the errors and nothing to the words, an empty transcript deletes every word of its reference.
-Without any reference word the rate is the number of insertions, as in jiwer. A resample without any reference word is
-left out of the interval if the set has some.
+All are sums over the whole set, errors over the words of all references, and not averages of clips.
 """
 
 from __future__ import annotations
@@ -73,7 +70,7 @@ class WordErrors(ErrorRate):
 def _rate(view: View, errors: FloatArray, words: FloatArray) -> Measured:
     """Return errors over words in each resample, with the effective number of independent words."""
     above, below = view.weights @ errors, view.weights @ words
-    if not words.any():
+    if not words.any():  # the rate is the number of insertions, as in jiwer
         return Measured(above, effective=np.ones(len(above)))
     # Kish's design effect; the cluster size is the number of words in the clip of the average word.
     design = 1 + (float((words**2).sum() / words.sum()) - 1) * _WITHIN_CLIP

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -13,27 +11,7 @@ import audio_ft as aft
 from audio_ft.evaluation.evaluate import evaluate
 from audio_ft.run import Run
 
-WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
-
-
-@pytest.fixture(scope="module")
-def model(small_run: Path) -> aft.Model:
-    return aft.load(small_run)
-
-
-@pytest.fixture
-def few(tmp_path: Path) -> Path:
-    """Return a folder with a manifest of twenty test clips of all words."""
-    folder = tmp_path / "few"
-    folder.mkdir()
-    rows = list(csv.DictReader((WORDS / "test" / "metadata.csv").open()))[::5]
-    with (folder / "metadata.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for row in rows:
-        shutil.copy(WORDS / "test" / row["file_name"], folder)
-    return folder
+EVERY = 5
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

@@ -19,33 +19,13 @@ from audio_ft.cli import main as cli
 from audio_ft.errors import AudioError
 from audio_ft.evaluation import robustness
 from audio_ft.evaluation.evaluate import evaluate
-from audio_ft.evaluation.perturbations import PERTURBATIONS
-from audio_ft.evaluation.perturbations.base import Perturbation
+from audio_ft.evaluation.perturbations import PERTURBATIONS, Perturbation
 from audio_ft.evaluation.robustness import measure
 from audio_ft.inference.predictor import Model
 from audio_ft.targets import Transcript
 
-WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
-
-
-@pytest.fixture(scope="module")
-def model(small_run: Path) -> Model:
-    return aft.load(small_run)
-
-
-@pytest.fixture
-def few(tmp_path: Path) -> Path:
-    """Return a folder with a manifest of eight test clips."""
-    folder = tmp_path / "few"
-    folder.mkdir()
-    rows = list(csv.DictReader((WORDS / "test" / "metadata.csv").open()))[::12]
-    with (folder / "metadata.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for row in rows:
-        shutil.copy(WORDS / "test" / row["file_name"], folder)
-    return folder
+EVERY = 12
+ASSETS = Path(aft.__file__).parent / "assets"
 
 
 def levels(found: dict[str, Any]) -> dict[tuple[str, float], dict[str, Any]]:
@@ -203,7 +183,7 @@ def test_transcripts_are_judged_by_word_errors_and_the_worst_is_named(tmp_path):
         write(Clip(samples, 16_000), tmp_path / f"{len(rows)}.wav")
         rows.append(f"{len(rows)}.wav,{('word ' * seconds).strip()}")
     (tmp_path / "metadata.csv").write_text("\n".join(rows))
-    adapter = load_adapter(str(WORDS.parent / "wav2vec2-mini"))
+    adapter = load_adapter(str(ASSETS / "wav2vec2-mini"))
     model: Any = Dictation(tmp_path, aft.DEFAULT_CHAIN, adapter, SimpleNamespace(target=Transcript()))
     found = measure(model, aft.Data(path=str(tmp_path)), only=["white_noise", "gain"])
     assert (found["metric"], found["greater_is_better"], found["clean"]["value"]) == ("wer", False, 0.0)
