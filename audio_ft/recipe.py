@@ -185,6 +185,17 @@ class Recipe(Settings):
         settings.pop("format", None)
         return settings
 
+    @classmethod
+    def read(cls, setting: str, value: Any) -> Any:
+        """Return a value for one setting in its plain Python type; see `Settings.read`."""
+        try:
+            return super().read(setting, value)
+        except InputError as error:
+            if setting != "extra_eval":
+                raise
+            # `Data` calls itself "data", which is another part of the recipe.
+            raise InputError(re.sub(r"^data\b", setting, str(error))) from error
+
     def override(self, assignments: Sequence[str]) -> Recipe:
         """Return the recipe with `key=value` settings applied: recipe, `data.…`, or TrainingArguments fields.
 
@@ -202,8 +213,8 @@ class Recipe(Settings):
                 raise InputError(f"--set takes key=value, and {shown(assignment)} has no '='.")
             part, _, inner = (name := name.strip()).partition(".")
             if inner and part in ("data", "text", "extra_eval"):
-                before = changes.get(part) or getattr(self, part) or self.data
-                changes[part] = type(before).from_dict(before.to_dict() | {inner: rules.parse_value(value)})
+                before = changes.get(part) or (getattr(self, part) or self.data).to_dict()
+                changes[part] = before | {inner: rules.parse_value(value)}
             elif name in known:
                 changes[name] = self.read(name, rules.parse_value(value))
             else:

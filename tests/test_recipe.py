@@ -281,6 +281,8 @@ def test_overrides_by_name_of_chain_and_augment() -> None:
         ("task=3", "task: expected text"),
         ("max_corrupt=a", "max_corrupt: expected a number"),
         ("data.limit=x", "data.limit: expected a whole number of 1 or more, got 'x'"),
+        ("extra_eval.limit=x", "extra_eval.limit: expected a whole number of 1 or more, got 'x'"),
+        ("extra_eval.limt=3", "extra_eval has no setting 'limt'"),
         ("data.validation=x", "data.validation: expected a number from 0 to below 1, got 'x'"),
         ("pooling=men", "Did you mean 'mean'"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.errors import InputError
 from audio_ft.evaluation.evaluate import evaluate
 from audio_ft.evaluation.scoring import Scored, score_rows
 from audio_ft.file_io import read_json, write_json
@@ -45,7 +46,10 @@ class Retention:
             self.scores.setdefault("test", {})[state] = known or score_split(prepared, self.model, "test").scores
         if second is not None:
             model = Model(Path(), self.model, prepared.adapter, prepared.task, prepared.recipe.steps)
-            scores = evaluate(model, second, seed=prepared.recipe.seed).scores
+            try:
+                scores = evaluate(model, second, seed=prepared.recipe.seed).scores
+            except InputError as error:
+                raise InputError(f"extra_eval: {str(error).removeprefix('data: ')}") from error
             self.scores.setdefault("extra_eval", {})[state] = scores
 
     def interpolate(self, alpha: float) -> None:
