@@ -62,9 +62,8 @@ def to_png(figure: Figure, dpi: int = 144) -> bytes:
     """Return a figure as a PNG file of `dpi` dots per inch, without transparency."""
     from PIL import Image
 
-    stream = io.BytesIO()
+    stream, small = io.BytesIO(), io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
-    small = io.BytesIO()
     with Image.open(stream) as picture:
         picture.convert("RGB").save(small, format="png", optimize=True, dpi=(dpi, dpi))
     return small.getvalue()

@@ -32,11 +32,6 @@ def hardware(run: Run) -> str:
     return " and ".join([*(f"{count} × {name}" for name, count in boards.items()), cores])
 
 
-def interval_method(run: Run) -> str:
-    """Return how confidence intervals were computed, "resampled by group (12 groups)."."""
-    return run.intervals.partition(": ")[2] or run.intervals
-
-
 def class_scores(run: Run) -> dict[str, dict[str, Score | None]]:
     """Return {label: {metric: score}} of the test split; a score is None if it is undefined for the class."""
     test = run.scores["test"]

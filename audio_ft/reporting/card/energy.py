@@ -35,11 +35,6 @@ class Energy:
     watts: int
     assumed: str
 
-    def __str__(self) -> str:
-        """Write the energy in Wh or kWh."""
-        hours = self.kilowatt_hours
-        return f"{hours:.2g} kWh" if hours >= 0.1 else f"{hours * 1000:.2g} Wh"
-
 
 def energy(hardware: Mapping[str, Any], seconds: float) -> Energy:
     """Estimate energy as duration times the power limit of the accelerators, or the assumed power of the cores.

@@ -11,8 +11,6 @@ from audio_ft.metrics.names import headlines, score_name
 from audio_ft.redaction import display_name, hub_id
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult
-
     from audio_ft.recipe import Recipe
     from audio_ft.run import Run
 
@@ -30,22 +28,37 @@ LICENSES = frozenset(_LICENSES.split())
 
 
 def metadata(run: Run, name: str) -> str:
-    """Return the YAML metadata of a model card."""
-    from huggingface_hub import ModelCardData
+    """Return the YAML metadata of a model card, with the headline scores of the test split as its model index."""
+    from huggingface_hub import EvalResult, ModelCardData
 
-    recipe, results = run.recipe, _model_index(run)
-    data = hub_id(recipe.data.path)
+    recipe, data, target = run.recipe, run.recipe.data, run.target
     license = recipe.license.strip().lower()
     listed = not license or license in LICENSES
+    results = [
+        EvalResult(
+            task_type=target.pipeline_tag,
+            task_name=target.wording.task,
+            dataset_type=hub_id(data.path) or _slug(display_name(data.path)),
+            dataset_name=display_name(data.path),
+            dataset_config=data.name,
+            dataset_split="test",
+            dataset_revision=data.revision,
+            metric_type=score_name(name).hub,
+            metric_name=score_name(name).title,
+            metric_value=_rounded(run.scores["test"][name].value),
+        )
+        for name in headlines(run.scores["test"])
+        if math.isfinite(run.scores["test"][name].value)
+    ]
     card = ModelCardData(
         language=languages(recipe) or None,
         license=(license or None) if listed else "other",
         license_name=None if listed else _slug(license),
         library_name="transformers",
-        pipeline_tag=run.target.pipeline_tag,
-        tags=["audio", "audio_ft", *run.target.tags],
+        pipeline_tag=target.pipeline_tag,
+        tags=["audio", "audio_ft", *target.tags],
         base_model=hub_id(recipe.model),
-        datasets=[data] if data else None,
+        datasets=[data.path] if hub_id(data.path) else None,
         metrics=list(dict.fromkeys(result.metric_type for result in results)),
         model_name=name,
         eval_results=results,
@@ -71,29 +84,6 @@ def languages(recipe: Recipe) -> list[str]:
             )
     # Whisper has its own code for Javanese.
     return list(dict.fromkeys("jv" if code == "jw" else code for code in codes))
-
-
-def _model_index(run: Run) -> list[EvalResult]:
-    """Return the headline scores of the test split as the Hub's model index."""
-    from huggingface_hub import EvalResult
-
-    data, target = run.recipe.data, run.target
-    return [
-        EvalResult(
-            task_type=target.pipeline_tag,
-            task_name=target.wording.task,
-            dataset_type=hub_id(data.path) or _slug(display_name(data.path)),
-            dataset_name=display_name(data.path),
-            dataset_config=data.name,
-            dataset_split="test",
-            dataset_revision=data.revision,
-            metric_type=score_name(name).hub,
-            metric_name=score_name(name).title,
-            metric_value=_rounded(run.scores["test"][name].value),
-        )
-        for name in headlines(run.scores["test"])
-        if math.isfinite(run.scores["test"][name].value)
-    ]
 
 
 def eval_results(run: Run) -> dict[str, str]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # All browsers play MP3, at a fifth of FLAC's size. These are its sampling rates in Hz, as far as speech needs.
 PLAYER_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000)
-PLAYER_SUFFIX, PLAYER_TYPE = ".mp3", "audio/mpeg"
 # A player holds at most so many seconds, to keep the page small.
 PLAYER_SECONDS = 30.0
 
@@ -87,5 +86,5 @@ def player(clip: Clip) -> Player | None:
     small = Resample(rate)(Mono()(start))
     if not small.length:
         return None
-    content = base64.b64encode(encode_bytes(small.samples, rate, PLAYER_SUFFIX)).decode("ascii")
-    return Player(f"data:{PLAYER_TYPE};base64,{content}", clip.seconds, clip.seconds > PLAYER_SECONDS)
+    content = base64.b64encode(encode_bytes(small.samples, rate, ".mp3")).decode("ascii")
+    return Player(f"data:audio/mpeg;base64,{content}", clip.seconds, clip.seconds > PLAYER_SECONDS)

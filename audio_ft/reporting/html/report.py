@@ -73,7 +73,6 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "most_rows": ROWS,
         "hardware": record.hardware(run),
         "lead": target.lead(clips),
-        "intervals": record.interval_method(run),
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
         "retention": record.retention(run),

@@ -92,9 +92,5 @@ def classes(run: Run) -> list[tuple[str, dict[str, Score | None]]]:
 
     A score is None if it is undefined, as the recall of a class without a clip; such classes come last.
     """
-
-    def recall(row: tuple[str, dict[str, Score | None]]) -> float:
-        score = next(iter(row[1].values()))
-        return score.value if score else math.inf
-
-    return sorted(class_scores(run).items(), key=recall)
+    # The first score is the recall, where the class has one.
+    return sorted(class_scores(run).items(), key=lambda row: getattr(next(iter(row[1].values())), "value", math.inf))
