@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def is_saved(folder: Path) -> bool:
-    """Tell whether a folder was written by `save_to_disk`."""
-    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
-
-
 def read_saved(folder: Path, audio: str | None) -> Source:
     """Read a folder written by `Dataset.save_to_disk` or `DatasetDict.save_to_disk`.
 

@@ -185,15 +185,14 @@ def rows_where(columns: Mapping[str, Sequence[Any]], conditions: Sequence[str], 
     for condition in conditions:
         column, sign, value = parse_condition(condition)
         cells = columns[named(columns, column, source)]
-        if sign in _COMPARISONS:
-            keep = [row for row in keep if _compares(cells[row], sign, value, f"{source}, column {column!r}")]
-        else:
-            keep = [row for row in keep if (as_text(cells[row]) == value) is (sign == "=")]
+        keep = [row for row in keep if _meets(cells[row], sign, value, f"{source}, column {column!r}")]
     return keep
 
 
-def _compares(cell: Any, sign: str, value: str, source: str) -> bool:
-    """Compare a cell with a number; an empty cell meets no comparison."""
+def _meets(cell: Any, sign: str, value: str, source: str) -> bool:
+    """Compare a cell with a value; an empty cell meets no comparison of numbers."""
+    if sign not in _COMPARISONS:
+        return (as_text(cell) == value) is (sign == "=")
     if missing(cell):
         return False
     number = _number(cell)

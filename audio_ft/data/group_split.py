@@ -75,33 +75,23 @@ def _improve(splits: Splits, table: Array, whole: Array, weight: Array, portions
     """Move single groups, or swap two where they are few, as long as it brings the splits nearer to their shares."""
     splits = splits.copy()
     counts = np.stack([table[splits == split].sum(axis=0) for split in range(len(portions))])
-    groups = np.arange(len(table))
+    moved = np.tile(np.arange(len(table)), len(portions))
+    moved_to = np.repeat(np.arange(len(portions)), len(table))
     first, second = np.triu_indices(len(table) if len(table) <= _SWAPPED_GROUPS else 0, k=1)
+    amounts = np.concatenate([table[moved], table[first] - table[second]])
+    changes = np.arange(len(amounts))
     for _ in range(100):
-        now = float(_cost(counts, whole, weight, portions))
-        best = now
-        change: tuple[tuple[int, int], ...] | None = None
-        for split in range(len(portions)):
-            moved = np.repeat(counts[None], len(table), axis=0)
-            moved[groups, splits] -= table
-            moved[:, split] += table
-            costs = _cost(moved, whole, weight, portions)
-            if costs.min() < best:
-                best, change = float(costs.min()), ((int(costs.argmin()), split),)
-        if len(first):
-            swapped = np.repeat(counts[None], len(first), axis=0)
-            pairs, difference = np.arange(len(first)), table[second] - table[first]
-            swapped[pairs, splits[first]] += difference
-            swapped[pairs, splits[second]] -= difference
-            costs = _cost(swapped, whole, weight, portions)
-            if costs.min() < best:
-                pair = int(costs.argmin())
-                best = float(costs.min())
-                change = ((int(first[pair]), int(splits[second[pair]])), (int(second[pair]), int(splits[first[pair]])))
-        if change is None or best > now - 1e-9:
+        changed = np.repeat(counts[None], len(amounts), axis=0)
+        changed[changes, splits[np.concatenate([moved, first])]] -= amounts
+        changed[changes, np.concatenate([moved_to, splits[second]])] += amounts
+        costs = _cost(changed, whole, weight, portions)
+        best = int(costs.argmin())
+        if costs[best] > _cost(counts, whole, weight, portions) - 1e-9:
             break
-        for group, split in change:
-            counts[splits[group]] -= table[group]
-            counts[split] += table[group]
-            splits[group] = split
+        counts = changed[best]
+        if best < len(moved):
+            splits[moved[best]] = moved_to[best]
+        else:
+            pair = [first[best - len(moved)], second[best - len(moved)]]
+            splits[pair] = splits[pair[::-1]]
     return splits

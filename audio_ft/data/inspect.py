@@ -97,10 +97,7 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        plain = dataclasses.asdict(self)
-        for name in ("rates", "channels"):
-            plain[name] = {str(value): count for value, count in plain[name].items()}
-        return plain
+        return dataclasses.asdict(self)
 
 
 def inspect(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.codec.source import printable
@@ -95,8 +96,8 @@ def load(
             parts[name] = split.take(sample)
         rule += f"; at most {data.limit:,} clips a split"
     metas = {name: _metas(split, {source.audio, column, group}) for name, split in parts.items()}
-    keys = _unique({name: split.keys for name, split in parts.items()})
-    tables = {name: _table(split, keys[name], metas[name], kind) for name, split in parts.items()}
+    keys = _numbered(key for split in parts.values() for key in split.keys)
+    tables = {name: _table(split, list(islice(keys, len(split))), metas[name], kind) for name, split in parts.items()}
     warnings = (*notes, *splits.leaks(parts, target, group))
     return Loaded(tables, target, column, group, rule, warnings, source.chain, _fingerprint(parts, metas, kind))
 
@@ -139,7 +140,7 @@ def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | 
         blank = groups.count(None)
         note = f"{blank:,} of {len(groups):,} rows have no {column!r}; each of them is treated as a separate group"
         return column, groups, [note] if blank else []
-    read = columns.group_from_names([one.name for one in rows.recordings]) if chosen is None else None
+    read = columns.group_from_names([one.path for one in rows.recordings]) if chosen is None else None
     return (read[0], list(read[1]), []) if read else (None, [], [])
 
 
@@ -159,25 +160,19 @@ def _make_splits(
     train = rows["train"]
     made = splits.split(train.targets, train.groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
                         by=group or "group")  # fmt: skip
-    new = {name: train.take(made[name]) for name in splits.SPLITS if made[name]}
-    how = f"seed {data.seed}" + (f", stratified by {kind.stratified_by}" if kind.stratified_by else "")
-    how += f", disjoint by {group}" if group else ", no groups known, so one speaker may be in several splits"
-    wanted = {"train": 1 - sum(shares.values()), **{name: shares[name] for name in missing}}
-    ratio = _ratio(wanted.values())
-    actual = {name: len(new[name].targets) / len(train.targets) for name in wanted}
+    parts = rows | {name: train.take(chosen) for name, chosen in made.items() if chosen}
+    wanted = {"train": 1 - sum(shares.values())} | {name: shares[name] for name in missing}
+    actual = {name: len(made[name]) / len(train) for name in wanted}
+    # "80/10/10"
+    asked, got = ("/".join(f"{100 * share:.3g}" for share in each.values()) for each in (wanted, actual))
+    rule = f"made here: {asked}, seed {data.seed}"
+    if len(rows) > 1 or len(missing) < 2:
+        rule = f"given by the data: {given}; {' and '.join(missing)} made here out of train: {asked}, seed {data.seed}"
+    rule += f", stratified by {kind.stratified_by}" if kind.stratified_by else ""
+    rule += f", disjoint by {group}" if group else ", no groups known, so one speaker may be in several splits"
     uneven = any(abs(actual[name] - share) > _UNEVEN for name, share in wanted.items())
-    note = f"groups are too few or too unequal for {ratio}: the splits made here are {_ratio(actual.values())}"
-    all_rows = {**rows, **new}
-    if len(rows) == 1 and len(missing) == 2:
-        rule = f"made here: {ratio}, {how}"
-    else:
-        rule = f"given by the data: {given}; {' and '.join(missing)} made here out of train: {ratio}, {how}"
-    return {name: all_rows[name] for name in splits.SPLITS if name in all_rows}, rule, [note] if uneven else []
-
-
-def _ratio(shares: Iterable[float]) -> str:
-    """Return shares as "80/10/10"."""
-    return "/".join(f"{100 * share:.3g}" for share in shares)
+    note = f"groups are too few or too unequal for {asked}: the splits made here are {got}"
+    return {name: parts[name] for name in splits.SPLITS if name in parts}, rule, [note] if uneven else []
 
 
 def _refuse_unknown(names: Sequence[str], known: Target | None) -> None:
@@ -191,29 +186,23 @@ def _refuse_unknown(names: Sequence[str], known: Target | None) -> None:
 def _repeated(rows: Mapping[str, Rows]) -> list[str]:
     """Warn of recordings that are listed more than once."""
     listed = Counter(key for split in rows.values() for key in split.keys)
-    repeated = sorted(key for key, number in listed.items() if number > 1)
-    containing = Counter(key for split in rows.values() for key in set(split.keys))
-    across = sorted(key for key, number in containing.items() if number > 1)
+    across = Counter(key for split in rows.values() for key in set(split.keys))
     return [
         f"{counted(len(found), 'recording')} {'is' if len(found) == 1 else 'are'} {where} (first: {found[0]}){why}"
-        for found, where, why in (
-            (repeated, "listed more than once", ""),
+        for numbers, where, why in (
+            (listed, "listed more than once", ""),
             (across, "in two splits", f": {splits.FLATTERS}"),
         )
-        if found
+        if (found := sorted(key for key, number in numbers.items() if number > 1))
     ]
 
 
-def _unique(keys: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return the keys, with "#2" and so on added to repeated ones."""
+def _numbered(keys: Iterable[str]) -> Iterator[str]:
+    """Yield the keys, with "#2" and so on added to repeated ones."""
     seen: Counter[str] = Counter()
-    unique: dict[str, list[str]] = {}
-    for name, split in keys.items():
-        unique[name] = []
-        for key in split:
-            seen[key] += 1
-            unique[name].append(key if seen[key] == 1 else f"{key}#{seen[key]}")
-    return unique
+    for key in keys:
+        seen[key] += 1
+        yield key if seen[key] == 1 else f"{key}#{seen[key]}"
 
 
 def _metas(rows: Rows, used: set[str | None]) -> list[str]:
@@ -227,11 +216,7 @@ def _metas(rows: Rows, used: set[str | None]) -> list[str]:
 
 
 def _table(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
-    """Return the rows as a table with the columns audio, target, group, key and meta.
-
-    Raises:
-        InputError: a file name or a cell is not UTF-8, which tables require.
-    """
+    """Return the rows as a table with the columns audio, target, group, key and meta."""
     import pyarrow as pa
     from datasets import Dataset, Features, Value, concatenate_datasets
 

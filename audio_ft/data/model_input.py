@@ -39,10 +39,11 @@ class ModelInput:
                 f"{self.adapter.sample_rate:,} Hz; add Resample({self.adapter.sample_rate}) and Mono() to the chain."
             )
         size = round(self.adapter.window * clip.rate)
-        parts = [self._window(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]
+        parts = [self._features(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]
         return parts[0] if len(parts) == 1 else np.stack(parts)
 
-    def _window(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the features of one window."""
         features = self.adapter.extract(samples)
         for name, values in self.adapter.collate([features]).items():
             if name in features:

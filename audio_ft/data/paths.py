@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from audio_ft.data.columns import find_audio
@@ -17,8 +19,8 @@ from audio_ft.targets.cells import missing
 
 # Folders in which published data sets keep recordings that their manifest lists by file name alone.
 _AUDIO_FOLDERS = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
-# Rows that are tried to find the folder of a manifest's files, and folders that are searched for a missing one.
-_TRIED, _FOLDERS = 50, 2_000
+# Rows that are tried to find the folder of a manifest's files, and files among which a missing one is searched.
+_TRIED, _SEARCHED = 50, 100_000
 
 
 def read_manifests(
@@ -88,20 +90,12 @@ def _elsewhere(names: list[str], column: str, bases: Sequence[Path], known: Iter
             if path != name and os.path.isfile(base / path):
                 return f"; {base / path} exists: write / instead of \\ in that column"
     wanted = {os.path.basename(path): path for path in reversed(slashed)}
-    found = next((path for path in known or _below(bases[0]) if os.path.basename(path) in wanted), None)
+    nearby = known or sorted(islice(glob.iglob("**/*", root_dir=bases[0], recursive=True), _SEARCHED))
+    found = next((path for path in nearby if os.path.basename(path) in wanted), None)
     if found is None:
         return ""
     name = wanted[os.path.basename(found)]
     return f"; {name!r} is listed and {found!r} exists: write the paths with their folders into column {column!r}"
-
-
-def _below(folder: Path) -> Iterator[str]:
-    """Yield the files in the first folders below a folder, by relative path."""
-    for seen, (parent, folders, files) in enumerate(os.walk(folder)):
-        if seen == _FOLDERS:
-            return
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.relpath(os.path.join(parent, name), folder) for name in sorted(files))
 
 
 def _base(names: list[str], bases: Sequence[Path]) -> str:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -31,7 +31,10 @@ _large_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Probed:
-    """Hold the facts of one recording, or why it cannot be read; equal `content` suggests equal bytes."""
+    """Hold the facts of one recording, or why it cannot be read; equal `content` suggests equal bytes.
+
+    `path` is "" for one that is stored in a table, whose `content` is a digest of all bytes.
+    """
 
     key: str
     size: int = 0
@@ -42,6 +45,7 @@ class Probed:
     notes: tuple[str, ...] = ()
     error: str | None = None
     content: str = ""
+    path: str = ""
 
 
 def probe_all(rows: Rows, *, decode: bool = False, name: str = "") -> Iterator[Probed]:
@@ -60,46 +64,45 @@ def probe_all(rows: Rows, *, decode: bool = False, name: str = "") -> Iterator[P
 
 def _probe(decode: bool, key: str, source: str | bytes) -> Probed:
     """Read one recording's header, or all of it."""
+    path = source if isinstance(source, str) else ""
     try:
-        size = len(source) if isinstance(source, bytes) else os.stat(source).st_size
-        content = _content(source, size)
+        size = os.stat(path).st_size if path else len(source)
+        found = Probed(key, size, content=_sampled(source, size), path=path)
     except (OSError, ValueError):
-        size, content = 0, ""
+        found = Probed(key)
     try:
         about = probe(source)
-        seconds: float = about.seconds
-        notes: tuple[str, ...] = ()
+        found = replace(found, seconds=about.seconds, rate=about.rate, channels=about.channels,
+                        format=CONTAINERS.get(about.format, about.format.upper()))  # fmt: skip
         if decode:
             with _large_lock if about.frames * about.channels > _LARGE else nullcontext():
                 clip = read(source)
-                seconds, notes = clip.seconds, clip.notes
+                found = replace(found, seconds=clip.seconds, notes=clip.notes)
                 del clip
-        container = CONTAINERS.get(about.format, about.format.upper())
-        return Probed(key, size, seconds, about.rate, about.channels, container, notes, None, content)
     except AudioError as error:
-        return Probed(key, size, error=error.reason, content=content)
+        return replace(found, error=error.reason)
+    return found
 
 
-def _content(source: str | bytes, size: int) -> str:
-    """Return the digest of bytes, or for a file "size|digest of its middle and end|path"."""
+def _sampled(source: str | bytes, size: int) -> str:
+    """Return a digest of bytes, or of a file's size, middle and end."""
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
     with open(source, "rb") as file:
         file.seek(max(0, size // 2 - _SAMPLED_BYTES // 2))
         middle = file.read(_SAMPLED_BYTES)
         file.seek(max(0, size - _SAMPLED_BYTES))
-        return f"{size}|{hashlib.sha256(middle + file.read(_SAMPLED_BYTES)).hexdigest()}|{source}"
+        return f"{size} {hashlib.sha256(middle + file.read(_SAMPLED_BYTES)).hexdigest()}"
 
 
 def duplicates(recordings: Iterable[Probed]) -> list[tuple[str, ...]]:
     """Return the keys of recordings with equal bytes; files of equal size and sampled bytes are read completely."""
-    similar: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    alike: dict[str, list[Probed]] = defaultdict(list)
     for probed in recordings:
-        sampled, _, path = probed.content.rpartition("|")
         if probed.size:
-            similar[sampled or path].append((probed.key, path if sampled else ""))
+            alike[probed.content].append(probed)
     equal: dict[str, list[str]] = defaultdict(list)
-    for sampled, members in similar.items():
-        for key, path in members if len(members) > 1 else ():
-            equal[file_digest(path) if path else sampled].append(key)
+    for members in alike.values():
+        for probed in members if len(members) > 1 else ():
+            equal[file_digest(probed.path) if probed.path else probed.content].append(probed.key)
     return [tuple(keys) for keys in equal.values() if len(keys) > 1]

@@ -20,22 +20,17 @@ class File(NamedTuple):
     size: int = -1
     changed: int = -1
 
-    @property
-    def name(self) -> str:
-        """Return the path, whose last part is the name."""
-        return self.path
-
     def content(self) -> str:
         """Return what audio readers take: the path."""
         return self.path
 
 
 class Stored(NamedTuple):
-    """A recording in one row of a table, whose column `audio` has {bytes, path}; `name` is "" where it has none."""
+    """A recording in one row of a table, whose column `audio` has {bytes, path}; `path` is "" where it has none."""
 
     table: Dataset
     row: int
-    name: str
+    path: str
 
     def content(self) -> bytes | str:
         """Return what audio readers take: the bytes, or the path where there are none."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audio_ft.data.arrow import is_saved, read_hub, read_parquet, read_saved
+from audio_ft.data.arrow import read_hub, read_parquet, read_saved
 from audio_ft.data.columns import SPLIT, plain, rows_where
 from audio_ft.data.folders import read_folder
 from audio_ft.data.manifests import MANIFEST_SUFFIXES
@@ -48,7 +48,7 @@ def _read(data: Data, classes: bool) -> Source:
     path = Path(os.path.abspath(os.path.expanduser(data.path)))
     suffix = path.suffix.lower()
     if path.is_dir():
-        if is_saved(path):
+        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
             return read_saved(path, data.audio)
         tree = scan(path)
         tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
