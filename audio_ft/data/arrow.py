@@ -126,7 +126,7 @@ def _audio_column(table: Dataset, chosen: str | None, name: str) -> str:
         if isinstance(feature, Audio) or (isinstance(feature, dict) and feature.keys() >= {"bytes", "path"})
     ]
     if typed:
-        return typed[0] if len(typed) == 1 else find(typed, AUDIO, "the recording", "audio=NAME", name)
+        return typed[0] if len(typed) == 1 else find(typed, AUDIO, "the recording", "audio", name)
     text = [column for column, feature in table.features.items() if _is_text(feature)]
     return find_audio(table.select_columns(text).with_format(None)[:100], None, name)
 

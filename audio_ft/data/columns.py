@@ -45,14 +45,9 @@ def plain(name: str) -> str:
     return re.sub(r"[\s\-_]+", "", name.lower())
 
 
-def among(name: str, known: Sequence[str]) -> bool:
-    """Tell whether a column has one of the known names."""
-    return plain(name) in map(plain, known)
-
-
-def names_one_of(names: Iterable[str], tiers: Iterable[Sequence[str]]) -> bool:
-    """Tell whether one of the columns has a name of one of the tiers."""
-    return any(among(name, tier) for name in names for tier in tiers)
+def among(name: str, *tiers: Sequence[str]) -> bool:
+    """Tell whether a column has a name of one of the tiers."""
+    return any(plain(name) == plain(known) for tier in tiers for known in tier)
 
 
 def named(names: Iterable[str], name: str, source: str) -> str:
@@ -71,7 +66,7 @@ def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: st
     """Return the one column whose name is in the first tier with any match.
 
     Raises:
-        InputError: no column matches, or several of one tier; lists the columns and the setting that chooses one.
+        InputError: no column matches, or several of one tier; lists the columns and the `setting` that chooses one.
     """
     names = list(names)
     for tier in tiers:
@@ -79,10 +74,12 @@ def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: st
         if len(found) == 1:
             return found[0]
         if found:
-            raise InputError(f"{source}: columns {', '.join(found)} could each be {what}; choose one with {setting}")
+            raise InputError(
+                f"{source}: columns {', '.join(found)} could each be {what}; choose one with {setting}=NAME"
+            )
     raise InputError(
         f"{source}: no column name matches {what}; the columns are {', '.join(names) or 'none'}: "
-        f"choose one with {setting}"
+        f"choose one with {setting}=NAME"
     )
 
 
@@ -91,10 +88,10 @@ def find_audio(columns: Mapping[str, Sequence[Any]], chosen: str | None, source:
     if chosen is not None:
         return named(columns, chosen, source)
     files = [name for name, cells in columns.items() if _lists_audio(cells)]
-    likely = [name for name in files if any(among(name, tier) for tier in AUDIO)]
+    likely = [name for name in files if among(name, *AUDIO)]
     if not likely and len(files) == 1:
         return files[0]
-    return find(likely or columns, AUDIO, "the path of the recording", "audio=NAME", source)
+    return find(likely or columns, AUDIO, "the path of the recording", "audio", source)
 
 
 def _lists_audio(cells: Sequence[Any]) -> bool:
@@ -121,13 +118,12 @@ def find_group(columns: Mapping[str, Sequence[Any]], chosen: str | None, target:
         return named(columns, chosen, source)
     by_name = {plain(name): name for name in columns if name != target}
     constant = None
-    for name in (by_name[plain(known)] for known in GROUP if plain(known) in by_name):
-        filled = [cell for cell in columns[name] if not missing(cell)]
-        distinct = len(set(map(str, filled)))
-        if distinct == 1 and len(filled) > 1:
-            constant = constant or name
-        elif 1 < distinct < len(columns[name]):
+    for name in filter(None, (by_name.get(plain(known)) for known in GROUP)):
+        filled = [str(cell) for cell in columns[name] if not missing(cell)]
+        if 1 < len(set(filled)) < len(columns[name]):
             return name
+        if len(set(filled)) == 1 < len(filled):
+            constant = constant or name
     return constant
 
 
@@ -145,10 +141,9 @@ def group_from_names(names: Sequence[str]) -> tuple[str, list[str]] | None:
     """Return (description, a group for each file name) where all names follow one well-known pattern."""
     stems = [PurePath(name).stem for name in names]
     for what, pattern in _NAMED_GROUPS:
-        if stems and pattern.fullmatch(stems[0]):
-            found = [match for match in map(pattern.fullmatch, stems) if match]
-            groups = [match.group(1) for match in found]
-            if len(groups) == len(stems) and 1 < len(set(groups)) < len(stems):
+        if all(map(pattern.fullmatch, stems)):
+            groups = [pattern.sub(r"\1", stem) for stem in stems]
+            if 1 < len(set(groups)) < len(stems):
                 return what, groups
     return None
 

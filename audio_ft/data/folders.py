@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
-from audio_ft.data.columns import find_audio, names_one_of
+from audio_ft.data.columns import among, find_audio
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Columns, Rows, Source, merged
@@ -122,7 +122,7 @@ def _labeled(tree: Tree, listed: Source) -> Source:
     manifest = listed.rows
     names = [name for name in manifest.columns if name != listed.audio]
     known = [tier for kind in Target.registry.values() for tier in kind.column_names]
-    if len(manifest.split_names) != 1 or names_one_of(names, known):
+    if len(manifest.split_names) != 1 or any(among(name, *known) for name in names):
         return listed
     try:
         folders = _by_folders(tree)

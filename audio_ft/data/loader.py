@@ -77,16 +77,23 @@ def load(
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
-    rows, whole = sources.select_splits(data, source.rows, need)
+    rows = sources.select_splits(data, source.rows, need)
     path = data.path + (f" where {' and '.join(data.where)}" if data.where else "")
     column = target_column(rows.columns, data, wanted[-1], source)
     kind, cells, read = _recognized(rows.columns[column], column, data, wanted, source)
     group, groups, group_notes = _groups(rows, data, column, source)
     rows = replace(rows, targets=kind.parse(cells, f"{path}, column {column!r}", rows.keys), groups=groups)
     names = kind.names_in(rows.targets)
-    parts, rule, uneven = _make_splits(rows.by_split(), need, whole, data, kind, group)
+    parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group)
+    if source.rows.split_names == ("",) and len(need) == 1:
+        rule = f"no splits in the data: all of it used as {need[0]}"
     target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
-    _refuse_unknown(names, known)
+    unknown = [name for name in names if target.names and name not in target.names] if known else []
+    if unknown:
+        raise InputError(
+            f"labels {', '.join(map(repr, unknown))} are unknown to the model, which knows "
+            f"{', '.join(map(repr, target.names))}; rename them or filter them out with where"
+        )
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
     notes = [*source.notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
     notes += [*columns.start_warnings(rows.columns), *uneven]
@@ -110,9 +117,8 @@ def target_column(table: Columns, data: Data, kind: type[Target], source: Source
     """
     if data.target is not None:
         return columns.named(table, data.target, data.path)
-    if source.target and source.implied_by == kind.implied_by:
-        return source.target
-    return columns.find(table, kind.column_names, kind.wording.cell, "target=NAME", data.path)
+    implied = source.target if source.implied_by == kind.implied_by else None
+    return implied or columns.find(table, kind.column_names, kind.wording.cell, "target", data.path)
 
 
 def _recognized(
@@ -145,14 +151,13 @@ def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | 
 
 
 def _make_splits(
-    rows: dict[str, Rows], need: Sequence[str], whole: bool, data: Data, kind: type[Target], group: str | None
+    rows: dict[str, Rows], need: Sequence[str], data: Data, kind: type[Target], group: str | None
 ) -> tuple[dict[str, Rows], str, list[str]]:
     """Make the missing splits from train; return all of them, how they were made, and warnings."""
     missing = [name for name in need if name not in rows]
     given = ", ".join(name for name in splits.SPLITS if name in rows)
     if not missing:
-        rule = f"no splits in the data: all of it used as {given}" if whole else f"given by the data: {given}"
-        return rows, rule, []
+        return rows, f"given by the data: {given}", []
     shares = {name: getattr(data, name) if name in missing else 0.0 for name in ("validation", "test")}
     zero = [name for name in missing if not shares[name]]
     if zero:
@@ -173,14 +178,6 @@ def _make_splits(
     uneven = any(abs(actual[name] - share) > _UNEVEN for name, share in wanted.items())
     note = f"groups are too few or too unequal for {asked}: the splits made here are {got}"
     return {name: parts[name] for name in splits.SPLITS if name in parts}, rule, [note] if uneven else []
-
-
-def _refuse_unknown(names: Sequence[str], known: Target | None) -> None:
-    """Refuse labels that a model does not know."""
-    unknown = [name for name in names if name not in known.names] if known and known.names else []
-    if known is not None and unknown:
-        raise InputError(f"labels {', '.join(map(repr, unknown))} are unknown to the model, which knows "
-                         f"{', '.join(map(repr, known.names))}; rename them or filter them out with where")  # fmt: skip
 
 
 def _repeated(rows: Mapping[str, Rows]) -> list[str]:

@@ -102,8 +102,8 @@ def _in_our_splits(data: Data, rows: Rows) -> tuple[Rows, list[str]]:
     )
 
 
-def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> tuple[Rows, bool]:
-    """Return the rows to use, and whether data without splits is used whole as the one split in `need`.
+def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> Rows:
+    """Return the rows to use; without splits all, as train or as the one split in `need`.
 
     `need` may omit train; it is returned anyway where other splits are made from it.
 
@@ -112,7 +112,7 @@ def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> tuple[Rows, bo
     """
     given = rows.split_names
     if given == ("",):
-        return merged({need[0] if len(need) == 1 else "train": rows}), len(need) == 1
+        return merged({need[0] if len(need) == 1 else "train": rows})
     missing = [name for name in need if name not in given]
     if missing and ("train" in missing or "train" not in need):
         raise InputError(f"{data.path}: no {missing[0]} split; the splits there are {', '.join(given)}: ask for one of "
@@ -122,4 +122,4 @@ def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> tuple[Rows, bo
     if empty is not None:
         why = f" that meets {' and '.join(data.where)}" if data.where else ""
         raise InputError(f"{data.path}: split {empty!r} has no recording{why}; add some, or remove it")
-    return merged(parts), False
+    return merged(parts)
