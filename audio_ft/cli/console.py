@@ -79,11 +79,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print.
-
-        Raises:
-            InputError: always.
-        """
+        """Raise what argparse would print as InputError."""
         end = "" if message.endswith((".", "?")) else "."
         raise InputError(f"{message}{end} (`{self.prog} --help` lists the arguments.)")
 
@@ -124,7 +120,10 @@ def _ended(error: BaseException, debug: bool) -> int:
         code, sentence = FAILED, f"error: {unexpected} Run again with --debug for the traceback."
     if debug:
         traceback.print_exception(error)
-    _close_bars()
+    if "tqdm" in sys.modules:
+        # The message starts on a new line once bars that the failure left open are closed.
+        for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
+            bar.close()
     sys.stderr.write(f"audio-ft: {sentence}\n")
     return code
 
@@ -135,13 +134,6 @@ def _interrupted(error: BaseException) -> bool:
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__cause__ or seen.__context__
     return seen is not None
-
-
-def _close_bars() -> None:
-    """Close progress bars that the failure left open, so that the message starts on a new line."""
-    if "tqdm" in sys.modules:
-        for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
-            bar.close()
 
 
 @contextmanager

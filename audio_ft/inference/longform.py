@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import filterfalse
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from audio_ft.audio.vad import PAUSE_SECONDS, Spectrum
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Trim
 from audio_ft.errors import InputError
-from audio_ft.inference.sources import mono_at
+from audio_ft.inference.sources import require_mono
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> It
     """
     for piece in _uncleaned(blocks(source, BLOCK_SECONDS), rate, longest):
         cleaned = _cleaned(piece, chain)
-        mono_at(cleaned.clip, rate)
+        require_mono(cleaned.clip, rate)
         yield cleaned
 
 
@@ -104,17 +104,14 @@ def _uncleaned(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[Pie
     buffer = next(parts)
     # After resampling, which rounds up to whole samples, a piece must not exceed the window.
     most = int(longest * rate) * buffer.rate // rate
-    start = before = 0
-    more, fits = True, True
-    while more:
-        part = next(parts, None)
-        more = part is not None
+    start, before, fits = 0, 0, True
+    for part in itertools.chain(parts, [None]):
         if part is not None:
             samples = np.concatenate([buffer.samples, part.samples], axis=1)
             samples.setflags(write=False)  # not shared, so a clip need not copy them
             buffer = buffer.with_samples(samples)
         fits = fits and buffer.length <= most
-        while not fits and (found := _cut(buffer, most, whole=not more)):
+        while not fits and (found := _cut(buffer, most, whole=part is None)):
             cut, reach, silent = found
             clip = _part(buffer, 0, cut + reach)
             yield Piece(clip, start / clip.rate, before / clip.rate, 2 * reach / clip.rate, silent)
@@ -221,8 +218,8 @@ def _merged(old: list[dict[str, Any]], new: list[dict[str, Any]], middle: float)
     def late(word: Mapping[str, Any]) -> bool:
         return (word["start"] + word["end"]) / 2 >= middle
 
-    first, beyond = list(filterfalse(late, old)), list(filter(late, old))
-    ahead, second = list(filterfalse(late, new)), list(filter(late, new))
+    first, beyond = list(itertools.filterfalse(late, old)), list(filter(late, old))
+    ahead, second = list(itertools.filterfalse(late, new)), list(filter(late, new))
     if first and second and _same(first[-1], second[0]):
         second = second[1:]
     elif beyond and ahead and _same(beyond[0], ahead[-1]):

@@ -17,7 +17,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError
 from audio_ft.inference.batching import BATCH, stacked
 from audio_ft.inference.longform import Piece, join, pieces
-from audio_ft.inference.sources import as_clip, mono_at, openable
+from audio_ft.inference.sources import as_clip, openable, require_mono
 from audio_ft.models.base import Adapter
 from audio_ft.tasks.base import Task, forward
 
@@ -84,7 +84,9 @@ class Model:
                 yield prediction
 
     def _wave(self, clip: Clip) -> NDArray[np.float32]:
-        return mono_at(self.chain(clip), self.adapter.sample_rate)
+        cleaned = self.chain(clip)
+        require_mono(cleaned, self.adapter.sample_rate)
+        return cleaned.samples[0]
 
     def _pooled(self, sources: Sequence[Source]) -> Iterator[dict[str, Any] | AudioError]:
         """Yield predictions for whole recordings, cut into windows whose outputs are pooled."""

@@ -66,15 +66,14 @@ def _samples(array: Any) -> NDArray[np.float32]:
     )
 
 
-def mono_at(clip: Clip, rate: int) -> NDArray[np.float32]:
-    """Return the samples (time,) of a cleaned clip.
+def require_mono(clip: Clip, rate: int) -> None:
+    """Check that a cleaned clip is what the model takes: one channel at `rate` Hz.
 
     Raises:
-        InputError: it has several channels or another rate than the model's.
+        InputError: it has several channels or another rate.
     """
     if clip.rate != rate or clip.channels != 1:
         raise InputError(
             f"The model's chain returns {clip.channels} channels at {clip.rate:,} Hz, and the model expects one at "
             f"{rate:,} Hz; give recordings like those it was trained on."
         )
-    return clip.samples[0]

@@ -13,7 +13,7 @@ import pytest
 
 from audio_ft.cli import main as cli
 from audio_ft.cli import recipe_script as door
-from audio_ft.cli.recipe_file import read_recipe
+from audio_ft.cli.inputs import read_recipe
 from audio_ft.cli.recipe_script import SMOKE_CLIPS, SMOKE_STEPS
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, FAILED, say, show
-from audio_ft.cli.inputs import recordings_below
+from audio_ft.cli.inputs import chosen_recipe, recordings_below
 from audio_ft.cli.options import CHAINS, add_options
-from audio_ft.cli.recipe_file import chosen_recipe
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:

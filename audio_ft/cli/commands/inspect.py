@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, show_result
+from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import FLAG, add_options, changed
-from audio_ft.cli.recipe_file import empty_recipe
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration
 

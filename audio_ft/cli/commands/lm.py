@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import say, show
+from audio_ft.cli.inputs import empty_recipe, saved_recipe
 from audio_ft.cli.options import add_options
-from audio_ft.cli.recipe_file import empty_recipe, saved_recipe
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe

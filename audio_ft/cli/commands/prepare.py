@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import say, show
-from audio_ft.cli.inputs import local
+from audio_ft.cli.inputs import chosen_recipe, local
 from audio_ft.cli.options import CHAINS, add_options, changed
-from audio_ft.cli.recipe_file import chosen_recipe
 
 if TYPE_CHECKING:
     from audio_ft.data.prepare import Prepared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from audio_ft.cli.recipe_file import empty_recipe, read_recipe
+from audio_ft.cli.inputs import empty_recipe, read_recipe
 from audio_ft.cli.recipe_script import add_recipe_options, train_recipe
 from audio_ft.errors import InputError
 
