@@ -204,6 +204,17 @@ def file_digest(file: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def state_of(source: str | bytes) -> str:
+    """Return text that changes with a file, its size and modification time, or with bytes, their digest."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()[:32]
+    try:
+        about = os.stat(source)
+    except (OSError, ValueError):
+        return "missing"
+    return f"{about.st_size}|{about.st_mtime_ns}"
+
+
 def finite(value: Any) -> Any:
     """Return a value, or None for NaN and infinity, which JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,10 +6,9 @@ the middle of an epoch continues exactly as without the interruption.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 
@@ -44,8 +43,6 @@ class Augment(NamedSettings, ABC, key="augment", group="augmentations"):
         InputError: a setting of the wrong type or outside its range.
     """
 
-    stage: ClassVar[str] = ""
-
     probability: Probability = field(default=0.5, kw_only=True)
 
     @property
@@ -66,8 +63,6 @@ class Augment(NamedSettings, ABC, key="augment", group="augmentations"):
 class WaveAugment(Augment, register=False):
     """Change the samples of one clip before its features are extracted."""
 
-    stage: ClassVar[str] = "wave"
-
     def __call__(self, samples: Samples, rate: int, rng: Rng) -> NDArray[np.float32]:
         """Return the changed float32 samples (time',) of a clip (time,) at `rate` Hz.
 
@@ -76,11 +71,6 @@ class WaveAugment(Augment, register=False):
         if rng.random() >= self.probability or samples.size == 0:
             return samples
         return np.ascontiguousarray(self.change(samples, rate, rng), dtype=np.float32)
-
-    @property
-    def growth(self) -> float:
-        """Return the greatest factor by which a clip can get longer; 1 where the length is kept."""
-        return 1.0
 
     @abstractmethod
     def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
@@ -91,19 +81,14 @@ class WaveAugment(Augment, register=False):
 class FeatureAugment(Augment, register=False):
     """Change the features of one clip after they are extracted."""
 
-    stage: ClassVar[str] = "features"
+    def __call__(self, features: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+        """Return changed float32 features of the same shape (mel, frames).
 
-    def apply(self, features: NDArray[np.float32], frames_valid: int, rng: Rng) -> NDArray[np.float32]:
-        """Return changed float32 features of the same shape (mel, frames); only the first `frames_valid` frames change.
-
-        A clip that is not drawn and one without valid frames are returned as the same array.
+        A clip that is not drawn and an empty one are returned as the same array.
         """
-        frames = min(frames_valid, features.shape[1])
-        if rng.random() >= self.probability or frames <= 0 or features.size == 0:
+        if rng.random() >= self.probability or features.size == 0:
             return features
-        changed = np.array(features, dtype=np.float32)
-        changed[:, :frames] = self.change(features[:, :frames], rng)
-        return changed
+        return np.asarray(self.change(features, rng), np.float32)
 
     @abstractmethod
     def change(self, features: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
@@ -130,19 +115,12 @@ def apply_wave(augments: Iterable[Augment], samples: Samples, rate: int, rng: Rn
     return wave
 
 
-def apply_features(
-    augments: Iterable[Augment], features: NDArray[np.float32], frames_valid: int, rng: Rng
-) -> NDArray[np.float32]:
+def apply_features(augments: Iterable[Augment], features: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
     """Run the feature augmentations, in the given order, over (mel, frames); others are left out."""
     for augment in augments:
         if isinstance(augment, FeatureAugment):
-            features = augment.apply(features, frames_valid, rng)
+            features = augment(features, rng)
     return features
-
-
-def growth(augments: Iterable[Augment]) -> float:
-    """Return the greatest factor by which all wave augmentations together can lengthen a clip."""
-    return math.prod(augment.growth for augment in augments if isinstance(augment, WaveAugment))
 
 
 def draw(value: float | tuple[float, float], rng: Rng) -> float:

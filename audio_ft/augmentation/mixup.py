@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 
@@ -23,8 +23,6 @@ class Mixup(Augment):
     The weight of a clip is drawn from Beta(alpha, alpha) and mirrored to at least 0.5, so that its label stays the
     largest; a small `alpha` blends little. Labels become soft targets: blend their one-hot rows.
     """
-
-    stage: ClassVar[str] = "batch"
 
     alpha: Annotated[float, number(0.01, 100)] = 0.2
 

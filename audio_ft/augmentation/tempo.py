@@ -27,11 +27,6 @@ class Speed(WaveAugment):
 
     effect = "speed of {range} times"
 
-    @property
-    def growth(self) -> float:
-        """Return the factor for the slowest clip."""
-        return 1 / self.range[0]
-
     def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the samples (time / factor,), resampled."""
         # soxr directly: librosa.resample does the same with several times the overhead on a short clip.
@@ -52,11 +47,6 @@ class TimeStretch(WaveAugment):
     range: FactorRange = (0.9, 1.1)
 
     effect = "tempo of {range} times at the same pitch"
-
-    @property
-    def growth(self) -> float:
-        """Return the factor for the slowest clip."""
-        return 1 / self.range[0]
 
     def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return the samples (time / factor,) at another tempo."""

@@ -24,7 +24,7 @@ from audio_ft.audio.codec.installed import has_pyav
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows
 from audio_ft.errors import AudioError, InputError
-from audio_ft.file_io import refuse_full_disk
+from audio_ft.file_io import refuse_full_disk, state_of
 from audio_ft.parallel import exit_with_parent, one_thread
 from audio_ft.system import available_cores
 
@@ -216,22 +216,13 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
     """Hash the recordings of a block and the settings of their cleaning."""
     digest = hashlib.sha256(json.dumps(cleaner.settings(), sort_keys=True, default=str).encode())
     for audio in split.select(block)["audio"]:
-        digest.update(_state(audio))
+        source = source_of(audio)
+        state = state_of(source)
+        if not isinstance(source, bytes):
+            # A change of permissions does not change the modification time.
+            state = f"{os.path.abspath(source)}|{state}\n" + ("" if os.access(source, os.R_OK) else "no access\n")
+        digest.update(state.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
-
-
-def _state(audio: dict[str, Any]) -> bytes:
-    """Return bytes that change with a recording: its digest, or path, size and modification time."""
-    if audio.get("bytes") is not None:
-        return hashlib.sha256(audio["bytes"]).digest()
-    try:
-        stat = os.stat(audio["path"])
-        state = f"{os.path.abspath(audio['path'])}|{stat.st_size}|{stat.st_mtime_ns}\n"
-        if not os.access(audio["path"], os.R_OK):  # a change of permissions does not change the modification time
-            state += "no access\n"
-    except OSError:
-        state = f"{audio['path']}|missing\n"
-    return state.encode("utf-8", "surrogateescape")
 
 
 def source_of(audio: Mapping[str, Any]) -> str | bytes:

@@ -5,9 +5,7 @@ A journal in the folder lists each file with the state of its recording, and onl
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +15,7 @@ from audio_ft.audio.clip import read, write
 from audio_ft.audio.codec.source import printable
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError, InputError
-from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished
+from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, state_of
 from audio_ft.formatting import format_duration
 from audio_ft.parallel import parallel_map
 
@@ -38,16 +36,6 @@ class Job:
     source: str | bytes
     target: Path
     extra_target: Path | None = None
-
-    def stamp(self) -> str:
-        """Return text that changes with the recording: size and modification time, or a digest of the content."""
-        if isinstance(self.source, bytes):
-            return hashlib.sha256(self.source).hexdigest()[:32]
-        try:
-            about = os.stat(self.source)
-        except (OSError, ValueError):
-            return "missing"
-        return f"{about.st_size}|{about.st_mtime_ns}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class Cleaning:
         Raises:
             InputError: the file cannot be written.
         """
-        stamp, target = job.stamp(), str(job.target)
+        stamp, target = state_of(job.source), str(job.target)
         try:
             clip = read(job.source)
             seconds = [clip.seconds]
@@ -153,7 +141,7 @@ def _is_done(job: Job, outcome: Outcome | None, folder: Path) -> bool:
     return (
         outcome is not None
         and outcome.error is None
-        and outcome.stamp == job.stamp()
+        and outcome.stamp == state_of(job.source)
         and outcome.target == job.target.relative_to(folder).as_posix()
         and job.target.is_file()
         and (job.extra_target is None or job.extra_target.is_file())

@@ -90,9 +90,7 @@ class Collator:
         if self.task is not None and self.task.whole and len(changed) > longest:
             # Slowed down it no longer fits, and without its end it would not match its target.
             changed = wave
-        features = self.adapter.extract(changed)
-        masks = [augment for augment in self.augments if augment.stage == "features"]
-        return (self.adapter.mask_features(features, masks, rng) if masks else features), len(changed)
+        return self.adapter.mask_features(self.adapter.extract(changed), self.augments, rng), len(changed)
 
     def _mix(self, batch: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
         """Blend each clip with another of the batch, inputs and targets alike (mixup, Zhang et al. 2018)."""

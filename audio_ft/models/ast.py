@@ -87,7 +87,7 @@ class AudioSpectrogramTransformer(Adapter):
         from audio_ft.augmentation.base import apply_features
 
         mel = self._mel(features).T
-        return {"input_values": np.ascontiguousarray(apply_features(augments, mel, mel.shape[1], rng).T)}
+        return {"input_values": np.ascontiguousarray(apply_features(augments, mel, rng).T)}
 
     def classifier(self, model: Any) -> torch.nn.Linear:
         """Return the linear layer behind the head's own norm."""

@@ -220,7 +220,7 @@ class Adapter(ABC):
         raise NotImplementedError(f"{self.name} has no adapters for languages")
 
     def mask_features(self, features: Features, augments: Iterable[Any], rng: np.random.Generator) -> Features:
-        """Apply feature-stage augmentations; adapters whose network masks by itself return the features untouched."""
+        """Apply augmentations of features; adapters whose network masks by itself return the features unchanged."""
         return features
 
     def mask_settings(self, augments: Iterable[Any], typical_length: int) -> dict[str, Any]:

@@ -133,8 +133,7 @@ class Whisper(Adapter):
         """Apply SpecAugment to the stored frames; Whisper's encoder does not mask by itself."""
         from audio_ft.augmentation.base import apply_features
 
-        mel = self._mel(features)
-        return {**features, "input_features": apply_features(augments, mel, mel.shape[1], rng)}
+        return {**features, "input_features": apply_features(augments, self._mel(features), rng)}
 
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
         """Crop the encoder's position table to the window, in place: cost then follows the audio."""

@@ -26,7 +26,6 @@ from audio_ft.augmentation.base import (
     apply_features,
     apply_wave,
     generator,
-    growth,
 )
 from audio_ft.augmentation.mixup import blend
 from audio_ft.errors import AudioError, InputError
@@ -103,7 +102,6 @@ def test_is_frozen_and_documented(kind: type[Augment]) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         augment.probability = 1.0  # type: ignore[misc]
     assert len(inspect.getdoc(kind) or "") > 60
-    assert augment.stage in {"wave", "features", "batch"}
     assert "%" in augment.describe()
     assert "\n" not in augment.describe()
 
@@ -128,7 +126,6 @@ def test_wave_augmentation_handles_unusual_clips(kind: type[WaveAugment], clip: 
         assert changed.dtype == np.float32
         assert changed.ndim == 1
         assert np.isfinite(changed).all()
-        assert len(changed) <= len(samples) * augment.growth + 1
         assert (len(changed) == 0) == (len(samples) == 0)
         assert np.array_equal(changed, augment(samples, rate, generator(seed, 0, 0)))
     assert np.array_equal(samples, before)
@@ -153,14 +150,12 @@ def test_feature_augmentation_handles_unusual_shapes(kind: type[FeatureAugment],
     features = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     before = features.copy()
     features.setflags(write=False)
-    for frames in {0, 1, shape[1] // 2, shape[1], shape[1] + 5}:
-        changed = kind(probability=1.0).apply(features, frames, generator(3, 1, 2))
-        assert changed.dtype == np.float32
-        assert changed.shape == shape
-        assert np.isfinite(changed).all()
-        assert np.array_equal(changed[:, frames:], features[:, frames:])
-        assert np.array_equal(changed, kind(probability=1.0).apply(features, frames, generator(3, 1, 2)))
-        assert np.array_equal(kind(probability=0.0).apply(features, frames, generator(3, 1, 2)), features)
+    changed = kind(probability=1.0)(features, generator(3, 1, 2))
+    assert changed.dtype == np.float32
+    assert changed.shape == shape
+    assert np.isfinite(changed).all()
+    assert np.array_equal(changed, kind(probability=1.0)(features, generator(3, 1, 2)))
+    assert np.array_equal(kind(probability=0.0)(features, generator(3, 1, 2)), features)
     assert np.array_equal(features, before)
 
 
@@ -261,13 +256,6 @@ def test_samples_must_be_one_float_channel() -> None:
         with pytest.raises(InputError, match=r"expected float32 samples \(time,\)"):
             apply_wave((Gain(),), samples, RATE, generator(0, 0, 0))
     assert apply_wave((Gain(),), np.ones(100, np.float16), RATE, generator(0, 0, 0)).dtype == np.float32
-
-
-def test_growth_bounds_how_long_clips_get() -> None:
-    augments = (Speed((0.8, 0.8), probability=1.0), Gain(), TimeStretch((0.8, 1.2), probability=1.0), SpecAugment())
-    assert growth(augments) == pytest.approx(1 / 0.64)
-    longest = max(len(apply_wave(augments, speech(), RATE, generator(0, 0, i))) for i in range(20))
-    assert 1.3 * RATE < longest <= growth(augments) * RATE + 1
 
 
 # --- does the sound change as stated? ---
@@ -434,26 +422,21 @@ def test_band_limit_leaves_out_an_edge_above_half_the_rate() -> None:
 @settings(deadline=None, max_examples=60)
 @given(
     frames=st.integers(1, 300),
-    padding=st.integers(0, 50),
     share=st.floats(0, 0.9),
     length=st.integers(1, 60),
     seed=st.integers(0, 10**6),
 )
-def test_spec_augment_masks_at_most_its_share_of_frames(
-    frames: int, padding: int, share: float, length: int, seed: int
-) -> None:
-    features = np.random.default_rng(seed).standard_normal((80, frames + padding)).astype(np.float32)
+def test_spec_augment_masks_at_most_its_share_of_frames(frames: int, share: float, length: int, seed: int) -> None:
+    features = np.random.default_rng(seed).standard_normal((80, frames)).astype(np.float32)
     augment = SpecAugment(time_share=share, time_length=length, frequency_share=share, frequency_length=length)
-    changed = augment.apply(features, frames, generator(seed, 0, 0))
-    hidden = changed[:, :frames] != features[:, :frames]
-    mean = features[:, :frames].astype(np.float64).mean()
-    assert np.allclose(changed[:, :frames][hidden], mean, atol=1e-6)
+    changed = augment(features, generator(seed, 0, 0))
+    hidden = changed != features
+    assert np.allclose(changed[hidden], features.astype(np.float64).mean(), atol=1e-6)
     assert hidden.all(axis=0).sum() <= share * frames
     bands = hidden.all(axis=1).sum() if not hidden.all(axis=0).all() else 0
     assert bands <= share * 80
     outside = hidden[~hidden.all(axis=1)][:, ~hidden.all(axis=0)]
     assert not outside.any(), "only whole frames and whole bands are hidden"
-    assert np.array_equal(changed[:, frames:], features[:, frames:])
 
 
 def test_spec_augment_spans_have_a_maximum_length() -> None:
@@ -461,7 +444,7 @@ def test_spec_augment_spans_have_a_maximum_length() -> None:
     time_only = SpecAugment(time_share=0.02, time_length=20, frequency_share=0)
     shares = []
     for index in range(200):
-        frames = np.flatnonzero((time_only.apply(features, 1000, generator(0, 0, index)) != features).all(axis=0))
+        frames = np.flatnonzero((time_only(features, generator(0, 0, index)) != features).all(axis=0))
         assert 1 <= len(frames) <= 20
         assert len(frames) == frames[-1] - frames[0] + 1
         shares.append(len(frames))
@@ -471,8 +454,8 @@ def test_spec_augment_spans_have_a_maximum_length() -> None:
 
 def test_apply_features_runs_feature_augmentations_only() -> None:
     features = np.random.default_rng(0).standard_normal((80, 200)).astype(np.float32)
-    changed = apply_features((Gain(), SpecAugment(), Mixup()), features, 200, generator(0, 0, 0))
-    assert np.array_equal(changed, SpecAugment().apply(features, 200, generator(0, 0, 0)))
+    changed = apply_features((Gain(), SpecAugment(), Mixup()), features, generator(0, 0, 0))
+    assert np.array_equal(changed, SpecAugment()(features, generator(0, 0, 0)))
     assert not np.array_equal(changed, features)
 
 
