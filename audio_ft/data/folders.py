@@ -37,7 +37,7 @@ def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Sour
     inner = _only_folder(tree)
     if inner is not None:
         return read_folder(scan(root / inner), audio, classes=classes)
-    found = _by_metadata(tree, audio) or _by_root_manifests(tree, audio)
+    found = _by_manifests(tree, audio)
     if found is not None and classes:
         found = _labeled(tree, found)
     found = found or _by_folders(tree)
@@ -71,33 +71,32 @@ def _only_folder(tree: Tree) -> str | None:
     return names[0] if inner and all(map(split_name, inner)) else None
 
 
-def _by_metadata(tree: Tree, audio: str | None) -> Source | None:
-    """Read metadata files: one in the folder, or one in each split folder (others may contain class folders)."""
+def _by_manifests(tree: Tree, audio: str | None) -> Source | None:
+    """Read the manifests of the folder, and class folders in split folders beside those that have a metadata file."""
+    root, top = tree.root, [name for name in tree.folders if "/" not in name]
     table = tree.metadata()
     if table is not None:
-        source = read_manifests(tree.root, {"": table}, audio, tree.audio, [tree.root])
+        source = read_manifests(root, {"": table}, audio, tree.audio, [root])
         heads = [key.partition("/")[0] if "/" in key else "" for key in source.rows.keys]
         return replace(source, rows=source.rows.in_splits(heads)) if all(map(split_name, set(heads))) else source
-    top = [name for name in tree.folders if "/" not in name]
-    tables = {name: found for name in top if (found := tree.metadata(f"{name}/"))}
+    inner = {name: found for name in top if (found := tree.metadata(f"{name}/"))}
+    tables = inner or _root_manifests(tree, audio)
     if not tables:
         return None
-    source = read_manifests(tree.root, tables, audio, tree.audio)
-    bare = {name: _class_rows(tree, f"{name}/") for name in top if split_name(name) and name not in tables}
+    source = read_manifests(root, tables, audio, tree.audio)
+    bare = {name: _class_rows(tree, f"{name}/") for name in top if inner and split_name(name) and name not in inner}
     return replace(source, rows=merged(source.rows.by_split() | bare))
 
 
-def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
-    """Read one manifest a split (train.csv, dev.tsv, …), else the one manifest that lists recordings."""
+def _root_manifests(tree: Tree, audio: str | None) -> dict[str, str]:
+    """Return one manifest a split (train.csv, dev.tsv, …), else the one manifest that lists recordings."""
     tables = tree.tables()
     splits = {Path(path).stem: path for path in tables if split_name(Path(path).stem)}
     if splits:
-        return read_manifests(tree.root, splits, audio, tree.audio)
+        return splits
     single = len(tree.children()) < 2
-    if not tables and single:
-        tables = sorted(tree.manifests)
     listing, broken = [], []
-    for path in tables:
+    for path in tables or (sorted(tree.manifests) if single else ()):
         if not path.endswith(".parquet"):
             try:
                 columns = read_manifest(tree.root / path)
@@ -114,7 +113,7 @@ def _by_root_manifests(tree: Tree, audio: str | None) -> Source | None:
             f"{tree.root}: {', '.join(listing)} each list recordings; give the path of the one to use, "
             "or call them train, validation and test"
         )
-    return read_manifests(tree.root, {"": listing[0]}, audio, tree.audio) if listing else None
+    return {"": listing[0]} if listing else {}
 
 
 def _labeled(tree: Tree, listed: Source) -> Source:

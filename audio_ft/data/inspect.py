@@ -160,11 +160,7 @@ def _of_table(table: Dataset) -> Rows:
 
 
 def _without_targets(data: Data, kind: type[Target], error: InputError) -> Rows:
-    """Return what can be read of data that `load` refuses: its splits and cells, or just its recordings.
-
-    Raises:
-        InputError: `error`, where there are no recordings to inspect.
-    """
+    """Return what can be read of data that `load` refuses: splits and cells, or just recordings; none raise `error`."""
     try:
         source = sources.read(data, classes=kind.implied_by == "label")
     except InputError:

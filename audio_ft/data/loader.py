@@ -159,9 +159,9 @@ def _make_splits(
     if not missing:
         return rows, f"given by the data: {given}", []
     shares = {name: getattr(data, name) if name in missing else 0.0 for name in ("validation", "test")}
-    zero = [name for name in missing if not shares[name]]
-    if zero:
-        raise InputError(f"data: {zero[0]}=0 leaves no {zero[0]} split, which is needed; set it above 0")
+    for name in missing:
+        if not shares[name]:
+            raise InputError(f"data: {name}=0 leaves no {name} split, which is needed; set it above 0")
     train = rows["train"]
     made = splits.split(train.targets, train.groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
                         by=group or "group")  # fmt: skip

@@ -85,10 +85,9 @@ def listed(
 def _elsewhere(names: list[str], column: str, bases: Sequence[Path], known: Iterable[str]) -> str:
     """Say where one of the first files really is, "" where it is not found."""
     slashed = [name.replace("\\", "/") for name in names[:_TRIED]]
-    for base in bases:
-        for name, path in zip(names, slashed, strict=False):
-            if path != name and os.path.isfile(base / path):
-                return f"; {base / path} exists: write / instead of \\ in that column"
+    meant = next(filter(os.path.isfile, (base / path for base in bases for path in slashed)), None)
+    if meant is not None:
+        return f"; {meant} exists: write / instead of \\ in that column"
     wanted = {os.path.basename(path): path for path in reversed(slashed)}
     nearby = known or sorted(islice(glob.iglob("**/*", root_dir=bases[0], recursive=True), _SEARCHED))
     found = next((path for path in nearby if os.path.basename(path) in wanted), None)

@@ -25,10 +25,9 @@ def _renaming(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise Refused
     renaming = {text().read(name): text().read(other) for name, other in value.items()}
-    if all(ours in SPLITS for ours in renaming.values()):
-        return renaming
-    if all(ours in SPLITS for ours in renaming):
-        return {theirs: ours for ours, theirs in renaming.items()}
+    for pairs in (renaming, {theirs: ours for ours, theirs in renaming.items()}):
+        if all(ours in SPLITS for ours in pairs.values()):
+            return pairs
     raise Refused
 
 
