@@ -5,25 +5,12 @@ from __future__ import annotations
 import linecache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from types import ModuleType
 
 from audio_ft import extensions
 from audio_ft.cli.console import Parser
 from audio_ft.cli.options import add_options
 from audio_ft.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
-    from typing import Protocol
-
-    class Command(Protocol):
-        """The module of a command; the first line of its docstring is its help, and `EPILOG` ends it, if any."""
-
-        __doc__: str | None
-        add_arguments: Callable[[argparse.ArgumentParser], None]
-        run: Callable[[argparse.Namespace], int | None]
-
 
 FOLDER = Path(__file__).parent / "commands"
 KIND = "commands"
@@ -34,20 +21,20 @@ def built_in() -> dict[str, str]:
     return {file.stem: linecache.getline(str(file), 1).strip().strip('"') for file in sorted(FOLDER.glob("[!_]*.py"))}
 
 
-def load(name: str) -> Command:
-    """Return the module of a command, built in or installed by another package.
+def load(name: str) -> ModuleType:
+    """Return the module of a command, built in or installed by another package; `commands/` says what it holds.
 
     Raises:
         InputError: no such command; the message names the closest one.
     """
     own = built_in()
     if name in own:
-        return cast("Command", import_module(f"audio_ft.cli.commands.{name}"))
-    found: Any = extensions.load(KIND, name)
+        return import_module(f"audio_ft.cli.commands.{name}")
+    found: ModuleType | None = extensions.load(KIND, name)
     if found is None:
         known = [*own, *extensions.names(KIND)]
         raise InputError(f"there is no command {name!r}; there are {', '.join(known)}.{did_you_mean(name, known)}")
-    return cast("Command", found)
+    return found
 
 
 def parser_of(name: str) -> Parser:

@@ -47,7 +47,8 @@ def _dispatch(before: Sequence[str], words: Sequence[str]) -> int | None:
         top.print_help(sys.stderr)
         return WRONG
     name, *arguments = words
-    return command_list.load(name).run(command_list.parser_of(name).parse(arguments))
+    code: int | None = command_list.load(name).run(command_list.parser_of(name).parse(arguments))
+    return code
 
 
 def top_parser() -> Parser:

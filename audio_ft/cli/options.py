@@ -11,7 +11,6 @@ from audio_ft.cli.inputs import local
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
-    from audio_ft.data import Data
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.ctc_beam import Beam
 
@@ -93,18 +92,14 @@ def changed(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     if "model" in given:
         recipe = recipe.replace(model=given["model"], revision=None)
     if "data" in given and given["data"] != recipe.data.path:
-        # The consent was given for the recipe's own recordings; others need a sentence of their own.
-        recipe = recipe.replace(data=_moved(recipe.data, given["data"]), consent="")
+        # What is true of the old recordings only is dropped, and so is the consent to their use.
+        old = ("name", "revision", "audio", "target", "splits", "license", "source", "language")
+        data = recipe.data.replace(path=local(given["data"]), **dict.fromkeys(old))
+        recipe = recipe.replace(data=data, consent="")
     columns = {name: given[name] for name in ("target", "group", "seed") if name in given}
     named = {name: given[name] for name in ("task", "push_to_hub") if name in given}
     recipe = recipe.replace(data=recipe.data.replace(**columns), **named).override(given.get("set", ()))
     return recipe.replace(data=recipe.data.replace(where=(*recipe.data.where, *given["where"])))
-
-
-def _moved(data: Data, path: str) -> Data:
-    """Return the same settings for data at another place; what is true of the old place only is dropped."""
-    of_the_old_place = ("name", "revision", "audio", "target", "splits", "license", "source", "language")
-    return data.replace(path=local(path), **dict.fromkeys(of_the_old_place))
 
 
 def beam_of(arguments: argparse.Namespace) -> Beam | None:
