@@ -214,11 +214,9 @@ def _bins(confidences: Floats) -> NDArray[np.int64]:
 
 
 def _chance(confidences: Floats, seed: int) -> list[float]:
-    """Return draws of the error of a model whose accuracy equals its confidence.
-
-    Consistency resampling: Broecker and Smith, "Increasing the reliability of reliability diagrams", Weather and
-    Forecasting 22, 2007.
-    """
+    """Return draws of the error of a model whose accuracy equals its confidence."""
+    # Consistency resampling: Broecker and Smith, "Increasing the reliability of reliability diagrams", Weather and
+    # Forecasting 22, 2007.
     rng = np.random.default_rng(seed)
     size = len(confidences)
     return [expected_calibration_error(confidences, rng.random(size) < confidences) for _ in range(DRAWS)]

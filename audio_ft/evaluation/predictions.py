@@ -36,7 +36,6 @@ class Predictions:
     seed: int = 0
 
     def __len__(self) -> int:
-        """Count the clips."""
         return len(self.table)
 
     @classmethod

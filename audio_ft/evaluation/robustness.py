@@ -201,11 +201,7 @@ def _level(
 
 
 def _kept(file: Path | None, identity: dict[str, Any], overwrite: bool) -> dict[str, Any]:
-    """Return an earlier result with the same identity, without perturbations that have changed since; or an empty one.
-
-    Raises:
-        InputError: the file contains a finished result of something else.
-    """
+    """Return an earlier result of the same identity, without perturbations that have changed since, or an empty one."""
     nothing: dict[str, Any] = {"of": identity, "perturbations": []}
     try:
         found = read_json(file) if file else nothing

@@ -48,9 +48,11 @@ def cuts(predictions: Predictions, least: int, columns: Sequence[str] | None = N
     known = list(_columns(predictions, least))
     check_columns(columns or (), [name for name, _, _ in known])
     found: list[Cut] = []
-    seen: set[bytes] = set()
+    seen: set[tuple[int, ...]] = set()
     for column, names, by_target in known:
-        division = _division(names)
+        # Equal for two columns that divide the clips in the same way, whatever the names.
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        division = tuple(numbers[name] for name in names)
         if division in seen or (columns is not None and column not in columns):
             continue
         seen.add(division)
@@ -79,12 +81,6 @@ def check_columns(columns: Iterable[str], known: Sequence[str]) -> None:
     for column in columns:
         if column not in known:
             raise InputError(f"the clips have no column {column!r} to slice by; there are {', '.join(known)}.")
-
-
-def _division(names: Sequence[str | None]) -> bytes:
-    """Return a key that is equal for two columns that divide the clips in the same way, whatever the names."""
-    numbers: dict[str | None, int] = {}
-    return np.asarray([numbers.setdefault(name, len(numbers)) for name in names]).tobytes()
 
 
 def _columns(predictions: Predictions, least: int) -> Iterator[tuple[str, list[str | None], bool]]:

@@ -98,11 +98,8 @@ def _slice(predictions: Predictions, cut: Cut, level: float) -> Slice | None:
 
 
 def _difference(one: Score, other: Score) -> Score:
-    """Return one score less another of other clips, with the interval combined from theirs.
-
-    Newcombe 1998, Statistics in Medicine 17:873; Zou and Donner 2008, Statistics in Medicine 27:1693: small counts and
-    groups are respected.
-    """
+    """Return one score less another of other clips, with the interval combined from theirs."""
+    # Newcombe 1998, Statistics in Medicine 17:873; Zou and Donner 2008, Statistics in Medicine 27:1693.
     value = one.value - other.value
     low = value - math.hypot(one.value - one.low, other.high - other.value)
     high = value + math.hypot(one.high - one.value, other.value - other.low)

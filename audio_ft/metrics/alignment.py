@@ -9,16 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal
+from typing import Literal, get_args
 
 Change = Literal["equal", "substitution", "deletion", "insertion"]
 
-_CHANGES: dict[str, Change] = {
-    "equal": "equal",
-    "substitute": "substitution",
-    "delete": "deletion",
-    "insert": "insertion",
-}
+# By jiwer's names.
+_CHANGES: dict[str, Change] = dict(zip(("equal", "substitute", "delete", "insert"), get_args(Change), strict=True))
 
 
 @dataclass(frozen=True)

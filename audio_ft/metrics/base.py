@@ -80,8 +80,12 @@ class AudioMetric(evaluate.Metric):
 
     def _sample(self, predictions: Any, references: Any, labels: Names, language: str | None = None) -> Sample:
         layouts = [Sample.registry[kind] for kind in self.kinds]
-        fitting = [layout for layout in layouts if layout.dimensions[1] == np.ndim(references)]
-        return (fitting or layouts)[0].lenient(predictions, references, labels, language)
+        layout = next((each for each in layouts if each.dimensions[1] == np.ndim(references)), layouts[0])
+        if layout.dimensions[0] == 2 and np.ndim(predictions) == 1 and len(predictions):
+            # Class ids become rows of 0 and 1.
+            ids = np.asarray(predictions, np.int64)
+            predictions = np.eye(max(len(labels), int(max(ids.max(), np.max(references))) + 1))[ids]
+        return layout.checked(predictions, references, labels, language)
 
 
 def divide(above: FloatArray, below: FloatArray) -> FloatArray:

@@ -160,14 +160,11 @@ def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def _half_width(measured: Measured, replicates: FloatArray, units: Units, scale: Scale) -> float:
-    """Return half the width of the difference's interval, NaN for a single clip or group.
-
-    If the two are equally good their difference is symmetric around 0, whatever the scale of the score, so Student's t
-    is used for all. Plain percentiles of the differences raise more false alarms; see
-    benchmarks/comparison_false_alarms.py.
-    """
+    """Return half the width of the difference's interval, NaN for a single clip or group."""
     from scipy.stats import t
 
+    # If the two are equally good their difference is symmetric around 0, whatever the scale of the score. Plain
+    # percentiles of the differences raise more false alarms; see benchmarks/comparison_false_alarms.py.
     if units.equal < 2:
         return math.nan
     error = standard_error(replicates, units.equal)

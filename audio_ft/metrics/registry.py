@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from audio_ft import extensions
@@ -21,31 +22,29 @@ class Registry(Mapping[str, type[AudioMetric]]):
     """
 
     def __init__(self) -> None:
-        self._classes: dict[str, type[AudioMetric]] = {}
-        self._loaded = False
+        self.registered: dict[str, type[AudioMetric]] = {}
 
     def register(self, name: str, metric: type[AudioMetric]) -> None:
         """Add a metric under its name; a later class of the same name replaces the earlier one."""
-        self._classes[name] = metric
+        self.registered[name] = metric
 
-    def _load(self) -> dict[str, type[AudioMetric]]:
-        if not self._loaded:
-            self._loaded = True
-            package = importlib.import_module("audio_ft.metrics")
-            for module in pkgutil.iter_modules(package.__path__, "audio_ft.metrics."):
-                importlib.import_module(module.name)
-            for name in extensions.names("metrics"):
-                extensions.load("metrics", name)
-        return self._classes
+    @cached_property
+    def _loaded(self) -> dict[str, type[AudioMetric]]:
+        package = importlib.import_module("audio_ft.metrics")
+        for module in pkgutil.iter_modules(package.__path__, "audio_ft.metrics."):
+            importlib.import_module(module.name)
+        for name in extensions.names("metrics"):
+            extensions.load("metrics", name)
+        return self.registered
 
     def __getitem__(self, name: str) -> type[AudioMetric]:
-        return self._load()[name]
+        return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._load())
+        return iter(self._loaded)
 
     def __len__(self) -> int:
-        return len(self._load())
+        return len(self._loaded)
 
 
 METRICS = Registry()

@@ -1,8 +1,4 @@
-"""Metrics of a number per clip: mean absolute error, root mean squared error, Pearson, concordance.
-
-Pearson is undefined when predictions or references are constant. Concordance is 0 when only one of them is, and
-undefined when both are constant and equal.
-"""
+"""Metrics of a number per clip: mean absolute error, root mean squared error, Pearson, concordance."""
 
 from __future__ import annotations
 
@@ -16,21 +12,16 @@ from audio_ft.metrics.view import View
 _ROUNDING = 1e-12
 
 
-def _centered(values: FloatArray) -> FloatArray:
-    # Moments of centered values keep their digits when the mean is large; a constant must be exactly 0.
-    return values - values.mean() if np.ptp(values) > 0 else np.zeros_like(values)
-
-
 def _moments(view: View) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return variance of predictions and references, covariance, and difference of means in each resample."""
-    x, y = view.sample.predictions, view.sample.references
-    a, b = _centered(x), _centered(y)
-    mean_a, mean_b, square_a, square_b = view.mean(a), view.mean(b), view.mean(a * a), view.mean(b * b)
-    variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
-    variance_a = np.where(variance_a > _ROUNDING * square_a, variance_a, 0.0)
-    variance_b = np.where(variance_b > _ROUNDING * square_b, variance_b, 0.0)
-    covariance = np.where((variance_a > 0) & (variance_b > 0), view.mean(a * b) - mean_a * mean_b, 0.0)
-    return variance_a, variance_b, covariance, view.mean(x - y)
+    sides = view.sample.predictions, view.sample.references
+    # Moments of centered values keep their digits when the mean is large; a constant must be exactly 0.
+    centered = [side - side.mean() if np.ptp(side) > 0 else np.zeros_like(side) for side in sides]
+    means, squares = [view.mean(side) for side in centered], [view.mean(side * side) for side in centered]
+    variances = [square - mean**2 for square, mean in zip(squares, means, strict=True)]
+    a, b = (np.where(one > _ROUNDING * square, one, 0.0) for one, square in zip(variances, squares, strict=True))
+    covariance = np.where((a > 0) & (b > 0), view.mean(centered[0] * centered[1]) - means[0] * means[1], 0.0)
+    return a, b, covariance, view.mean(sides[0] - sides[1])
 
 
 class MeanAbsoluteError(AudioMetric):
@@ -63,7 +54,7 @@ class RootMeanSquaredError(AudioMetric):
 
 
 class Pearson(AudioMetric):
-    """Linear correlation of prediction and truth, -1 to 1."""
+    """Linear correlation of prediction and truth, -1 to 1; undefined where one of them is constant."""
 
     kinds = ("number",)
     names = ("pearson",)
@@ -77,7 +68,10 @@ class Pearson(AudioMetric):
 
 
 class Concordance(AudioMetric):
-    """Lin's concordance (1989, Biometrics 45:255): correlation that also counts a shift or a scale as error."""
+    """Lin's concordance (1989, Biometrics 45:255): correlation that also counts a shift or a scale as error.
+
+    It is 0 where only one side is constant, and undefined where both are constant and equal.
+    """
 
     kinds = ("number",)
     names = ("concordance",)

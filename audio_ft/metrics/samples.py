@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from audio_ft.errors import InputError
 from audio_ft.metrics.alignment import errors
 from audio_ft.metrics.text_normalizers import normalizer
-from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.units import NO_CLIPS, FloatArray
 from audio_ft.metrics.view import View
 
 Names = Sequence[str]
-NO_CLIPS = "a score needs at least one clip; there are none"
 Dtypes = tuple[tuple[str | list[str], str | list[str]], ...]
 # The unit of a transcript's errors.
 Tally = Literal["words", "normalized words", "characters"]
@@ -81,11 +80,6 @@ class Sample:
         """Return the sample, after checking the values of the references."""
         return cls(guesses, truth)
 
-    @classmethod
-    def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-        """Validate as `checked` does, and accept other forms of predictions that the `evaluate` library has."""
-        return cls.checked(predictions, references, labels, language)
-
     def __len__(self) -> int:
         return len(self.references)
 
@@ -128,15 +122,6 @@ class LabelSample(Sample):
     def _refuse(cls, truth: NDArray[Any], classes: int) -> None:
         if truth.min() < 0 or truth.max() >= classes:
             raise InputError(f"class ids must lie in 0..{classes - 1}; they run from {truth.min()} to {truth.max()}")
-
-    @classmethod
-    def lenient(cls, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-        """Accept class ids as predictions: they become rows of 0 and 1."""
-        guesses, truth = np.asarray(predictions), np.asarray(references)
-        if guesses.ndim == 1 and guesses.size and truth.size:
-            guesses = guesses.astype(np.int64)
-            guesses = np.eye(max(len(labels), int(max(guesses.max(), truth.max())) + 1))[guesses]
-        return cls.checked(guesses, truth, labels, language)
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 
+NO_CLIPS = "a score needs at least one clip; there are none"
 FloatArray = NDArray[np.float64]
 # The group (speaker, recording, session) of each clip; None where it is not known.
 Groups = Sequence[str | None] | None
@@ -58,7 +59,7 @@ class Units:
             InputError: there are no clips, or the number of `groups` differs from theirs.
         """
         if n < 1:
-            raise InputError("a score needs at least one clip; there are none")
+            raise InputError(NO_CLIPS)
         if groups is not None and len(groups) != n:
             raise InputError(f"groups must name one group per clip: {n} clips, {len(groups)} groups")
         codes = _codes(groups or [None] * n)
