@@ -86,7 +86,7 @@ def remove(path: Path) -> None:
 
 
 def write_bytes(file: Path, content: bytes, *, make_parents: bool = False, durable: bool = False) -> None:
-    """Write a file whole or not at all, and leave one that already holds the same as it is.
+    """Write a file whole or not at all; a file with the same content is not written again.
 
     `durable` waits until the disk has the content.
 
@@ -115,12 +115,8 @@ def as_json(content: Any) -> bytes:
 
 
 def write_json(file: Path, content: Any) -> None:
-    """Write JSON whole or not at all.
-
-    Raises:
-        InputError: the place cannot be written.
-    """
-    # After a power failure, a name may be on disk before its content, and these files say how far a folder got.
+    """Write JSON as `write_bytes` does, and wait until the disk has it."""
+    # After a power failure, a name may be on disk before its content; these files say what a folder contains.
     write_bytes(file, as_json(content), durable=True)
 
 
@@ -261,11 +257,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def refuse_full_disk(folder: Path, needed: float, doing: str, fix: str) -> None:
-    """Refuse work whose result the disk cannot hold, before it starts.
-
-    Raises:
-        InputError: less is free where `folder` lies than the `needed` bytes.
-    """
+    """Raise `InputError` if the disk of `folder` has less than the `needed` bytes, before the work starts."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         sizes = f"about {format_size(needed)} in {folder} and {format_size(free)} are free"

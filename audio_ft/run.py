@@ -22,7 +22,7 @@ MODEL_FOLDER = "model"
 PREDICTIONS_FILE = "predictions.parquet"
 # LoRA matrices alone, if the recipe keeps them.
 ADAPTER_FOLDER = "adapter"
-# The scores of the untuned checkpoint, until the run is finished.
+# The scores of the untuned checkpoint, while training.
 UNTUNED_FILE = "untuned.json"
 # In the model folder, next to the files of transformers.
 CHAIN_FILE = "chain.json"
@@ -109,13 +109,8 @@ class Run:
         return cls(folder=folder, **plain | scores | {"history": tuple(plain["history"])})
 
 
-def scores_to_dict(scores: Mapping[str, Score]) -> dict[str, Any]:
-    """Return {name: {value, low, high, n}}, the shape that stays stable in files and on standard output."""
-    return {name: score.to_dict() for name, score in scores.items()}
-
-
 def scores_from_dict(plain: Mapping[str, Any], levels: int = 1) -> dict[str, Any]:
-    """Return the scores that `scores_to_dict` wrote, in as many `levels` of tables as they have names."""
+    """Return the scores of a file, {name: {value, low, high, n}}, inside `levels` - 1 tables by other names."""
     if levels == 1:
         return {name: Score.from_dict(score) for name, score in plain.items()}
     return {name: scores_from_dict(inner, levels - 1) for name, inner in plain.items()}

@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chain(Settings):
-    """Hold cleaning steps in the order in which they run; calling it cleans a clip.
-
-    Raises:
-        InputError: one of the steps is not a step.
-    """
+    """Hold cleaning steps in the order in which they run; calling it cleans a clip."""
 
     prefix: ClassVar[str] = "chain"
 
@@ -58,11 +54,7 @@ class Chain(Settings):
         return rate
 
     def require_rate(self, rate: int) -> None:
-        """Refuse a model's sample rate in Hz that the chain does not end at, judged by its settings alone.
-
-        Raises:
-            InputError: the chain ends at another rate.
-        """
+        """Raise `InputError` if the settings of the chain show that it does not end at a model's sample rate in Hz."""
         # A chain without Resample ends at two rates here, and recordings are checked when they are read.
         ends = {self.output_rate(start) for start in (8_000, 44_100)}
         if len(ends) == 1 and ends != {rate}:
@@ -72,7 +64,7 @@ class Chain(Settings):
             )
 
     def remaining(self, applied: Sequence[Any] | None) -> Chain:
-        """Return what is left to run over recordings that were cleaned with the steps `applied`; None: not cleaned.
+        """Return the chain still to run over recordings that were cleaned with the steps `applied` (None: not cleaned).
 
         Raises:
             InputError: they were cleaned by another chain than this one.
@@ -100,11 +92,7 @@ class Chain(Settings):
         return [step.to_dict() for step in self.steps]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the chain to `path` as JSON: all of it or nothing.
-
-        Raises:
-            InputError: the place cannot be written.
-        """
+        """Write the chain to `path` as JSON."""
         write_json(Path(path), {"format": FORMAT, **self.to_dict()})
 
     @classmethod

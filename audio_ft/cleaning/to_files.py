@@ -61,11 +61,7 @@ class Cleaning:
     then: Callable[[Job], None] | None = None
 
     def __call__(self, job: Job) -> Outcome:
-        """Clean one recording into its file.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
+        """Clean one recording into its file, or raise `InputError` if that cannot be written."""
         stamp, target = state_of(job.source), str(job.target)
         try:
             clip = read(job.source)

@@ -12,7 +12,7 @@ from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.scoring import Rows, load_split, score_rows
 from audio_ft.evaluation.slice_columns import check_columns, known_columns
 from audio_ft.metrics import resampling
-from audio_ft.run import scores_to_dict
+from audio_ft.settings.rules import as_json
 
 if TYPE_CHECKING:
     from audio_ft.data import Data
@@ -51,7 +51,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable."""
-        return {"scores": scores_to_dict(self.scores)}
+        return {"scores": as_json(self.scores)}
 
 
 def evaluate(

@@ -195,21 +195,14 @@ class Adapter(ABC):
         return any(getattr(self.config, name) > 0 for name in self.layerdrop_settings(0.0))
 
     def lora_targets(self) -> tuple[str, ...]:
-        """Return the names of the queries and values of every attention.
+        """Return the names of the queries and values of every attention, or raise `InputError`.
 
         Hu et al. 2021 (LoRA, section 4.2) found these best for a budget of new weights.
-
-        Raises:
-            InputError: low-rank matrices change nothing in this architecture.
         """
         return ("q_proj", "v_proj")
 
     def language_adapter_settings(self) -> dict[str, Any]:
-        """Return the configuration of a network with MMS's small adapter for a language in each layer.
-
-        Raises:
-            InputError: the architecture has no place for them.
-        """
+        """Return the configuration with MMS's small language adapter in each layer, or raise `InputError`."""
         raise InputError(
             "peft=adapter needs a Wav2Vec2 checkpoint that normalizes before each layer (XLS-R, MMS), and this is "
             f"another {self.name} checkpoint; use peft=lora."

@@ -73,11 +73,7 @@ class Settings:
 
     @classmethod
     def read(cls, setting: str, value: Any) -> Any:
-        """Return a value for one setting in its plain Python type.
-
-        Raises:
-            InputError: it does not fit.
-        """
+        """Return a value for one setting in its plain Python type, or raise `InputError`."""
         return cls._rules()[setting].apply(cls.place(setting), value)
 
     def replace(self, **changes: Any) -> Self:
@@ -153,11 +149,7 @@ class NamedSettings(Settings):
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the settings that `to_dict` described; those left out take their defaults.
-
-        Raises:
-            InputError: an unknown name or setting, with the closest known one, or a setting that does not fit.
-        """
+        """Return the settings that `to_dict` described, of the class that is named."""
         if not isinstance(plain, Mapping) or not isinstance(plain.get(cls._key), str):
             made = f"; write {plain.__name__}()" if isinstance(plain, type) and issubclass(plain, cls) else ""
             raise InputError(f'{cls._key}: expected {{"{cls._key}": name, …}}, got {shown(plain)}{made}')
@@ -171,13 +163,9 @@ class NamedSettings(Settings):
 
     @classmethod
     def list_of(cls, value: Any, *, names: bool = False) -> tuple[Self, ...]:
-        """Return settings given as a list, each as itself or as `to_dict` describes it.
+        """Return a list of settings, each given as itself or as `to_dict` describes it, or raise `Refused`.
 
-        With `names`, text is taken too: names separated by commas, each with its defaults.
-
-        Raises:
-            Refused: no list.
-            InputError: an item that does not fit.
+        With `names`, text is accepted too: names separated by commas, each with its defaults.
         """
         if names and isinstance(value, str):
             value = [{cls._key: name.strip()} for name in value.split(",") if name.strip()]

@@ -24,7 +24,7 @@ Plain = TypeVar("Plain", int, float)
 
 
 class Refused(Exception):
-    """Say that a value does not fit, and what was expected where the rule's own words do not say it."""
+    """Report that a value does not fit, and what was expected if it is not in the rule."""
 
     def __init__(self, expected: str = "") -> None:
         self.expected = expected
@@ -59,11 +59,7 @@ class Rule:
     known: tuple[Any, ...] = ()
 
     def apply(self, setting: str, value: Any) -> Any:
-        """Return the value in its plain Python type.
-
-        Raises:
-            InputError: it does not fit; the sentence names the setting.
-        """
+        """Return the value in its plain Python type, or raise an `InputError` that names the setting."""
         try:
             return self.read(value)
         except Refused as refusal:

@@ -14,7 +14,8 @@ from audio_ft.evaluation.evaluate import evaluate
 from audio_ft.evaluation.scoring import Scored, score_rows
 from audio_ft.file_io import read_json, write_json
 from audio_ft.inference.predictor import Model
-from audio_ft.run import UNTUNED_FILE, scores_from_dict, scores_to_dict
+from audio_ft.run import UNTUNED_FILE, scores_from_dict
+from audio_ft.settings.rules import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,7 +86,7 @@ def score_untuned(
         return scores_from_dict(read_json(file))
     model.to(arguments.device)
     scores = score_split(prepared, model, "test").scores
-    write_json(file, scores_to_dict(scores))
+    write_json(file, as_json(scores))
     shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
     log(f"untuned     {'the head is still random: ' if prepared.task.from_scratch else ''}{shown}")
     return scores
