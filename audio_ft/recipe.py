@@ -21,7 +21,7 @@ from audio_ft.file_io import FORMAT, read_versioned, write_json
 from audio_ft.settings import Settings, rules
 from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks import check_task
+from audio_ft.tasks import targets_of
 from audio_ft.tasks.base import POOLINGS
 
 # What readers of the model card need to know and only the maker of the model knows.
@@ -32,7 +32,7 @@ LISTED = "names separated by commas, or a list of settings with names"
 
 def _task(value: Any) -> str:
     name: str = rules.text().read(value)
-    check_task(name)
+    targets_of(name)  # refuses a name without a task
     return name
 
 

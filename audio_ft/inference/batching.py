@@ -106,7 +106,7 @@ class Collator:
                 batch["attention_mask"] = torch.maximum(batch["attention_mask"], batch["attention_mask"][order])
             labels = batch["labels"]
             if labels.dtype == torch.int64 and self.task is not None:
-                labels = torch.nn.functional.one_hot(labels, len(self.task.target.outputs)).float()
+                labels = torch.nn.functional.one_hot(labels, len(self.task.target.names)).float()
             batch["labels"] = blend(labels, order, share)
 
 

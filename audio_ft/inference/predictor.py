@@ -143,13 +143,14 @@ class Model:
             except AudioError as error:
                 cleaned.append(error)
         waves = [found[1] for found in cleaned if not isinstance(found, AudioError) and found[1] is not None]
-        texts = iter(cast("Transcription", self.task).transcribe(self.network, self.adapter, waves) if waves else [])
+        task = cast("Transcription", self.task)
+        transcripts = iter(task.transcribe(self.network, self.adapter, waves) if waves else [])
         for found in cleaned:
             if isinstance(found, AudioError):
                 yield found
                 continue
             seconds, wave = found
-            text = "" if wave is None else next(texts)
+            text = "" if wave is None else next(transcripts).text
             yield {"text": text, "segments": [{"start": 0.0, "end": round(seconds, 2), "text": text}] if text else []}
 
     def _long(self, source: Source, words: bool) -> dict[str, Any] | AudioError:
@@ -170,5 +171,5 @@ class Model:
         found = pieces(openable(source), self.chain, self.adapter.sample_rate, self.adapter.window)
         while batch := list(islice(found, TOGETHER)):
             waves = [piece.samples for piece in batch if not piece.silent]
-            transcripts = iter(task.transcribe_words(self.network, self.adapter, waves) if waves else [])
-            yield from ((piece, () if piece.silent else next(transcripts)) for piece in batch)
+            transcripts = iter(task.transcribe(self.network, self.adapter, waves, words=True) if waves else [])
+            yield from ((piece, () if piece.silent else next(transcripts).words) for piece in batch)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from numpy.typing import NDArray
 
 from audio_ft import extensions
 from audio_ft.errors import InputError
@@ -17,13 +19,11 @@ from audio_ft.targets.transcripts import Text
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from audio_ft.metrics import Score
 
-    Array = NDArray[Any]
-
+Array: TypeAlias = NDArray[Any]
 # Builds a scikit-learn estimator.
 Estimator = Callable[[], Any]
 
@@ -39,7 +39,6 @@ class Target(ABC):
         text: how texts are spelled, for kinds that are text.
         kind: what run.json calls it.
         pipeline_tag: the Hub's name of the pipeline.
-        tags: further tags of the card.
         sample: the layout of predictions and references in metrics.
         second_score: the score to show beside `headline`.
         selection_metric: the score by which the best checkpoint is chosen unless a recipe says otherwise.
@@ -51,7 +50,7 @@ class Target(ABC):
         slice_name: what slices by the target itself (names, or numbers to cut into ranges) are called; "" for none.
         exclusive: whether a clip has exactly one class, and references are class ids.
         regression: whether it is a number, learned by regression, whose scores have its unit and no common axis.
-        by_words: whether errors are words.
+        by_words: whether it is speech as text, whose errors are words.
         timed: whether predictions have segments with times, which subtitles are made of.
     """
 
@@ -64,7 +63,6 @@ class Target(ABC):
     second_score: ClassVar[str]
     selection_metric: ClassVar[str]
     pipeline_tag: ClassVar[str] = "audio-classification"
-    tags: ClassVar[tuple[str, ...]] = ()
     column_names: ClassVar[Tiers] = ()
     storage: ClassVar[Mapping[str, Any]] = {"_type": "Value", "dtype": "string"}
     implied_by: ClassVar[str] = "label"
@@ -101,8 +99,7 @@ class Target(ABC):
         Raises:
             InputError: an empty cell, or one that is not of this kind.
         """
-        blank = [row for row, cell in enumerate(cells) if cls.empty(cell)]
-        if blank:
+        if blank := [row for row, cell in enumerate(cells) if cls.empty(cell)]:
             rows = "1 row has" if len(blank) == 1 else f"{len(blank)} rows have"
             raise InputError(
                 f"{source}: {rows} no target (first: {', '.join(keys[row] for row in blank[:3])}); "
@@ -155,11 +152,6 @@ class Target(ABC):
         return {}
 
     # A data set's own target.
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Return the names of a classifier's outputs."""
-        return self.names or ("value",)
 
     @property
     def headline(self) -> str:

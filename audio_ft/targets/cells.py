@@ -28,9 +28,8 @@ def as_text(cell: Any) -> str:
 def sorted_names(names: Iterable[str]) -> tuple[str, ...]:
     """Return names sorted, numbers by their value."""
     found = set(names)
-    if found and all(NUMBER.fullmatch(name) for name in found):
-        return tuple(sorted(found, key=lambda name: (float(name), name)))
-    return tuple(sorted(found))
+    numbers = all(NUMBER.fullmatch(name) for name in found)
+    return tuple(sorted(found, key=(lambda name: (float(name), name)) if numbers else None))
 
 
 def folded(name: str) -> str:

@@ -51,8 +51,7 @@ class Judged:
 class Word:
     """Hold a spoken word and the predicted one, "" where there is none.
 
-    `kind` is "equal", "substitution", "deletion", "insertion", or "spelling" for a substitution that the normalizer
-    ignores.
+    `kind` is as in `metrics.alignment`, or "spelling" for a substitution that the normalizer ignores.
     """
 
     kind: str

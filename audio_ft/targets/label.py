@@ -11,16 +11,13 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import LabelSample, Sample
-from audio_ft.targets.base import Estimator, Target
+from audio_ft.targets.base import Array, Estimator, Target
 from audio_ft.targets.cells import as_text, folded, sorted_names
 from audio_ft.targets.judged import Confusion, Judged, Weighed
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
-
-    from audio_ft.targets.base import Array
 
 # Labels shown beside the truth, confusions worth a line, and classes in a line of the log.
 MOST_PROBABLE, CONFUSIONS, SHOWN_CLASSES = 3, 8, 12
@@ -139,7 +136,7 @@ class Label(Target):
             "probabilities": [[prediction[label] for label in self.names] for prediction in predictions],
         }
 
-    def stored_predictions(self, table: DataFrame) -> NDArray[np.float64]:
+    def stored_predictions(self, table: DataFrame) -> Array:
         """Return probabilities (clips, labels)."""
         return np.stack([np.asarray(row, np.float64) for row in table["probabilities"]])
 

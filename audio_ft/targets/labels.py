@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import THRESHOLD, LabelsSample
-from audio_ft.targets.base import Estimator
-from audio_ft.targets.cells import as_text, missing
+from audio_ft.targets.base import Array, Estimator
+from audio_ft.targets.cells import as_text
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import Label, class_probabilities
 from audio_ft.targets.wording import Wording
-
-if TYPE_CHECKING:
-    from audio_ft.targets.base import Array
 
 SEPARATOR = ";"
 
@@ -45,11 +42,7 @@ class Labels(Label):
     @classmethod
     def recognizes(cls, cells: Sequence[Any], *, chosen: bool) -> bool:
         """Return whether any cell is a list or contains ";"."""
-        return any(
-            isinstance(cell, list | tuple) or (isinstance(cell, str) and SEPARATOR in cell)
-            for cell in cells
-            if not missing(cell)
-        )
+        return any(isinstance(cell, list | tuple) or SEPARATOR in as_text(cell) for cell in cells)
 
     @classmethod
     def empty(cls, cell: Any) -> bool:
@@ -88,10 +81,7 @@ class Labels(Label):
         return references.sum(0)
 
     def balanced_weights(self, references: Array) -> dict[str, float]:
-        """Return the ratio of absent to present for each label, as BCEWithLogitsLoss takes it.
-
-        A label that every clip has gets weight 1.
-        """
+        """Return the ratio of absent to present for each label, as BCEWithLogitsLoss takes it (1 if never absent)."""
         counts = self.counts(references)
         weights = np.where(counts == len(references), 1.0, (len(references) - counts) / np.maximum(counts, 1))
         return {label: float(weight) for label, weight in zip(self.names, weights, strict=True)}

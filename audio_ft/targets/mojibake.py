@@ -1,7 +1,6 @@
 """Mojibake: text whose UTF-8 bytes were decoded in another encoding, so that "é" became "Ã©".
 
-Not ftfy: its heuristics take “Ã” in quotes for mojibake and miss "Ã…se" (Åse) and "ÅŸey" (şey). This check is
-simpler, since nothing is repaired here, and finds both.
+Not ftfy, which takes “Ã” in quotes for mojibake and misses "Ã…se" (Åse) and "ÅŸey" (şey); nothing is repaired here.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ _CLOSING = frozenset("\u00a0»«’”“…–—°")
 # Encodings in which UTF-8 is misread, and how many letters of another alphabet it takes to be sure: "é…»" has the bytes
 # of a Chinese character by chance; in Cyrillic "Её" has those of one letter, the Ukrainian "СІРІ" those of two.
 _ENCODINGS = (("cp1252", 2), ("cp1250", 2), ("mac_roman", 2), ("cp437", 2), ("cp1251", 3))
+# Accented letters of Europe and signs of its typography.
+_LATIN_OR_SIGNS = re.compile("[\u00a0-\u017f\u2010-\u2044€™\u200b\ufeff]+")
 # Control characters beyond ASCII, except the line end U+0085: bytes that were read as Latin-1.
 _CONTROL = re.compile(r"[\x80-\x84\x86-\x9f]")
 
@@ -43,31 +44,14 @@ def garbled(text: str) -> str | None:
 
 def _misread(run: str, before: str, encoding: str, sure: int) -> bool:
     """Tell whether the bytes of a run in this encoding are UTF-8 for something that is written."""
-    content = _encoded(run, encoding)
     try:
-        meant = content.decode("utf-8") if content else ""
-    except UnicodeDecodeError:
+        # The few bytes that the encoding leaves undefined go through as they are.
+        content = b"".join(character.encode("latin-1" if character <= "\x9f" else encoding) for character in run)
+        meant = content.decode("utf-8")
+    except UnicodeError:
         return False
-    if not meant or (len(run) == 2 and before[-1:].isupper() and run[1] in _CLOSING):
+    if len(run) == 2 and before[-1:].isupper() and run[1] in _CLOSING:
         return False
-    if encoding != "cp1251" and all(_is_latin_or_sign(character) for character in meant):
+    if encoding != "cp1251" and _LATIN_OR_SIGNS.fullmatch(meant):
         return True
     return len(meant) >= sure and all(unicodedata.category(character)[0] in "LMPN" for character in meant)
-
-
-def _encoded(run: str, encoding: str) -> bytes | None:
-    """Return the bytes of a run; the few that the encoding leaves undefined go through as they are."""
-    content = bytearray()
-    for character in run:
-        try:
-            content += character.encode(encoding)
-        except UnicodeEncodeError:
-            if not "\x80" <= character <= "\x9f":
-                return None
-            content.append(ord(character))
-    return bytes(content)
-
-
-def _is_latin_or_sign(character: str) -> bool:
-    """Tell whether a character is an accented letter of Europe or a sign of its typography."""
-    return "\u00a0" <= character <= "\u017f" or "\u2010" <= character <= "\u2044" or character in "€™\u200b\ufeff"

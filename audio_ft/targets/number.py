@@ -6,20 +6,17 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import NumberSample
-from audio_ft.targets.base import Estimator, Target
+from audio_ft.targets.base import Array, Estimator, Target
 from audio_ft.targets.cells import NUMBER, missing
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import CLASS_COLUMNS
 from audio_ft.targets.wording import Wording
-
-if TYPE_CHECKING:
-    from audio_ft.targets.base import Array
 
 # "0,5", as tables have it where the comma is the decimal sign.
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")

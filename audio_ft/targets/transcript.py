@@ -13,18 +13,17 @@ from audio_ft.errors import InputError
 from audio_ft.metrics.alignment import align, errors
 from audio_ft.metrics.samples import TextSample
 from audio_ft.metrics.text_normalizers import normalizer
-from audio_ft.targets.base import Target
+from audio_ft.targets.base import Array, Target
 from audio_ft.targets.cells import as_text
 from audio_ft.targets.judged import Confusion, Judged, Word
 from audio_ft.targets.label import CONFUSIONS
-from audio_ft.targets.transcript_checks import transcript_warnings
+from audio_ft.targets.transcripts import transcript_warnings
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from audio_ft.metrics import Score
-    from audio_ft.targets.base import Array
 
 COUNTED = {"substitutions": "replaced", "deletions": "left out", "insertions": "added"}
 
@@ -47,7 +46,6 @@ class Transcript(Target):
     second_score = "cer"
     selection_metric = "wer"
     pipeline_tag = "automatic-speech-recognition"
-    tags = ("speech",)
     column_names = (
         ("text",),
         ("transcription", "transcript", "sentence"),
@@ -88,9 +86,7 @@ class Transcript(Target):
 
     def encode(self, targets: Sequence[Any]) -> Array:
         """Return the transcripts in the spelling that `text` says (clips,)."""
-        references = np.empty(len(targets), object)
-        references[:] = [self.text.apply(target) for target in targets]
-        return references
+        return np.array([self.text.apply(target) for target in targets], object)
 
     def as_dict(self, prediction: Any) -> dict[str, Any]:
         """Return {"text": …}."""
@@ -107,13 +103,12 @@ class Transcript(Target):
     def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
         """Return each clip's text beside the reference, with its words and errors."""
         texts = [prediction["text"] for prediction in predictions]
-        references = [self.text.apply(target) for target in targets]
+        references = self.encode(targets).tolist()
         counts = errors(references, texts)
         return {
             "reference": references,
             "prediction": texts,
-            "words": [count.words for count in counts],
-            **{name: [getattr(count, name) for count in counts] for name in COUNTED},
+            **{name: [getattr(count, name) for count in counts] for name in ("words", *COUNTED)},
         }
 
     def stored_references(self, table: DataFrame) -> Array:
@@ -152,10 +147,7 @@ class Transcript(Target):
         return f"For every 100 words spoken in the test split: {', '.join(parts)}, as written." if parts else ""
 
     def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return the most frequent pairs of a spoken word and the one predicted for it, "" where there is none.
-
-        Pairs that occur once or differ in spelling alone are left out.
-        """
+        """Return the most frequent confusions of words, without those that occur once or differ in spelling alone."""
         words = [word for clip in clips if clip.wrong for word in self.words(clip)]
         spoken = Counter(word.reference for word in words)
         pairs = Counter((word.reference, word.hypothesis) for word in words if word.kind not in ("equal", "spelling"))

@@ -1,11 +1,12 @@
-"""Transcripts: their spelling, the vocabulary that takes, and why training skips one."""
+"""Transcripts: their spelling, the vocabulary that takes, why training skips one, and which look wrong."""
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -25,6 +26,7 @@ ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si
 gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue
 """
 CODES = frozenset(_CODES.split())
+_LANGUAGE = "a code or English name such as 'fr' or 'french'"
 
 # Languages written without spaces between words.
 UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
@@ -58,15 +60,10 @@ def _language_code(language: Any) -> str:
 
     name = " ".join(language.lower().split())
     for word in (name, re.split(r"[-_]", name)[0]):
-        if word in LANGUAGES:
-            return word
-        if word in TO_LANGUAGE_CODE:
-            return str(TO_LANGUAGE_CODE[word])
+        if code := word if word in LANGUAGES else TO_LANGUAGE_CODE.get(word):
+            return str(code)
     hint = did_you_mean(name, [*TO_LANGUAGE_CODE, *LANGUAGES])
     raise InputError(f"text.language: expected {_LANGUAGE}, got {shown(language)}{hint and '.' + hint}")
-
-
-_LANGUAGE = "a code or English name such as 'fr' or 'french'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,19 +114,14 @@ class Text(Settings):
         """
         # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
         composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
-        spelled = unicodedata.normalize(composed, transcript.translate(_VISIBLE))
-        spelled = unicodedata.normalize(composed, self._cased(spelled))
+        spelled = unicodedata.normalize(composed, "".join(map(_visible, transcript)))
+        if self.case in ("lower", "upper"):
+            # Turkish has two letters i, with and without dot, each with its capital.
+            spelled = spelled.translate(_DOTTED[self.case]) if self.language in ("tr", "az") else spelled
+            spelled = unicodedata.normalize(composed, spelled.lower() if self.case == "lower" else spelled.upper())
         if self.punctuation == "remove":
             spelled = _without_punctuation(spelled)
         return " ".join(unicodedata.normalize(self.unicode, spelled).split())
-
-    def _cased(self, transcript: str) -> str:
-        if self.case is None or self.case == "keep":
-            return transcript
-        change: Callable[[str], str] = str.lower if self.case == "lower" else str.upper
-        # Turkish has two letters i, with and without dot, each with its capital.
-        dotted = self.language in ("tr", "az")
-        return change(transcript.translate(_DOTTED[self.case]) if dotted else transcript)
 
 
 def vocabulary(transcripts: Iterable[str]) -> tuple[str, ...]:
@@ -149,7 +141,7 @@ def fault(transcript: str | None, text: Text) -> str | None:
     """Return why training skips a transcript (one of the reasons above), None where it does not."""
     if transcript is None:
         return NULL
-    visible = transcript.translate(_VISIBLE)
+    visible = "".join(map(_visible, transcript))
     if not visible.strip():
         return EMPTY
     if garbled(transcript):
@@ -160,18 +152,7 @@ def fault(transcript: str | None, text: Text) -> str | None:
     return NUMERALS if text.digits == "refuse" and "N" in kinds else None
 
 
-class _Table(dict[int, str]):
-    """Map each character for `str.translate`, computed when it first occurs."""
-
-    def __init__(self, change: Callable[[str], str]) -> None:
-        super().__init__()
-        self._change = change
-
-    def __missing__(self, code: int) -> str:
-        self[code] = self._change(chr(code))
-        return self[code]
-
-
+@functools.cache
 def _visible(character: str) -> str:
     """Return a character, nothing for an invisible one, a space for a control character."""
     kind = unicodedata.category(character)
@@ -180,13 +161,11 @@ def _visible(character: str) -> str:
     return " " if kind == "Cc" else character
 
 
+@functools.cache
 def _spoken(character: str) -> str:
     """Return a letter, mark, numeral or sign inside words as it is; a space for all else."""
     kept = unicodedata.category(character)[0] in "LMN" or character in _JOINERS or character in _INSIDE_WORDS
     return character if kept else " "
-
-
-_VISIBLE, _SPOKEN = _Table(_visible), _Table(_spoken)
 
 
 def _without_punctuation(transcript: str) -> str:
@@ -198,4 +177,68 @@ def _without_punctuation(transcript: str) -> str:
         # The letter apostrophe begins and ends words in some languages.
         return sign[0] if unicodedata.category(sign[0]) == "Lm" else " "
 
-    return _INSIDE.sub(replaced, transcript.translate(_SPOKEN))
+    return _INSIDE.sub(replaced, "".join(map(_spoken, transcript)))
+
+
+# By split: transcripts and the keys of their recordings, both by row.
+Splits = Mapping[str, tuple[Sequence[str], Sequence[str]]]
+_GAPS = frozenset(("nan", "NaN", "None", "none", "null", "NULL", "NA", "N/A", "<NA>", "#N/A"))
+_AS_WRITTEN = Text()
+# Two spellings of one sentence sound alike.
+_SOUND = Text(case="lower", punctuation="remove", unicode="NFKC")
+
+
+def transcript_warnings(splits: Splits) -> list[str]:
+    """Return a warning for each kind of transcript that looks wrong, and for sentences in two splits."""
+    rows = [(text, key) for texts, keys in splits.values() for text, key in zip(texts, keys, strict=True)]
+    return [*_suspicious(rows), *_repeated(splits)]
+
+
+def _suspicious(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Warn of transcripts that training skips or that are hardly meant, with count and first recording."""
+    faults: dict[str | None, list[tuple[str, str]]] = defaultdict(list)
+    gaps: dict[str, list[str]] = defaultdict(list)
+    for text, key in rows:
+        faults[fault(text, _AS_WRITTEN)].append((text, key))
+        if text.strip() in _GAPS:
+            gaps[text.strip()].append(key)
+    for reason, what in ((EMPTY, "empty"), (BARE, "nothing but punctuation")):
+        if found := faults[reason]:
+            yield f"{_of(found, rows)} {what} (first: {found[0][1]}): training skips them"
+    if found := faults[GARBLED]:
+        text, key = found[0]
+        yield (
+            f"{_of(found, rows)} wrongly decoded (first: {key}, with {garbled(text)!r}): training skips them; "
+            "export the table again as UTF-8"
+        )
+    for text, keys in gaps.items():
+        if len(keys) > 1:  # a single one may really be spoken
+            yield (
+                f"{_of(keys, rows, 'read', 'reads')} {text!r} (first: {keys[0]}), as programs write a gap, and are "
+                "taken as spoken: empty the cells that are gaps"
+            )
+    if broken := [key for text, key in rows if "\n" in text]:
+        yield (
+            f"{_of(broken, rows, 'contain', 'contains')} a line break (first: {broken[0]}), read as a space; where it "
+            "is unexpected, an unpaired quotation mark joined two rows of the table"
+        )
+
+
+def _repeated(splits: Splits) -> Iterator[str]:
+    """Warn of sentences that are both in train and in a split that is scored, ignoring case and punctuation."""
+    spelled = {name: [_SOUND.apply(text) for text in texts] for name, (texts, _) in splits.items()}
+    trained = set(spelled.pop("train", ()))
+    for name, texts in spelled.items():
+        both = [row for row, text in enumerate(texts) if text and text in trained]
+        if both:
+            first = " ".join(splits[name][0][both[0]].split())
+            shown = first if len(first) <= 60 else first[:58] + " …"
+            yield (
+                f"{len(both):,} of {len(texts):,} transcripts of {name} are in train too (first: {shown!r}): "
+                "scores there flatter the model"
+            )
+
+
+def _of(found: Sequence[object], rows: Sequence[object], several: str = "are", one: str = "is") -> str:
+    """Return "2 of 9 transcripts are"."""
+    return f"{len(found):,} of {len(rows):,} transcripts {one if len(found) == 1 else several}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
+from audio_ft.models.base import Adapter
 from audio_ft.settings.rules import shown
 from audio_ft.targets import Target, Transcript
 from audio_ft.tasks.base import Task
@@ -13,19 +12,7 @@ from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC
 from audio_ft.tasks.whisper import Seq2Seq
 
-if TYPE_CHECKING:
-    from audio_ft.models.base import Adapter
-
-__all__ = [
-    "ANY_TRANSCRIPTION",
-    "CTC",
-    "Classification",
-    "Seq2Seq",
-    "check_task",
-    "targets_of",
-    "task_class",
-    "task_for",
-]
+__all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "targets_of", "task_class", "task_for"]
 
 # Stands in a recipe for the transcription task of its checkpoint.
 ANY_TRANSCRIPTION = "transcription"
@@ -42,16 +29,6 @@ def task_class(name: str) -> type[Task]:
         known = [*Task.registry, ANY_TRANSCRIPTION, *extensions.names("tasks")]
         raise InputError(f"There is no task {shown(name)}.{did_you_mean(name, known, list_all=True)}")
     return found
-
-
-def check_task(name: str) -> None:
-    """Check that a task of that name exists.
-
-    Raises:
-        InputError: there is no such task.
-    """
-    if name != ANY_TRANSCRIPTION:
-        task_class(name)
 
 
 def task_for(name: str, adapter: Adapter) -> type[Task]:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.models.base import Adapter
+from audio_ft.targets import Target
+from audio_ft.targets.transcripts import Text
+from audio_ft.tasks.ctc_beam import Beam
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import torch
-    from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.models.base import Adapter
-    from audio_ft.targets import Target
-    from audio_ft.targets.transcripts import Text
-    from audio_ft.tasks.ctc_beam import Beam
-
-    Tensor = torch.Tensor
-    Inputs = Mapping[str, Tensor]  # a batch as `Adapter.collate` returns it
-
+Tensor: TypeAlias = "torch.Tensor"
+Inputs: TypeAlias = "Mapping[str, torch.Tensor]"  # a batch as `Adapter.collate` returns it
 
 # The automatic window of a task that pools windows is as long as this quantile of the training recordings.
 COVERED = 0.99
@@ -70,22 +66,24 @@ class Task(ABC):
         target: what it predicts.
         name: its name in recipes.
         head: the head it needs; adapters list the heads of their networks.
+        auto: transformers' Auto class for that head.
         targets: the kinds of target it can predict, the most general last.
         whole: whether training must not cut a clip, because its target is a sequence.
         long_recordings: how the windows of a recording longer than the network's window are combined: "pooled"
             (averaged) or "joined" (concatenated).
         from_scratch: whether the head is newly initialized; it then learns faster than the layers below it.
         scores_untuned: whether the checkpoint is scored before training, as a baseline.
+        selection_metric: the score by which the best checkpoint is chosen, where it is not that of the target.
         enough_steps: optimizer steps that the automatic number of epochs reaches; fewer rarely converge.
         epochs: the least and the greatest automatic number of epochs.
         batch: clips in a batch, unless the recipe says otherwise.
         label_smoothing: label smoothing, unless the recipe says otherwise.
         ignores: settings of a recipe that have no effect on it, which are refused.
-        weighs_classes: whether its loss is over classes or tokens, which can be smoothed.
     """
 
     name: ClassVar[str]
     head: ClassVar[str] = "classification"
+    auto: ClassVar[str] = "AutoModelForAudioClassification"
     targets: ClassVar[tuple[type[Target], ...]]
     whole: ClassVar[bool] = False
     long_recordings: ClassVar[Literal["pooled", "joined"]] = "pooled"
@@ -94,8 +92,8 @@ class Task(ABC):
     batch: ClassVar[int] = 16
     label_smoothing: ClassVar[float] = 0.0
     ignores: ClassVar[tuple[str, ...]] = ("text.prompt", "text.timestamps")
-    weighs_classes: bool = True
     scores_untuned: ClassVar[bool] = False
+    selection_metric: ClassVar[str] = ""
     from_scratch: bool = True
     target: Any  # a Target; a subclass gives the type
     registry: ClassVar[dict[str, type[Task]]] = {}
@@ -121,11 +119,19 @@ class Task(ABC):
 
     @abstractmethod
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
-        """Load a pretrained checkpoint with a head for this task."""
+        """Load a pretrained checkpoint in float32 with a head for this task.
 
-    @abstractmethod
+        Raises:
+            InputError: the weights cannot be loaded, or the checkpoint does not support the head or its settings.
+        """
+
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
-        """Load a model that this task saved, with its head."""
+        """Load a model that this task saved, in float32 with its head."""
+        import torch
+        import transformers
+
+        model = getattr(transformers, self.auto).from_pretrained(folder, dtype=torch.float32)
+        return self.inference_adapter(adapter).fit(model)
 
     @abstractmethod
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
@@ -139,18 +145,9 @@ class Task(ABC):
     def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
         """Turn windows' outputs into one prediction for each of `count` clips; `clips` is the clip of each window."""
 
-    @property
-    def selection_metric(self) -> str:
-        """Return the score by which the best checkpoint is chosen unless the recipe names another."""
-        return str(self.target.selection_metric)
-
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write what plain transformers needs besides the weights to prepare audio and decode outputs."""
         adapter.save_extractor(folder)
-
-    def defaults(self, adapter: Adapter) -> Mapping[str, Any]:
-        """Return default training settings for this task and checkpoint."""
-        return {"learning_rate": adapter.learning_rate(self.head)}
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with a window for training clips of these durations, in seconds.
@@ -184,7 +181,7 @@ class Task(ABC):
         """Return the task with beam search and a language model.
 
         Raises:
-            InputError: its network does not predict characters, or the language model cannot be used.
+            InputError: its network does not predict characters, its language has no spaces, or see `BeamSearch`.
         """
         raise InputError(
             f"A language model works with networks that predict characters (task ctc), and this model's task is "
@@ -192,19 +189,25 @@ class Task(ABC):
         )
 
 
-def pretrained(auto: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
-    """Load a checkpoint's weights in float32 by one of transformers' Auto classes.
+def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **settings: Any) -> Any:
+    """Load a checkpoint's weights in float32 with the head of a task, whose configuration `settings` change.
 
     Raises:
         InputError: they cannot be loaded.
     """
     import torch
+    import transformers
 
+    settings |= head.mask
+    if head.dropout is not None:
+        settings |= checkpoint.adapter.dropout_settings(head.dropout)
     try:
-        return auto.from_pretrained(checkpoint.name, revision=checkpoint.revision, dtype=torch.float32, **settings)
+        return getattr(transformers, task.auto).from_pretrained(
+            checkpoint.name, revision=checkpoint.revision, dtype=torch.float32, **settings
+        )
     except OSError as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"The weights of {checkpoint.name!r} cannot be loaded: {first}") from error
+        reason = str(error).splitlines()[0]
+        raise InputError(f"The weights of {checkpoint.name!r} cannot be loaded: {reason}") from error
 
 
 def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.Tensor]) -> NDArray[Any]:

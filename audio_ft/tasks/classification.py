@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.models.base import Adapter
 from audio_ft.targets import Label, Labels, Number, Target
-from audio_ft.tasks.base import Checkpoint, HeadSettings, Task, pretrained
-from audio_ft.tasks.objectives import Objective, objective_of
+from audio_ft.targets.transcripts import Text
+from audio_ft.tasks.base import Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from audio_ft.models.base import Adapter
-    from audio_ft.targets.transcripts import Text
-    from audio_ft.tasks.base import Inputs, Tensor
+
+@dataclass(frozen=True)
+class Objective:
+    """Hold loss and activation of a head for one kind of target.
+
+    Attributes:
+        problem_type: transformers' name for it.
+        loss: returns the loss of float32 logits (batch, outputs) and labels from `Task.batch_labels`, with the settings
+            of the head and the names of the classes.
+        activate: returns predictions for clips from their mean logits (clips, outputs).
+    """
+
+    problem_type: str
+    loss: Callable[[Tensor, Tensor, HeadSettings, tuple[str, ...]], Tensor]
+    activate: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -46,31 +58,21 @@ class Classification(Task):
         """Return the task of a saved model, from its id2label and problem_type."""
         problem_type = config.problem_type or objective_of(Label).problem_type
         kind = next(kind for kind in cls.targets if objective_of(kind).problem_type == problem_type)
-        names = [name for _, name in sorted((config.id2label or {}).items())]
-        return cls(kind(tuple(names) if objective_of(kind).weighs_classes else ()))
+        names = tuple(name for _, name in sorted((config.id2label or {}).items()))
+        return cls(kind(() if kind.regression else names))
 
     @property
-    def objective(self) -> type[Objective]:
+    def objective(self) -> Objective:
         """Return loss and activation of the target's kind."""
         return objective_of(type(self.target))
 
-    @property
-    def weighs_classes(self) -> bool:  # type: ignore[override]
-        """Return whether the loss is over classes."""
-        return self.objective.weighs_classes
-
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
-        """Load a pretrained checkpoint in float32 with a new classification head.
-
-        Raises:
-            InputError: the checkpoint does not support the pooling, or its weights cannot be loaded.
-        """
+        """Load a pretrained checkpoint in float32 with a new classification head."""
         import torch
-        from transformers import AutoModelForAudioClassification
 
         from audio_ft.models.pooling import install_pooling
 
-        adapter, outputs = checkpoint.adapter, self.target.outputs
+        adapter, outputs = checkpoint.adapter, self.target.names or ("value",)
         settings: dict[str, Any] = {
             "num_labels": len(outputs),
             "id2label": dict(enumerate(outputs)),
@@ -78,7 +80,6 @@ class Classification(Task):
             "problem_type": self.objective.problem_type,
             # Of a checkpoint that was fine-tuned for other labels only the encoder is used.
             "ignore_mismatched_sizes": True,
-            **head.mask,
         }
         if adapter.pools_frames:
             settings["use_weighted_layer_sum"] = head.weighted_layers
@@ -89,9 +90,7 @@ class Classification(Task):
         if head.weighted_layers:
             # A layer that layerdrop skips has no hidden states, and the weighted sum needs those of all layers.
             settings |= adapter.layerdrop_settings(0.0)
-        if head.dropout is not None:
-            settings |= adapter.dropout_settings(head.dropout)
-        model = pretrained(AutoModelForAudioClassification, checkpoint, **settings)
+        model = pretrained(self, checkpoint, head, **settings)
         known = tuple((adapter.config.id2label or {}).values())
         if len(known) == len(outputs) and known != outputs:
             # Equally many but different labels: the old head would fit and mean something else.
@@ -112,18 +111,19 @@ class Classification(Task):
 
         # Read from the folder, since the adapter may be that of the initial checkpoint.
         pooling = getattr(AutoConfig.from_pretrained(folder), "audio_ft_pooling", "mean")
+        if pooling == "mean":
+            return super().load(adapter, folder)
         model = AutoModelForAudioClassification.from_pretrained(
-            folder, dtype=torch.float32, ignore_mismatched_sizes=pooling != "mean"
+            folder, dtype=torch.float32, ignore_mismatched_sizes=True
         )
-        if pooling != "mean":
-            install_pooling(model, adapter, pooling)
-            model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
+        install_pooling(model, adapter, pooling)
+        model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
         return adapter.fit(model)
 
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch and its logits (batch, outputs)."""
         logits = model(**inputs).logits
-        return self.objective.loss(logits.float(), labels, head, self.target.outputs), logits
+        return self.objective.loss(logits.float(), labels, head, self.target.names), logits
 
     def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return the logits float32 (batch, outputs)."""
@@ -134,3 +134,81 @@ class Classification(Task):
         sums = np.zeros((count, outputs.shape[-1]), np.float64)
         np.add.at(sums, clips, outputs)
         return self.objective.activate(sums / np.maximum(np.bincount(clips, minlength=count), 1)[:, None])
+
+
+def objective_of(target: type[Target]) -> Objective:
+    """Return the objective of a kind of target, which may be that of its base class.
+
+    Raises:
+        InputError: a classification head cannot learn it.
+    """
+    for kind in target.__mro__:
+        if kind in OBJECTIVES:
+            return OBJECTIVES[kind]
+    raise InputError(f"A classification head cannot learn targets of kind {target.kind!r}.")
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, head: HeadSettings, names: tuple[str, ...]) -> Tensor:
+    """Return the weighted, smoothed and focused cross-entropy of class ids (batch,) or soft targets (batch, classes).
+
+    Mixup makes soft targets. The focal term is (1 - p)^gamma (Lin et al. 2017).
+    """
+    import torch
+    from torch.nn import functional
+
+    weights = _class_weights(head, names, logits)
+    targets = labels if labels.ndim == 2 else functional.one_hot(labels, len(names))
+    targets = targets.float() * (1 - head.label_smoothing) + head.label_smoothing / len(names)
+    weighted = targets if weights is None else targets * weights
+    log_probability = logits.log_softmax(-1)
+    focus = _focus(-torch.expm1(log_probability), head)
+    return -(weighted * focus * log_probability).sum() / weighted.sum()
+
+
+def _binary_cross_entropy(logits: Tensor, labels: Tensor, head: HeadSettings, names: tuple[str, ...]) -> Tensor:
+    """Return the weighted, smoothed and focused binary cross-entropy of 0 and 1 (batch, classes)."""
+    import torch
+    from torch.nn import functional
+
+    targets = labels.float() * (1 - head.label_smoothing) + head.label_smoothing / 2
+    weights = _class_weights(head, names, logits)
+    losses = functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
+    probability = torch.sigmoid(logits)
+    missed = targets * (1 - probability) + (1 - targets) * probability
+    return (losses * _focus(missed, head)).mean()
+
+
+def _squared_error(logits: Tensor, labels: Tensor, head: HeadSettings, names: tuple[str, ...]) -> Tensor:
+    from torch.nn import functional
+
+    return functional.mse_loss(logits.squeeze(-1), labels.float())
+
+
+def _class_weights(head: HeadSettings, names: tuple[str, ...], logits: Tensor) -> Any:
+    """Return a tensor of the classes' weights, None without any."""
+    import torch
+
+    if not isinstance(head.class_weights, Mapping):
+        return None
+    return torch.tensor([float(head.class_weights[name]) for name in names], device=logits.device)
+
+
+def _focus(missed: Tensor, head: HeadSettings) -> Tensor:
+    """Return the focal term, clamped above 0 for a finite gradient; 1 for other losses."""
+    return missed.clamp(min=1e-30) ** (head.focal_gamma if head.loss == "focal" else 0.0)
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import softmax
+
+    return softmax(logits, axis=-1)
+
+
+OBJECTIVES: dict[type[Target], Objective] = {
+    Label: Objective("single_label_classification", _cross_entropy, _softmax),
+    # A form of the sigmoid that never overflows.
+    Labels: Objective(
+        "multi_label_classification", _binary_cross_entropy, lambda logits: 0.5 * (1 + np.tanh(0.5 * logits))
+    ),
+    Number: Objective("regression", _squared_error, lambda logits: logits[:, 0]),
+}

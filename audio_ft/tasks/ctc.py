@@ -6,31 +6,28 @@ import dataclasses
 import json
 import logging
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from audio_ft.errors import InputError
+from audio_ft.models.base import Adapter
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
-from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Task, forward, pretrained
-from audio_ft.tasks.ctc_beam import BeamSearch
-from audio_ft.tasks.transcription import Transcription, as_transcript
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, forward, pretrained
+from audio_ft.tasks.ctc_beam import Beam, BeamSearch
+from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
-
-    from audio_ft.models.base import Adapter
-    from audio_ft.tasks.base import Inputs, Tensor
-    from audio_ft.tasks.ctc_beam import Beam
-    from audio_ft.tasks.transcription import Waves
 
 logger = logging.getLogger(__name__)
 
+# The names that Wav2Vec2CTCTokenizer gives them.
 PAD, UNKNOWN = "<pad>", "<unk>"
 SHOWN_CHARACTERS = 12
 
@@ -50,6 +47,9 @@ class CTC(Transcription):
 
     name = "ctc"
     head = "ctc"
+    auto = "AutoModelForCTC"
+    # It improves long before the first word is right.
+    selection_metric = "cer"
     # A new head first learns to predict blanks, and only then letters.
     enough_steps = 1_600
     epochs = (10, 60)
@@ -61,7 +61,6 @@ class CTC(Transcription):
     @classmethod
     def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
         """Return the task with the checkpoint's vocabulary if it fits, else that of the transcripts."""
-        target = as_transcript(target)
         known = known_vocabulary(target.text, checkpoint, training_targets)
         if known is not None:
             tokenizer, text = known
@@ -83,30 +82,19 @@ class CTC(Transcription):
         return cls(Transcript(text=text), names_of(tokenizer, config), tokenizer)
 
     def with_language_model(self, beam: Beam) -> Task:
-        """Return the task with beam search and a language model of words.
-
-        Raises:
-            InputError: the language has no spaces between words, or see BeamSearch.
-        """
+        """Return the task with beam search and a language model of words."""
         if not self.text.space:
             raise InputError(
                 "This model's language has no space between words, so it cannot use a language model of words."
             )
         return dataclasses.replace(self, search=BeamSearch(beam, self.tokenizer, self.text))
 
-    @property
-    def selection_metric(self) -> str:
-        """Return the character error rate, which improves long before the first word is right."""
-        return "cer"
-
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why there are too few frames: one for each label, and a blank between two equal ones."""
         label = self.label(transcript, 0.0)
         needed = len(label) + sum(one == two for one, two in pairwise(label))
         frames = adapter.frames(samples)
-        if needed > frames:
-            return f"{needed} frames needed for its transcript, and it has {frames}"
-        return None
+        return f"{needed} frames needed for its transcript, and it has {frames}" if needed > frames else None
 
     def label(self, transcript: str, seconds: float) -> list[int]:
         """Return the ids of the characters, a delimiter for each space."""
@@ -118,13 +106,8 @@ class CTC(Transcription):
         return str(self.tokenizer.decode(list(tokens))).strip()
 
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
-        """Load a pretrained checkpoint in float32 with a head of the vocabulary's size.
-
-        Raises:
-            InputError: the weights cannot be loaded.
-        """
+        """Load a pretrained checkpoint in float32 with a head of the vocabulary's size."""
         import torch
-        from transformers import AutoModelForCTC
 
         adapter = checkpoint.adapter
         settings: dict[str, Any] = {
@@ -134,13 +117,10 @@ class CTC(Transcription):
             "ctc_zero_infinity": True,
             "ctc_loss_reduction": "mean",
             "ignore_mismatched_sizes": True,
-            **head.mask,
         }
-        if head.dropout is not None:
-            settings |= adapter.dropout_settings(head.dropout)
         if head.language_adapter:
             settings |= adapter.language_adapter_settings()
-        model = pretrained(AutoModelForCTC, checkpoint, **settings)
+        model = pretrained(self, checkpoint, head, **settings)
         if self.from_scratch:
             # Weights that the checkpoint lacks or that belong to other characters are initialized reproducibly.
             torch.nn.init.normal_(model.lm_head.weight, std=adapter.config.initializer_range)
@@ -148,13 +128,6 @@ class CTC(Transcription):
         if head.language_adapter:
             adapter.train_language_adapter(model)
         return adapter.fit(model)
-
-    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
-        """Load a saved model in float32."""
-        import torch
-        from transformers import AutoModelForCTC
-
-        return adapter.fit(AutoModelForCTC.from_pretrained(folder, dtype=torch.float32))
 
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the CTC loss, averaged over characters and clips, and logits (batch, frames, labels)."""
@@ -171,26 +144,18 @@ class CTC(Transcription):
         padding = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)
         return best.masked_fill(padding, NO_TOKEN)
 
-    def transcribe(self, model: Any, adapter: Adapter, waves: Waves) -> list[str]:
-        """Return the text of the frames' tokens."""
-        return [self.decode(tokens) for tokens in self._frames(model, adapter, waves)]
-
-    def transcribe_words(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[dict[str, Any]]]:
-        """Return the words with the times of the frames of their characters."""
-        return [self._words(tokens, adapter.frame_seconds) for tokens in self._frames(model, adapter, waves)]
-
-    def _words(self, tokens: list[int], hop: float) -> list[dict[str, Any]]:
-        """Return the words of frames that begin every `hop` seconds."""
-        words = self.tokenizer.decode(tokens, output_word_offsets=True).word_offsets
-        return [
-            {"start": hop * word["start_offset"], "end": hop * word["end_offset"], "text": word["word"]}
-            for word in words
-        ]
-
-    def _frames(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[int]]:
-        """Return the token of each frame of each recording."""
-        outputs = forward(model, self, adapter, adapter.collate([adapter.extract(wave) for wave in waves]))
-        return [[int(token) for token in tokens if token != NO_TOKEN] for tokens in outputs]
+    def transcribe(self, model: Any, adapter: Adapter, waves: Waves, *, words: bool = False) -> list[Transcribed]:
+        """Return the text of the frames' tokens, and the words with the times of the frames of their characters."""
+        transcripts, hop = [], adapter.frame_seconds
+        for tokens in forward(model, self, adapter, adapter.collate([adapter.extract(wave) for wave in waves])):
+            path = tokens[tokens != NO_TOKEN].tolist()
+            found = self.tokenizer.decode(path, output_word_offsets=True).word_offsets if words else ()
+            spoken = [
+                {"start": hop * one["start_offset"], "end": hop * one["end_offset"], "text": one["word"]}
+                for one in found
+            ]
+            transcripts.append(Transcribed(self.decode(path), spoken))
+        return transcripts
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return the vocabulary, and how often other splits use characters that it lacks."""
@@ -198,8 +163,7 @@ class CTC(Transcription):
         spelled = "".join(label for label in self.tokens if len(label) == 1 and label != DELIMITER)
         lines = [*super().describe(references), f"vocabulary  {len(self.tokens)} tokens, {origin}: {spelled}"]
         for split, texts in references.items():
-            common = unseen(self.tokens, texts).most_common(SHOWN_CHARACTERS)
-            if common:
+            if common := unseen(self.tokens, texts).most_common(SHOWN_CHARACTERS):
                 named = ", ".join(f"{character!r} {count}" for character, count in common)
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
@@ -212,15 +176,7 @@ def make_tokenizer(characters: Sequence[str]) -> Any:
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "vocab.json"
         file.write_text(json.dumps({name: index for index, name in enumerate(characters)}), encoding="utf-8")
-        return Wav2Vec2CTCTokenizer(
-            str(file),
-            bos_token=None,
-            eos_token=None,
-            unk_token=UNKNOWN,
-            pad_token=PAD,
-            word_delimiter_token=DELIMITER,
-            replace_word_delimiter_char=" ",
-        )
+        return Wav2Vec2CTCTokenizer(str(file), bos_token=None, eos_token=None)
 
 
 def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:

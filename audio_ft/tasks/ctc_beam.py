@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.settings import Settings
+from audio_ft.settings.rules import path, whole
+from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.ngram_lm import UNKNOWN, unigrams
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
-
-    from audio_ft.targets.transcripts import Text
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Beam:
+class Beam(Settings):
     """Set how texts are searched.
 
     A text of n words has the score
@@ -55,20 +56,11 @@ class Beam:
         InputError: a setting is invalid.
     """
 
-    model: str
-    beams: int = 50
+    model: Annotated[str, path()]
+    beams: Annotated[int, whole(1)] = 50
     weight: float = 1.0
     word_score: float = 0.0
-    words: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "model", os.fspath(self.model))
-        if isinstance(self.beams, bool) or not isinstance(self.beams, int) or self.beams < 1:
-            raise InputError(f"Beam.beams: expected a whole number of at least 1, got {self.beams!r}")
-        for name in ("weight", "word_score"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise InputError(f"Beam.{name}: expected a number, got {value!r}")
+    words: Annotated[str | None, path()] = None
 
 
 class BeamSearch:
@@ -81,11 +73,23 @@ class BeamSearch:
     """
 
     def __init__(self, beam: Beam, tokenizer: Any, text: Text) -> None:
-        decoder, kenlm, dictionary = _flashlight()
+        try:
+            from flashlight.lib.text import decoder
+            from flashlight.lib.text.decoder.kenlm import KenLM
+            from flashlight.lib.text.dictionary import Dictionary
+        except ImportError as error:
+            raise InputError(
+                f"Beam search needs flashlight-text ({error}): pip install 'audio-ft[beam]', or decode greedily."
+            ) from error
         self.blank, self.delimiter = tokenizer.pad_token_id, tokenizer.word_delimiter_token_id
         spellings = _spellings(beam, tokenizer, text)
-        known = dictionary([*spellings, UNKNOWN])
-        model = _language_model(kenlm, beam.model, known)
+        known = Dictionary([*spellings, UNKNOWN])
+        try:
+            with _quiet_stderr():
+                model = KenLM(beam.model, known)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1]
+            raise InputError(f"{beam.model} is not an n-gram model that KenLM reads: {reason}") from error
         trie, start = decoder.Trie(len(tokenizer), self.delimiter), model.start(False)
         for word, spelling in spellings.items():
             index = known.get_index(word)
@@ -106,10 +110,7 @@ class BeamSearch:
         self._decoder = decoder.LexiconDecoder(settings, trie, model, *labels, [], False)
 
     def best(self, logits: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Return the best text's token of each frame int64 (batch, frames), blank after a clip's `frames`.
-
-        Decoded like the tokens of a greedy search, they give the text and the frames of its words.
-        """
+        """Return a token for each frame int64 (batch, frames), to be decoded like those of a greedy search."""
         import torch
 
         tokens = np.full(logits.shape[:2], self.blank, np.int64)
@@ -119,10 +120,7 @@ class BeamSearch:
         return torch.from_numpy(tokens).to(logits.device)
 
     def path(self, logs: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the best text's tokens (frames,) for log probabilities (frames, labels).
-
-        A text with an incomplete last word is returned only if nothing else is left in the beam.
-        """
+        """Return the best text's tokens (frames,) for log probabilities (frames, labels), of whole words if any."""
         # Words end with a delimiter, and networks omit the last one: an additional frame provides it.
         ending = np.full((1, logs.shape[1]), _IMPOSSIBLE)
         ending[0, self.delimiter] = 0.0
@@ -148,8 +146,13 @@ def _single(tokens: NDArray[np.int64], blank: int, delimiter: int) -> NDArray[np
 
 
 def _spellings(beam: Beam, tokenizer: Any, text: Text) -> dict[str, list[int]]:
-    """Return the tokens of each word that the model can spell, with a delimiter at the end."""
-    words, unknown, source = _words(beam), [], beam.words or beam.model
+    """Return the tokens of each allowed word that the model can spell, with a delimiter at the end."""
+    unknown, source = [], beam.words or beam.model
+    try:
+        listed = unigrams(beam.model) if beam.words is None else Path(beam.words).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{beam.words}: expected words in UTF-8, separated by spaces or lines ({error}).") from error
+    words = dict.fromkeys(listed)
     spellings: dict[str, list[int]] = {}
     homographs: Counter[str] = Counter()
     for word in words:
@@ -169,38 +172,6 @@ def _spellings(beam: Beam, tokenizer: Any, text: Text) -> dict[str, list[int]]:
         sentence = "warning: %s of the %s words of %s cannot be spelled with the model's characters: %s"
         logger.warning(sentence, f"{len(unknown):,}", f"{len(words):,}", source, shown)
     return spellings
-
-
-def _words(beam: Beam) -> list[str]:
-    """Return the allowed words, each once."""
-    if beam.words is None:
-        return list(dict.fromkeys(unigrams(beam.model)))
-    try:
-        return list(dict.fromkeys(Path(beam.words).read_text(encoding="utf-8").split()))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{beam.words}: expected words in UTF-8, separated by spaces or lines ({error}).") from error
-
-
-def _flashlight() -> tuple[Any, Any, Any]:
-    """Import flashlight-text's decoders, its KenLM and its dictionary."""
-    try:
-        from flashlight.lib.text import decoder
-        from flashlight.lib.text.decoder.kenlm import KenLM
-        from flashlight.lib.text.dictionary import Dictionary
-    except ImportError as error:
-        raise InputError(
-            f"Beam search needs flashlight-text ({error}): pip install 'audio-ft[beam]', or decode greedily."
-        ) from error
-    return decoder, KenLM, Dictionary
-
-
-def _language_model(kenlm: Any, file: str, words: Any) -> Any:
-    """Return an n-gram model as KenLM reads it."""
-    try:
-        with _quiet_stderr():
-            return kenlm(file, words)
-    except RuntimeError as error:
-        raise InputError(f"{file} is not an n-gram model that KenLM reads: {str(error).splitlines()[-1]}") from error
 
 
 @contextmanager

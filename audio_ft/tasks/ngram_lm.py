@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import replacing
+from audio_ft.file_io import write_text
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL = frozenset((BEGIN, END, UNKNOWN))
@@ -45,19 +45,14 @@ class LanguageModel:
         Raises:
             InputError: the folder does not exist or cannot be written to.
         """
-        with replacing(Path(file)) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(f"{line}\n" for line in self._lines())
-
-    def _lines(self) -> Iterator[str]:
         by_order = [sorted(gram for gram in self.probabilities if len(gram) == n) for n in range(1, self.order + 1)]
-        yield "\\data\\"
-        yield from (f"ngram {n}={len(grams)}" for n, grams in enumerate(by_order, 1))
+        lines = ["\\data\\", *(f"ngram {n}={len(grams)}" for n, grams in enumerate(by_order, 1))]
         for n, grams in enumerate(by_order, 1):
-            yield f"\n\\{n}-grams:"
+            lines.append(f"\n\\{n}-grams:")
             for gram in grams:
                 backoff = f"\t{self.backoffs[gram]:.7f}" if gram in self.backoffs else ""
-                yield f"{self.probabilities[gram]:.7f}\t{' '.join(gram)}{backoff}"
-        yield "\n\\end\\"
+                lines.append(f"{self.probabilities[gram]:.7f}\t{' '.join(gram)}{backoff}")
+        write_text(Path(file), "\n".join([*lines, "\n\\end\\\n"]))
 
 
 def estimate(sentences: Iterable[Sequence[str]], order: int = 3) -> LanguageModel:
@@ -112,10 +107,8 @@ def _counted(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[NGr
 
 
 def _adjusted(levels: list[Counter[NGram]]) -> list[Counter[NGram]]:
-    """Return the counts of the highest order, and below it the number of different words before each n-gram.
-
-    Nothing precedes a start, so n-grams that begin with one keep their count; the start alone is never predicted.
-    """
+    """Return the counts of the highest order, and below it the number of different words before each n-gram."""
+    # Nothing precedes a start, so n-grams that begin with one keep their count; the start alone is never predicted.
     adjusted = [
         Counter(gram[1:] for gram in longer)
         + Counter({gram: count for gram, count in shorter.items() if gram[0] == BEGIN})

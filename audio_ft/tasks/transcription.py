@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audio_ft.errors import InputError
-from audio_ft.targets import Target, Transcript
+from audio_ft.models.base import Adapter
+from audio_ft.targets import Transcript
 from audio_ft.targets.transcripts import Text, fault
-from audio_ft.tasks.base import NO_TOKEN, Task
+from audio_ft.tasks.base import NO_TOKEN, Task, Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import torch
-    from numpy.typing import NDArray
-
-    from audio_ft.models.base import Adapter
-
-    Waves = Sequence[NDArray[np.float32]]  # clean recordings (time,)
-
+Waves: TypeAlias = Sequence[NDArray[np.float32]]  # clean recordings (time,)
 # Speed augmentation slows clips down to 0.9 of their speed, so the window leaves room for slower clips.
 SLACK = 1.15
 # Longest window of any network, in seconds; attention grows with its square.
 LONGEST = 30.0
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """Hold a transcript and, if requested, its words {"start", "end", "text"}, in seconds from the window's start."""
+
+    text: str
+    words: Sequence[dict[str, Any]] = ()
 
 
 class Transcription(Task):
@@ -65,7 +67,7 @@ class Transcription(Task):
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why a valid transcript does not fit a clip of that many samples, or None."""
 
-    def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> torch.Tensor:
+    def batch_labels(self, references: Sequence[Any], seconds: Sequence[float]) -> Tensor:
         """Return token ids int64 (batch, length), the shorter ones padded with -100."""
         import torch
 
@@ -85,9 +87,7 @@ class Transcription(Task):
         parts: list[list[str]] = [[] for _ in range(count)]
         for clip, tokens in zip(clips, outputs, strict=True):
             parts[clip].append(self.decode(int(token) for token in tokens if token != NO_TOKEN))
-        texts = np.empty(count, object)
-        texts[:] = [self.text.space.join(filter(None, windows)) for windows in parts]
-        return texts
+        return np.array([self.text.space.join(filter(None, windows)) for windows in parts], object)
 
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return the spelling of the transcripts and the tokens of one label."""
@@ -96,27 +96,10 @@ class Transcription(Task):
         return [*super().describe(references), f"a label     {' '.join(tokens)}"]
 
     @abstractmethod
-    def transcribe(self, model: Any, adapter: Adapter, waves: Waves) -> list[str]:
+    def transcribe(self, model: Any, adapter: Adapter, waves: Waves, *, words: bool = False) -> list[Transcribed]:
         """Return the transcripts of clean recordings (time,) that fit the window, "" without speech."""
-
-    @abstractmethod
-    def transcribe_words(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[dict[str, Any]]]:
-        """Return the words of each recording, {"start", "end", "text"}, in seconds from its start."""
 
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write extractor and tokenizer, together as the processor that plain transformers loads."""
         adapter.processor(self.tokenizer).save_pretrained(folder)
         adapter.save_extractor(folder)
-
-
-def as_transcript(target: Target) -> Transcript:
-    """Return a target that must be a transcript.
-
-    Raises:
-        InputError: it is another kind of target.
-    """
-    if not isinstance(target, Transcript):
-        raise InputError(
-            f"Transcription needs transcripts, and these targets are {target.wording.short}; choose another task."
-        )
-    return target

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.models.base import Adapter
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Task, pretrained
-from audio_ft.tasks.transcription import Transcription, as_transcript
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
+from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 from audio_ft.tasks.whisper_decoding import transcribe, window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import torch
-    from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
-
-    from audio_ft.models.base import Adapter
-    from audio_ft.tasks.base import Inputs, Tensor
-    from audio_ft.tasks.transcription import Waves
 
 # Positions of Whisper's decoder, for a transcript with its special tokens.
 LONGEST_LABEL = 448
@@ -56,6 +51,7 @@ class Seq2Seq(Transcription):
 
     name = "seq2seq"
     head = "seq2seq"
+    auto = "AutoModelForSpeechSeq2Seq"
     from_scratch = False
     # The checkpoint can already transcribe; it only adapts to the voices and spelling of the data.
     enough_steps = 96
@@ -67,15 +63,14 @@ class Seq2Seq(Transcription):
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
-        task = cls._with(tokenizer, as_transcript(target).text, checkpoint.adapter.config)
+        task = cls._with(tokenizer, target.text, checkpoint.adapter.config)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
                 f"text.prompt is {len(task.prompt):,} tokens long, and Whisper takes {LONGEST_PROMPT} at most; leave "
                 "out words that are frequent in the training data."
             )
-        applied = [task.text.apply(text) for text in training_targets]
-        longest = max((len(task.label(text, 0.0)) for text in applied), default=0)
-        tokens = [task._words(text) for text in applied]
+        tokens = [task._words(task.text.apply(text)) for text in training_targets]
+        longest = len(task.label("", 0.0)) + max(map(len, tokens), default=0)
         return dataclasses.replace(
             task,
             limit=min(2 * longest + SPARE, LONGEST_LABEL),
@@ -92,22 +87,22 @@ class Seq2Seq(Transcription):
 
     @classmethod
     def _with(cls, tokenizer: Any, text: Text, config: PreTrainedConfig) -> Seq2Seq:
+        english = config.vocab_size == ENGLISH_ONLY
         text = text.resolved(case="keep", punctuation="keep")
-        if config.vocab_size != ENGLISH_ONLY:
-            if text.language is None:
-                raise InputError(
-                    "This Whisper checkpoint is multilingual; set its language, such as --set text.language=fr."
-                )
-            tokenizer.set_prefix_tokens(language=text.language, task="transcribe", predict_timestamps=text.timestamps)
-        elif text.language not in (None, "en"):
+        if english and text.language is None:
+            text = text.replace(language="en")
+        if text.language is None:
+            raise InputError(
+                "This Whisper checkpoint is multilingual; set its language, such as --set text.language=fr."
+            )
+        if english and text.language != "en":
             raise InputError(
                 f"This Whisper checkpoint is English-only, and text.language is {text.language!r}; "
                 "choose a multilingual one, such as openai/whisper-tiny instead of whisper-tiny.en."
             )
-        else:
-            # An English-only checkpoint has no tokens for language and task.
-            text = Text.from_dict(text.to_dict() | {"language": "en"})
-            tokenizer.set_prefix_tokens(language=None, task=None, predict_timestamps=text.timestamps)
+        # An English-only checkpoint has no tokens for language and task.
+        spoken = {"language": None, "task": None} if english else {"language": text.language, "task": "transcribe"}
+        tokenizer.set_prefix_tokens(**spoken, predict_timestamps=text.timestamps)
         return cls(Transcript(text=text), tokenizer, tuple(tokenizer.prefix_tokens))
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
@@ -115,19 +110,14 @@ class Seq2Seq(Transcription):
 
         A `window` of the recipe is the same for every batch: the checkpoint was trained with 30.
         """
-        return (
-            adapter.with_window(window) if window else adapter.with_window(adapter.longest_window).with_dynamic_window()
-        )
+        return adapter.with_window(window) if window else self.inference_adapter(adapter).with_dynamic_window()
 
     def inference_adapter(self, adapter: Adapter) -> Adapter:
         """Return the adapter with the full window, which plain transformers uses for the saved model."""
         return adapter.with_window(adapter.longest_window)
 
     def label(self, transcript: str, seconds: float) -> list[int]:
-        """Return the tokens to generate: the prefix without its start, the transcript, and the end.
-
-        With `text.timestamps` the transcript is between its times.
-        """
+        """Return the tokens to generate: the prefix without its start, the transcript (between its times), the end."""
         words = self._words(transcript)
         if self.text.timestamps:
             # Not every tokenizer has names for times; their ids follow that of <|notimestamps|>.
@@ -136,21 +126,15 @@ class Seq2Seq(Transcription):
         return [*self.prefix[1:], *words, self.tokenizer.eos_token_id]
 
     def _words(self, transcript: str) -> list[int]:
-        """Return the tokens of a transcript alone.
-
-        A word's first token contains the space before it, also at the start, as the checkpoint was trained; languages
-        without spaces between words have none.
-        """
-        if not transcript:
-            return []
-        return list(self.tokenizer(f"{self.text.space}{transcript}", add_special_tokens=False).input_ids)
+        """Return the tokens of a transcript alone."""
+        # A word's first token contains the space before it, also at the start, as the checkpoint was trained.
+        spelled = transcript and f"{self.text.space}{transcript}"
+        return list(self.tokenizer(spelled, add_special_tokens=False).input_ids)
 
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why the decoder has too few positions for a transcript."""
         length = len(self.label(transcript, 0.0)) + len(self.prompt)
-        if length >= LONGEST_LABEL:
-            return f"{length} tokens, and the decoder has {LONGEST_LABEL} positions"
-        return None
+        return f"{length} tokens, and the decoder has {LONGEST_LABEL} positions" if length >= LONGEST_LABEL else None
 
     @property
     def prompt(self) -> list[int]:
@@ -160,7 +144,7 @@ class Seq2Seq(Transcription):
         words = self.tokenizer(f" {self.text.prompt.strip()}", add_special_tokens=False).input_ids
         return [self.tokenizer.convert_tokens_to_ids("<|startofprev|>"), *words]
 
-    def prompted(self, model: Any) -> dict[str, torch.Tensor]:
+    def prompted(self, model: Any) -> dict[str, Tensor]:
         """Return the prompt as an argument of `generate`, on the network's device; {} where there is none."""
         import torch
 
@@ -171,21 +155,14 @@ class Seq2Seq(Transcription):
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
-        """Load a checkpoint in float32 with language and task in its generation config.
-
-        Raises:
-            InputError: the weights cannot be loaded, or the checkpoint has no decoder.
-        """
-        from transformers import AutoModelForSpeechSeq2Seq
-
+        """Load a checkpoint in float32 with language and task in its generation config."""
         architectures = checkpoint.adapter.config.architectures or ("something else",)
         if not any("ForConditionalGeneration" in name for name in architectures):
             raise InputError(
                 f"{checkpoint.name} was saved as {', '.join(architectures)}, without a text decoder; start "
                 "from a Whisper checkpoint for transcription."
             )
-        settings = {} if head.dropout is None else checkpoint.adapter.dropout_settings(head.dropout)
-        model: Any = pretrained(AutoModelForSpeechSeq2Seq, checkpoint, **settings)
+        model: Any = pretrained(self, checkpoint, head)
         multilingual = len(self.prefix) > 2
         generation = model.generation_config
         # Only here: the model's config and forced_decoder_ids would conflict.
@@ -200,13 +177,6 @@ class Seq2Seq(Transcription):
             suppressed = getattr(generation, name, None) or ()
             setattr(generation, name, [token for token in suppressed if token not in needed])
         return model
-
-    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
-        """Load a saved model in float32."""
-        import torch
-        from transformers import AutoModelForSpeechSeq2Seq
-
-        return AutoModelForSpeechSeq2Seq.from_pretrained(folder, dtype=torch.float32)
 
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy a token, and the logits (batch, tokens, vocabulary)."""
@@ -223,19 +193,14 @@ class Seq2Seq(Transcription):
         )
         return loss, logits
 
-    def _decoder_inputs(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _decoder_inputs(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the decoder's inputs and the next tokens to predict, both (batch, tokens); -100 is ignored."""
         import torch
 
         start = labels.new_full((len(labels), 1), self.prefix[0])
-        given = torch.cat(
-            [start, labels[:, :-1].masked_fill(labels[:, :-1] == NO_TOKEN, self.tokenizer.eos_token_id)], 1
-        )
-        prompt = labels.new_tensor(self.prompt)
-        if not len(prompt):
-            return given, labels
-        before = prompt.expand(len(labels), -1)
-        return torch.cat([before, given], 1), torch.cat([torch.full_like(before, NO_TOKEN), labels], 1)
+        before = labels.new_tensor(self.prompt).expand(len(labels), -1)
+        written = labels[:, :-1].masked_fill(labels[:, :-1] == NO_TOKEN, self.tokenizer.eos_token_id)
+        return torch.cat([before, start, written], 1), torch.cat([torch.full_like(before, NO_TOKEN), labels], 1)
 
     def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
@@ -244,10 +209,6 @@ class Seq2Seq(Transcription):
         with window_of(model, inputs["input_features"]):
             return model.generate(**inputs, **settings, **self.prompted(model))
 
-    def transcribe(self, model: Any, adapter: Adapter, waves: Waves) -> list[str]:
-        """Return the text of each recording, "" where the checkpoint finds no speech."""
-        return [found.text for found in transcribe(self, model, adapter, waves)]
-
-    def transcribe_words(self, model: Any, adapter: Adapter, waves: Waves) -> list[list[dict[str, Any]]]:
-        """Return the words with times from the decoder's cross-attention."""
-        return [list(found.words) for found in transcribe(self, model, adapter, waves, words=True)]
+    def transcribe(self, model: Any, adapter: Adapter, waves: Waves, *, words: bool = False) -> list[Transcribed]:
+        """Return the transcripts, with words by the decoder's cross-attention; "" where it finds no speech."""
+        return transcribe(self, model, adapter, waves, words)

@@ -50,7 +50,7 @@ def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, m
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
     steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
     groups: dict[str, dict[str, Any]] = {
-        f"suits {adapter.name} of this size": dict(task.defaults(adapter)),
+        f"suits {adapter.name} of this size": {"learning_rate": adapter.learning_rate(task.head)},
         f"usual for task {task.name}": {"per_device_train_batch_size": batch},
         "twice the training batch": {"per_device_eval_batch_size": 2 * batch},
         "none needed": {"gradient_accumulation_steps": accumulation},

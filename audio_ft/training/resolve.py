@@ -132,7 +132,7 @@ def resolve(given: Input, task: Task, rows: int, typical_length: int, targets: N
     An epoch draws `rows` windows, the median one of `typical_length` samples; `targets` are encoded, one row a clip.
     """
     recipe, adapter = given.recipe, given.adapter
-    metric = default(task.selection_metric, f"usual for task {task.name}")
+    metric = default(task.selection_metric or task.target.selection_metric, f"usual for task {task.name}")
     # Trainer's own name for the same choice counts too: its direction must follow.
     if wanted := recipe.training.get("metric_for_best_model") or recipe.metric:
         metric = Value(str(wanted).removeprefix("eval_"), RECIPE)
@@ -195,7 +195,7 @@ def _check_metric(recipe: Recipe, task: Task) -> None:
 def _check_classes(recipe: Recipe, task: Task) -> None:
     """Check the settings that need classes, and the names of weighted ones."""
     smoothing, weights = float(recipe.training.get("label_smoothing_factor") or 0.0), recipe.class_weights
-    if not task.weighs_classes and (recipe.loss != "cross_entropy" or smoothing > 0 or weights is not None):
+    if task.target.regression and (recipe.loss != "cross_entropy" or smoothing > 0 or weights is not None):
         raise InputError(
             "loss=focal, label_smoothing_factor and class_weights are for classes, and these targets are "
             f"{task.target.wording.short}; leave them out."

@@ -106,8 +106,8 @@ def test_a_prompt_is_used_in_every_prediction(english: str, shared: Path) -> Non
     told = processor.batch_decode(model.generate(**inputs, prompt_ids=prompt), skip_special_tokens=True)
     untold = processor.batch_decode(model.generate(**inputs), skip_special_tokens=True)
     assert told != untold, "else this says nothing"
-    assert task.transcribe(model, adapter, waves) == [text.strip() for text in told]
-    spoken = task.transcribe_words(model, adapter, waves)
+    assert [found.text for found in task.transcribe(model, adapter, waves)] == [text.strip() for text in told]
+    spoken = [found.words for found in task.transcribe(model, adapter, waves, words=True)]
     assert [" ".join(word["text"] for word in words) for words in spoken] == [text.strip() for text in told]
     responses = task.predict_step(model, adapter, inputs).numpy()
     assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
