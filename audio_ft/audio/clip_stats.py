@@ -11,8 +11,6 @@ import numpy as np
 from audio_ft.audio.filters import zero_phase
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from audio_ft.audio.clip import Clip
 
 FRAME_SECONDS = 0.02
@@ -32,8 +30,7 @@ class ClipStats:
         rate: the sample rate in Hz.
         level: the RMS over all samples and channels in dBFS (a square wave of ±1 has 0 dBFS); None for digital
             silence.
-        snr: an estimate of the signal-to-noise ratio in dB; None where it cannot be
-            estimated, see `signal_to_noise`.
+        snr: an estimate of the signal-to-noise ratio in dB, see `signal_to_noise`; None where there is none.
     """
 
     seconds: float
@@ -73,18 +70,14 @@ def signal_to_noise(clip: Clip) -> float | None:
     if clip.rate <= 2 * HIGHPASS_HZ:
         return None
     wave = zero_phase(clip.samples.mean(axis=0), clip.rate, low=HIGHPASS_HZ, order=HIGHPASS_ORDER)
-    powers = _frame_powers(wave, max(2, round(FRAME_SECONDS * clip.rate)))
+    size = max(2, round(FRAME_SECONDS * clip.rate))
+    if len(wave) < size:
+        return None
+    frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: size // 2]
+    powers = np.einsum("ft,ft->f", frames, frames) / size
     # Digital silence was inserted or gated; it says nothing about the noise floor.
     powers = powers[powers > np.finfo(np.float32).tiny]
     if len(powers) < MIN_FRAMES:
         return None
     noise = float(np.percentile(powers, NOISE_PERCENTILE))
     return 10 * math.log10(max(float(powers.mean()) / noise - 1, MIN_SIGNAL))
-
-
-def _frame_powers(wave: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Return the mean power of each frame of `size` samples of a wave (time,), half overlapping: (frames,)."""
-    if len(wave) < size:
-        return np.zeros(0)
-    frames = np.lib.stride_tricks.sliding_window_view(wave, size)[:: size // 2]
-    return np.asarray(np.einsum("ft,ft->f", frames, frames) / size)

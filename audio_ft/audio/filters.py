@@ -34,15 +34,11 @@ def zero_phase(
         return wave
     kind = "bandpass" if len(corners) == 2 else "highpass" if corners == (low,) else "lowpass"
     mirrored = min(round(_MIRRORED_PERIODS * rate / corners[0]), wave.shape[-1] - 1)
-    filtered: NDArray[np.float64] = sosfiltfilt(_sections(kind, corners, order, rate), wave, padlen=mirrored)
-    return filtered
+    return np.asarray(sosfiltfilt(_sections(kind, corners, order, rate), wave, padlen=mirrored))
 
 
 @lru_cache(maxsize=64)
 def _sections(kind: str, corners: tuple[float, ...], order: int, rate: int) -> NDArray[np.float64]:
     from scipy.signal import butter
 
-    sections: NDArray[np.float64] = butter(
-        order, corners if len(corners) > 1 else corners[0], kind, fs=rate, output="sos"
-    )
-    return sections
+    return np.asarray(butter(order, corners if len(corners) > 1 else corners[0], kind, fs=rate, output="sos"))

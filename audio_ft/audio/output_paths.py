@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.audio.codec.source import printable
 from audio_ft.errors import InputError
 
@@ -36,16 +37,15 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
         {'a.wav': 'a', 'b/c.mp3': 'b/c.mp3', 'b/c.wav': 'b/c.wav'}
     """
     parts = {
-        key: [part for part in PurePosixPath(printable(key)).parts if part not in ("/", "..", ".")] for key in keys
+        key: [part for part in PurePosixPath(printable(key)).parts if part not in ("/", "..", ".")] or ["recording"]
+        for key in keys
     }
-    bare = {key: "/".join([*path[:-1], _stem(path[-1])]) for key, path in parts.items() if path}
+    bare = {key: "/".join([*path[:-1], _stem(path[-1])]) for key, path in parts.items()}
     taken = Counter(name.casefold() for name in bare.values())
     used: Counter[str] = Counter()
     names = {}
     for key, path in parts.items():
-        name = bare.get(key, "recording")
-        if taken[name.casefold()] > 1:
-            name = "/".join(path)
+        name = "/".join(path) if taken[bare[key].casefold()] > 1 else bare[key]
         used[name.casefold()] += 1
         count = used[name.casefold()]
         names[key] = name if count == 1 else f"{name}-{count}"
@@ -53,7 +53,5 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
 
 
 def _stem(name: str) -> str:
-    from audio_ft.audio.clip import AUDIO_SUFFIXES
-
     stem, dot, suffix = name.rpartition(".")
     return stem if stem and f"{dot}{suffix}".lower() in AUDIO_SUFFIXES else name

@@ -27,9 +27,7 @@ def quantize(samples: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float3
         True
     """
     peak = float(np.max(np.abs(samples), initial=0.0))
-    if peak == 0.0:
-        return np.zeros(len(samples), np.int16), np.float32(1 / FULL_SCALE)
-    scale = np.float32(max(peak / FULL_SCALE, float(np.finfo(np.float32).tiny)))
+    scale = np.float32(max((peak or 1.0) / FULL_SCALE, float(np.finfo(np.float32).tiny)))
     return np.rint(samples / scale).clip(-FULL_SCALE, FULL_SCALE).astype(np.int16), scale
 
 

@@ -75,8 +75,7 @@ class Spectrum:
 
     def levels(self) -> NDArray[np.float64]:
         """Return the level of each frame in dBFS (an RMS of 1 is 0 dBFS): (frames,)."""
-        levels: NDArray[np.float64] = 10 * np.log10(self.power.sum(axis=1, dtype=np.float64) + _TINY)
-        return levels
+        return np.asarray(10 * np.log10(self.power.sum(axis=1, dtype=np.float64) + _TINY))
 
     @property
     def syllable_frames(self) -> int:
@@ -99,12 +98,8 @@ class Spectrum:
         bands = max(1, relative.shape[1] // bins)
         banded = relative[:, : bands * bins].reshape(len(relative), bands, -1).mean(axis=2)
         sums = np.cumsum(np.pad(banded, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
-        return float(
-            10
-            * np.log10(
-                (sums[self.syllable_frames :] - sums[: -self.syllable_frames]).max() / self.syllable_frames + _TINY
-            )
-        )
+        held = (sums[self.syllable_frames :] - sums[: -self.syllable_frames]).max() / self.syllable_frames
+        return float(10 * np.log10(held + _TINY))
 
     def is_silent(self) -> bool:
         """Return whether the clip certainly has no speech: it is too quiet, or steady noise only."""

@@ -29,7 +29,7 @@ def noise(length, seed=0):
 @pytest.mark.parametrize("seconds", [0.02, 0.3, 1.0])
 def test_statistics_equal_librosas(rate, seconds):
     wave = noise(int(seconds * rate)) * np.linspace(0, 1, int(seconds * rate), dtype=np.float32)
-    length = 2 * round(0.0125 * rate)
+    length = round(0.025 * rate)
     expected = librosa.feature.mfcc(
         y=wave.astype(np.float64), sr=rate, n_mfcc=20, n_fft=length, hop_length=round(0.01 * rate), n_mels=40
     )
@@ -75,9 +75,9 @@ def test_a_second_takes_milliseconds():
 @pytest.mark.parametrize(
     ("samples", "rate", "message"),
     [
-        (np.zeros((2, 3, 4)), 8_000, "must be"),
-        (np.array([0.0, np.nan]), 8_000, "NaN or infinite"),
-        (np.zeros(9), 100, "at least 400 Hz"),
+        (np.zeros((2, 3, 4)), 8_000, "expected samples of shape"),
+        (np.array([0.0, np.nan]), 8_000, "NaN or infinity"),
+        (np.zeros(9), 0, "expected a rate above 0 Hz"),
     ],
 )
 def test_bad_clips_are_refused(samples, rate, message):

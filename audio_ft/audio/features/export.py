@@ -70,17 +70,18 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
     Raises:
         InputError: a feature is unknown, or the target cannot be written.
     """
-    descriptions = describe(names)
+    described = ("title", "what", "shape", "rows", "unit", "source")
+    about = {name: {key: getattr(get_feature(name), key) for key in described} for name in names}
     table = target.suffix.lower() == TABLE_SUFFIX
     stems = output_names(paths)
     sources = [Source(key, path, None if table else target / f"{stems[key]}.npz") for key, path in paths.items()]
     results = parallel_map(partial(_extract, names), sources, len(sources), describe="computing features")
     if table:
-        done = _write_table(results, descriptions, target)
+        done = _write_table(results, about, target)
         unreadable_file = target.with_suffix(f".{UNREADABLE_FILE}")
     else:
         done = list(results)
-        write_bytes(target / ABOUT_FILE, as_json(descriptions), make_parents=True)
+        write_bytes(target / ABOUT_FILE, as_json(about), make_parents=True)
         unreadable_file = target / UNREADABLE_FILE
     unreadable = tuple((one.key, one.error) for one in done if one.error is not None)
     write_table(unreadable_file, [{"file": key, "reason": reason} for key, reason in unreadable])
@@ -109,16 +110,6 @@ def clip_arrays(clip: Clip, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     return {**compute(clip, names), **{name: np.asarray(value) for name, value in plain.items()}}
 
 
-def describe(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the descriptions of features, by name.
-
-    Raises:
-        InputError: a feature is unknown.
-    """
-    described = ("title", "what", "shape", "rows", "unit", "source")
-    return {name: {field: getattr(get_feature(name), field) for field in described} for name in names}
-
-
 def write_arrays(arrays: NDArray[Any] | Mapping[str, Any], file: Path) -> None:
     """Write an array as .npy, or named arrays as .npz, whole or not at all; the folder is made.
 
@@ -144,17 +135,15 @@ def _extract(names: Sequence[str], source: Source) -> Extracted:
     return Extracted(source.key, clip.seconds, clip.rate)
 
 
-def _write_table(
-    results: Iterable[Extracted], descriptions: Mapping[str, dict[str, str]], target: Path
-) -> list[Extracted]:
+def _write_table(results: Iterable[Extracted], about: Mapping[str, Mapping[str, str]], target: Path) -> list[Extracted]:
     """Write a Parquet table in one move, some recordings at a time, and return the results without their arrays."""
     import pyarrow as pa
     from pyarrow import parquet
 
     columns = [pa.field("file", pa.string()), pa.field("seconds", pa.float64()), pa.field("rate", pa.int64())]
     values = pa.list_(pa.list_(pa.float32()))
-    columns += [pa.field(name, values, metadata=about) for name, about in descriptions.items()]
-    schema = pa.schema(columns, metadata={"features": json.dumps(descriptions), "hop_seconds": str(HOP_SECONDS)})
+    columns += [pa.field(name, values, metadata=one) for name, one in about.items()]
+    schema = pa.schema(columns, metadata={"features": json.dumps(about), "hop_seconds": str(HOP_SECONDS)})
     done: list[Extracted] = []
     with replacing(target, make_parents=True) as unfinished, parquet.ParquetWriter(unfinished, schema) as writer:
         for group in _groups(results):

@@ -1,11 +1,7 @@
-"""Gammatone-frequency cepstral coefficients (GFCC): MFCC with an auditory filterbank instead of mel triangles.
+"""Gammatone filterbank: the auditory filters behind the GFCC, and the amplitude of each filter's output over time.
 
-The filter is the gammatone of order 4 (Patterson, Nimmo-Smith, Holdsworth and Rice 1988, "An efficient auditory
-filterbank based on the gammatone function"): t^3 exp(-2 pi b t) cos(2 pi f t) with b = 1.019 ERB(f), where ERB(f) =
-24.7 (4.37 f / 1000 + 1) Hz (Glasberg and Moore 1990, "Derivation of auditory filter shapes from notched-noise data").
-The center frequencies are spaced evenly on the ERB-rate scale 21.4 log10(1 + 0.00437 f) of the same paper, as in Slaney
-1993 (Apple technical report 35). The coefficients are the DCT of the cube root of the bands' amplitudes (Shao and Wang
-2008, "Robust speaker identification using auditory features and computational auditory scene analysis").
+The order-4 filter t^3 exp(-2 pi b t) cos(2 pi f t) (Patterson, Nimmo-Smith, Holdsworth and Rice 1988) has b = 1.019
+ERB(f) of Glasberg and Moore (1990), evenly spaced in ERB (Slaney 1993); for the cepstra, see Shao and Wang (2008).
 """
 
 from __future__ import annotations
@@ -29,18 +25,14 @@ def bandwidth(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return 24.7 * (4.37 * np.asarray(hz, np.float64) / 1000 + 1)
 
 
-def centers(rate: int, bands: int = BANDS) -> NDArray[np.float64]:
-    """Return center frequencies in Hz, (bands,), from 50 Hz to below 8 kHz or half the rate, evenly in ERB."""
+def centers(rate: int) -> NDArray[np.float64]:
+    """Return center frequencies in Hz, (BANDS,), from 50 Hz to below 8 kHz or half the rate, evenly in ERB."""
     low, high = (21.4 * np.log10(1 + 0.00437 * hz) for hz in (LOWEST_HZ, min(HIGHEST_HZ, rate / 2)))
-    return (10 ** (np.linspace(low, high, bands, endpoint=False) / 21.4) - 1) / 0.00437
+    return (10 ** (np.linspace(low, high, BANDS, endpoint=False) / 21.4) - 1) / 0.00437
 
 
 def response(center: NDArray[np.float64] | float, hz: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Return the complex response of a gammatone filter at frequencies in Hz; its gain at the center is about 1.
-
-    This is the Fourier transform of the impulse response: b^4 ((b + i(f - c))^-4 + (b + i(f +
-    c))^-4), with b = 1.019 ERB(c).
-    """
+    """Return the complex response of a gammatone filter at frequencies in Hz; its gain at the center is about 1."""
     width = 1.019 * bandwidth(center)
     upper, lower = width / (width + 1j * (hz - center)), width / (width + 1j * (hz + center))
     return np.asarray(upper**ORDER + lower**ORDER, np.complex128)
@@ -73,14 +65,6 @@ def amplitudes(samples: NDArray[np.float32], rate: int, *, window: int, hop: int
             power[band, first:last] = framed @ weights
     # Rounding may give slightly negative powers in silence.
     return np.sqrt(np.maximum(power, 0))
-
-
-def cepstra(samples: NDArray[np.float32], rate: int, *, window: int, hop: int) -> NDArray[np.float32]:
-    """Return GFCC, float32 (CEPSTRA, frames): the orthonormal DCT-II over bands of the cube root of the amplitudes."""
-    from scipy.fft import dct
-
-    loudness = np.cbrt(amplitudes(samples, rate, window=window, hop=hop))
-    return np.asarray(dct(loudness, type=2, norm="ortho", axis=0)[:CEPSTRA], np.float32)
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from audio_ft.audio.features import spectral
-from audio_ft.audio.features.spectral import of_spectrum, of_wave
+from audio_ft.audio.features.spectral import LogMel, mono, of_spectrum, of_wave
 from audio_ft.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ _ROWS = (
     Feature("spectrogram", "Spectrogram", "level of each frequency over time, by short-time Fourier transform",
             "(bins, frames)", "frequency bin, 40 Hz apart", "dBFS", "librosa.stft", spectral.spectrogram),
     Feature("mel", "Mel spectrogram", "power in frequency bands spaced on the mel scale",
-            "(80, frames)", "mel band", "dB", "librosa.feature.melspectrogram", spectral.mel_spectrogram),
+            "(80, frames)", "mel band", "dB", "librosa.feature.melspectrogram",
+            lambda clip: LogMel()(mono(clip))),
     Feature("mfcc", "MFCC", "cosine transform of the log-mel spectrum, which describes its shape in few numbers",
             "(20, frames)", "coefficient", "dB", "librosa.feature.mfcc", _mfcc),
     Feature("mfcc_delta", "MFCC, delta", "slope of the MFCC over nine frames",

@@ -1,8 +1,7 @@
 """Compute features of a clip, float32 (rows, frames), with librosa where it has the function.
 
-All features share one grid: centered Hann windows of 25 ms every 10 ms, so frame k is at 0.010 k seconds. Only chroma
-has windows of 100 ms, because 25 ms do not resolve notes below about 700 Hz. Several channels are mixed down first, as
-in the step `Mono`.
+All features share one grid: centered Hann windows of 25 ms every 10 ms, so frame k is at 0.010 k seconds. Several
+channels are mixed down first, as in the step `Mono`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ import numpy as np
 
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import Clip
-from audio_ft.audio.features.gammatone import cepstra
+from audio_ft.audio.features.gammatone import CEPSTRA, amplitudes
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Chroma has longer windows, because 25 ms do not resolve notes below about 700 Hz.
 WINDOW_SECONDS, HOP_SECONDS, CHROMA_WINDOW_SECONDS = 0.025, 0.010, 0.100
 FLOOR_DBFS = -120.0
 # Spectral contrast: the lower edge of the lowest octave, and the number of octaves, fewer at low rates.
@@ -49,7 +49,7 @@ class LogMel:
         """Return the spectrogram of a clip: (bands, frames), or (channels, bands, frames) for several channels."""
         import librosa
 
-        with no_librosa_warnings():
+        with _no_librosa_warnings():
             power = librosa.feature.melspectrogram(
                 y=clip.samples,
                 sr=clip.rate,
@@ -66,18 +66,13 @@ class LogMel:
         return f"log-mel spectrogram in dB, float32 ({self.bands}, frames): {frames}, as librosa computes it"
 
 
-def mel_spectrogram(clip: Clip) -> NDArray[np.float32]:
-    """Return the log-mel spectrogram in dB, (80, frames), as `audio-ft prepare` writes it."""
-    return LogMel()(_mono(clip))
-
-
 def spectrogram(clip: Clip) -> NDArray[np.float32]:
     """Return the level of the short-time Fourier transform in dBFS, (bins, frames); a full-scale sine has 0 dBFS."""
     import librosa
 
     window = _window(clip)
-    with no_librosa_warnings():
-        spectrum = np.abs(librosa.stft(_mono(clip).samples[0], n_fft=window, hop_length=hop(clip)))
+    with _no_librosa_warnings():
+        spectrum = np.abs(librosa.stft(mono(clip).samples[0], n_fft=window, hop_length=_hop(clip)))
     full = float(librosa.filters.get_window("hann", window).sum()) / 2
     floor = full * 10 ** (FLOOR_DBFS / 20)
     return librosa.amplitude_to_db(spectrum, ref=full, amin=floor, top_db=None).astype(np.float32)
@@ -89,9 +84,9 @@ def of_spectrum(
     """Return what a function of `librosa.feature` computes from the spectrum of a clip, (rows, frames)."""
     import librosa
 
-    grid = {"n_fft": _window(clip, window_seconds), "hop_length": hop(clip)}
-    with no_librosa_warnings():
-        values = getattr(librosa.feature, function)(y=_mono(clip).samples[0], sr=clip.rate, **grid, **settings)
+    grid = {"n_fft": _window(clip, window_seconds), "hop_length": _hop(clip)}
+    with _no_librosa_warnings():
+        values = getattr(librosa.feature, function)(y=mono(clip).samples[0], sr=clip.rate, **grid, **settings)
     return np.asarray(values, np.float32)
 
 
@@ -99,8 +94,8 @@ def of_wave(function: str, clip: Clip) -> NDArray[np.float32]:
     """Return what a function of `librosa.feature` computes from the samples of a clip, (1, frames)."""
     import librosa
 
-    grid = {"frame_length": _window(clip), "hop_length": hop(clip)}
-    return np.asarray(getattr(librosa.feature, function)(y=_mono(clip).samples[0], **grid), np.float32)
+    grid = {"frame_length": _window(clip), "hop_length": _hop(clip)}
+    return np.asarray(getattr(librosa.feature, function)(y=mono(clip).samples[0], **grid), np.float32)
 
 
 def delta(compute: Callable[[Clip], NDArray[np.float32]], clip: Clip, *, order: int) -> NDArray[np.float32]:
@@ -111,8 +106,11 @@ def delta(compute: Callable[[Clip], NDArray[np.float32]], clip: Clip, *, order: 
 
 
 def gfcc(clip: Clip) -> NDArray[np.float32]:
-    """Return gammatone-frequency cepstral coefficients, (20, frames); see `gammatone.cepstra`."""
-    return cepstra(_mono(clip).samples[0], clip.rate, window=_window(clip), hop=hop(clip))
+    """Return GFCC, (20, frames): the orthonormal DCT-II over bands of the cube root of the gammatone amplitudes."""
+    from scipy.fft import dct
+
+    bands = amplitudes(mono(clip).samples[0], clip.rate, window=_window(clip), hop=_hop(clip))
+    return np.asarray(dct(np.cbrt(bands), type=2, norm="ortho", axis=0)[:CEPSTRA], np.float32)
 
 
 def spectral_contrast(clip: Clip) -> NDArray[np.float32]:
@@ -135,7 +133,7 @@ def contrast_octaves(rate: int) -> int:
     return int((starts < rate / 2).sum())
 
 
-def hop(clip: Clip) -> int:
+def _hop(clip: Clip) -> int:
     """Return the number of samples from one frame to the next."""
     return max(1, round(HOP_SECONDS * clip.rate))
 
@@ -144,7 +142,7 @@ def _window(clip: Clip, seconds: float = WINDOW_SECONDS) -> int:
     return max(2, round(seconds * clip.rate))
 
 
-def _mono(clip: Clip) -> Clip:
+def mono(clip: Clip) -> Clip:
     """Return the clip mixed down to one channel; an empty clip raises InputError."""
     if clip.length == 0:
         raise InputError("an empty clip has no features; expected at least one sample")
@@ -152,9 +150,8 @@ def _mono(clip: Clip) -> Clip:
 
 
 @contextmanager
-def no_librosa_warnings() -> Iterator[None]:
+def _no_librosa_warnings() -> Iterator[None]:
     """Suppress librosa's warnings on cases that are well defined: short clips and mel bands without a bin."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_fft=", category=UserWarning)
-        warnings.filterwarnings("ignore", message="Empty filters detected", category=UserWarning)
+        warnings.filterwarnings("ignore", "n_fft=|Empty filters detected", UserWarning)
         yield
