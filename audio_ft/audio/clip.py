@@ -5,33 +5,24 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio import signals
-from audio_ft.audio.codec.decode import decode, describe, joined, pieces
+from audio_ft.audio.codec.decode import decode, joined, pieces
 from audio_ft.audio.codec.encode import encode
-from audio_ft.audio.codec.libsndfile import MAX_RATE, MIN_RATE, AudioInfo, Decoded, Span
+from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, Span, probe_soundfile
+from audio_ft.audio.codec.pyav import probe_av
 from audio_ft.audio.codec.source import Source, open_source
 from audio_ft.errors import AudioError, InputError
+from audio_ft.file_io import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
-
-__all__ = [
-    "AUDIO_SUFFIXES",
-    "MAX_RATE",
-    "MIN_RATE",
-    "AudioInfo",
-    "Clip",
-    "blocks",
-    "probe",
-    "read",
-    "write",
-]
 
 # Files that a folder scan finds, in lower case. A file given by name is read whatever its suffix.
 # fmt: off
@@ -142,7 +133,7 @@ class Clip:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the clip as .wav, .flac, .ogg or .mp3, by the path's suffix; see `audio_ft.audio.clip.write`."""
-        encode(self.samples, self.rate, path)
+        write(self, path)
 
     def _repr_html_(self) -> str:
         """Return a player and the waveform, for notebooks."""
@@ -238,7 +229,8 @@ def probe(source: Source) -> AudioInfo:
         AudioError: as `read`, except for problems that show only while decoding.
     """
     with open_source(source) as recording:
-        return describe(recording)
+        info = probe_soundfile(recording) if recording.choice.decoder == "soundfile" else None
+        return info or probe_av(recording)
 
 
 def write(clip: Clip, path: str | os.PathLike[str]) -> None:
@@ -251,7 +243,9 @@ def write(clip: Clip, path: str | os.PathLike[str]) -> None:
         InputError: another suffix, an empty clip, a rate or level that the format cannot hold, or a path that cannot
             be written.
     """
-    encode(clip.samples, clip.rate, path)
+    content = encode(clip.samples, clip.rate, Path(path))
+    with replacing(Path(path)) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _checked(decoded: Decoded, name: str, *, note_level: bool = False) -> Clip:

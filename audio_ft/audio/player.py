@@ -6,11 +6,12 @@ import base64
 import html
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audio_ft.audio.codec.encode import encode_bytes
+from audio_ft.audio.codec.encode import encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,11 +26,14 @@ def player_html(samples: NDArray[np.float32], rate: int, notes: Sequence[str] = 
 
     It inherits the colors of the page. Of longer recordings it plays the first minute.
     """
-    length = samples.shape[1]
-    parts = [f"<div>{_description(samples, rate)}</div>"]
+    channels, length = samples.shape
+    peak = float(np.abs(samples).max(initial=0))
+    level = f"peak {20 * math.log10(peak):.1f} dBFS" if peak else "silent" if length else "empty"
+    count = f"{channels} channel{'s' if channels != 1 else ''}"
+    parts = [f"<div>{length / rate:,.2f} s · {rate:,} Hz · {count} · {level}</div>"]
     if length:
         cut = samples[:, : round(MAX_SECONDS * rate)]
-        sound = base64.b64encode(encode_bytes(cut, rate, ".wav")).decode()
+        sound = base64.b64encode(encode(cut, rate, Path("clip.wav"))).decode()
         parts += [
             waveform_svg(samples),
             f'<audio controls preload="metadata" style="width:100%" src="data:audio/wav;base64,{sound}"></audio>',
@@ -44,28 +48,18 @@ def waveform_svg(samples: NDArray[np.float32]) -> str:
     """Return an <svg> of the waveform of samples (channels, time), one row per channel, scaled to the highest peak."""
     channels, length = samples.shape
     starts = np.linspace(0, length, min(_POINTS, length), endpoint=False).astype(int)
-    # Each segment includes the start of the next, so the outline has no gaps where the wave is steep.
-    lows, highs = np.minimum.reduceat(samples, starts, axis=1), np.maximum.reduceat(samples, starts, axis=1)
-    scale = max(float(np.abs(samples).max()), 1e-9)
-    across = np.linspace(0, _WIDTH, len(starts)) if len(starts) > 1 else np.array([_WIDTH / 2])
+    middles = _HEIGHT * (np.arange(channels)[:, np.newaxis] + 0.5)
+    scale = (_HEIGHT / 2 - 2) / max(float(np.abs(samples).max()), 1e-9)
+    upper = middles - scale * np.maximum.reduceat(samples, starts, axis=1)
+    lower = middles - scale * np.minimum.reduceat(samples, starts, axis=1)
+    across = np.linspace(0, _WIDTH, len(starts)) if length > 1 else np.array([_WIDTH / 2])
+    x = np.append(across, across[::-1])
     paths = []
-    for channel in range(channels):
-        middle = _HEIGHT * (channel + 0.5)
-        upper = middle - highs[channel] / scale * (_HEIGHT / 2 - 2)
-        lower = middle - lows[channel] / scale * (_HEIGHT / 2 - 2)
-        forth = [f"{x:.1f},{y:.1f}" for x, y in zip(across, upper, strict=True)]
-        back = [f"{x:.1f},{y:.1f}" for x, y in zip(across[::-1], lower[::-1], strict=True)]
-        paths.append(f'<path d="M{" ".join([*forth, *back])}Z"/>')
+    for outline in np.hstack([upper, lower[:, ::-1]]):
+        points = (f"{at:.1f},{height:.1f}" for at, height in zip(x, outline, strict=True))
+        paths.append(f'<path d="M{" ".join(points)}Z"/>')
     height = _HEIGHT * channels
     return (
         f'<svg role="img" aria-label="waveform" viewBox="0 0 {_WIDTH} {height}" width="100%" style="display:block" '
         f'preserveAspectRatio="none" fill="#0072b2" stroke="#0072b2" stroke-width="0.8">{"".join(paths)}</svg>'
     )
-
-
-def _description(samples: NDArray[np.float32], rate: int) -> str:
-    channels, length = samples.shape
-    peak = float(np.abs(samples).max(initial=0))
-    level = f"peak {20 * math.log10(peak):.1f} dBFS" if peak else "silent" if length else "empty"
-    count = f"{channels} channel{'s' if channels != 1 else ''}"
-    return f"{length / rate:,.2f} s · {rate:,} Hz · {count} · {level}"

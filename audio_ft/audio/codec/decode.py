@@ -7,16 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from audio_ft.audio.codec.libsndfile import (
-    AudioInfo,
-    Decoded,
-    Span,
-    UnreadableBySoundfile,
-    iter_soundfile,
-    open_soundfile,
-    soundfile_info,
-)
-from audio_ft.audio.codec.pyav import iter_av, probe_av
+from audio_ft.audio.codec.libsndfile import Decoded, Span, UnreadableBySoundfile, iter_soundfile
+from audio_ft.audio.codec.pyav import iter_av
 from audio_ft.audio.codec.source import AudioSource
 from audio_ft.errors import AudioError
 
@@ -29,22 +21,20 @@ def decode(recording: AudioSource, span: Span, seconds: float = math.inf) -> Ite
     Raises:
         AudioError: as `clip.read`, when the damaged part is reached.
     """
-    name, choice = recording.name, recording.choice
-    notes, done, shape = choice.notes, 0, None
-    if choice.decoder == "soundfile":
+    notes, done, shape = recording.choice.notes, 0, None
+    if recording.choice.decoder == "soundfile":
         try:
-            with open_soundfile(recording.target()) as sound:
-                for part in iter_soundfile(sound, name, span, notes, seconds):
-                    done, shape = done + part.samples.shape[1], (part.rate, len(part.samples))
-                    yield part
-                return
+            for part in iter_soundfile(recording, span, seconds):
+                done, shape = done + part.samples.shape[1], (part.rate, len(part.samples))
+                yield part
+            return
         except UnreadableBySoundfile as error:
-            # libsndfile stops after the first of several chained streams, FFmpeg does not.
-            notes = tuple(note for note in notes if not note.startswith("chained"))
             notes += (f"damaged: libsndfile gives up ({error})",) if error.damaged else ()
-    for part in iter_av(recording.file, name, span, notes, recognized=choice.recognized, skip=done):
+    # libsndfile stops after the first of several chained streams, FFmpeg does not.
+    notes = tuple(note for note in notes if not note.startswith("chained"))
+    for part in iter_av(recording, span, notes, done):
         if shape not in (None, (part.rate, len(part.samples))):
-            raise AudioError(name, "the sample rate or the channels change inside the file")
+            raise AudioError(recording.name, "the sample rate or the channels change inside the file")
         yield part
 
 
@@ -76,14 +66,3 @@ def pieces(parts: Iterable[Decoded], seconds: float) -> Iterator[Decoded]:
             yield from (Decoded(piece.copy(), part.rate) for piece in full)
             held, length = [rest.copy()], rest.shape[1]
     yield Decoded(np.concatenate(held, axis=1), part.rate, part.notes)
-
-
-def describe(recording: AudioSource) -> AudioInfo:
-    """Return what `clip.probe` does."""
-    if recording.choice.decoder == "soundfile":
-        try:
-            with open_soundfile(recording.target()) as sound:
-                return soundfile_info(sound, recording.name)
-        except UnreadableBySoundfile:
-            pass  # FFmpeg may read it, or raises the error
-    return probe_av(recording.file, recording.name, recognized=recording.choice.recognized)

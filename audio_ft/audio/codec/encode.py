@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import replacing
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
 
 # suffix -> (format, subtype) of libsndfile
@@ -32,28 +29,12 @@ _WAV_BYTES = 2**32 - 1024
 _log = logging.getLogger(__name__)
 
 
-def encode(samples: NDArray[np.float32], rate: int, path: str | os.PathLike[str]) -> None:
-    """Write samples (channels, time) at `rate` Hz; see `clip.write`.
+def encode(samples: NDArray[np.float32], rate: int, target: Path) -> bytes:
+    """Return samples (channels, time) at `rate` Hz as the content of a file named `target`; see `clip.write`.
 
     Raises:
-        InputError: a suffix, rate or level that the format cannot hold, no samples, or a path that cannot be written.
+        InputError: a suffix, rate or level that the format cannot hold, or no samples.
     """
-    content = _encoded(samples, rate, Path(path))
-    with replacing(Path(path)) as unfinished:
-        unfinished.write_bytes(content)
-
-
-def encode_bytes(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
-    """Return the content of a file with that suffix for samples (channels, time) at `rate` Hz.
-
-    Raises:
-        InputError: as `encode`, except for the path.
-    """
-    return _encoded(samples, rate, Path(f"clip{suffix}"))
-
-
-def _encoded(samples: NDArray[np.float32], rate: int, target: Path) -> bytes:
-    """Return the content of a file of that name."""
     import soundfile
 
     container, encoding = _format(target, samples)

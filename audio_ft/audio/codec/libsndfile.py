@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from audio_ft.errors import AudioError
 if TYPE_CHECKING:
     import soundfile
     from numpy.typing import NDArray
+
+    from audio_ft.audio.codec.source import AudioSource
 
 # 8 kHz telephony and 500 kHz bat detectors are well inside. A rate outside comes from a damaged header, and a
 # resampler that trusts it allocates gigabytes or returns nothing.
@@ -26,8 +28,7 @@ _BLOCK = 4_194_304
 # Containers may round times to milliseconds, and some count the delay and padding of a lossy codec (up to four codec
 # frames) in their length; a truncated file lacks more than this.
 _SLACK_SECONDS, _SLACK_FRAMES = 0.1, 4096
-# libsndfile's error codes for an unknown format (1) and an unknown codec (4): the file is not damaged, FFmpeg may read
-# it.
+# libsndfile's error codes for an unknown format and an unknown codec: the file is not damaged, FFmpeg may read it.
 _UNSUPPORTED = (1, 4)
 _FRAMES_UNKNOWN = 1 << 62
 
@@ -92,39 +93,59 @@ def check_format(name: str, rate: int, channels: int) -> None:
         raise AudioError(name, f"implausible sample rate ({rate} Hz, expected {MIN_RATE} to {MAX_RATE})")
 
 
-@cache
-def _forward_file() -> type[soundfile.SoundFile]:
-    """Return a SoundFile class that does not seek to its current position after each read.
+def probe_soundfile(recording: AudioSource) -> AudioInfo | None:
+    """Describe a recording by its header; None where FFmpeg may read it instead.
 
-    That seek makes Opus lose and repeat samples between two reads, and makes a truncated FLAC fail after its last
-    sample.
+    Raises:
+        AudioError: there are no samples, or the rate or the number of channels is implausible.
+    """
+    with suppress(UnreadableBySoundfile), _opened(recording) as sound:
+        return _info(sound, recording.name)
+    return None
+
+
+def iter_soundfile(recording: AudioSource, span: Span, seconds: float) -> Iterator[Decoded]:
+    """Yield a span in parts of up to `seconds`; the last part is empty and has the notes.
+
+    Raises:
+        AudioError: as `probe_soundfile`, or the span starts after the end.
+        UnreadableBySoundfile: libsndfile fails, at once or inside the file.
     """
     import soundfile
 
-    class ForwardFile(soundfile.SoundFile):  # type: ignore[misc,unused-ignore]
-        def seekable(self) -> bool:
-            return False
+    with _opened(recording) as sound:
+        info = _info(sound, recording.name)
+        first, count = span.frames(info.rate)
+        if first >= info.frames:
+            raise AudioError(recording.name, past_end(span.start, info.seconds))
+        wanted, got = min(count or info.frames, info.frames - first), 0
+        block = max(1, int(min(seconds * info.rate, _BLOCK / info.channels)))
+        try:
+            _skip(sound, first, block)
+            while got < wanted and len(part := sound.read(min(block, wanted - got), dtype="float32", always_2d=True)):
+                got += len(part)
+                yield Decoded(np.ascontiguousarray(part.T), info.rate)
+        except soundfile.LibsndfileError as error:
+            raise UnreadableBySoundfile(error.error_string, damaged=True) from error
+        if not got:
+            raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
+        notes = recording.choice.notes or _shortfall(sound, wanted, got)
+        yield Decoded(np.empty((info.channels, 0), np.float32), info.rate, notes)
 
-        def can_seek(self) -> bool:
-            return bool(super().seekable())
 
-    return ForwardFile
-
-
-def open_soundfile(target: str | bytes | BinaryIO) -> soundfile.SoundFile:
-    """Open a file with libsndfile.
-
-    Raises:
-        UnreadableBySoundfile: with libsndfile's message.
-    """
+def _opened(recording: AudioSource) -> soundfile.SoundFile:
+    """Open a recording, or raise UnreadableBySoundfile with libsndfile's message."""
     import soundfile
 
     try:
-        sound = _forward_file()(target)
-        if sound.subtype == "OPUS" and sound.can_seek():
+        sound = soundfile.SoundFile(recording.target())
+        if sound.subtype == "OPUS" and sound.seekable():
             # In a stream whose time does not start at 0 (cut from a longer one, or recorded from a broadcast)
             # libsndfile removes the encoder's delay, usually 6.5 ms, only after a seek; without, it cuts the end.
             sound.seek(0)
+        # Where it can, soundfile seeks to its position after each read. That makes Opus lose and repeat samples between
+        # two reads, and a truncated FLAC fail after its last sample.
+        vars(sound)["seekable"] = lambda: False
         return sound
     except soundfile.LibsndfileError as error:
         raise UnreadableBySoundfile(error.error_string, damaged=error.code not in _UNSUPPORTED) from error
@@ -132,73 +153,35 @@ def open_soundfile(target: str | bytes | BinaryIO) -> soundfile.SoundFile:
         raise UnreadableBySoundfile(str(error), damaged=False) from error
 
 
-def soundfile_info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
-    """Return what the header states.
-
-    Raises:
-        AudioError: there are no samples, or the rate or the number of channels is implausible.
-        UnreadableBySoundfile: the header has no length.
-    """
+def _info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
     rate, frames, channels = sound.samplerate, sound.frames, sound.channels
-    _check_header(name, rate, channels, frames)
-    return AudioInfo(frames, rate, channels, frames / rate, sound.format, "soundfile")
-
-
-def _check_header(name: str, rate: int, channels: int, frames: int) -> None:
     check_format(name, rate, channels)
     if frames == 0:
         raise AudioError(name, "no samples")
     if frames >= _FRAMES_UNKNOWN:
         raise UnreadableBySoundfile("the header has no length", damaged=False)
-
-
-def iter_soundfile(
-    sound: soundfile.SoundFile, name: str, span: Span, notes: tuple[str, ...], seconds: float
-) -> Iterator[Decoded]:
-    """Yield a span in parts of up to `seconds`; the last part is empty and has the notes.
-
-    Raises:
-        AudioError: there are no samples, or the span starts after the end.
-        UnreadableBySoundfile: libsndfile fails, at once or inside the file.
-    """
-    import soundfile
-
-    rate, frames, channels = sound.samplerate, sound.frames, sound.channels
-    _check_header(name, rate, channels, frames)
-    first, count = span.frames(rate)
-    if first >= frames:
-        raise AudioError(name, past_end(span.start, frames / rate))
-    wanted, got = frames - first if count is None else min(count, frames - first), 0
-    block = max(1, int(min(seconds * rate, _BLOCK / channels)))
-    try:
-        _skip(sound, first, block)
-        while got < wanted and len(part := sound.read(min(block, wanted - got), dtype="float32", always_2d=True)):
-            got += len(part)
-            yield Decoded(np.ascontiguousarray(part.T), rate)
-    except soundfile.LibsndfileError as error:
-        raise UnreadableBySoundfile(error.error_string, damaged=True) from error
-    if not got:
-        raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
-    yield Decoded(np.empty((channels, 0), np.float32), rate, _with_shortfall(sound, notes, wanted, got))
+    return AudioInfo(frames, rate, channels, frames / rate, sound.format, "soundfile")
 
 
 def _skip(sound: soundfile.SoundFile, first: int, block: int) -> None:
     """Go to a frame; GSM 6.10 and some ADPCM formats cannot seek, so what comes before it is decoded."""
-    if first and sound.can_seek():
+    import soundfile
+
+    if first and soundfile.SoundFile.seekable(sound):
         sound.seek(first)
         return
     for begin in range(0, first, block):
         sound.read(min(block, first - begin), dtype="float32", always_2d=True)
 
 
-def _with_shortfall(sound: soundfile.SoundFile, notes: tuple[str, ...], wanted: int, got: int) -> tuple[str, ...]:
-    """Return the notes, plus one if samples are missing and no other note explains it."""
+def _shortfall(sound: soundfile.SoundFile, wanted: int, got: int) -> tuple[str, ...]:
+    """Return a note if samples are missing."""
     # Only MP3 files state a length (Xing, VBRI); for Layer II and MP3 in WAV libsndfile estimates it from the bit rate.
     if sound.subtype.startswith("MPEG") and (sound.format == "WAV" or not sound.subtype.endswith("_III")):
-        return notes
+        return ()
     # Ogg states its length per page, and encoders are off by a packet.
-    if notes or wanted - got <= (slack(sound.samplerate) if sound.format == "OGG" else 0):
-        return notes
+    if wanted - got <= (slack(sound.samplerate) if sound.format == "OGG" else 0):
+        return ()
     return (f"truncated: the header states {wanted} samples here, the file has {got}",)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from numpy.typing import NDArray
+
+    from audio_ft.audio.codec.source import AudioSource
 
 # A lossy decoder needs some packets before its output is correct (Opus 80 ms, MP3 up to ten frames).
 _PREROLL_SECONDS = 0.5
@@ -38,9 +40,7 @@ _STATES_DURATION = ("mov,mp4", "matroska,webm", "asf", "avi", "caf", "flac", "wa
 _KINDS = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 
 
-def iter_av(
-    file: BinaryIO, name: str, span: Span, notes: tuple[str, ...], *, recognized: bool, skip: int = 0
-) -> Iterator[Decoded]:
+def iter_av(recording: AudioSource, span: Span, notes: tuple[str, ...], skip: int) -> Iterator[Decoded]:
     """Yield a span of the first audio stream, from its frame `skip` on, in small parts; the last is empty.
 
     The last part has `notes` and those on damaged packets, which are skipped. In Matroska, WebM and WMA, a start after
@@ -52,8 +52,8 @@ def iter_av(
     """
     # If the seek lands after the start of the span, the second try decodes from the beginning.
     for seek in (span.start > _SEEK_FROM_SECONDS, False):
-        with _opened(file, name, recognized=recognized) as (container, stream):
-            reader = _Reader(container, stream, name)
+        with _opened(recording) as (container, stream):
+            reader = _Reader(container, stream, recording.name)
             frames = reader.frames(span.start, seek=seek)
             if frames is None:
                 continue
@@ -70,26 +70,27 @@ def iter_av(
                 if reader.position >= end:
                     break
             if reader.position <= first:
-                raise AudioError(name, reader.empty_reason(span.start))
+                raise AudioError(recording.name, reader.empty_reason(span.start))
             found = reader.notes(to_end=count is None)
             yield Decoded(np.empty((reader.channels, 0), np.float32), reader.rate, notes + found)
             return
 
 
-def probe_av(file: BinaryIO, name: str, *, recognized: bool) -> AudioInfo:
+def probe_av(recording: AudioSource) -> AudioInfo:
     """Describe a recording by its header, or by counting its packets where the header has no length."""
-    with _opened(file, name, recognized=recognized) as (container, stream):
+    with _opened(recording) as (container, stream):
         rate, channels, kind = int(stream.rate or 0), int(stream.channels), container.format.name
         seconds = _stated_seconds(container, stream, alone=False)
         if seconds is None:
             seconds = _packet_seconds(container, stream)
     if not seconds:
-        raise AudioError(name, "no samples")
+        raise AudioError(recording.name, "no samples")
     return AudioInfo(round(seconds * rate), rate, channels, float(seconds), kind, "PyAV")
 
 
 @contextmanager
-def _opened(file: BinaryIO, name: str, *, recognized: bool) -> Iterator[tuple[InputContainer, AudioStream]]:
+def _opened(recording: AudioSource) -> Iterator[tuple[InputContainer, AudioStream]]:
+    file, name = recording.file, recording.name
     try:
         import av
     except ImportError as error:
@@ -98,7 +99,7 @@ def _opened(file: BinaryIO, name: str, *, recognized: bool) -> Iterator[tuple[In
     try:
         container = av.open(file, "r", options={"format_whitelist": _FORMATS}, metadata_errors="replace")
     except av.FFmpegError as error:
-        raise AudioError(name, "damaged header" if recognized else "not audio") from error
+        raise AudioError(name, "damaged header" if recording.choice.recognized else "not audio") from error
     with container:
         if not container.streams.audio:
             raise AudioError(name, "no audio stream")
@@ -193,9 +194,7 @@ class _Reader:
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
-                return
-            except IndexError:  # PyAV raises it at the end when a stream started inside the file
+            except (StopIteration, IndexError):  # an IndexError at the end where a stream started inside the file
                 return
             except av.FFmpegError:
                 self.damaged += 1

@@ -1,7 +1,4 @@
-"""Choose the decoder from a file's first bytes, and compare the length in its header with the size of the file.
-
-Nothing here decodes audio.
-"""
+"""Choose the decoder from a file's first bytes, and compare the length in its header with the size of the file."""
 
 from __future__ import annotations
 
@@ -77,8 +74,9 @@ def choose_decoder(file: BinaryIO, head: bytes, size: int, name: str) -> Decoder
     if head.startswith(b"OggS"):
         # libsndfile rejects the valid headers that FFmpeg writes for FLAC in Ogg.
         return DecoderChoice("PyAV" if b"\x7fFLAC" in head[:64] else "soundfile", _ogg_notes(file, head, size))
-    if head.startswith(b".snd"):
-        return _choose_au(head, size)
+    if head.startswith(b".snd") and len(head) >= 12:
+        offset, stated = struct.unpack(">II", head[4:12])
+        return DecoderChoice("soundfile", _shortfall(stated, size - offset))
     if head.startswith(_LIBSNDFILE):
         return _SOUNDFILE
     if head[4:8] == b"ftyp" or head.startswith((_ASF, _EBML)):
@@ -92,7 +90,7 @@ def choose_decoder(file: BinaryIO, head: bytes, size: int, name: str) -> Decoder
 def _choose_iff(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
     """Compare the length in a WAV or AIFF header with the bytes in the file."""
     order, wanted = _IFF[head[:4]]
-    found = _find_chunk(file, head, order, wanted)
+    found = _find_chunk(file, order, wanted)
     if found is None:
         return _SOUNDFILE
     offset, stated = found
@@ -102,14 +100,7 @@ def _choose_iff(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
     # first); if the outer size covers what follows, the audio is really empty.
     if stated == 0 and present and struct.unpack(order, head[4:8])[0] + 8 <= offset:
         return DecoderChoice("PyAV", (f"unfinished header: it states no audio, but {present} bytes follow",))
-    return DecoderChoice("soundfile", _shortfall(stated, present)) if stated > present else _SOUNDFILE
-
-
-def _choose_au(head: bytes, size: int) -> DecoderChoice:
-    if len(head) < 12:
-        return _SOUNDFILE
-    offset, stated = struct.unpack(">II", head[4:12])
-    return DecoderChoice("soundfile", _shortfall(stated, size - offset))
+    return DecoderChoice("soundfile", _shortfall(stated, present))
 
 
 def _shortfall(stated: int, present: int) -> tuple[str, ...]:
@@ -118,20 +109,19 @@ def _shortfall(stated: int, present: int) -> tuple[str, ...]:
     return (f"truncated: the header states {stated} bytes of audio, the file has {present}",)
 
 
-def _find_chunk(file: BinaryIO, head: bytes, order: str, wanted: bytes) -> tuple[int, int] | None:
+def _find_chunk(file: BinaryIO, order: str, wanted: bytes) -> tuple[int, int] | None:
     """Return (offset of the content, stated size in bytes) of an IFF chunk, or None if it is not found."""
     position = 12
     for _ in range(_MAX_CHUNKS):
-        entry = head[position : position + 8]
-        if len(entry) < 8:
-            file.seek(position)
-            entry = file.read(8)
+        file.seek(position)
+        entry = file.read(8)
         if len(entry) < 8:
             return None
         length = struct.unpack(order, entry[4:])[0]
+        position += 8
         if entry[:4] == wanted:
-            return position + 8, length
-        position += 8 + length + length % 2
+            return position, length
+        position += length + length % 2
     return None
 
 
@@ -169,7 +159,7 @@ def _choose_mp3(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
     variable-rate file can lose half. It also stops at the stated length where a second file was appended. FFmpeg reads
     frame by frame to the end. (A Xing frame has frames and bytes if flags 1 and 2 are set.)
     """
-    start = _skip_id3(file, head)
+    start = _skip_id3(file)
     file.seek(start)
     frame = file.read(192)
     if not (_is_frame_sync(frame[:2]) and len(frame) >= 4):
@@ -189,16 +179,16 @@ def _choose_mp3(file: BinaryIO, head: bytes, size: int) -> DecoderChoice:
     return DecoderChoice("PyAV" if behind == b"ID3" or _is_frame_sync(behind[:2]) else "soundfile")
 
 
-def _skip_id3(file: BinaryIO, head: bytes) -> int:
+def _skip_id3(file: BinaryIO) -> int:
     """Return the offset after the ID3v2 tags at the beginning (their size is four bytes of seven bits)."""
-    position, tag = 0, head[:10]
+    position = 0
     for _ in range(_MAX_ID3_TAGS):
+        file.seek(position)
+        tag = file.read(10)
         if tag[:3] != b"ID3" or len(tag) < 10:
             break
         footer = 10 if tag[5] & 0x10 else 0
         position += 10 + footer + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9])
-        file.seek(position)
-        tag = file.read(10)
     return position
 
 

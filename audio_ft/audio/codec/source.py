@@ -7,9 +7,9 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias
 
 from audio_ft.audio.codec.sniff import HEAD_BYTES, DecoderChoice, choose_decoder, not_audio
 from audio_ft.errors import AudioError, InputError
@@ -53,24 +53,25 @@ def open_source(source: Source) -> Iterator[AudioSource]:
         AudioError: the file is missing, not readable, not a regular file, empty, or not audio.
         InputError: the source is not a path, bytes or a binary file object.
     """
-    if isinstance(source, (str, os.PathLike)):
-        path = os.fspath(source)
-        name = printable(path)
-        try:
-            size = _regular_size(path, name)
-            # Unbuffered: the decoders read in blocks of their own size.
-            with open(path, "rb", buffering=0) as raw:
-                regular = cast(BinaryIO, raw)
-                yield _with_choice(name, path, regular, size)
-        except OSError as error:
-            raise AudioError(name, _os_reason(path, error)) from error
-        return
-    file = _seekable(source)
-    name = printable(getattr(file, "name", None)) if not isinstance(source, (bytes, bytearray)) else "<bytes>"
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    name = printable(getattr(source, "name", None) if path is None else path)
+    if isinstance(source, (bytes, bytearray)):
+        name = "<bytes>"
     try:
-        yield _with_choice(name, None, file, file.seek(0, os.SEEK_END))
+        if path is not None:
+            _check_regular(path, name)
+        # Unbuffered: the decoders read in blocks of their own size.
+        with nullcontext(_seekable(source)) if path is None else open(path, "rb", buffering=0) as opened:
+            file: Any = opened
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            head = file.read(HEAD_BYTES)
+            reason = not_audio(head) if head else "empty file"
+            if reason is not None:
+                raise AudioError(name, reason)
+            yield AudioSource(name, path, file, choose_decoder(file, head, size, name))
     except OSError as error:
-        raise AudioError(name, _os_reason(None, error)) from error
+        raise AudioError(name, _os_reason(path, error)) from error
 
 
 def printable(name: object) -> str:
@@ -80,43 +81,29 @@ def printable(name: object) -> str:
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _with_choice(name: str, path: str | None, file: BinaryIO, size: int) -> AudioSource:
-    file.seek(0)
-    head = file.read(HEAD_BYTES)
-    if not head:
-        raise AudioError(name, "empty file")
-    reason = not_audio(head)
-    if reason is not None:
-        raise AudioError(name, reason)
-    return AudioSource(name, path, file, choose_decoder(file, head, size, name))
-
-
-def _regular_size(path: str, name: str) -> int:
-    """Return a file's size; check its type before it is opened, because opening a named pipe blocks."""
+def _check_regular(path: str, name: str) -> None:
+    """Check the type of a file before it is opened, because opening a named pipe blocks."""
     try:
-        status = os.stat(path)
+        mode = os.stat(path).st_mode
     except ValueError as error:
         raise AudioError(name, "no such file (the name contains a NUL character)") from error
-    if stat.S_ISDIR(status.st_mode):
+    if stat.S_ISDIR(mode):
         raise AudioError(name, "is a folder")
-    if stat.S_ISFIFO(status.st_mode):
+    if stat.S_ISFIFO(mode):
         raise AudioError(name, "not a regular file (named pipe)")
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(mode):
         raise AudioError(name, "not a regular file")
-    return status.st_size
 
 
-def _seekable(source: bytes | BinaryIO) -> BinaryIO:
+def _seekable(source: Any) -> BinaryIO:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _Memory(source)
     if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
         raise InputError(
-            f"expected audio as a path, bytes or a file object open_source with 'rb', got {type(source).__name__}"
+            f"expected audio as a path, bytes or a file object opened with 'rb', got {type(source).__name__}"
         )
     seekable = getattr(source, "seekable", None)
-    if seekable is None or not seekable():
-        return _Memory(source.read())
-    return source
+    return source if seekable and seekable() else _Memory(source.read())
 
 
 class _Memory(io.BytesIO):

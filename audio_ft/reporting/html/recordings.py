@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.clip import Clip, read
-from audio_ft.audio.codec.encode import encode_bytes
+from audio_ft.audio.codec.encode import encode
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError
@@ -86,5 +87,5 @@ def player(clip: Clip) -> Player | None:
     small = Resample(rate)(Mono()(start))
     if not small.length:
         return None
-    content = base64.b64encode(encode_bytes(small.samples, rate, ".mp3")).decode("ascii")
+    content = base64.b64encode(encode(small.samples, rate, Path("clip.mp3"))).decode("ascii")
     return Player(f"data:audio/mpeg;base64,{content}", clip.seconds, clip.seconds > PLAYER_SECONDS)
