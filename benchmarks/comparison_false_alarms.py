@@ -32,7 +32,7 @@ from scipy.stats import binomtest, norm
 
 from audio_ft.metrics import bootstrap
 from audio_ft.metrics.comparison import Comparison, compare
-from audio_ft.metrics.samples import sample
+from audio_ft.metrics.samples import Sample
 from audio_ft.metrics.units import Units
 
 FloatArray = NDArray[np.float64]
@@ -85,7 +85,7 @@ def compared(pair: Pair, words: NDArray[np.int64], wrong: NDArray[np.int64], see
     groups, kind = pair.names(), "transcript" if pair.words else "label"
     first, second, truth = (texts(words, each) if pair.words else np.eye(2)[1 - each] for each in (*wrong, 0 * words))
     references = truth if pair.words else np.ones(pair.clips, int)
-    one, two = (sample(kind, each, references) for each in (first, second))
+    one, two = (Sample.registry[kind].checked(each, references) for each in (first, second))
     return compare(one, two, groups=groups, seed=seed, resamples=resamples)
 
 

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.metrics import bootstrap, score
-from audio_ft.metrics.samples import Tally, TextSample, sample
+from audio_ft.metrics.samples import LabelSample, Sample, Tally, TextSample
 from audio_ft.metrics.units import Units
 
 FloatArray = NDArray[np.float64]
@@ -72,7 +72,7 @@ def accuracy_coverage(clips: Clips, draws: int, resamples: int, seed: int) -> di
     ours = plain = below = above = width = 0.0
     for draw in range(draws):
         right = clips.right(rng)
-        data = sample("label", np.eye(2)[right.astype(int)], np.ones(len(right), int))
+        data = LabelSample.checked(np.eye(2)[right.astype(int)], np.ones(len(right), int))
         each = score(data, groups=groups, seed=draw, resamples=resamples)["accuracy"]
         low, high = percentiles(right.astype(float), groups, draw, resamples)
         ours += each.low <= clips.p <= each.high
@@ -134,7 +134,7 @@ def coverage(kind: str, draw: Draw, true: dict[str, float], draws: int, resample
     held: dict[str, list[bool]] = {name: [] for name in true}
     for i in range(draws):
         predictions, references = draw(rng)
-        scores = score(sample(kind, predictions, references), seed=i, resamples=resamples)
+        scores = score(Sample.registry[kind].checked(predictions, references), seed=i, resamples=resamples)
         for name in set(true) & set(scores):
             held[name].append(scores[name].low <= true[name] <= scores[name].high)
     return {name: float(np.mean(each)) for name, each in held.items()}

@@ -6,7 +6,11 @@ from typing import Any
 
 from audio_ft import metrics
 from audio_ft.metrics import comparison
-from audio_ft.metrics.samples import sample
+from audio_ft.metrics.samples import Sample
+
+
+def sample(kind: str, predictions: Any, references: Any, labels: Any = (), language: str | None = None) -> Sample:
+    return Sample.registry[kind].checked(predictions, references, labels, language)
 
 
 def score(kind: str, predictions: Any, references: Any, labels: Any = (), language: str | None = None, **settings: Any):

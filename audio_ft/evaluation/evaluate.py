@@ -10,7 +10,7 @@ from audio_ft.cleaning.dataset import Cleaner, clean, source_of
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.scoring import Rows, load_split, score_rows
-from audio_ft.evaluation.slice_columns import check_columns, known_columns
+from audio_ft.evaluation.slices import check_columns, known_columns
 from audio_ft.metrics import resampling
 from audio_ft.settings.rules import as_json
 

@@ -31,7 +31,7 @@ def score(
     that is undefined in some resamples only has an interval from the others.
 
     Args:
-        data: predictions and references; `samples.sample` makes them from arrays.
+        data: predictions and references, such as `LabelSample.checked(probabilities, class_ids, labels)`.
         groups: the group (speaker, recording, session) of each clip; `resampling(groups)` says how they are used.
         seed: seed of the resamples.
         resamples: number of resamples.

@@ -221,23 +221,3 @@ class TextSample(Sample):
     @cached_property
     def _tallies(self) -> dict[Tally, FloatArray]:
         return {}
-
-
-def sample(kind: str, predictions: Any, references: Any, labels: Names = (), language: str | None = None) -> Sample:
-    """Validate predictions and references of a kind of target.
-
-    Args:
-        kind: "label", "labels", "number" or "transcript".
-        predictions: probabilities (n, classes) for label and labels, floats (n,) for number, strings (n,) for
-            transcript.
-        references: class ids (n,), a 0/1 matrix (n, classes), floats (n,) or strings (n,).
-        labels: names of the classes; their ids when empty.
-        language: the language of the texts, an ISO code or English name ("en", "french"), which chooses the normalizer
-            of wer_normalized; None: not known.
-
-    Raises:
-        InputError: the kind is unknown, or see `Sample.checked`.
-    """
-    if kind not in Sample.registry:
-        raise InputError(f"kind must be one of {', '.join(Sample.registry)}, not {kind!r}")
-    return Sample.registry[kind].checked(predictions, references, labels, language)

@@ -17,7 +17,7 @@ from audio_ft.cli import main as cli
 from audio_ft.cli.commands.evaluate import classes, slices, trust
 from audio_ft.data import Data, load
 from audio_ft.evaluation import evaluate as evaluation
-from audio_ft.evaluation import slice_columns as slicing
+from audio_ft.evaluation import slices as slicing
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import SLICES_FILE
 

@@ -11,8 +11,7 @@ from sklearn.metrics import f1_score, mean_absolute_error
 
 import audio_ft as aft
 from audio_ft.evaluation.predictions import Predictions
-from audio_ft.evaluation.slice_columns import ranges
-from audio_ft.evaluation.slices import slices, verdict
+from audio_ft.evaluation.slices import ranges, slices, verdict
 from audio_ft.targets import Label, Labels, Number, Transcript
 
 LABELS = ("down", "left", "up")

@@ -18,13 +18,12 @@ import scipy.stats
 import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scores import score
+from scores import sample, score
 
 from audio_ft.errors import InputError
 from audio_ft.metrics import METRICS, Score, bootstrap, direction
 from audio_ft.metrics.base import AudioMetric, Measured
 from audio_ft.metrics.compute import plain_scores
-from audio_ft.metrics.samples import sample
 from audio_ft.metrics.units import Units
 
 LABELS = ("zero", "one", "two", "three")
@@ -305,7 +304,6 @@ def test_one_class_adds_a_metric(monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "predictions", "references", "labels", "message"),
     [
-        ("singel", [[1.0]], [0], (), "kind must be one of"),
         ("label", [1.0, 0.0], [0, 1], (), r"\(n, classes\) and \(n,\)"),
         ("label", [[0.5, 0.5]], [0, 1], (), r"not \(1, 2\), \(2,\)"),
         ("label", np.zeros((0, 2)), np.zeros(0), (), "at least one clip"),

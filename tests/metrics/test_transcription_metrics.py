@@ -9,7 +9,7 @@ import evaluate
 import jiwer
 import numpy as np
 import pytest
-from scores import score
+from scores import sample, score
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
 from audio_ft.errors import InputError
@@ -17,7 +17,7 @@ from audio_ft.metrics import METRICS, direction
 from audio_ft.metrics import score as score_sample
 from audio_ft.metrics.alignment import Aligned, align, errors
 from audio_ft.metrics.compute import plain_scores
-from audio_ft.metrics.samples import TextSample, sample
+from audio_ft.metrics.samples import TextSample
 from audio_ft.metrics.text_normalizers import normalizer
 
 NAMES = {"wer", "wer_normalized", "cer", "substitution_rate", "deletion_rate", "insertion_rate"}
