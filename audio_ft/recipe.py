@@ -24,7 +24,7 @@ from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import targets_of
 from audio_ft.tasks.base import POOLINGS
 
-# What readers of the model card need to know and only the maker of the model knows.
+# What a model card needs and cannot be computed.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
 FREEZES = ("none", "feature_encoder", "layers:N", "encoder", "gradual")
 LISTED = "names separated by commas, or a list of settings with names"
@@ -85,7 +85,7 @@ class Recipe(Settings):
     - `peft` (lora: low-rank matrices of `lora_rank` added to attention's queries and values, merged into the saved
       weights, and with `keep_adapter` also saved alone; adapter: the small layers with which MMS learns a language);
       `load_in_8bit` (with lora: the frozen weights are held in 8 bits during training).
-    - `wise_ft_alpha`: where between checkpoint (0) and fine-tuned weights (1) the saved weights lie; `extra_eval`: a
+    - `wise_ft_alpha`: position of the saved weights between checkpoint (0) and fine-tuned weights (1); `extra_eval`: a
       second data set on which the network is scored before and after training, to show what it forgot.
     - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision` (auto,
       float32, bf16, fp16), `seed`.

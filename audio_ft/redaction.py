@@ -147,6 +147,6 @@ def _without_folders(counts: Mapping[str, Any], paths: Mapping[str, str], folder
 
 
 def recording_name(key: str, folder: str) -> str:
-    """Return the name of a recording of the data in `folder`; the last part of one that lies outside."""
+    """Return the name of a recording of the data in `folder`; the last part of one outside."""
     outside = (os.path.isabs(key) or key.startswith("../")) and not key.startswith(f"{folder.rstrip('/')}/")
     return PurePosixPath(key).name if outside else key

@@ -113,7 +113,7 @@ def _processor() -> str:
 
 
 def _cpuinfo() -> str:
-    """Return what Linux knows of the processors, and nothing elsewhere."""
+    """Return the content of /proc/cpuinfo, or "" on systems without it."""
     try:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -36,7 +36,7 @@ def spread(high: float) -> Rule:
 class Augment(NamedSettings, ABC, key="augment", group="augmentations"):
     """Hold the settings of one change that is made to `probability` of the training clips.
 
-    A subclass registers itself by its class name, unless it says `register=False` because it is a kind and no member.
+    A subclass registers itself by its class name, except abstract ones with `register=False`.
     `effect` describes the change in a few English words, with its ranges in braces: "gain of {db} dB".
 
     Raises:

@@ -80,7 +80,7 @@ def colored(length: int, slope: float, rng: Rng) -> Samples:
         return rng.standard_normal(length, dtype=np.float32)
     from scipy.fft import irfft, next_fast_len
 
-    # The mean is left out of the spectrum, and one sample has nothing else: cut short noise from a longer one.
+    # The spectrum has no mean, and one sample has nothing but a mean: short noise is cut from a longer one.
     size = next_fast_len(max(length, 64), real=True)
     bins = np.arange(1, size // 2 + 1, dtype=np.float32)
     spectrum = np.zeros(size // 2 + 1, np.complex64)

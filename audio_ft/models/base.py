@@ -186,12 +186,12 @@ class Adapter(ABC):
         return {name: dropout for name in self.config.to_dict() if "dropout" in name}
 
     def layerdrop_settings(self, layerdrop: float) -> dict[str, Any]:
-        """Return the configuration in which the encoder leaves out a layer with this probability while it trains."""
+        """Return the configuration in which the encoder drops a layer with this probability during training."""
         return {name: layerdrop for name in ("layerdrop", "encoder_layerdrop") if hasattr(self.config, name)}
 
     @property
     def skips_layers(self) -> bool:
-        """Return whether the network leaves out layers by chance while it trains (layerdrop)."""
+        """Return whether the network drops random layers during training (layerdrop)."""
         return any(getattr(self.config, name) > 0 for name in self.layerdrop_settings(0.0))
 
     def lora_targets(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class SelfMaskingAdapter(Adapter):
                 # The network refuses a run of masked features that is longer than it is wide.
                 settings["mask_feature_length"] = min(settings["mask_feature_length"], int(self.config.hidden_size))
                 return settings
-        # A fixed minimum of masks covers a clip of 20 frames completely; a fifth of the clip is the most we hide.
+        # A fixed minimum of masks covers a clip of 20 frames completely; at most a fifth of the clip is masked.
         length = max(1, min(int(self.config.mask_time_length), frames // 5))
         masks = min(int(self.config.mask_time_min_masks), frames // (5 * length))
         return {"mask_time_length": length, "mask_time_min_masks": masks}

@@ -117,7 +117,7 @@ class WaveAdapter(SelfMaskingAdapter):
         """Stop the convolutions from learning, and from asking for gradients of their input."""
         super().freeze_feature_encoder(model)
         for module in self.feature_encoder(model):
-            # transformers keeps a switch of its own for it, which the types do not know.
+            # A switch of transformers for the same, which is missing from its types.
             setattr(module, "_requires_grad", False)  # noqa: B010
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Settings:
     """Hold settings that were checked when they were made; a subclass is a frozen dataclass whose fields they are.
 
-    The annotation of a field says what it may hold; where a type does not say it all, a rule is added. A wrong value
+    The annotation of a field is its type, with a rule added where a type is not enough. A wrong value
     gives the same sentence from the constructor, `--set` and JSON files: "Fade.seconds: expected a number above 0 and
     at most 60 s, got 'x'".
 
@@ -48,7 +48,7 @@ class Settings:
         self.check()
 
     def check(self) -> None:
-        """Raise `InputError` for settings that do not go together; override where types and ranges do not say it."""
+        """Raise `InputError` for settings that do not go together; override it for more than types and ranges."""
 
     def require(self, holds: bool, setting: str, expected: str) -> None:
         """Raise an `InputError` with the setting, what was expected and what was received, unless `holds`."""

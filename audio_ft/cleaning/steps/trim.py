@@ -52,8 +52,7 @@ class Trim(Step):
         """Return the clip without its silent ends."""
         if clip.length == 0:
             return clip
-        span = self.span(clip)
-        if span is None:
+        if (span := self.span(clip)) is None:
             return clip.with_note("silent")
         start, stop = span
         return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
