@@ -71,7 +71,7 @@ def empty_recipe(data: str = "none") -> Recipe:
 
 
 def saved_recipe(folder: Path) -> Recipe | None:
-    """Return the recipe of a run's or a model's folder; None where there is no such folder."""
+    """Return the recipe of a run's or a model's folder, None where it has none."""
     from audio_ft.recipe import Recipe
     from audio_ft.run import MODEL_FOLDER, RECIPE_FILE
 

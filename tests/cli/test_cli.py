@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from audio_ft.audio.clip import Clip, read, write
 from audio_ft.cli import command_list
 from audio_ft.cli import main as cli
-from audio_ft.cli.console import guarded
+from audio_ft.cli.console import columns, guarded
 from audio_ft.errors import AudioFTError, InputError
 
 ASSETS = Path(__file__).parents[2] / "audio_ft" / "assets"
@@ -208,6 +208,12 @@ def test_the_libraries_talk_only_under_debug(capsys):
     assert capsys.readouterr().err == ""
     assert guarded(work, debug=True) == 0
     assert "library log" in capsys.readouterr().err
+
+
+def test_columns_of_a_table_are_as_wide_as_their_widest_cell():
+    rows = [("split", "clips"), ("validation", "8")]
+    assert columns(rows) == ["split       clips", "validation  8"]
+    assert columns(rows, right=True) == ["split       clips", "validation      8"]
 
 
 def corpus(folder: Path, edit=None) -> Path:
