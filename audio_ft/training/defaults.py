@@ -96,8 +96,7 @@ def for_machine(recipe: Recipe, device: str, cores: int) -> dict[str, Any]:
         # A recipe that sets one of the two excludes the other.
         "bf16": chosen == "bf16" and not recipe.training.get("fp16"),
         "fp16": chosen == "fp16" and not recipe.training.get("bf16"),
-        # One worker per spare core where the accelerator would wait for features; a CPU training needs its cores
-        # itself.
+        # One worker per spare core where an accelerator would wait for features; without one, training needs all cores.
         "dataloader_num_workers": min(8, max(cores - 1, 0)) if on_cuda else 0,
         "dataloader_pin_memory": on_cuda,
     }

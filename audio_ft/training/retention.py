@@ -1,7 +1,6 @@
 """Measure what fine-tuning made the checkpoint forget, and interpolate between old and new weights.
 
-Networks on the straight line between the checkpoint's weights and the fine-tuned ones learn most of the new task and
-forget little of the old one (Wortsman et al. 2022, WiSE-FT).
+Networks between the checkpoint and the fine-tuned one forget little (Wortsman et al. 2022, WiSE-FT).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 STARTED_FILE = "started.json"
 CHECKPOINTS = "checkpoints"
 METRICS_FILE = "metrics.jsonl"
-Stage = Literal["cleaning", "training", "scoring"]
 
 
 def refuse_finished(folder: Path, overwrite: bool) -> None:
@@ -111,12 +110,12 @@ class Clock:
 
     def __init__(self) -> None:
         self._spent: dict[str, float] = {"cleaning": 0.0, "training": 0.0, "scoring": 0.0}
-        self._stage: Stage = "cleaning"
+        self._stage = "cleaning"
         self._since = time.monotonic()
         self._file: Path | None = None
 
-    def enter(self, stage: Stage) -> None:
-        """End the current stage and begin another."""
+    def enter(self, stage: str) -> None:
+        """End the current stage and begin another: "cleaning", "training" or "scoring"."""
         self._add()
         self._stage = stage
         self.save()

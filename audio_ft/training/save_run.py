@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from audio_ft.training.run_folder import Clock
     from audio_ft.training.setup import Prepared
 
-SCORED = ("validation", "test")
-
 
 def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Run:
     """Save and score a fitted network, check it in a clean process, and return the run.
@@ -40,7 +38,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
     # Score the saved model in float32, as users will load it, rather than the network in memory.
     model: Any = prepared.task.load(adapter, model_folder)
     model.to(fitted.model.device)
-    scored = {split: score_split(prepared, model, split) for split in SCORED}
+    scored = {split: score_split(prepared, model, split) for split in ("validation", "test")}
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
     check_parity(prepared, model, model_folder)
     train, test = prepared.rows("train"), prepared.rows("test")
