@@ -109,6 +109,15 @@ class Settings:
                 raise InputError(f"{cls.called()} needs the setting {name!r}, and it is missing.")
         return cls(**settings)
 
+    @classmethod
+    def accept(cls, value: Any) -> Self:
+        """Return settings given as themselves, as a table, or as the value of their `shorthand`."""
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Mapping) or not cls.shorthand:
+            return cls.from_dict(value)
+        return cls(**{cls.shorthand: value})
+
 
 @dataclass(frozen=True)
 class NamedSettings(Settings):
@@ -174,19 +183,6 @@ class NamedSettings(Settings):
         return tuple(item if isinstance(item, cls) else cls.from_dict(item) for item in value)
 
 
-def nested(kind: type[Settings]) -> Rule:
-    """Accept settings, a table of them, or the value of their `shorthand`."""
-
-    def read(value: Any) -> Settings:
-        if isinstance(value, kind):
-            return value
-        if isinstance(value, Mapping) or not kind.shorthand:
-            return kind.from_dict(value)
-        return kind(**{kind.shorthand: value})
-
-    return Rule(f"settings of {kind.called()}", read)
-
-
 def rule_for(hint: Any) -> Rule:
     """Return the rule of an annotation."""
     origin, arguments = get_origin(hint), get_args(hint)
@@ -205,7 +201,7 @@ def rule_for(hint: Any) -> Rule:
     if origin is tuple and arguments[1:] == (...,):
         return rules.each(rule_for(arguments[0]))
     if isinstance(hint, type) and issubclass(hint, Settings):
-        return nested(hint)
+        return Rule(f"settings of {hint.called()}", hint.accept)
     return {bool: rules.flag(), int: rules.whole(), float: rules.number(), str: rules.text()}.get(
         hint, rules.json_value()
     )
