@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,30 +108,23 @@ def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Col
 
 def _read_json(path: Path) -> Columns:
     """Read a list of objects, or one object a line, into columns."""
-    records = []
-    for place, record in (_lines if path.suffix.lower() == ".jsonl" else _items)(path):
-        if not isinstance(record, dict):
-            raise InputError(f'{place}: expected an object such as {{"file_name": "a.wav", "label": "yes"}}')
-        records.append(record)
+    text = read_text(path)
+    if path.suffix.lower() == ".jsonl":
+        unit, expected = "line", "one JSON object a line"
+        records = [(number, parse_json(line, f"{path}, line {number}"))
+                   for number, line in enumerate(text.split("\n"), start=1) if line.strip()]  # fmt: skip
+    else:
+        unit, expected = "item", "a JSON list of objects, one per recording"
+        values = parse_json(text, str(path))
+        records = list(enumerate(values, start=1)) if isinstance(values, list) else []
     if not records:
-        raise InputError(f"{path}: expected one JSON object per recording, got none; add some")
-    names = dict.fromkeys(name for record in records for name in record)
-    return {name: [_path_of(record.get(name)) for record in records] for name in names}
-
-
-def _lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the place and the value of each line."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            yield (place := f"{path}, line {number}"), parse_json(line, place)
-
-
-def _items(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the place and the value of each item of a list."""
-    values = parse_json(read_text(path), str(path))
-    if not isinstance(values, list):
-        raise InputError(f"{path}: expected a JSON list of objects, one per recording, got {type(values).__name__}")
-    yield from ((f"{path}, item {number}", value) for number, value in enumerate(values, start=1))
+        raise InputError(f"{path}: expected {expected}, got {'none' if unit == 'line' else type(values).__name__}")
+    for number, record in records:
+        if not isinstance(record, dict):
+            example = '{"file_name": "a.wav", "label": "yes"}'
+            raise InputError(f"{path}, {unit} {number}: expected an object such as {example}")
+    names = dict.fromkeys(name for _, record in records for name in record)
+    return {name: [_path_of(record.get(name)) for _, record in records] for name in names}
 
 
 def _path_of(value: Any) -> Any:
