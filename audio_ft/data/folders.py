@@ -172,7 +172,7 @@ def _by_folders(tree: Tree) -> Source | None:
     if not splits and inner and all(inner) and not flat:
         return Source(rows.in_splits([below.partition("/")[0] for below in rows.columns[SUBFOLDER]]), FILE, LABEL)
     note = [f"folders inside class folders are not labels: they are in column {SUBFOLDER!r}"] if inner else []
-    return Source(merged({"": rows}), FILE, LABEL, notes=tuple(note))
+    return Source(rows.in_splits(""), FILE, LABEL, notes=tuple(note))
 
 
 def _class_rows(tree: Tree, prefix: str = "") -> Rows:

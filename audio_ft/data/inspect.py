@@ -17,7 +17,7 @@ from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
 from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.probe import Probed, duplicates, probe_all
-from audio_ft.data.rows import Rows, Stored, merged
+from audio_ft.data.rows import Rows, Stored
 from audio_ft.data.spec import Data
 from audio_ft.data.splits import FLATTERS, first_five
 from audio_ft.data.tree import scan
@@ -168,7 +168,7 @@ def _without_targets(data: Data, kind: type[Target], error: InputError) -> Rows:
         if not folder.is_dir() or not (tree := scan(folder)).audio:
             raise error from None
         keys = tree.below()
-        return merged({"": Rows({}, keys, [tree.audio[key] for key in keys])})
+        return Rows({}, keys, [tree.audio[key] for key in keys]).in_splits("")
     with suppress(InputError):
         cells = source.rows.columns.get(target_column(source.rows.columns, data, kind, source), [])
         return replace(source.rows, targets=list(map(as_text, cells)))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audio_ft.audio.codec.source import printable
 from audio_ft.data import columns, sources, splits
 from audio_ft.data.rows import Columns, Rows, Source, Stored, audio_table
@@ -229,10 +231,10 @@ def _table(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) ->
             "folder), or fix the cell"
         ) from error
     # The cells are set beside all recordings and rows are selected afterwards, so that no recording is copied.
-    row_at: list[int | None] = [None] * len(audio)
-    for row, place in enumerate(places):
-        row_at[place] = row
-    return concatenate_datasets([audio, Dataset(others.take(pa.array(row_at, pa.int64())))], axis=1).select(places)
+    row_at = np.full(len(audio), -1)
+    row_at[places] = np.arange(len(places))
+    beside = others.take(pa.array(row_at, mask=row_at < 0))
+    return concatenate_datasets([audio, Dataset(beside)], axis=1).select(places)
 
 
 def _fingerprint(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:

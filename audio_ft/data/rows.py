@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     from datasets import Dataset
+    from numpy.typing import NDArray
 
 Columns = dict[str, list[Any]]
 
@@ -74,9 +77,10 @@ class Rows:
         lists: Any = {name: pick(getattr(self, name)) for name in ("keys", "recordings", "splits", "targets", "groups")}
         return replace(self, columns={name: pick(cells) for name, cells in self.columns.items()}, **lists)
 
-    def in_splits(self, splits: list[str]) -> Rows:
-        """Return the rows with a split for each."""
-        return replace(self, splits=splits, split_names=tuple(sorted(set(splits))))
+    def in_splits(self, splits: list[str] | str) -> Rows:
+        """Return the rows with a split for each, or one for all."""
+        each = [splits] * len(self) if isinstance(splits, str) else splits
+        return replace(self, splits=each, split_names=tuple(sorted(set(each))))
 
     def by_split(self) -> dict[str, Rows]:
         """Return the rows of each split."""
@@ -123,7 +127,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, list[int]]:
+def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, NDArray[np.int64]]:
     """Return a table with these recordings, undecoded, in its column `audio`, and the row of each; none is copied."""
     import pyarrow as pa
     from datasets import Audio, Dataset, Features, concatenate_datasets
@@ -137,7 +141,7 @@ def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, list[int]
     starts = dict(zip(map(id, tables), accumulate(map(len, tables), initial=0), strict=False))
     next_file = count(sum(map(len, tables)))
     places = [next(next_file) if isinstance(one, File) else starts[id(one.table)] + one.row for one in recordings]
-    return concatenate_datasets([*tables, Dataset(audio)]), places
+    return concatenate_datasets([*tables, Dataset(audio)]), np.array(places, np.int64)
 
 
 def stored_paths(table: Dataset) -> Iterator[tuple[bool, str]]:

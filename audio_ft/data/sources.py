@@ -14,7 +14,7 @@ from audio_ft.data.columns import SPLIT, plain, rows_where
 from audio_ft.data.folders import read_folder
 from audio_ft.data.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.paths import read_manifests
-from audio_ft.data.rows import Rows, Source, merged
+from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
 from audio_ft.data.splits import SPLITS
 from audio_ft.data.tree import scan, split_name
@@ -62,7 +62,7 @@ def _read(data: Data, classes: bool) -> Source:
             return read_manifests(path.parent, {"": path.name}, data.audio, {})
         source = read_parquet([path], path.parent, data.audio)
         # A single file is one table, like any manifest: neither its name nor its folder's is a split.
-        return replace(source, rows=merged({"": source.rows}))
+        return replace(source, rows=source.rows.in_splits(""))
     if suffix in MANIFEST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):
         raise InputError(f"{data.path}: no such folder or file; expected a folder of recordings, a manifest "
                          "or an id on the Hub")  # fmt: skip
@@ -89,7 +89,7 @@ def _in_our_splits(data: Data, rows: Rows) -> tuple[Rows, list[str]]:
     ours = {name: split_name(name) if data.splits is None else data.splits.get(name) for name in found}
     if not any(ours.values()):
         if len(found) == 1:
-            return merged({"": rows}), []
+            return rows.in_splits(""), []
         raise InputError(f"{data.path}: splits {', '.join(found)} are not train, validation or test; map them "
                          "with splits={'NAME': 'train', …}")  # fmt: skip
     sizes = Counter(rows.splits)
@@ -112,14 +112,14 @@ def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> Rows:
     """
     given = rows.split_names
     if given == ("",):
-        return merged({need[0] if len(need) == 1 else "train": rows})
+        return rows.in_splits(need[0] if len(need) == 1 else "train")
     missing = [name for name in need if name not in given]
     if missing and ("train" in missing or "train" not in need):
         raise InputError(f"{data.path}: no {missing[0]} split; the splits there are {', '.join(given)}: ask for one of "
                          f"them, or rename one with splits={{'{given[0]}': '{missing[0]}'}}")  # fmt: skip
-    parts = {name: part for name, part in rows.by_split().items() if name in need}
-    empty = next((name for name, part in parts.items() if not len(part)), None)
-    if empty is not None:
-        why = f" that meets {' and '.join(data.where)}" if data.where else ""
-        raise InputError(f"{data.path}: split {empty!r} has no recording{why}; add some, or remove it")
-    return merged(parts)
+    used = tuple(name for name in given if name in need)
+    for name in used:
+        if name not in rows.splits:
+            why = f" that meets {' and '.join(data.where)}" if data.where else ""
+            raise InputError(f"{data.path}: split {name!r} has no recording{why}; add some, or remove it")
+    return replace(rows, split_names=used).take([row for row, split in enumerate(rows.splits) if split in used])
