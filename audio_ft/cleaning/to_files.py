@@ -16,7 +16,7 @@ from audio_ft.audio.codec.source import printable
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, state_of
-from audio_ft.formatting import format_duration
+from audio_ft.formatting import counted, format_duration
 from audio_ft.parallel import parallel_map
 
 logger = logging.getLogger(__name__)
@@ -172,8 +172,8 @@ def summary(report: Report) -> list[str]:
     """Return aligned lines: durations after each step, notes, and unreadable recordings."""
     lines = []
     if seconds := report.seconds():
-        count = f"{len(report.written):,} recording{'s' if len(report.written) != 1 else ''}"
-        lines.append(f"{count + ', total':<54}{format_duration(seconds[0]):>12}")
+        total = f"{counted(len(report.written), 'recording')}, total"
+        lines.append(f"{total:<54}{format_duration(seconds[0]):>12}")
         for step, before, after in zip(report.chain.steps, seconds, seconds[1:], strict=False):
             cut = before - after
             changed = abs(cut) > max(0.0005 * before, 0.001)
