@@ -6,10 +6,11 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.codec.encode import encode
+from audio_ft.cleaning.dataset import source_of
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError
@@ -72,9 +73,8 @@ class Recordings:
         if key not in self.rows:
             return None
         table, row = self.rows[key]
-        audio: dict[str, Any] = table[row]["audio"]
         try:
-            raw = read(audio["bytes"] if audio.get("bytes") is not None else audio["path"])
+            raw = read(source_of(table[row]["audio"]))
             return TracedClip(raw, tuple(self.chain.trace(raw)))
         except AudioError:
             return None
