@@ -24,22 +24,40 @@ from audio_ft.run import PREDICTIONS_FILE, RUN_FILE, Run
 CARDS = Path(__file__).parent
 CARD_FILE = "README.md"
 MEASURED = (SLICES_FILE, "robustness.json")
+TEXTS = ("intended_use", "limits", "consent", "license")
+DATA_TEXTS = ("license", "language", "source")
 
 
 def main(runs: list[str]) -> None:
     """Take in the runs of each folder, then write every card."""
     for folder in runs:
         for file in sorted(Path(folder).glob(f"*/{RUN_FILE}")):
-            run = Run.load(file.parent)
+            run = with_texts(Run.load(file.parent))
             try:
                 model_card(run)
             except InputError as error:
                 print(f"left out: {file.parent}: {error}")
             else:
-                take_in(run, CARDS / (run.recipe.name or file.parent.name))
+                take_in(run, folder_of(run))
     for file in sorted(CARDS.glob(f"*/{RUN_FILE}")):
         (file.parent / CARD_FILE).write_text(model_card(Run.load(file.parent)), encoding="utf-8")
         print(f"written: {file.parent / CARD_FILE}")
+
+
+def folder_of(run: Run) -> Path:
+    """Return the folder of a run's card."""
+    return CARDS / (run.recipe.name or run.folder.name)
+
+
+def with_texts(run: Run) -> Run:
+    """Return the run with the texts of the card that is here already."""
+    if not (folder_of(run) / RUN_FILE).is_file():
+        return run
+    known = Run.load(folder_of(run)).recipe
+    data = dataclasses.replace(run.recipe.data, **{name: getattr(known.data, name) for name in DATA_TEXTS})
+    return dataclasses.replace(
+        run, recipe=run.recipe.replace(data=data, **{name: getattr(known, name) for name in TEXTS})
+    )
 
 
 def take_in(run: Run, target: Path) -> None:

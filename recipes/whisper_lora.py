@@ -6,7 +6,8 @@ On a CPU   python recipes/whisper_lora.py --data ../shared/data/prompts_asr --wh
            where ../shared/checkpoints/fetch_whisper.py puts the folder WHISPER_TINY_EN
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
 Hardware   the first command needs a GPU with 8 GB or more; the second runs on two CPU cores
-Expected   second command: word error rate 0.163 [0.103, 0.274], 0.304 before, in three minutes; the first was not run
+Expected   second command: word error rate 0.163 [0.103, 0.274], 0.304 before, in nine minutes on one core; the first
+           was not run
 """
 
 from audio_ft import Data, Recipe, Text, main

@@ -6,7 +6,8 @@ On a CPU   python recipes/whisper_transcription.py --data ../shared/data/prompts
            where ../shared/checkpoints/fetch_whisper.py puts the folder WHISPER_TINY_EN
 Try it     add --smoke: four steps on a few clips, under a minute on a CPU
 Hardware   the first command needs a GPU with 12 GB or more; the second runs on two CPU cores
-Expected   second command: word error rate 0.185 [0.123, 0.291], 0.304 before, in four minutes; the first was not run
+Expected   second command: word error rate 0.185 [0.123, 0.291], 0.304 before, in twenty minutes on one core; the first
+           was not run
 """
 
 from audio_ft import Data, Recipe, Text, main

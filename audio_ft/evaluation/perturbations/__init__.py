@@ -60,6 +60,6 @@ _ALL = (
     Perturbation("gain", "gain", "dB", (-30.0, -20.0, -10.0, 5.0, 10.0), "a gain of {} dB", amplified),
     Perturbation("clipping", "clipping", "dB off", (3.0, 6.0, 12.0, 18.0), "clipping of the top {} dB", clipped),
     Perturbation("speed", "speed", "times", (0.8, 0.9, 1.1, 1.25), "a speed of {} times", played),
-    Perturbation("truncation", "truncation", "% kept", (90.0, 75.0, 50.0, 25.0), "breaking off after {} %", broken_off),
+    Perturbation("truncation", "truncation", "% kept", (90.0, 75.0, 50.0, 25.0), "truncation to {} %", broken_off),
 )
 PERTURBATIONS = {perturbation.name: perturbation for perturbation in _ALL}
