@@ -17,7 +17,7 @@ from audio_ft.hub.push import TRAINING_BRANCH
 from audio_ft.hub.repository import hub_api
 from audio_ft.redaction import local_paths, redact, redact_recipe
 from audio_ft.run import CHAIN_FILE, RECIPE_FILE
-from audio_ft.training.ema import STEPPED_FILE
+from audio_ft.training.weights.ema import STEPPED_FILE
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

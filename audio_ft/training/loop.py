@@ -15,11 +15,11 @@ from audio_ft.run import ADAPTER_FOLDER
 from audio_ft.system import device_names
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments, precision_of
-from audio_ft.training.lora import Adapters
 from audio_ft.training.messages import briefing
-from audio_ft.training.retention import Retention, score_untuned
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Trackers, tracked
+from audio_ft.training.weights.lora import Adapters
+from audio_ft.training.weights.retention import Retention, score_untuned
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -129,7 +129,7 @@ def _fit(
 
 def select_trainable(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
     """Freeze layers in place as the recipe says, and return the LoRA matrices if it asks for them."""
-    from audio_ft.training.freeze import freeze
+    from audio_ft.training.weights.freeze import freeze
 
     recipe, adapter = prepared.recipe, prepared.adapter
     if recipe.peft is None:

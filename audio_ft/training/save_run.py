@@ -12,8 +12,8 @@ from audio_ft.file_io import file_digest, remove, replacing
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import check_parity
-from audio_ft.training.retention import score_split
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
+from audio_ft.training.weights.retention import score_split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,9 +14,9 @@ from audio_ft.errors import AudioFTError, InputError
 from audio_ft.inference.batching import Collator, Windows
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.training.callbacks import EpochSetter
-from audio_ft.training.ema import WeightAverage
-from audio_ft.training.freeze import GradualUnfreezing, parameter_groups
 from audio_ft.training.sampler import BucketSampler
+from audio_ft.training.weights.ema import WeightAverage
+from audio_ft.training.weights.freeze import GradualUnfreezing, parameter_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable

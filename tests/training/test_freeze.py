@@ -17,7 +17,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.targets import Label
 from audio_ft.tasks import Classification
 from audio_ft.tasks.base import Checkpoint, HeadSettings
-from audio_ft.training.freeze import GradualUnfreezing, freeze, parameter_groups
+from audio_ft.training.weights.freeze import GradualUnfreezing, freeze, parameter_groups
 
 LABELS = ("down", "left", "right")
 HEAD = ("projector.", "classifier.", "layer_weights")

@@ -11,7 +11,7 @@ import torch
 from checkpoints import tiny_transcriber
 
 from audio_ft.models import load_adapter
-from audio_ft.training.retention import Retention
+from audio_ft.training.weights.retention import Retention
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
