@@ -16,6 +16,7 @@ from audio_ft.audio.codec.source import printable
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, state_of
+from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.formatting import counted, format_duration
 from audio_ft.parallel import parallel_map
 
@@ -113,9 +114,14 @@ def clean_files(
     """Clean recordings into files below `folder` and return a report.
 
     Raises:
-        InputError: the folder has files of another chain, or cannot be written.
+        InputError: the folder has files of another chain, another process writes there, or it cannot be written.
     """
-    claim_folder(folder, cleaning.chain)
+    with owned(folder):
+        claim_folder(folder, cleaning.chain)
+        return _clean_files(jobs, cleaning, folder, describe, workers)
+
+
+def _clean_files(jobs: Sequence[Job], cleaning: Cleaning, folder: Path, describe: str, workers: int | None) -> Report:
     done = {line["key"]: Outcome(**line) for line in read_json_lines(folder / JOURNAL)}
     keys, waiting = [], []
     for index, job in enumerate(jobs):
@@ -159,7 +165,7 @@ def claim_folder(folder: Path, chain: Chain) -> None:
                 "another folder, or delete this one."
             )
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir()):
         raise InputError(f"{folder} has other files; choose an empty folder or a new one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from audio_ft.data.rows import stored_paths
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
+from audio_ft.folder_lock import LOCK_FILE, owned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +106,8 @@ def prepare(
     recordings are skipped, so an interrupted call resumes and a second call only checks.
 
     Raises:
-        InputError: data, chain or folder cannot be used, or the share of unreadable recordings is above `max_corrupt`.
+        InputError: data, chain or folder cannot be used, another process writes there, or the share of unreadable
+            recordings is above `max_corrupt`.
     """
     folder, compute = Path(folder), features or LogMel()
     if Path(data.path).is_dir():
@@ -118,7 +120,21 @@ def prepare(
         "implied_by": targets[-1].implied_by,
         "features": compute.describe(),
     }
-    _claim(folder, chain, marker)
+    with owned(folder):
+        _claim(folder, chain, marker)
+        return _prepare(loaded, data, chain, folder, compute, marker, max_corrupt)
+
+
+def _prepare(
+    loaded: Loaded,
+    data: Data,
+    chain: Chain,
+    folder: Path,
+    compute: LogMel | ModelInput,
+    marker: dict[str, Any],
+    max_corrupt: float,
+) -> Prepared:
+    """Clean the recordings of loaded data into a folder that has the marker, and write its lists."""
     if not (folder / JOURNAL).is_file():
         # 16-bit samples, and features of at most as many float32 values.
         needed = sum(map(estimate_seconds, loaded.splits.values())) * chain.output_rate(48_000) * (2 + 4)
@@ -169,7 +185,7 @@ def _claim(folder: Path, chain: Chain, marker: Mapping[str, Any]) -> None:
                     f"{folder} was prepared with another {called} ({before.get(name)!r}, now {now!r}); "
                     "give another folder, or remove this one."
                 )
-    elif (folder / CHAIN_FILE).is_file() and [path for path in folder.iterdir() if path.name != CHAIN_FILE]:
+    elif (folder / CHAIN_FILE).is_file() and {path.name for path in folder.iterdir()} - {CHAIN_FILE, LOCK_FILE}:
         raise InputError(f"{folder} contains the output of `audio-ft clean`; give an empty folder or a new one.")
     claim_folder(folder, chain)
     if not file.is_file():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
+from audio_ft.folder_lock import LOCK_FILE
 from audio_ft.run import RUN_FILE, UNTUNED_FILE
 from audio_ft.training.trackers import PLACES
 
@@ -34,7 +35,7 @@ def refuse_finished(folder: Path, overwrite: bool) -> None:
         raise InputError(f"{folder} is a file; give a folder for the run with --output-dir.")
     if (folder / RUN_FILE).is_file() and not overwrite:
         raise InputError(f"{folder} already holds a finished run; choose another --output-dir, or pass --overwrite.")
-    others = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    others = [path.name for path in folder.iterdir() if path.name != LOCK_FILE] if folder.is_dir() else []
     if others and STARTED_FILE not in others and RUN_FILE not in others:
         raise InputError(f"{folder} holds other files ({', '.join(sorted(others)[:3])}); choose an empty --output-dir.")
 
@@ -45,17 +46,19 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool, clock: Clock) -> No
     Raises:
         InputError: the folder holds an unfinished training with another recipe or other data.
     """
+    refuse_finished(folder, overwrite)  # again: another process may have finished there since, before this one owned it
     digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
     marker = folder / STARTED_FILE
     if overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
+        for path in folder.iterdir():
+            if path.name != LOCK_FILE:
+                remove(path)
     recorded = read_json(marker) if marker.is_file() else digests
     if changed := " and ".join(name for name in digests if digests[name] != recorded.get(name)):
         raise InputError(
             f"{folder} holds an unfinished training with another {changed}; choose another --output-dir, "
             "or pass --overwrite to start again."
         )
-    folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
     # `recorded` also holds the seconds of earlier starts.
     write_json(marker, recorded | digests)
@@ -72,8 +75,6 @@ def released_on_failure(folder: Path, clock: Clock) -> Iterator[None]:
         if last_checkpoint(folder) is None:
             for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, CHECKPOINTS, *PLACES):
                 remove(folder / name)
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
         raise
 
 

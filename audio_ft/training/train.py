@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from audio_ft.errors import AudioFTError
+from audio_ft.folder_lock import owned
 from audio_ft.hub import push as hub
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
@@ -39,13 +40,13 @@ def train(
     branch of the repository during training, and the finished run to its main branch.
 
     Raises:
-        InputError: settings or data that cannot be used, too many unreadable recordings, or a folder with another run
-        in it. AudioFTError: a loss that is not finite, a saved model whose outputs differ from the trained one, or a
-        Hub that refuses it.
+        InputError: settings or data that cannot be used, too many unreadable recordings, or a folder that holds another
+        run or in which another process works. AudioFTError: a loss that is not finite, a saved model whose outputs
+        differ from the trained one, or a Hub that refuses it.
     """
     from accelerate import PartialState
 
-    clock, folder = Clock(), Path(output_dir)
+    folder = Path(output_dir)
     recipe = _with_marked_paths(recipe)
     check_training(recipe)
     # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
@@ -54,6 +55,17 @@ def train(
     refuse_finished(folder, overwrite)
     if recipe.push_to_hub and first:
         hub.check_before_training(recipe, recipe.push_to_hub)
+    with owned(folder) if first else nullcontext():
+        return _train(recipe, folder, overwrite, log, report or log)
+
+
+def _train(
+    recipe: Recipe, folder: Path, overwrite: bool, log: Callable[[str], None], report: Callable[[str], None]
+) -> Run:
+    """Train into a folder that belongs to this process."""
+    from accelerate import PartialState
+
+    clock, first = Clock(), PartialState().is_main_process
     with PartialState().main_process_first():
         prepared = prepare(recipe, log)
         if first:
@@ -67,9 +79,9 @@ def train(
             run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
     if first:
         fitted.trackers.log_scores(fitted.model, run.scores["test"])
-        (report or log)(results(run))
+        report(results(run))
         if recipe.push_to_hub:
-            (report or log)(f"pushed      {_publish(run, recipe.push_to_hub)}")
+            report(f"pushed      {_publish(run, recipe.push_to_hub)}")
     return run
 
 
