@@ -86,7 +86,7 @@ def load(
     group, groups, group_notes = _groups(rows, data, column, source)
     rows = replace(rows, targets=kind.parse(cells, f"{path}, column {column!r}", rows.keys), groups=groups)
     names = kind.names_in(rows.targets)
-    parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group)
+    parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, source.splits_from)
     if source.rows.split_names == ("",) and len(need) == 1:
         rule = f"no splits in the data: all of it used as {need[0]}"
     target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
@@ -153,13 +153,16 @@ def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | 
 
 
 def _make_splits(
-    rows: dict[str, Rows], need: Sequence[str], data: Data, kind: type[Target], group: str | None
+    rows: dict[str, Rows], need: Sequence[str], data: Data, kind: type[Target], group: str | None, giver: str
 ) -> tuple[dict[str, Rows], str, list[str]]:
-    """Make the missing splits from train; return all of them, how they were made, and warnings."""
+    """Make the missing splits from train; return all of them, how they were made, and warnings.
+
+    `giver` is what gave the others, "" for the data as a whole.
+    """
     missing = [name for name in need if name not in rows]
-    given = ", ".join(name for name in splits.SPLITS if name in rows)
+    given = f"given by {giver or 'the data'}: {', '.join(name for name in splits.SPLITS if name in rows)}"
     if not missing:
-        return rows, f"given by the data: {given}", []
+        return rows, given, []
     shares = {name: getattr(data, name) if name in missing else 0.0 for name in ("validation", "test")}
     for name in missing:
         if not shares[name]:
@@ -174,7 +177,7 @@ def _make_splits(
     asked, got = ("/".join(f"{100 * share:.3g}" for share in each.values()) for each in (wanted, actual))
     rule = f"made here: {asked}, seed {data.seed}"
     if len(rows) > 1 or len(missing) < 2:
-        rule = f"given by the data: {given}; {' and '.join(missing)} made here out of train: {asked}, seed {data.seed}"
+        rule = f"{given}; {' and '.join(missing)} made here out of train: {asked}, seed {data.seed}"
     rule += f", stratified by {kind.stratified_by}" if kind.stratified_by else ""
     rule += f", disjoint by {group}" if group else ", no groups known, so one speaker may be in several splits"
     uneven = any(abs(actual[name] - share) > _UNEVEN for name, share in wanted.items())

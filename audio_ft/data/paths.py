@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.columns import find_audio
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
-from audio_ft.data.tree import file_at
+from audio_ft.data.tree import by_ending, file_at
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import missing
@@ -21,6 +23,8 @@ from audio_ft.targets.cells import missing
 _AUDIO_FOLDERS = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
 # Rows that are tried to find the folder of a manifest's files, and files among which a missing one is searched.
 _TRIED, _SEARCHED = 50, 100_000
+# Folders such as fold3 of UrbanSound8K.
+_FOLD = re.compile(r"fold[ _-]?\d+", re.IGNORECASE)
 
 
 def read_manifests(
@@ -72,6 +76,11 @@ def listed(
     keys = [_key(path, name, top) for path, name in zip(paths, names, strict=True)]
     files = [known.get(key) or file_at(path) for key, path in zip(keys, paths, strict=True)]
     gone = [name for name, file in zip(names, files, strict=True) if file.size < 0]
+    if len(gone) == len(names) and (found := _by_name(names, os.path.abspath(bases[0]))):
+        listing = columns | {column: found}
+        rows, notes = listed(listing, column, table, bases, root, known)
+        folder = os.path.commonpath([os.path.dirname(path) for path in found if path])
+        return rows, [f"{table.name}: files are found by their names in {folder}", *notes]
     if len(gone) == len(names):
         fix = _elsewhere(names, column, bases, known)
         raise InputError(f"{table}: none of its {len(names)} files exists (first: {paths[0]!r}); paths in "
@@ -95,6 +104,29 @@ def _elsewhere(names: list[str], column: str, bases: Sequence[Path], known: Iter
         return ""
     name = wanted[os.path.basename(found)]
     return f"; {name!r} is listed and {found!r} exists: write the paths with their folders into column {column!r}"
+
+
+def _by_name(names: list[str], folder: str) -> list[str] | None:
+    """Return the path of each file that is listed by its name without suffix, or that is in the folder of its fold.
+
+    None where no file below the folder or beside it has such a name, or several have the same.
+    """
+    if any("/" in name or "\\" in name for name in names):
+        return None
+    for top in (folder, os.path.dirname(folder)):
+        below = (path for path in glob.iglob("**/*.*", root_dir=top, recursive=True) if _is_audio(path))
+        places = by_ending(path.replace(os.sep, "/") for path in islice(below, _SEARCHED))
+        found = [places.get(name) for name in names]
+        if "" in found:
+            return None
+        in_folds = all(_FOLD.fullmatch(os.path.basename(os.path.dirname(path))) for path in found if path)
+        if any(found) and (in_folds or not any(map(_is_audio, names))):
+            return [os.path.join(top, path) if path else name for name, path in zip(names, found, strict=True)]
+    return None
+
+
+def _is_audio(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES
 
 
 def _base(names: list[str], bases: Sequence[Path]) -> str:

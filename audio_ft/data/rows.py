@@ -116,6 +116,7 @@ class Source:
         group: the column of groups, where `audio-ft prepare` recorded it ("": there are none).
         chain: the cleaning steps that the recordings already went through.
         notes: what a user should know, such as what was left out.
+        splits_from: which files or column gave the splits, where that is not obvious; "" otherwise.
     """
 
     rows: Rows
@@ -125,6 +126,7 @@ class Source:
     group: str | None = None
     chain: list[dict[str, Any]] | None = None
     notes: tuple[str, ...] = ()
+    splits_from: str = ""
 
 
 def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, NDArray[np.int64]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,9 @@ SPLIT_NAMES = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
+# Files that list recordings of a split, one a line, and words that their names have beside the split.
+_LIST_SUFFIXES = (".txt", ".lst", ".list")
+_LIST_WORD = re.compile(r"file|list|set|s$")
 _PROSE = ("readme", "license", "licence", "copying", "copyright", "citation")
 
 
@@ -29,16 +33,25 @@ def split_name(name: str) -> str | None:
     return SPLIT_NAMES.get(name.strip().lower())
 
 
+def split_in(path: str) -> str | None:
+    """Return the one split that a file name contains ("testing_list.txt", "balanced_train_segments.csv"), else None."""
+    words = re.findall(r"[a-z]+", Path(path).stem.lower())
+    found = {split_name(word) or split_name(_LIST_WORD.sub("", word)) for word in words} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
 @dataclass
 class Tree:
-    """Hold what is below a folder, by relative path: recordings, manifests, folders; counts of the rest.
+    """Hold what is below a folder, by relative path: recordings, manifests, lists, folders; counts of the rest.
 
+    `lists` are text files with the name of a split, such as testing_list.txt.
     `skipped` are folders that were not searched: "_background_noise_" and the like are not classes.
     """
 
     root: Path
     audio: dict[str, File] = field(default_factory=dict)
     manifests: list[str] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
@@ -94,6 +107,8 @@ def scan(root: Path) -> Tree:
             tree.audio[path] = recording
         elif suffix in MANIFEST_SUFFIXES:
             tree.manifests.append(path)
+        elif suffix in _LIST_SUFFIXES and split_in(path):
+            tree.lists.append(path)
         elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
             tree.other[suffix or "no suffix"] += 1
     return tree
@@ -123,6 +138,18 @@ def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             if entry.is_dir() and not entry.name.startswith("_"):
                 add = waiting.append if entry.is_symlink() else waiting.appendleft
                 add((entry.path, f"{prefix}{entry.name}/"))
+
+
+def by_ending(keys: Iterable[str]) -> dict[str, str]:
+    """Return the key for each way to write its path: below any of its folders, with suffix or not; "" where several."""
+    found: dict[str, str] = {}
+    for key in keys:
+        steps = key.split("/")
+        for start in range(len(steps)):
+            ending = "/".join(steps[start:])
+            for name in {ending, os.path.splitext(ending)[0]}:
+                found[name] = "" if found.get(name, key) != key else key
+    return found | {key: key for key in keys}
 
 
 def file_at(path: str) -> File:

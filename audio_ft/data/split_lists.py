@@ -1,0 +1,69 @@
+"""Read the lists that say which recordings of a folder are for validation or test, as in Speech Commands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from audio_ft.data.rows import Source
+from audio_ft.data.splits import first_five
+from audio_ft.data.text_files import read_text
+from audio_ft.data.tree import Tree, by_ending, split_in
+from audio_ft.errors import InputError
+from audio_ft.formatting import counted
+
+# Rows that lists of training recordings leave out are in a split of this name, which is never used.
+UNLISTED = "in no list"
+
+
+def with_split_lists(tree: Tree, found: Source) -> Source:
+    """Return the rows in the splits of validation_list.txt, testing_list.txt and the like; unlisted ones are train.
+
+    Unlisted rows are left out where a list of training recordings exists. A list is not used where the data has splits
+    of its own, or where it names no recording of the folder; a note says so.
+
+    Raises:
+        InputError: a recording is in the lists of two splits.
+    """
+    recordings = {os.path.splitext(path)[0] for path in tree.audio}
+    lists = [path for path in tree.lists if os.path.splitext(path)[0] not in recordings]  # no twins of recordings
+    if not lists:
+        return found
+    if found.rows.split_names != ("",):
+        why = f"the splits are {', '.join(found.rows.split_names)}"
+        return replace(found, notes=(*found.notes, f"{first_five(lists)} not used: {why}"))
+    notes, used, unused = list[str](), list[str](), list[str]()
+    places = by_ending(found.rows.keys)
+    listed: dict[str, tuple[str, str]] = {}
+    for path in lists:
+        split = split_in(path) or ""
+        lines = [line.strip() for line in read_text(tree.root / path).splitlines() if line.strip()]
+        keys = [_named(line, places) for line in lines]
+        inside = [key for key in keys if key]
+        if not inside:
+            unused.append(path)
+            continue
+        for key in inside:
+            other = listed.setdefault(key, (split, path))
+            if other[0] != split:
+                raise InputError(f"{tree.root}: {key} is in both {other[1]} and {path}; remove it from one of them")
+        used.append(path)
+        missing = [line for line, key in zip(lines, keys, strict=True) if not key]
+        if missing:
+            notes.append(f"{counted(len(missing), 'recording')} of {path} missing (first: {missing[0]})")
+    if unused:
+        notes.append(f"{first_five(unused)} not used: no recording of the folder is named there")
+    found = replace(found, notes=(*found.notes, *notes))
+    if not used:
+        return found
+    rest = UNLISTED if any(split == "train" for split, _ in listed.values()) else "train"
+    splits = [listed[key][0] if key in listed else rest for key in found.rows.keys]
+    said = " and ".join(used) + ("" if rest == UNLISTED else " (all others are train)")
+    return replace(found, rows=found.rows.in_splits(splits), splits_from=said)
+
+
+def _named(line: str, places: dict[str, str]) -> str:
+    """Return the key of the recording that a line names, alone or before other words; "" where there is none."""
+    path = line.replace("\\", "/").removeprefix("./")
+    names = (path, path.split("\t")[0], path.split(",")[0], path.split(" ")[0])
+    return next((key for name in names if (key := places.get(name.strip(), ""))), "")
