@@ -20,6 +20,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
 from audio_ft.settings import Settings, rules
 from audio_ft.settings.rules import Refused, Rule, shown
+from audio_ft.settings.secrets import secret_in
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import targets_of
 from audio_ft.tasks.base import POOLINGS
@@ -58,6 +59,12 @@ def _class_weights(value: Any) -> str | dict[str, float]:
 def _training(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise Refused
+    if secret := secret_in("", value, names=True):
+        raise InputError(
+            f"{secret}: tokens and passwords are not settings, because recipe.json and run.json hold the settings and "
+            "are published. Leave it out (also of a file that has it); for the Hub set HF_TOKEN in the environment, or "
+            "log in with `hf auth login`."
+        )
     return MappingProxyType(
         {rules.text().read(name): rules.json_value().apply(name, item) for name, item in value.items()}
     )

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.recipe import Recipe
+from audio_ft.settings.secrets import hide
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
@@ -67,13 +68,13 @@ def names_groups(warning: str, data: Mapping[str, Any], where: str = "") -> bool
 
 
 def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """Return a recipe's settings with local paths cut to their last part, and without tokens."""
+    """Return a recipe's settings with local paths cut to their last part; a recipe refuses tokens."""
     redacted = redact(dict(plain), paths)
     redacted["model"] = display_name(plain["model"])
     for name in ("data", "extra_eval"):
         if redacted.get(name):
             redacted[name]["path"] = display_name(plain[name]["path"])
-    redacted["training"] = {name: _last(value) for name, value in redacted["training"].items() if "token" not in name}
+    redacted["training"] = {name: _last(value) for name, value in redacted["training"].items()}
     for name in ("chain", "augment"):
         if redacted[name]:
             redacted[name] = [{key: _last(value) for key, value in item.items()} for item in redacted[name]]
@@ -106,7 +107,8 @@ def redact(value: Any, paths: Mapping[str, str]) -> Any:
 
 
 def redact_text(text: str, paths: Mapping[str, str]) -> str:
-    """Return a text with local paths replaced, and other paths below the home folder cut to their last part."""
+    """Return a text without local paths and tokens; paths below the home folder are cut to their last part."""
+    text = hide(text)
     for path, replacement in paths.items():
         if path in text:
             # Not inside a longer name or a web address; a full stop after the path ends a sentence.

@@ -12,6 +12,7 @@ from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json
+from audio_ft.settings.secrets import hide_all
 from audio_ft.targets import Target, target_class
 
 if TYPE_CHECKING:
@@ -83,10 +84,11 @@ class Run:
         return run_html(self, ": ".join(filter(None, (self.recipe.name, self.recipe.model))))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON-serializable data, without its folder."""
+        """Return the record as JSON-serializable data, without its folder and without tokens in addresses."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "folder"}
         history = [{name: finite(value) for name, value in entry.items()} for entry in self.history]
-        return {"format": FORMAT, **as_json(plain | {"history": history})}
+        # Names of recordings in lists of excluded ones and in warnings may be signed addresses.
+        return {"format": FORMAT, **hide_all(as_json(plain | {"history": history}))}
 
     def save(self) -> None:
         """Write run.json; its presence says that the run is done."""

@@ -12,6 +12,7 @@ from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings import rules
 from audio_ft.settings.rules import Refused, Rule, shown
+from audio_ft.settings.secrets import secret_in
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,7 +31,7 @@ class Settings:
         shorthand: the setting whose value alone is accepted where these settings are expected.
 
     Raises:
-        InputError: a setting of another type or outside its range.
+        InputError: a setting of another type or outside its range, or a token or password in one.
 
     Example:
         @dataclass(frozen=True)
@@ -44,7 +45,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            object.__setattr__(self, field.name, self.read(field.name, getattr(self, field.name)))
+            value = self.read(field.name, getattr(self, field.name))
+            if secret := secret_in(self.place(field.name), value):
+                raise InputError(
+                    f"{secret}: this looks like a token, or an address with a password or signature, and settings are "
+                    "written to files and published; leave it out, and take it from the environment."
+                )
+            object.__setattr__(self, field.name, value)
         self.check()
 
     def check(self) -> None:

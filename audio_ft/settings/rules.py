@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from audio_ft.errors import InputError, did_you_mean
+from audio_ft.settings.secrets import hide
 
 # What a 64-bit integer holds, and what NumPy and torch take as a seed.
 LARGEST_WHOLE = 2**63 - 1
@@ -69,9 +70,9 @@ class Rule:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a sentence, shortened, whatever it is."""
+    """Return a value for a sentence, shortened and without tokens, whatever it is."""
     try:
-        text = repr(value)
+        text = hide(repr(value))
     except (ValueError, RecursionError):
         # Integers of thousands of digits, and lists in lists in lists.
         text = f"{type(value).__name__} too large to be shown"
