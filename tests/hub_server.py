@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +44,10 @@ class Hub:
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str, str]] = []
         self.received: list[tuple[str, int]] = []
+        self.missing: set[str] = set()  # kinds of requests that this server does not know
+        self.deduplicates = False
+        self.lists_hashes = True
+        self.dead = False
         self.meanwhile: Callable[[Repo], None] | None = None
         self.tokens_at_storage: set[str] = set()
         self.lock = threading.RLock()
@@ -160,6 +165,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     routes: tuple[tuple[str, str, str], ...] = ()
+    loses: tuple[str, ...] = ()
 
     def log_message(self, *args: object) -> None:
         """Keep the test's screen clean."""
@@ -172,15 +178,22 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self.query = {name: values[0] for name, values in parse_qs(url.query).items()}
         kind, match = self.route(url.path)
+        if kind in self.hub.missing:
+            kind, match = "unknown", None
         self.hub.requests.append((kind, self.command, self.path))
-        fault = self.hub.fault_for(kind)
+        fault = None if self.hub.dead else self.hub.fault_for(kind)
         try:
+            if self.hub.dead:
+                raise Dropped
             body = self.read_body(kind, fault)
             self.break_early(fault)
             with self.hub.lock:
                 if match is None:
                     raise Refused(404, f"no such page: {url.path}")
+                self.loses = fault.loses if fault else ()
                 answer = getattr(self, kind)(body, **{k: unquote(v or "") for k, v in match.groupdict().items()})
+            if fault and fault.dies:
+                self.hub.dead = True
             if fault and fault.drop == "after":
                 raise Dropped
             self.answer(*answer, half=fault is not None and fault.drop == "half")
@@ -202,6 +215,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def read_body(self, kind: str, fault: Fault | None) -> bytes:
         if fault and fault.drop == "before":
+            self.hub.dead |= fault.dies
             raise Dropped
         parts: list[bytes] = []
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -386,7 +400,10 @@ class Front(Handler):
         for file in json.loads(body)["files"]:
             path = file["path"]
             lfs = path.endswith(LFS_SUFFIXES) or file["size"] > 10 << 20
-            answer = {"path": path, "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False}
+            content = repo.noted.get(path, (b"", False))[0]
+            known = self.hub.deduplicates and len(content) == file["size"]
+            known = known and content.startswith(base64.b64decode(file["sample"]))
+            answer = {"path": path, "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": known}
             answers.append(answer | ({"oid": oid_of(*present[path])} if path in present else {}))
         return ({"files": answers},)
 
@@ -418,6 +435,15 @@ class Front(Handler):
         files = dict(parent.files)
         for entry in entries[1:]:
             self.apply(files, entry["key"], entry["value"])
+        repo.noted |= files
+        if fault := self.hub.fault_for("noted"):
+            self.hub.dead = fault.dies
+            raise Dropped
+        lost = [path for path in files if any(fnmatch(path, pattern) for pattern in self.loses)]
+        files = {path: content for path, content in files.items() if path not in lost or path in parent.files}
+        files |= {path: parent.files[path] for path in lost if path in parent.files}
+        if files == parent.files and lost:
+            return ({"success": True, "commitOid": "0" * 40, "commitUrl": f"{self.server.url}/{name}/commit/0"},)
         number = 1 + sum(reference.startswith("refs/pr/") for reference in repo.refs)
         reference = (
             f"refs/pr/{number}" if proposed else revision if revision.startswith("refs/") else f"refs/heads/{revision}"
@@ -454,7 +480,11 @@ class Front(Handler):
     def info(self, body: bytes, kind: str, name: str, revision: str) -> tuple[Any, ...]:
         repo = self.found(name, kind)
         commit = self.at(repo, revision)
-        siblings = [{"rfilename": path} for path in commit.files]
+        siblings: list[dict[str, Any]] = [{"rfilename": path} for path in commit.files]
+        for sibling in siblings if "blobs" in self.query else ():
+            listed = self.listed(sibling["rfilename"], *commit.files[sibling["rfilename"]])
+            lfs = {"lfs": {**listed["lfs"], "sha256": listed["lfs"]["oid"]}} if "lfs" in listed else {}
+            sibling |= {"size": listed["size"], "blobId": listed["oid"], **lfs}
         return ({"id": name, "sha": commit.oid, "private": repo.private, "siblings": siblings, "tags": [],
                  "gated": "manual" if repo.gated else False},)  # fmt: skip
 
@@ -470,7 +500,12 @@ class Front(Handler):
             raise Refused(404, f"{inside} does not exist on {revision}", "EntryNotFound")
         if self.query.get("recursive", "").lower() not in ("true", "1"):
             files = [path for path in files if "/" not in path.removeprefix(inside)]
-        return ([described(path, *commit.files[path]) for path in files],)
+        return ([self.listed(path, *commit.files[path]) for path in files],)
+
+    def listed(self, path: str, content: bytes, lfs: bool) -> dict[str, Any]:
+        hashes = {} if self.hub.lists_hashes else {"oid": ""}
+        known = described(path, content, lfs and self.hub.lists_hashes)
+        return known | hashes
 
     def paths(self, body: bytes, kind: str, name: str, revision: str) -> tuple[Any, ...]:
         commit = self.at(self.found(name, kind), revision)

@@ -27,6 +27,8 @@ class Repo:
     gated: bool = False
     refs: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
+    # What a server that keeps each content once has noted of commits, those that were never made included.
+    noted: dict[str, tuple[bytes, bool]] = field(default_factory=dict)
 
     def at(self, revision: str) -> Commit | None:
         """Return the commit that a branch, pull request or hash names."""
@@ -65,7 +67,8 @@ class Fault:
     """Break the requests of one kind: answer with `status`, or drop the connection.
 
     `drop` says when: "before" the request is read, in the "middle" of it, "after" the work, "half" through the answer.
-    `skip` requests of that kind pass first, then `times` are broken.
+    `skip` requests of that kind pass first, then `times` are broken. With `dies` the server is gone until it is
+    revived; a commit `loses` the files of these patterns although the answer says that it is done.
     """
 
     kind: str
@@ -76,6 +79,8 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    dies: bool = False
+    loses: tuple[str, ...] = ()
 
 
 def oid_of(content: bytes, lfs: bool) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Timeouts in seconds. The client has none of its own; a commit of many files takes the Hub a minute.
 CONNECT_TIMEOUT, WRITE_TIMEOUT, READ_TIMEOUT = 15.0, 60.0, 180.0
+# The statuses of a request that a server does not know, at this address or at all.
+NO_ROUTE = (404, 405, 501)
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 _COLLISION = (
@@ -26,6 +28,7 @@ _RESPONSES = {
     403: "the token has no write access to {repository} ({message}); use a token that has "
     "({endpoint}/settings/tokens), another repository, or --create-pr to propose the change to its owner",
     404: "there is no {repository} on the Hub that this token can see ({message}); check the name",
+    501: "{endpoint} cannot do this ({request}: {message}); it lacks a part of the Hub's API that this needs",
     409: _COLLISION,
     412: _COLLISION,
     429: "the Hub asks to slow down ({message}); run this again in a few minutes",
@@ -48,12 +51,20 @@ def status_code(error: BaseException) -> int | None:
     return inner.response.status_code if isinstance(inner, HfHubHTTPError) else None
 
 
+def lacks_route(error: BaseException) -> bool:
+    """Return whether the server has no such request at all: something else than a missing repository or file."""
+    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+
+    missing = (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError)
+    return status_code(error) in NO_ROUTE and not isinstance(_root_cause(error), missing)
+
+
 def outcome_unknown(error: BaseException) -> bool:
     """Return whether the Hub may have done what was requested although the request failed."""
     from httpx2 import TransportError
 
     code = status_code(error)
-    return code >= 500 if code is not None else isinstance(_root_cause(error), TransportError)
+    return code >= 500 and code not in NO_ROUTE if code is not None else isinstance(_root_cause(error), TransportError)
 
 
 def explain(error: BaseException, repository: str) -> str:
@@ -83,12 +94,17 @@ def _explain_response(error: HfHubHTTPError, repository: str) -> str:
     code, lines = error.response.status_code, (error.server_message or "").strip().splitlines()
     if code < 500 and not str(error.response.url).startswith(constants.ENDPOINT):
         text = "the Hub's storage for large files rejected an upload ({message}); run this again"
+    elif lacks_route(error):
+        text = _RESPONSES[501]
     elif code >= 500:
         text = "the Hub has a server error ({message}); run this again later"
     else:
         text = _RESPONSES.get(code, "the Hub rejected the request ({message})")
     message = f"{code}: {lines[0]}" if lines else str(code)
-    return text.format(message=message, repository=repository, endpoint=constants.ENDPOINT, log_in=LOG_IN)
+    request = f"{error.response.request.method} {error.response.url.path}"
+    return text.format(
+        message=message, repository=repository, request=request, endpoint=constants.ENDPOINT, log_in=LOG_IN
+    )
 
 
 def _root_cause(error: BaseException) -> BaseException:

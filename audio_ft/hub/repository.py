@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.hub.errors import LOG_IN, status_code
-from audio_ft.run import CHAIN_FILE
+from audio_ft.hub.errors import LOG_IN, lacks_route, status_code
+from audio_ft.hub.listing import RemoteFile, list_branch
+from audio_ft.run import CHAIN_FILE, RECIPE_FILE, RUN_FILE
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
 MAIN = "main"
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Name the branch that a commit goes to, its newest commit and the files there."""
+    """Name the branch that a commit goes to, its newest commit and the files there, as the server lists them."""
 
     repository: str
     branch: str
     head: str | None
-    files: tuple[str, ...]
-    create_pr: bool
+    files: Mapping[str, RemoteFile]
+    create_pr: bool = False
+
+    @property
+    def is_main(self) -> bool:
+        """Return whether this is the branch that visitors see."""
+        return self.branch == MAIN
+
+    def proves(self, file: CommitOperationAdd) -> bool:
+        """Return whether the server says, by a hash, that a file is there already."""
+        remote = self.files.get(file.path_in_repo)
+        return remote is not None and remote.proves(file)
 
 
 def check_repo_id(repository: str) -> None:
@@ -51,12 +63,23 @@ def hub_api(token: str | None) -> HfApi:
         InputError: there is no token.
     """
     from huggingface_hub import HfApi, constants, get_token
+    from huggingface_hub.errors import HfHubHTTPError
+
+    class Api(HfApi):
+        """The client, for servers too that cannot check a card's metadata, which the client does before a commit."""
+
+        def _validate_yaml(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                super()._validate_yaml(*args, **kwargs)
+            except HfHubHTTPError as error:
+                if not lacks_route(error):
+                    raise
 
     chosen = token or get_token()
     if not chosen:
         tokens = f"{constants.ENDPOINT}/settings/tokens"
         raise InputError(f"Pushing needs a token of the Hub, and none is set; {LOG_IN}, with one from {tokens}.")
-    return HfApi(token=chosen, library_name="audio_ft")
+    return Api(token=chosen, library_name="audio_ft")
 
 
 def find_or_create(api: HfApi, repository: str, *, private: bool, revision: str | None, create_pr: bool) -> Destination:
@@ -72,7 +95,6 @@ def find_or_create(api: HfApi, repository: str, *, private: bool, revision: str 
         info = api.model_info(repository)
     except RepositoryNotFoundError:
         _create(api, repository, private, branch, create_pr)
-        info = api.model_info(repository)
     else:
         if private and info.private is False:
             raise InputError(
@@ -80,22 +102,55 @@ def find_or_create(api: HfApi, repository: str, *, private: bool, revision: str 
                 "its settings on the Hub, or choose another name."
             )
         if not create_pr:
-            api.auth_check(repository, write=True)
+            _check_write(api, repository)
     if branch != MAIN:
-        names = [reference.name for reference in api.list_repo_refs(repository).branches]
-        if branch not in names and not branch.startswith("refs/pr/"):
-            raise InputError(
-                f"{repository} has no branch {branch} (it has {', '.join(names)}); create it with "
-                f"`hf repos branch create {repository} {branch}`, or leave out --revision."
-            )
-        info = api.model_info(repository, revision=branch)
-    files = tuple(sibling.rfilename for sibling in info.siblings or ())
-    if "config.json" in files and CHAIN_FILE not in files and not create_pr:
+        _check_branch(api, repository, branch)
+    place = replace(destination(api, repository, branch), create_pr=create_pr)
+    if "config.json" in place.files and not create_pr and not place.files.keys() & {CHAIN_FILE, RECIPE_FILE, RUN_FILE}:
         raise InputError(
             f"{repository} holds a model that was not made with audio_ft; choose another name, or propose the change "
             "with --create-pr."
         )
-    return Destination(repository, branch, info.sha, files, create_pr)
+    return place
+
+
+def destination(api: HfApi, repository: str, branch: str) -> Destination:
+    """Return a branch with its newest commit and its files, as the server lists them.
+
+    Raises:
+        HTTPError, ValueError and others of `hub_errors`: the branch cannot be listed.
+    """
+    head = api.model_info(repository, revision=None if branch == MAIN else branch).sha
+    return Destination(repository, branch, head, list_branch(api, repository, branch))
+
+
+def _check_write(api: HfApi, repository: str) -> None:
+    """Ask whether the token may write; where the server cannot be asked, the commit shows it."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.auth_check(repository, write=True)
+    except HfHubHTTPError as error:
+        # Not a missing repository, whatever the server calls it: `model_info` has just seen it.
+        if status_code(error) != 404 and not lacks_route(error):
+            raise
+
+
+def _check_branch(api: HfApi, repository: str, branch: str) -> None:
+    """Check that a branch exists, or leave that to the next request where the server does not list its branches."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        names = [reference.name for reference in api.list_repo_refs(repository).branches]
+    except HfHubHTTPError as error:
+        if not lacks_route(error):
+            raise
+        return
+    if branch not in names and not branch.startswith("refs/pr/"):
+        raise InputError(
+            f"{repository} has no branch {branch} (it has {', '.join(names)}); create it with "
+            f"`hf repos branch create {repository} {branch}`, or leave out --revision."
+        )
 
 
 def _create(api: HfApi, repository: str, private: bool, branch: str, create_pr: bool) -> None:

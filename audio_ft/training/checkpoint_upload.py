@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import HubStrategy
 
+from audio_ft.errors import AudioFTError
 from audio_ft.file_io import as_json, read_json
+from audio_ft.hub.commit import commit
 from audio_ft.hub.errors import explain, request_timeout
 from audio_ft.hub.push import TRAINING_BRANCH
-from audio_ft.hub.repository import hub_api
+from audio_ft.hub.repository import destination, hub_api
 from audio_ft.redaction import local_paths, redact, redact_recipe
 from audio_ft.run import CHAIN_FILE, RECIPE_FILE
 from audio_ft.training.weights.ema import STEPPED_FILE
@@ -57,10 +59,9 @@ class Uploads(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for running uploads, and log those that failed."""
         if errors := [error for job in self.jobs if (error := job.exception()) is not None]:
-            self.log(
-                f"warning: {len(errors)} of {len(self.jobs)} checkpoints did not reach the Hub: "
-                f"{explain(errors[-1], self.repository)}."
-            )
+            last = errors[-1]
+            reason = str(last) if isinstance(last, AudioFTError) else f"{explain(last, self.repository)}."
+            self.log(f"warning: {len(errors)} of {len(self.jobs)} checkpoints did not reach the Hub: {reason}")
 
     def _stage(self, checkpoint: Path, strategy: str) -> Path:
         """Copy the files to a folder laid out like the repository; Trainer soon removes the checkpoint."""
@@ -83,14 +84,14 @@ class Uploads(TrainerCallback):
         return staged
 
     def _send(self, staged: Path, branch: str, title: str) -> None:
-        """Commit a staged folder, and remove it."""
+        """Commit a staged folder, check that the branch holds it, and remove it."""
         from huggingface_hub import CommitOperationAdd
 
         files = [file for file in sorted(staged.rglob("*")) if file.is_file()]
         operations = [CommitOperationAdd(file.relative_to(staged).as_posix(), str(file)) for file in files]
         try:
             with request_timeout():
-                self.api.create_commit(self.repository, operations, commit_message=title, revision=branch)
+                commit(self.api, destination(self.api, self.repository, branch), operations, title)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 

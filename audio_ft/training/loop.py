@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import AudioFTError
+from audio_ft.hub.push import sends_checkpoints
 from audio_ft.run import ADAPTER_FOLDER
 from audio_ft.system import device_names
 from audio_ft.tasks.base import Checkpoint
@@ -154,8 +155,7 @@ def add_callbacks(trainer: AudioTrainer, folder: Path, log: Callable[[str], None
         return
     trainer.add_callback(Progress(log, trainer.resolved.metric))
     trainer.add_callback(MetricsFile(folder / METRICS_FILE, on_line))
-    # LoRA checkpoints are not complete models until the matrices are merged, at the end.
-    if recipe.push_to_hub and recipe.peft != "lora" and trainer.args.hub_strategy != "end":
+    if recipe.push_to_hub and sends_checkpoints(recipe):
         trainer.add_callback(Uploads(trainer.prepared, folder, log))
 
 

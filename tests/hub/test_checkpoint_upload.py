@@ -59,6 +59,7 @@ def test_checkpoints_are_pushed_as_they_are_saved_and_the_run_at_the_end(hub, on
     for path, content in [*files.items(), *repo.files.items()]:
         assert "training_args.bin" not in path
         assert b"somebody" not in content, path
+        assert b"hf_writer" not in content, path
         assert str(tmp_path).encode() not in content, path
     # The last step's weights need not be the best ones, but they predict the same labels.
     clip = next(Path(WORDS).rglob("*.ogg"))

@@ -14,9 +14,10 @@ EPILOG = """examples:
   audio-ft push runs/first me/keywords --private
   audio-ft push runs/first team/keywords --create-pr --set consent="All speakers agreed in writing."
 
-Weights, configuration, chain, recipe, run.json, model card and scores are sent in one commit: all or nothing. Local
-paths are shortened to their last part in what is sent; the run itself is not changed. If a push fails half-way, run
-the same command again. The token comes from HF_TOKEN or `hf auth login`; HF_ENDPOINT names another Hub."""
+Weights, configuration, chain, recipe, run.json, model card and scores are sent in one commit: all or nothing. Then the
+files on the branch are listed and compared with what was sent. Local paths are shortened to their last part in what is
+sent; the run itself is not changed. If a push fails half-way, run the same command again. The token comes from HF_TOKEN
+or `hf auth login`; HF_ENDPOINT names another Hub."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
