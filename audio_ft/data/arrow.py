@@ -12,6 +12,7 @@ from audio_ft.data.columns import AUDIO, find, find_audio, named
 from audio_ft.data.folders import read_folder
 from audio_ft.data.paths import listed
 from audio_ft.data.rows import Columns, File, Rows, Source, Stored, merged, stored_paths
+from audio_ft.data.spec import Data
 from audio_ft.data.tree import file_at, scan, split_name
 from audio_ft.errors import InputError
 
@@ -54,7 +55,7 @@ def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source
     return _source(found, audio, root.name, [root, *dict.fromkeys(file.parent for file in sorted(files))])
 
 
-def read_hub(repo: str, name: str | None, revision: str | None, audio: str | None) -> Source:
+def read_hub(data: Data) -> Source:
     """Read a data set of the Hub; a repository of audio files is downloaded and read as a folder.
 
     Raises:
@@ -65,12 +66,13 @@ def read_hub(repo: str, name: str | None, revision: str | None, audio: str | Non
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
+    repo, name, revision = data.path, data.name, data.revision
     try:
         builder = datasets.load_dataset_builder(repo, name, revision=revision)
         # The audiofolder reader of `datasets` decodes, which needs torchcodec.
         if builder.builder_name == "audiofolder":
-            return read_folder(scan(Path(snapshot_download(repo, repo_type="dataset", revision=revision))), audio)
-        return _source(datasets.load_dataset(repo, name, revision=revision), audio, repo, [])
+            return read_folder(scan(Path(snapshot_download(repo, repo_type="dataset", revision=revision))), data)
+        return _source(datasets.load_dataset(repo, name, revision=revision), data.audio, repo, [])
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError, DatasetsError, HfHubHTTPError) as error:

@@ -17,6 +17,7 @@ AUDIO: Tiers = (
     ("audio",),
     ("file_name", "filename", "file", "path", "filepath", "file_path", "audio_path", "audio_file", "audio_filepath",
      "audio_filename", "wav", "wav_path", "wav_file", "recording_path", "slice_file_name", "fname", "clip"),
+    ("ytid", "youtube_id", "audio_id", "utt_id", "utterance_id", "clip_id", "wav_id", "file_id", "id"),
 )  # fmt: skip
 # In order of preference: the broadest source of leakage first.
 GROUP: tuple[str, ...] = (

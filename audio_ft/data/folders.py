@@ -13,6 +13,7 @@ from audio_ft.data.columns import SPLIT, among, find_audio
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Columns, Rows, Source, merged
+from audio_ft.data.spec import Data
 from audio_ft.data.split_lists import with_split_lists
 from audio_ft.data.splits import first_five
 from audio_ft.data.tree import Tree, scan, split_in, split_name
@@ -25,7 +26,7 @@ from audio_ft.targets.cells import as_text
 LABEL, FILE, SUBFOLDER = "label", "file_name", "subfolder"
 
 
-def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Source:
+def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
     """Read a folder of recordings, listed in `tree`.
 
     Layouts: what `audio-ft prepare` wrote; metadata files in the folder or in its split folders; one manifest a split,
@@ -37,11 +38,11 @@ def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Sour
     """
     root = tree.root
     if (root / "chain.json").is_file() and ((root / "splits").is_dir() or (root / "prepared.json").is_file()):
-        return _prepared(tree, audio)
+        return _prepared(tree, data)
     inner = _only_folder(tree)
     if inner is not None:
-        return read_folder(scan(root / inner), audio, classes=classes)
-    found = _by_manifests(tree, audio)
+        return read_folder(scan(root / inner), data, classes=classes)
+    found = _by_manifests(tree, data)
     if found is not None and classes:
         found = _labeled(tree, found)
     found = found or _by_folders(tree)
@@ -54,7 +55,7 @@ def read_folder(tree: Tree, audio: str | None, *, classes: bool = False) -> Sour
     return replace(found, notes=(*found.notes, *tree.left_out()))
 
 
-def _prepared(tree: Tree, audio: str | None) -> Source:
+def _prepared(tree: Tree, data: Data) -> Source:
     """Read the output of `audio-ft prepare`: its manifests, its chain, and the columns of target and group."""
     root = tree.root
     tables = {Path(path).stem: path for path in tree.tables("splits/")}
@@ -64,7 +65,11 @@ def _prepared(tree: Tree, audio: str | None) -> Source:
     known = read_json(marker) if marker.is_file() else {}
     recorded = {name: known[name] for name in ("target", "implied_by", "group") if name in known}
     chain = Chain.load(root / "chain.json").to_list()
-    return replace(read_manifests(root, tables, audio or FILE, tree.audio, [root]), chain=chain, **recorded)
+    return replace(
+        read_manifests(root, tables, data.replace(audio=data.audio or FILE), tree.audio, [root]),
+        chain=chain,
+        **recorded,
+    )
 
 
 def _only_folder(tree: Tree) -> str | None:
@@ -76,23 +81,23 @@ def _only_folder(tree: Tree) -> str | None:
     return names[0] if inner and all(map(split_name, inner)) else None
 
 
-def _by_manifests(tree: Tree, audio: str | None) -> Source | None:
+def _by_manifests(tree: Tree, data: Data) -> Source | None:
     """Read the manifests of the folder, and class folders in split folders beside those that have a metadata file."""
     root, top = tree.root, [name for name in tree.folders if "/" not in name]
     table = tree.metadata()
     if table is not None:
-        source = read_manifests(root, {"": table}, audio, tree.audio, [root])
+        source = read_manifests(root, {"": table}, data, tree.audio, [root])
         heads = [key.partition("/")[0] if "/" in key else "" for key in source.rows.keys]
         return replace(source, rows=source.rows.in_splits(heads)) if all(map(split_name, set(heads))) else source
     inner = {name: found for name in top if (found := tree.metadata(f"{name}/"))}
     if not inner and (tables := _split_manifests(tree)):
         same = tree.tables(next(iter(tables.values())).rpartition("/")[0])
         beside = [path for path in same if path not in tables.values()]
-        return _in_own_splits(read_manifests(root, tables, audio, tree.audio), tables, beside)
-    tables = inner or _listing(tree, audio)
+        return _in_own_splits(read_manifests(root, tables, data, tree.audio), tables, beside)
+    tables = inner or _listing(tree, data)
     if not tables:
         return None
-    source = read_manifests(root, tables, audio, tree.audio)
+    source = read_manifests(root, tables, data, tree.audio)
     bare = {name: _class_rows(tree, f"{name}/") for name in top if inner and split_name(name) and name not in inner}
     return replace(source, rows=merged(source.rows.by_split() | bare))
 
@@ -140,7 +145,7 @@ def _divides(rows: Rows, column: str) -> bool:
     return len(names) > 1 and all(map(split_name, names))
 
 
-def _listing(tree: Tree, audio: str | None) -> dict[str, str]:
+def _listing(tree: Tree, data: Data) -> dict[str, str]:
     """Return the one manifest that lists recordings, in the folder or, where it has one folder of them, below it."""
     tables = tree.tables()
     single = len(tree.children()) < 2
@@ -148,12 +153,12 @@ def _listing(tree: Tree, audio: str | None) -> dict[str, str]:
     for path in tables or (sorted(tree.manifests) if single else ()):
         if not path.endswith(".parquet"):
             try:
-                columns = read_manifest(tree.root / path)
+                columns = read_manifest(tree.root / path, data.columns, tree.audio).columns
             except InputError as error:
                 broken.append(error)
                 continue
             with suppress(InputError):  # next to class folders any table may lie
-                find_audio(columns, audio, path)
+                find_audio(columns, data.audio, path)
                 listing.append(path)
     if broken and not listing and single:
         raise broken[0]  # without class folders nothing else describes the recordings

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
-import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from audio_ft.data.delimited import read_delimited
+from audio_ft.data.elsewhere import stems_at_hand
 from audio_ft.data.rows import Columns
 from audio_ft.data.text_files import read_text
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 
-_DELIMITERS = ",;\t|"
 # The fields in which `datasets` describes a recording.
 _RECORDING = {"path", "bytes", "array", "sampling_rate"}
-# A transcript or a list of tags may be long, but a cell of a megabyte means an unclosed quotation mark.
-_LONGEST_CELL = 1_000_000
+# JSON with one object a line.
+_LINES = (".jsonl", ".ndjson")
 
 
-def read_manifest(path: Path) -> Columns:
-    """Read a CSV, TSV, JSONL, JSON or Parquet manifest into columns of equal length.
+@dataclass(frozen=True)
+class Manifest:
+    """Hold the columns of a manifest, and what a user should know of how they were read."""
 
-    Cells of CSV and TSV stay text ("03" is not 3), in CSV without the blanks after a delimiter; JSON and Parquet values
-    keep their type, a missing one becomes None. A recording in JSON may be {"path": …}, as in `datasets`.
+    columns: Columns
+    notes: tuple[str, ...] = ()
+
+
+def read_manifest(path: Path, names: Sequence[str] = (), known: Collection[str] = ()) -> Manifest:
+    """Read a CSV, TSV, text, JSONL, JSON or Parquet manifest into columns of equal length.
+
+    Cells of text stay text ("03" is not 3), in CSV without the blanks after a delimiter; JSON and Parquet values keep
+    their type, a missing one becomes None. A recording in JSON may be {"path": …}, as in `datasets`. `names` are the
+    columns of delimited text without a header, () finds them; `known` are the paths of recordings below its folder.
 
     Raises:
-        InputError: the file is not UTF-8, has a broken row, two columns of one name, or no row at all.
+        InputError: the file is not text in UTF-8, has a broken row, two columns of one name, or no row at all.
     """
-    return _READERS[path.suffix.lower()](path)
+    read = _READERS.get(path.suffix.lower())
+    if read is not None:
+        return Manifest(read(path))
+    columns, named = read_delimited(read_text(path), path, names, partial(stems_at_hand, path.parent, known))
+    note = f"{path.name} has no header: its columns are read as {', '.join(columns)}; data.columns=NAME,… changes that"
+    return Manifest(columns, () if named else (note,))
 
 
 def _read_parquet(path: Path) -> Columns:
@@ -45,71 +59,13 @@ def _read_parquet(path: Path) -> Columns:
     return columns
 
 
-def _read_csv(path: Path) -> Columns:
-    """Read text with the delimiter that gives the most cells in each of the first lines, equally many in all."""
-    text = read_text(path)
-
-    def fit(delimiter: str) -> tuple[bool, int]:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-        widths: list[int] = []
-        # An unclosed quotation mark makes one cell of all the rest; parsing reports the line.
-        with contextlib.suppress(csv.Error):
-            widths.extend(len(cells) for cells in itertools.islice(reader, 20) if cells)
-        width = widths[0] if widths else 0
-        # A delimiter that does not occur gives one cell a line in every file, so one cell proves nothing.
-        return width > 1 and len(set(widths)) == 1, width
-
-    return _parse(text, path, max(_DELIMITERS, key=fit), csv.QUOTE_MINIMAL)
-
-
-def _read_tsv(path: Path) -> Columns:
-    """Read text between tabs; with unpaired quotes it is read without quoting, as Common Voice writes it."""
-    text = read_text(path)
-    try:
-        columns = _parse(text, path, "\t", csv.QUOTE_MINIMAL)
-    except InputError:
-        return _parse(text, path, "\t", csv.QUOTE_NONE)
-    # Quotation marks in two different rows may pair by chance and join all rows between them. The second line of a cell
-    # that really has two contains no tabs, so without quoting its row is refused.
-    if any("\n" in cell for cells in columns.values() for cell in cells):
-        with contextlib.suppress(InputError):
-            return _parse(text, path, "\t", csv.QUOTE_NONE)
-    return columns
-
-
-def _parse(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> Columns:
-    """Parse delimited text strictly: each row has as many cells as the header."""
-    # newline="" keeps line ends inside quoted cells as they are.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True,
-                        skipinitialspace=path.suffix.lower() != ".tsv")  # fmt: skip
-    rows: list[list[str]] = []
-    previous = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        for cells in filter(None, reader):
-            rows.append(cells)
-            if len(cells) != len(rows[0]):
-                raise InputError(
-                    f"{path}, line {reader.line_num}: expected {len(rows[0])} cells as in the header, got "
-                    f"{len(cells)}; put quotes around cells that contain {delimiter!r}"
-                )
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not a readable row ({error}); check its quotes") from error
-    finally:
-        csv.field_size_limit(previous)
-    if len(rows) < 2:
-        raise InputError(f"{path}: expected a header line and at least one row, got none; write one row per recording")
-    # A column without a name is an index that pandas wrote.
-    names = [name or f"column {number}" for number, name in enumerate(rows[0], start=1)]
-    repeated = sorted(name for name in set(names) if names.count(name) > 1)
-    if repeated:
-        raise InputError(f"{path}: two columns are called {repeated[0]!r}; rename one of them")
-    return dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
-
-
 def _read_json(path: Path) -> Columns:
-    """Read a list of objects, or one object a line, into columns."""
+    """Read a list of objects, or one object a line, which NeMo's manifests call .json as well, into columns."""
     text = read_text(path)
-    if path.suffix.lower() == ".jsonl":
+    first = next(filter(None, map(str.strip, text.split("\n"))), "")
+    # A list begins with [; an object in a single line is a list of one.
+    lines = path.suffix.lower() in _LINES or (first.startswith("{") and first.endswith("}") and first != "{}")
+    if lines:
         unit, expected = "line", "one JSON object a line"
         records = [(number, parse_json(line, f"{path}, line {number}"))
                    for number, line in enumerate(text.split("\n"), start=1) if line.strip()]  # fmt: skip
@@ -133,7 +89,7 @@ def _path_of(value: Any) -> Any:
     return value["path"] if described and isinstance(value.get("path"), str) else value
 
 
-_READERS = {
-    ".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_json, ".json": _read_json, ".parquet": _read_parquet
-}  # fmt: skip
-MANIFEST_SUFFIXES = frozenset(_READERS)
+_READERS = {**dict.fromkeys((".json", *_LINES), _read_json), ".parquet": _read_parquet}
+MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", *_READERS})
+# Text files may be lists too, but most are not.
+LIST_SUFFIXES = frozenset({".txt", ".lst", ".list"})

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.columns import find_audio
+from audio_ft.data.elsewhere import Found, find_elsewhere
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
-from audio_ft.data.tree import by_ending, file_at
+from audio_ft.data.spec import Data
+from audio_ft.data.tree import file_at
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import missing
 
 # Folders in which published data sets keep recordings that their manifest lists by file name alone.
 _AUDIO_FOLDERS = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
-# Rows that are tried to find the folder of a manifest's files, and files among which a missing one is searched.
-_TRIED, _SEARCHED = 50, 100_000
-# Folders such as fold3 of UrbanSound8K.
-_FOLD = re.compile(r"fold[ _-]?\d+", re.IGNORECASE)
+# Names of folders that hold the lists of the recordings in the folders beside them, such as FSD50K.ground_truth.
+_LISTS = re.compile("meta|label|annotation|truth|transcript|split|list|csv|protocol|info")
+# Rows that are tried to find the folder of a manifest's files.
+_TRIED = 50
 
 
 def read_manifests(
     root: Path,
     tables: Mapping[str, str],
-    audio: str | None,
+    data: Data,
     known: Mapping[str, File],
     bases: Sequence[Path] = (),
 ) -> Source:
     """Read manifests by the name of their split, with files `known` by their path below `root`, or on the disk.
 
-    Paths are absolute or relative to one of `bases`, by default each manifest's folder or one beside it.
+    Paths are absolute or relative to one of `bases`, by default each manifest's folder or one beside it;
+    `data.root` replaces them.
 
     Raises:
         InputError: a manifest is broken, or none of its recordings exists.
@@ -46,11 +46,13 @@ def read_manifests(
     column = ""
     for split, table in tables.items():
         path = root / table
-        columns = read_manifest(path)
-        column = find_audio(columns, audio, str(path))
+        manifest = read_manifest(path, data.columns, known)
+        column = find_audio(manifest.columns, data.audio, str(path))
         near = bases or [path.parent / name for name in _AUDIO_FOLDERS]
-        parts[split], new = listed(columns, column, path, near, root, known)
-        notes += new
+        if data.root is not None:
+            near = [Path(data.root).expanduser()]
+        parts[split], new = listed(manifest.columns, column, path, near, root, known)
+        notes += [*manifest.notes, *new]
     rows = merged(parts)
     unlisted = sorted(known.keys() - rows.keys)
     if unlisted:
@@ -76,57 +78,34 @@ def listed(
     keys = [_key(path, name, top) for path, name in zip(paths, names, strict=True)]
     files = [known.get(key) or file_at(path) for key, path in zip(keys, paths, strict=True)]
     gone = [name for name, file in zip(names, files, strict=True) if file.size < 0]
-    if len(gone) == len(names) and (found := _by_name(names, os.path.abspath(bases[0]))):
-        listing = columns | {column: found}
-        rows, notes = listed(listing, column, table, bases, root, known)
-        folder = os.path.commonpath([os.path.dirname(path) for path in found if path])
-        return rows, [f"{table.name}: files are found by their names in {folder}", *notes]
-    if len(gone) == len(names):
-        fix = _elsewhere(names, column, bases, known)
-        raise InputError(f"{table}: none of its {len(names)} files exists (first: {paths[0]!r}); paths in "
-                         f"column {column!r} are relative to {base}, or absolute{fix}")  # fmt: skip
     notes = [f"{table.name}: paths are relative to {base}"] if base != os.path.abspath(bases[0]) else []
+    if len(gone) == len(names):
+        found = _found_elsewhere(names, table, bases, root, known)
+        if found is None:
+            raise InputError(f"{table}: none of its {len(names)} files exists (first: {paths[0]!r}); paths in column "
+                             f"{column!r} are relative to {base}, or absolute: set data.root to the folder of the "
+                             "recordings")  # fmt: skip
+        notes = [f"{table.name}: {found.how}"]
+        paths = [there or path for there, path in zip(found.paths, paths, strict=True)]
+        keys = [_key(path, "", top) for path in paths]
+        files = [known.get(key) or file_at(path) for key, path in zip(keys, paths, strict=True)]
+        gone = [name for name, file in zip(names, files, strict=True) if file.size < 0]
     if gone:
         notes.append(f"{counted(len(gone), 'file')} listed in {table.name} missing (first: {gone[0]})")
     return Rows(columns, keys, files).take(sorted(range(len(keys)), key=keys.__getitem__)), notes
 
 
-def _elsewhere(names: list[str], column: str, bases: Sequence[Path], known: Iterable[str]) -> str:
-    """Say where one of the first files really is, "" where it is not found."""
-    slashed = [name.replace("\\", "/") for name in names[:_TRIED]]
-    meant = next(filter(os.path.isfile, (base / path for base in bases for path in slashed)), None)
-    if meant is not None:
-        return f"; {meant} exists: write / instead of \\ in that column"
-    wanted = {os.path.basename(path): path for path in reversed(slashed)}
-    nearby = known or sorted(islice(glob.iglob("**/*", root_dir=bases[0], recursive=True), _SEARCHED))
-    found = next((path for path in nearby if os.path.basename(path) in wanted), None)
-    if found is None:
-        return ""
-    name = wanted[os.path.basename(found)]
-    return f"; {name!r} is listed and {found!r} exists: write the paths with their folders into column {column!r}"
-
-
-def _by_name(names: list[str], folder: str) -> list[str] | None:
-    """Return the path of each file that is listed by its name without suffix, or that is in the folder of its fold.
-
-    None where no file below the folder or beside it has such a name, or several have the same.
-    """
-    if any("/" in name or "\\" in name for name in names):
-        return None
-    for top in (folder, os.path.dirname(folder)):
-        below = (path for path in glob.iglob("**/*.*", root_dir=top, recursive=True) if _is_audio(path))
-        places = by_ending(path.replace(os.sep, "/") for path in islice(below, _SEARCHED))
-        found = [places.get(name) for name in names]
-        if "" in found:
-            return None
-        in_folds = all(_FOLD.fullmatch(os.path.basename(os.path.dirname(path))) for path in found if path)
-        if any(found) and (in_folds or not any(map(_is_audio, names))):
-            return [os.path.join(top, path) if path else name for name, path in zip(names, found, strict=True)]
-    return None
-
-
-def _is_audio(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES
+def _found_elsewhere(
+    names: Sequence[str], table: Path, bases: Sequence[Path], root: Path, known: Mapping[str, File]
+) -> Found | None:
+    """Search the recordings of a manifest in its folder or, where that is one for lists, in the folder around it."""
+    if known and Path(os.path.abspath(bases[0])).is_relative_to(os.path.abspath(root)):
+        return find_elsewhere(names, root, known, "data.root=FOLDER")
+    folders = [
+        bases[0],
+        *([table.parent.parent] if len(bases) > 1 and _LISTS.search(table.parent.name.lower()) else []),
+    ]
+    return next(filter(None, (find_elsewhere(names, folder, (), "data.root=FOLDER") for folder in folders)), None)
 
 
 def _base(names: list[str], bases: Sequence[Path]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from audio_ft.data.arrow import read_hub, read_parquet, read_saved
 from audio_ft.data.columns import SPLIT, plain, rows_where
 from audio_ft.data.folders import read_folder
-from audio_ft.data.manifests import MANIFEST_SUFFIXES
+from audio_ft.data.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
@@ -54,19 +54,20 @@ def _read(data: Data, classes: bool) -> Source:
         tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
         if tables and not tree.audio:
             return read_parquet(tables, path, data.audio)
-        return read_folder(tree, data.audio, classes=classes and data.target is None and data.audio is None)
+        return read_folder(tree, data, classes=classes and data.target is None and data.audio is None)
     if path.is_file():
-        if suffix not in MANIFEST_SUFFIXES:
-            raise InputError(f"{data.path}: expected a folder or a manifest ({', '.join(sorted(MANIFEST_SUFFIXES))})")
+        if suffix not in MANIFEST_SUFFIXES | LIST_SUFFIXES:
+            known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES))
+            raise InputError(f"{data.path}: expected a folder or a manifest ({known})")
         if suffix != ".parquet":
-            return read_manifests(path.parent, {"": path.name}, data.audio, {})
+            return read_manifests(path.parent, {"": path.name}, data, {})
         source = read_parquet([path], path.parent, data.audio)
         # A single file is one table, like any manifest: neither its name nor its folder's is a split.
         return replace(source, rows=source.rows.in_splits(""))
-    if suffix in MANIFEST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):
+    if suffix in MANIFEST_SUFFIXES | LIST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):
         raise InputError(f"{data.path}: no such folder or file; expected a folder of recordings, a manifest "
                          "or an id on the Hub")  # fmt: skip
-    return read_hub(data.path, data.name, data.revision, data.audio)
+    return read_hub(data)
 
 
 def _by_column(data: Data, rows: Rows) -> Rows:

@@ -20,6 +20,12 @@ def _conditions(value: Any) -> tuple[str, ...]:
     return conditions
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    """Return names of columns, given as a list or with commas."""
+    names: tuple[str, ...] = each(text()).read(value.split(",") if isinstance(value, str) else value)
+    return tuple(name.strip() for name in names)
+
+
 def _renaming(value: Any) -> dict[str, str]:
     """Return {name in the data: ours} for a renaming in either direction."""
     if not isinstance(value, Mapping):
@@ -43,6 +49,8 @@ class Data(Settings):
         path: folder, manifest (csv, tsv, jsonl, json, parquet), saved `datasets` folder, or id on the Hub.
         name: configuration on the Hub.
         revision: revision on the Hub.
+        root: folder of the recordings that a manifest lists; None finds it.
+        columns: names of the columns of a manifest without a header ("file_name,text,speaker"); () finds them.
         audio: column of the recordings; None finds it.
         target: column of the labels, numbers or transcripts; None finds it.
         group: column of groups (speakers), by which splits are disjoint; None finds it, "": there is none.
@@ -66,6 +74,8 @@ class Data(Settings):
     path: Annotated[str, path("a path, or an id on the Hub")]
     name: str | None = None
     revision: str | None = None
+    root: Annotated[str | None, path("a folder")] = None
+    columns: Annotated[tuple[str, ...], Rule('names such as "file_name,text"', _names)] = ()
     audio: str | None = None
     target: str | None = None
     group: str | None = None

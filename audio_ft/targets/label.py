@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_PROBABLE, CONFUSIONS, SHOWN_CLASSES = 3, 8, 12
 
 CLASS_COLUMNS = (
-    ("label", "labels"),
+    ("label", "labels", "positive_labels"),
     ("class", "classes", "category", "categories", "class_name", "class_label", "tags"),
     ("intent", "intent_class", "emotion", "keyword", "command", "word", "sentiment", "genre", "event", "species"),
     ("target", "targets", "score", "rating"),
