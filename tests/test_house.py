@@ -35,6 +35,14 @@ ONE_PLACE = {
     "torch.cuda.is_available": "system.py", "torch.accelerator.is_available": "system.py",
     "torch.cuda.get_device_name": "system.py", "ProcessPoolExecutor": "parallel.py",
 }  # fmt: skip
+# What reads other people's files may run their code: one place has the arguments that forbid it.
+GUARDED = {
+    "from_pretrained": "models/load.py", "from_config": "models/load.py", "load_dataset": "data/arrow.py",
+    "load_dataset_builder": "data/arrow.py", "load_from_disk": "data/arrow.py", "torch.load": "models/weights.py",
+    "trust_remote_code": "models/load.py",
+}  # fmt: skip
+# Makes a table of vectors and reads nothing.
+HARMLESS = {"torch.nn.Embedding.from_pretrained"}
 MOST_FILES_ON_TOP = 12
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 300
@@ -141,6 +149,22 @@ def done_elsewhere(parsed: Parsed) -> Iterator[str]:
                 yield f"{path}:{node.lineno} calls {called}: use what {ONE_PLACE[called]} offers"
 
 
+def may_run_code(parsed: Parsed) -> Iterator[str]:
+    """Yield a sentence for each use of a loader of other people's files outside its place, in programs in text too."""
+    for path, tree in parsed.items():
+        for node in ast.walk(tree):
+            used = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+            name = next((name for name in GUARDED if f".{used}".endswith(f".{name}")), "")
+            if name and used not in HARMLESS and path.as_posix() != GUARDED[name]:
+                yield f"{path}:{node.lineno} uses {used}: use what {GUARDED[name]} offers"
+            if isinstance(node, ast.keyword) and node.arg == "trust_remote_code" and ast.unparse(node.value) != "False":
+                yield f"{path}:{node.value.lineno} lets a repository's code run"
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            for line in text.splitlines():
+                if ".from_pretrained(" in line and "trust_remote_code=False" not in line:
+                    yield f"{path}:{node.lineno} has a program that may run a repository's code: {line.strip()}"
+
+
 def too_long(parsed: Parsed, package: Path) -> Iterator[str]:
     """Yield a sentence for each file and function that has outgrown one idea."""
     for path, tree in parsed.items():
@@ -161,7 +185,7 @@ def house() -> Parsed:
     return parsed
 
 
-@pytest.mark.parametrize("rule", [circular, heavy, against_the_rules, done_elsewhere])
+@pytest.mark.parametrize("rule", [circular, heavy, against_the_rules, done_elsewhere, may_run_code])
 def test_the_package_keeps_the_rule(house: Parsed, rule: Callable[[Parsed], Iterator[str]]):
     problems = list(rule(house))
     assert not problems, "\n" + "\n".join(problems)
@@ -202,6 +226,11 @@ def test_the_exemptions_are_needed(house: Parsed):
         (against_the_rules, {"run.py": "try:\n    pass\nexcept:\n    pass"}, "bare except"),
         (against_the_rules, {"steps/utils.py": ""}, "says nothing"),
         (done_elsewhere, {"run.py": "import os\nos.replace('a', 'b')"}, "use what file_io.py offers"),
+        (may_run_code, {"run.py": "AutoModel.from_pretrained('a')"}, "use what models/load.py offers"),
+        (may_run_code, {"run.py": "load = AutoModel.from_pretrained"}, "use what models/load.py offers"),
+        (may_run_code, {"run.py": "torch.load('a')"}, "use what models/weights.py offers"),
+        (may_run_code, {"run.py": "f(trust_remote_code=True)"}, "lets a repository's code run"),
+        (may_run_code, {"run.py": "P = 'A.from_pretrained(x)'"}, "has a program"),
     ],
 )
 def test_each_rule_finds_its_breach(rule: Callable[[Parsed], Iterator[str]], files: dict[str, str], sentence: str):
@@ -220,6 +249,8 @@ def test_a_long_file_and_a_long_function_are_found(tmp_path: Path):
     [
         (heavy, {"clip.py": "if TYPE_CHECKING:\n    import torch\ndef f():\n    import torch"}),
         (against_the_rules, {"cli/main.py": "print('hello')"}),
+        (may_run_code, {"models/whisper.py": "torch.nn.Embedding.from_pretrained(table)"}),
+        (may_run_code, {"models/load.py": "A.from_pretrained('a', trust_remote_code=False)"}),
         (done_elsewhere, {"file_io.py": "import os\nos.replace('a', 'b')", "run.py": "text.replace('a', 'b')"}),
     ],
 )

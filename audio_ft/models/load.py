@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
+from audio_ft.file_io import read_json
 from audio_ft.models.base import Adapter
+from audio_ft.models.checkpoint import check_settings, checkpoint_folder, first_line, weights_folder
+from audio_ft.settings.rules import shown
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -33,60 +36,76 @@ def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
         InputError: the checkpoint cannot be found, or audio_ft has no adapter for its architecture.
     """
     config = load_config(checkpoint, revision)
-    known = adapters()
-    if config.model_type not in known:
-        hint = did_you_mean(config.model_type, known)
-        raise InputError(
-            f"{checkpoint} is a {config.model_type!r} model; audio_ft fine-tunes {', '.join(sorted(known))}.{hint}"
-        )
     if getattr(config, "add_adapter", False):
         raise InputError(
             f"{checkpoint} has convolutions above its layers (add_adapter), which no task supports; start from "
             "the checkpoint that it was made from."
         )
-    return known[config.model_type](config, _load_extractor(checkpoint, revision))
+    return adapters()[config.model_type](config, _load_extractor(checkpoint, revision))
 
 
-def load_config(checkpoint: str, revision: str | None = None) -> PreTrainedConfig:
+def load_config(checkpoint: str | Path, revision: str | None = None) -> PreTrainedConfig:
     """Read the configuration of a checkpoint.
 
     Raises:
-        InputError: there is no such folder, or the Hub has no such repository or cannot be reached.
+        InputError: there is no such folder, the Hub has no such repository or cannot be reached, or the configuration
+            is damaged, absurd or needs code of the checkpoint.
     """
-    from transformers import AutoConfig
-
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        inner = folder / "model"
-        hint = f" Did you mean {inner}?" if (inner / "config.json").is_file() else ""
-        raise InputError(f"{checkpoint} holds no config.json, so it is not a transformers checkpoint.{hint}")
-    if not folder.is_dir() and (folder.is_absolute() or checkpoint.startswith(("./", "../", "~"))):
-        raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
-    try:
-        return AutoConfig.from_pretrained(_source(checkpoint), revision=revision)
-    except (OSError, ValueError, KeyError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    folder = checkpoint_folder(checkpoint, revision)
+    check_settings(folder)
+    plain = read_json(folder / "config.json")
+    if plain["model_type"] not in adapters():
+        hint = did_you_mean(plain["model_type"], adapters())
+        code = " Its own code (auto_map) is never run." if "auto_map" in plain else ""
         raise InputError(
-            f"The configuration of {checkpoint!r} cannot be loaded ({reason}); give a checkpoint folder with "
-            "config.json, or a Hub id with the network up (or the checkpoint already in the local Hub cache)."
-        ) from error
+            f"{checkpoint} is a {shown(plain['model_type'])} model; audio_ft fine-tunes "
+            f"{', '.join(sorted(adapters()))}.{code}{hint}"
+        )
+    return from_pretrained("AutoConfig", checkpoint, revision)
 
 
 def _load_extractor(checkpoint: str, revision: str | None) -> Any:
-    from transformers import AutoFeatureExtractor
-
-    try:
-        return AutoFeatureExtractor.from_pretrained(_source(checkpoint), revision=revision)
-    except (OSError, ValueError) as error:
+    folder = checkpoint_folder(checkpoint, revision)
+    if not any((folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")):
         raise InputError(
             f"{checkpoint} has no feature extractor (preprocessor_config.json), so its sample rate and normalization "
             "are unknown; add that file from the checkpoint it was trained from."
-        ) from error
+        )
+    return from_pretrained("AutoFeatureExtractor", checkpoint, revision)
 
 
-def _source(checkpoint: str) -> str:
-    folder = Path(checkpoint).expanduser()
-    return str(folder) if folder.is_dir() else checkpoint
+def from_pretrained(kind: str, checkpoint: str | Path, revision: str | None = None, **settings: Any) -> Any:
+    """Return what `from_pretrained` of a class of transformers makes of a checkpoint, and never run its code.
+
+    The only call of `from_pretrained` in audio_ft: `kind` is the name of the class, `settings` are its arguments.
+
+    Raises:
+        InputError: the checkpoint cannot be found, its files are damaged, or it needs code of its own.
+    """
+    import transformers
+
+    folder = (weights_folder if kind.startswith("AutoModel") else checkpoint_folder)(checkpoint, revision)
+    check_settings(folder)
+    try:
+        return getattr(transformers, kind).from_pretrained(str(folder), trust_remote_code=False, **settings)
+    except FAILURES as error:
+        raise InputError(f"{checkpoint} cannot be loaded: {_reason(error)}.") from error
+
+
+# What transformers, tokenizers, safetensors and torch raise for files that are damaged or not what they seem.
+FAILURES = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, ImportError,
+            MemoryError, EOFError)  # fmt: skip
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a checkpoint cannot be loaded, without the advice of other libraries to run its code."""
+    text = str(error)
+    if "trust_remote_code" in text:
+        return (
+            "it needs Python code of its own, which audio_ft never runs; use a checkpoint of an architecture that "
+            "transformers has"
+        )
+    return first_line(error).rstrip(".")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.ctc_beam import Beam
@@ -128,9 +129,8 @@ class Task(ABC):
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a model that this task saved, in float32 with its head."""
         import torch
-        import transformers
 
-        model = getattr(transformers, self.auto).from_pretrained(folder, dtype=torch.float32)
+        model = from_pretrained(self.auto, folder, dtype=torch.float32)
         return self.inference_adapter(adapter).fit(model)
 
     @abstractmethod
@@ -196,18 +196,11 @@ def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **setting
         InputError: they cannot be loaded.
     """
     import torch
-    import transformers
 
     settings |= head.mask
     if head.dropout is not None:
         settings |= checkpoint.adapter.dropout_settings(head.dropout)
-    try:
-        return getattr(transformers, task.auto).from_pretrained(
-            checkpoint.name, revision=checkpoint.revision, dtype=torch.float32, **settings
-        )
-    except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"The weights of {checkpoint.name!r} cannot be loaded: {reason}") from error
+    return from_pretrained(task.auto, checkpoint.name, checkpoint.revision, dtype=torch.float32, **settings)
 
 
 def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.Tensor]) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import from_pretrained, load_config
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.base import Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
@@ -105,17 +106,14 @@ class Classification(Task):
         """Load a saved classifier; poolings that plain transformers lacks are installed before its weights."""
         import torch
         from safetensors.torch import load_file
-        from transformers import AutoConfig, AutoModelForAudioClassification
 
         from audio_ft.models.pooling import install_pooling
 
         # Read from the folder, since the adapter may be that of the initial checkpoint.
-        pooling = getattr(AutoConfig.from_pretrained(folder), "audio_ft_pooling", "mean")
+        pooling = getattr(load_config(folder), "audio_ft_pooling", "mean")
         if pooling == "mean":
             return super().load(adapter, folder)
-        model = AutoModelForAudioClassification.from_pretrained(
-            folder, dtype=torch.float32, ignore_mismatched_sizes=True
-        )
+        model = from_pretrained(self.auto, folder, dtype=torch.float32, ignore_mismatched_sizes=True)
         install_pooling(model, adapter, pooling)
         model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
         return adapter.fit(model)

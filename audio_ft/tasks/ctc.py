@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, forward, pretrained
@@ -76,9 +77,7 @@ class CTC(Transcription):
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
-        from transformers import Wav2Vec2CTCTokenizer
-
-        tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
+        tokenizer = from_pretrained("Wav2Vec2CTCTokenizer", folder)
         return cls(Transcript(text=text), names_of(tokenizer, config), tokenizer)
 
     def with_language_model(self, beam: Beam) -> Task:
@@ -187,14 +186,12 @@ def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[st
 
 def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]) -> tuple[Any, Text] | None:
     """Return the tokenizer of a checkpoint that has a CTC head, and its spelling, if it spells all transcripts."""
-    from transformers import AutoTokenizer
-
     config = checkpoint.adapter.config
     if not any("ForCTC" in name for name in config.architectures or ()):
         return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
-    except (OSError, ValueError):
+        tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
+    except InputError:
         return None  # without its tokenizer the outputs of a head have no meaning
     letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
     case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"

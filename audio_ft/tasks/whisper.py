@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
@@ -60,9 +61,7 @@ class Seq2Seq(Transcription):
     @classmethod
     def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
         """Return the task for a checkpoint, in the language of the recipe."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.name, revision=checkpoint.revision)
+        tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
         task = cls._with(tokenizer, target.text, checkpoint.adapter.config)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
@@ -81,9 +80,7 @@ class Seq2Seq(Transcription):
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
-        from transformers import AutoTokenizer
-
-        return cls._with(AutoTokenizer.from_pretrained(folder), text, config)
+        return cls._with(from_pretrained("AutoTokenizer", folder), text, config)
 
     @classmethod
     def _with(cls, tokenizer: Any, text: Text, config: PreTrainedConfig) -> Seq2Seq:

@@ -77,16 +77,17 @@ import json, sys
 from pathlib import Path
 import numpy, torch, transformers
 folder, wave, prompt = sys.argv[1], numpy.load(sys.argv[2]), sys.argv[3]
-config = transformers.AutoConfig.from_pretrained(folder)
+config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
 spells = (Path(folder) / "tokenizer_config.json").is_file()
-processor = (transformers.AutoProcessor if spells else transformers.AutoFeatureExtractor).from_pretrained(folder)
+reader = transformers.AutoProcessor if spells else transformers.AutoFeatureExtractor
+processor = reader.from_pretrained(folder, trust_remote_code=False)
 rate = (processor.feature_extractor if spells else processor).sampling_rate
 if hasattr(config, "audio_ft_pooling"):
     from audio_ft import load
     saved = load(folder, device="cpu")
     model, inputs = saved.network, saved.adapter.collate([saved.adapter.extract(wave)])
 else:
-    model = getattr(transformers, config.architectures[0]).from_pretrained(folder).eval()
+    model = getattr(transformers, config.architectures[0]).from_pretrained(folder, trust_remote_code=False).eval()
     inputs = processor(wave, sampling_rate=rate, return_tensors="pt")
 if model.can_generate():
     transcribe = transformers.pipeline(

@@ -1,0 +1,162 @@
+"""Find the files of a checkpoint, and refuse settings that are hostile or absurd before transformers reads them.
+
+Everything here reads JSON only. No file of a checkpoint is ever run: neither its Python files nor pickles.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from audio_ft.errors import InputError
+from audio_ft.file_io import read_json
+
+# Downloaded from the Hub before anything else; weights follow once the rest is known to fit.
+SMALL_FILES = ("*.json", "*.txt", "*.model")
+# The files that transformers reads, those whose numbers decide how large the network and its features are first.
+SIZES = ("config.json", "preprocessor_config.json", "processor_config.json", "adapter_config.json")
+OTHERS = ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+          "vocab.json", "tokenizer.json", "model.safetensors.index.json", "pytorch_model.bin.index.json")  # fmt: skip
+WEIGHTS, PICKLED_WEIGHTS = ("model*.safetensors",), ("pytorch_model*.bin",)
+LARGEST_FILE = 200_000_000
+# Far deeper than any file of transformers, and far from Python's limit of recursion.
+DEEPEST = 100
+# Whatever a number of a configuration counts, there are fewer of it.
+LARGEST_NUMBER = 1_000_000_000
+# Numbers that decide memory and time before the weights are compared with them.
+LIMITS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("num_hidden_layers", "encoder_layers", "decoder_layers", "num_adapter_layers"), (0, 1_000)),
+    **dict.fromkeys(("num_labels", "max_source_positions", "max_target_positions"), (0, 1_000_000)),
+    **dict.fromkeys(("conv_dim", "conv_stride", "conv_kernel", "hop_length", "n_fft"), (1, 100_000)),
+    **dict.fromkeys(("feature_size", "num_mel_bins", "chunk_length"), (1, 10_000)),
+    "num_conv_pos_embeddings": (1, 10_000),
+    "sampling_rate": (1_000, 1_000_000),
+    "n_samples": (1, 1_000_000_000),
+}
+LONGEST_LIST = {"conv_dim": 100, "conv_stride": 100, "conv_kernel": 100, "architectures": 100}
+
+
+def checkpoint_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
+    """Return the folder of a checkpoint; of a repository on the Hub that in the cache, with its small files.
+
+    Raises:
+        InputError: there is no such folder, or the Hub has no such repository or cannot be reached.
+    """
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            inner = folder / "model"
+            hint = f" Did you mean {inner}?" if (inner / "config.json").is_file() else ""
+            raise InputError(f"{checkpoint} holds no config.json, so it is not a transformers checkpoint.{hint}")
+        return folder
+    if folder.is_absolute() or str(checkpoint).startswith(("./", "../", "~")):
+        raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
+    return download(str(checkpoint), revision, SMALL_FILES)
+
+
+def weights_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
+    """Return the folder of a checkpoint with its weights, safetensors if there are any.
+
+    Raises:
+        InputError: there are no weights.
+    """
+    folder = checkpoint_folder(checkpoint, revision)
+    for names in (WEIGHTS, PICKLED_WEIGHTS):
+        if not Path(checkpoint).expanduser().is_dir():
+            folder = download(str(checkpoint), revision, (*SMALL_FILES, *names))
+        if any(folder.glob(names[0])):
+            return folder
+    raise InputError(
+        f"{checkpoint} has no weights (model.safetensors); download the whole checkpoint, or give another one."
+    )
+
+
+def download(repository: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
+    """Download what the cache lacks of a repository's files with these names, and return its folder in the cache.
+
+    Raises:
+        InputError: the Hub has no such repository or cannot be reached, and the cache has no copy.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
+        if not (folder / "config.json").is_file():
+            raise FileNotFoundError("it has no config.json")
+        return folder
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(
+            f"The configuration of {repository!r} cannot be loaded ({first_line(error)}); give a checkpoint folder "
+            "with config.json, or a Hub id with the network up (or the checkpoint already in the local Hub cache)."
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error message, no longer than a line of the screen needs."""
+    line = next(iter(str(error).strip().splitlines()), "").strip() or type(error).__name__
+    return line if len(line) <= 200 else f"{line[:200]}…"
+
+
+def check_settings(folder: Path) -> None:
+    """Check the JSON files of a checkpoint before another library reads them.
+
+    Raises:
+        InputError: a file is too large, not valid, nested too deep, names code to run, or holds a number that no
+            network has.
+    """
+    for name in (*SIZES, *OTHERS):
+        file = folder / name
+        if file.is_file():
+            about = file.stat()
+            _check_file(str(file), about.st_size, about.st_mtime_ns, name in SIZES)
+
+
+@functools.lru_cache(maxsize=64)
+def _check_file(name: str, size: int, changed: int, sized: bool) -> None:
+    """Check one file; `changed` makes a file that was written again another one."""
+    file = Path(name)
+    if size > LARGEST_FILE:
+        raise InputError(f"{file}: {size:,} bytes are too many for a file of settings; download the checkpoint again.")
+    content = read_json(file)
+    if file.name == "config.json" and not isinstance(content.get("model_type"), str):
+        raise InputError(f"{file}: expected the name of an architecture as model_type; this is not a checkpoint.")
+    for key, value in _walk(content, file):
+        if "attn_implementation" in key and isinstance(value, str) and "/" in value:
+            raise InputError(
+                f"{file}: {key} names code of another repository, {value[:100]!r}, and audio_ft runs no code that a "
+                "checkpoint names; remove that line."
+            )
+        if sized:
+            _check_number(file, key, value)
+
+
+def _walk(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
+    """Yield each key of nested JSON with its value, the items of a list under the key of the list."""
+    waiting: list[tuple[str, Any, int]] = [("", content, 0)]
+    while waiting:
+        key, value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise InputError(f"{file}: nested more than {DEEPEST} deep; download the checkpoint again.")
+        yield key, value
+        if isinstance(value, dict):
+            waiting += [(name, inner, depth + 1) for name, inner in value.items()]
+        elif isinstance(value, list):
+            if len(value) > LONGEST_LIST.get(key, len(value)):
+                raise InputError(f"{file}: {key} has {len(value):,} entries, and {LONGEST_LIST[key]} are the most.")
+            waiting += [(key, inner, depth + 1) for inner in value]
+
+
+def _check_number(file: Path, key: str, value: Any) -> None:
+    """Check one value of a file that decides sizes."""
+    low, high = LIMITS.get(key, (-LARGEST_NUMBER, LARGEST_NUMBER))
+    if key in LIMITS and isinstance(value, str | bool):
+        raise InputError(f"{file}: {key}: expected a number, got {str(value)[:100]!r}; correct it.")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    if not (math.isfinite(value) and low <= value <= high):
+        # Thousands of digits are not printed.
+        got = f"{value:,}" if abs(value) < 1e15 else f"{float(value):g}" if abs(value) < 1e300 else "far more"
+        raise InputError(f"{file}: {key}: expected a number from {low:,} to {high:,}, got {got}; correct it.")
