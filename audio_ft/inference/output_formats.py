@@ -23,7 +23,7 @@ def file_content(file: str, prediction: Mapping[str, Any], form: str, target: Ta
     if form in SUBTITLES:
         return SUBTITLES[form](prediction["segments"])
     if form == "json":
-        return json.dumps(_fields(file, prediction, target), ensure_ascii=False, indent=2) + "\n"
+        return json.dumps(_fields(file, prediction, target), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     return target.as_text(prediction)
 
 
@@ -33,7 +33,7 @@ def stream_content(file: str, prediction: Mapping[str, Any] | AudioError, form: 
     `width` is that of the names of files in the table; transcripts follow a tab, for other programs to split at.
     """
     if form == "json":
-        return json.dumps(_fields(file, prediction, target), ensure_ascii=False) + "\n"
+        return json.dumps(_fields(file, prediction, target), ensure_ascii=False, allow_nan=False) + "\n"
     if isinstance(prediction, AudioError):
         line = f"cannot be read: {prediction.reason}"
     elif form in SUBTITLES:

@@ -88,13 +88,19 @@ def from_pretrained(kind: str, checkpoint: str | Path, revision: str | None = No
     check_settings(folder)
     try:
         return getattr(transformers, kind).from_pretrained(str(folder), trust_remote_code=False, **settings)
-    except FAILURES as error:
+    except failures() as error:
         raise InputError(f"{checkpoint} cannot be loaded: {_reason(error)}.") from error
 
 
-# What transformers, tokenizers, safetensors and torch raise for files that are damaged or not what they seem.
-FAILURES = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, ImportError,
-            MemoryError, EOFError)  # fmt: skip
+def failures() -> tuple[type[Exception], ...]:
+    """Return what transformers, safetensors and torch raise for files that are damaged or not what they seem."""
+    from pickle import PickleError
+
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    return (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, ImportError,
+            MemoryError, EOFError, SafetensorError, StrictDataclassError, PickleError)  # fmt: skip
 
 
 def _reason(error: BaseException) -> str:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.errors import InputError
+from audio_ft.errors import AudioFTError, InputError
 from audio_ft.models.base import Adapter
-from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.ctc_beam import Beam
@@ -128,9 +127,9 @@ class Task(ABC):
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a model that this task saved, in float32 with its head."""
-        import torch
+        from audio_ft.models.weights import load_network
 
-        model = from_pretrained(self.auto, folder, dtype=torch.float32)
+        model = load_network(self.auto, folder, adapter)
         return self.inference_adapter(adapter).fit(model)
 
     @abstractmethod
@@ -195,12 +194,21 @@ def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **setting
     Raises:
         InputError: they cannot be loaded.
     """
-    import torch
+    from audio_ft.models.weights import load_network
 
     settings |= head.mask
     if head.dropout is not None:
         settings |= checkpoint.adapter.dropout_settings(head.dropout)
-    return from_pretrained(task.auto, checkpoint.name, checkpoint.revision, dtype=torch.float32, **settings)
+    new = ("adapter_layer",) if head.language_adapter else ()
+    return load_network(
+        task.auto,
+        checkpoint.name,
+        checkpoint.adapter,
+        checkpoint.revision,
+        new_head=task.from_scratch,
+        new=new,
+        **settings,
+    )
 
 
 def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.Tensor]) -> NDArray[Any]:
@@ -210,4 +218,18 @@ def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.
     model.eval()
     with torch.inference_mode():
         outputs = task.predict_step(model, adapter, {name: value.to(model.device) for name, value in batch.items()})
-    return outputs.cpu().numpy()
+    return finite(outputs).cpu().numpy()
+
+
+def finite(outputs: Tensor) -> Tensor:
+    """Return a network's outputs.
+
+    Raises:
+        AudioFTError: one is NaN or infinite, of which no prediction can be made.
+    """
+    if outputs.is_floating_point() and not outputs.isfinite().all():
+        raise AudioFTError(
+            "The network's output is not finite (NaN or infinity), although its weights are: they are too large for "
+            "float32, or config.json is wrong. Use another checkpoint, or train again with a lower learning rate."
+        )
+    return outputs

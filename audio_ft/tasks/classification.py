@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.models.base import Adapter
-from audio_ft.models.load import from_pretrained, load_config
+from audio_ft.models.load import load_config
+from audio_ft.settings.rules import shown
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks.base import Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
+from audio_ft.tasks.base import POOLINGS, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -104,18 +105,31 @@ class Classification(Task):
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a saved classifier; poolings that plain transformers lacks are installed before its weights."""
-        import torch
         from safetensors.torch import load_file
 
         from audio_ft.models.pooling import install_pooling
+        from audio_ft.models.weights import load_network, refuse, refuse_not_finite, refuse_shapes, tensor_shapes
 
         # Read from the folder, since the adapter may be that of the initial checkpoint.
         pooling = getattr(load_config(folder), "audio_ft_pooling", "mean")
         if pooling == "mean":
             return super().load(adapter, folder)
-        model = from_pretrained(self.auto, folder, dtype=torch.float32, ignore_mismatched_sizes=True)
+        if pooling not in POOLINGS:
+            raise InputError(f"{folder}: there is no pooling {shown(pooling)}, which config.json names.")
+        # The head is another one than that of transformers, and loaded below.
+        model = load_network(self.auto, folder, adapter, new_head=True, ignore_mismatched_sizes=True)
         install_pooling(model, adapter, pooling)
+        stored, wanted = (
+            tensor_shapes(Path(folder)),
+            {name: tuple(one.shape) for name, one in model.state_dict().items()},
+        )
+        refuse(folder, "missing from its weights", wanted.keys() - stored.keys())
+        refuse(
+            folder, "in its weights and not in the network that config.json describes", stored.keys() - wanted.keys()
+        )
+        refuse_shapes(folder, ((name, stored[name], wanted[name]) for name in wanted if stored[name] != wanted[name]))
         model.load_state_dict(load_file(Path(folder) / "model.safetensors"), strict=True)
+        refuse_not_finite(folder, model.state_dict().items())
         return adapter.fit(model)
 
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
-from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, forward, pretrained
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite, forward, pretrained
 from audio_ft.tasks.ctc_beam import Beam, BeamSearch
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 
@@ -137,7 +137,7 @@ class CTC(Transcription):
         """Return the best token of each frame, or that of the best text, int64 (batch, frames); padded with -100."""
         import torch
 
-        logits = model(**inputs).logits if outputs is None else outputs
+        logits = finite(model(**inputs).logits) if outputs is None else outputs
         frames = adapter.batch_frames(inputs)
         best = logits.argmax(-1) if self.search is None else self.search.best(logits, frames)
         padding = torch.arange(best.shape[1], device=best.device) >= frames.view(-1, 1)

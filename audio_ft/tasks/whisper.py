@@ -18,7 +18,7 @@ from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
-from audio_ft.tasks.whisper_decoding import transcribe, window_of
+from audio_ft.tasks.whisper_decoding import check_scores, transcribe, window_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -204,7 +204,7 @@ class Seq2Seq(Transcription):
         # In validation a text twice as long as any transcript is cut off; final scores take all of it.
         settings = {} if outputs is None else {"max_length": self.limit}
         with window_of(model, inputs["input_features"]):
-            return model.generate(**inputs, **settings, **self.prompted(model))
+            return model.generate(**inputs, **settings, **self.prompted(model), logits_processor=[check_scores])
 
     def transcribe(self, model: Any, adapter: Adapter, waves: Waves, *, words: bool = False) -> list[Transcribed]:
         """Return the transcripts, with words by the decoder's cross-attention; "" where it finds no speech."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.models.base import Adapter
-from audio_ft.tasks.base import Tensor
+from audio_ft.tasks.base import Tensor, finite
 from audio_ft.tasks.transcription import Transcribed, Waves
 
 # One of the encoder's positions covers two mel frames.
@@ -46,6 +46,12 @@ def transcribe(task: Any, model: Any, adapter: Adapter, waves: Waves, words: boo
     return transcripts
 
 
+def check_scores(input_ids: Tensor, scores: Tensor) -> Tensor:
+    """Return the scores of a step of generation, whose best is finite."""
+    finite(scores.amax(-1))
+    return scores
+
+
 def compression(text: str) -> float:
     """Return the compression ratio of a text, which is much higher for loops than for sentences."""
     plain = text.encode()
@@ -68,7 +74,7 @@ def _generated(
 
     def record(input_ids: Tensor, scores: Tensor) -> Tensor:
         """Keep the greatest log probability of a step; the scores of all tokens are 93 MB for a clip in a loop."""
-        steps.append(scores.float().log_softmax(-1).amax(-1))
+        steps.append(finite(scores.float().log_softmax(-1).amax(-1)))
         return scores
 
     with attention_of(model) if words else nullcontext():

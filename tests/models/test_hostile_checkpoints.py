@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from checkpoints import MINI, WORDS, tiny_checkpoint
+from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft.cli.main import main
@@ -44,7 +44,7 @@ def armed(folder: Path, mark: Path, **config: object) -> Path:
     """Make a checkpoint point to code of its own wherever transformers looks for it."""
     (folder / "evil.py").write_text(CODE.format(mark=str(mark)))
     change(folder / "config.json", auto_map=AUTO_MAP, **config)
-    change(folder / "preprocessor_config.json", auto_map=AUTO_MAP, feature_extractor_type="Evil")
+    change(folder / "preprocessor_config.json", auto_map=AUTO_MAP)
     change(folder / "tokenizer_config.json", auto_map=AUTO_MAP, tokenizer_class="Evil")
     (folder / "custom_generate").mkdir()
     (folder / "custom_generate" / "generate.py").write_text(CODE.format(mark=str(mark)))
@@ -121,5 +121,34 @@ def test_a_data_set_with_a_script_is_not_run(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_the_mini_checkpoint_still_loads() -> None:
-    assert load_adapter(MINI).config.model_type == "wav2vec2"
+@pytest.mark.usefixtures("says_yes")
+def test_a_feature_extractor_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    folder = armed(Path(tiny_checkpoint("hubert-group", tmp_path / "model")), tmp_path / "mark")
+    change(folder / "preprocessor_config.json", feature_extractor_type="Evil")
+    with pytest.raises(InputError, match="never runs"):
+        load_adapter(str(folder))
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("config.json", "[" * 100_000, "nested too deep|not valid JSON"),
+        ("config.json", '{"model_type": "hubert", "a": ' + "[" * 900 + "]" * 900 + "}", "nested more than"),
+        ("config.json", '{"model_type": "hubert", "hidden_size": ' + "9" * 5000 + "}", "not valid JSON"),
+        ("config.json", '{"model_type": "hubert", "hidden_size": ' + "9" * 4000 + "}", "got far more"),
+        ("config.json", '{"model_type": "hubert", "layer_norm_eps": NaN}', "layer_norm_eps"),
+        ("config.json", '{"model_type": 5}', "model_type"),
+        ("config.json", "[1]", "expected a JSON object"),
+        ("preprocessor_config.json", '{"sampling_rate": 1000000000000}', "sampling_rate"),
+        ("preprocessor_config.json", '{"sampling_rate": 0}', "sampling_rate"),
+        ("preprocessor_config.json", '{"sampling_rate": "16000"}', "expected a number"),
+    ],
+)
+def test_hostile_settings_end_in_a_sentence(tmp_path: Path, name: str, text: str, sentence: str) -> None:
+    folder = Path(tiny_checkpoint("hubert-group", tmp_path))
+    (folder / name).write_text(text)
+    with pytest.raises(InputError, match=sentence) as refused:
+        load_adapter(str(folder))
+    assert name in str(refused.value)
+    assert len(str(refused.value)) < 600

@@ -1,0 +1,73 @@
+"""What a Whisper checkpoint knows of languages, asked of its generation config and tokenizer and of no vocabulary size.
+
+Checkpoints of 2022 name neither languages nor tasks in their generation config; the tokenizer does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audio_ft.file_io import read_json
+from audio_ft.models.checkpoint import checkpoint_folder
+
+# GPT-2's last token, whose vocabulary the English-only checkpoints of every size share.
+GPT2_END = 50_256
+TASKS = ("transcribe", "translate")
+
+
+def stated(checkpoint: str | Path, revision: str | None = None) -> dict[str, Any]:
+    """Return a checkpoint's settings of generation; older ones have them in config.json."""
+    folder = checkpoint_folder(checkpoint, revision)
+    files = (folder / "config.json", folder / "generation_config.json")
+    plain: dict[str, Any] = {}
+    for file in files:
+        plain |= {key: value for key, value in (read_json(file) if file.is_file() else {}).items() if value is not None}
+    return plain
+
+
+def language_tokens(tokenizer: Any) -> dict[str, int]:
+    """Return the tokens of languages, <|en|> and so on, with their ids."""
+    added = tokenizer.get_added_vocab()
+    return {name: place for name, place in added.items() if re.fullmatch(r"<\|[a-z]{2,3}\|>", name)}
+
+
+def is_multilingual(tokenizer: Any, plain: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint transcribes several languages; `plain` are its settings of generation.
+
+    What it states decides, then the tokens that it forces before a transcript, then its tokenizer.
+    """
+    if isinstance(plain.get("is_multilingual"), bool):
+        return bool(plain["is_multilingual"])
+    languages = language_tokens(tokenizer)
+    if plain.get("lang_to_id"):
+        return True
+    if forced := plain.get("forced_decoder_ids"):
+        # Multilingual checkpoints force a language, or leave its place open.
+        return any(pair[1] is None or pair[1] in languages.values() for pair in forced)
+    return bool(languages) and tokenizer.eos_token_id != GPT2_END
+
+
+def complete(model: Any, tokenizer: Any, multilingual: bool) -> None:
+    """Add what a network's generation config lacks and its tokenizer or configuration knows, in place."""
+    generation, config, known = model.generation_config, model.config, tokenizer.get_vocab()
+    named = {name: place for name, place in language_tokens(tokenizer).items() if place < config.vocab_size}
+    tasks = {task: known[f"<|{task}|>"] for task in TASKS if f"<|{task}|>" in known}
+    heads = range(config.decoder_attention_heads)
+    layers = range(config.decoder_layers // 2, config.decoder_layers)
+    found: dict[str, Any] = {
+        "is_multilingual": multilingual,
+        "no_timestamps_token_id": known.get("<|notimestamps|>"),
+        "prev_sot_token_id": known.get("<|startofprev|>"),
+        "decoder_start_token_id": known.get("<|startoftranscript|>"),
+        # As OpenAI's own code where the heads that follow the sound are not known.
+        "alignment_heads": [[layer, head] for layer in layers for head in heads],
+        "max_initial_timestamp_index": 50,
+    }
+    if multilingual:
+        found |= {"lang_to_id": named, "task_to_id": tasks}
+    for name, value in found.items():
+        if getattr(generation, name, None) is None and value is not None:
+            setattr(generation, name, value)
