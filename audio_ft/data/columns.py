@@ -32,14 +32,6 @@ STARTS: tuple[str, ...] = (
 )  # fmt: skip
 SPLIT: tuple[str, ...] = ("split", "subset", "partition")
 
-# Well-known data sets whose file names contain the speaker: how to describe the group, and the pattern of the names.
-_NAMED_GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("speaker, as in speech-commands names", re.compile(r"([0-9a-f]{6,})_nohash_\d+")),
-    ("speaker, as in LibriSpeech names", re.compile(r"(\d+)-\d+-\d{4}")),
-    ("actor, as in RAVDESS names", re.compile(r"\d\d-\d\d-\d\d-\d\d-\d\d-\d\d-(\d\d)")),
-    ("actor, as in Emo-DB names", re.compile(r"(\d\d)[ab]\d\d[A-Z][a-z]?")),
-)
-
 
 def plain(name: str) -> str:
     """Return a column name without case and separators: "Speaker ID", "speaker-id" and "speakerId" are equal."""
@@ -136,17 +128,6 @@ def start_warnings(columns: Mapping[str, Sequence[Any]]) -> list[str]:
         for name, cells in columns.items()
         if among(name, STARTS) and any(_number(cell) for cell in cells if not missing(cell))
     ]
-
-
-def group_from_names(names: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return (description, a group for each file name) where all names follow one well-known pattern."""
-    stems = [PurePath(name).stem for name in names]
-    for what, pattern in _NAMED_GROUPS:
-        if all(map(pattern.fullmatch, stems)):
-            groups = [pattern.sub(r"\1", stem) for stem in stems]
-            if 1 < len(set(groups)) < len(stems):
-                return what, groups
-    return None
 
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +12,7 @@ from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
 from audio_ft.data.columns import SPLIT, among, find_audio
 from audio_ft.data.manifests import read_manifest
+from audio_ft.data.name_patterns import known_names
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Columns, Rows, Source, merged
 from audio_ft.data.spec import Data
@@ -23,6 +25,10 @@ from audio_ft.formatting import counted
 from audio_ft.targets import Target
 from audio_ft.targets.cells import as_text
 
+# Names of folders that are people.
+_PERSON = re.compile(
+    r"(actor|speaker|spk|subject|participant|patient|singer|person|user)[ _-]?(\d+|[a-z])", re.IGNORECASE
+)
 LABEL, FILE, SUBFOLDER = "label", "file_name", "subfolder"
 
 
@@ -30,8 +36,8 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
     """Read a folder of recordings, listed in `tree`.
 
     Layouts: what `audio-ft prepare` wrote; metadata files in the folder or in its split folders; one manifest a split,
-    or one manifest; class folders, in split folders or not. With `classes`, class folders give the labels that a
-    manifest lacks.
+    or one manifest; class folders, in split folders or not; names of files with the label in them. With `classes`,
+    class folders give the labels that a manifest lacks; with a name_pattern, folders are no labels.
 
     Raises:
         InputError: there are no recordings, or their labels are unclear.
@@ -42,10 +48,10 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
     inner = _only_folder(tree)
     if inner is not None:
         return read_folder(scan(root / inner), data, classes=classes)
-    found = _by_manifests(tree, data)
-    if found is not None and classes:
+    found, files = _by_manifests(tree, data), data.name_pattern is not None
+    if found is not None and classes and not files:
         found = _labeled(tree, found)
-    found = found or _by_folders(tree)
+    found = found or (_files(tree) if files else _by_names(tree) or _by_folders(tree, classes))
     if found is None:
         raise InputError(
             f"{root}: it contains no recordings ({', '.join(sorted(AUDIO_SUFFIXES))}) and no manifest; "
@@ -199,13 +205,55 @@ def _labeled(tree: Tree, listed: Source) -> Source:
     return replace(folders, rows=replace(rows, columns=columns | rows.columns), notes=(*folders.notes, *notes))
 
 
-def _by_folders(tree: Tree) -> Source | None:
+def _files(tree: Tree) -> Source | None:
+    """Read a folder as a list of files, in split folders or not."""
+    paths = tree.below()
+    heads = [path.partition("/")[0] for path in paths]
+    splits = heads if all(map(split_name, heads)) else ""
+    rows = Rows({FILE: list(paths)}, paths, [tree.audio[path] for path in paths])
+    return Source(rows.in_splits(splits), FILE) if paths else None
+
+
+def _by_names(tree: Tree) -> Source | None:
+    """Read a data set whose file names contain the label, such as RAVDESS.
+
+    Folders stay the labels where each has files of one label, by several speakers: somebody sorted them so.
+    """
+    found = _files(tree)
+    known = known_names(found.rows.keys) if found else None
+    if found is None or known is None or not known[0].label:
+        return None
+    corpus, named = known
+    steps = [key.split("/")[int(found.rows.split_names != ("",)) : -1] for key in found.rows.keys]
+    folders = [step[0] if step else "" for step in steps]
+    labels, groups = (len(set(zip(folders, named[name], strict=True))) for name in (corpus.label, corpus.group))
+    several = len(set(folders)) > 1
+    if several and labels == len(set(folders)) and groups > labels:
+        return None
+    example = ", ".join(f"{name}={cells[0]}" for name, cells in named.items() if cells[0])
+    note = f"labels are read from file names as in {corpus.name}: {found.rows.keys[0]} is {example}; set "
+    note += "target=folder for the folders, or name_pattern=" if several else "name_pattern= to read them otherwise"
+    columns = found.rows.columns | ({"folder": folders} if several else {}) | named
+    return replace(found, rows=replace(found.rows, columns=columns), target=corpus.label, notes=(note,))
+
+
+def _check_not_speakers(tree: Tree, rows: Rows) -> None:
+    """Refuse class folders whose names say that they are people."""
+    names = sorted(set(rows.columns[LABEL]))
+    if len(names) > 1 and all(map(_PERSON.fullmatch, names)):
+        raise InputError(f"{tree.root}: folders {first_five(names)} are speakers by their names, not classes; give the "
+                         "labels with name_pattern='{label}_{take}' or a metadata.csv, or set target=label group='' to "
+                         "recognize the speakers")  # fmt: skip
+
+
+def _by_folders(tree: Tree, classes: bool = False) -> Source | None:
     """Read class folders, in split folders (train/yes/a.wav) or with split folders inside (yes/train/a.wav)."""
     names = tree.children()
     if not names:
         if tree.audio:
             raise InputError(f"{tree.root}: recordings without labels; put them in one folder a class, or add "
-                             "a metadata.csv with the columns file_name and label")  # fmt: skip
+                             "a metadata.csv with the columns file_name and label, or say where the label is in the "
+                             "file names: name_pattern='{speaker}_{label}_{take}'")  # fmt: skip
         return None
     splits = [name for name in names if split_name(name)]
     nested = [name for name in splits if tree.children(f"{name}/")]
@@ -221,6 +269,8 @@ def _by_folders(tree: Tree) -> Source | None:
             "they may be splits or labels; add class folders or a metadata.csv to each, or list them in a manifest"
         )
     rows = _class_rows(tree)
+    if classes:
+        _check_not_speakers(tree, rows)
     inner = [split_name(child) for name in names for child in tree.children(f"{name}/")]
     flat = any(path.count("/") == 1 for path in tree.audio)
     if not splits and inner and all(inner) and not flat:

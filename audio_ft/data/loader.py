@@ -14,6 +14,7 @@ import numpy as np
 
 from audio_ft.audio.codec.source import printable
 from audio_ft.data import columns, sources, splits
+from audio_ft.data.name_patterns import group_from_folders, group_from_names
 from audio_ft.data.rows import Columns, Rows, Source, Stored, audio_table
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
@@ -148,7 +149,10 @@ def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | 
         blank = groups.count(None)
         note = f"{blank:,} of {len(groups):,} rows have no {column!r}; each of them is treated as a separate group"
         return column, groups, [note] if blank else []
-    read = columns.group_from_names([one.path for one in rows.recordings]) if chosen is None else None
+    if chosen == "":
+        return None, [], []
+    read = group_from_names([one.path for one in rows.recordings])
+    read = read or group_from_folders(rows.keys, list(map(as_text, rows.columns[target])))
     return (read[0], list(read[1]), []) if read else (None, [], [])
 
 
@@ -168,6 +172,8 @@ def _make_splits(
         if not shares[name]:
             raise InputError(f"data: {name}=0 leaves no {name} split, which is needed; set it above 0")
     train = rows["train"]
+    if train.groups and kind.exclusive:
+        _check_classes_have_groups(train, group or "group")
     made = splits.split(train.targets, train.groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
                         by=group or "group")  # fmt: skip
     parts = rows | {name: train.take(chosen) for name, chosen in made.items() if chosen}
@@ -183,6 +189,20 @@ def _make_splits(
     uneven = any(abs(actual[name] - share) > _UNEVEN for name, share in wanted.items())
     note = f"groups are too few or too unequal for {asked}: the splits made here are {got}"
     return {name: parts[name] for name in splits.SPLITS if name in parts}, rule, [note] if uneven else []
+
+
+def _check_classes_have_groups(rows: Rows, group: str) -> None:
+    """Refuse classes with one group each: the group gives the class away, and no split can keep both apart."""
+    found: dict[Any, set[str | None]] = {}
+    for target, own in zip(rows.targets, rows.groups, strict=True):
+        found.setdefault(target, set()).add(own)
+    if None not in rows.groups and len(set(rows.groups)) > 1 and all(len(own) == 1 for own in found.values()):
+        label, single = next(iter(found.items()))
+        raise InputError(
+            f"each class has recordings of a single {group} ({label!r} those of {single.pop()!r}), so splits disjoint "
+            f"by {group} are impossible and a score would measure the {group}; choose another target=, or set group='' "
+            f"where the classes are what {group} means"
+        )
 
 
 def _repeated(rows: Mapping[str, Rows]) -> list[str]:

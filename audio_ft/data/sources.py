@@ -10,15 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.data.arrow import read_hub, read_parquet, read_saved
-from audio_ft.data.columns import SPLIT, plain, rows_where
+from audio_ft.data.columns import SPLIT, among, plain, rows_where
 from audio_ft.data.folders import read_folder
 from audio_ft.data.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
+from audio_ft.data.name_patterns import fields_of
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
 from audio_ft.data.splits import SPLITS
 from audio_ft.data.tree import scan, split_name
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
+from audio_ft.targets import Label
 from audio_ft.targets.cells import as_text
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -32,7 +35,7 @@ def read(data: Data, *, classes: bool = True) -> Source:
     Raises:
         InputError: the path does not exist or cannot be read, no row is left, or the splits have unknown names.
     """
-    source = _read(data, classes)
+    source = _with_named_fields(data, _read(data, classes))
     keep = rows_where(source.rows.columns, data.where, data.path)
     rows = source.rows if keep is None else source.rows.take(keep)
     if not len(rows):
@@ -68,6 +71,30 @@ def _read(data: Data, classes: bool) -> Source:
         raise InputError(f"{data.path}: no such folder or file; expected a folder of recordings, a manifest "
                          "or an id on the Hub")  # fmt: skip
     return read_hub(data)
+
+
+def _with_named_fields(data: Data, source: Source) -> Source:
+    """Return the source with the columns that `name_pattern` finds in file names; other files are left out."""
+    if data.name_pattern is None:
+        return source
+    paths = [one.path or key for one, key in zip(source.rows.recordings, source.rows.keys, strict=True)]
+    matching, found = fields_of(data.name_pattern, paths)
+    if known := next((name for name in found if name in source.rows.columns), None):
+        raise InputError(f"{data.path}: name_pattern and the table both have {known!r}; rename it in the pattern")
+    rows = source.rows.take(matching)
+    example = ", ".join(f"{name}={cells[0]}" for name, cells in found.items())
+    notes = [f"file names read by name_pattern: {rows.keys[0]} is {example}"]
+    if gone := sorted(set(range(len(paths))).difference(matching)):
+        notes.append(
+            f"{counted(len(gone), 'file name')} without the form of name_pattern left out (first: {paths[gone[0]]})"
+        )
+    label = next((name for tier in Label.column_names for name in found if among(name, tier)), None)
+    return replace(
+        source,
+        rows=replace(rows, columns=rows.columns | found),
+        target=label or source.target,
+        notes=(*source.notes, *notes),
+    )
 
 
 def _by_column(data: Data, rows: Rows) -> Rows:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from audio_ft.data.columns import parse_condition
+from audio_ft.data.name_patterns import name_pattern
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.settings import Settings
@@ -24,6 +25,12 @@ def _names(value: Any) -> tuple[str, ...]:
     """Return names of columns, given as a list or with commas."""
     names: tuple[str, ...] = each(text()).read(value.split(",") if isinstance(value, str) else value)
     return tuple(name.strip() for name in names)
+
+
+def _pattern(value: Any) -> str:
+    pattern: str = text().read(value)
+    name_pattern(pattern)  # refuses what is not one
+    return pattern
 
 
 def _renaming(value: Any) -> dict[str, str]:
@@ -53,6 +60,8 @@ class Data(Settings):
         columns: names of the columns of a manifest without a header ("file_name,text,speaker"); () finds them.
         audio: column of the recordings; None finds it.
         target: column of the labels, numbers or transcripts; None finds it.
+        name_pattern: form of the file names whose parts are columns ("{speaker}_{label}_{take}"); {name:N} has N
+            characters, {} is not kept, and / stands between folders.
         group: column of groups (speakers), by which splits are disjoint; None finds it, "": there is none.
         where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column.
         splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
@@ -88,6 +97,9 @@ class Data(Settings):
     license: str | None = None
     source: str | None = None
     language: str | None = None
+    name_pattern: Annotated[str | None, Rule('a form of file names such as "{speaker}_{label}_{take}"', _pattern)] = (
+        None
+    )
 
     def check(self) -> None:
         """Refuse shares that leave nothing to train on."""
