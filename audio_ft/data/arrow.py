@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.data.class_names import with_class_names
 from audio_ft.data.columns import AUDIO, find, find_audio, named
 from audio_ft.data.folders import read_folder
 from audio_ft.data.paths import listed
@@ -107,7 +108,7 @@ def _source(found: Dataset | Mapping[str, Dataset], audio: str | None, name: str
         if not _is_text(table.features[column]):
             parts[split] = _stored(table, column, prefix, folders)
         elif folders:
-            parts[split], new = listed(_columns(table), column, Path(prefix), folders[:1], folders[0], {})
+            parts[split], new = listed(_columns(table, prefix), column, Path(prefix), folders[:1], folders[0], {})
             notes += new
         else:
             raise InputError(
@@ -147,7 +148,7 @@ def _stored(table: Dataset, column: str, prefix: str, folders: Sequence[Path]) -
         Stored(audio, row, path) if stored else _file(path, folders)
         for row, (stored, path) in enumerate(stored_paths(audio))
     ]
-    return Rows(_columns(table, column), [f"{prefix}/{row}" for row in range(len(table))], recordings)
+    return Rows(_columns(table, prefix, column), [f"{prefix}/{row}" for row in range(len(table))], recordings)
 
 
 def _file(name: str, folders: Sequence[Path]) -> File:
@@ -156,24 +157,11 @@ def _file(name: str, folders: Sequence[Path]) -> File:
     return next((file for file in map(file_at, paths) if file.size >= 0), File(name))
 
 
-def _columns(table: Dataset, audio: str = "") -> Columns:
+def _columns(table: Dataset, source: str, audio: str = "") -> Columns:
     """Return the columns that JSON can represent, without `audio`, with class names instead of class ids."""
-    from datasets import ClassLabel, List
-
     kept = {name: own for name, own in table.features.items() if name != audio and not _has_bytes(own)}
     columns: Columns = table.select_columns(list(kept)).with_format("arrow")[:].to_pydict() if kept else {}
-    for name, feature in kept.items():
-        label = feature.feature if isinstance(feature, List) else feature
-        if isinstance(label, ClassLabel):
-            columns[name] = [_class_names(label, cell) for cell in columns[name]]
-    return columns
-
-
-def _class_names(label: Any, cell: Any) -> Any:
-    """Return the name of a class, or those of a list; an id of -1 means unknown."""
-    if isinstance(cell, list):
-        return [_class_names(label, one) for one in cell]
-    return None if cell is None or cell < 0 else label.names[cell]
+    return with_class_names(columns, kept, source)
 
 
 def _has_bytes(feature: Any) -> bool:

@@ -69,7 +69,7 @@ def _prepared(tree: Tree, data: Data) -> Source:
         raise InputError(f"{root}: audio-ft prepare did not finish here; run it again and it resumes")
     marker = root / "prepared.json"
     known = read_json(marker) if marker.is_file() else {}
-    recorded = {name: known[name] for name in ("target", "implied_by", "group") if name in known}
+    recorded = {name: known[name] for name in ("target", "implied_by", "group", "kind") if name in known}
     chain = Chain.load(root / "chain.json").to_list()
     return replace(
         read_manifests(root, tables, data.replace(audio=data.audio or FILE), tree.audio, [root]),

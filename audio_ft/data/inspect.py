@@ -89,6 +89,7 @@ class Inspection:
     warnings: tuple[str, ...]
     decoded: bool
     decoders: str
+    reading: str = ""
 
     @property
     def kind_in_words(self) -> str:
@@ -149,6 +150,7 @@ def inspect(
         warnings=(*(note for note in notes if note not in known), *_warnings(facts, good, len(every))),
         decoded=decode,
         decoders=decoders(),
+        reading=loaded.reading if loaded else "",
     )
 
 
@@ -170,8 +172,8 @@ def _without_targets(data: Data, kind: type[Target], error: InputError) -> Rows:
         keys = tree.below()
         return Rows({}, keys, [tree.audio[key] for key in keys]).in_splits("")
     with suppress(InputError):
-        cells = source.rows.columns.get(target_column(source.rows.columns, data, kind, source), [])
-        return replace(source.rows, targets=list(map(as_text, cells)))
+        rows, column, _ = target_column(source.rows, data, kind, source)
+        return replace(rows, targets=list(map(as_text, rows.columns.get(column, []))))
     return source.rows
 
 

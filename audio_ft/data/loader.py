@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.codec.source import printable
-from audio_ft.data import columns, sources, splits
+from audio_ft.data import columns, one_hot, sources, splits
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
-from audio_ft.data.rows import Columns, Rows, Source, Stored, audio_table
+from audio_ft.data.read_targets import read_targets
+from audio_ft.data.rows import Rows, Source, Stored, audio_table
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
@@ -45,6 +46,7 @@ class Loaded:
         warnings: what a user should know.
         chain: the cleaning steps that `audio-ft prepare` already applied.
         fingerprint: digest of names, sizes, modification times, targets and all other columns.
+        reading: how the targets were read, in one sentence: "12 classes from 1 to 3 labels a clip, separated by ','".
     """
 
     splits: dict[str, Dataset]
@@ -55,6 +57,7 @@ class Loaded:
     warnings: tuple[str, ...]
     chain: list[dict[str, Any]] | None
     fingerprint: str
+    reading: str
 
 
 def load(
@@ -81,11 +84,10 @@ def load(
     wanted = tuple(targets) if known is None else (type(known),)
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
     rows = sources.select_splits(data, source.rows, need)
-    path = data.path + (f" where {' and '.join(data.where)}" if data.where else "")
-    column = target_column(rows.columns, data, wanted[-1], source)
-    kind, cells, read = _recognized(rows.columns[column], column, data, wanted, source)
+    rows, column, how = target_column(rows, data, wanted[-1], source)
+    rows, kind, reading, read = read_targets(rows, column, data, wanted, source, known, how)
     group, groups, group_notes = _groups(rows, data, column, source)
-    rows = replace(rows, targets=kind.parse(cells, f"{path}, column {column!r}", rows.keys), groups=groups)
+    rows = replace(rows, groups=groups)
     names = kind.names_in(rows.targets)
     parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, source.splits_from)
     if source.rows.split_names == ("",) and len(need) == 1:
@@ -109,34 +111,34 @@ def load(
     keys = _numbered(key for split in parts.values() for key in split.keys)
     tables = {name: _table(split, list(islice(keys, len(split))), metas[name], kind) for name, split in parts.items()}
     warnings = (*notes, *splits.leaks(parts, target, group))
-    return Loaded(tables, target, column, group, rule, warnings, source.chain, _fingerprint(parts, metas, kind))
+    return Loaded(
+        tables, target, column, group, rule, warnings, source.chain, _fingerprint(parts, metas, kind), reading
+    )
 
 
-def target_column(table: Columns, data: Data, kind: type[Target], source: Source) -> str:
-    """Return the column of targets: the chosen one, that of the folders, or the one with a known name.
+def target_column(rows: Rows, data: Data, kind: type[Target], source: Source) -> tuple[Rows, str, str]:
+    """Return the rows with one column of targets, its name, and how it was made of one-hot columns.
+
+    It is the chosen column, that of the folders, or the one with a known name; else columns of zeros and ones.
 
     Raises:
         InputError: there is no such column, or there are several.
     """
+    table = rows.columns
     if data.target is not None:
-        return columns.named(table, data.target, data.path)
-    implied = source.target if source.implied_by == kind.implied_by else None
-    return implied or columns.find(table, kind.column_names, kind.wording.cell, "target", data.path)
-
-
-def _recognized(
-    cells: Sequence[Any], column: str, data: Data, wanted: Sequence[type[Target]], source: Source
-) -> tuple[type[Target], Sequence[Any], list[str]]:
-    """Return the kind of target, the cells to parse, and notes on how they were read.
-
-    A class folder is one label, even if it is called "0.5" or "rock;pop".
-    """
-    folder = source.target is not None and source.chain is None and data.target is None
-    for kind in () if folder else wanted[:-1]:
-        read, notes = kind.read(cells, column)
-        if kind.recognizes(read, chosen=data.target is not None):
-            return kind, read, notes
-    return wanted[-1], *wanted[-1].read(cells, column)
+        names = one_hot.chosen_columns(list(table), data.target, data.path)
+        if len(names) == 1:
+            return rows, names[0], ""
+    else:
+        implied = source.target if source.implied_by == kind.implied_by else None
+        if implied:
+            return rows, implied, ""
+        named = any(columns.among(name, *kind.column_names) for name in table)
+        names = [] if named or kind.implied_by != "label" else one_hot.found_columns(table, source.audio)
+        if not names:
+            return rows, columns.find(table, kind.column_names, kind.wording.cell, "target", data.path), ""
+    merged, column, how = one_hot.labels_of(table, names, data.path)
+    return replace(rows, columns=merged), column, how
 
 
 def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | None, list[str | None], list[str]]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from audio_ft.data.class_names import with_class_names
 from audio_ft.data.delimited import read_delimited
 from audio_ft.data.elsewhere import stems_at_hand
 from audio_ft.data.rows import Columns
@@ -51,12 +52,15 @@ def _read_parquet(path: Path) -> Columns:
     """Read a Parquet table of paths (`arrow` reads one with the recordings themselves)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from datasets import Features
 
     try:
-        columns: Columns = pq.read_table(path).to_pydict()
+        table = pq.read_table(path)
+        columns: Columns = table.to_pydict()
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not readable as Parquet ({error}); write it again") from error
-    return columns
+    written = b"huggingface" in (table.schema.metadata or {})
+    return with_class_names(columns, Features.from_arrow_schema(table.schema), str(path)) if written else columns
 
 
 def _read_json(path: Path) -> Columns:

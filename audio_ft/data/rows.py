@@ -114,6 +114,7 @@ class Source:
             recorded.
         implied_by: which kinds of target that column is for, as in `Target.implied_by`.
         group: the column of groups, where `audio-ft prepare` recorded it ("": there are none).
+        kind: the kind of target, where `audio-ft prepare` recorded it; it writes several labels with ";".
         chain: the cleaning steps that the recordings already went through.
         notes: what a user should know, such as what was left out.
         splits_from: which files or column gave the splits, where that is not obvious; "" otherwise.
@@ -127,6 +128,7 @@ class Source:
     chain: list[dict[str, Any]] | None = None
     notes: tuple[str, ...] = ()
     splits_from: str = ""
+    kind: str = ""
 
 
 def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.settings import Settings
 from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, number, path, text, whole
+from audio_ft.targets import target_class
 
 
 def _conditions(value: Any) -> tuple[str, ...]:
@@ -31,6 +32,26 @@ def _pattern(value: Any) -> str:
     pattern: str = text().read(value)
     name_pattern(pattern)  # refuses what is not one
     return pattern
+
+
+def _target(value: Any) -> str:
+    """Return a column, or several as one text with commas."""
+    return text().read(value) if isinstance(value, str) else ",".join(each(text()).read(value))
+
+
+def _separator(value: Any) -> str:
+    """Return a separator; shells pass a tab as two characters."""
+    return text().read(value).replace("\\t", "\t").replace("\\n", "\n")
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Return words, given as a list or with commas between them."""
+    words: tuple[str, ...] = each(text()).read(value.split(",") if isinstance(value, str) else value)
+    return tuple(word.strip() for word in words if word.strip())
+
+
+def _kind(value: Any) -> str:
+    return target_class(text().read(value)).kind
 
 
 def _renaming(value: Any) -> dict[str, str]:
@@ -59,7 +80,11 @@ class Data(Settings):
         root: folder of the recordings that a manifest lists; None finds it.
         columns: names of the columns of a manifest without a header ("file_name,text,speaker"); () finds them.
         audio: column of the recordings; None finds it.
-        target: column of the labels, numbers or transcripts; None finds it.
+        target: column of the labels, numbers or transcripts; None finds it. Several columns of 0 and 1, one for each
+            label, are named with commas or a pattern ("dog,cat", "label_*").
+        kind: what the targets are: label, labels (several a clip), number or transcript; None decides by the cells.
+        separator: what separates the labels in a cell; "": nothing, None decides by the cells.
+        gaps: words that mean that a row has no target ("nan,?"); []: only empty cells. None: the usual ones.
         name_pattern: form of the file names whose parts are columns ("{speaker}_{label}_{take}"); {name:N} has N
             characters, {} is not kept, and / stands between folders.
         group: column of groups (speakers), by which splits are disjoint; None finds it, "": there is none.
@@ -86,7 +111,7 @@ class Data(Settings):
     root: Annotated[str | None, path("a folder")] = None
     columns: Annotated[tuple[str, ...], Rule('names such as "file_name,text"', _names)] = ()
     audio: str | None = None
-    target: str | None = None
+    target: Annotated[str | None, Rule("a column, or a list of columns", _target)] = None
     group: str | None = None
     where: Annotated[tuple[str, ...], Rule('filters such as "language=en"', _conditions)] = ()
     splits: Annotated[Mapping[str, str] | None, RENAMING] = None
@@ -100,9 +125,17 @@ class Data(Settings):
     name_pattern: Annotated[str | None, Rule('a form of file names such as "{speaker}_{label}_{take}"', _pattern)] = (
         None
     )
+    kind: Annotated[str | None, Rule("one of label, labels, number, transcript", _kind)] = None
+    separator: Annotated[str | None, Rule('text such as ","', _separator)] = None
+    gaps: Annotated[tuple[str, ...] | None, Rule('words such as "nan,?", or a list of them', _words)] = None
 
     def check(self) -> None:
-        """Refuse shares that leave nothing to train on."""
+        """Refuse shares that leave nothing to train on, and a separator where there is nothing to separate."""
+        if self.separator and self.kind not in (None, "labels"):
+            raise InputError(
+                f"data.separator={self.separator!r} is for several labels a clip, and data.kind is {self.kind}; leave "
+                "one of them out"
+            )
         if self.validation + self.test >= 1:
             raise InputError(
                 "data: expected validation and test shares of less than 1 together, "

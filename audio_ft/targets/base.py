@@ -15,6 +15,7 @@ from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
 from audio_ft.targets.cells import Tiers, missing
 from audio_ft.targets.judged import Confusion, Judged, Word
+from audio_ft.targets.reading import Form, Reading
 from audio_ft.targets.transcripts import Text
 from audio_ft.targets.wording import Wording
 
@@ -83,14 +84,14 @@ class Target(ABC):
     # Cells of a table.
 
     @classmethod
-    def recognizes(cls, cells: Sequence[Any], *, chosen: bool) -> bool:
-        """Return whether cells look like this kind; `chosen`: the user named the column."""
-        return True
+    def read(cls, cells: Sequence[Any], form: Form) -> Reading | None:
+        """Return the cells as they are to be parsed, and how they were read; None if they are not of this kind."""
+        return Reading(cells)
 
     @classmethod
-    def read(cls, cells: Sequence[Any], column: str) -> tuple[Sequence[Any], list[str]]:
-        """Return the cells as they are to be parsed, and notes on what was read otherwise than written."""
-        return cells, []
+    def counted(cls, targets: Sequence[Any]) -> str:
+        """Return what targets are in a few words, "12 classes, one a clip"."""
+        return cls.wording.short
 
     @classmethod
     def parse(cls, cells: Sequence[Any], source: str, keys: Sequence[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Cells of a table: which are empty, their text, and which names differ in spelling only."""
+"""Cells of a table: which are empty, their text, which are numbers, and which names differ in spelling only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from typing import Any
 Tiers = tuple[tuple[str, ...], ...]
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+# A whole number as programs write it once the column had a gap, which turns integers into floats: "2.0".
+WHOLE = re.compile(r"\s*([+-]?\d+)[.,]0+\s*")
+# "0,5", as tables have it where the comma is the decimal sign.
+COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 def missing(cell: Any) -> bool:
@@ -23,6 +27,19 @@ def as_text(cell: Any) -> str:
     if missing(cell):
         return ""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def whole_numbers(texts: Iterable[str]) -> bool:
+    """Return whether all texts are numbers, at least one of them a whole number with a decimal point."""
+    found = set(texts)
+    points = [one.replace(",", ".") if COMMA.fullmatch(one) else one for one in found]
+    return any(map(WHOLE.fullmatch, found)) and all(NUMBER.fullmatch(one) and float(one) % 1 == 0 for one in points)
+
+
+def as_whole(text: str) -> str:
+    """Return "2" for "2.0", any other text as it is."""
+    match = WHOLE.fullmatch(text)
+    return match[1] if match else text
 
 
 def sorted_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ import numpy as np
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import LabelSample, Sample
 from audio_ft.targets.base import Array, Estimator, Target
-from audio_ft.targets.cells import as_text, folded, sorted_names
+from audio_ft.targets.cells import NUMBER, WHOLE, as_text, as_whole, folded, sorted_names, whole_numbers
 from audio_ft.targets.judged import Confusion, Judged, Weighed
+from audio_ft.targets.reading import Form, Reading
+from audio_ft.targets.separators import SEPARATORS, pieces
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
@@ -50,6 +52,31 @@ class Label(Target):
     column_names = CLASS_COLUMNS
     slice_name = "class"
     exclusive = True
+
+    @classmethod
+    def read(cls, cells: Sequence[Any], form: Form) -> Reading | None:
+        """Return one label a cell, with "2" for the "2.0" of whole numbers, and what was not done."""
+        if form.as_written:
+            return Reading(cells)
+        texts = [as_text(cell).strip() for cell in cells if isinstance(cell, str)]
+        filled = [text for text in texts if text]
+        if whole_numbers(set(filled) - set(form.names)):
+            first = next(text for text in filled if WHOLE.fullmatch(text) and text not in form.names)
+            whole = [as_whole(cell) if isinstance(cell, str) else cell for cell in cells]
+            return Reading(whole, f"; {first} is class {as_whole(first)!r}, and data.kind=number reads numbers")
+        named = [as_text(cell).strip() for cell in cells if not isinstance(cell, list | tuple | dict)]
+        if any(named) and all(map(NUMBER.fullmatch, filter(None, named))):
+            return Reading(cells, "; data.kind=number reads numbers")
+        inside = next(((sign, text) for sign in SEPARATORS for text in filled if len(pieces(text, sign)) > 1), None)
+        if inside is None or form.forced:
+            return Reading(cells)
+        sign, text = inside
+        return Reading(cells, f"; {sign!r} is part of names such as {text!r}, and data.separator={sign!r} splits there")
+
+    @classmethod
+    def counted(cls, targets: Sequence[Any]) -> str:
+        """Return the number of classes and of labels a clip."""
+        return f"{class_count(cls.names_in(targets))}, one a clip"
 
     @classmethod
     def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
@@ -178,6 +205,11 @@ class Label(Target):
         sizes = Counter(clip.reference for clip in clips)
         pairs = Counter((clip.reference, clip.prediction) for clip in clips if clip.wrong)
         return [Confusion(*pair, count, sizes[pair[0]]) for pair, count in pairs.most_common(CONFUSIONS)]
+
+
+def class_count(names: Sequence[str]) -> str:
+    """Return "1 class" or "12 classes"."""
+    return "1 class" if len(names) == 1 else f"{len(names):,} classes"
 
 
 def class_probabilities(build: Estimator, features: Array, ids: Array, others: Array, classes: int) -> Array:

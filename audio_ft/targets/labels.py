@@ -11,12 +11,12 @@ import numpy as np
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import THRESHOLD, LabelsSample
 from audio_ft.targets.base import Array, Estimator
-from audio_ft.targets.cells import as_text
+from audio_ft.targets.cells import as_text, as_whole, whole_numbers
 from audio_ft.targets.judged import Judged
-from audio_ft.targets.label import Label, class_probabilities
+from audio_ft.targets.label import Label, class_count, class_probabilities
+from audio_ft.targets.reading import Form, Reading
+from audio_ft.targets.separators import listed, pieces, separator_of
 from audio_ft.targets.wording import Wording
-
-SEPARATOR = ";"
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,43 @@ class Labels(Label):
     exclusive = False
 
     @classmethod
-    def recognizes(cls, cells: Sequence[Any], *, chosen: bool) -> bool:
-        """Return whether any cell is a list or contains ";"."""
-        return any(isinstance(cell, list | tuple) or SEPARATOR in as_text(cell) for cell in cells)
+    def read(cls, cells: Sequence[Any], form: Form) -> Reading | None:
+        """Return lists of labels where cells are lists, or texts with a separator; see `separator_of`."""
+        lists = listed(cells)
+        if lists is not None:
+            return Reading(*lists)
+        texts = [cell for cell in cells if isinstance(cell, str)]
+        separator = form.separator
+        if separator is None and not form.as_written:
+            separator = separator_of(texts, form.column, form.names, several=form.forced)
+        if not separator:
+            mixed = any(isinstance(cell, list | tuple) for cell in cells)
+            return Reading(cells) if form.forced or mixed else None
+        split = [pieces(cell, separator) if isinstance(cell, str) else cell for cell in cells]
+        if not form.as_written and whole_numbers(
+            piece for found in split if isinstance(found, list) for piece in found
+        ):
+            split = [list(map(as_whole, found)) if isinstance(found, list) else found for found in split]
+        never = "" if form.separator else "; data.separator='' never splits"
+        return Reading(split, f", separated by {separator!r}{never}")
+
+    @classmethod
+    def counted(cls, targets: Sequence[Any]) -> str:
+        """Return the number of classes and of labels a clip."""
+        numbers = [len(target) for target in targets] or [0]
+        low, high = min(numbers), max(numbers)
+        each = f"{high:,} {'label' if high == 1 else 'labels'}" if low == high else f"{low:,} to {high:,} labels"
+        return f"{class_count(cls.names_in(targets))} from {each} a clip"
 
     @classmethod
     def empty(cls, cell: Any) -> bool:
-        """Return whether a cell is None: an empty text is a recording without any label."""
-        return cell is None
+        """Return whether a cell is None or NaN: an empty text is a recording without any label."""
+        return cell is None or cell != cell
 
     @classmethod
     def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
-        """Return the labels of a list or of a ";"-separated text, sorted, each once."""
-        parts = cell.split(SEPARATOR) if isinstance(cell, str) else cell if isinstance(cell, list | tuple) else [cell]
+        """Return the labels of a list, sorted, each once; a text is one label."""
+        parts = cell if isinstance(cell, list | tuple) else [cell]
         return sorted({as_text(part).strip() for part in parts} - {""})
 
     @classmethod

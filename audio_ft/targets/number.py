@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,15 +12,18 @@ import numpy as np
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import NumberSample
 from audio_ft.targets.base import Array, Estimator, Target
-from audio_ft.targets.cells import NUMBER, missing
+from audio_ft.targets.cells import COMMA, NUMBER, as_text, missing
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import CLASS_COLUMNS
+from audio_ft.targets.reading import Form, Reading
 from audio_ft.targets.wording import Wording
 
-# "0,5", as tables have it where the comma is the decimal sign.
-_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 # Splits keep the shares of this many equal bins.
 BINS = 10
+# Whole floats of up to this many values, each twice on average, are classes: more of them, and it is an age or a count.
+MOST_CLASSES = 20
+# A column with this share of numbers is meant to hold numbers.
+MOSTLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,37 @@ class Number(Target):
     regression = True
 
     @classmethod
-    def read(cls, cells: Sequence[Any], column: str) -> tuple[Sequence[Any], list[str]]:
-        """Return decimal commas as points, where every filled cell is a number with one or a whole number."""
-        filled = [cell for cell in cells if not missing(cell)]
-        numbers = all(isinstance(cell, str) and (_COMMA.fullmatch(cell) or NUMBER.fullmatch(cell)) for cell in filled)
-        if not numbers or any("." in cell for cell in filled) or not any("," in cell for cell in filled):
-            return cells, []
-        first = next(cell for cell in filled if "," in cell).strip()
-        note = f"column {column!r} has decimal commas and is read as numbers: {first} is {first.replace(',', '.')}"
-        return [cell.replace(",", ".") if isinstance(cell, str) else cell for cell in cells], [note]
+    def read(cls, cells: Sequence[Any], form: Form) -> Reading | None:
+        """Return numbers where all cells are, some with decimals; decimal commas ("3,5") become points.
+
+        Whole numbers are classes, as 0.0 and 1.0 are once a gap turned integers into floats, unless they are too many.
+
+        Raises:
+            InputError: all cells but a few are numbers with decimals.
+        """
+        filled = [as_text(cell) if isinstance(cell, bool | list | tuple | dict) else cell for cell in cells]
+        texts = [str(cell) for cell in filled if not missing(cell)]
+        commas = any(map(COMMA.fullmatch, texts)) and not any("." in text for text in texts)
+        numeric = [text for text in texts if NUMBER.fullmatch(text) or (commas and COMMA.fullmatch(text))]
+        if form.forced or (texts and len(numeric) == len(texts)):
+            read = [cell.replace(",", ".") if commas and isinstance(cell, str) else cell for cell in cells]
+            if not form.forced and not _real([text.replace(",", ".") for text in numeric]):
+                return None
+            first = next((text.strip() for text in texts if COMMA.fullmatch(text)), "") if commas else ""
+            how = f" with decimal commas: {first} is {first.replace(',', '.')}" if commas else ""
+            return Reading(read, how if form.forced else f"{how}; data.kind=label reads classes")
+        other = next((text for text in texts if text not in numeric), "")
+        if len(numeric) >= MOSTLY * len(texts) and _real([text.replace(",", ".") for text in numeric]):
+            raise InputError(
+                f"column {form.column!r}: {len(numeric):,} of {len(texts):,} targets are numbers, and {other!r} is not "
+                f"one; set data.gaps={other} if it means a gap, or data.kind=label if these are names"
+            )
+        return None
 
     @classmethod
-    def recognizes(cls, cells: Sequence[Any], *, chosen: bool) -> bool:
-        """Return whether cells are numbers with decimals, or floats in a column that the user named."""
-        filled = [cell for cell in cells if not missing(cell)]
-        if filled and all(isinstance(cell, float) for cell in filled):
-            return chosen or any(not cell.is_integer() for cell in filled)
-        texts = {str(cell) for cell in filled if not isinstance(cell, bool)}
-        return bool(texts) and all(map(NUMBER.fullmatch, texts)) and any("." in text for text in texts)
+    def counted(cls, targets: Sequence[Any]) -> str:
+        """Return the range of the numbers."""
+        return f"numbers from {min(targets, default=0):.4g} to {max(targets, default=0):.4g}"
 
     @classmethod
     def parse_cell(cls, cell: Any, source: str, key: str) -> float:
@@ -128,3 +143,14 @@ class Number(Target):
         order = sorted(clip.badness for clip in clips)
         typical = f"{order[len(order) // 2]:.3g}" if order else "nothing"
         return f"Half of the predictions for {len(clips):,} test recordings lie within {typical} of the truth, given"
+
+
+def _real(texts: Sequence[str]) -> bool:
+    """Return whether numbers are values rather than the numbers of classes."""
+    values = {float(text) for text in texts}
+    if any(value % 1 for value in values):
+        return True
+    if not any("." in text for text in texts):
+        return False
+    numbered = values <= set(range(len(values) + 1))
+    return (len(values) > MOST_CLASSES and not numbered) or 2 * len(values) > len(texts)

@@ -42,6 +42,7 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     lines = [
         f"{recipe.model} on {recipe.data.path}",
         f"split       {prepared.loaded.rule}",
+        f"targets     column {prepared.loaded.column!r}: {prepared.loaded.reading}",
         *_data_lines(prepared),
         *task.describe(prepared.targets),
         f"cleaning    {recipe.steps.describe()}",

@@ -94,6 +94,7 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
         "target": loaded.column,
         "group": loaded.group,
         "rule": loaded.rule,
+        "reading": loaded.reading,
         "warnings": list(loaded.warnings),
         "window_seconds": prepared.adapter.window,
     }

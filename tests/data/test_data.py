@@ -143,7 +143,7 @@ def test_class_folders_give_the_labels_that_a_manifest_next_to_them_lacks(tmp_pa
     assert "(its columns are seconds, speaker), so the folders are the labels; set target=NAME" in notes
     assert "1 recording of that manifest in no class folder left out (first: gone.wav)" in notes
     assert "2 of 40 rows have no 'speaker'" in notes
-    refused("not a number|no target", Data(str(tmp_path), target="seconds"), targets=(Number,))
+    refused("only 1.5", Data(str(tmp_path), target="seconds"), targets=(Number,))
     refused("no column name matches the transcript", Data(str(tmp_path)), targets=(Transcript,))
     # A list that has a label stays the one that is read.
     table(tmp_path / "durations.csv", [row | {"emotion": "ab"[index % 2]} for index, row in enumerate(entries)])
@@ -301,7 +301,7 @@ def test_decimal_commas_are_read_as_numbers_where_the_whole_column_is_such(tmp_p
     loaded = scored("0,5", "1", "-2,25")
     assert loaded.target.kind == "number"
     assert {value for split in loaded.splits.values() for value in split["target"]} == {0.5, 1.0, -2.25}
-    assert "column 'label' has decimal commas and is read as numbers: 0,5 is 0.5" in loaded.warnings
+    assert loaded.reading.startswith("numbers from -2.25 to 1 with decimal commas: 0,5 is 0.5")
     assert scored("0,5", "1,5", "loud").target.names == ("0,5", "1,5", "loud")
     assert scored("1", "2").target.names == ("1", "2")
 
@@ -315,12 +315,12 @@ def test_a_recording_of_json_may_be_described_as_datasets_does(tmp_path):
 
 
 def test_text_stays_text(tmp_path):
-    entries = [{"file_name": f"{row}.wav", "label": ("03", "3", "NA")[row % 3], "code": "007"} for row in range(60)]
+    entries = [{"file_name": f"{row}.wav", "label": ("03", "3", "NO")[row % 3], "code": "007"} for row in range(60)]
     path = table(tmp_path / "list.csv", entries)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\r\n", b"\n"))
     loaded = load(Data(str(path)))
     assert loaded.target.kind == "label"
-    assert set(loaded.target.names) == {"03", "3", "NA"}
+    assert set(loaded.target.names) == {"03", "3", "NO"}
     assert json.loads(loaded.splits["train"][0]["meta"]) == {"code": "007"}
 
 
@@ -643,18 +643,20 @@ def test_lists_are_several_labels(tmp_path):
     assert ["a", "b"] in loaded.splits["train"]["target"][:]
 
 
-def test_empty_targets_are_refused_and_can_be_filtered(tmp_path):
+def test_empty_targets_are_excluded_and_a_split_without_any_is_refused(tmp_path):
     entries = rows()
     entries[3]["label"] = entries[40]["label"] = " "
-    path = str(table(tmp_path / "list.csv", entries))
-    refused(r"list.csv, column 'label': 2 rows have no target \(first: 003.wav, 040.wav\)", Data(path))
-    assert sum(sizes(load(Data(path, where="label!="))).values()) == 58
+    loaded = load(Data(str(table(tmp_path / "list.csv", entries))))
+    assert sum(sizes(loaded).values()) == 58
+    assert "2 of 60 rows have no target and are excluded ('' x 2; first: 003.wav)" in loaded.warnings
+    path = str(table(tmp_path / "none.csv", [row | {"label": ""} for row in entries]))
+    refused(r"none.csv, column 'label': 60 rows have no target \(first: 000.wav, 001.wav, 002.wav\)", Data(path))
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
-    entries = [{"file_name": f"{row}.wav", "score": "nan" if row == 7 else f"{row}.5"} for row in range(30)]
+    entries = [{"file_name": f"{row}.wav", "score": "inf" if row == 7 else f"{row}.5"} for row in range(30)]
     path = str(table(tmp_path / "list.csv", entries))
-    refused("expected a finite number for 7.wav, got 'nan'", Data(path), targets=(Number,))
+    refused("expected a finite number for 7.wav, got 'inf'", Data(path), targets=(Number,))
 
 
 def test_labels_that_look_alike_are_warned_of(tmp_path):

@@ -22,6 +22,7 @@ EPILOG = """examples:
   audio-ft inspect recordings
   audio-ft inspect calls.csv --target intent --group caller
   audio-ft inspect recordings --decode --json > facts.json"""
+SETTINGS = "how data is read: data.separator=',', data.kind=number, text.language=de"
 INDENT = 12
 BAR, LONGEST_NAME = 36, 36
 MOST_CLASSES, MOST_UNREADABLE = 24, 12
@@ -29,7 +30,7 @@ MOST_CLASSES, MOST_UNREADABLE = 24, 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `inspect`."""
-    add_options(parser, "data", "--task", "--target", "--group", "--where")
+    add_options(parser, "data", "--task", "--target", "--group", "--where", "--set", set=SETTINGS)
     parser.add_argument("--decode", **FLAG, help="read every sample, not only headers: slower, finds more")
     add_options(parser, "--json", json="everything")
 
@@ -74,6 +75,7 @@ def _summary(found: Inspection) -> list[str]:
     if found.target:
         group = f"groups by {found.group}" if found.group else "no groups known"
         lines += _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")
+        lines += _lines("targets", found.reading)
     return lines
 
 
