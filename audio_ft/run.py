@@ -39,7 +39,8 @@ class Run:
     `splits` holds for each split clips, seconds before and after cleaning, unreadable recordings with reasons, notes
     and class counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was
     kept and why. `training` holds {name: {value, origin}} of the settings that were used, the origin being "recipe" or
-    "default: " and the reason; `seconds` holds the time of all starts.
+    "default: " and the reason; `seconds` holds the time of all starts. `smoke` marks a training that only checked that
+    everything fits together, so that its scores mean nothing.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Run:
     training: Mapping[str, Any] = field(default_factory=dict)
     created: str = ""
     retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
+    smoke: bool = False
 
     @property
     def model_folder(self) -> Path:

@@ -70,8 +70,7 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
     if arguments.smoke:
         limit = min(recipe.data.limit or SMOKE_CLIPS, SMOKE_CLIPS)
         training = {**recipe.training, **SMOKE_TRAINING}
-        recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training, push_to_hub=None)
+        recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training)
         folder = folder.with_name(f"{folder.name}-smoke")
-    train(recipe, folder, overwrite=arguments.overwrite or arguments.smoke, log=say, report=show)
-    if arguments.smoke:
-        say("This was a smoke run: data, model and settings fit together. Its scores mean nothing.")
+    overwrite = arguments.overwrite or arguments.smoke
+    train(recipe, folder, overwrite=overwrite, smoke=arguments.smoke, log=say, report=show)

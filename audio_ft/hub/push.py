@@ -10,7 +10,14 @@ from audio_ft.errors import InputError
 from audio_ft.hub.bundle import repository_files
 from audio_ft.hub.commit import AGAIN, commit
 from audio_ft.hub.errors import explained
-from audio_ft.hub.repository import MAIN, check_repo_id, find_or_create, hub_api
+from audio_ft.hub.repository import (
+    MAIN,
+    check_may_create,
+    check_repo_id,
+    find_or_create,
+    hub_api,
+    repository_exists,
+)
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -57,6 +64,7 @@ def push(
     create_pr: bool = False,
     predictions: bool = False,
     dry_run: bool = False,
+    smoke: bool = False,
     token: str | None = None,
 ) -> Pushed:
     """Push a run's model, chain, recipe, run.json and card in one commit; create the repository if needed.
@@ -72,6 +80,7 @@ def push(
         create_pr: open a pull request against the main branch instead.
         predictions: also send predictions.parquet: names of recordings and speakers, targets and predictions.
         dry_run: send nothing, and return what would be sent.
+        smoke: push a smoke run, whose card says that its scores mean nothing; without it, that is an error.
         token: a token of the Hub; None takes the one of `hf auth login` or HF_TOKEN.
 
     Raises:
@@ -80,6 +89,11 @@ def push(
         AudioFTError: the Hub rejects the push, cannot be reached, or does not list afterwards what was sent.
     """
     check_repo_id(repo_id)
+    if run.smoke and not smoke:
+        raise InputError(
+            f"{run.folder} is a smoke run, whose scores mean nothing. Train without --smoke, or push it anyway with "
+            "--smoke: its card then says what it is."
+        )
     if create_pr and revision not in (None, MAIN):
         raise InputError(f"A pull request is opened against {MAIN}; leave out --revision or --create-pr.")
     files = repository_files(run, repo_id, predictions=predictions)
@@ -91,12 +105,13 @@ def push(
         place = find_or_create(api, repo_id, private=private, revision=revision, create_pr=create_pr)
         sent = {file.path_in_repo for file in files}
         stale = [path for path in place.files if path not in sent and _is_owned(path)]
-        made = commit(api, place, files, f"Add {run.recipe.name or 'model'}", stale)
+        title = f"Add {'smoke run ' if run.smoke else ''}{run.recipe.name or 'model'}"
+        made = commit(api, place, files, title, stale)
     return Pushed(repo_id, made.url, made.oid, sizes, made.changed)
 
 
-def check_before_training(recipe: Recipe, repository: str) -> None:
-    """Check before a training that its run can be pushed afterwards; create the repository and the branch.
+def check_before_training(recipe: Recipe, repository: str, *, create: bool = True) -> None:
+    """Check before a training that its run can be pushed afterwards; `create` the repository and the branch.
 
     Raises:
         InputError: there is no token, the name is not valid, the repository is not what was asked for, or the recipe
@@ -111,8 +126,11 @@ def check_before_training(recipe: Recipe, repository: str) -> None:
     require_card_fields(recipe)
     api = hub_api(None)
     with explained(repository, NOTHING_TRAINED):
+        if not create and not repository_exists(api, repository):
+            check_may_create(api, repository)
+            return
         find_or_create(api, repository, private=is_private(recipe), revision=None, create_pr=False)
-        if sends_checkpoints(recipe):
+        if create and sends_checkpoints(recipe):
             branch = recipe.training.get("hub_revision") or TRAINING_BRANCH
             api.create_branch(repository, branch=branch, exist_ok=True)
 

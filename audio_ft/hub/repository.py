@@ -114,6 +114,33 @@ def find_or_create(api: HfApi, repository: str, *, private: bool, revision: str 
     return place
 
 
+def repository_exists(api: HfApi, repository: str) -> bool:
+    """Return whether the token can see such a repository."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        api.model_info(repository)
+    except RepositoryNotFoundError:
+        return False
+    return True
+
+
+def check_may_create(api: HfApi, repository: str) -> None:
+    """Check that the token may create a repository, by what the Hub says of its owner.
+
+    Raises:
+        InputError: the token only reads, or belongs to nobody who may write there.
+    """
+    user, owner = api.whoami(), repository.partition("/")[0]
+    token = user.get("auth", {}).get("accessToken") or {}
+    roles = {user["name"]: "write"} | {group["name"]: group.get("roleInOrg") for group in user.get("orgs", ())}
+    if token.get("role") == "read" or roles.get(owner, "read") == "read":
+        raise InputError(
+            f"The token of {user['name']} may not create {repository}; use a token with write access to {owner}, or "
+            "another name."
+        )
+
+
 def destination(api: HfApi, repository: str, branch: str) -> Destination:
     """Return a branch with its newest commit and its files, as the server lists them.
 

@@ -111,6 +111,8 @@ def results(run: Run) -> str:
         f"took        {run.seconds['total']:,.0f} s: cleaning {run.seconds['cleaning']:,.0f}, "
         f"training {run.seconds['training']:,.0f}, scoring {run.seconds['scoring']:,.0f}",
     ]
+    if run.smoke:
+        lines.append("smoke run   data, model and settings fit together. Its scores mean nothing.")
     return "\n".join(lines)
 
 

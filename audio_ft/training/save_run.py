@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared
 
 
-def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Run:
+def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, smoke: bool = False) -> Run:
     """Save and score a fitted network, check it in a clean process, and return the run.
 
     Raises:
@@ -68,6 +68,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock) -> Ru
         hardware=describe() | {"precision": fitted.precision},
         seconds=clock.seconds(),
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        smoke=smoke,
     )
     run.save()
     # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.

@@ -30,6 +30,7 @@ def train(
     output_dir: str | Path,
     *,
     overwrite: bool = False,
+    smoke: bool = False,
     log: Callable[[str], None] = logger.info,
     report: Callable[[str], None] | None = None,
 ) -> Run:
@@ -37,7 +38,8 @@ def train(
 
     Called again with the same recipe and data, a killed training resumes from its last checkpoint. `log` receives each
     line of progress, `report` the final scores (None: `log`). With `push_to_hub` in the recipe, checkpoints go to a
-    branch of the repository during training, and the finished run to its main branch.
+    branch of the repository during training, and the finished run to its main branch. `smoke` marks the run as one that
+    only checks that everything fits together; whether it could be pushed is checked, and nothing is.
 
     Raises:
         InputError: settings or data that cannot be used, too many unreadable recordings, or a folder that holds another
@@ -54,13 +56,21 @@ def train(
     log = log if first else logger.debug
     refuse_finished(folder, overwrite)
     if recipe.push_to_hub and first:
-        hub.check_before_training(recipe, recipe.push_to_hub)
+        hub.check_before_training(recipe, recipe.push_to_hub, create=not smoke)
+    if recipe.push_to_hub and smoke:
+        log(f"push        could go to {recipe.push_to_hub}; this is a smoke run, so nothing is pushed")
+        recipe = recipe.replace(push_to_hub=None)
     with owned(folder) if first else nullcontext():
-        return _train(recipe, folder, overwrite, log, report or log)
+        return _train(recipe, folder, overwrite, smoke, log, report or log)
 
 
 def _train(
-    recipe: Recipe, folder: Path, overwrite: bool, log: Callable[[str], None], report: Callable[[str], None]
+    recipe: Recipe,
+    folder: Path,
+    overwrite: bool,
+    smoke: bool,
+    log: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Run:
     """Train into a folder that belongs to this process."""
     from accelerate import PartialState
@@ -76,7 +86,7 @@ def _train(
             fitted = fit(prepared, folder, log, clock.save)
         clock.enter("scoring")
         with PartialState().main_process_first():
-            run = finish(prepared, fitted, folder, clock) if first else Run.load(folder)
+            run = finish(prepared, fitted, folder, clock, smoke=smoke) if first else Run.load(folder)
     if first:
         fitted.trackers.log_scores(fitted.model, run.scores["test"])
         report(results(run))

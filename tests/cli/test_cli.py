@@ -44,7 +44,7 @@ FLAGS = {
     "report": "run --output --errors --no-audio",
     "card": "run --output --repo-id --set",
     "reproduce": "run --output-dir --model --data --overwrite --json",
-    "push": "run repository --private --revision --create-pr --predictions --dry-run --set",
+    "push": "run repository --private --revision --create-pr --predictions --smoke --dry-run --set",
 }
 
 

@@ -204,6 +204,51 @@ def test_a_server_without_branches_takes_the_run_but_no_checkpoints(hub, online,
     check_before_training(recipe.replace(training=TRAINING | {"hub_strategy": "end"}), "me/words")
 
 
+def test_a_smoke_run_is_pushed_only_by_its_name(hub, online, run):
+    smoke = replace(run, smoke=True, recipe=replace(run.recipe, data=Data(path="google/speech_commands")))
+    with pytest.raises(InputError, match=r"is a smoke run, whose scores mean nothing.*--smoke"):
+        push(smoke, "me/words")
+    assert not hub.requests
+    push(smoke, "me/words", smoke=True)
+    files = hub.repo().files
+    assert hub.repo().titles == ["Add smoke run small"]
+    assert b"**Smoke run.**" in files["README.md"]
+    assert b"model-index" not in files["README.md"]
+    assert json.loads(files["run.json"])["smoke"]
+    assert not any(path.startswith(".eval_results/") for path in files)
+
+
+@pytest.mark.parametrize(("token", "repository", "message"), [
+    ("hf_writer", "me/words", ""), ("hf_writer", "team/words", ""), ("hf_writer", "other/words", "may not create"),
+    ("hf_writer", "readers/words", "may not create"), ("hf_reader", "me/words", "may not create"),
+    ("hf_stranger", "me/words", "token is not valid"), ("hf_writer", "a b", "user/name"),
+])  # fmt: skip
+def test_a_smoke_run_checks_the_push_and_creates_nothing(token, repository, message, hub, tmp_path):
+    recipe = Recipe(model="m", data="d", **CARD_FIELDS)
+    with connected(hub, tmp_path, token):
+        if message:
+            with pytest.raises(AudioFTError, match=message):
+                check_before_training(recipe, repository, create=False)
+        else:
+            check_before_training(recipe, repository, create=False)
+        with pytest.raises(InputError, match="limits"):
+            check_before_training(recipe.replace(limits=""), "me/words", create=False)
+        assert not hub.repos
+        hub.make("me/there")
+        if token == "hf_writer":
+            check_before_training(recipe, "me/there", create=False)
+        assert list(hub.repo("me/there").refs) == ["refs/heads/main"]
+
+
+def test_training_as_a_smoke_run_marks_it_and_says_that_it_is_not_pushed(hub, online, tmp_path):
+    lines: list[str] = []
+    run = train(recipe_for(tmp_path), tmp_path / "run", smoke=True, log=lines.append)
+    assert Run.load(run.folder).smoke
+    assert "push        could go to me/words; this is a smoke run, so nothing is pushed" in lines
+    assert lines[-1].endswith("smoke run   data, model and settings fit together. Its scores mean nothing.")
+    assert not hub.repos
+
+
 def test_a_model_of_another_tool_is_still_refused(hub, online, run):
     repo = hub.make("me/bert")
     repo.add("refs/heads/main", "bert", {"config.json": (json.dumps({}).encode(), False)}, repo.main.oid)

@@ -518,13 +518,20 @@ def test_the_command_prints_and_writes(card_run: Run, tmp_path: Path, capsys):
     assert "'my doors/1' is not a repository id" in capsys.readouterr().err
 
 
-def test_the_command_prints_neither_tokens_nor_folders(tmp_path: Path, capsys):
-    training = {"hub_token": "hf_secret", "deepspeed": "/home/somebody/private/zero.json"}
+def test_the_card_of_a_smoke_run_says_so_and_has_no_results_for_the_hub():
+    card = model_card(dataclasses.replace(run_of(data=Data(path="me/words")), smoke=True))
+    assert "> **Smoke run.**" in card
+    assert not ModelCard(card).data.eval_results
+    assert "smoke-run" in ModelCard(card).data.tags
+    assert not eval_results(dataclasses.replace(run_of(data=Data(path="me/words")), smoke=True))
+
+
+def test_the_command_prints_no_local_folders(tmp_path: Path, capsys):
+    training = {"deepspeed": "/home/somebody/private/zero.json"}
     run = run_of(training=training, intended_use="As in /home/somebody/private/recordings.")
     (tmp_path / "run.json").write_text(json.dumps(run.to_dict()))
     assert cli.main(["card", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "hf_secret" not in printed
     assert "somebody" not in printed
     assert '| `deepspeed` | `"zero.json"` |' in printed
     assert "As in recordings." in printed

@@ -186,12 +186,17 @@ def test_the_page_shows_no_local_folder(run: Run, page: Page):
         assert str(Path(place).parent) not in page.source
 
 
-def test_settings_are_shown_without_tokens_and_local_folders(run: Run, tmp_path: Path):
-    training = {"hub_token": "hf_secret", "deepspeed": "/home/somebody/private/zero.json"}
+def test_a_smoke_run_is_marked(run: Run, page: Page, tmp_path: Path):
+    marked = dataclasses.replace(run, smoke=True)
+    assert "Smoke run." in write_report(marked, tmp_path / "page.html", audio=False).read_text(encoding="utf-8")
+    assert "Smoke run." not in page.text
+
+
+def test_settings_are_shown_without_local_folders(run: Run, tmp_path: Path):
+    training = {"deepspeed": "/home/somebody/private/zero.json"}
     recipe = dataclasses.replace(run.recipe, training=training, augment=(Noise(folder="/home/somebody/street"),))
     shown_run = dataclasses.replace(run, recipe=recipe)
     page = Page(write_report(shown_run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
-    assert "hf_secret" not in page.source
     assert "somebody" not in page.source
     assert "zero.json" in page.text
     assert "street" in page.text

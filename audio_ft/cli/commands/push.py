@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--create-pr", **FLAG, help="open a pull request instead of writing to main")
     predictions = "send predictions.parquet too: names of recordings, speakers, targets and predictions"
     parser.add_argument("--predictions", **FLAG, help=predictions)
+    parser.add_argument("--smoke", **FLAG, help="push a smoke run although its scores mean nothing; its card says so")
     parser.add_argument("--dry-run", **FLAG, help="send nothing; list what would be sent")
     text = "text of the card that the recipe lacks: intended_use=…, limits=…, consent=…, license=…"
     add_options(parser, "--set", set=text)
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.run import Run
 
     run = override_card_fields(Run.load(Path(arguments.run).expanduser()), arguments.set)
-    options = ("private", "revision", "create_pr", "predictions", "dry_run")
+    options = ("private", "revision", "create_pr", "predictions", "dry_run", "smoke")
     pushed = push(run, arguments.repository, **{name: getattr(arguments, name) for name in options})
     total = sum(size for _, size in pushed.files)
     if arguments.dry_run:

@@ -48,7 +48,7 @@ def metadata(run: Run, name: str) -> str:
             metric_value=_rounded(run.scores["test"][name].value),
         )
         for name in headlines(run.scores["test"])
-        if math.isfinite(run.scores["test"][name].value)
+        if math.isfinite(run.scores["test"][name].value) and not run.smoke
     ]
     card = ModelCardData(
         language=languages(recipe) or None,
@@ -56,12 +56,12 @@ def metadata(run: Run, name: str) -> str:
         license_name=None if listed else _slug(license),
         library_name="transformers",
         pipeline_tag=target.pipeline_tag,
-        tags=["audio", "audio_ft", *(["speech"] if target.by_words else [])],
+        tags=["audio", "audio_ft", *(["speech"] if target.by_words else []), *(["smoke-run"] if run.smoke else [])],
         base_model=hub_id(recipe.model),
         datasets=[data.path] if hub_id(data.path) else None,
-        metrics=list(dict.fromkeys(result.metric_type for result in results)),
-        model_name=name,
-        eval_results=results,
+        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
+        model_name=name if results else None,
+        eval_results=results or None,
     )
     return str(card.to_yaml())
 
@@ -87,7 +87,7 @@ def languages(recipe: Recipe) -> list[str]:
 
 
 def eval_results(run: Run) -> dict[str, str]:
-    """Return the first headline score as a file of the folder `.eval_results/`, {name: YAML}; {} for local data.
+    """Return the first headline score as a file of `.eval_results/`, {name: YAML}; {} for local data and smoke runs.
 
     The Hub shows it on the page of the data set.
     """
@@ -96,7 +96,7 @@ def eval_results(run: Run) -> dict[str, str]:
 
     data = hub_id(run.recipe.data.path)
     names = headlines(run.scores["test"])
-    if data is None or not names:
+    if data is None or not names or run.smoke:
         return {}
     score = run.scores["test"][names[0]]
     revision = run.recipe.data.revision or ""
