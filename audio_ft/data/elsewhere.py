@@ -40,7 +40,7 @@ def recordings_below(folder: Path) -> list[str]:
 
 def stems_at_hand(folder: Path, known: Collection[str] = ()) -> set[str]:
     """Return the names without suffix of the recordings below a folder, which `known` lists if it is not empty."""
-    return {os.path.basename(_bare(path)) for path in known or recordings_below(folder)}
+    return {os.path.basename(bare(path)) for path in known or recordings_below(folder)}
 
 
 def find_elsewhere(names: Sequence[str], folder: Path, known: Collection[str], setting: str) -> Found | None:
@@ -57,8 +57,8 @@ def find_elsewhere(names: Sequence[str], folder: Path, known: Collection[str], s
     steps = [_steps(name) for name in names]
     places: dict[str, list[str]] = defaultdict(list)
     for path in below:
-        places[os.path.basename(_bare(path))].append(path)
-    if not any(_bare(step[-1]) in places or step[-1] in places for step in steps):
+        places[os.path.basename(bare(path))].append(path)
+    if not any(bare(step[-1]) in places or step[-1] in places for step in steps):
         return None
     found = _moved(steps, places) or [_by_name(step, places, folder, setting) for step in steps]
     here = [path for path in found if path]
@@ -75,13 +75,13 @@ def find_elsewhere(names: Sequence[str], folder: Path, known: Collection[str], s
 def _moved(steps: Sequence[Sequence[str]], places: dict[str, list[str]]) -> list[str | None] | None:
     """Return paths that exist below one folder after equally many first folders are dropped; None if some do not."""
     exact = {path for paths in places.values() for path in paths}
-    bare: dict[str, str] = {}
+    named: dict[str, str] = {}
     for path in sorted(exact):
-        bare.setdefault(_bare(path), path)
+        named.setdefault(bare(path), path)
 
     def at(top: str, rest: Sequence[str]) -> str | None:
         path = "/".join(filter(None, (top, *rest)))
-        return path if path in exact else bare.get(path) or bare.get(_bare(path))
+        return path if path in exact else named.get(path) or named.get(bare(path))
 
     for drop in range(min(map(len, steps))):
         tops = list({top for step in steps for top in _tops(step[drop:], places)})
@@ -92,17 +92,17 @@ def _moved(steps: Sequence[Sequence[str]], places: dict[str, list[str]]) -> list
 
 def _tops(rest: Sequence[str], places: dict[str, list[str]]) -> Iterable[str]:
     """Yield the folders below which a path exists."""
-    ending = _bare("/".join(rest)), "/".join(rest)
-    for path in (*places.get(_bare(rest[-1]), ()), *places.get(rest[-1], ())):
+    ending = bare("/".join(rest)), "/".join(rest)
+    for path in (*places.get(bare(rest[-1]), ()), *places.get(rest[-1], ())):
         for end in ending:
-            if f"/{_bare(path)}".endswith(f"/{end}"):
-                yield _bare(path)[: -len(end)].rstrip("/")
+            if f"/{bare(path)}".endswith(f"/{end}"):
+                yield bare(path)[: -len(end)].rstrip("/")
 
 
 def _by_name(step: Sequence[str], places: dict[str, list[str]], folder: Path, setting: str) -> str | None:
     """Return the one recording with a name; one with the same suffix comes first."""
     name = step[-1]
-    fitting = places.get(_bare(name)) or places.get(name) or []
+    fitting = places.get(bare(name)) or places.get(name) or []
     same = [path for path in fitting if os.path.basename(path) == name] or fitting
     if len(same) > 1:
         raise InputError(
@@ -118,7 +118,7 @@ def _steps(name: str) -> list[str]:
     return [step for step in plain.split("/") if step not in ("", ".", "..")] or [name]
 
 
-def _bare(path: str) -> str:
+def bare(path: str) -> str:
     """Return a path without the suffix of an audio format; other dots belong to the name."""
     start, suffix = os.path.splitext(path)
     return start if suffix.lower() in AUDIO_SUFFIXES else path

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
+from audio_ft.data.beside import TEXT, read_beside, read_fields
 from audio_ft.data.columns import SPLIT, among, find_audio
+from audio_ft.data.kaldi import is_kaldi, read_kaldi
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.name_patterns import known_names
 from audio_ft.data.paths import read_manifests
@@ -45,10 +47,17 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
     root = tree.root
     if (root / "chain.json").is_file() and ((root / "splits").is_dir() or (root / "prepared.json").is_file()):
         return _prepared(tree, data)
-    inner = _only_folder(tree)
-    if inner is not None:
+    if inner := _only_folder(tree):
         return read_folder(scan(root / inner), data, classes=classes)
-    found, files = _by_manifests(tree, data), data.name_pattern is not None
+    if is_kaldi(tree):
+        return read_kaldi(tree, data)
+    files = data.name_pattern is not None
+    beside = None if files else read_fields(tree, classes=classes)
+    found = beside or _by_manifests(tree, data)
+    if found is None and not classes and not files and data.target in (None, TEXT) and data.audio is None:
+        beside = found = read_beside(tree, texts=True)
+    if beside is not None:
+        return beside
     if found is not None and classes and not files:
         found = _labeled(tree, found)
     found = found or (_files(tree) if files else _by_names(tree) or _by_folders(tree, classes))
@@ -67,8 +76,7 @@ def _prepared(tree: Tree, data: Data) -> Source:
     tables = {Path(path).stem: path for path in tree.tables("splits/")}
     if not tables:
         raise InputError(f"{root}: audio-ft prepare did not finish here; run it again and it resumes")
-    marker = root / "prepared.json"
-    known = read_json(marker) if marker.is_file() else {}
+    known = read_json(marker) if (marker := root / "prepared.json").is_file() else {}
     recorded = {name: known[name] for name in ("target", "implied_by", "group", "kind") if name in known}
     chain = Chain.load(root / "chain.json").to_list()
     return replace(
@@ -90,8 +98,7 @@ def _only_folder(tree: Tree) -> str | None:
 def _by_manifests(tree: Tree, data: Data) -> Source | None:
     """Read the manifests of the folder, and class folders in split folders beside those that have a metadata file."""
     root, top = tree.root, [name for name in tree.folders if "/" not in name]
-    table = tree.metadata()
-    if table is not None:
+    if table := tree.metadata():
         source = read_manifests(root, {"": table}, data, tree.audio, [root])
         heads = [key.partition("/")[0] if "/" in key else "" for key in source.rows.keys]
         return replace(source, rows=source.rows.in_splits(heads)) if all(map(split_name, set(heads))) else source

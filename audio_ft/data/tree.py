@@ -25,6 +25,8 @@ SPLIT_NAMES = {
 # Files that list recordings of a split, one a line, and words that their names have beside the split.
 _LIST_SUFFIXES = (".txt", ".lst", ".list")
 _LIST_WORD = re.compile(r"file|list|set|s$")
+_TEXT_SUFFIXES = (".txt", ".lst", ".list", ".lab", ".trn", ".transcript", ".cls", ".data")
+_TEXT_NAMES = ("wav.scp", "text", "prompts", "PROMPTS", "prompts-original")
 _PROSE = ("readme", "license", "licence", "copying", "copyright", "citation")
 
 
@@ -44,7 +46,7 @@ def split_in(path: str) -> str | None:
 class Tree:
     """Hold what is below a folder, by relative path: recordings, manifests, lists, folders; counts of the rest.
 
-    `lists` are text files with the name of a split, such as testing_list.txt.
+    `lists` are text files with the name of a split, such as testing_list.txt; `texts` others that may have transcripts.
     `skipped` are folders that were not searched: "_background_noise_" and the like are not classes.
     """
 
@@ -52,6 +54,7 @@ class Tree:
     audio: dict[str, File] = field(default_factory=dict)
     manifests: list[str] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
@@ -110,6 +113,8 @@ def scan(root: Path) -> Tree:
         elif suffix in _LIST_SUFFIXES and split_in(path):
             tree.lists.append(path)
         elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
+            if suffix in _TEXT_SUFFIXES or entry.name in _TEXT_NAMES:
+                tree.texts.append(path)
             tree.other[suffix or "no suffix"] += 1
     return tree
 

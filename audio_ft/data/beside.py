@@ -1,0 +1,176 @@
+"""Read what lies beside recordings: a text or JSON file of the same name, or a list of names and transcripts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audio_ft.data.columns import among
+from audio_ft.data.elsewhere import bare
+from audio_ft.data.name_patterns import group_from_names
+from audio_ft.data.rows import Columns, Rows, Source
+from audio_ft.data.text_files import read_text
+from audio_ft.data.tree import Tree, split_name
+from audio_ft.errors import InputError
+from audio_ft.file_io import parse_json
+from audio_ft.formatting import counted
+from audio_ft.targets import Target
+
+FILE, TEXT, LABEL, FOLDER = "file_name", "text", "label", "folder"
+# Suffixes of transcripts beside recordings, the preferred ones first: LibriTTS has two.
+_TEXTS = (".normalized.txt", ".txt", ".lab", ".trn", ".wav.trn", ".transcript", ".original.txt")
+# Fewer recordings with a file beside them than this are a coincidence.
+_MOST = 0.5
+# Names of files that say more about some recordings than that they are labeled.
+_TRACK = re.compile(r"\d+(\.\d+)?\t\d+(\.\d+)?(\t.*)?")
+# TIMIT gives the samples from which to which a sentence is spoken.
+_SAMPLES = re.compile(r"\d+ \d+ (?=\D)")
+# festvox: ( arctic_a0001 "Author of the danger trail." )
+_FESTVOX = re.compile(r'\(\s*(\S+)\s+"(.*)"\s*\)')
+
+
+def read_beside(tree: Tree, *, texts: bool) -> Source | None:
+    """Read files beside recordings: fields (.json, .cls), as in WebDataset, and with `texts` transcripts.
+
+    Transcripts are in a .txt of the same name, or in lists of names and transcripts, as in LibriSpeech's .trans.txt.
+    Folders called train-clean-100 and the like are splits; the first folders inside are groups. None where there is
+    neither.
+
+    Raises:
+        InputError: a file is not text, or not JSON.
+    """
+    if not tree.audio:
+        return None
+    files = _companions(tree)
+    fields = {path: own for path, own in files.items() if own.keys() & {".json", ".cls"}}
+    if len(fields) > _MOST * len(tree.audio):
+        return _source(tree, _fields(tree, fields), "files of the same name")
+    if not texts:
+        return None
+    spoken = {path: own for path, own in files.items() if own.keys() & set(_TEXTS)}
+    if len(spoken) > _MOST * len(tree.audio):
+        found = {path: read_text(tree.root / own[next(end for end in _TEXTS if end in own)])
+                 for path, own in spoken.items()}  # fmt: skip
+        if any(_TRACK.fullmatch(text.split("\n")[0].strip()) for text in found.values()):
+            return None
+        said = sum(bool(_SAMPLES.match(text)) for text in found.values())
+        timed = said == len(found)
+        notes = ["the two numbers of samples before each transcript left out"] if timed else []
+        cells = {path: {TEXT: " ".join((_SAMPLES.sub("", text, count=1) if timed else text).split())}
+                 for path, text in found.items()}  # fmt: skip
+        first = next(iter(spoken.values()))
+        example = first[next(end for end in _TEXTS if end in first)]
+        return _source(tree, cells, f"text files of the same name, such as {example}", notes)
+    named, lists = _listed(tree)
+    if not named:
+        return None
+    return _source(tree, {path: {TEXT: text} for path, text in named.items()}, f"{lists[0]}" + (
+        f" and {counted(len(lists) - 1, 'list')} like it" if len(lists) > 1 else ""))  # fmt: skip
+
+
+def read_fields(tree: Tree, *, classes: bool) -> Source | None:
+    """Read a .json or .cls beside each recording where no table describes them, and where it has the labels sought."""
+    if any(not path.endswith(".json") for path in tree.tables()):
+        return None
+    found = read_beside(tree, texts=False)
+    kinds = [kind for kind in Target.registry.values() if kind.implied_by == "label"]
+    known = [tier for kind in kinds for tier in kind.column_names]
+    return None if found is None or (classes and not any(among(name, *known) for name in found.rows.columns)) else found
+
+
+def _companions(tree: Tree) -> dict[str, dict[str, str]]:
+    """Return for each recording the files with its name, by their suffix; those in another folder need a unique one."""
+    recordings = {bare(path): path for path in tree.audio}
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for path in tree.audio:
+        by_stem[os.path.basename(bare(path))].append(path)
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in (*tree.texts, *tree.lists, *(one for one in tree.manifests if one.endswith(".json"))):
+        for suffix in (*_TEXTS, ".json", ".cls"):
+            if path.lower().endswith(suffix):
+                stem = path[: -len(suffix)]
+                elsewhere = by_stem.get(os.path.basename(stem), [])
+                owner = recordings.get(stem) or (elsewhere[0] if len(elsewhere) == 1 else None)
+                if owner:
+                    found[owner][suffix] = path
+                    break
+    return found
+
+
+def _fields(tree: Tree, files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return the fields of the .json beside each recording, its class in .cls, and its transcript in .txt."""
+    cells: dict[str, dict[str, Any]] = {}
+    for path, own in files.items():
+        cells[path] = {}
+        if ".json" in own:
+            place = tree.root / own[".json"]
+            content = parse_json(read_text(place), str(place))
+            if not isinstance(content, dict):
+                raise InputError(f"{place}: expected an object with the fields of {path}, got {type(content).__name__}")
+            cells[path] |= {name: value for name, value in content.items() if name != FILE}
+        for suffix, column in ((".cls", LABEL), (".txt", TEXT)):
+            if suffix in own:
+                cells[path][column] = read_text(tree.root / own[suffix]).strip()
+    return cells
+
+
+def _listed(tree: Tree) -> tuple[dict[str, str], list[str]]:
+    """Return the transcript of each recording that is named in a list, and the lists."""
+    recordings = {bare(path): path for path in tree.audio}
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for path in tree.audio:
+        by_stem[os.path.basename(bare(path))].append(path)
+    found: dict[str, str] = {}
+    used = []
+    for path in sorted((*tree.texts, *tree.lists)):
+        folder = path.rpartition("/")[0]
+        lines = [line.strip() for line in read_text(tree.root / path).splitlines() if line.strip()]
+        own: dict[str, str] = {}
+        for line in lines:
+            match = _FESTVOX.fullmatch(line)
+            name, text = match.groups() if match else (*re.split(r"[\s|]+", line, maxsplit=1), "")[:2]
+            stem = bare(name)
+            same = by_stem.get(os.path.basename(stem), [])
+            recording = recordings.get(f"{folder}/{stem}".lstrip("/")) or (same[0] if len(same) == 1 else None)
+            if recording:
+                own[recording] = text.strip()
+        if len(own) > _MOST * len(lines) and any(own.values()):
+            used.append(path)
+            found |= own
+    return found, used
+
+
+def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, notes: Sequence[str] = ()) -> Source:
+    """Return the recordings that have something beside them, in splits and groups by folder."""
+    paths = sorted(cells)
+    names = dict.fromkeys(name for own in cells.values() for name in own)
+    columns: Columns = {FILE: list(paths), **{name: [cells[path].get(name) for path in paths] for name in names}}
+    steps = [path.split("/")[:-1] for path in paths]
+    depth = min(map(len, steps))
+    level = next((level for level in range(depth) if all(in_split(step[level]) for step in steps)), None)
+    splits = "" if level is None else [in_split(step[level]) or "" for step in steps]
+    group = None
+    if group_from_names(paths) is None:
+        for inner in range(0 if level is None else level + 1, depth):
+            folders = [step[inner] for step in steps]
+            if 1 < len(set(folders)) < len(paths):
+                group, columns[FOLDER] = FOLDER, folders
+                break
+    said = {TEXT: "transcripts", LABEL: "labels"}.get(next(reversed(names)), "fields")
+    lines = [f"{said} are read from {where}", *notes]
+    if group:
+        lines.append(
+            f"folders such as {columns[FOLDER][0]} are treated as groups (speakers); group=NAME or '' changes it"
+        )
+    if without := sorted(tree.audio.keys() - cells.keys()):
+        lines.append(f"{counted(len(without), 'recording')} without any left out (first: {without[0]})")
+    rows = Rows(columns, paths, [tree.audio[path] for path in paths])
+    return Source(rows.in_splits(splits), FILE, group=group, notes=tuple(lines))
+
+
+def in_split(folder: str) -> str | None:
+    """Return the split that a folder is named after: train-clean-100 is train."""
+    return split_name(re.split(r"[-_. ]", folder)[0])
