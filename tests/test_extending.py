@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HUNG
 
 ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
 WORDS, MINI = str(ASSETS / "words"), str(ASSETS / "wav2vec2-mini")
@@ -134,7 +135,7 @@ def audio_ft(site: Path | None, *words: str, code: int = 0) -> subprocess.Comple
     path = os.pathsep.join(filter(None, [str(site) if site else "", *places]))
     command = [sys.executable, "-m", "audio_ft", *words]
     result = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=300, check=False
+        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=HUNG, check=False
     )
     assert result.returncode == code, result.stderr
     return result

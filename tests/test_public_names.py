@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import HUNG
 
 import audio_ft
 from audio_ft.cli import command_list
@@ -27,12 +28,12 @@ def test_every_name_can_be_loaded_listed_and_explained():
 @pytest.mark.parametrize("name", ["augmentation", "features", "plots", "steps"])
 def test_a_module_can_be_the_first_name_that_is_used(name):
     code = f"import audio_ft\nprint(audio_ft.{name}.__name__)"
-    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HUNG)
 
 
 def test_a_star_import_brings_all_names_and_no_others():
     code = "from audio_ft import *\nprint(*sorted(name for name in dir() if not name.startswith('__')))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HUNG)
     assert printed.stdout.split() == sorted(audio_ft.__all__)
 
 

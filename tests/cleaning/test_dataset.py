@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from waiting import HUNG
 
 from audio_ft.audio.clip import Clip, read, write
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
@@ -252,7 +253,7 @@ def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     cache = tmp_path / "killed"
     process = subprocess.Popen(command("killed", 0.05), env=environment, stderr=subprocess.DEVNULL)
-    finished, patience = [], time.monotonic() + 90
+    finished, patience = [], time.monotonic() + HUNG
     while not finished and process.poll() is None and time.monotonic() < patience:
         finished = [path for path in cache.glob("clean-*.arrow") if cache.is_dir()]
         time.sleep(0.02)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import HUNG
 
 from audio_ft.audio.clip import Clip, read, write
 from audio_ft.audio.output_paths import output_names
@@ -287,7 +288,7 @@ def test_killing_the_command_leaves_no_process_and_no_half_file(tmp_path):
     command = [sys.executable, "-m", "audio_ft", "clean", str(tmp_path / "raw"), str(out)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + HUNG
     # Workers write the files and this command the journal, later where the machine is busy: wait for both.
     while process.poll() is None and time.monotonic() < patience:
         if (out / JOURNAL).exists() and len(list(out.glob("*.wav"))) >= 10:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors import SafetensorError
+from waiting import HUNG
 
 from audio_ft.audio.clip import Clip, read, write
 from audio_ft.cli import command_list
@@ -76,7 +77,7 @@ def test_each_command_explains_itself_without_loading_anything_heavy(command):
         "heavy = {'torch', 'transformers', 'datasets', 'librosa', 'sklearn', 'scipy', 'pandas', 'av', 'soundfile'}\n"
         "print('loaded:', *sorted(heavy & set(sys.modules)))\nsys.exit(code)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HUNG, check=True)
     assert result.stdout.splitlines()[-1] == "loaded:"
     assert f"usage: audio-ft {command}" in result.stdout
 
@@ -171,7 +172,7 @@ def test_sigterm_stops_a_command_with_130():
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=HUNG)
     assert process.returncode == 130
     assert b"stopped" in errors
     assert b"Traceback" not in errors
@@ -188,7 +189,7 @@ def test_a_closed_output_pipe_is_not_an_error():
         assert process.stdout.readline() == b"line\n"
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=HUNG) == 130
 
 
 @pytest.mark.filterwarnings("ignore:library warning")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from waiting import HUNG
 
 from audio_ft.cli import main as cli
 from audio_ft.cli.commands.completion import SHELLS
@@ -33,7 +34,7 @@ def test_the_shell_accepts_its_script(shell, tmp_path, capsys):
         assert word in file.read_text()
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    subprocess.run([shell, "-n", str(file)], check=True, timeout=60)
+    subprocess.run([shell, "-n", str(file)], check=True, timeout=HUNG)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -51,5 +52,5 @@ def test_bash_completes_commands_options_and_choices(typed, completed, tmp_path,
     file.write_text(script("bash", capsys))
     (tmp_path / "press_tab.sh").write_text(PRESS_TAB)
     words = ["bash", str(tmp_path / "press_tab.sh"), str(file), "audio-ft", *typed]
-    offered = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path)
+    offered = subprocess.run(words, capture_output=True, text=True, check=True, timeout=HUNG, cwd=tmp_path)
     assert set(offered.stdout.split()) == completed, offered.stderr

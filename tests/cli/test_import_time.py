@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import HUNG
 
 HEAVY = {
     "accelerate",
@@ -28,7 +29,7 @@ REPORT = "import sys; print('loaded:', *sorted({name.partition('.')[0] for name 
 def loaded_by(statement: str) -> set[str]:
     """Return the top-level modules that a fresh interpreter holds after the statement."""
     result = subprocess.run(
-        [sys.executable, "-c", f"{statement}\n{REPORT}"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", f"{statement}\n{REPORT}"], capture_output=True, text=True, check=True, timeout=HUNG
     )
     return set(result.stdout.splitlines()[-1].removeprefix("loaded:").split())
 

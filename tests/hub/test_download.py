@@ -16,6 +16,7 @@ import pytest
 from checkpoints import WORDS, fetched_whisper, speech, tiny_checkpoint
 from hub_server import connected, settings
 from hub_store import Fault
+from waiting import HUNG
 
 from audio_ft import Data, Recipe, evaluate, load
 from audio_ft.errors import AudioFTError, InputError
@@ -53,7 +54,7 @@ def run_python(hub, cache: Path, *words: str, **more: str) -> str:
     """Return what a Python process prints that has an empty cache and only the Hub's address."""
     environment = os.environ | settings(hub, cache) | more
     outcome = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, env=environment, cwd=cache.parent, timeout=240
+        [sys.executable, *words], capture_output=True, text=True, env=environment, cwd=cache.parent, timeout=HUNG
     )
     assert outcome.returncode == 0, outcome.stderr
     return outcome.stdout

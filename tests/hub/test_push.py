@@ -16,6 +16,7 @@ import pandas
 import pytest
 from hub_server import connected, settings
 from hub_store import Fault
+from waiting import HUNG
 
 from audio_ft.data import Data
 from audio_ft.errors import AudioFTError, InputError
@@ -49,7 +50,7 @@ def command(hub, *words: str, token: str = "hf_writer", **more: str) -> subproce
     """Run audio-ft in another process, with the address of the test server in the environment."""
     environment = os.environ | settings(hub, Path(os.environ["HF_HOME"]) / "hub", token) | more
     return subprocess.run(
-        [sys.executable, "-m", "audio_ft", *words], capture_output=True, text=True, env=environment, timeout=120
+        [sys.executable, "-m", "audio_ft", *words], capture_output=True, text=True, env=environment, timeout=HUNG
     )
 
 

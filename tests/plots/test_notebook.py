@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.signal
+from waiting import HUNG
 
 from audio_ft import Clip, InputError, Run, read
 from audio_ft.metrics import Score
@@ -94,7 +95,7 @@ def test_a_clip_shows_itself_without_matplotlib():
         "import sys\nfrom audio_ft import Clip\nClip.tone(440, 0.1)._repr_html_()\n"
         "print({'matplotlib', 'librosa', 'torch'} & set(sys.modules))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HUNG, check=True)
     assert result.stdout == "set()\n"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from checkpoints import WORDS, tiny_checkpoint
+from waiting import HUNG
 
 from audio_ft import Data, Recipe, Run
 from audio_ft.augmentation import SpecAugment
@@ -45,7 +46,7 @@ def launch(program: Path, *arguments: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(program)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     outcome = subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300, env=environment
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=HUNG, env=environment
     )
     assert outcome.returncode == 0, outcome.stderr[-3000:]
 

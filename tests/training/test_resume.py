@@ -16,6 +16,7 @@ import pandas
 import pytest
 import soundfile
 from checkpoints import RATE, WORDS, speech, tiny_checkpoint, tiny_transcriber
+from waiting import HUNG
 
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
@@ -70,7 +71,7 @@ def kill_after(run: Path, step: int, whole: Recipe) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + HUNG
         while process.poll() is None and time.monotonic() < deadline and max(checkpoints(run), default=0) < step:
             time.sleep(0.005)
         assert process.poll() is None, f"it ended before it could be killed: {process.stderr.read()[-2000:]!r}"
