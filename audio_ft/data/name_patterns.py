@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.errors import InputError
+from audio_ft.settings.rules import shown
 
 _FIELD = re.compile(r"\{(?P<name>[^{}:]*)(?::(?P<width>\d{1,3}))?\}")
 
@@ -183,7 +184,9 @@ def name_pattern(text: str) -> re.Pattern[str]:
         parts += [re.escape(before), f"(?P<{name}>{body})" if name else body]
         end, open_ended = match.end(), not width
     if not names:
-        raise InputError(f"data.name_pattern: expected fields such as '{{speaker}}_{{label}}_{{take}}', got {text!r}")
+        raise InputError(
+            f"data.name_pattern: expected fields such as '{{speaker}}_{{label}}_{{take}}', got {shown(text)}"
+        )
     return re.compile(f"(?:^|/){''.join(parts)}{re.escape(trunk[end:])}$")
 
 

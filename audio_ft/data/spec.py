@@ -51,7 +51,11 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _kind(value: Any) -> str:
-    return target_class(text().read(value)).kind
+    name: str = text().read(value)
+    try:
+        return target_class(name).kind
+    except InputError as error:
+        raise Refused from error
 
 
 def _renaming(value: Any) -> dict[str, str]:

@@ -13,6 +13,7 @@ from audio_ft import extensions
 from audio_ft.errors import InputError
 from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
+from audio_ft.settings.rules import shown
 from audio_ft.targets.cells import Tiers, missing
 from audio_ft.targets.judged import Confusion, Judged, Word
 from audio_ft.targets.reading import Form, Reading
@@ -263,5 +264,5 @@ def target_class(kind: str) -> type[Target]:
     """
     found: type[Target] | None = Target.registry.get(kind) or extensions.load("targets", kind)
     if found is None:
-        raise InputError(f"kind: expected one of {', '.join(Target.registry)}, got {kind!r}")
+        raise InputError(f"kind: expected one of {', '.join(Target.registry)}, got {shown(kind)}")
     return found
