@@ -6,7 +6,8 @@ Each message says what was expected, what was received and how to fix it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class AudioFTError(Exception):
@@ -31,6 +32,16 @@ class AudioError(InputError):
     def __reduce__(self) -> tuple[type[AudioError], tuple[str, str]]:
         # Errors are pickled by worker processes, and unpickling passes only the message to __init__ by default.
         return type(self), (self.source, self.reason)
+
+
+@contextmanager
+def naming(recording: object) -> Iterator[None]:
+    """Add to an error in the block which recording it is about: it may be a mistake of ours that only one shows."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in recording {str(recording)[:300]!r}")
+        raise
 
 
 def did_you_mean(name: object, known: Iterable[str], *, list_all: bool = False) -> str:

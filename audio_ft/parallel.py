@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from typing import TypeVar
 from audio_ft.errors import AudioFTError
 from audio_ft.system import available_cores
 
+logger = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -25,6 +28,9 @@ Result = TypeVar("Result")
 FEW = 64
 _CHUNK, _CHUNKS_AHEAD = 8, 4
 _WATCH_SECONDS = 0.5
+DIED = "a worker process was killed by the system, most often because memory ran out"
+# The reason of an item without a result.
+KILLED = "its process was killed (out of memory, or by a fault in a library)"
 # The process whose forked children end with it; 0 outside `exit_with_parent`.
 _parent = 0
 
@@ -37,16 +43,18 @@ def parallel_map(
     describe: str,
     unit: str = " files",
     workers: int | None = None,
+    died: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """Yield `function(item)` for each of `total` items, in order, computed by one process per processor.
 
     `function` and items are pickled, items a little ahead of their turn; few items are computed in this process. After
-    an error or Ctrl-C, the items that have begun are finished and the others dropped.
+    an error or Ctrl-C, the items that have begun are finished and the others dropped. When the system kills a worker,
+    fewer go on, which is logged; the result of an item that alone makes a worker die is `died(item)`.
 
     Not joblib: with its loky backend all workers of a killed parent were still there a minute later.
 
     Raises:
-        AudioFTError: a process died (killed, out of memory), or whatever `function` raises.
+        AudioFTError: an item alone makes a worker die, and there is no `died`. Or whatever `function` raises.
     """
     from tqdm import tqdm
 
@@ -57,30 +65,86 @@ def parallel_map(
             for item in tqdm(items, **bar):
                 yield function(item)
         return
-    executor = ProcessPoolExecutor(workers, initializer=_start_worker)
+    waiting = iter(items)
+    with tqdm(**bar) as progress:
+        for result in _surviving(function, waiting, workers, died, describe):
+            progress.update()
+            yield result
+
+
+def _surviving(
+    function: Callable[[Item], Result],
+    items: Iterator[Item],
+    workers: int,
+    died: Callable[[Item], Result] | None,
+    describe: str,
+) -> Iterator[Result]:
+    """Yield results in order; when a worker dies, what is lost is computed one by one, and then fewer go on."""
+    while lost := (yield from _until_death(function, items, workers)):
+        logger.warning("warning: %s; %s again what it had begun", DIED, describe)
+        deaths = 0
+        for result, lives in one_by_one(function, lost, died):
+            deaths += not lives
+            yield result
+        # Where one item alone is too much, there need not be fewer workers for the others.
+        workers = workers if deaths else max(1, workers // 2)
+        logger.warning("warning: %s goes on with %d worker%s", describe, workers, "s" if workers > 1 else "")
+
+
+def _until_death(
+    function: Callable[[Item], Result], items: Iterator[Item], workers: int
+) -> Generator[Result, None, list[Item]]:
+    """Yield results in order; return the items that were begun when a worker died, an empty list without a death."""
+    # As few chunks wait as keep all workers busy: an item may hold the content of a recording.
+    waiting: deque[tuple[list[Item], Future[list[Result]]]] = deque()
+    executor, chunk = ProcessPoolExecutor(workers, initializer=_start_worker), []
     try:
-        yield from tqdm(_ahead(executor, function, iter(items), _CHUNKS_AHEAD * workers), **bar)
-    except BrokenProcessPool as error:
-        raise AudioFTError(
-            "A worker process died, most often because memory ran out. What is finished is kept: close other programs "
-            "and run the same command again."
-        ) from error
+        while True:
+            while len(waiting) < _CHUNKS_AHEAD * workers and (chunk := list(islice(items, _CHUNK))):
+                with exit_with_parent():  # workers start when they are first given work
+                    waiting.append((chunk, executor.submit(_each, function, chunk)))
+                chunk = []
+            if not waiting:
+                return []
+            yield from waiting[0][1].result()
+            waiting.popleft()
+    except BrokenProcessPool:
+        return [item for begun, _ in waiting for item in begun] + chunk
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _ahead(
-    executor: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterator[Item], limit: int
-) -> Iterator[Result]:
-    """Yield results in order while at most `limit` chunks of items are waiting or being computed."""
-    waiting: deque[Future[list[Result]]] = deque()
-    while chunk := list(islice(items, _CHUNK)):
-        with exit_with_parent():  # workers start when they are first given work
-            waiting.append(executor.submit(_each, function, chunk))
-        if len(waiting) >= limit:
-            yield from waiting.popleft().result()
-    while waiting:
-        yield from waiting.popleft().result()
+def one_by_one(
+    function: Callable[[Item], Result], items: Iterable[Item], died: Callable[[Item], Result] | None
+) -> Iterator[tuple[Result, bool]]:
+    """Yield the result for each item from a process beside this one, and whether that process survived it.
+
+    The result of an item with which the process dies (too large for the memory, or it makes a library crash) is
+    `died(item)`.
+
+    Raises:
+        AudioFTError: the process dies, and there is no `died`.
+    """
+    executor = None
+    try:
+        for item in items:
+            executor = executor or ProcessPoolExecutor(1, initializer=_start_worker)
+            try:
+                with exit_with_parent():
+                    waiting = executor.submit(function, item)
+                yield waiting.result(), True
+            except BrokenProcessPool as error:
+                executor.shutdown()
+                executor = None
+                if died is None:
+                    raise AudioFTError(
+                        f"{DIED[0].upper()}{DIED[1:]}. What is finished is kept: close other programs and run the same "
+                        "command again."
+                    ) from error
+                yield died(item), False
+    finally:
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _each(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
@@ -102,10 +166,11 @@ def exit_with_parent() -> Iterator[None]:
 
 
 def _watch_parent() -> None:
-    """Watch the parent from a new child."""
+    """Watch the parent from a new child, and leave Ctrl-C to it."""
     parent = _parent
     if not parent or os.getppid() != parent:
         return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

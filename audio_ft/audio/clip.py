@@ -16,6 +16,7 @@ from audio_ft.audio.codec.encode import encode
 from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, Span, probe_soundfile
 from audio_ft.audio.codec.pyav import probe_av
 from audio_ft.audio.codec.source import Source, open_source
+from audio_ft.audio.level import Level
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing
 
@@ -32,11 +33,6 @@ AUDIO_SUFFIXES = frozenset({
     ".wma", ".3gp", ".amr", ".ac3", ".wv",
 })
 # fmt: on
-# One step of 24-bit audio is 2^-23; a smaller peak-to-peak amplitude was not recorded by any converter.
-_SILENT = 2.0**-24
-_QUIET_DBFS = -60.0
-# Lossy decoders overshoot full scale by some tenths; twice full scale means that the samples have another unit.
-_OUTSIDE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +164,7 @@ def read(source: Source, *, start: float = 0.0, seconds: float | None = None) ->
     The content selects the decoder, the file name only where the content is not conclusive. `bytes` are the content of
     a file; a file object is read from its beginning, whatever its position. Problems that leave the file readable
     become notes of the clip: "truncated: …", "damaged: …", "unfinished header: …", "chained: …", "several tracks: …",
-    "silent: …", "very quiet: …", "outside [-1, 1]: …".
+    "silent: …", "very quiet: …", "clipped: …", "outside [-1, 1]: …".
 
     Raises:
         AudioError: the file is missing, not readable, not a regular file, not audio, damaged, without samples or with
@@ -250,21 +246,9 @@ def write(clip: Clip, path: str | os.PathLike[str]) -> None:
 
 def _checked(decoded: Decoded, name: str, *, note_level: bool = False) -> Clip:
     """Return newly decoded samples as a clip, not copied; `note_level` adds notes on their level."""
-    # One pass each is enough: NaN and infinity propagate through minimum and maximum.
-    lows, highs = (extreme.astype(np.float64) for extreme in (decoded.samples.min(axis=1), decoded.samples.max(axis=1)))
-    if not np.isfinite([lows, highs]).all():
+    level = Level()
+    level.add(decoded.samples)
+    if not level.is_finite:
         raise AudioError(name, "non-finite samples (NaN or infinity)")
-    notes = _level_notes(float((highs - lows).max()), float(max(highs.max(), -lows.min()))) if note_level else ()
+    notes = level.notes() if note_level else ()
     return Clip._unchecked(decoded.samples, decoded.rate, decoded.notes + notes)
-
-
-def _level_notes(swing: float, peak: float) -> tuple[str, ...]:
-    """Return notes on a recording by its largest peak-to-peak amplitude of a channel and its peak."""
-    notes = []
-    if swing < _SILENT:
-        notes.append("silent: all samples of a channel are equal")
-    elif 20 * math.log10(swing / 2) < _QUIET_DBFS:
-        notes.append(f"very quiet: peak {20 * math.log10(swing / 2):.0f} dBFS")
-    if peak > _OUTSIDE:
-        notes.append(f"outside [-1, 1]: peak {peak:.6g}")
-    return tuple(notes)

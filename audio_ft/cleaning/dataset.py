@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,14 @@ import numpy as np
 from audio_ft.audio.clip import probe, read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
+from audio_ft.audio.codec.source import NO_MEMORY
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows
-from audio_ft.errors import AudioError, InputError
+from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
+from audio_ft.errors import AudioError, InputError, naming
 from audio_ft.file_io import refuse_full_disk, state_of
-from audio_ft.parallel import exit_with_parent, one_thread
+from audio_ft.formatting import counted
+from audio_ft.parallel import DIED, FEW, KILLED, exit_with_parent, one_by_one, one_thread
 from audio_ft.system import available_cores
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ logger = logging.getLogger(__name__)
 # that the start of the workers is cheap.
 BLOCK = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
-LAYOUT = 5
+LAYOUT = 6
 # The row of an unreadable recording, which also has its `clip` and `error`.
 UNREADABLE: dict[str, Any] = {"start": 0.0, "length": 0, "seconds": 0.0, "before": 0.0, "rate": 0, "level": None}
 UNREADABLE |= {"snr": None, "notes": [], "digest": "", "samples": np.zeros(1, np.int16), "scale": 1.0}
@@ -52,26 +55,37 @@ class Cleaner:
     """Turn a batch of {audio} rows into clean windows; `datasets.map` calls it in its workers.
 
     `sample_rate` in Hz and `window` in seconds are those of the model. An unreadable recording becomes one row with the
-    reason in `error`.
+    reason in `error`; if `isolated`, so does one with which the process dies, which is another process then.
     """
 
     chain: Chain
     sample_rate: int
     window: float
+    isolated: bool = False
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
         """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
+        pairs = [(first + index, audio) for index, audio in zip(indices, batch["audio"], strict=True)]
         with one_thread():
-            pairs = zip(indices, batch["audio"], strict=True)
-            rows = [row for index, audio in pairs for row in self._rows(first + index, audio)]
-        return {name: [row[name] for row in rows] for name in self.schema()}
+            if self.isolated:
+                found = [rows for rows, _ in one_by_one(self._rows, pairs, self._killed)]
+            else:
+                found = [self._rows(pair) for pair in pairs]
+        return {name: [row[name] for rows in found for row in rows] for name in self.schema()}
 
-    def _rows(self, index: int, audio: dict[str, Any]) -> list[dict[str, Any]]:
+    def _killed(self, pair: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
+        return [UNREADABLE | {"clip": pair[0], "error": KILLED}]
+
+    def _rows(self, pair: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
+        index, audio = pair
         try:
-            raw = read(source_of(audio))
-            clip = self.chain(raw)
+            with naming(audio["path"]):
+                raw = read(source_of(audio))
+                clip = self.chain(raw)
         except AudioError as error:
             return [UNREADABLE | {"clip": index, "error": error.reason}]
+        except MemoryError:
+            return [UNREADABLE | {"clip": index, "error": NO_MEMORY}]
         if clip.rate != self.sample_rate:
             raise InputError(
                 f"The chain ends at {clip.rate:,} Hz but the model expects {self.sample_rate:,} Hz; "
@@ -151,25 +165,32 @@ def clean(
     from datasets import concatenate_datasets
 
     cache = cache or cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
     workers = workers or available_cores()
     blocks = [range(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
-    if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
-        needed = expected_bytes(estimate_seconds(split), cleaner.sample_rate)
-        refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
-    with exit_with_parent():
-        parts = [_clean_block(split, block, cleaner, name=name, workers=workers, cache=cache) for block in blocks]
+    parts = []
+    with writing(cache), exit_with_parent():
+        cache.mkdir(parents=True, exist_ok=True)
+        if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
+            needed = expected_bytes(estimate_seconds(split), cleaner.sample_rate)
+            refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
+        for block in blocks:
+            part, workers = _clean_block(split, block, cleaner, name, workers, cache)
+            parts.append(part)
     return _summarize(concatenate_datasets(parts), split)
 
 
-def _clean_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str, workers: int, cache: Path) -> Dataset:
-    """Return the rows of one block, from the cache where it holds all of them."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+def _clean_block(
+    split: Dataset, block: range, cleaner: Cleaner, name: str, workers: int, cache: Path
+) -> tuple[Dataset, int]:
+    """Return the rows of one block, from the cache where it has all of them, and the workers for the next block."""
     fingerprint = _fingerprint(split, block, cleaner)
+    file = cache / f"clean-{fingerprint}.arrow"
+    found = read_cached(file)
+    if found is not None:
+        return found, workers
+    place = f"{name} {block.start:,}-{block.stop:,} of {len(split):,}"
 
-    def rows() -> Dataset:
+    def mapped(cleaner: Cleaner, processes: int | None) -> Dataset:
         return (
             split.select(block)
             .select_columns(["audio"])
@@ -181,35 +202,30 @@ def _clean_block(split: Dataset, block: range, cleaner: Cleaner, *, name: str, w
                 fn_kwargs={"first": block.start},
                 remove_columns=["audio"],
                 features=cleaner.schema(),
-                # Starting workers for a handful of clips takes longer than cleaning them.
-                num_proc=workers if len(block) > 64 and workers > 1 else None,
+                num_proc=processes,
                 new_fingerprint=fingerprint,
-                cache_file_name=str(cache / f"clean-{fingerprint}.arrow"),
-                load_from_cache_file=True,
+                cache_file_name=str(file),
+                load_from_cache_file=False,
                 writer_batch_size=64,
-                desc=f"cleaning {name} {block.start:,}-{block.stop:,} of {len(split):,}",
+                desc=f"cleaning {place}",
             )
         )
 
-    # A power failure can leave truncated cache files: Arrow rejects some and reads others as shorter tables.
     try:
-        found = rows()
-        if pc.count_distinct(found.data.column("clip")).as_py() == len(block):
-            return found
-    except (pa.ArrowInvalid, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # an error of the system, such as a full disk
+        # Starting workers for a handful of clips takes longer than cleaning them.
+        rows = mapped(cleaner, workers if len(block) > FEW and workers > 1 else None)
+    except RuntimeError as error:
+        if "abruptly died" not in str(error):
             raise
-        logger.debug("%s: %s", fingerprint, error)
-    logger.warning("warning: a cache file in %s is damaged; its recordings are cleaned again", cache)
-    for file in cache.glob(f"clean-{fingerprint}*.arrow"):
-        file.unlink()
-    return rows()
-
-
-def cache_folder() -> Path:
-    """Return the folder of cached rows: AUDIO_FT_CACHE, or audio_ft in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("AUDIO_FT_CACHE") or Path(base) / "audio_ft")
+        logger.warning("warning: %s; %s is cleaned again, one recording at a time", DIED, place)
+        rows = mapped(replace(cleaner, isolated=True), None)
+        # Where one recording alone is too much, there need not be fewer workers for the others.
+        workers = workers if KILLED in rows.unique("error") else max(1, workers // 2)
+        logger.warning("warning: cleaning goes on with %s", counted(workers, "worker"))
+    if not {KILLED, NO_MEMORY} & set(rows.unique("error")):  # these may be readable at another time
+        for written in rows.cache_files:
+            seal(Path(written["filename"]))
+    return rows, workers
 
 
 def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
@@ -220,7 +236,8 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
         state = state_of(source)
         if not isinstance(source, bytes):
             # A change of permissions does not change the modification time.
-            state = f"{os.path.abspath(source)}|{state}\n" + ("" if os.access(source, os.R_OK) else "no access\n")
+            access = state == "missing" or os.access(source, os.R_OK)
+            state = f"{os.path.abspath(source)}|{state}\n" + ("" if access else "no access\n")
         digest.update(state.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
 

@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from audio_ft.audio.clip import read, write
-from audio_ft.audio.codec.source import printable
+from audio_ft.audio.clip import read
+from audio_ft.audio.codec.encode import encode
+from audio_ft.audio.codec.source import NO_MEMORY, printable
 from audio_ft.cleaning.chain import Chain
-from audio_ft.errors import AudioError, InputError
-from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, state_of
+from audio_ft.errors import AudioError, InputError, naming
+from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, replacing, state_of
 from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.formatting import counted, format_duration
-from audio_ft.parallel import parallel_map
+from audio_ft.parallel import KILLED, parallel_map
 
 logger = logging.getLogger(__name__)
 
@@ -65,20 +66,31 @@ class Cleaning:
         """Clean one recording into its file, or raise `InputError` if that cannot be written."""
         stamp, target = state_of(job.source), str(job.target)
         try:
-            clip = read(job.source)
-            seconds = [clip.seconds]
-            for _, after in self.chain.trace(clip):
-                clip = after
-                seconds.append(clip.seconds)
-            if not clip.length:
-                return Outcome(job.key, target, stamp, error="nothing is left after cleaning")
+            with naming(job.key):
+                clip = read(job.source)
+                seconds = [clip.seconds]
+                for _, after in self.chain.trace(clip):
+                    clip = after
+                    seconds.append(clip.seconds)
+                if not clip.length:
+                    return Outcome(job.key, target, stamp, error="nothing is left after cleaning")
         except AudioError as error:
             return Outcome(job.key, target, stamp, error=error.reason)
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        write(clip, job.target)
+        except MemoryError:
+            return Outcome(job.key, target, stamp, error=NO_MEMORY)
+        try:
+            content = encode(clip.samples, clip.rate, job.target)
+        except InputError as error:  # too long for a WAV file
+            return Outcome(job.key, target, stamp, error=str(error).removeprefix(f"{target}: "))
+        with replacing(job.target, make_parents=True) as unfinished:
+            unfinished.write_bytes(content)
         if self.then is not None:
             self.then(job)
         return Outcome(job.key, target, stamp, seconds, clip.notes)
+
+    def killed(self, job: Job) -> Outcome:
+        """Return the outcome of a job with which its process dies."""
+        return Outcome(job.key, str(job.target), state_of(job.source), error=KILLED)
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,10 @@ def _clean_files(jobs: Sequence[Job], cleaning: Cleaning, folder: Path, describe
         remove_unfinished(folder, below=True)
         # Indexed one at a time: a job may hold the content of its recording.
         unfinished = (jobs[index] for index in waiting)
-        for outcome in parallel_map(cleaning, unfinished, len(waiting), describe=describe, workers=workers):
+        outcomes = parallel_map(
+            cleaning, unfinished, len(waiting), describe=describe, workers=workers, died=cleaning.killed
+        )
+        for outcome in outcomes:
             done[outcome.key] = replace(outcome, target=Path(outcome.target).relative_to(folder).as_posix())
             append_json_line(folder / JOURNAL, asdict(done[outcome.key]))
     return Report(cleaning.chain, tuple(done[key] for key in keys), len(jobs) - len(waiting))

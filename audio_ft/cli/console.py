@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -113,8 +114,13 @@ def _ended(error: BaseException, debug: bool) -> int:
         code, sentence = WRONG if wrong else FAILED, f"error: {error}"
     elif is_disk_full(error):
         code, sentence = FAILED, "error: no space left on the disk; free some and run this again."
+    elif isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+        place = f"{error.filename}: " if error.filename else ""
+        reason = f"{place}{error.strerror}; check the disk and the permissions"
+        code, sentence = FAILED, f"error: {reason}, and run this again."
     else:
         message = (str(error).strip() or "no message").splitlines()[0]
+        message = " ".join([message, *(f"({note})" for note in getattr(error, "__notes__", ()))])
         end = "" if message.endswith((".", "!", "?")) else "."
         unexpected = f"unexpected {type(error).__name__}: {message}{end}"
         code, sentence = FAILED, f"error: {unexpected} Run again with --debug for the traceback."

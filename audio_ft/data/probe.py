@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import probe, read
 from audio_ft.data.rows import Rows
+from audio_ft.data.tree import file_at
 from audio_ft.errors import AudioError
 from audio_ft.file_io import file_digest
 from audio_ft.system import available_cores
@@ -66,8 +67,9 @@ def _probe(decode: bool, key: str, source: str | bytes) -> Probed:
     """Read one recording's header, or all of it."""
     path = source if isinstance(source, str) else ""
     try:
-        size = os.stat(path).st_size if path else len(source)
-        found = Probed(key, size, content=_sampled(source, size), path=path)
+        size = file_at(path).size if path else len(source)
+        # What is no regular file has a size of -1, and opening a named pipe would wait for ever.
+        found = Probed(key, size, content=_sampled(source, size), path=path) if size >= 0 else Probed(key)
     except (OSError, ValueError):
         found = Probed(key)
     try:
@@ -77,7 +79,7 @@ def _probe(decode: bool, key: str, source: str | bytes) -> Probed:
         if decode:
             with _large_lock if about.frames * about.channels > _LARGE else nullcontext():
                 clip = read(source)
-                found = replace(found, seconds=clip.seconds, notes=clip.notes)
+                found = replace(found, seconds=clip.seconds, notes=mixdown(clip).notes)
                 del clip
     except AudioError as error:
         return replace(found, error=error.reason)
@@ -104,5 +106,6 @@ def duplicates(recordings: Iterable[Probed]) -> list[tuple[str, ...]]:
     equal: dict[str, list[str]] = defaultdict(list)
     for members in alike.values():
         for probed in members if len(members) > 1 else ():
-            equal[file_digest(probed.path) if probed.path else probed.content].append(probed.key)
+            with suppress(OSError):  # it was there when it was probed
+                equal[file_digest(probed.path) if probed.path else probed.content].append(probed.key)
     return [tuple(keys) for keys in equal.values() if len(keys) > 1]

@@ -46,8 +46,10 @@ def split_in(path: str) -> str | None:
 class Tree:
     """Hold what is below a folder, by relative path: recordings, manifests, lists, folders; counts of the rest.
 
-    `lists` are text files with the name of a split, such as testing_list.txt; `texts` others that may have transcripts.
-    `skipped` are folders that were not searched: "_background_noise_" and the like are not classes.
+    `audio` has each entry that is called like a recording, also those that cannot be read: reading says why. `lists`
+    are text files with the name of a split, such as testing_list.txt; `texts` others that may have transcripts.
+    `skipped` are folders that were not searched: "_background_noise_" and the like are not classes. `unlisted` are
+    folders that the system does not list, with its reason.
     """
 
     root: Path
@@ -57,6 +59,7 @@ class Tree:
     texts: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    unlisted: dict[str, str] = field(default_factory=dict)
     other: Counter[str] = field(default_factory=Counter)
 
     def children(self, prefix: str = "") -> list[str]:
@@ -85,6 +88,7 @@ class Tree:
             f"folder {path} left out: a name that begins with _ is not a class; rename it if it is one"
             for path in sorted(self.skipped)
         ]
+        notes += [f"folder {path} left out: it cannot be listed ({why})" for path, why in sorted(self.unlisted.items())]
         if self.other:
             kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(self.other.items()))
             notes.append(f"{counted(self.other.total(), 'file')} left out that are not audio ({kinds})")
@@ -95,44 +99,47 @@ def scan(root: Path) -> Tree:
     """List a folder with its subfolders; hidden files are skipped, links are followed once, real folders first.
 
     Raises:
-        InputError: a folder cannot be listed.
+        InputError: the folder itself cannot be listed.
     """
     from tqdm import tqdm
 
     tree = Tree(root)
-    for path, entry in tqdm(_walk(root), desc="listing", unit=" files", delay=2, leave=False):
+    for path, entry in tqdm(_walk(tree), desc="listing", unit=" files", delay=2, leave=False):
         suffix = os.path.splitext(path)[1].lower()
-        if entry.is_dir():
+        if _is_folder(entry):
             (tree.skipped if entry.name.startswith("_") else tree.folders).append(path)
+        elif suffix in AUDIO_SUFFIXES:
+            tree.audio[path] = file_at(entry.path)
         elif entry.is_symlink() and not os.path.exists(entry):
             tree.other["broken link"] += 1
-        elif suffix in AUDIO_SUFFIXES and (recording := file_at(entry.path)).size >= 0:
-            tree.audio[path] = recording
-        elif suffix in MANIFEST_SUFFIXES:
+        elif suffix in MANIFEST_SUFFIXES and file_at(entry.path).size >= 0:
             tree.manifests.append(path)
-        elif suffix in _LIST_SUFFIXES and split_in(path):
+        elif suffix in _LIST_SUFFIXES and split_in(path) and file_at(entry.path).size >= 0:
             tree.lists.append(path)
         elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
-            if suffix in _TEXT_SUFFIXES or entry.name in _TEXT_NAMES:
+            if (suffix in _TEXT_SUFFIXES or entry.name in _TEXT_NAMES) and file_at(entry.path).size >= 0:
                 tree.texts.append(path)
             tree.other[suffix or "no suffix"] += 1
     return tree
 
 
-def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _walk(tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield (relative path, entry) for folders and files; each real folder once, so that links cannot loop.
 
     Linked folders come last: a folder that is also linked keeps its real name, which may be a label.
     """
     seen: set[tuple[int, int]] = set()
-    waiting = deque([(os.fspath(root), "")])
+    waiting = deque([(os.fspath(tree.root), "")])
     while waiting:
         folder, prefix = waiting.popleft()
         try:
             about = os.stat(folder)
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+            if not prefix:
+                raise InputError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+            tree.unlisted[prefix.rstrip("/")] = (error.strerror or str(error)).lower()
+            continue
         if (about.st_dev, about.st_ino) in seen:
             continue
         seen.add((about.st_dev, about.st_ino))
@@ -140,7 +147,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             if entry.name.startswith("."):  # "._x" are resource forks of macOS
                 continue
             yield prefix + entry.name, entry
-            if entry.is_dir() and not entry.name.startswith("_"):
+            if _is_folder(entry) and not entry.name.startswith("_"):
                 add = waiting.append if entry.is_symlink() else waiting.appendleft
                 add((entry.path, f"{prefix}{entry.name}/"))
 
@@ -155,6 +162,14 @@ def by_ending(keys: Iterable[str]) -> dict[str, str]:
             for name in {ending, os.path.splitext(ending)[0]}:
                 found[name] = "" if found.get(name, key) != key else key
     return found | {key: key for key in keys}
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or a link to one; links that form a loop lead to none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def file_at(path: str) -> File:

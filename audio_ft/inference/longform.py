@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.clip import Clip, blocks
+from audio_ft.audio.level import Level
 from audio_ft.audio.vad import PAUSE_SECONDS, Spectrum
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Trim
@@ -60,21 +61,49 @@ class Piece:
         return self.clip.samples[0]
 
 
-def pieces(source: Source | Clip, chain: Chain, rate: int, longest: float) -> Iterator[Piece]:
+class Notes:
+    """Collect the notes on a recording while it is read in blocks: those of the blocks, then those on its level."""
+
+    def __init__(self) -> None:
+        self._level, self._found = Level(), dict[str, None]()
+
+    def watch(self, parts: Iterator[Clip]) -> Iterator[Clip]:
+        """Yield the blocks."""
+        for part in parts:
+            self._level.add(part.samples)
+            self.add(part.notes)
+            yield part
+        self.add(self._level.notes())
+
+    def add(self, notes: Iterable[str]) -> None:
+        """Add notes, each of which is kept once."""
+        self._found.update(dict.fromkeys(notes))
+
+    def all(self) -> tuple[str, ...]:
+        """Return all notes."""
+        return tuple(self._found)
+
+
+def pieces(
+    source: Source | Clip, chain: Chain, rate: int, longest: float, notes: Notes | None = None
+) -> Iterator[Piece]:
     """Yield a recording of any length in pieces of at most `longest` seconds, one channel at `rate` Hz.
 
     A recording that fits is one piece. A longer one is cut in silences of 0.8 s and more, unless that leaves less than
     two seconds; without any, in pauses in the last two thirds of a piece, and otherwise at the quietest position of its
     second half, with an overlap of up to two seconds on both sides. Each piece is cleaned by the chain like a training
-    clip; Trim moves its start and never cuts an overlap. Little more than one piece is in memory.
+    clip; Trim moves its start and never cuts an overlap. Little more than one piece is in memory. `notes` receives
+    those of the reader and of the chain.
 
     Raises:
         AudioError: the recording cannot be read, raised when the position is reached.
         InputError: the chain returns another rate or several channels, or has a step that changes the duration.
     """
-    for piece in _uncleaned(blocks(source, BLOCK_SECONDS), rate, longest):
+    notes = notes or Notes()
+    for piece in _uncleaned(notes.watch(blocks(source, BLOCK_SECONDS)), rate, longest):
         cleaned = _cleaned(piece, chain)
         require_mono(cleaned.clip, rate)
+        notes.add(cleaned.clip.notes)
         yield cleaned
 
 

@@ -46,4 +46,5 @@ def stream_content(file: str, prediction: Mapping[str, Any] | AudioError, form: 
 def _fields(file: str, prediction: Mapping[str, Any] | AudioError, target: Target) -> dict[str, Any]:
     if isinstance(prediction, AudioError):
         return {"file": printable(file), "error": prediction.reason}
-    return {"file": printable(file), **target.as_json(prediction)}
+    notes = getattr(prediction, "notes", ())
+    return {"file": printable(file), **target.as_json(prediction), **({"notes": list(notes)} if notes else {})}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from audio_ft.audio.windows import windows
 from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError
 from audio_ft.inference.batching import BATCH, stacked
-from audio_ft.inference.longform import Piece, join, pieces
+from audio_ft.inference.longform import Notes, Piece, join, pieces
 from audio_ft.inference.sources import as_clip, openable, require_mono
 from audio_ft.models.base import Adapter
 from audio_ft.tasks.base import Task, forward
@@ -32,12 +32,25 @@ if TYPE_CHECKING:
 TOGETHER = 2
 
 
+class Prediction(dict[str, Any]):
+    """A prediction, {label: probability} or {"text", "segments"}, with `notes` on its recording ("silent: …")."""
+
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], notes: Iterable[str]) -> Prediction:
+        """Return a prediction with these notes, each once."""
+        prediction = cls(content)
+        prediction.notes = tuple(dict.fromkeys(notes))
+        return prediction
+
+
 @dataclass(frozen=True)
 class Model:
     """Predict from audio: `model(source)` returns {label: probability}, `model([source, …])` a list of them.
 
     A source is a path, bytes, a binary file, a Clip, `(array, rate)`, or `{"array": …, "sampling_rate": …}`; arrays are
-    (time,) or (channels, time), rates in Hz.
+    (time,) or (channels, time), rates in Hz. A prediction has `notes` on what is wrong with its recording.
     """
 
     folder: Path
@@ -60,7 +73,7 @@ class Model:
 
     def stream(
         self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Prediction]:
         """Yield predictions one by one, computing short recordings together.
 
         Raises:
@@ -73,25 +86,33 @@ class Model:
 
     def attempts(
         self, sources: Sequence[Source], top_k: int | None = None, *, words: bool = False
-    ) -> Iterator[dict[str, Any] | AudioError]:
+    ) -> Iterator[Prediction | AudioError]:
         """Yield for each source its prediction, or the error with which it cannot be read."""
         joined = self.task.long_recordings == "joined"
         for start in range(0, len(sources), BATCH):
             batch = sources[start : start + BATCH]
             for prediction in self._joined(batch, words) if joined else self._pooled(batch):
                 if self.task.target.names and not isinstance(prediction, AudioError):
-                    prediction = dict(islice(prediction.items(), top_k))
+                    prediction = Prediction.of(dict(islice(prediction.items(), top_k)), prediction.notes)
                 yield prediction
 
-    def _wave(self, clip: Clip) -> NDArray[np.float32]:
+    def _wave(self, clip: Clip) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Return the clean samples (time,), and notes on the recording."""
         cleaned = self.chain(clip)
         require_mono(cleaned, self.adapter.sample_rate)
-        return cleaned.samples[0]
+        notes, fewest = (*clip.notes, *cleaned.notes), self.adapter.shortest
+        if cleaned.length < fewest:
+            notes += (
+                f"short: {cleaned.length:,} samples after cleaning, the network needs {fewest:,}; zeros are added",
+            )
+        return cleaned.samples[0], notes
 
-    def _pooled(self, sources: Sequence[Source]) -> Iterator[dict[str, Any] | AudioError]:
+    def _pooled(self, sources: Sequence[Source]) -> Iterator[Prediction | AudioError]:
         """Yield predictions for whole recordings, cut into windows whose outputs are pooled."""
         found = [self._windows(source) for source in sources]
-        features = [(clip, window) for clip, each in enumerate(found) if isinstance(each, list) for window in each]
+        features = [
+            (clip, window) for clip, each in enumerate(found) if not isinstance(each, AudioError) for window in each[0]
+        ]
         parts = []
         for start in range(0, len(features), BATCH):
             batch = self.adapter.collate([window for _, window in features[start : start + BATCH]])
@@ -99,18 +120,21 @@ class Model:
         clips = np.asarray([clip for clip, _ in features], np.int64)
         predictions = self.task.predictions(stacked(parts), clips, len(found)) if parts else ()
         for clip, each in enumerate(found):
-            yield each if isinstance(each, AudioError) else self.task.target.as_dict(predictions[clip])
+            if not isinstance(each, AudioError):
+                yield Prediction.of(self.task.target.as_dict(predictions[clip]), each[1])
+            else:
+                yield each
 
-    def _windows(self, source: Source) -> list[dict[str, Any]] | AudioError:
-        """Return the features of each window of a recording."""
+    def _windows(self, source: Source) -> tuple[list[dict[str, Any]], tuple[str, ...]] | AudioError:
+        """Return the features of each window of a recording, and the notes on it."""
         try:
-            wave = self._wave(as_clip(source))
+            wave, notes = self._wave(as_clip(source))
         except AudioError as error:
             return error
         size = round(self.adapter.window * self.adapter.sample_rate)
-        return [self.adapter.extract(wave[begin:end]) for begin, end in windows(len(wave), size)]
+        return [self.adapter.extract(wave[begin:end]) for begin, end in windows(len(wave), size)], notes
 
-    def _joined(self, sources: Sequence[Source], words: bool) -> Iterator[dict[str, Any] | AudioError]:
+    def _joined(self, sources: Sequence[Source], words: bool) -> Iterator[Prediction | AudioError]:
         """Yield {"text", "segments"} for each recording, short ones computed in a batch and long ones in pieces.
 
         A segment has "start" and "end" in seconds, "text", and with `words` its "words", likewise.
@@ -133,13 +157,14 @@ class Model:
         except AudioError:
             return 0.0  # reading it raises the same error
 
-    def _short(self, sources: Sequence[Source]) -> Iterator[dict[str, Any] | AudioError]:
+    def _short(self, sources: Sequence[Source]) -> Iterator[Prediction | AudioError]:
         """Yield the transcripts of recordings that fit the window, computed in one batch."""
-        cleaned: list[tuple[float, NDArray[np.float32] | None] | AudioError] = []
+        cleaned: list[tuple[float, NDArray[np.float32] | None, tuple[str, ...]] | AudioError] = []
         for source in sources:
             try:
                 clip = as_clip(source)
-                cleaned.append((clip.seconds, None if is_silent(clip) else self._wave(clip)))
+                wave, notes = (None, clip.notes) if is_silent(clip) else self._wave(clip)
+                cleaned.append((clip.seconds, wave, notes))
             except AudioError as error:
                 cleaned.append(error)
         waves = [found[1] for found in cleaned if not isinstance(found, AudioError) and found[1] is not None]
@@ -149,26 +174,27 @@ class Model:
             if isinstance(found, AudioError):
                 yield found
                 continue
-            seconds, wave = found
+            seconds, wave, notes = found
             text = "" if wave is None else next(transcripts).text
-            yield {"text": text, "segments": [{"start": 0.0, "end": round(seconds, 2), "text": text}] if text else []}
+            segments = [{"start": 0.0, "end": round(seconds, 2), "text": text}] if text else []
+            yield Prediction.of({"text": text, "segments": segments}, notes)
 
-    def _long(self, source: Source, words: bool) -> dict[str, Any] | AudioError:
+    def _long(self, source: Source, words: bool) -> Prediction | AudioError:
         """Return the transcript of one recording of any length, with a few pieces in memory at a time."""
-        space = self.task.target.text.space
+        space, notes = self.task.target.text.space, Notes()
         try:
-            segments = join(self._pieces(source), between=space)
+            segments = join(self._pieces(source, notes), between=space)
         except AudioError as error:
             return error
         text = space.join(segment["text"] for segment in segments)
         if not words:
             segments = [{name: segment[name] for name in ("start", "end", "text")} for segment in segments]
-        return {"text": text, "segments": segments}
+        return Prediction.of({"text": text, "segments": segments}, notes.all())
 
-    def _pieces(self, source: Source) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
+    def _pieces(self, source: Source, notes: Notes) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
         """Yield each piece of a recording with its words, in order."""
         task = cast("Transcription", self.task)
-        found = pieces(openable(source), self.chain, self.adapter.sample_rate, self.adapter.window)
+        found = pieces(openable(source), self.chain, self.adapter.sample_rate, self.adapter.window, notes)
         while batch := list(islice(found, TOGETHER)):
             waves = [piece.samples for piece in batch if not piece.silent]
             transcripts = iter(task.transcribe(self.network, self.adapter, waves, words=True) if waves else [])

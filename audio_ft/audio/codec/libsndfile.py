@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,9 @@ _BLOCK = 4_194_304
 # Containers may round times to milliseconds, and some count the delay and padding of a lossy codec (up to four codec
 # frames) in their length; a truncated file lacks more than this.
 _SLACK_SECONDS, _SLACK_FRAMES = 0.1, 4096
-# libsndfile's error codes for an unknown format and an unknown codec: the file is not damaged, FFmpeg may read it.
-_UNSUPPORTED = (1, 4)
+# libsndfile's error codes for an unknown format, codec and coding (64-bit integers): the file is not damaged, FFmpeg
+# may read it.
+_UNSUPPORTED = (1, 4, 18)
 _FRAMES_UNKNOWN = 1 << 62
 
 
@@ -111,8 +112,6 @@ def iter_soundfile(recording: AudioSource, span: Span, seconds: float) -> Iterat
         AudioError: as `probe_soundfile`, or the span starts after the end.
         UnreadableBySoundfile: libsndfile fails, at once or inside the file.
     """
-    import soundfile
-
     with _opened(recording) as sound:
         info = _info(sound, recording.name)
         first, count = span.frames(info.rate)
@@ -120,13 +119,15 @@ def iter_soundfile(recording: AudioSource, span: Span, seconds: float) -> Iterat
             raise AudioError(recording.name, past_end(span.start, info.seconds))
         wanted, got = min(count or info.frames, info.frames - first), 0
         block = max(1, int(min(seconds * info.rate, _BLOCK / info.channels)))
-        try:
+        with _libsndfile(damaged=True):
             _skip(sound, first, block)
-            while got < wanted and len(part := sound.read(min(block, wanted - got), dtype="float32", always_2d=True)):
-                got += len(part)
-                yield Decoded(np.ascontiguousarray(part.T), info.rate)
-        except soundfile.LibsndfileError as error:
-            raise UnreadableBySoundfile(error.error_string, damaged=True) from error
+        while got < wanted:
+            with _libsndfile(damaged=True):
+                part = sound.read(min(block, wanted - got), dtype="float32", always_2d=True)
+            if not len(part):
+                break
+            got += len(part)
+            yield Decoded(np.ascontiguousarray(part.T), info.rate)
         if not got:
             raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
         notes = recording.choice.notes or _shortfall(sound, wanted, got)
@@ -137,7 +138,7 @@ def _opened(recording: AudioSource) -> soundfile.SoundFile:
     """Open a recording, or raise UnreadableBySoundfile with libsndfile's message."""
     import soundfile
 
-    try:
+    with _libsndfile(damaged=False):
         sound = soundfile.SoundFile(recording.target())
         if sound.subtype == "OPUS" and sound.seekable():
             # In a stream whose time does not start at 0 (cut from a longer one, or recorded from a broadcast)
@@ -147,10 +148,24 @@ def _opened(recording: AudioSource) -> soundfile.SoundFile:
         # two reads, and a truncated FLAC fail after its last sample.
         vars(sound)["seekable"] = lambda: False
         return sound
+
+
+@contextmanager
+def _libsndfile(*, damaged: bool) -> Iterator[None]:
+    """Raise `UnreadableBySoundfile` for whatever the calls of soundfile in the block raise.
+
+    `damaged` is what an error of soundfile itself means: when a file is opened, it is often a headerless format (.raw).
+    """
+    import soundfile
+
+    try:
+        yield
     except soundfile.LibsndfileError as error:
         raise UnreadableBySoundfile(error.error_string, damaged=error.code not in _UNSUPPORTED) from error
-    except (TypeError, ValueError) as error:  # headerless formats (.raw) need the rate as an argument
-        raise UnreadableBySoundfile(str(error), damaged=False) from error
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnreadableBySoundfile(str(error) or type(error).__name__, damaged=damaged) from error
 
 
 def _info(sound: soundfile.SoundFile, name: str) -> AudioInfo:

@@ -37,7 +37,7 @@ _FORMATS = (
 # Containers whose header states a duration. For others, such as raw MP3 and AAC, FFmpeg estimates one from the bit
 # rate, so packets must be counted.
 _STATES_DURATION = ("mov,mp4", "matroska,webm", "asf", "avi", "caf", "flac", "wav", "ogg", "au", "aiff")
-_KINDS = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
+_KINDS = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
 def iter_av(recording: AudioSource, span: Span, notes: tuple[str, ...], skip: int) -> Iterator[Decoded]:
@@ -96,20 +96,37 @@ def _opened(recording: AudioSource) -> Iterator[tuple[InputContainer, AudioStrea
     except ImportError as error:
         raise AudioError(name, "needs PyAV, which cannot be imported (pip install av)") from error
     file.seek(0)
-    try:
+    with _ffmpeg(name, "damaged header" if recording.choice.recognized else "not audio"):
         container = av.open(file, "r", options={"format_whitelist": _FORMATS}, metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise AudioError(name, "damaged header" if recording.choice.recognized else "not audio") from error
     with container:
-        if not container.streams.audio:
-            raise AudioError(name, "no audio stream")
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:
-            raise AudioError(name, "codec not supported")
-        check_format(name, int(stream.rate or 0), int(stream.channels))
-        # Files are decoded in parallel by worker processes already.
-        stream.codec_context.thread_count = 1
+        with _ffmpeg(name, "damaged header"):
+            if not container.streams.audio:
+                raise AudioError(name, "no audio stream")
+            stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioError(name, "codec not supported")
+            check_format(name, int(stream.rate or 0), int(stream.channels))
+            # Files are decoded in parallel by worker processes already.
+            stream.codec_context.thread_count = 1
         yield container, stream
+
+
+@contextmanager
+def _ffmpeg(name: str, reason: str) -> Iterator[None]:
+    """Raise `AudioError` for whatever the calls of PyAV in the block raise, except errors of the file system.
+
+    Damaged files make PyAV raise more than its own errors (ValueError, OverflowError, IndexError …).
+    """
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise AudioError(name, reason) from error
+    except (AudioError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise AudioError(name, f"{reason} ({type(error).__name__} in PyAV)") from error
 
 
 @dataclass
@@ -144,7 +161,7 @@ class _Reader:
             return None
         try:
             self.container.seek(int((begin + Fraction(start - _PREROLL_SECONDS)) / base), stream=self.stream)
-        except av.FFmpegError:
+        except (av.FFmpegError, OverflowError):  # a time that has more than 64 bits
             return None
         frames = self._frames()
         frame = next(frames, None)
@@ -158,7 +175,8 @@ class _Reader:
         """Return a frame as float32 (channels, time) with full scale at 1."""
         if (frame.sample_rate, len(frame.layout.channels)) != (self.rate, self.channels):
             raise AudioError(self.name, "the sample rate or the channels change inside the file")
-        values = _planes(frame) if frame.format.is_planar else frame.to_ndarray().reshape(-1, self.channels).T
+        with _ffmpeg(self.name, "damaged"):
+            values = _unconverted(frame)
         samples = values.astype(np.float32)
         if values.dtype == np.uint8:
             samples -= 128.0
@@ -196,26 +214,36 @@ class _Reader:
                 packet = next(packets)
             except (StopIteration, IndexError):  # an IndexError at the end where a stream started inside the file
                 return
-            except av.FFmpegError:
+            except MemoryError:
+                raise
+            except Exception as error:
+                if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+                    raise
                 self.damaged += 1
                 return
             try:
-                yield from packet.decode()
-            except av.FFmpegError:  # decoders report damage with many different errors
+                frames = packet.decode()
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001  (decoders report damage with many different errors)
                 self.damaged += 1
+            else:
+                yield from frames
 
 
-def _planes(frame: AudioFrame) -> NDArray[Any]:
-    """Return the unconverted samples (channels, time) of a planar frame.
+def _unconverted(frame: AudioFrame) -> NDArray[Any]:
+    """Return the samples (channels, time) of a frame as they are stored.
 
-    PyAV's `to_ndarray` counts planes until an empty one, which frames of eight channels or more do not have: it reads
-    beyond the frame and crashes.
+    PyAV's `to_ndarray` has no 64-bit integers, and counts planes until an empty one, which frames of eight channels or
+    more do not have: it reads beyond the frame and crashes.
     """
     from av.audio.plane import AudioPlane
 
-    kind = _KINDS[frame.format.name]
-    planes: Iterator[Any] = (AudioPlane(frame, index) for index in range(len(frame.layout.channels)))
-    return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
+    channels, planar = len(frame.layout.channels), frame.format.is_planar
+    kind, count = _KINDS[frame.format.name.removesuffix("p")], frame.samples * (1 if planar else channels)
+    planes: Iterator[Any] = (AudioPlane(frame, index) for index in range(channels if planar else 1))
+    values = np.stack([np.frombuffer(plane, kind, count) for plane in planes])
+    return values if planar else values.reshape(-1, channels).T
 
 
 def _time(frame: AudioFrame) -> Fraction | None:
@@ -242,6 +270,6 @@ def _packet_seconds(container: InputContainer, stream: AudioStream) -> float:
     try:
         for packet in container.demux(stream):
             ticks += packet.duration or 0
-    except (av.FFmpegError, IndexError):
+    except (av.FFmpegError, IndexError, ValueError, OverflowError):
         pass  # a truncated file, or a stream that started inside the file: what came before counts
     return float(ticks * stream.time_base) if stream.time_base is not None else 0.0

@@ -16,6 +16,7 @@ from audio_ft.errors import AudioError, InputError
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
 
+NO_MEMORY = "not enough memory"
 _OS_REASONS = {
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
@@ -50,7 +51,7 @@ def open_source(source: Source) -> Iterator[AudioSource]:
     """Open a source for reading. A file object of the caller stays open afterwards.
 
     Raises:
-        AudioError: the file is missing, not readable, not a regular file, empty, or not audio.
+        AudioError: the file is missing, not readable, not a regular file, empty, not audio, or too long for the memory.
         InputError: the source is not a path, bytes or a binary file object.
     """
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
@@ -72,6 +73,8 @@ def open_source(source: Source) -> Iterator[AudioSource]:
             yield AudioSource(name, path, file, choose_decoder(file, head, size, name))
     except OSError as error:
         raise AudioError(name, _os_reason(path, error)) from error
+    except MemoryError as error:
+        raise AudioError(name, NO_MEMORY) from error
 
 
 def printable(name: object) -> str:

@@ -17,7 +17,7 @@ from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.audio.output_paths import output_names
 from audio_ft.errors import AudioError
 from audio_ft.file_io import as_json, replacing, write_bytes, write_table
-from audio_ft.parallel import parallel_map
+from audio_ft.parallel import KILLED, parallel_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,8 @@ def save_features(paths: Mapping[str, str], names: Sequence[str], target: Path) 
     table = target.suffix.lower() == TABLE_SUFFIX
     stems = output_names(paths)
     sources = [Source(key, path, None if table else target / f"{stems[key]}.npz") for key, path in paths.items()]
-    results = parallel_map(partial(_extract, names), sources, len(sources), describe="computing features")
+    extract = partial(_extract, names)
+    results = parallel_map(extract, sources, len(sources), describe="computing features", died=_killed)
     if table:
         done = _write_table(results, about, target)
         unreadable_file = target.with_suffix(f".{UNREADABLE_FILE}")
@@ -133,6 +134,10 @@ def _extract(names: Sequence[str], source: Source) -> Extracted:
         return Extracted(source.key, clip.seconds, clip.rate, compute(clip, names))
     write_arrays(clip_arrays(clip, names), source.target)
     return Extracted(source.key, clip.seconds, clip.rate)
+
+
+def _killed(source: Source) -> Extracted:
+    return Extracted(source.key, error=KILLED)
 
 
 def _write_table(results: Iterable[Extracted], about: Mapping[str, Mapping[str, str]], target: Path) -> list[Extracted]:

@@ -28,7 +28,8 @@ EPILOG = """examples:
   audio-ft predict runs/speech talks --format vtt --output-dir subtitles
 
 Folders are searched with all their sub-folders. A file that cannot be read does not stop the others: its error is
-printed in its place, and the exit code is 2 only when no file could be read."""
+printed in its place, and the exit code is 2 only when no file could be read. What is wrong with one that can be read
+(silent, truncated, damaged, clipped, too short …) is a warning, and in JSON its "notes"."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +107,8 @@ def _write(
     failed = 0
     for file, prediction in zip(files, bar, strict=True):
         failed += isinstance(prediction, AudioError)
+        if notes := getattr(prediction, "notes", ()):
+            say(f"warning: {printable(file)}: {'; '.join(notes)}")
         if isinstance(prediction, AudioError) and (folder or form in SUBTITLES):
             say(f"warning: {printable(file)} cannot be read: {prediction.reason}")
         elif folder:
@@ -153,5 +156,8 @@ def found(patterns: Sequence[str]) -> list[str]:
 def _in_folder(folder: str) -> list[str]:
     from audio_ft.audio.clip import AUDIO_SUFFIXES
 
-    paths = (os.path.join(here, name) for here, _, names in os.walk(folder) for name in names)
+    def left_out(error: OSError) -> None:
+        say(f"warning: folder {error.filename} left out: it cannot be listed ({error.strerror})")
+
+    paths = (os.path.join(here, name) for here, _, names in os.walk(folder, onerror=left_out) for name in names)
     return sorted(path for path in paths if os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES)

@@ -105,7 +105,7 @@ def _draw_file(source: Path, drawing: Callable[[str, Path], None], output: Path 
 def _draw_folder(source: Path, drawing: Callable[[str, Path], None], target: Path | None) -> int:
     """Draw each recording of a folder into another with the same sub-folders."""
     from audio_ft.audio.output_paths import check_no_overlap, output_names
-    from audio_ft.parallel import parallel_map
+    from audio_ft.parallel import KILLED, parallel_map
 
     if target is None:
         raise InputError(f"{source} is a folder: add --output FOLDER (figures) or --save FOLDER (arrays).")
@@ -114,7 +114,8 @@ def _draw_folder(source: Path, drawing: Callable[[str, Path], None], target: Pat
     check_no_overlap(source, target)
     names = output_names(recordings_below(source).below())
     jobs = [(str(source / key), target / f"{name}.png") for key, name in names.items()]
-    reasons = list(parallel_map(partial(_attempt, drawing), jobs, len(jobs), describe="drawing"))
+    attempt = partial(_attempt, drawing)
+    reasons = list(parallel_map(attempt, jobs, len(jobs), describe="drawing", died=lambda job: KILLED))
     excluded = [(key, reason) for key, reason in zip(names, reasons, strict=True) if reason]
     return _summary(len(jobs) - len(excluded), excluded, f"figures in {target}")
 
