@@ -133,8 +133,10 @@ def finished(place: str, *, predictions: bool = False) -> Run:
 
 def run_of(model: Model) -> Run | None:
     """Return the finished run that holds a model; None for a model's folder alone, or one from the Hub."""
-    from audio_ft.run import RUN_FILE, Run
+    from audio_ft.run import MODEL_FOLDER, RUN_FILE, Run
 
+    if model.folder.name != MODEL_FOLDER:
+        return None
     return Run.load(model.folder.parent) if (model.folder.parent / RUN_FILE).is_file() else None
 
 
@@ -155,7 +157,9 @@ def labeled(arguments: argparse.Namespace, model: Model) -> tuple[Data, tuple[st
     for assignment in arguments.set:
         if not assignment.startswith("data."):
             raise InputError(f"--set {assignment}: only the data can be set here; write --set data.KEY=VALUE.")
-    recipe = Recipe.load(model.folder / RECIPE_FILE)
+    file = model.folder / RECIPE_FILE
+    # A checkpoint of another tool has none.
+    recipe = Recipe.load(file) if file.is_file() else empty_recipe()
     path, known = local(arguments.data), recipe.data
     # A pushed recipe has only the name of local data.
     is_name = Path(known.path).name == known.path == Path(path).name

@@ -40,6 +40,10 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "--json": {**FLAG, "help": "print {} as JSON instead of text"},
     "--overwrite": {**FLAG, "help": "replace {}"},
+    "--language": {
+        "metavar": "CODE",
+        "help": "language spoken, such as fr (default: the model's; a multilingual Whisper detects it)",
+    },
     "--lm": {"metavar": "FILE", "help": "language model of words: ARPA (see audio-ft lm) or KenLM"},
     "--lm-words": {"metavar": "FILE", "help": "words that may be predicted (default: all of the model)"},
     "--lm-weight": {"metavar": "W", "type": float, "help": "weight of the language model (default: 1)"},

@@ -8,6 +8,8 @@ from typing import Any
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.hub.errors import LOG_IN, explain, hub_errors, request_timeout
+from audio_ft.models import load_config
+from audio_ft.models.checkpoint import weights_folder
 from audio_ft.run import CHAIN_FILE
 
 # Weights of other frameworks, files that only a training needs, and pickles, which can run code.
@@ -27,7 +29,7 @@ def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ())
         only: names of the files to download, where the repository has them; empty downloads the whole model.
 
     Raises:
-        InputError: there is no such repository or revision, no access to it, or audio_ft did not save the model.
+        InputError: there is no such repository or revision, no access to it, or audio_ft cannot use the model.
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
     from huggingface_hub import snapshot_download
@@ -46,11 +48,12 @@ def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ())
                 folder = Path(snapshot_download(repository, revision=revision, **wanted))
     except hub_errors() as error:
         raise _failure(error, repository, revision) from error
+    if not has_chain and not only:
+        # A checkpoint of another tool: its configuration first, which tells whether its weights are of use.
+        load_config(repository, revision)
+        return weights_folder(repository, revision)
     if not has_chain:
-        raise InputError(
-            f"{repository} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; audio_ft loads "
-            "only models that audio_ft saved. Any checkpoint can be fine-tuned: `audio-ft train --model`."
-        )
+        raise InputError(f"{repository} has no {CHAIN_FILE}: audio_ft did not save it, so it has no run to show.")
     if not only and not any(folder.glob("*.safetensors")):
         raise InputError(
             f"{repo_id} has no weights (*.safetensors), or they are not in the cache and there is no network; run this "

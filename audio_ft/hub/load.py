@@ -1,12 +1,15 @@
-"""Load a saved model from a run's folder, a model folder or a Hub repository."""
+"""Load a saved model, or a plain transformers checkpoint, from a run's folder, a model folder or the Hub."""
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.chain import Chain
+from audio_ft.cleaning.steps import Mono, Resample
+from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
 from audio_ft.inference.predictor import Model
@@ -15,10 +18,13 @@ from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
 from audio_ft.system import pick_device
-from audio_ft.tasks import task_class
+from audio_ft.targets.transcripts import Text
+from audio_ft.tasks import task_class, task_of
 
 if TYPE_CHECKING:
     from audio_ft.tasks.ctc_beam import Beam
+
+logger = logging.getLogger(__name__)
 
 
 def load(
@@ -27,14 +33,19 @@ def load(
     revision: str | None = None,
     device: str | None = None,
     beam: Beam | None = None,
+    language: str | None = None,
 ) -> Model:
     """Load a model with the chain it was trained on: a run's folder, its model folder, or a Hub repository.
+
+    A classifier or transcriber that audio_ft did not save has no chain: its recordings are resampled and mixed to one
+    channel, as its feature extractor expects them, and a warning says so.
 
     Args:
         path_or_repo: a folder, user/name or user/name@revision.
         revision: a branch, tag or commit of a repository.
         device: "cpu", "cuda" or another name that torch knows; None takes the accelerator if there is one.
         beam: settings of a CTC beam search with a language model.
+        language: what is spoken ("fr", "french"); None takes the model's own, or what a multilingual Whisper hears.
 
     Raises:
         InputError: there is no such folder or repository, it has no model, this machine has no such device, or the
@@ -42,21 +53,42 @@ def load(
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
     folder = _model_folder(path_or_repo, revision)
-    if not (folder / CHAIN_FILE).is_file():
-        raise InputError(
-            f"{path_or_repo} has no {CHAIN_FILE}, so how its training audio was cleaned is unknown; "
-            "audio_ft loads only models that audio_ft saved."
-        )
-    recipe = Recipe.load(folder / RECIPE_FILE)
+    if (folder / CHAIN_FILE).is_file():
+        recipe, chain = Recipe.load(folder / RECIPE_FILE), Chain.load(folder / CHAIN_FILE)
+    else:
+        recipe, chain = _plain(folder, str(path_or_repo))
+    text = recipe.text if language is None else recipe.text.replace(language=language)
     adapter = load_adapter(str(folder))
-    task = task_class(recipe.task).restore(load_config(str(folder)), folder, recipe.text)
+    task = task_class(recipe.task).restore(load_config(str(folder)), folder, text)
     task = task if beam is None else task.with_language_model(beam)
     adapter = task.inference_adapter(adapter.with_window(recipe.window or adapter.longest_window))
     chosen = pick_device(device)
     with quiet_transformers():
         network: Any = task.load(adapter, folder)
         network.to(chosen).eval()
-    return Model(folder, network, adapter, task, Chain.load(folder / CHAIN_FILE))
+    return Model(folder, network, adapter, task, chain)
+
+
+def _plain(folder: Path, name: str) -> tuple[Recipe, Chain]:
+    """Return how a checkpoint of transformers is used, which says nothing of cleaning.
+
+    Raises:
+        InputError: audio_ft saved it, and the chain was lost; or it has no head that predicts.
+    """
+    if (folder / RECIPE_FILE).is_file():
+        raise InputError(
+            f"{name} has a {RECIPE_FILE} and no {CHAIN_FILE}, so how its training audio was cleaned is unknown; copy "
+            "the whole folder, or train again."
+        )
+    adapter = load_adapter(str(folder))
+    task = task_of(adapter.config, name)
+    logger.warning(
+        "warning: %s has no %s, so nothing is known of its cleaning: recordings are resampled to %s Hz and mixed to "
+        "one channel (task %s).",
+        name, CHAIN_FILE, f"{adapter.sample_rate:,}", task.name,
+    )  # fmt: skip
+    chain = Chain((Resample(adapter.sample_rate), Mono()))
+    return Recipe(model=name, data=Data(path="none"), task=task.name, text=Text(), chain=chain), chain
 
 
 def _model_folder(path_or_repo: str | os.PathLike[str], revision: str | None) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from audio_ft import extensions
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.models.base import Adapter
@@ -12,7 +14,10 @@ from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC
 from audio_ft.tasks.whisper import Seq2Seq
 
-__all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "targets_of", "task_class", "task_for"]
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+__all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "targets_of", "task_class", "task_for", "task_of"]
 
 # Stands in a recipe for the transcription task of its checkpoint.
 ANY_TRANSCRIPTION = "transcription"
@@ -47,6 +52,22 @@ def task_for(name: str, adapter: Adapter) -> type[Task]:
     raise InputError(
         f"Task {task.name} needs a {task.head} head, and {adapter.name} checkpoints have {' or '.join(adapter.heads)} "
         f"only; {instead}."
+    )
+
+
+def task_of(config: PreTrainedConfig, name: str) -> type[Task]:
+    """Return the task for which a checkpoint was saved; `name` is that of the checkpoint, for messages.
+
+    Raises:
+        InputError: it was saved without a head that predicts.
+    """
+    saved = [str(each) for each in config.architectures or ()]
+    for task in Task.registry.values():
+        if any(each.endswith(task.architectures) for each in saved if task.architectures):
+            return task
+    raise InputError(
+        f"{name} was saved as {', '.join(saved) or 'an unknown network'}, which predicts neither labels nor "
+        f"transcripts; fine-tune it first: audio-ft train --model {name}."
     )
 
 

@@ -30,6 +30,8 @@ COVERED = 0.99
 POOLINGS = ("mean", "max", "attention", "statistics")
 # Pads outputs of different lengths: no token and no class has this id.
 NO_TOKEN = -100
+# Enough to see that a checkpoint generates text.
+TRIED_TOKENS = 3
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Task(ABC):
         name: its name in recipes.
         head: the head it needs; adapters list the heads of their networks.
         auto: transformers' Auto class for that head.
+        architectures: how the names of transformers' classes with that head end.
         targets: the kinds of target it can predict, the most general last.
         whole: whether training must not cut a clip, because its target is a sequence.
         long_recordings: how the windows of a recording longer than the network's window are combined: "pooled"
@@ -84,6 +87,7 @@ class Task(ABC):
     name: ClassVar[str]
     head: ClassVar[str] = "classification"
     auto: ClassVar[str] = "AutoModelForAudioClassification"
+    architectures: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[tuple[type[Target], ...]]
     whole: ClassVar[bool] = False
     long_recordings: ClassVar[Literal["pooled", "joined"]] = "pooled"
@@ -219,6 +223,33 @@ def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.
     with torch.inference_mode():
         outputs = task.predict_step(model, adapter, {name: value.to(model.device) for name, value in batch.items()})
     return finite(outputs).cpu().numpy()
+
+
+def try_out(task: Task, checkpoint: Checkpoint) -> None:
+    """Load a checkpoint and predict a second of noise, so that what is wrong with it shows before recordings are read.
+
+    Raises:
+        InputError: its weights cannot be used for this task, or transformers fails on it.
+    """
+    import torch
+
+    from audio_ft.models.load import failures, quiet_transformers
+
+    adapter = checkpoint.adapter
+    noise = np.random.default_rng(0).normal(0, 0.01, max(adapter.sample_rate, adapter.shortest)).astype(np.float32)
+    with torch.random.fork_rng(devices=[]), quiet_transformers():
+        model = task.build(checkpoint, HeadSettings())
+        if model.can_generate() and model.generation_config is not None:
+            model.generation_config.max_new_tokens = TRIED_TOKENS
+        try:
+            forward(model, task, adapter, adapter.collate([adapter.extract(noise)]))
+        except InputError:
+            raise
+        except failures() as error:
+            raise InputError(
+                f"{checkpoint.name} was loaded, and predicting with it fails ({error}); check its configuration, or "
+                "start from another checkpoint."
+            ) from error
 
 
 def finite(outputs: Tensor) -> Tensor:

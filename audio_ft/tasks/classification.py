@@ -45,6 +45,7 @@ class Classification(Task):
     target: Target
 
     name = "classification"
+    architectures = ("ForSequenceClassification", "ForAudioClassification")
     targets = (Labels, Number, Label)
     # Steadier on few clips, and the probabilities are less extreme.
     label_smoothing = 0.1
@@ -58,9 +59,12 @@ class Classification(Task):
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, from its id2label and problem_type."""
-        problem_type = config.problem_type or objective_of(Label).problem_type
-        kind = next(kind for kind in cls.targets if objective_of(kind).problem_type == problem_type)
-        names = tuple(name for _, name in sorted((config.id2label or {}).items()))
+        names = tuple(str(name) for _, name in sorted((config.id2label or {}).items()))
+        # Where it is not stated, transformers takes one output for a number.
+        problem_type = config.problem_type or objective_of(Number if len(names) == 1 else Label).problem_type
+        kind = next((kind for kind in cls.targets if objective_of(kind).problem_type == problem_type), None)
+        if kind is None:
+            raise InputError(f"{folder}: config.json has the problem_type {shown(problem_type)}, which no task has.")
         return cls(kind(() if kind.regression else names))
 
     @property

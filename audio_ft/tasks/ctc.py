@@ -49,6 +49,7 @@ class CTC(Transcription):
     name = "ctc"
     head = "ctc"
     auto = "AutoModelForCTC"
+    architectures = ("ForCTC",)
     # It improves long before the first word is right.
     selection_metric = "cer"
     # A new head first learns to predict blanks, and only then letters.
@@ -78,7 +79,7 @@ class CTC(Transcription):
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
         tokenizer = from_pretrained("Wav2Vec2CTCTokenizer", folder)
-        return cls(Transcript(text=text), names_of(tokenizer, config), tokenizer)
+        return cls(Transcript(text=spelling(text, tokenizer)), names_of(tokenizer, config), tokenizer)
 
     def with_language_model(self, beam: Beam) -> Task:
         """Return the task with beam search and a language model of words."""
@@ -184,6 +185,13 @@ def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[st
     return names if config is None else names[: config.vocab_size]
 
 
+def spelling(text: Text, tokenizer: Any) -> Text:
+    """Return the spelling with what it leaves open as the vocabulary has it."""
+    letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
+    case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
+    return text.resolved(case=case, punctuation="remove")
+
+
 def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]) -> tuple[Any, Text] | None:
     """Return the tokenizer of a checkpoint that has a CTC head, and its spelling, if it spells all transcripts."""
     config = checkpoint.adapter.config
@@ -193,9 +201,7 @@ def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[s
         tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
     except InputError:
         return None  # without its tokenizer the outputs of a head have no meaning
-    letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
-    case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
-    text = text.resolved(case=case, punctuation="remove")
+    text = spelling(text, tokenizer)
     names = names_of(tokenizer, config)
     if len(names) < config.vocab_size:
         return None  # outputs without a name

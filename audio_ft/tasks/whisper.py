@@ -19,6 +19,7 @@ from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 from audio_ft.tasks.whisper_decoding import check_scores, transcribe, window_of
+from audio_ft.tasks.whisper_languages import complete, is_multilingual, language_tokens, stated
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -30,8 +31,6 @@ TIMESTAMP = 0.02
 LONGEST_PROMPT = LONGEST_LABEL // 2 - 1
 # Tokens that validation allows beyond twice the longest transcript.
 SPARE = 8
-# The vocabulary of English-only checkpoints of every size; multilingual ones have at least one token more.
-ENGLISH_ONLY = 51_864
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Seq2Seq(Transcription):
 
     `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids; `limit` is the
     most tokens generated in validation during training, so that loops do not delay it; `writes` and `begins` are the
-    tokens that training transcripts contain and begin with, as ids.
+    tokens that training transcripts contain and begin with, as ids; `multilingual` is whether the checkpoint has tokens
+    for language and task.
     """
 
     target: Transcript
@@ -49,10 +49,12 @@ class Seq2Seq(Transcription):
     limit: int = LONGEST_LABEL
     writes: tuple[int, ...] = ()
     begins: tuple[int, ...] = ()
+    multilingual: bool = True
 
     name = "seq2seq"
     head = "seq2seq"
     auto = "AutoModelForSpeechSeq2Seq"
+    architectures = ("ForConditionalGeneration",)
     from_scratch = False
     # The checkpoint can already transcribe; it only adapts to the voices and spelling of the data.
     enough_steps = 96
@@ -62,7 +64,12 @@ class Seq2Seq(Transcription):
     def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
         """Return the task for a checkpoint, in the language of the recipe."""
         tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
-        task = cls._with(tokenizer, target.text, checkpoint.adapter.config)
+        multilingual = is_multilingual(tokenizer, stated(checkpoint.name, checkpoint.revision))
+        if multilingual and target.text.language is None:
+            raise InputError(
+                "This Whisper checkpoint is multilingual; set its language, such as --set text.language=fr."
+            )
+        task = cls._with(tokenizer, target.text, multilingual)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
                 f"text.prompt is {len(task.prompt):,} tokens long, and Whisper takes {LONGEST_PROMPT} at most; leave "
@@ -80,27 +87,44 @@ class Seq2Seq(Transcription):
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
-        return cls._with(from_pretrained("AutoTokenizer", folder), text, config)
+        tokenizer = from_pretrained("AutoTokenizer", folder)
+        return cls._with(tokenizer, text, is_multilingual(tokenizer, stated(folder)))
 
     @classmethod
-    def _with(cls, tokenizer: Any, text: Text, config: PreTrainedConfig) -> Seq2Seq:
-        english = config.vocab_size == ENGLISH_ONLY
+    def _with(cls, tokenizer: Any, text: Text, multilingual: bool) -> Seq2Seq:
         text = text.resolved(case="keep", punctuation="keep")
-        if english and text.language is None:
-            text = text.replace(language="en")
-        if text.language is None:
-            raise InputError(
-                "This Whisper checkpoint is multilingual; set its language, such as --set text.language=fr."
-            )
-        if english and text.language != "en":
+        if not multilingual and text.language not in (None, "en"):
             raise InputError(
                 f"This Whisper checkpoint is English-only, and text.language is {text.language!r}; "
                 "choose a multilingual one, such as openai/whisper-tiny instead of whisper-tiny.en."
             )
+        if multilingual and text.language and f"<|{text.language}|>" not in language_tokens(tokenizer):
+            raise InputError(
+                f"This Whisper checkpoint's tokenizer has no token for text.language {text.language!r}; choose a "
+                "checkpoint that knows it, or a language close to it."
+            )
+        text = text if multilingual else text.replace(language="en")
         # An English-only checkpoint has no tokens for language and task.
-        spoken = {"language": None, "task": None} if english else {"language": text.language, "task": "transcribe"}
+        spoken = {"language": text.language, "task": "transcribe"} if multilingual else {"language": None, "task": None}
         tokenizer.set_prefix_tokens(**spoken, predict_timestamps=text.timestamps)
-        return cls(Transcript(text=text), tokenizer, tuple(tokenizer.prefix_tokens))
+        return cls(Transcript(text=text), tokenizer, tuple(tokenizer.prefix_tokens), multilingual=multilingual)
+
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
+        """Load a saved model; without a language its network detects the one that it hears."""
+        model: Any = super().load(adapter, folder)
+        self._set_generation(model)
+        return model  # type: ignore[no-any-return]
+
+    def _set_generation(self, model: Any) -> None:
+        """Complete a network's generation config, and give it the language of this task, in place."""
+        complete(model, self.tokenizer, self.multilingual)
+        generation = model.generation_config
+        # Only here: the model's config and forced_decoder_ids would conflict.
+        generation.language = self.text.language if self.multilingual else None
+        generation.task = "transcribe" if self.multilingual else None
+        generation.forced_decoder_ids = None
+        # By default transformers' pipeline uses five beams, whose texts may differ from those that were scored.
+        generation.num_beams = 1
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with its full window, shortened to the longest clip of each batch.
@@ -160,14 +184,8 @@ class Seq2Seq(Transcription):
                 "from a Whisper checkpoint for transcription."
             )
         model: Any = pretrained(self, checkpoint, head)
-        multilingual = len(self.prefix) > 2
+        self._set_generation(model)
         generation = model.generation_config
-        # Only here: the model's config and forced_decoder_ids would conflict.
-        generation.language = self.text.language if multilingual else None
-        generation.task = "transcribe" if multilingual else None
-        generation.forced_decoder_ids = None
-        # By default transformers' pipeline uses five beams, whose texts may differ from those that were scored.
-        generation.num_beams = 1
         # Tokens of the transcripts must not be suppressed: OpenAI's list, made against descriptions of noise, contains
         # every colon, semicolon, quotation mark and bracket.
         for name, needed in (("suppress_tokens", self.writes), ("begin_suppress_tokens", self.begins)):

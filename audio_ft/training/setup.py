@@ -20,7 +20,7 @@ from audio_ft.inference.batching import Windows
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
-from audio_ft.tasks.base import Checkpoint, Task
+from audio_ft.tasks.base import Checkpoint, Task, try_out
 from audio_ft.training.resolve import Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
     target = dataclasses.replace(loaded.target, text=recipe.text)
     task = kind_of_task.plan(target, checkpoint, train["target"])
+    try_out(task, checkpoint)
     given = resolve_input(recipe, adapter, task, header_seconds(train, SAMPLED), estimate_seconds(train))
     adapter, recipe = given.adapter, given.recipe
     recipe.steps.require_rate(adapter.sample_rate)

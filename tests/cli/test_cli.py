@@ -36,11 +36,12 @@ FLAGS = {
     "clean": "source target --recipe --set",
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
-    "evaluate": "model data --split --json --set --where --slice --lm --lm-words --lm-weight --word-score --beams",
+    "evaluate": "model data --split --json --set --where --slice --language --lm --lm-words --lm-weight"
+    " --word-score --beams",
     "robustness": "model data --split --json --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
-    "predict": "model files --json --format --top-k --output --output-dir --lm --lm-words --lm-weight --word-score"
-    " --beams",
+    "predict": "model files --json --format --top-k --output --output-dir --language --lm --lm-words --lm-weight"
+    " --word-score --beams",
     "lm": "source output --order --set",
     "report": "run --output --errors --no-audio",
     "card": "run --output --repo-id --set",

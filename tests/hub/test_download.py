@@ -272,9 +272,9 @@ def test_gated_repository_says_where_to_request_access(hub, tmp_path, small_run)
 
 def test_model_of_another_tool_is_not_downloaded(hub, tmp_path):
     repo = hub.make("me/bert")
-    files = {"config.json": (b"{}", False), "model.safetensors": (b"x" * 1000, True)}
+    files = {"config.json": (b'{"model_type": "bert"}', False), "model.safetensors": (b"x" * 1000, True)}
     repo.add("refs/heads/main", "bert", files, repo.main.oid)
-    with connected(hub, tmp_path / "cache"), pytest.raises(InputError, match=r"me/bert has no chain\.json"):
+    with connected(hub, tmp_path / "cache"), pytest.raises(InputError, match=r"'bert' model; audio_ft fine-tunes"):
         load("me/bert")
     assert "fetch" not in hub.kinds()
 

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     slices = "slice only by this: a column of the data, class, group, duration, loudness, SNR or rate; repeatable"
     parser.add_argument("--slice", metavar="COLUMN", **REPEATABLE, help=slices)
     add_options(parser, "--json", json='everything, {"scores": {name: {value, low, high, n}}, …},')
+    add_options(parser, "--language")
     add_beam_options(parser)
 
 
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.inference.benchmark import measure
     from audio_ft.run import PREDICTIONS_FILE
 
-    model = load(arguments.model, beam=beam_of(arguments))
+    model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
     data, need = labeled(arguments, model)
     evaluation = evaluate(model, data, arguments.split, need=need, columns=arguments.slice)
     for warning in evaluation.warnings:

@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", metavar="FILE", help="write to this file instead of the screen (*.jsonl: as JSON)")
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
+    add_options(parser, "--language")
     add_beam_options(parser)
 
 
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     files, form = found(arguments.files), _form(arguments)
     if form in SUBTITLES and len(files) > 1 and arguments.output_dir is None:
         raise InputError(f"Subtitles of {len(files):,} recordings need one file each: name a folder with --output-dir.")
-    model = load(arguments.model, beam=beam_of(arguments))
+    model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
     target = model.task.target
     predicts = f"{arguments.model} predicts {target.wording.short}"
     if form in SUBTITLES and not target.timed:

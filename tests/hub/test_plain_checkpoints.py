@@ -1,0 +1,58 @@
+"""Checkpoints that audio_ft did not save predict with what their feature extractor expects, and it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from checkpoints import MINI, RATE, speech, tiny_checkpoint
+
+import audio_ft as aft
+from audio_ft.errors import InputError
+from audio_ft.tasks.ctc import make_tokenizer
+
+
+def classifier(folder: Path, name: str = "wav2vec2-layer", **settings: Any) -> Path:
+    from transformers import AutoModelForAudioClassification
+
+    start = tiny_checkpoint(name, folder)
+    model = AutoModelForAudioClassification.from_pretrained(start, **settings)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_a_plain_classifier_predicts_as_transformers_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+
+    folder = classifier(tmp_path, id2label={0: "no", 1: "yes"}, label2id={"no": 0, "yes": 1})
+    found = aft.load(folder, device="cpu")((speech(RATE), RATE))
+    inputs = AutoFeatureExtractor.from_pretrained(folder)(speech(RATE), sampling_rate=RATE, return_tensors="pt")
+    with torch.inference_mode():
+        theirs = AutoModelForAudioClassification.from_pretrained(folder).eval()(**inputs).logits.softmax(-1)[0]
+    np.testing.assert_allclose([found["no"], found["yes"]], theirs.numpy(), atol=1e-3)
+    assert "has no chain.json" in caplog.text
+    assert "16,000 Hz" in caplog.text
+
+
+def test_one_output_is_a_number(tmp_path: Path) -> None:
+    model = aft.load(classifier(tmp_path, num_labels=1), device="cpu")
+    assert model.task.target.kind == "number"
+
+
+def test_a_plain_ctc_checkpoint_predicts_in_its_own_spelling(tmp_path: Path) -> None:
+    from transformers import AutoModelForCTC
+
+    start = tiny_checkpoint("wav2vec2-layer", tmp_path)
+    AutoModelForCTC.from_pretrained(start).save_pretrained(tmp_path)
+    make_tokenizer(("<pad>", "<unk>", "|", *"ABCDE")).save_pretrained(tmp_path)
+    model = aft.load(tmp_path, device="cpu")
+    assert set(model((speech(RATE), RATE))["text"]) <= set("ABCDE <unk>")
+    assert model.task.text.apply("a cab.") == "A CAB"
+
+
+def test_an_encoder_without_a_head_says_to_fine_tune_it() -> None:
+    with pytest.raises(InputError, match="fine-tune it first: audio-ft train --model"):
+        aft.load(MINI)
