@@ -9,7 +9,7 @@ from typing import Any
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.hub.errors import LOG_IN, explain, hub_errors, request_timeout
 from audio_ft.models import load_config
-from audio_ft.models.checkpoint import weights_folder
+from audio_ft.models.checkpoint import lora_folder, weights_folder
 from audio_ft.run import CHAIN_FILE
 
 # Weights of other frameworks, files that only a training needs, and pickles, which can run code.
@@ -51,7 +51,7 @@ def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ())
     if not has_chain and not only:
         # A checkpoint of another tool: its configuration first, which tells whether its weights are of use.
         load_config(repository, revision)
-        return weights_folder(repository, revision)
+        return lora_folder(repository, revision) or weights_folder(repository, revision)
     if not has_chain:
         raise InputError(f"{repository} has no {CHAIN_FILE}: audio_ft did not save it, so it has no run to show.")
     if not only and not any(folder.glob("*.safetensors")):

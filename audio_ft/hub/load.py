@@ -14,12 +14,14 @@ from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
+from audio_ft.models.checkpoint import ADAPTER_CONFIG, SMALL_FILES, download
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
 from audio_ft.system import pick_device
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks import task_class, task_of
+from audio_ft.tasks import CTC, task_class, task_of
+from audio_ft.tasks.mms import adapter_language
 
 if TYPE_CHECKING:
     from audio_ft.tasks.ctc_beam import Beam
@@ -56,7 +58,7 @@ def load(
     if (folder / CHAIN_FILE).is_file():
         recipe, chain = Recipe.load(folder / RECIPE_FILE), Chain.load(folder / CHAIN_FILE)
     else:
-        recipe, chain = _plain(folder, str(path_or_repo))
+        recipe, chain = _plain(folder, str(path_or_repo), revision, language)
     text = recipe.text if language is None else recipe.text.replace(language=language)
     adapter = load_adapter(str(folder))
     task = task_class(recipe.task).restore(load_config(str(folder)), folder, text)
@@ -69,7 +71,7 @@ def load(
     return Model(folder, network, adapter, task, chain)
 
 
-def _plain(folder: Path, name: str) -> tuple[Recipe, Chain]:
+def _plain(folder: Path, name: str, revision: str | None, language: str | None) -> tuple[Recipe, Chain]:
     """Return how a checkpoint of transformers is used, which says nothing of cleaning.
 
     Raises:
@@ -82,6 +84,10 @@ def _plain(folder: Path, name: str) -> tuple[Recipe, Chain]:
         )
     adapter = load_adapter(str(folder))
     task = task_of(adapter.config, name)
+    spoken = adapter_language(folder, None, Text(language=language)) if task is CTC else None
+    if spoken and not Path(name).expanduser().is_dir():
+        repository, _, at = name.partition("@")
+        download(repository, revision or at or None, (*SMALL_FILES, f"adapter.{spoken}.safetensors"))
     logger.warning(
         "warning: %s has no %s, so nothing is known of its cleaning: recordings are resampled to %s Hz and mixed to "
         "one channel (task %s).",
@@ -95,7 +101,7 @@ def _model_folder(path_or_repo: str | os.PathLike[str], revision: str | None) ->
     """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id."""
     folder = Path(path_or_repo).expanduser()
     for found in (folder / MODEL_FOLDER, folder):
-        if (found / "config.json").is_file():
+        if any((found / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
             return found
     if folder.is_dir():
         raise InputError(f"{path_or_repo} has no model; give the --output-dir of a finished training.")

@@ -13,6 +13,7 @@ from typing import Any
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 
+ADAPTER_CONFIG = "adapter_config.json"  # of a LoRA adapter
 # Downloaded from the Hub before anything else; weights follow once the rest is known to fit.
 SMALL_FILES = ("*.json", "*.txt", "*.model")
 # The files that transformers reads, those whose numbers decide how large the network and its features are first.
@@ -43,19 +44,22 @@ LONGEST_LIST = {"conv_dim": 100, "conv_stride": 100, "conv_kernel": 100, "archit
 def checkpoint_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
     """Return the folder of a checkpoint; of a repository on the Hub that in the cache, with its small files.
 
+    That of a LoRA adapter is the folder of the checkpoint that it was trained on.
+
     Raises:
         InputError: there is no such folder, or the Hub has no such repository or cannot be reached.
     """
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            inner = folder / "model"
-            hint = f" Did you mean {inner}?" if (inner / "config.json").is_file() else ""
-            raise InputError(f"{checkpoint} holds no config.json, so it is not a transformers checkpoint.{hint}")
-        return folder
-    if folder.is_absolute() or str(checkpoint).startswith(("./", "../", "~")):
-        raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
-    return download(str(checkpoint), revision, SMALL_FILES)
+    return _given(*_base(checkpoint, revision))
+
+
+def lora_folder(checkpoint: str | Path, revision: str | None = None) -> Path | None:
+    """Return the folder of a checkpoint with its weights if it is a LoRA adapter, None otherwise."""
+    folder = _given(checkpoint, revision)
+    if not (folder / ADAPTER_CONFIG).is_file():
+        return None
+    if not Path(checkpoint).expanduser().is_dir():
+        return download(str(checkpoint), revision, (*SMALL_FILES, "adapter_model.safetensors"))
+    return folder
 
 
 def weights_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
@@ -64,7 +68,8 @@ def weights_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
     Raises:
         InputError: there are no weights.
     """
-    folder = checkpoint_folder(checkpoint, revision)
+    checkpoint, revision = _base(checkpoint, revision)
+    folder = _given(checkpoint, revision)
     for names in (WEIGHTS, PICKLED_WEIGHTS):
         if not Path(checkpoint).expanduser().is_dir():
             folder = download(str(checkpoint), revision, (*SMALL_FILES, *names))
@@ -73,6 +78,34 @@ def weights_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
     raise InputError(
         f"{checkpoint} has no weights (model.safetensors); download the whole checkpoint, or give another one."
     )
+
+
+def _base(checkpoint: str | Path, revision: str | None) -> tuple[str | Path, str | None]:
+    """Return a checkpoint, or that on which a LoRA adapter was trained, with its revision."""
+    file = _given(checkpoint, revision) / ADAPTER_CONFIG
+    if not file.is_file():
+        return checkpoint, revision
+    plain = read_json(file)
+    base, of_base = plain.get("base_model_name_or_path"), plain.get("revision")
+    if not isinstance(base, str) or not base or not isinstance(of_base, str | None):
+        raise InputError(f"{file}: base_model_name_or_path names no checkpoint; name the one it was trained on.")
+    if (_given(base, of_base) / ADAPTER_CONFIG).is_file():
+        raise InputError(f"{file}: its base {base} is an adapter, too; name a whole checkpoint.")
+    return base, of_base
+
+
+def _given(checkpoint: str | Path, revision: str | None) -> Path:
+    """Return the folder of a checkpoint or a LoRA adapter itself."""
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        if not any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
+            inner = folder / "model"
+            hint = f" Did you mean {inner}?" if (inner / "config.json").is_file() else ""
+            raise InputError(f"{checkpoint} holds no config.json, so it is not a transformers checkpoint.{hint}")
+        return folder
+    if folder.is_absolute() or str(checkpoint).startswith(("./", "../", "~")):
+        raise InputError(f"There is no checkpoint folder {checkpoint}; give a folder with config.json or a Hub id.")
+    return download(str(checkpoint), revision, SMALL_FILES)
 
 
 def download(repository: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
@@ -85,7 +118,7 @@ def download(repository: str, revision: str | None, patterns: tuple[str, ...]) -
 
     try:
         folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
-        if not (folder / "config.json").is_file():
+        if not any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
             raise FileNotFoundError("it has no config.json")
         return folder
     except (OSError, ValueError, RuntimeError, KeyError) as error:

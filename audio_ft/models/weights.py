@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
-from audio_ft.models.checkpoint import first_line, weights_folder
-from audio_ft.models.load import failures, from_pretrained
+from audio_ft.models.checkpoint import first_line, lora_folder, weights_folder
+from audio_ft.models.load import from_pretrained
+from audio_ft.models.lora import merge_lora
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,8 @@ def load_network(
     refuse(checkpoint, "in its weights and not in the network that config.json describes", foreign)
     made = {*info["missing_keys"], *(name for name, _, _ in mismatched)}
     refuse_not_finite(checkpoint, ((name, weight) for name, weight in model.state_dict().items() if name not in made))
-    return model  # type: ignore[no-any-return]
+    lora = lora_folder(checkpoint, revision)
+    return merge_lora(model, lora) if lora else model  # type: ignore[no-any-return]
 
 
 def refuse(checkpoint: str | Path, what: str, names: Iterable[str]) -> None:
@@ -135,7 +137,7 @@ def _check_sizes(
     try:
         with torch.device("meta"), torch.random.fork_rng(devices=[]):
             model = getattr(transformers, kind).from_config(config, trust_remote_code=False)
-    except failures() as error:
+    except Exception as error:
         raise InputError(
             f"{folder / 'config.json'} describes no network that transformers can build ({first_line(error)}); "
             "restore it from the checkpoint it was trained from."
@@ -177,7 +179,7 @@ def tensor_shapes(folder: Path) -> Shapes:
             found |= _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
         except InputError:
             raise
-        except failures() as error:
+        except Exception as error:
             raise InputError(
                 f"{file}: the weights cannot be read ({_why(error)}); download or save the checkpoint again."
             ) from error

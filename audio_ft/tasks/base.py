@@ -233,7 +233,7 @@ def try_out(task: Task, checkpoint: Checkpoint) -> None:
     """
     import torch
 
-    from audio_ft.models.load import failures, quiet_transformers
+    from audio_ft.models.load import quiet_transformers
 
     adapter = checkpoint.adapter
     noise = np.random.default_rng(0).normal(0, 0.01, max(adapter.sample_rate, adapter.shortest)).astype(np.float32)
@@ -245,7 +245,7 @@ def try_out(task: Task, checkpoint: Checkpoint) -> None:
             forward(model, task, adapter, adapter.collate([adapter.extract(noise)]))
         except InputError:
             raise
-        except failures() as error:
+        except Exception as error:
             raise InputError(
                 f"{checkpoint.name} was loaded, and predicting with it fails ({error}); check its configuration, or "
                 "start from another checkpoint."

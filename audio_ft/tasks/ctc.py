@@ -21,6 +21,7 @@ from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite, forward, pretrained
 from audio_ft.tasks.ctc_beam import Beam, BeamSearch
+from audio_ft.tasks.mms import adapter_file, adapter_language, load_language
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ SHOWN_CHARACTERS = 12
 class CTC(Transcription):
     """Transcribe speech character by character, with the vocabulary of the training transcripts.
 
-    A checkpoint that was fine-tuned with a vocabulary keeps it, and its head, if it spells all transcripts.
+    A checkpoint that was fine-tuned with a vocabulary keeps it, and its head, if it spells all transcripts. `language`
+    is the name of the adapter of an MMS checkpoint, None for others.
     """
 
     target: Transcript
@@ -45,6 +47,7 @@ class CTC(Transcription):
     tokenizer: Any
     from_scratch: bool = True
     search: BeamSearch | None = None
+    language: str | None = None
 
     name = "ctc"
     head = "ctc"
@@ -65,9 +68,9 @@ class CTC(Transcription):
         """Return the task with the checkpoint's vocabulary if it fits, else that of the transcripts."""
         known = known_vocabulary(target.text, checkpoint, training_targets)
         if known is not None:
-            tokenizer, text = known
-            tokens = names_of(tokenizer, checkpoint.adapter.config)
-            return cls(Transcript(text=text), tokens, tokenizer, from_scratch=False)
+            tokenizer, text, language = known
+            tokens = names_of(tokenizer, None if language else checkpoint.adapter.config)
+            return cls(Transcript(text=text), tokens, tokenizer, from_scratch=False, language=language)
         text = target.text.resolved(case="lower", punctuation="remove")
         characters = vocabulary(text.apply(transcript) for transcript in training_targets)
         if not characters:
@@ -78,8 +81,20 @@ class CTC(Transcription):
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
-        tokenizer = from_pretrained("Wav2Vec2CTCTokenizer", folder)
-        return cls(Transcript(text=spelling(text, tokenizer)), names_of(tokenizer, config), tokenizer)
+        language = adapter_language(folder, None, text)
+        tokenizer = from_pretrained("Wav2Vec2CTCTokenizer", folder, **({"target_lang": language} if language else {}))
+        names = names_of(tokenizer, None if language else config)
+        return cls(Transcript(text=spelling(text, tokenizer)), names, tokenizer, language=language)
+
+    def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
+        """Load a saved model, or an MMS checkpoint with the adapter of its language."""
+        model = super().load(adapter, folder)
+        if self.language:
+            # What audio_ft saved has the adapter of its language in its weights, and so has MMS that of its own.
+            own = from_pretrained("Wav2Vec2CTCTokenizer", folder).target_lang
+            if self.language != own or adapter_file(folder, self.language).is_file():
+                load_language(model, folder, None, self.language)
+        return model
 
     def with_language_model(self, beam: Beam) -> Task:
         """Return the task with beam search and a language model of words."""
@@ -120,7 +135,12 @@ class CTC(Transcription):
         }
         if head.language_adapter:
             settings |= adapter.language_adapter_settings()
-        model = pretrained(self, checkpoint, head, **settings)
+        if self.language:
+            # The checkpoint's own head is replaced by that of the language below.
+            del settings["vocab_size"]
+        model: Any = pretrained(self, checkpoint, head, **settings)
+        if self.language:
+            load_language(model, checkpoint.name, checkpoint.revision, self.language)
         if self.from_scratch:
             # Weights that the checkpoint lacks or that belong to other characters are initialized reproducibly.
             torch.nn.init.normal_(model.lm_head.weight, std=adapter.config.initializer_range)
@@ -192,18 +212,22 @@ def spelling(text: Text, tokenizer: Any) -> Text:
     return text.resolved(case=case, punctuation="remove")
 
 
-def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]) -> tuple[Any, Text] | None:
-    """Return the tokenizer of a checkpoint that has a CTC head, and its spelling, if it spells all transcripts."""
+def known_vocabulary(
+    text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]
+) -> tuple[Any, Text, str | None] | None:
+    """Return tokenizer, spelling and MMS's language of a checkpoint with a CTC head, if it spells all transcripts."""
     config = checkpoint.adapter.config
     if not any("ForCTC" in name for name in config.architectures or ()):
         return None
+    language = adapter_language(checkpoint.name, checkpoint.revision, text)
+    chosen = {"target_lang": language} if language else {}
     try:
-        tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
+        tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision, **chosen)
     except InputError:
         return None  # without its tokenizer the outputs of a head have no meaning
     text = spelling(text, tokenizer)
-    names = names_of(tokenizer, config)
-    if len(names) < config.vocab_size:
+    names = names_of(tokenizer, None if language else config)
+    if not language and len(names) < config.vocab_size:
         return None  # outputs without a name
     unknown = unseen(names, (text.apply(transcript) for transcript in transcripts))
     if unknown:
@@ -211,4 +235,4 @@ def known_vocabulary(text: Text, checkpoint: Checkpoint, transcripts: Sequence[s
         logger.warning(
             "warning: the checkpoint's vocabulary lacks %s of the transcripts, so it gets a new head.", shown
         )
-    return None if unknown else (tokenizer, text)
+    return None if unknown else (tokenizer, text, language)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from checkpoints import MINI, RATE, speech, tiny_checkpoint
+from checkpoints import MINI, RATE, speech, tiny_checkpoint, tiny_transcriber
 
 import audio_ft as aft
 from audio_ft.errors import InputError
@@ -56,3 +57,28 @@ def test_a_plain_ctc_checkpoint_predicts_in_its_own_spelling(tmp_path: Path) -> 
 def test_an_encoder_without_a_head_says_to_fine_tune_it() -> None:
     with pytest.raises(InputError, match="fine-tune it first: audio-ft train --model"):
         aft.load(MINI)
+
+
+def test_a_lora_adapter_is_a_checkpoint(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import WhisperForConditionalGeneration
+
+    base = tiny_transcriber(tmp_path / "base")
+    plain: Any = WhisperForConditionalGeneration.from_pretrained(base)
+    tuned: Any = get_peft_model(plain, LoraConfig(r=2, lora_alpha=8, target_modules=["q_proj", "v_proj"]))
+    with torch.no_grad():
+        for name, weight in tuned.named_parameters():
+            if "lora_B" in name:
+                weight.normal_()
+    tuned.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    expected = tuned.merge_and_unload().state_dict()
+    found = aft.load(tmp_path / "adapter", device="cpu").network.state_dict()
+    name = "model.encoder.layers.0.self_attn.q_proj.weight"
+    torch.testing.assert_close(found[name], expected[name])
+    file = tmp_path / "adapter" / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"target_modules": ["q_proj"]}))
+    with pytest.raises(InputError, match=r"does not belong to the network.*v_proj"):
+        aft.load(tmp_path / "adapter", device="cpu")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"base_model_name_or_path": str(tmp_path / "adapter")}))
+    with pytest.raises(InputError, match="is an adapter, too"):
+        aft.load(tmp_path / "adapter", device="cpu")
