@@ -115,7 +115,7 @@ def test_a_data_set_with_a_script_is_not_run(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "words.py").write_text(CODE.format(mark=str(mark)))
     (folder / "dataset_infos.json").write_text("{}")
-    for read in (lambda: load(aft.Data(path=str(folder))), lambda: read_hub(str(folder), None, None, None)):
+    for read in (lambda: load(aft.Data(path=str(folder))), lambda: read_hub(aft.Data(path=str(folder)))):
         with pytest.raises(InputError):
             read()
     assert not mark.exists()
