@@ -13,6 +13,7 @@ from audio_ft.data.columns import AUDIO, find, find_audio, named
 from audio_ft.data.folders import read_folder
 from audio_ft.data.paths import listed
 from audio_ft.data.rows import Columns, File, Rows, Source, Stored, merged, stored_paths
+from audio_ft.data.saved_arrays import with_recordings
 from audio_ft.data.spec import Data
 from audio_ft.data.tree import file_at, scan, split_name
 from audio_ft.errors import InputError
@@ -27,13 +28,16 @@ def read_saved(folder: Path, audio: str | None) -> Source:
     Raises:
         InputError: the folder is damaged, or no column contains recordings.
     """
-    from datasets import load_from_disk
+    from datasets import Dataset, load_from_disk
 
     try:
         found = load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: this saved data set cannot be read ({error}); save it again") from error
-    return _source(found, audio, folder.name, [folder])
+    if isinstance(found, Dataset):
+        return _source(with_recordings(found, str(folder)), audio, folder.name, [folder])
+    tables = {split: with_recordings(table, f"{folder}/{split}") for split, table in found.items()}
+    return _source(tables, audio, folder.name, [folder])
 
 
 def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source:

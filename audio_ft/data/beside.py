@@ -153,7 +153,8 @@ def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, note
     level = next((level for level in range(depth) if all(in_split(step[level]) for step in steps)), None)
     splits = "" if level is None else [in_split(step[level]) or "" for step in steps]
     group = None
-    if group_from_names(paths) is None:
+    # Shards of fields are no speakers.
+    if set(names) == {TEXT} and group_from_names(paths) is None:
         for inner in range(0 if level is None else level + 1, depth):
             folders = [step[inner] for step in steps]
             if 1 < len(set(folders)) < len(paths):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -93,7 +94,31 @@ def _path_of(value: Any) -> Any:
     return value["path"] if described and isinstance(value.get("path"), str) else value
 
 
-_READERS = {**dict.fromkeys((".json", *_LINES), _read_json), ".parquet": _read_parquet}
+def _read_excel(path: Path) -> Columns:
+    """Read the first sheet of an Excel file that has rows; empty cells become None."""
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise InputError(
+            f"{path}: Excel files need openpyxl: pip install 'audio-ft[excel]', or save the sheet as csv"
+        ) from error
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not readable as Excel ({error}); save the sheet as csv") from error
+    for sheet in book.worksheets:
+        rows = [row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row)]
+        if len(rows) > 1:
+            names = [
+                str(name) if name is not None else f"column {place}" for place, name in enumerate(rows[0], start=1)
+            ]
+            if len(set(names)) < len(names):
+                raise InputError(f"{path}, sheet {sheet.title!r}: two columns have one name; rename one of them")
+            return dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
+    raise InputError(f"{path}: expected a sheet with a header and at least one row, got none")
+
+
+_READERS = {**dict.fromkeys((".json", *_LINES), _read_json), ".parquet": _read_parquet, ".xlsx": _read_excel}
 MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", *_READERS})
 # Text files may be lists too, but most are not.
 LIST_SUFFIXES = frozenset({".txt", ".lst", ".list"})

@@ -11,6 +11,7 @@ from pathlib import Path
 from audio_ft.data.columns import find_audio
 from audio_ft.data.elsewhere import Found, find_elsewhere
 from audio_ft.data.manifests import read_manifest
+from audio_ft.data.remote import downloaded
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
 from audio_ft.data.spec import Data
 from audio_ft.data.tree import file_at
@@ -72,6 +73,8 @@ def listed(
     empty = next((row for row, name in enumerate(names) if missing(name) or not isinstance(name, str)), None)
     if empty is not None:
         raise InputError(f"{table}: row {empty + 1} has no path in column {column!r}; fill it in or remove the row")
+    addresses, fetched = downloaded(names)
+    names = [addresses.get(name, name) for name in names]
     base = _base(names, bases)
     paths = [_as_on_disk(os.path.normpath(os.path.join(base, name))) for name in names]
     top = os.path.abspath(root) + os.sep
@@ -92,6 +95,8 @@ def listed(
         gone = [name for name, file in zip(names, files, strict=True) if file.size < 0]
     if gone:
         notes.append(f"{counted(len(gone), 'file')} listed in {table.name} missing (first: {gone[0]})")
+    notes += fetched
+    keys = [told if told in addresses else key for told, key in zip(columns[column], keys, strict=True)]
     return Rows(columns, keys, files).take(sorted(range(len(keys)), key=keys.__getitem__)), notes
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from audio_ft.data.archives import archives_in, is_archive, unpacked
 from audio_ft.data.arrow import read_hub, read_parquet, read_saved
 from audio_ft.data.columns import SPLIT, among, plain, rows_where
 from audio_ft.data.folders import read_folder
@@ -17,7 +18,7 @@ from audio_ft.data.name_patterns import fields_of
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
-from audio_ft.data.splits import SPLITS
+from audio_ft.data.splits import SPLITS, first_five
 from audio_ft.data.tree import scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
@@ -54,10 +55,14 @@ def _read(data: Data, classes: bool) -> Source:
         if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
             return read_saved(path, data.audio)
         tree = scan(path)
+        if not tree.audio and not tree.tables() and (archives := archives_in(path)):
+            return _from_archives(archives, data, classes)
         tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
         if tables and not tree.audio:
             return read_parquet(tables, path, data.audio)
         return read_folder(tree, data, classes=classes and data.target is None and data.audio is None)
+    if path.is_file() and is_archive(path):
+        return _from_archives([path], data, classes)
     if path.is_file():
         if suffix not in MANIFEST_SUFFIXES | LIST_SUFFIXES:
             known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES))
@@ -95,6 +100,14 @@ def _with_named_fields(data: Data, source: Source) -> Source:
         target=label or source.target,
         notes=(*source.notes, *notes),
     )
+
+
+def _from_archives(archives: Sequence[Path], data: Data, classes: bool) -> Source:
+    """Read archives from the folder that they are unpacked in."""
+    folder = unpacked(archives)
+    source = _read(data.replace(path=str(folder)), classes)
+    said = f"{first_five([path.name for path in archives])} unpacked in {folder}"
+    return replace(source, notes=(said, *source.notes))
 
 
 def _by_column(data: Data, rows: Rows) -> Rows:
