@@ -19,6 +19,7 @@ from .reporting.html import write_report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
+from .training.folds import CrossValidation, cross_validate
 from .training.reproduce import reproduce
 from .training.train import train
 
@@ -31,6 +32,7 @@ __all__ = [
     "Beam",
     "Chain",
     "Clip",
+    "CrossValidation",
     "Data",
     "Evaluation",
     "InputError",
@@ -41,6 +43,7 @@ __all__ = [
     "Text",
     "augmentation",
     "compare_runs",
+    "cross_validate",
     "evaluate",
     "features",
     "inspect",

@@ -60,6 +60,7 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
     Raises:
         InputError: an option with a value that does not fit, or no folder for the run.
     """
+    from audio_ft.training.folds import cross_validate
     from audio_ft.training.train import train
 
     recipe = changed(recipe, arguments)
@@ -72,5 +73,7 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
         training = {**recipe.training, **SMOKE_TRAINING}
         recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training)
         folder = folder.with_name(f"{folder.name}-smoke")
+    folds = recipe.data.folds is not None and recipe.data.test_fold is None
+    work = cross_validate if folds else train
     overwrite = arguments.overwrite or arguments.smoke
-    train(recipe, folder, overwrite=overwrite, smoke=arguments.smoke, log=say, report=show)
+    work(recipe, folder, overwrite=overwrite, smoke=arguments.smoke, log=say, report=show)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,26 +10,26 @@ from pathlib import Path
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
 from audio_ft.data.beside import TEXT, read_beside, read_fields
-from audio_ft.data.columns import SPLIT, among, find_audio
+from audio_ft.data.columns import among, find_audio
 from audio_ft.data.kaldi import is_kaldi, read_kaldi
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.name_patterns import known_names
 from audio_ft.data.paths import read_manifests
 from audio_ft.data.rows import Columns, Rows, Source, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.split_lists import with_split_lists
+from audio_ft.data.split_lists import in_own_splits, split_manifests, with_split_lists
 from audio_ft.data.splits import first_five
-from audio_ft.data.tree import Tree, scan, split_in, split_name
+from audio_ft.data.tree import Tree, scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.formatting import counted
 from audio_ft.targets import Target
-from audio_ft.targets.cells import as_text
 
 # Names of folders that are people.
 _PERSON = re.compile(
     r"(actor|speaker|spk|subject|participant|patient|singer|person|user)[ _-]?(\d+|[a-z])", re.IGNORECASE
 )
+_FOLD_FOLDER = re.compile(r"fold[ _-]?\d+", re.IGNORECASE)
 LABEL, FILE, SUBFOLDER = "label", "file_name", "subfolder"
 
 
@@ -103,59 +102,16 @@ def _by_manifests(tree: Tree, data: Data) -> Source | None:
         heads = [key.partition("/")[0] if "/" in key else "" for key in source.rows.keys]
         return replace(source, rows=source.rows.in_splits(heads)) if all(map(split_name, set(heads))) else source
     inner = {name: found for name in top if (found := tree.metadata(f"{name}/"))}
-    if not inner and (tables := _split_manifests(tree)):
+    if not inner and (tables := split_manifests(tree)):
         same = tree.tables(next(iter(tables.values())).rpartition("/")[0])
         beside = [path for path in same if path not in tables.values()]
-        return _in_own_splits(read_manifests(root, tables, data, tree.audio), tables, beside)
+        return in_own_splits(read_manifests(root, tables, data, tree.audio), tables, beside)
     tables = inner or _listing(tree, data)
     if not tables:
         return None
     source = read_manifests(root, tables, data, tree.audio)
     bare = {name: _class_rows(tree, f"{name}/") for name in top if inner and split_name(name) and name not in inner}
     return replace(source, rows=merged(source.rows.by_split() | bare))
-
-
-def _split_manifests(tree: Tree) -> dict[str, str]:
-    """Return the manifests of splits (train.csv, dev.tsv, …), in the folder or in one without recordings inside it."""
-    for folder in ("", *(name for name in tree.folders if "/" not in name and not tree.below(f"{name}/"))):
-        tables = tree.tables(folder)
-        if exact := {Path(path).stem: path for path in tables if split_name(Path(path).stem)}:
-            return exact
-        # Such as balanced_train_segments.csv and eval_segments.csv: one alone may be the list of a whole data set.
-        containing = {Path(path).stem: path for path in tables if split_in(path)}
-        if len({split_in(path) for path in containing.values()}) > 1:
-            return containing
-    return {}
-
-
-def _in_own_splits(source: Source, tables: Mapping[str, str], beside: Sequence[str]) -> Source:
-    """Return rows of manifests of splits in our splits, or in those of a manifest's own column; name those `beside`.
-
-    FSD50K's dev.csv has a column `split` that divides it into train and val.
-    """
-    splits, givers = list[str](), list[str]()
-    for name, rows in source.rows.by_split().items():
-        column = next((column for column in rows.columns if among(column, SPLIT) and _divides(rows, column)), None)
-        if column is not None:
-            splits += map(as_text, rows.columns[column])
-            givers.append(f"column {column!r} of {tables[name]}")
-        else:
-            splits += [name if split_name(name) else split_in(name) or ""] * len(rows)
-            givers.append(tables[name])
-    plain = all(map(split_name, tables)) and givers == list(tables.values())
-    unused = f"{first_five(beside)} beside {' and '.join(tables.values())} not used; give the path of one to use it"
-    return replace(
-        source,
-        rows=source.rows.in_splits(splits),
-        notes=(*source.notes, unused) if beside else source.notes,
-        splits_from="" if plain else " and ".join(givers),
-    )
-
-
-def _divides(rows: Rows, column: str) -> bool:
-    """Tell whether a column has several names of splits and nothing else."""
-    names = set(map(as_text, rows.columns[column]))
-    return len(names) > 1 and all(map(split_name, names))
 
 
 def _listing(tree: Tree, data: Data) -> dict[str, str]:
@@ -262,6 +218,9 @@ def _by_folders(tree: Tree, classes: bool = False) -> Source | None:
                              "a metadata.csv with the columns file_name and label, or say where the label is in the "
                              "file names: name_pattern='{speaker}_{label}_{take}'")  # fmt: skip
         return None
+    if len(names) > 1 and all(map(_FOLD_FOLDER.fullmatch, names)):
+        rows = merged({name: _class_rows(tree, f"{name}/") for name in names})
+        return Source(replace(rows, columns=rows.columns | {"fold": rows.splits}).in_splits(""), FILE, LABEL)
     splits = [name for name in names if split_name(name)]
     nested = [name for name in splits if tree.children(f"{name}/")]
     if nested and (len(splits) == len(names) or len(splits) > 1):

@@ -14,6 +14,7 @@ import numpy as np
 
 from audio_ft.audio.codec.source import printable
 from audio_ft.data import columns, one_hot, sources, splits
+from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
 from audio_ft.data.read_targets import read_targets
 from audio_ft.data.rows import Rows, Source, Stored, audio_table
@@ -47,6 +48,7 @@ class Loaded:
         chain: the cleaning steps that `audio-ft prepare` already applied.
         fingerprint: digest of names, sizes, modification times, targets and all other columns.
         reading: how the targets were read, in one sentence: "12 classes from 1 to 3 labels a clip, separated by ','".
+        folds: names of the folds, where `Data.folds` asks for them; the splits are those of one of them.
     """
 
     splits: dict[str, Dataset]
@@ -58,6 +60,7 @@ class Loaded:
     chain: list[dict[str, Any]] | None
     fingerprint: str
     reading: str
+    folds: tuple[str, ...] = ()
 
 
 def load(
@@ -83,14 +86,16 @@ def load(
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
-    rows = sources.select_splits(data, source.rows, need)
+    folded = uses_folds(data)
+    rows = source.rows.in_splits("train") if folded else sources.select_splits(data, source.rows, need)
     rows, column, how = target_column(rows, data, wanted[-1], source)
     rows, kind, reading, read = read_targets(rows, column, data, wanted, source, known, how)
     group, groups, group_notes = _groups(rows, data, column, source)
     rows = replace(rows, groups=groups)
     names = kind.names_in(rows.targets)
-    parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, source.splits_from)
-    if source.rows.split_names == ("",) and len(need) == 1:
+    rows, folds, giver = in_folds(data, rows, kind, group) if folded else (rows, (), source.splits_from)
+    parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, giver)
+    if source.rows.split_names == ("",) and len(need) == 1 and not folded:
         rule = f"no splits in the data: all of it used as {need[0]}"
     target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
     unknown = [name for name in names if target.names and name not in target.names] if known else []
@@ -102,6 +107,10 @@ def load(
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
     notes = [*source.notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
     notes += [*columns.start_warnings(rows.columns), *uneven]
+    if not folded:
+        notes += unused_folds(rows.columns)
+    elif source.rows.split_names != ("",):
+        notes.append(f"splits {', '.join(source.rows.split_names)} of the data not used, because of data.folds")
     if data.limit is not None:
         for name, split in parts.items():
             sample = splits.sample(split.targets, split.keys, limit=data.limit, seed=data.seed, target=kind)
@@ -111,9 +120,8 @@ def load(
     keys = _numbered(key for split in parts.values() for key in split.keys)
     tables = {name: _table(split, list(islice(keys, len(split))), metas[name], kind) for name, split in parts.items()}
     warnings = (*notes, *splits.leaks(parts, target, group))
-    return Loaded(
-        tables, target, column, group, rule, warnings, source.chain, _fingerprint(parts, metas, kind), reading
-    )
+    fingerprint = _fingerprint(parts, metas, kind)
+    return Loaded(tables, target, column, group, rule, warnings, source.chain, fingerprint, reading, folds)
 
 
 def target_column(rows: Rows, data: Data, kind: type[Target], source: Source) -> tuple[Rows, str, str]:

@@ -11,7 +11,7 @@ from audio_ft.data.name_patterns import name_pattern
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.settings import Settings
-from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, number, path, text, whole
+from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, either, number, path, text, whole
 from audio_ft.targets import target_class
 
 
@@ -95,6 +95,9 @@ class Data(Settings):
         group: column of groups (speakers), by which splits are disjoint; None finds it, "": there is none.
         where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column.
         splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
+        folds: column whose values are tested in turn ("fold"; "speaker" leaves one speaker out at a time), or how many
+            folds to make here, disjoint by group; `audio-ft train` then trains once for each.
+        test_fold: the one fold to test on; the others are train. Without `folds`, the data's own column of folds.
         validation: share of the validation split where it must be made.
         test: share of the test split where it must be made.
         seed: seed of splits and samples.
@@ -133,6 +136,8 @@ class Data(Settings):
     kind: Annotated[str | None, Rule("one of label, labels, number, transcript", _kind)] = None
     separator: Annotated[str | None, Rule('text such as ","', _separator)] = None
     gaps: Annotated[tuple[str, ...] | None, Rule('words such as "nan,?", or a list of them', _words)] = None
+    folds: Annotated[str | int | None, either(whole(2, 1000), path("a column"))] = None
+    test_fold: Annotated[str | int | None, either(whole(), text())] = None
 
     def check(self) -> None:
         """Refuse shares that leave nothing to train on, and a separator where there is nothing to separate."""

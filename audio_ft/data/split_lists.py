@@ -1,19 +1,66 @@
-"""Read the lists that say which recordings of a folder are for validation or test, as in Speech Commands."""
+"""Splits that the makers of a data set give: one manifest a split, or lists of files as in Speech Commands."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from audio_ft.data.rows import Source
+from audio_ft.data.columns import SPLIT, among
+from audio_ft.data.rows import Rows, Source
 from audio_ft.data.splits import first_five
 from audio_ft.data.text_files import read_text
-from audio_ft.data.tree import Tree, by_ending, split_in
+from audio_ft.data.tree import Tree, by_ending, split_in, split_name
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
+from audio_ft.targets.cells import as_text
 
 # Rows that lists of training recordings leave out are in a split of this name, which is never used.
 UNLISTED = "in no list"
+
+
+def split_manifests(tree: Tree) -> dict[str, str]:
+    """Return the manifests of splits (train.csv, dev.tsv, …), in the folder or in one without recordings inside it."""
+    for folder in ("", *(name for name in tree.folders if "/" not in name and not tree.below(f"{name}/"))):
+        tables = tree.tables(folder)
+        if exact := {Path(path).stem: path for path in tables if split_name(Path(path).stem)}:
+            return exact
+        # Such as balanced_train_segments.csv and eval_segments.csv: one alone may be the list of a whole data set.
+        containing = {Path(path).stem: path for path in tables if split_in(path)}
+        if len({split_in(path) for path in containing.values()}) > 1:
+            return containing
+    return {}
+
+
+def in_own_splits(source: Source, tables: Mapping[str, str], beside: Sequence[str]) -> Source:
+    """Return rows of manifests of splits in our splits, or in those of a manifest's own column; name those `beside`.
+
+    FSD50K's dev.csv has a column `split` that divides it into train and val.
+    """
+    splits, givers = list[str](), list[str]()
+    for name, rows in source.rows.by_split().items():
+        column = next((column for column in rows.columns if among(column, SPLIT) and _divides(rows, column)), None)
+        if column is not None:
+            splits += map(as_text, rows.columns[column])
+            givers.append(f"column {column!r} of {tables[name]}")
+        else:
+            splits += [name if split_name(name) else split_in(name) or ""] * len(rows)
+            givers.append(tables[name])
+    plain = all(map(split_name, tables)) and givers == list(tables.values())
+    unused = f"{first_five(beside)} beside {' and '.join(tables.values())} not used; give the path of one to use it"
+    return replace(
+        source,
+        rows=source.rows.in_splits(splits),
+        notes=(*source.notes, unused) if beside else source.notes,
+        splits_from="" if plain else " and ".join(givers),
+    )
+
+
+def _divides(rows: Rows, column: str) -> bool:
+    """Tell whether a column has several names of splits and nothing else."""
+    names = set(map(as_text, rows.columns[column]))
+    return len(names) > 1 and all(map(split_name, names))
 
 
 def with_split_lists(tree: Tree, found: Source) -> Source:

@@ -51,26 +51,10 @@ def split(
     named = " and ".join(filter(None, (", ".join(wanted[:-1]), wanted[-1])))
     if len(targets) < len(wanted):
         raise InputError(f"expected at least {len(wanted)} clips for {named}, got {len(targets)}; add recordings")
-    of_rows = groups or [None] * len(targets)
-    names: Sequence[Any] = keys or [
-        (str(group or ""), repr(value)) for group, value in zip(of_rows, targets, strict=True)
-    ]
-    order = sorted(range(len(targets)), key=lambda row: names[row])
-    strata = target.strata([targets[row] for row in order])
-    generator = np.random.default_rng(seed)
     portions = np.array([shares[name] for name in wanted])
-    if groups is None and not target.overlapping:
-        placed = _by_class(np.array([codes[0] for codes in strata]), portions, generator)
-    else:
-        members = _members([of_rows[row] for row in order])
-        if len(members) < len(wanted):
-            raise InputError(
-                f"{by}: {named} need {len(wanted)} of them to be disjoint, got {len(members)}; add recordings of "
-                "others, define the splits in the data, or allow one in several splits with group=''"
-            )
-        placed = by_group(strata, members, portions, generator)
+    placed = _placed(targets, groups, portions, seed, target, keys, f"{by}: {named}")
     parts: dict[str, list[int]] = {name: [] for name in SPLITS}
-    for number, row in sorted(zip(placed.tolist(), order, strict=True)):
+    for row, number in enumerate(placed):
         parts[wanted[number]].append(row)
     empty = next((name for name in wanted if not parts[name]), None)
     if empty is not None:
@@ -79,6 +63,59 @@ def split(
             "splits in the data"
         )
     return parts
+
+
+def folds(
+    targets: Sequence[Any],
+    groups: Sequence[str | None] | None,
+    count: int,
+    *,
+    seed: int = 0,
+    target: type[Target] = Label,
+    keys: Sequence[str] | None = None,
+    by: str = "group",
+) -> list[int]:
+    """Return the fold of each row, 0 to `count` - 1: equally large, disjoint by group, each class spread over all.
+
+    The other arguments are those of `split`.
+
+    Raises:
+        InputError: there are fewer clips or groups than folds.
+    """
+    if len(targets) < count:
+        raise InputError(f"expected at least {count} clips for {count} folds, got {len(targets)}; add recordings")
+    return _placed(targets, groups, np.full(count, 1 / count), seed, target, keys, f"{by}: {count} folds")
+
+
+def _placed(
+    targets: Sequence[Any],
+    groups: Sequence[str | None] | None,
+    portions: Array,
+    seed: int,
+    target: type[Target],
+    keys: Sequence[str] | None,
+    what: str,
+) -> list[int]:
+    """Return for each row which of the portions it is in; `what` names group and portions in messages."""
+    of_rows = groups or [None] * len(targets)
+    names: Sequence[Any] = keys or [
+        (str(group or ""), repr(value)) for group, value in zip(of_rows, targets, strict=True)
+    ]
+    order = sorted(range(len(targets)), key=lambda row: names[row])
+    strata = target.strata([targets[row] for row in order])
+    generator = np.random.default_rng(seed)
+    if groups is None and not target.overlapping:
+        placed = _by_class(np.array([codes[0] for codes in strata]), portions, generator)
+    else:
+        members = _members([of_rows[row] for row in order])
+        if len(members) < len(portions):
+            raise InputError(
+                f"{what} need {len(portions)} of them to be disjoint, got {len(members)}; add recordings of "
+                "others, define the splits in the data, or allow one in several splits with group=''"
+            )
+        placed = by_group(strata, members, portions, generator)
+    number_of = dict(zip(order, placed.tolist(), strict=True))
+    return [number_of[row] for row in range(len(targets))]
 
 
 def _by_class(codes: Splits, portions: Array, generator: np.random.Generator) -> Splits:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from audio_ft.errors import AudioFTError
+from audio_ft.errors import AudioFTError, InputError
 from audio_ft.folder_lock import owned
 from audio_ft.hub import push as hub
 from audio_ft.models.load import quiet_transformers
@@ -50,6 +50,9 @@ def train(
 
     folder = Path(output_dir)
     recipe = _with_marked_paths(recipe)
+    if recipe.data.folds is not None and recipe.data.test_fold is None:
+        raise InputError(f"data.folds={recipe.data.folds} is a training for each fold: call cross_validate instead, or "
+                         "set data.test_fold to train one model and test it on that fold.")  # fmt: skip
     check_training(recipe)
     # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
     first = PartialState().is_main_process
