@@ -15,6 +15,7 @@ from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings import Settings
 from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.targets.mojibake import garbled
+from audio_ft.targets.tags import tags_found, without_tags
 
 # Replaces the space between words in a vocabulary, as in transformers' Wav2Vec2CTCTokenizer.
 DELIMITER = "|"
@@ -79,6 +80,8 @@ class Text(Settings):
             Apostrophes between letters stay, all of them straight: "we’ll" and "well" are two words.
         unicode: "NFC", "NFKC", "NFD" or "NFKD": whether "é" is one character or two, and (K) "ﬁ" is "fi".
         digits: "keep", or "refuse" to exclude transcripts with numerals: "1984" does not say how it was read.
+        tags: "keep" marks that are not speech (<SIL>, [laughter], (()), <|0.00|>) as text, "drop" them, or "map": drop
+            them, but write the signs of GigaSpeech (<COMMA>, <PERIOD>) as such. Words inside, as in ((so)), stay.
         prompt: text that Whisper gets before each transcript, such as names it should know, in training, scoring and
             prediction.
         timestamps: whether Whisper trains on the times of segments.
@@ -94,6 +97,7 @@ class Text(Settings):
     punctuation: Literal["keep", "remove"] | None = None
     unicode: Literal["NFC", "NFKC", "NFD", "NFKD"] = "NFC"
     digits: Literal["keep", "refuse"] = "keep"
+    tags: Literal["keep", "drop", "map"] = "keep"
     prompt: str = ""
     timestamps: bool = False
 
@@ -112,6 +116,8 @@ class Text(Settings):
         Invisible characters (soft hyphens, marks of writing direction, byte-order marks) and control characters are
         removed, except for the joiners that are part of the spelling in some scripts.
         """
+        if self.tags != "keep":
+            transcript = without_tags(transcript, signs=self.tags == "map")
         # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
         composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
         spelled = unicodedata.normalize(composed, "".join(map(_visible, transcript)))
@@ -217,6 +223,8 @@ def _suspicious(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
                 f"{_of(keys, rows, 'read', 'reads')} {text!r} (first: {keys[0]}), as programs write a gap, and are "
                 "taken as spoken: empty the cells that are gaps"
             )
+    if tagged := tags_found(rows):
+        yield tagged
     if broken := [key for text, key in rows if "\n" in text]:
         yield (
             f"{_of(broken, rows, 'contain', 'contains')} a line break (first: {broken[0]}), read as a space; where it "
