@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FLAG: dict[str, Any] = {"action": "store_true"}
 REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
-DATA = {"metavar": "DATA", "help": "folder, table (csv, tsv, jsonl, parquet) or id on the Hub"}
+DATA = {"metavar": "DATA", "help": "folder, table (csv, txt, jsonl, xlsx, parquet …), archive or id on the Hub"}
 # {} is what a command adds.
 SHARED: dict[str, dict[str, Any]] = {
     "run": {"metavar": "RUN_OR_MODEL", "help": "a run's folder, or a model's id on the Hub"},

@@ -23,6 +23,8 @@ _DELIMITERS = ",;\t|"
 _LONGEST_CELL = 1_000_000
 # "clips/my take.wav seven": a path up to its suffix, and the rest of the line.
 _PATH_FIRST = re.compile(rf"(\S.*?(?:{'|'.join(map(re.escape, sorted(AUDIO_SUFFIXES)))}))\s+(\S.*)", re.IGNORECASE)
+# The same with any delimiter.
+_PATH_THEN_MORE = re.compile(_PATH_FIRST.pattern.replace(r"\s+(\S.*)", r"[\s,;|]+\S"), re.IGNORECASE)
 # A column of transcripts is one in which most cells have a blank.
 _MOSTLY = 0.5
 
@@ -60,6 +62,20 @@ def read_delimited(
         raise InputError(f"{path}: expected a header line and at least one row, got none; write one row per recording")
     # A column without a name is an index that pandas wrote.
     return _columns([name or f"column {number}" for number, name in enumerate(rows[0], start=1)], rows[1:], path), True
+
+
+def names_recordings(text: str, places: Container[str]) -> bool:
+    """Tell whether the first lines each have a path and more; `places` are ways to write the paths of recordings.
+
+    The first line may be a header.
+    """
+    lines = [line.strip() for line in text.splitlines()[:20] if line.strip()]
+    matches = [_PATH_THEN_MORE.match(line.replace("\\", "/")) for line in lines]
+    paths = [match and match[1] for match in (matches if matches and matches[0] else matches[1:])]
+    # In "See a.wav" the blank belongs to a sentence, unless a recording is called that.
+    return bool(paths) and all(
+        path and (path in places or (" " not in path and PurePath(path).stem in places)) for path in paths
+    )
 
 
 def _without_comments(text: str) -> str:

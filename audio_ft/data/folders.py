@@ -14,7 +14,7 @@ from audio_ft.data.columns import among, find_audio
 from audio_ft.data.kaldi import is_kaldi, read_kaldi
 from audio_ft.data.manifests import read_manifest
 from audio_ft.data.name_patterns import known_names
-from audio_ft.data.paths import read_manifests
+from audio_ft.data.paths import read_manifests, read_text_lists
 from audio_ft.data.rows import Columns, Rows, Source, merged
 from audio_ft.data.spec import Data
 from audio_ft.data.split_lists import in_own_splits, split_manifests, with_split_lists
@@ -52,7 +52,7 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
         return read_kaldi(tree, data)
     files = data.name_pattern is not None
     beside = None if files else read_fields(tree, classes=classes)
-    found = beside or _by_manifests(tree, data)
+    found = beside or _by_manifests(tree, data) or read_text_lists(tree, data)
     if found is None and not classes and not files and data.target in (None, TEXT) and data.audio is None:
         beside = found = read_beside(tree, texts=True)
     if beside is not None:

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audio_ft.data.columns import find_audio
+from audio_ft.data.delimited import names_recordings
 from audio_ft.data.elsewhere import Found, find_elsewhere
-from audio_ft.data.manifests import read_manifest
+from audio_ft.data.manifests import LIST_SUFFIXES, read_manifest
 from audio_ft.data.remote import downloaded
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.tree import file_at
+from audio_ft.data.text_files import read_text
+from audio_ft.data.tree import Tree, by_ending, file_at, split_in
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import missing
@@ -59,6 +61,20 @@ def read_manifests(
     if unlisted:
         notes.append(f"{counted(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
     return Source(rows, column, notes=tuple(notes))
+
+
+def read_text_lists(tree: Tree, data: Data) -> Source | None:
+    """Read text files in the folder that list its recordings with something else: one, or one a split (train.txt)."""
+    places = by_ending(tree.audio)
+    tables: dict[str, str] = {}
+    for path in sorted((*tree.texts, *tree.lists)):
+        if "/" in path or Path(path).suffix.lower() not in LIST_SUFFIXES or Path(path).stem in places:
+            continue
+        text = read_text(tree.root / path)
+        # Prose, transcripts by name and lists of paths alone are other things.
+        if names_recordings(text, places) and tables.setdefault(split_in(path) or "", path) != path:
+            return None
+    return read_manifests(tree.root, tables, data, tree.audio) if tables else None
 
 
 def listed(

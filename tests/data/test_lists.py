@@ -155,3 +155,22 @@ def test_audioset_has_its_header_in_a_comment(tmp_path):
              *(f'Ab{number:09d}, 30.000, 40.000, "/m/{number % 2}"' for number in range(20))]  # fmt: skip
     loaded = labels(written(tmp_path, lines, "balanced.csv"))
     assert (loaded.column, pairs(loaded)["Ab000000007.wav"]) == ("positive_labels", "/m/1")
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", ","])
+def test_a_folder_with_lists_of_paths_and_labels(tmp_path, separator):
+    recordings(tmp_path, [f"clips/{number}.wav" for number in range(30)])
+    for place, split in enumerate(("train", "val", "test")):
+        lines = [f"clips/{number}.wav{separator}{'ab'[number % 2]}" for number in range(10 * place, 10 * place + 10)]
+        written(tmp_path, lines, f"{split}.txt")
+    loaded = labels(tmp_path)
+    assert {name: len(split) for name, split in loaded.splits.items()} == {"train": 10, "validation": 10, "test": 10}
+    assert (loaded.target.names, pairs(loaded)["13.wav"]) == (("a", "b"), "b")
+
+
+def test_one_text_list_in_a_folder(tmp_path):
+    recordings(tmp_path / "w", [f"{number}.wav" for number in range(20)])
+    lines = ["file_name\tlabel", *(f"w/{number}.wav\t{'ab'[number % 2]}" for number in range(20))]
+    (tmp_path / "list.txt").write_bytes("\r\n".join(lines).encode("utf-16"))
+    written(tmp_path, ["Recorded in May.", "See w/0.wav for an example."], "notes.txt")
+    assert labels(tmp_path).target.names == ("a", "b")
