@@ -1,6 +1,7 @@
 """One recording, one process or one disk that fails: what a user then sees, and that the rest goes on."""
 
 import csv
+import json
 import os
 import signal
 import socket
@@ -244,3 +245,101 @@ def test_a_killed_worker_of_cleaning_does_not_stop_the_training(training, tmp_pa
     assert "cleaning goes on with" in error
     assert training.returncode == 0, error
     assert (tmp_path / "run" / "run.json").is_file()
+
+
+# --- the cache
+
+
+@pytest.fixture
+def cleaned(tmp_path):
+    """Return a function that cleans five recordings with a cache, and the one file in it."""
+    import pyarrow as pa
+    from datasets import Audio, Dataset, Features, Value
+
+    from audio_ft.cleaning.chain import DEFAULT_CHAIN
+    from audio_ft.cleaning.dataset import Cleaner, clean
+
+    paths = [str(tmp_path / f"{number}.wav") for number in range(5)]
+    for number, path in enumerate(paths):
+        write(Clip.tone(200 + 50 * number, 0.5), path)
+    features = Features(audio=Audio(decode=False), key=Value("string"))
+    audio = pa.StructArray.from_arrays([pa.nulls(5, pa.binary()), pa.array(paths)], ["bytes", "path"])
+    split = Dataset(pa.table({"audio": audio, "key": paths}, schema=features.arrow_schema))
+
+    def rows():
+        cleaner = Cleaner(DEFAULT_CHAIN, 16_000, 1.0)
+        return clean(split, cleaner, name="test", workers=1, cache=tmp_path / "cache").rows[:]
+
+    rows()
+    (file,) = (tmp_path / "cache").glob("*.arrow")
+    return rows, file
+
+
+@pytest.mark.parametrize("place", [0, 0.1, 0.5, 0.9, 1])
+def test_a_flipped_byte_in_the_cache_is_found_and_its_block_cleaned_again(cleaned, place, caplog):
+    rows, file = cleaned
+    expected, content = rows(), file.read_bytes()
+    assert "damaged" not in caplog.text
+    at = round(place * (len(content) - 1))
+    file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert rows() == expected
+    assert f"{file} is damaged or unfinished; its recordings are cleaned again" in caplog.text
+    assert file.read_bytes() == content
+
+
+def test_rows_that_lacked_memory_are_cleaned_again_the_next_time(cleaned, monkeypatch):
+    rows, file = cleaned
+    expected = rows()
+    file.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("audio_ft.audio.codec.libsndfile._skip", lambda *_: (_ for _ in ()).throw(MemoryError))
+        assert rows()["clip"] == []
+    assert rows() == expected
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path, monkeypatch, capsys):
+    from conftest import ASSETS
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AUDIO_FT_CACHE", str(tmp_path / "file" / "cache"))
+    arguments = ["--model", str(ASSETS / "wav2vec2-mini"), "--data", str(ASSETS / "words")]
+    assert main(["train", *arguments, "--output-dir", str(tmp_path / "run")]) == 2
+    assert "cannot be written (Not a directory); set AUDIO_FT_CACHE to a folder that can" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+# --- notes on predictions
+
+
+def test_predictions_say_what_is_wrong_with_a_recording(small_run, tmp_path, capsys):
+    tone = Clip.tone(440, 1.0, dbfs=-6.0)
+    clips = {
+        "good": tone,
+        "silent": Clip.silence(1.0),
+        "clipped": Clip(np.clip(8 * tone.samples, -1, 1), 16_000),
+        "anti-phase stereo": Clip(np.concatenate([tone.samples, -tone.samples]), 16_000),
+        "outside [-1, 1]": Clip(1_000 * tone.samples, 16_000),
+        "short": Clip.tone(440, 0.01),
+        "very quiet": Clip.tone(440, 1.0, dbfs=-80.0),
+    }
+    for name, clip in clips.items():
+        write(clip, tmp_path / f"{name}.wav")
+    content = (tmp_path / "good.wav").read_bytes()
+    (tmp_path / "truncated.wav").write_bytes(content[: len(content) // 2])
+    assert main(["predict", str(small_run), str(tmp_path), "--json"]) == 0
+    captured = capsys.readouterr()
+    lines = {Path(line["file"]).stem: line for line in map(json.loads, captured.out.splitlines())}
+    assert "notes" not in lines["good"]
+    for name in [*clips, "truncated"][1:]:
+        assert name in [note.partition(":")[0] for note in lines[name]["notes"]], lines[name]
+        (line,) = [line for line in captured.err.splitlines() if line.startswith(f"warning: {tmp_path}/{name}.wav: ")]
+        assert f"{name}: " in line
+
+
+@pytest.mark.parametrize("hz", [100, 440, 3_000])
+def test_a_loud_tone_is_not_clipped(hz):
+    from audio_ft.audio.level import Level
+
+    level = Level()
+    level.add(np.round(Clip.tone(hz, 1.0, dbfs=-0.1).samples * 32_768) / np.float32(32_768))
+    assert level.notes() == ()
