@@ -97,7 +97,7 @@ def test_a_file_of_settings_is_read_or_refused(tmp_path, content):
         ("early_stopping_patience", "it is called patience"),
         ("group_by_length", "always batched together"),
         ("predict_with_generate", "always generated for scores"),
-        ("evaluation_strategy", "it is called eval_strategy"),
+        ("evaluation_strategy", "Did you mean 'eval_strategy'"),
         ("warmup_ratio", "it is called warmup_steps, and a value below 1 is the share"),
         ("fp16_full_eval", "scores are computed in float32; precision=fp16"),
         ("freeze_feature_encoder", "freeze=feature_encoder"),

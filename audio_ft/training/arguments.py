@@ -43,7 +43,6 @@ MANAGED_ARGUMENTS = {
 
 # Settings of tutorials and of older transformers, with what does the same here.
 RENAMED = {
-    "evaluation_strategy": "it is called eval_strategy, and is epoch unless you set it",
     "early_stopping_patience": "it is called patience, in evaluations without improvement",
     "early_stopping_threshold": "training stops after patience evaluations without any improvement; leave it out",
     "group_by_length": "clips of similar length are always batched together; leave it out",
