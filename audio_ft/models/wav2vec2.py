@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
     from audio_ft.models.base import Count, Features
 
@@ -37,6 +38,13 @@ class WaveAdapter(SelfMaskingAdapter):
     processor_name = "Wav2Vec2Processor"
     feature_encoder_modules = ("feature_extractor",)
     layers_module = "encoder.layers"
+
+    def __init__(self, config: PreTrainedConfig, extractor: Any, window: float | None = None) -> None:
+        # Saved with the attention mask. Checkpoints with group norm have it off, but training here masks padding, so
+        # batches of plain transformers agree best with it (benchmarks/plain_batches.py).
+        extractor = copy.copy(extractor)
+        extractor.return_attention_mask = True
+        super().__init__(config, extractor, window)
 
     @property
     def shortest(self) -> int:

@@ -32,6 +32,26 @@ def hardware(run: Run) -> str:
     return " and ".join([*(f"{count} × {name}" for name, count in boards.items()), cores])
 
 
+def batches_text(run: Run) -> str:
+    """Return how batches change what plain transformers answers with the saved model, "" where they do not."""
+    file = run.model_folder / "config.json"
+    config = read_json(file) if file.is_file() else {}
+    group_norm = config.get("feat_extract_norm") == "group"
+    padding = "the padding of shorter recordings"
+    if any("ForCTC" in name for name in config.get("architectures") or ()):
+        more = " and lets it into its group normalization" if group_norm else ""
+        return (
+            f"Pass recordings one by one: in batches, plain transformers also decodes {padding}{more}, which changes "
+            "transcripts; those of audio_ft do not depend on the batch."
+        )
+    if group_norm:
+        return (
+            f"In batches, plain transformers lets {padding} into this network's group normalization, which moves "
+            "probabilities a little; those of audio_ft do not depend on the batch."
+        )
+    return ""
+
+
 def class_scores(run: Run) -> dict[str, dict[str, Score | None]]:
     """Return {label: {metric: score}} of the test split; a score is None if it is undefined for the class."""
     test = run.scores["test"]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_ft.file_io import write_json
 from audio_ft.models.base import Adapter
 from audio_ft.targets import Transcript
 from audio_ft.targets.transcripts import Text, fault
@@ -102,4 +103,15 @@ class Transcription(Task):
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write extractor and tokenizer, together as the processor that plain transformers loads."""
         adapter.processor(self.tokenizer).save_pretrained(folder)
+        save_vocabulary(self.tokenizer, folder)
         adapter.save_extractor(folder)
+
+
+def save_vocabulary(tokenizer: Any, folder: Path) -> None:
+    """Write vocab.json and added_tokens.json as in Whisper's own checkpoints, for converters, unless they are there."""
+    if (folder / "vocab.json").is_file():
+        return
+    everything = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+    added = tokenizer.get_added_vocab().keys() - {tokenizer.eos_token}
+    write_json(folder / "vocab.json", {token: index for token, index in everything if token not in added})
+    write_json(folder / "added_tokens.json", {token: index for token, index in everything if token in added})

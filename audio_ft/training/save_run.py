@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,11 +123,15 @@ def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
 
     The recipe has the resolved window, so that prediction cuts long recordings in the same way.
     """
-    # Restore the checkpoint's mask settings: ours were fitted to the training clips.
-    for name in prepared.resolved.head.mask:
-        setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
+    # Restore the checkpoint's mask settings, for ours were fitted to the training clips, and what Trainer turns off.
+    for name in (*prepared.resolved.head.mask, "use_cache"):
+        if hasattr(prepared.adapter.config, name):
+            setattr(fitted.model.config, name, getattr(prepared.adapter.config, name))
     with replacing(folder) as unfinished:
         fitted.model.save_pretrained(unfinished)
         prepared.task.save(prepared.task.inference_adapter(prepared.adapter), unfinished)
         prepared.recipe.steps.save(unfinished / CHAIN_FILE)
         prepared.recipe.save(unfinished / RECIPE_FILE)
+        # safetensors writes files that only their owner can read, whatever the umask is.
+        for weights in unfinished.glob("*.safetensors"):
+            shutil.copymode(unfinished / RECIPE_FILE, weights)

@@ -503,8 +503,9 @@ def test_the_code_examples_run(card_run: Run, tmp_path: Path):
 
 def test_the_command_prints_and_writes(card_run: Run, tmp_path: Path, capsys):
     folder = tmp_path / "run"
-    folder.mkdir()
+    (folder / "model").mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(card_run.to_dict()))
+    shutil.copy(card_run.model_folder / "config.json", folder / "model")
     assert cli.main(["card", str(folder), "--repo-id", "me/doors"]) == 0
     printed = capsys.readouterr().out
     assert printed == model_card(card_run, "me/doors")

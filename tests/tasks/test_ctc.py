@@ -264,7 +264,9 @@ def test_weights_in_between_are_on_the_straight_line(
 
 
 def test_lora_is_trained_and_merged_into_the_weights(checkpoint: str, recordings: Path, tmp_path: Path) -> None:
+    from peft import PeftModel
     from safetensors.torch import load_file
+    from transformers import AutoConfig, AutoModelForCTC
 
     recipe = Recipe(
         model=checkpoint,
@@ -290,6 +292,13 @@ def test_lora_is_trained_and_merged_into_the_weights(checkpoint: str, recordings
         "adapter_config.json",
         "adapter_model.safetensors",
     }
+    # The matrices and the head, put by peft itself onto the checkpoint, are the model that was saved.
+    assert settings["modules_to_save"] == ["lm_head"]
+    config = AutoConfig.from_pretrained(record.model_folder)
+    plain = AutoModelForCTC.from_pretrained(checkpoint, config=config, ignore_mismatched_sizes=True)
+    theirs = PeftModel.from_pretrained(plain, tmp_path / "run" / "adapter").merge_and_unload().state_dict()
+    for name, weight in after.items():
+        torch.testing.assert_close(theirs[name], weight, msg=name)
 
 
 def test_lora_is_refused_where_it_would_change_nothing(recordings: Path, tmp_path: Path) -> None:

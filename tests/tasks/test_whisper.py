@@ -223,6 +223,10 @@ def test_the_pipeline_writes_what_predict_writes_and_what_was_scored(run: Path, 
     processor = AutoProcessor.from_pretrained(run / "model")
     plain = AutoModelForSpeechSeq2Seq.from_pretrained(run / "model")
     assert plain.config.max_source_positions == 1_500
+    assert plain.config.use_cache
+    vocabulary, added = (json.loads((run / "model" / f"{name}.json").read_text()) for name in ("vocab", "added_tokens"))
+    assert vocabulary | added == processor.tokenizer.get_vocab()
+    assert vocabulary["<|endoftext|>"] == len(vocabulary) - 1 == min(added.values()) - 1
     listen = pipeline(
         "automatic-speech-recognition",
         model=plain,

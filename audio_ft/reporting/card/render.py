@@ -60,6 +60,7 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
         retention=record.retention(run),
         settings=tables.settings(run),
         energy=energy(run.hardware, float(run.seconds["total"])),
+        batches=record.batches_text(run),
         leaks=any(names_groups(warning, run.data, "both ") for warning in run.data["warnings"]),
         warnings=without_names(run.data),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +64,22 @@ class Adapters:
         return exact
 
     def save(self, folder: Path, checkpoint: str) -> None:
-        """Write the matrices and the name of their checkpoint; transformers loads both if peft is installed."""
+        """Write the matrices, a trained head and the name of their checkpoint, as peft loads them onto it."""
+        from safetensors.torch import load_file, save_file
+
+        learned = {name: weight for name, weight in self.head.items() if weight.requires_grad}
         for settings in self.tuner.peft_config.values():
             settings.base_model_name_or_path = checkpoint
             settings.inference_mode = True
+            settings.modules_to_save = sorted({name.partition(".")[0] for name in learned}) or None
         # peft fails when it looks for the embeddings of a network without text input.
         self.tuner.save_pretrained(folder, save_embedding_layers=False)
+        file = folder / "adapter_model.safetensors"
+        # Under the names that peft gives the modules to save; it has wrapped none, because ours learn in place.
+        head = {f"base_model.model.{name}": weight.detach().cpu().contiguous() for name, weight in learned.items()}
+        save_file(load_file(file) | head, file, metadata={"format": "pt"})
+        # safetensors writes files that only their owner can read, whatever the umask is.
+        shutil.copymode(folder / "adapter_config.json", file)
         # peft's card is an empty template; ours is next to the model.
         (folder / "README.md").unlink(missing_ok=True)
 
