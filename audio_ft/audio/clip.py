@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio import signals
-from audio_ft.audio.codec.decode import decode, joined, pieces
+from audio_ft.audio.codec.decode import decode, joined, of_channel, pieces
 from audio_ft.audio.codec.encode import encode
 from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, Span, probe_soundfile
 from audio_ft.audio.codec.pyav import probe_av
-from audio_ft.audio.codec.source import Source, open_source
+from audio_ft.audio.codec.source import Part, Source, open_source
 from audio_ft.audio.level import Level
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing
@@ -33,6 +33,8 @@ AUDIO_SUFFIXES = frozenset({
     ".wma", ".3gp", ".amr", ".ac3", ".wv",
 })
 # fmt: on
+# Labels are drawn by hand and rounded; a part may end this much (s) after its recording without a note.
+_ROUNDED = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,32 +160,53 @@ def _is_read_only(samples: object) -> bool:
     return False
 
 
-def read(source: Source, *, start: float = 0.0, seconds: float | None = None) -> Clip:
-    """Read a recording at its own sample rate, or `seconds` of it from second `start`; only that part is decoded.
+def read(
+    source: Source,
+    *,
+    start: float = 0.0,
+    stop: float | None = None,
+    seconds: float | None = None,
+    channel: int | None = None,
+) -> Clip:
+    """Read a recording at its own sample rate, or a part of it; only that part is decoded.
+
+    The part is from second `start` up to second `stop`, or `seconds` long, of one `channel` (from 0) or of all; of a
+    `Part` these select a part in turn.
 
     The content selects the decoder, the file name only where the content is not conclusive. `bytes` are the content of
     a file; a file object is read from its beginning, whatever its position. Problems that leave the file readable
     become notes of the clip: "truncated: …", "damaged: …", "unfinished header: …", "chained: …", "several tracks: …",
-    "silent: …", "very quiet: …", "clipped: …", "outside [-1, 1]: …".
+    "past the end: …", "silent: …", "very quiet: …", "clipped: …", "outside [-1, 1]: …".
 
     Raises:
         AudioError: the file is missing, not readable, not a regular file, not audio, damaged, without samples or with
-            non-finite ones, the rate or the number of channels is implausible, or `start` is after the end.
-        InputError: `start` or `seconds` is negative or not finite, or the source is a text file object.
+            non-finite ones, the rate or the number of channels is implausible, `start` is after the end, or there is
+            no such channel.
+        InputError: `start`, `stop`, `seconds` or `channel` is negative or not finite, `stop` is not after `start` or
+            given beside `seconds`, or the source is a text file object.
 
     Example:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "tone.wav"
         >>> Clip.tone(440, seconds=2.0).write(path)
-        >>> read(path, start=0.5, seconds=1.0).seconds
+        >>> read(path, start=0.5, stop=1.5).seconds
         1.0
     """
-    if not (math.isfinite(start) and start >= 0):
-        raise InputError(f"expected a start of 0 s or later, got {start}")
     if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
         raise InputError(f"expected more than 0 seconds to read, got {seconds}")
-    with open_source(source) as recording:
-        return _checked(joined(decode(recording, Span(start, seconds))), recording.name, note_level=True)
+    if stop is not None and seconds is not None:
+        raise InputError(f"expected stop or seconds, got both ({stop} and {seconds})")
+    part = Part.of(source)
+    chosen = part.within(start, stop if seconds is None else start + seconds, channel)
+    # `seconds` is a number of samples, whatever the start is rounded to.
+    exact = seconds if part.stop is None else None
+    with open_source(chosen.whole) as recording:
+        parts = of_channel(decode(recording, Span(chosen.start, exact, chosen.stop)), chosen.channel, recording.name)
+        clip = _checked(joined(parts), recording.name, note_level=True)
+    if chosen.stop is not None and seconds is None and chosen.stop > chosen.start + clip.seconds + _ROUNDED:
+        ends = f"the part ends at {chosen.stop:.2f} s, the recording at {chosen.start + clip.seconds:.2f} s"
+        return clip.with_note(f"past the end: {ends}")
+    return clip
 
 
 def blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
@@ -210,13 +233,15 @@ def _blocks(source: Source | Clip, seconds: float) -> Iterator[Clip]:
         for piece in pieces([Decoded(source.samples, source.rate, source.notes)], seconds):
             yield Clip(piece.samples, piece.rate, piece.notes)
         return
-    with open_source(source) as recording:
-        for piece in pieces(decode(recording, Span(), seconds), seconds):
+    part = Part.of(source)
+    with open_source(part.whole) as recording:
+        decoded = decode(recording, Span(part.start, stop=part.stop), seconds)
+        for piece in pieces(of_channel(decoded, part.channel, recording.name), seconds):
             yield _checked(piece, recording.name)
 
 
 def probe(source: Source) -> AudioInfo:
-    """Return frames, rate, channels, seconds, container and decoder of a recording without decoding it.
+    """Return frames, rate, channels, seconds, container and decoder of a recording or a part without decoding it.
 
     Where the header has no length (raw AAC, MP3 without a Xing frame) the packets are counted; for lossy formats the
     result may then be some frames longer than what `read` returns.
@@ -224,9 +249,11 @@ def probe(source: Source) -> AudioInfo:
     Raises:
         AudioError: as `read`, except for problems that show only while decoding.
     """
-    with open_source(source) as recording:
+    part = Part.of(source)
+    with open_source(part.whole) as recording:
         info = probe_soundfile(recording) if recording.choice.decoder == "soundfile" else None
-        return info or probe_av(recording)
+        info = info or probe_av(recording)
+    return info if part is not source else info.of(Span(part.start, stop=part.stop), part.channel, recording.name)
 
 
 def write(clip: Clip, path: str | os.PathLike[str]) -> None:

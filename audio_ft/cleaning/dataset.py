@@ -10,23 +10,23 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from audio_ft.audio.clip import probe, read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
-from audio_ft.audio.codec.source import NO_MEMORY
+from audio_ft.audio.codec.source import NO_MEMORY, Part
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows
 from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
+from audio_ft.cleaning.place import places_of, source_of, stamp_of
 from audio_ft.errors import AudioError, InputError, naming
-from audio_ft.file_io import refuse_full_disk, state_of
+from audio_ft.file_io import refuse_full_disk
 from audio_ft.formatting import counted
 from audio_ft.parallel import DIED, FEW, KILLED, exit_with_parent, one_by_one, one_thread
 from audio_ft.system import available_cores
@@ -52,7 +52,7 @@ UNREADABLE |= {"snr": None, "notes": [], "digest": "", "samples": np.zeros(1, np
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Turn a batch of {audio} rows into clean windows; `datasets.map` calls it in its workers.
+    """Turn a batch of rows, {audio, start, end, channel}, into clean windows; `datasets.map` calls it in its workers.
 
     `sample_rate` in Hz and `window` in seconds are those of the model. An unreadable recording becomes one row with the
     reason in `error`; if `isolated`, so does one with which the process dies, which is another process then.
@@ -65,7 +65,8 @@ class Cleaner:
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
         """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
-        pairs = [(first + index, audio) for index, audio in zip(indices, batch["audio"], strict=True)]
+        places = (dict(zip(batch, cells, strict=True)) for cells in zip(*batch.values(), strict=True))
+        pairs = [(first + index, place) for index, place in zip(indices, places, strict=True)]
         with one_thread():
             if self.isolated:
                 found = [rows for rows, _ in one_by_one(self._rows, pairs, self._killed)]
@@ -77,10 +78,10 @@ class Cleaner:
         return [UNREADABLE | {"clip": pair[0], "error": KILLED}]
 
     def _rows(self, pair: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
-        index, audio = pair
+        index, place = pair
         try:
-            with naming(audio["path"]):
-                raw = read(source_of(audio))
+            with naming(place["audio"]["path"]):
+                raw = read(source_of(place))
                 clip = self.chain(raw)
         except AudioError as error:
             return [UNREADABLE | {"clip": index, "error": error.reason}]
@@ -191,24 +192,21 @@ def _clean_block(
     place = f"{name} {block.start:,}-{block.stop:,} of {len(split):,}"
 
     def mapped(cleaner: Cleaner, processes: int | None) -> Dataset:
-        return (
-            split.select(block)
-            .select_columns(["audio"])
-            .map(
-                cleaner,
-                batched=True,
-                batch_size=16,
-                with_indices=True,
-                fn_kwargs={"first": block.start},
-                remove_columns=["audio"],
-                features=cleaner.schema(),
-                num_proc=processes,
-                new_fingerprint=fingerprint,
-                cache_file_name=str(file),
-                load_from_cache_file=False,
-                writer_batch_size=64,
-                desc=f"cleaning {place}",
-            )
+        places = places_of(split, block)
+        return places.map(
+            cleaner,
+            batched=True,
+            batch_size=16,
+            with_indices=True,
+            fn_kwargs={"first": block.start},
+            remove_columns=places.column_names,
+            features=cleaner.schema(),
+            num_proc=processes,
+            new_fingerprint=fingerprint,
+            cache_file_name=str(file),
+            load_from_cache_file=False,
+            writer_batch_size=64,
+            desc=f"cleaning {place}",
         )
 
     try:
@@ -231,20 +229,16 @@ def _clean_block(
 def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
     """Hash the recordings of a block and the settings of their cleaning."""
     digest = hashlib.sha256(json.dumps(cleaner.settings(), sort_keys=True, default=str).encode())
-    for audio in split.select(block)["audio"]:
-        source = source_of(audio)
-        state = state_of(source)
-        if not isinstance(source, bytes):
+    for place in places_of(split, block):
+        source, state = source_of(place), stamp_of(source_of(place))
+        whole = Part.of(source).whole
+        if not isinstance(whole, bytes):
+            path = os.fspath(cast("str", whole))
             # A change of permissions does not change the modification time.
-            access = state == "missing" or os.access(source, os.R_OK)
-            state = f"{os.path.abspath(source)}|{state}\n" + ("" if access else "no access\n")
+            access = state.startswith("missing") or os.access(path, os.R_OK)
+            state = f"{os.path.abspath(path)}|{state}\n" + ("" if access else "no access\n")
         digest.update(state.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
-
-
-def source_of(audio: Mapping[str, Any]) -> str | bytes:
-    """Return the bytes of an undecoded recording, or its path."""
-    return audio["path"] if audio.get("bytes") is None else audio["bytes"]
 
 
 def expected_bytes(seconds: float, sample_rate: int) -> int:
@@ -262,9 +256,13 @@ def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
     """Return the durations in seconds in the headers of at most `sample` evenly spaced recordings."""
     chosen = np.unique(np.linspace(0, len(split) - 1, min(sample, len(split))).astype(int))
     durations = []
-    for audio in split.select(chosen)["audio"]:
+    for place in places_of(split, chosen):
+        source = source_of(place)
+        if isinstance(source, Part) and source.stop is not None:
+            durations.append(source.stop - source.start)
+            continue
         with suppress(AudioError):  # the map reads this file too and records the reason
-            durations.append(probe(source_of(audio)).seconds)
+            durations.append(probe(source).seconds)
     return np.asarray(durations, np.float64)
 
 

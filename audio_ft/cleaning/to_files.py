@@ -13,10 +13,11 @@ from pathlib import Path
 
 from audio_ft.audio.clip import read
 from audio_ft.audio.codec.encode import encode
-from audio_ft.audio.codec.source import NO_MEMORY, printable
+from audio_ft.audio.codec.source import NO_MEMORY, Part, printable
 from audio_ft.cleaning.chain import Chain
+from audio_ft.cleaning.place import stamp_of
 from audio_ft.errors import AudioError, InputError, naming
-from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, replacing, state_of
+from audio_ft.file_io import append_json_line, read_json_lines, remove_unfinished, replacing
 from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.formatting import counted, format_duration
 from audio_ft.parallel import KILLED, parallel_map
@@ -29,13 +30,13 @@ JOURNAL = ".done.jsonl"
 
 @dataclass(frozen=True)
 class Job:
-    """Hold one recording to clean and the file to write; `source` is a path or the content of a file.
+    """Hold one recording to clean and the file to write; `source` is a path, the content of a file, or a part.
 
     `extra_target` is a second file that `Cleaning.then` writes, if any.
     """
 
     key: str
-    source: str | bytes
+    source: str | bytes | Part
     target: Path
     extra_target: Path | None = None
 
@@ -64,7 +65,7 @@ class Cleaning:
 
     def __call__(self, job: Job) -> Outcome:
         """Clean one recording into its file, or raise `InputError` if that cannot be written."""
-        stamp, target = state_of(job.source), str(job.target)
+        stamp, target = stamp_of(job.source), str(job.target)
         try:
             with naming(job.key):
                 clip = read(job.source)
@@ -90,7 +91,7 @@ class Cleaning:
 
     def killed(self, job: Job) -> Outcome:
         """Return the outcome of a job with which its process dies."""
-        return Outcome(job.key, str(job.target), state_of(job.source), error=KILLED)
+        return Outcome(job.key, str(job.target), stamp_of(job.source), error=KILLED)
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _is_done(job: Job, outcome: Outcome | None, folder: Path) -> bool:
     return (
         outcome is not None
         and outcome.error is None
-        and outcome.stamp == state_of(job.source)
+        and outcome.stamp == stamp_of(job.source)
         and outcome.target == job.target.relative_to(folder).as_posix()
         and job.target.is_file()
         and (job.extra_target is None or job.extra_target.is_file())

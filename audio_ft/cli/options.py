@@ -97,8 +97,8 @@ def changed(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         recipe = recipe.replace(model=given["model"], revision=None)
     if "data" in given and given["data"] != recipe.data.path:
         # What is true of the old recordings only is dropped, and so is the consent to their use.
-        old = ("name", "revision", "audio", "target", "splits", "license", "source", "language", "name_pattern",
-               "folds", "test_fold")  # fmt: skip
+        facts = ("name", "revision", "splits", "license", "source", "language", "name_pattern", "folds", "test_fold")
+        old = (*facts, "audio", "target", "start", "end", "duration", "channel")
         data = recipe.data.replace(path=local(given["data"]), **dict.fromkeys(old))
         recipe = recipe.replace(data=data, consent="")
     columns = {name: given[name] for name in ("target", "group", "seed") if name in given}

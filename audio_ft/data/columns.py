@@ -26,10 +26,6 @@ GROUP: tuple[str, ...] = (
     "session_id", "session", "conversation_id", "dialogue_id", "recording_id", "recording", "source_file", "src_file",
     "original_file", "video_id", "youtube_id", "ytid", "fsid", "freesound_id", "location", "site", "device_id",
 )  # fmt: skip
-# Columns in which manifests of long recordings give the start of a row in its file.
-STARTS: tuple[str, ...] = (
-    "offset", "start", "start_time", "start_sec", "start_seconds", "begin", "begin_time", "onset",
-)  # fmt: skip
 SPLIT: tuple[str, ...] = ("split", "subset", "partition")
 
 
@@ -118,16 +114,6 @@ def find_group(columns: Mapping[str, Sequence[Any]], chosen: str | None, target:
         if len(set(filled)) == 1 < len(filled):
             constant = constant or name
     return constant
-
-
-def start_warnings(columns: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Return a warning for each column that seems to give the start of a row in its file; files are not cut here."""
-    return [
-        f"column {name!r} seems to give the start of a row in its file; files are not cut, so each row is its whole "
-        "file: cut them first, into one file a row"
-        for name, cells in columns.items()
-        if among(name, STARTS) and any(_number(cell) for cell in cells if not missing(cell))
-    ]
 
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {

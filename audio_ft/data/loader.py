@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.codec.source import printable
+from audio_ft.cleaning.place import PLACE
 from audio_ft.data import columns, one_hot, sources, splits
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
+from audio_ft.data.parts import cut
 from audio_ft.data.read_targets import read_targets
-from audio_ft.data.rows import Rows, Source, Stored, audio_table
+from audio_ft.data.rows import Rows, Source, Stored, any_part, audio_table, place_of, whole_keys
+from audio_ft.data.same_recording import by_recording, united
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
@@ -39,7 +42,8 @@ class Loaded:
 
     Attributes:
         splits: tables by split, with the columns audio (undecoded {bytes, path}), target (text, list of text or float),
-            group (text or None), key (text, unique) and meta (JSON text of all other columns of the row).
+            group (text or None), key (text, unique) and meta (JSON text of all other columns of the row); where rows
+            are parts of recordings, also start, end (seconds, None: the recording's) and channel (from 0, None: all).
         target: what the recordings are labeled with; its names are those seen in train, sorted, numbers by value.
         column: the column that the targets come from.
         group: the column that the groups come from, or a description where file names contain them; None without.
@@ -89,9 +93,10 @@ def load(
     folded = uses_folds(data)
     rows = source.rows.in_splits("train") if folded else sources.select_splits(data, source.rows, need)
     rows, column, how = target_column(rows, data, wanted[-1], source)
+    rows, as_parts = cut(rows, data, (source.audio, column), prepared=source.chain is not None)
     rows, kind, reading, read = read_targets(rows, column, data, wanted, source, known, how)
     group, groups, group_notes = _groups(rows, data, column, source)
-    rows = replace(rows, groups=groups)
+    group, rows = by_recording(group, replace(rows, groups=groups), data.path)
     names = kind.names_in(rows.targets)
     rows, folds, giver = in_folds(data, rows, kind, group) if folded else (rows, (), source.splits_from)
     parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, giver)
@@ -105,8 +110,8 @@ def load(
             f"{', '.join(map(repr, target.names))}; rename them or filter them out with where"
         )
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
-    notes = [*source.notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
-    notes += [*columns.start_warnings(rows.columns), *uneven]
+    notes = [*source.notes, *as_parts, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
+    notes += uneven
     if not folded:
         notes += unused_folds(rows.columns)
     elif source.rows.split_names != ("",):
@@ -182,10 +187,12 @@ def _make_splits(
         if not shares[name]:
             raise InputError(f"data: {name}=0 leaves no {name} split, which is needed; set it above 0")
     train = rows["train"]
-    if train.groups and kind.exclusive:
-        _check_classes_have_groups(train, group or "group")
-    made = splits.split(train.targets, train.groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
-                        by=group or "group")  # fmt: skip
+    groups = united(train.groups, train.identities)
+    by = f"{group} and recording" if groups != train.groups else group
+    if groups and kind.exclusive:
+        _check_classes_have_groups(replace(train, groups=groups), by or "group")
+    made = splits.split(train.targets, groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
+                        by=by or "group")  # fmt: skip
     parts = rows | {name: train.take(chosen) for name, chosen in made.items() if chosen}
     wanted = {"train": 1 - sum(shares.values())} | {name: shares[name] for name in missing}
     actual = {name: len(made[name]) / len(train) for name in wanted}
@@ -195,7 +202,7 @@ def _make_splits(
     if len(rows) > 1 or len(missing) < 2:
         rule = f"{given}; {' and '.join(missing)} made here out of train: {asked}, seed {data.seed}"
     rule += f", stratified by {kind.stratified_by}" if kind.stratified_by else ""
-    rule += f", disjoint by {group}" if group else ", no groups known, so one speaker may be in several splits"
+    rule += f", disjoint by {by}" if by else ", no groups known, so one speaker may be in several splits"
     uneven = any(abs(actual[name] - share) > _UNEVEN for name, share in wanted.items())
     note = f"groups are too few or too unequal for {asked}: the splits made here are {got}"
     return {name: parts[name] for name in splits.SPLITS if name in parts}, rule, [note] if uneven else []
@@ -218,7 +225,7 @@ def _check_classes_have_groups(rows: Rows, group: str) -> None:
 def _repeated(rows: Mapping[str, Rows]) -> list[str]:
     """Warn of recordings that are listed more than once."""
     listed = Counter(key for split in rows.values() for key in split.keys)
-    across = Counter(key for split in rows.values() for key in set(split.keys))
+    across = Counter(key for split in rows.values() for key in set(whole_keys(split)))
     return [
         f"{counted(len(found), 'recording')} {'is' if len(found) == 1 else 'are'} {where} (first: {found[0]}){why}"
         for numbers, where, why in (
@@ -255,6 +262,9 @@ def _table(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) ->
     text = Value("string")
     features = Features(Features.from_dict({"target": kind.storage}), group=text, key=text, meta=text)
     cells = {"target": rows.targets, "group": rows.groups or [None] * len(rows), "key": keys, "meta": metas}
+    if any(map(any_part, rows.recordings)):
+        features |= {"start": Value("float64"), "end": Value("float64"), "channel": Value("int64")}
+        cells |= {name: [place_of(one)[name] for one in rows.recordings] for name in PLACE[1:]}
     try:
         audio, places = audio_table(rows.recordings)
         others = pa.table(cells, schema=features.arrow_schema)
@@ -277,7 +287,8 @@ def _fingerprint(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], kind:
         tables = {id(one.table): one.table for one in split.recordings if isinstance(one, Stored)}.values()
         stored = "".join(table._fingerprint for table in tables) or None
         digest.update(json.dumps([name, len(split), stored]).encode())
-        marks = [one.row if isinstance(one, Stored) else one[1:] for one in split.recordings]
+        marks: list[Any] = [one.row if isinstance(one, Stored) else one[1:3] for one in split.recordings]
+        marks += [list(place_of(one).values()) for one in split.recordings if any_part(one)]
         content = [split.keys, marks, split.targets, split.groups or [None] * len(split), metas[name]]
         digest.update(json.dumps(content, ensure_ascii=True).encode())
     return digest.hexdigest()

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from audio_ft.data.columns import AUDIO, GROUP, SPLIT, STARTS, among, named
+from audio_ft.data.columns import AUDIO, GROUP, SPLIT, among, named
+from audio_ft.data.parts import gives_part
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
 from audio_ft.targets.cells import as_text, missing
@@ -31,11 +32,14 @@ def chosen_columns(names: Sequence[str], target: str, source: str) -> list[str]:
 
 def found_columns(columns: Mapping[str, Sequence[Any]], audio: str) -> list[str]:
     """Return the columns of zeros and ones, if there are several; none that has another use by its name."""
-    used = (*AUDIO, GROUP, STARTS, SPLIT)
+    used = (*AUDIO, GROUP, SPLIT)
     names = [
         name
         for name, cells in columns.items()
-        if name != audio and not among(name, *used) and _binary(cells) and any(not missing(cell) for cell in cells)
+        if name != audio
+        and not (among(name, *used) or gives_part(name))
+        and _binary(cells)
+        and any(not missing(cell) for cell in cells)
     ]
     return names if len(names) > 1 else []
 

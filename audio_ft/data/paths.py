@@ -113,7 +113,8 @@ def listed(
         notes.append(f"{counted(len(gone), 'file')} listed in {table.name} missing (first: {gone[0]})")
     notes += fetched
     keys = [told if told in addresses else key for told, key in zip(columns[column], keys, strict=True)]
-    return Rows(columns, keys, files).take(sorted(range(len(keys)), key=keys.__getitem__)), notes
+    numbers = list(range(1, len(keys) + 1))
+    return Rows(columns, keys, files, numbers=numbers).take(sorted(range(len(keys)), key=keys.__getitem__)), notes
 
 
 def _found_elsewhere(

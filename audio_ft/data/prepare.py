@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from audio_ft.audio.output_paths import check_no_overlap, output_names
 from audio_ft.audio.windows import windows
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import estimate_seconds
+from audio_ft.cleaning.place import PLACE, source_of
 from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim_folder, clean_files
 from audio_ft.data import Data, Loaded, load
 from audio_ft.data.loader import ANY_CLASSES
@@ -193,7 +195,7 @@ def _claim(folder: Path, chain: Chain, marker: Mapping[str, Any]) -> None:
 
 
 class Jobs(Sequence[Job]):
-    """List the recordings to clean, each once even if listed repeatedly; stored content is read when indexed.
+    """List the recordings or parts to clean, each once even if listed repeatedly; stored content is read when indexed.
 
     `of` has the key of the job of each row by split, `names` the output name of each job.
     """
@@ -202,12 +204,18 @@ class Jobs(Sequence[Job]):
         self._splits, self._folder = loaded.splits, folder
         self.of: dict[str, list[str]] = {}
         places: dict[str, tuple[str, int, str | None]] = {}
-        first: dict[str, str] = {}
+        first: dict[tuple[str, Any], str] = {}
         for split, table in loaded.splits.items():
             self.of[split] = []
-            for row, (key, (stored, path)) in enumerate(zip(table["key"], stored_paths(table), strict=True)):
-                job = key if stored else first.setdefault(path, key)
-                places.setdefault(job, (split, row, None if stored else path))
+            spans = (
+                zip(*(table[name] for name in PLACE[1:]), strict=True)
+                if PLACE[1] in table.column_names
+                else repeat(None)
+            )
+            each = zip(table["key"], stored_paths(table), spans, strict=False)  # repeat(None) has no end
+            for row, (key, (stored, path), span) in enumerate(each):
+                job = key if stored else first.setdefault((path, span), key)
+                places.setdefault(job, (split, row, None if stored or span else path))
                 self.of[split].append(job)
         self._places = list(places.items())
         self.names = output_names(places)
@@ -218,7 +226,7 @@ class Jobs(Sequence[Job]):
     def __getitem__(self, index: Any) -> Any:
         """Return one job, with the content of its recording where that is stored in a table."""
         key, (split, row, path) = self._places[index]
-        source = path if path is not None else self._splits[split][row]["audio"]["bytes"]
+        source = path if path is not None else source_of(self._splits[split][row])
         name = self.names[key]
         return Job(key, source, self._folder / PROCESSED / f"{name}.wav", self._folder / FEATURES / f"{name}.npy")
 

@@ -11,9 +11,11 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import probe, read
+from audio_ft.audio.codec.source import Part
 from audio_ft.data.rows import Rows
 from audio_ft.data.tree import file_at
 from audio_ft.errors import AudioError
@@ -34,7 +36,8 @@ _large_lock = threading.Lock()
 class Probed:
     """Hold the facts of one recording, or why it cannot be read; equal `content` suggests equal bytes.
 
-    `path` is "" for one that is stored in a table, whose `content` is a digest of all bytes.
+    `path` is "" for one that is stored in a table, whose `content` is a digest of all bytes; `part` says which part of
+    its recording it is, if any.
     """
 
     key: str
@@ -47,6 +50,7 @@ class Probed:
     error: str | None = None
     content: str = ""
     path: str = ""
+    part: str = ""
 
 
 def probe_all(rows: Rows, *, decode: bool = False, name: str = "") -> Iterator[Probed]:
@@ -63,13 +67,19 @@ def probe_all(rows: Rows, *, decode: bool = False, name: str = "") -> Iterator[P
                 yield probed
 
 
-def _probe(decode: bool, key: str, source: str | bytes) -> Probed:
-    """Read one recording's header, or all of it."""
-    path = source if isinstance(source, str) else ""
+def _probe(decode: bool, key: str, source: str | bytes | Part) -> Probed:
+    """Read the header of one recording or part, or all of it."""
+    whole: Any = Part.of(source).whole
+    path = whole if isinstance(whole, str) else ""
+    part = f"{source.start} {source.stop} {source.channel}" if isinstance(source, Part) else ""
     try:
-        size = file_at(path).size if path else len(source)
+        size = file_at(path).size if path else len(whole)
         # What is no regular file has a size of -1, and opening a named pipe would wait for ever.
-        found = Probed(key, size, content=_sampled(source, size), path=path) if size >= 0 else Probed(key)
+        if size >= 0:
+            content = f"{_sampled(whole, size)} {part}"
+            found = Probed(key, size, content=content, path=path, part=part)
+        else:
+            found = Probed(key)
     except (OSError, ValueError):
         found = Probed(key)
     try:
@@ -107,5 +117,6 @@ def duplicates(recordings: Iterable[Probed]) -> list[tuple[str, ...]]:
     for members in alike.values():
         for probed in members if len(members) > 1 else ():
             with suppress(OSError):  # it was there when it was probed
-                equal[file_digest(probed.path) if probed.path else probed.content].append(probed.key)
+                content = f"{file_digest(probed.path)} {probed.part}" if probed.path else probed.content
+                equal[content].append(probed.key)
     return [tuple(keys) for keys in equal.values() if len(keys) > 1]

@@ -9,37 +9,85 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from audio_ft.cleaning.place import source_of
+
 if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
+
+    from audio_ft.audio.codec.source import Part
 
 Columns = dict[str, list[Any]]
 
 
 class File(NamedTuple):
-    """A recording that is a file: absolute path, bytes, and time of its last change in ns; -1 where it is missing."""
+    """A recording that is a file: absolute path, bytes, and time of its last change in ns; -1 where it is missing.
+
+    Where the row is a part of it, `start` and `stop` are seconds (stop None: to its end) and `channel` counts from 0.
+    """
 
     path: str
     size: int = -1
     changed: int = -1
+    start: float | None = None
+    stop: float | None = None
+    channel: int | None = None
 
-    def content(self) -> str:
-        """Return what audio readers take: the path."""
+    @property
+    def identity(self) -> Any:
+        """Return what rows of the same recording have in common."""
         return self.path
+
+    def content(self) -> str | bytes | Part:
+        """Return what audio readers take: the path, or the part."""
+        return source_of({"audio": {"path": self.path}, **place_of(self)})
 
 
 class Stored(NamedTuple):
-    """A recording in one row of a table, whose column `audio` has {bytes, path}; `path` is "" where it has none."""
+    """A recording in one row of a table, whose column `audio` has {bytes, path}; `path` is "" where it has none.
+
+    The table may say in `start`, `end` and `channel` which part of its recording a row is, and so may the fields.
+    """
 
     table: Dataset
     row: int
     path: str
+    start: float | None = None
+    stop: float | None = None
+    channel: int | None = None
 
-    def content(self) -> bytes | str:
-        """Return what audio readers take: the bytes, or the path where there are none."""
-        audio: dict[str, Any] = self.table[self.row]["audio"]
-        content: bytes | str = audio["path"] if audio["bytes"] is None else audio["bytes"]
-        return content
+    @property
+    def identity(self) -> Any:
+        """Return what rows of the same recording have in common; names that are stored with bytes may repeat."""
+        return id(self.table), self.row
+
+    def content(self) -> str | bytes | Part:
+        """Return what audio readers take: the bytes, the path where there are none, or the part."""
+        own = {name: value for name, value in place_of(self).items() if value is not None}
+        return source_of({**self.table[self.row], **own})
+
+
+def suffix_of(recording: File | Stored) -> str:
+    """Return what a part adds to the key of its recording: "#1.200-3.400", "#ch0", "#1.200-end-ch1", or ""."""
+    marks = []
+    if recording.start is not None:
+        marks.append(f"{recording.start:.3f}-{'end' if recording.stop is None else f'{recording.stop:.3f}'}")
+    if recording.channel is not None:
+        marks.append(f"ch{recording.channel}")
+    return "#" + "-".join(marks) if marks else ""
+
+
+def any_part(recording: File | Stored) -> bool:
+    """Tell whether a row is a part of its recording."""
+    return recording.start is not None or recording.channel is not None
+
+
+def place_of(recording: File | Stored) -> dict[str, Any]:
+    """Return which part of its recording a row is, as the columns of a table hold it."""
+    return {"start": recording.start, "end": recording.stop, "channel": recording.channel}
+
+
+_LISTS = ("keys", "recordings", "splits", "targets", "groups", "numbers")
 
 
 @dataclass(frozen=True)
@@ -54,6 +102,7 @@ class Rows:
         split_names: the names of the splits, some of which may have no rows.
         targets: the parsed targets.
         groups: the group of each row, None where it has none; [] where no groups are known.
+        numbers: the place of each row in its manifest, from 1; [] where none lists it.
     """
 
     columns: Columns
@@ -63,10 +112,16 @@ class Rows:
     split_names: tuple[str, ...] = ()
     targets: list[Any] = field(default_factory=list)
     groups: list[str | None] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.keys)
+
+    @property
+    def identities(self) -> list[Any]:
+        """Return for each row what rows of the same recording have in common; one without a recording has none."""
+        return [one.identity or ("", row) for row, one in enumerate(self.recordings)]
 
     def take(self, rows: Sequence[int]) -> Rows:
         """Return the rows with these indices, in this order."""
@@ -74,7 +129,7 @@ class Rows:
         def pick(cells: Sequence[Any]) -> list[Any]:
             return [cells[row] for row in rows] if cells else []
 
-        lists: Any = {name: pick(getattr(self, name)) for name in ("keys", "recordings", "splits", "targets", "groups")}
+        lists: Any = {name: pick(getattr(self, name)) for name in _LISTS}
         return replace(self, columns={name: pick(cells) for name, cells in self.columns.items()}, **lists)
 
     def in_splits(self, splits: list[str] | str) -> Rows:
@@ -100,7 +155,13 @@ def merged(parts: Mapping[str, Rows]) -> Rows:
         [recording for part in rows for recording in part.recordings],
         [name for name, part in parts.items() for _ in part.keys],
         tuple(parts),
+        numbers=[number for part in rows for number in part.numbers] if all(part.numbers for part in rows) else [],
     )
+
+
+def whole_keys(rows: Rows) -> list[str]:
+    """Return the key of the recording of each row, without what the part adds."""
+    return [key.removesuffix(suffix_of(one)) for key, one in zip(rows.keys, rows.recordings, strict=True)]
 
 
 @dataclass(frozen=True)

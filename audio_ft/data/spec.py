@@ -93,6 +93,12 @@ class Data(Settings):
         name_pattern: form of the file names whose parts are columns ("{speaker}_{label}_{take}"); {name:N} has N
             characters, {} is not kept, and / stands between folders.
         group: column of groups (speakers), by which splits are disjoint; None finds it, "": there is none.
+        start: column of where a row begins in its file, alone or with its unit (s, ms, us, min, h, samples) as in
+            "start:ms"; None finds it, "": rows are whole files.
+        end: column of where it ends, likewise.
+        duration: column of how long it is, likewise, where no column says where it ends.
+        channel: column of the channel that a row is, as in "channel" or "channel:1", where 1 is the number of the first
+            channel; None finds it, "": all channels.
         where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column.
         splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
         folds: column whose values are tested in turn ("fold"; "speaker" leaves one speaker out at a time), or how many
@@ -121,6 +127,10 @@ class Data(Settings):
     audio: str | None = None
     target: Annotated[str | None, Rule("a column, or a list of columns", _target)] = None
     group: str | None = None
+    start: str | None = None
+    end: str | None = None
+    duration: str | None = None
+    channel: str | None = None
     where: Annotated[tuple[str, ...], Rule('filters such as "language=en"', _conditions)] = ()
     splits: Annotated[Mapping[str, str] | None, RENAMING] = None
     validation: Annotated[float, SHARE] = 0.1

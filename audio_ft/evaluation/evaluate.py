@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cleaning.dataset import Cleaner, clean, source_of
+from audio_ft.cleaning.dataset import Cleaner, clean
+from audio_ft.cleaning.place import source_of
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.scoring import Rows, load_split, score_rows
@@ -15,6 +16,7 @@ from audio_ft.metrics import resampling
 from audio_ft.settings.rules import as_json
 
 if TYPE_CHECKING:
+    from audio_ft.audio.codec.source import Part
     from audio_ft.data import Data
     from audio_ft.inference.predictor import Model
     from audio_ft.metrics import Score
@@ -47,7 +49,7 @@ class Evaluation:
     rule: str
     warnings: tuple[str, ...]
     predictions: Predictions
-    sources: tuple[str | bytes, ...]
+    sources: tuple[str | bytes | Part, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable."""
@@ -98,5 +100,5 @@ def evaluate(
         rule=loaded.rule,
         warnings=loaded.warnings,
         predictions=Predictions(tabulated(split, rows, target, scored.predictions), target, seed),
-        sources=tuple(source_of(table[int(place)]["audio"]) for place in present[:: max(1, len(present) // SAMPLED)]),
+        sources=tuple(source_of(table[int(place)]) for place in present[:: max(1, len(present) // SAMPLED)]),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.cleaning.place import PLACE
 from audio_ft.errors import InputError
 from audio_ft.run import PREDICTIONS_FILE
 
@@ -26,7 +27,8 @@ class Predictions:
     """Hold the rows of predictions.parquet: split, file, group, reference, prediction, and what the target adds.
 
     Attributes:
-        table: the rows; `seconds`, `rate`, `level`, `snr` and `meta` (JSON) describe each recording.
+        table: the rows; `start` and `end` (s) and `channel` (from 0) are set where a row is a part of its recording;
+            `seconds`, `rate`, `level`, `snr` and `meta` (JSON) describe each recording.
         target: what the model predicts.
         seed: seed of the resamples.
     """
@@ -92,9 +94,11 @@ def tabulated(split: str, rows: Rows, target: Target, predictions: Any) -> DataF
     clips = facts.pop("clip")
     chosen = rows.table.select(clips)
     targets = list(chosen["target"])
+    place = {name: list(chosen[name]) if name in chosen.column_names else None for name in PLACE[1:]}
     columns = {
         "split": split,
         "file": list(chosen["key"]),
+        **place,
         "group": list(chosen["group"]),
         "reference": targets,
         **target.columns([target.as_dict(predictions[clip]) for clip in clips], targets),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.clip import Clip, read
-from audio_ft.cleaning.dataset import source_of
+from audio_ft.cleaning.place import source_of
 from audio_ft.errors import AudioError, InputError
 from audio_ft.evaluation.perturbations import PERTURBATIONS, Perturbation
 from audio_ft.evaluation.predictions import Predictions
@@ -64,7 +64,7 @@ class Trial:
 
     def _changed(self, index: int, change: Callable[[Clip, int], Clip]) -> Clip | AudioError:
         try:
-            return change(read(source_of(self.rows[index]["audio"])), index)
+            return change(read(source_of(self.rows[index])), index)
         except AudioError as error:
             return error
 

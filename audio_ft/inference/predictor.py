@@ -49,8 +49,9 @@ class Prediction(dict[str, Any]):
 class Model:
     """Predict from audio: `model(source)` returns {label: probability}, `model([source, …])` a list of them.
 
-    A source is a path, bytes, a binary file, a Clip, `(array, rate)`, or `{"array": …, "sampling_rate": …}`; arrays are
-    (time,) or (channels, time), rates in Hz. A prediction has `notes` on what is wrong with its recording.
+    A source is a path, bytes, a binary file, a Part of these, a Clip, `(array, rate)`, or `{"array": …,
+    "sampling_rate": …}`; arrays are (time,) or (channels, time), rates in Hz. A prediction has `notes` on what is wrong
+    with its recording.
     """
 
     folder: Path

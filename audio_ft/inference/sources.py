@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from audio_ft.audio.clip import Clip, read
+from audio_ft.audio.codec.source import Part
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Source = str | os.PathLike[str] | bytes | BinaryIO | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Part | Clip | tuple[NDArray[np.floating], int] | dict[str, Any]
 
 
 def openable(source: Source) -> Any:
@@ -23,7 +24,7 @@ def openable(source: Source) -> Any:
         AudioError: an array that is not audio.
         InputError: the form is not accepted.
     """
-    in_blocks = isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read")
+    in_blocks = isinstance(source, str | os.PathLike | bytes | Part) or hasattr(source, "read")
     return source if in_blocks else as_clip(source)
 
 

@@ -19,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from audio_ft.audio.clip import AUDIO_SUFFIXES, Clip, probe, read, write
+from audio_ft.audio.clip import AUDIO_SUFFIXES, Clip, blocks, probe, read, write
 from audio_ft.audio.codec.encode import encode
 from audio_ft.audio.codec.installed import decoders
 from audio_ft.audio.codec.libsndfile import MAX_RATE, MIN_RATE
+from audio_ft.audio.codec.source import Part
 from audio_ft.errors import AudioError, InputError
 
 RATE = 16_000
@@ -549,6 +550,49 @@ def test_part_of_a_compressed_file_equals_the_slice(tmp_path, suffix, subtype):
     path = make(tmp_path / f"a{suffix}", Clip.tone(300, 3.0, 8000).samples, 8000, subtype=subtype)
     whole = read(path).samples
     np.testing.assert_allclose(read(path, start=1.5, seconds=0.5).samples, whole[:, 12000:16000], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container", "rate", "tolerance"),
+    [
+        ("a.mp3", "libmp3lame", "mp3", RATE, 1e-6),
+        ("a.m4a", "aac", "ipod", RATE, 1e-6),
+        ("a.aac", "aac", "adts", RATE, 1e-6),
+        ("a.webm", "libopus", "webm", 48_000, 5e-3),
+        ("a.ogg", "libopus", "ogg", 48_000, 5e-3),
+    ],
+)
+def test_part_of_a_lossy_file_equals_the_slice_whatever_was_before(tmp_path, name, codec, container, rate, tolerance):
+    times = np.arange(36 * rate) / rate
+    samples = (0.3 * np.sin(2 * np.pi * (300 + 50 * np.sin(times)) * times))[None].astype(np.float32)
+    path = make_av(tmp_path / name, codec, container, samples, rate)
+    whole = read(path).samples
+    for start in (1.2345, 31.7):
+        part = read(path, start=start, stop=start + 0.4).samples
+        first = round(start * rate)
+        np.testing.assert_allclose(part, whole[:, first : round((start + 0.4) * rate)], atol=tolerance)
+
+
+def test_parts_are_sources_of_their_own(tmp_path):
+    samples = np.stack([np.linspace(-0.5, 0.5, 2 * RATE), np.linspace(0.5, -0.5, 2 * RATE)])
+    path = make(tmp_path / "a.flac", samples)
+    samples = read(path).samples
+    part = Part(str(path), 0.5, 1.25, channel=1)
+    expected = samples[1:, RATE // 2 : RATE * 5 // 4]
+    np.testing.assert_array_equal(read(part).samples, expected)
+    np.testing.assert_array_equal(np.concatenate([one.samples for one in blocks(part, 0.2)], axis=1), expected)
+    np.testing.assert_array_equal(read(part, start=0.25, stop=9.0).samples, expected[:, RATE // 4 :])
+    assert (probe(part).seconds, probe(part).channels, probe(part).frames) == (0.75, 1, RATE * 3 // 4)
+    assert read(path.read_bytes(), start=0.5, stop=1.25, channel=1).length == RATE * 3 // 4
+    neighbors = [read(path, start=start, stop=start + 0.1).length for start in np.arange(10) / 10 + 0.00003]
+    assert sum(neighbors) == round(1.00003 * RATE) - round(0.00003 * RATE)
+    assert read(path, start=1.5, stop=2.05).notes == ()
+    assert read(path, start=1.5, stop=3.0).notes == ("past the end: the part ends at 3.00 s, the recording at 2.00 s",)
+    assert reason(Part(str(path), channel=2)) == "no channel 2, counted from 0: it has 2"
+    assert "after the end" in reason(Part(str(path), 2.5, 3.0))
+    for wrong in ({"start": 1.0, "stop": 1.0}, {"channel": -1}, {"stop": 1.0, "seconds": 1.0}, {"stop": float("nan")}):
+        with pytest.raises(InputError):
+            read(path, **wrong)
 
 
 def test_part_of_a_long_file_is_read_by_seeking(tmp_path):

@@ -38,6 +38,18 @@ def decode(recording: AudioSource, span: Span, seconds: float = math.inf) -> Ite
         yield part
 
 
+def of_channel(parts: Iterable[Decoded], channel: int | None, name: str) -> Iterator[Decoded]:
+    """Yield parts with one channel, counted from 0, or with all of them for None.
+
+    Raises:
+        AudioError: there is no such channel.
+    """
+    for part in parts:
+        if channel is not None and channel >= len(part.samples):
+            raise AudioError(name, f"no channel {channel}, counted from 0: it has {len(part.samples)}")
+        yield part if channel is None else Decoded(part.samples[channel : channel + 1].copy(), part.rate, part.notes)
+
+
 def joined(parts: Iterable[Decoded]) -> Decoded:
     """Return all parts as one, with the notes of the last; each is freed once it is copied."""
     held = list(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,18 +32,24 @@ _SLACK_SECONDS, _SLACK_FRAMES = 0.1, 4096
 # may read it.
 _UNSUPPORTED = (1, 4, 18)
 _FRAMES_UNKNOWN = 1 << 62
+# A lossy decoder needs some packets before its output is correct (Opus 80 ms, MP3 up to ten frames).
+PREROLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Span:
-    """Select a part of a recording, in seconds; `seconds=None` means up to the end."""
+    """Select a part of a recording, in seconds: `seconds` of it, or up to `stop`, or up to the end."""
 
     start: float = 0.0
     seconds: float | None = None
+    stop: float | None = None
 
     def frames(self, rate: int) -> tuple[int, int | None]:
-        """Return (first frame, number of frames or None) at `rate` Hz."""
-        return round(self.start * rate), None if self.seconds is None else max(1, round(self.seconds * rate))
+        """Return (first frame, number of frames or None) at `rate` Hz; a part begins where the one before it stops."""
+        first = round(self.start * rate)
+        if self.seconds is not None:
+            return first, max(1, round(self.seconds * rate))
+        return first, None if self.stop is None else max(1, round(self.stop * rate) - first)
 
 
 def slack(rate: int) -> float:
@@ -70,6 +76,15 @@ class AudioInfo:
     seconds: float
     format: str
     decoder: Decoder
+
+    def of(self, span: Span, channel: int | None, name: str) -> AudioInfo:
+        """Describe a part of the recording, with one channel or all; `name` is for the error that there is none."""
+        first, count = span.frames(self.rate)
+        if first >= self.frames:
+            raise AudioError(name, past_end(span.start, self.seconds))
+        frames = min(self.frames - first, self.frames if count is None else count)
+        channels = self.channels if channel is None else 1
+        return replace(self, frames=frames, seconds=frames / self.rate, channels=channels)
 
 
 class UnreadableBySoundfile(Exception):
@@ -182,11 +197,17 @@ def _skip(sound: soundfile.SoundFile, first: int, block: int) -> None:
     """Go to a frame; GSM 6.10 and some ADPCM formats cannot seek, so what comes before it is decoded."""
     import soundfile
 
+    begin = 0
     if first and soundfile.SoundFile.seekable(sound):
-        sound.seek(first)
-        return
-    for begin in range(0, first, block):
-        sound.read(min(block, first - begin), dtype="float32", always_2d=True)
+        begin = max(0, first - int(PREROLL_SECONDS * sound.samplerate)) if _is_lossy(sound) else first
+        sound.seek(begin)
+    for at in range(begin, first, block):
+        sound.read(min(block, first - at), dtype="float32", always_2d=True)
+
+
+def _is_lossy(sound: soundfile.SoundFile) -> bool:
+    """Tell whether the first samples after a seek depend on what was decoded before: the bit reservoir of MP3, Opus."""
+    return bool(sound.subtype.startswith("MPEG") or sound.subtype == "OPUS")
 
 
 def _shortfall(sound: soundfile.SoundFile, wanted: int, got: int) -> tuple[str, ...]:

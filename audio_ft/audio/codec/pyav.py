@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, Span, check_format, past_end, slack
+from audio_ft.audio.codec.libsndfile import PREROLL_SECONDS, AudioInfo, Decoded, Span, check_format, past_end, slack
 from audio_ft.errors import AudioError
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from audio_ft.audio.codec.source import AudioSource
 
-# A lossy decoder needs some packets before its output is correct (Opus 80 ms, MP3 up to ten frames).
-_PREROLL_SECONDS = 0.5
-# In Matroska, WebM and WMA times are in milliseconds, so a seek can be off by some samples. Near the beginning,
-# decoding everything before is as cheap, and exact.
+# In Matroska, WebM and WMA times are in milliseconds, so where frames differ in size a seek can be off by some samples.
+# Near the beginning, decoding everything before is as cheap, and exact.
 _SEEK_FROM_SECONDS = 30.0
 # Only self-contained audio and video: FFmpeg also reads playlists, which could open any file or address, and guesses
 # formats for text and images.
@@ -44,7 +42,7 @@ def iter_av(recording: AudioSource, span: Span, notes: tuple[str, ...], skip: in
     """Yield a span of the first audio stream, from its frame `skip` on, in small parts; the last is empty.
 
     The last part has `notes` and those on damaged packets, which are skipped. In Matroska, WebM and WMA, a start after
-    30 s is exact to 1 ms only.
+    30 s is exact to 1 ms only, unless all frames have one size, as in Opus and AAC.
 
     Raises:
         AudioError: the file is not audio, is damaged, or has no audio stream or samples, or the span starts after the
@@ -160,7 +158,7 @@ class _Reader:
         if begin is None or base is None:
             return None
         try:
-            self.container.seek(int((begin + Fraction(start - _PREROLL_SECONDS)) / base), stream=self.stream)
+            self.container.seek(int((begin + Fraction(start - PREROLL_SECONDS)) / base), stream=self.stream)
         except (av.FFmpegError, OverflowError):  # a time that has more than 64 bits
             return None
         frames = self._frames()
@@ -168,8 +166,15 @@ class _Reader:
         landed = None if frame is None else _time(frame)
         if frame is None or landed is None:
             return None
-        self.position = round((landed - begin) * self.rate)
+        self.position = self._exact(round((landed - begin) * self.rate), origin.samples, frame.samples)
         return chain([frame], frames) if self.position <= round(start * self.rate) else None
+
+    def _exact(self, position: int, first: int, size: int) -> int:
+        """Return a frame's position, where times are rounded to 1 ms: all frames but the first have one size."""
+        if self.stream.time_base is None or self.stream.time_base * self.rate <= 1:
+            return position
+        counted = first + round((position - first) / size) * size
+        return counted if abs(counted - position) <= self.rate / 1000 else position
 
     def samples(self, frame: AudioFrame) -> NDArray[np.float32]:
         """Return a frame as float32 (channels, time) with full scale at 1."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, Union
 
 from audio_ft.audio.codec.sniff import HEAD_BYTES, DecoderChoice, choose_decoder, not_audio
 from audio_ft.errors import AudioError, InputError
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
+Whole: TypeAlias = Union[str, "os.PathLike[str]", bytes, BinaryIO]
+Source: TypeAlias = "Whole | Part"
 
 NO_MEMORY = "not enough memory"
 _OS_REASONS = {
@@ -26,6 +28,48 @@ _OS_REASONS = {
     errno.ENAMETOOLONG: "file name too long",
     errno.EISDIR: "is a folder",
 }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Select a part of a recording; it is read wherever a whole recording is.
+
+    Attributes:
+        whole: path, bytes or binary file of the recording.
+        start: where the part begins, in seconds.
+        stop: where it ends, in seconds; None is the end of the recording.
+        channel: the one channel to read, counted from 0; None reads all.
+
+    Raises:
+        InputError: a start before 0, a stop that is not after the start, or a negative channel.
+
+    Example:
+        >>> Part("talk.wav", 1.5, 2.0).within(start=0.1).start
+        1.6
+    """
+
+    whole: Whole
+    start: float = 0.0
+    stop: float | None = None
+    channel: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start) and self.start >= 0):
+            raise InputError(f"expected a start of 0 s or later, got {self.start}")
+        if self.stop is not None and not (math.isfinite(self.stop) and self.stop > self.start):
+            raise InputError(f"expected a stop after the start at {self.start:g} s, got {self.stop}")
+        if self.channel is not None and self.channel < 0:
+            raise InputError(f"expected a channel of 0 or more, got {self.channel}")
+
+    @classmethod
+    def of(cls, source: Source) -> Part:
+        """Return a source as a part; a whole recording is the part from its start to its end."""
+        return source if isinstance(source, Part) else cls(source)
+
+    def within(self, start: float = 0.0, stop: float | None = None, channel: int | None = None) -> Part:
+        """Return a part of this part; `start` and `stop` are seconds from its own start."""
+        end = self.stop if stop is None else min(self.start + stop, self.stop or math.inf)
+        return Part(self.whole, self.start + start, end, self.channel if channel is None else channel)
 
 
 @dataclass(frozen=True)
@@ -47,7 +91,7 @@ class AudioSource:
 
 
 @contextmanager
-def open_source(source: Source) -> Iterator[AudioSource]:
+def open_source(source: Whole) -> Iterator[AudioSource]:
     """Open a source for reading. A file object of the caller stays open afterwards.
 
     Raises:

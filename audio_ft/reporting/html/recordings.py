@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.codec.encode import encode
-from audio_ft.cleaning.dataset import source_of
+from audio_ft.cleaning.place import source_of
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError
@@ -74,7 +74,7 @@ class Recordings:
             return None
         table, row = self.rows[key]
         try:
-            raw = read(source_of(table[row]["audio"]))
+            raw = read(source_of(table[row]))
             return TracedClip(raw, tuple(self.chain.trace(raw)))
         except AudioError:
             return None

@@ -1,0 +1,148 @@
+"""Rows that are parts of recordings: find the columns of start, end and channel by name or setting, and cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from audio_ft.data.channels import channels_of
+from audio_ft.data.columns import named
+from audio_ft.data.part_units import UNIT_NAMES, Recordings, SpanColumns, TimeColumn, decide_unit
+from audio_ft.data.rows import Columns, Rows, suffix_of
+from audio_ft.data.times import UNIT_OF, UNITS, read_times
+from audio_ft.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_ft.data.spec import Data
+
+Span = tuple[float | None, float | None]
+
+# What a column gives, by the one word of its name that is neither a unit nor a filler.
+_ROLES = {
+    **dict.fromkeys(("start", "starts", "starttime", "begin", "begins", "begintime", "beginning", "onset", "xmin",
+                     "tmin", "from"), "start"),
+    **dict.fromkeys(("end", "ends", "endtime", "stop", "stoptime", "xmax", "tmax", "to", "until", "till", "finish"),
+                    "end"),
+    **dict.fromkeys(("duration", "dur", "length", "len"), "duration"),
+    **dict.fromkeys(("channel", "chan", "ch"), "channel"),
+    "offset": "offset",
+}  # fmt: skip
+_FILLERS = {
+    "time", "times", "timestamp", "position", "pos", "segment", "seg", "clip", "audio", "utterance", "utt", "event",
+    "word", "interval", "region", "chunk", "part", "at", "in", "of", "t", "the", "id", "index", "idx", "number", "no",
+}  # fmt: skip
+
+
+def cut(rows: Rows, data: Data, used: Collection[str], *, prepared: bool = False) -> tuple[Rows, list[str]]:
+    """Return the rows as parts of their recordings where columns say so, and notes on how these were read.
+
+    `used` are columns with another meaning: recording and target; `prepared` recordings are cut already. The times in
+    seconds and the channel, counted from 0, are added to the keys: "a.wav#1.200-3.400", "a.wav#1.200-3.400-ch1".
+
+    Raises:
+        InputError: the unit is ambiguous, the times do not fit the recordings, or a chosen column holds no times.
+    """
+    if prepared:
+        return rows, []
+    columns = {name: cells for name, cells in rows.columns.items() if name not in used}
+    recordings, notes = Recordings(rows), list[str]()
+    spans: Sequence[Span] = [(None, None)] * len(rows)
+    if data.start != "" and (found := _find(columns, data)):
+        spans, notes = _spans(found, recordings, rows, data.path)
+    channels: Sequence[int | None] = [None] * len(rows)
+    if data.channel or (data.channel is None and data.start != ""):
+        named_so = [name for name in columns if _role(name)[0] == "channel"]
+        channels, read = channels_of(columns, named_so, data.channel, recordings, data.path)
+        notes += read
+    parts = [
+        one._replace(start=start, stop=stop, channel=channel)
+        for one, (start, stop), channel in zip(rows.recordings, spans, channels, strict=True)
+    ]
+    keys = [key + suffix_of(part) for key, part in zip(rows.keys, parts, strict=True)]
+    return replace(rows, recordings=parts, keys=keys), notes
+
+
+def gives_part(column: str) -> bool:
+    """Return whether a column says by its name which part of its recording a row is."""
+    return bool(_role(column)[0])
+
+
+def _role(name: str) -> tuple[str, str]:
+    """Return what a column gives by its name (start, end, duration, offset, channel, or ""), and the unit it names."""
+    # "startTime", "start_ms" and "Begin Time (s)" have two words and three.
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-zµ]+", name)]
+    unit = next((UNIT_OF[word] for word in reversed(words) if word in UNIT_OF), "")
+    left = {word for word in words if word not in _FILLERS and word not in UNIT_OF}
+    if left in ({"start", "offset"}, {"end", "offset"}):
+        left.remove("offset")
+    return (_ROLES.get(left.pop(), ""), unit) if len(left) == 1 else ("", "")
+
+
+def _find(columns: Columns, data: Data) -> SpanColumns | None:
+    """Return the columns that give the part of each row; None where there are none."""
+    roles: dict[str, list[TimeColumn]] = {"start": [], "end": [], "duration": [], "offset": []}
+    for name, cells in columns.items():
+        role, unit = _role(name)
+        if role in roles and (times := read_times(cells)):
+            roles[role].append(TimeColumn(name, times.unit or unit, times))
+    # An offset is a start, but the end of an onset.
+    ends = roles["start"] and not roles["end"] and not roles["duration"]
+    roles["end" if ends else "start"] = roles["end" if ends else "start"] or roles["offset"]
+    given = {role: _chosen(columns, getattr(data, role), role, data.path) for role in ("start", "end", "duration")}
+    start = given["start"] or _only(roles["start"], "start", data.path)
+    if start is None:
+        return None
+    end = given["end"] or (None if given["duration"] else _only(roles["end"], "end", data.path))
+    duration = given["duration"] or (None if end else _only(roles["duration"], "duration", data.path))
+    return SpanColumns(start, end, duration, any(given.values()))
+
+
+def _chosen(columns: Columns, setting: str | None, role: str, path: str) -> TimeColumn | None:
+    """Return the column that a setting names, alone or with its unit: "start", "start:ms"."""
+    if not setting:
+        return None
+    column, unit = setting, ""
+    if setting not in columns and setting.rpartition(":")[2] in UNITS:
+        column, _, unit = setting.rpartition(":")
+    times = read_times(columns[named(columns, column, path)])
+    if times is None:
+        raise InputError(f"{path}: column {column!r} ({role}=) holds no times; expected numbers, 0:01.2 or 1.2 s")
+    return TimeColumn(column, unit or times.unit or _role(column)[1], times)
+
+
+def _only(found: Sequence[TimeColumn], role: str, path: str) -> TimeColumn | None:
+    """Return the one column, of several the one in seconds."""
+    several = [one for one in found if one.unit == "s"] or found
+    if len(several) > 1:
+        names = ", ".join(one.name for one in several)
+        raise InputError(f"{path}: columns {names} could each be the {role} of a part of a file; choose one with "
+                         f"{role}=NAME, or set start='' to use whole files")  # fmt: skip
+    return several[0] if several else None
+
+
+def _spans(found: SpanColumns, recordings: Recordings, rows: Rows, path: str) -> tuple[Sequence[Span], list[str]]:
+    """Return start and stop of each row in seconds (None: the whole recording), and notes."""
+    whole: Sequence[Span] = [(None, None)] * len(rows)
+    if len(found.columns) == 1 and not found.chosen:
+        if not any(found.start.times.values):
+            return whole, []
+        said = (f"column {found.start.name!r} seems to give the start of a row in its file, and none its end; name "
+                f"that with end=NAME, or set start={found.start.name!r} to read to the end of each file")  # fmt: skip
+        if recordings.repeated:
+            raise InputError(f"{path}: {said}, or start='' to use whole files")
+        return whole, [f"{said}; files are not cut, so each row is its whole file"]
+    known, why = decide_unit(found, recordings, path)
+    if known is None:
+        return whole, [why] if why else []
+    sampled = any(one.unit == "samples" for one in known.columns)
+    rates = [info.rate if sampled and (info := recordings.info(row)) else 1 for row in range(len(rows))]
+    spans = [known.span(row, rate) for row, rate in enumerate(rates)]
+    for key, (start, stop) in zip(rows.keys, spans, strict=True):
+        if start < 0 or (stop is not None and stop <= start):
+            raise InputError(f"{path}: {key} is listed from {start:g} to {stop:g} s, not a part; correct "
+                             f"{found.names}, or leave the row out with a filter, where='COLUMN!=VALUE'")  # fmt: skip
+    what = ", ".join(name for name in ("start", "end", "duration") if getattr(known, name))
+    units = " and ".join(dict.fromkeys(UNIT_NAMES.get(one.unit, one.unit) for one in known.columns))
+    return spans, [f"parts of files: {what} in {units}, from {known.names}"]
