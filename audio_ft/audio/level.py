@@ -15,9 +15,9 @@ _SILENT = 2.0**-24
 _QUIET_DBFS = -60.0
 # Lossy decoders overshoot full scale by some tenths; twice full scale means that the samples have another unit.
 _OUTSIDE = 2.0
-# A peak is cut off where at least three samples in a row have the highest value, to half a step of 16 bits. Waves with
-# a lower peak than -20 dBFS have such runs by chance, as have some others once or twice.
-_FLAT_RUN, _FLAT_STEP, _FLAT_PEAK, _FLAT_SHARE = 3, 2.0**-16, 0.1, 0.0005
+# A peak is cut off where at least three samples in a row have the highest value, to half a step of 16 bits, near full
+# scale. Below, codecs with coarse steps (GSM, mu-law) have such runs without any clipping.
+_FLAT_RUN, _FLAT_STEP, _FLAT_PEAK, _FLAT_SHARE = 3, 2.0**-16, 0.98, 0.0005
 
 
 class Level:
