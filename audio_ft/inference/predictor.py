@@ -39,9 +39,11 @@ class Prediction(dict[str, Any]):
 
     @classmethod
     def of(cls, content: Mapping[str, Any], notes: Iterable[str]) -> Prediction:
-        """Return a prediction with these notes, each once."""
-        prediction = cls(content)
-        prediction.notes = tuple(dict.fromkeys(notes))
+        """Return a prediction with the first of these notes of each kind."""
+        prediction, first = cls(content), dict[str, str]()
+        for note in notes:
+            first.setdefault(note.partition(":")[0], note)
+        prediction.notes = tuple(first.values())
         return prediction
 
 
