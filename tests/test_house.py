@@ -37,8 +37,9 @@ ONE_PLACE = {
 }  # fmt: skip
 # What reads other people's files may run their code: one place has the arguments that forbid it.
 GUARDED = {
-    "from_pretrained": "models/load.py", "from_config": "models/weights.py", "load_dataset": "data/arrow.py",
-    "load_dataset_builder": "data/arrow.py", "load_from_disk": "data/arrow.py", "torch.load": "models/weights.py",
+    "from_pretrained": "models/load.py", "from_config": "models/weights.py", "load_dataset": "data/readers/arrow.py",
+    "load_dataset_builder": "data/readers/arrow.py", "load_from_disk": "data/readers/arrow.py",
+    "torch.load": "models/weights.py",
 }  # fmt: skip
 # Makes a table of vectors and reads nothing.
 HARMLESS = {"torch.nn.Embedding.from_pretrained"}

@@ -15,7 +15,7 @@ from audio_ft.errors import AudioFTError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from audio_ft.data import Data
-    from audio_ft.data.tree import Tree
+    from audio_ft.data.readers.tree import Tree
     from audio_ft.inference.predictor import Model
     from audio_ft.recipe import Recipe
     from audio_ft.run import Run
@@ -32,7 +32,7 @@ def recordings_below(folder: Path) -> Tree:
     Raises:
         InputError: there are no recordings in it.
     """
-    from audio_ft.data.tree import scan
+    from audio_ft.data.readers.tree import scan
 
     tree = scan(folder)
     if not tree.audio:

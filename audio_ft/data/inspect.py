@@ -17,10 +17,10 @@ from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
 from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.probe import Probed, duplicates, probe_all
+from audio_ft.data.readers.tree import scan
 from audio_ft.data.rows import Rows, Stored
 from audio_ft.data.spec import Data
 from audio_ft.data.splits import FLATTERS, first_five
-from audio_ft.data.tree import scan
 from audio_ft.errors import InputError
 from audio_ft.targets import Target, target_class
 from audio_ft.targets.cells import as_text

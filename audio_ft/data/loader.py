@@ -17,10 +17,10 @@ from audio_ft.cleaning.place import PLACE
 from audio_ft.data import columns, one_hot, sources, splits
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
-from audio_ft.data.parts import cut
+from audio_ft.data.parts.rows import cut
+from audio_ft.data.parts.same_recording import by_recording, united
 from audio_ft.data.read_targets import read_targets
 from audio_ft.data.rows import Rows, Source, Stored, any_part, audio_table, place_of, whole_keys
-from audio_ft.data.same_recording import by_recording, united
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted

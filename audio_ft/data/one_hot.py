@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from audio_ft.data.columns import AUDIO, GROUP, SPLIT, among, named
-from audio_ft.data.parts import gives_part
+from audio_ft.data.parts.rows import gives_part
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
 from audio_ft.targets.cells import as_text, missing

@@ -16,8 +16,8 @@ from typing import Any
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import probe, read
 from audio_ft.audio.codec.source import Part
+from audio_ft.data.readers.tree import file_at
 from audio_ft.data.rows import Rows
-from audio_ft.data.tree import file_at
 from audio_ft.errors import AudioError
 from audio_ft.file_io import file_digest
 from audio_ft.system import available_cores

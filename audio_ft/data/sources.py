@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audio_ft.data.archives import archives_in, is_archive, unpacked
-from audio_ft.data.arrow import read_hub, read_parquet, read_saved
 from audio_ft.data.columns import SPLIT, among, plain, rows_where
-from audio_ft.data.folders import read_folder
-from audio_ft.data.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.name_patterns import fields_of
-from audio_ft.data.paths import read_manifests
+from audio_ft.data.readers.archives import archives_in, is_archive, unpacked
+from audio_ft.data.readers.arrow import read_hub, read_parquet, read_saved
+from audio_ft.data.readers.folders import read_folder
+from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
+from audio_ft.data.readers.paths import read_manifests
+from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
 from audio_ft.data.splits import SPLITS, first_five
-from audio_ft.data.tree import scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label

@@ -65,7 +65,7 @@ def test_a_member_that_leads_out_of_the_archive_is_refused(tmp_path, pack, file,
 
 
 def test_bombs_and_damaged_archives_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("audio_ft.data.archives._HARMLESS", 1_000_000)
+    monkeypatch.setattr("audio_ft.data.readers.archives._HARMLESS", 1_000_000)
     bomb = zip_of(tmp_path / "bomb.zip", {"no/a.wav": bytes(3_000_000)})
     with pytest.raises(InputError, match="more than recordings can be"):
         labels(bomb)

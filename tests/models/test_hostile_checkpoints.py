@@ -16,7 +16,7 @@ from checkpoints import WORDS, tiny_checkpoint
 import audio_ft as aft
 from audio_ft.cli.main import main
 from audio_ft.data import load
-from audio_ft.data.arrow import read_hub
+from audio_ft.data.readers.arrow import read_hub
 from audio_ft.errors import InputError
 from audio_ft.models import load_adapter
 from audio_ft.models.load import from_pretrained

@@ -53,9 +53,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
     """Return the sentences of a text file, or the valid transcripts of the training split."""
     from audio_ft.data import load
-    from audio_ft.data.manifests import MANIFEST_SUFFIXES
+    from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
+    from audio_ft.data.readers.text_files import read_text
     from audio_ft.data.splits import SPLITS
-    from audio_ft.data.text_files import read_text
     from audio_ft.targets import Transcript
     from audio_ft.targets.transcripts import fault
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audio_ft.data.columns import find_audio
-from audio_ft.data.delimited import names_recordings
-from audio_ft.data.elsewhere import Found, find_elsewhere
-from audio_ft.data.manifests import LIST_SUFFIXES, read_manifest
-from audio_ft.data.remote import downloaded
+from audio_ft.data.readers.delimited import names_recordings
+from audio_ft.data.readers.elsewhere import Found, find_elsewhere
+from audio_ft.data.readers.manifests import LIST_SUFFIXES, read_manifest
+from audio_ft.data.readers.remote import downloaded
+from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.tree import Tree, by_ending, file_at, split_in
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.text_files import read_text
-from audio_ft.data.tree import Tree, by_ending, file_at, split_in
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import missing

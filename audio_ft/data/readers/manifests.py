@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audio_ft.data.class_names import with_class_names
-from audio_ft.data.delimited import read_delimited
-from audio_ft.data.elsewhere import stems_at_hand
+from audio_ft.data.readers.class_names import with_class_names
+from audio_ft.data.readers.delimited import read_delimited
+from audio_ft.data.readers.elsewhere import stems_at_hand
+from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.rows import Columns
-from audio_ft.data.text_files import read_text
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_ft.data.columns import among
-from audio_ft.data.elsewhere import bare
 from audio_ft.data.name_patterns import group_from_names
+from audio_ft.data.readers.elsewhere import bare
+from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source
-from audio_ft.data.text_files import read_text
-from audio_ft.data.tree import Tree, split_name
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import counted

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
-from audio_ft.data.manifests import MANIFEST_SUFFIXES
+from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.rows import File
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.class_names import with_class_names
 from audio_ft.data.columns import AUDIO, find, find_audio, named
-from audio_ft.data.folders import read_folder
-from audio_ft.data.paths import listed
+from audio_ft.data.readers.class_names import with_class_names
+from audio_ft.data.readers.folders import read_folder
+from audio_ft.data.readers.paths import listed
+from audio_ft.data.readers.saved_arrays import with_recordings
+from audio_ft.data.readers.tree import file_at, scan, split_name
 from audio_ft.data.rows import Columns, File, Rows, Source, Stored, merged, stored_paths
-from audio_ft.data.saved_arrays import with_recordings
 from audio_ft.data.spec import Data
-from audio_ft.data.tree import file_at, scan, split_name
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:

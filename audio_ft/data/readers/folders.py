@@ -9,17 +9,17 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
-from audio_ft.data.beside import TEXT, read_beside, read_fields
 from audio_ft.data.columns import among, find_audio
-from audio_ft.data.kaldi import is_kaldi, read_kaldi
-from audio_ft.data.manifests import read_manifest
 from audio_ft.data.name_patterns import known_names
-from audio_ft.data.paths import read_manifests, read_text_lists
+from audio_ft.data.readers.beside import TEXT, read_beside, read_fields
+from audio_ft.data.readers.kaldi import is_kaldi, read_kaldi
+from audio_ft.data.readers.manifests import read_manifest
+from audio_ft.data.readers.paths import read_manifests, read_text_lists
+from audio_ft.data.readers.tree import Tree, scan, split_name
 from audio_ft.data.rows import Columns, Rows, Source, merged
 from audio_ft.data.spec import Data
 from audio_ft.data.split_lists import in_own_splits, split_manifests, with_split_lists
 from audio_ft.data.splits import first_five
-from audio_ft.data.tree import Tree, scan, split_name
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.formatting import counted

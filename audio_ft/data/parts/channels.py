@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_ft.data.columns import named
-from audio_ft.data.part_units import Recordings
+from audio_ft.data.parts.units import Recordings
 from audio_ft.errors import InputError
 from audio_ft.targets.cells import as_text, missing
 

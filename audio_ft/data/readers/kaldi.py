@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from audio_ft.data.beside import in_split
-from audio_ft.data.elsewhere import is_audio
-from audio_ft.data.paths import listed
+from audio_ft.data.readers.beside import in_split
+from audio_ft.data.readers.elsewhere import is_audio
+from audio_ft.data.readers.paths import listed
+from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.tree import Tree
 from audio_ft.data.rows import Columns, Source, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.text_files import read_text
-from audio_ft.data.tree import Tree
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from audio_ft.audio.clip import probe
 from audio_ft.audio.codec.libsndfile import AudioInfo
+from audio_ft.data.parts.times import UNITS, Times
 from audio_ft.data.rows import Rows
-from audio_ft.data.times import UNITS, Times
 from audio_ft.errors import AudioError, InputError
 
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "min": "minutes", "h": "hours"}
