@@ -63,13 +63,31 @@ def _take(lock: Path) -> str:
     """Write a lock and return its token, or raise `InputError` if there is one and its owner is alive."""
     token = secrets.token_hex(8)
     about = {**_this_process(), "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": token}
-    while True:
-        try:
-            with lock.open("x", encoding="utf-8") as file:
-                json.dump(about, file)
-            return token
-        except FileExistsError:
-            _remove_dead(lock)
+    with _one_at_a_time(lock.parent):
+        while True:
+            try:
+                with lock.open("x", encoding="utf-8") as file:
+                    json.dump(about, file)
+                return token
+            except FileExistsError:
+                _remove_dead(lock)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let processes of this machine look for a dead owner in turn; elsewhere `_remove_dead` alone has to do."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # file systems without such locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _remove_dead(lock: Path) -> None:

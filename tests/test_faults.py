@@ -205,7 +205,7 @@ def children_of(pid):
 @pytest.fixture
 def training(tmp_path):
     """Start a training whose cleaning is slow, and yield it once its workers clean."""
-    from conftest import ASSETS
+    from checkpoints import ASSETS
 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "AUDIO_FT_CACHE": str(tmp_path / "cache")}
     arguments = ["train", "--model", str(ASSETS / "wav2vec2-mini"), "--data", str(ASSETS / "words")]
@@ -298,7 +298,7 @@ def test_rows_that_lacked_memory_are_cleaned_again_the_next_time(cleaned, monkey
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path, monkeypatch, capsys):
-    from conftest import ASSETS
+    from checkpoints import ASSETS
 
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUDIO_FT_CACHE", str(tmp_path / "file" / "cache"))

@@ -88,9 +88,7 @@ def test_a_process_with_the_number_of_a_dead_owner_is_not_the_owner(tmp_path):
         pass
 
 
-@pytest.mark.parametrize(
-    "about", [{"host": "other", "start": "1"}, {"namespace": "pid:[1]", "start": "1"}, {"pid": None}]
-)
+@pytest.mark.parametrize("about", [{"host": "other", "start": "1"}, {"namespace": "pid:[1]", "start": "1"}, {}])
 def test_an_owner_elsewhere_lives_as_long_as_its_lock_is_touched(tmp_path, about):
     lock = lock_of(tmp_path / "out", **about)
     if not about:
@@ -137,7 +135,7 @@ def test_of_many_that_find_a_dead_lock_one_gets_the_folder(tmp_path):
 
 @pytest.mark.parametrize("command", ["train", "clean", "prepare"])
 def test_commands_refuse_a_folder_in_which_another_works(tmp_path, other, command, capsys):
-    from conftest import ASSETS
+    from checkpoints import ASSETS
 
     words, out = str(ASSETS / "words"), str(tmp_path / "out")
     arguments = {

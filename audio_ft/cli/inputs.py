@@ -117,7 +117,7 @@ def finished(place: str, *, predictions: bool = False) -> Run:
     repository = repository_of(place)
     if repository is None:
         return Run.load(Path(place).expanduser())
-    folder = pull(place, only=(RUN_FILE, *((PREDICTIONS_FILE,) if predictions else ())))
+    folder = pull(place, only=(RUN_FILE, "config.json", *((PREDICTIONS_FILE,) if predictions else ())))
     if not (folder / RUN_FILE).is_file():
         raise InputError(
             f"{place} has no {RUN_FILE}, so it is unknown how it was trained; `audio-ft push` uploads one."

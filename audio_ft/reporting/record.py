@@ -34,8 +34,9 @@ def hardware(run: Run) -> str:
 
 def batches_text(run: Run) -> str:
     """Return how batches change what plain transformers answers with the saved model, "" where they do not."""
-    file = run.model_folder / "config.json"
-    config = read_json(file) if file.is_file() else {}
+    # A repository on the Hub has the model's files beside run.json.
+    files = (folder / "config.json" for folder in (run.model_folder, run.folder))
+    config = next((read_json(file) for file in files if file.is_file()), {})
     group_norm = config.get("feat_extract_norm") == "group"
     padding = "the padding of shorter recordings"
     if any("ForCTC" in name for name in config.get("architectures") or ()):

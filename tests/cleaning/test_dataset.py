@@ -16,6 +16,7 @@ import pytest
 from waiting import HUNG
 
 from audio_ft.audio.clip import Clip, read, write
+from audio_ft.cleaning.cache import is_sealed
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.cleaning.steps import Mono, Resample
@@ -255,9 +256,8 @@ def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     process = subprocess.Popen(command("killed", 0.05), env=environment, stderr=subprocess.DEVNULL)
     finished, patience = [], time.monotonic() + HUNG
     while not finished and process.poll() is None and time.monotonic() < patience:
-        finished = [path for path in cache.glob("clean-*.arrow") if cache.is_dir()]
+        finished = [path for path in cache.glob("clean-*.arrow") if is_sealed(path)]
         time.sleep(0.02)
-    finished = written(cache)
     time.sleep(0.6)
     workers = children_of(process.pid)
     assert len(workers) >= 2
@@ -267,7 +267,7 @@ def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     while any(map(running, workers)) and time.monotonic() < patience:
         time.sleep(0.1)
     assert not any(map(running, workers))
-    finished = {path.name: path.stat().st_mtime_ns for path in cache.glob("clean-*.arrow") if path.name in finished}
+    finished = {path.name: path.stat().st_mtime_ns for path in cache.glob("clean-*.arrow") if is_sealed(path)}
     resumed = subprocess.run(command("killed", 0), env=environment, capture_output=True, text=True, check=True)
     whole = subprocess.run(command("whole", 0), env=environment, capture_output=True, text=True, check=True)
     assert json.loads(resumed.stdout) == json.loads(whole.stdout)

@@ -2,10 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 from test_lists import labels, notes, pairs, recordings, transcripts, written
 
+from audio_ft.data import Data, load
 from audio_ft.errors import InputError
+from audio_ft.targets import Transcript
 
 
 def test_librispeech_has_lists_of_names_and_folders_of_splits(tmp_path):
@@ -109,12 +113,15 @@ def test_kaldi_data_folders(tmp_path, monkeypatch):
 
 
 def test_kaldi_segments_are_rows_with_start_and_end(tmp_path):
-    recordings(tmp_path / "wav", [f"r{number}.wav" for number in range(6)])
+    (tmp_path / "wav").mkdir()
     wavs = {f"r{number}": f"{tmp_path}/wav/r{number}.wav" for number in range(6)}
+    for path in wavs.values():
+        soundfile.write(path, np.zeros(25 * 1_000), 1_000)
     data = kaldi(
         tmp_path, wavs, [f"r{number % 6}_{number} r{number % 6} {number}.5 {number + 1}.25" for number in range(24)]
     )
-    loaded = transcripts(data)
-    rows = [row for split in loaded.splits.values() for row in split]
+    rows = load(Data(str(data)), targets=(Transcript,), need=("train",)).splits["train"]
     assert len(rows) == 24
-    assert all({"start", "end"} <= json.loads(row["meta"]).keys() or "start" in row for row in rows)
+    assert {row["key"].rpartition("/")[2] for row in rows} >= {"r0.wav#0.500-1.250", "r5.wav#23.500-24.250"}
+    with pytest.raises(InputError, match="speaker and recording: train, validation and test need 3 of them"):
+        transcripts(data)  # each recording has several speakers, and each speaker several recordings

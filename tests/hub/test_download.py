@@ -191,7 +191,7 @@ def test_card_report_and_compare_download_no_weights(hub, tmp_path, small_run, c
         assert main(["report", "me/words", "--no-audio"]) == 0
         assert capsys.readouterr().out.startswith("words.html (")
         kept = {file.name for file in (tmp_path / "cache").rglob("snapshots/*/*")}
-        assert kept == {"chain.json", "run.json", "predictions.parquet"}
+        assert kept == {"chain.json", "config.json", "run.json", "predictions.parquet"}
         for words in (["report", "me/silent"], ["compare", str(small_run), "me/silent"]):
             assert main(words) == 2
             error = capsys.readouterr().err
