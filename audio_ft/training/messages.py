@@ -150,4 +150,4 @@ def _retention_lines(run: Run) -> list[str]:
 
 
 def _row(label: str, cells: Iterable[Any], width: int) -> str:
-    return f"{label:<{width}}{''.join(f'{cell!s:<24}' for cell in cells)}".rstrip()
+    return f"{label:<{width}}{''.join(f'{cell!s:<23} ' for cell in cells)}".rstrip()
