@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 from audio_ft.errors import AudioFTError, InputError, did_you_mean
@@ -169,9 +170,24 @@ def _screen(debug: bool, quiet: bool) -> Iterator[None]:
         yield
 
 
+# Whether this process is forking. Python loses an interrupt that arrives then, because it runs the hooks of modules
+# (such as logging) and drops what they raise: cleaning went on after a Ctrl-C while its workers started.
+_forking = False
+
+
+def _set_forking(value: bool) -> None:
+    global _forking
+    _forking = value
+
+
+if hasattr(os, "register_at_fork"):
+    _begin, _end = partial(_set_forking, True), partial(_set_forking, False)
+    os.register_at_fork(before=_begin, after_in_parent=_end, after_in_child=_end)
+
+
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let SIGTERM stop a command as Ctrl-C does; processes that it started keep their own handling."""
+    """Let SIGTERM stop a command as Ctrl-C does; its forked workers leave Ctrl-C to it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -179,12 +195,22 @@ def _stoppable() -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         if os.getpid() != owner:  # a forked worker that inherited this function
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        raise KeyboardInterrupt
+            if number == signal.SIGTERM:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+        elif _forking:
+            again = threading.Timer(0.1, os.kill, (owner, number))
+            again.daemon = True
+            again.start()
+        else:
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as under nohup
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -19,7 +19,7 @@ from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.parts.same_recording import by_recording, united
-from audio_ft.data.read_targets import read_targets
+from audio_ft.data.read_targets import read_targets, refuse_unknown
 from audio_ft.data.rows import Rows, Source, Stored, any_part, audio_table, place_of, whole_keys
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
@@ -103,19 +103,11 @@ def load(
     if source.rows.split_names == ("",) and len(need) == 1 and not folded:
         rule = f"no splits in the data: all of it used as {need[0]}"
     target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
-    unknown = [name for name in names if target.names and name not in target.names] if known else []
-    if unknown:
-        raise InputError(
-            f"labels {', '.join(map(repr, unknown))} are unknown to the model, which knows "
-            f"{', '.join(map(repr, target.names))}; rename them or filter them out with where"
-        )
+    if known:
+        refuse_unknown(names, known)
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
     notes = [*source.notes, *as_parts, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
-    notes += uneven
-    if not folded:
-        notes += unused_folds(rows.columns)
-    elif source.rows.split_names != ("",):
-        notes.append(f"splits {', '.join(source.rows.split_names)} of the data not used, because of data.folds")
+    notes += [*uneven, *_unused(source, rows, folded)]
     if data.limit is not None:
         for name, split in parts.items():
             sample = splits.sample(split.targets, split.keys, limit=data.limit, seed=data.seed, target=kind)
@@ -127,6 +119,14 @@ def load(
     warnings = (*notes, *splits.leaks(parts, target, group))
     fingerprint = _fingerprint(parts, metas, kind)
     return Loaded(tables, target, column, group, rule, warnings, source.chain, fingerprint, reading, folds)
+
+
+def _unused(source: Source, rows: Rows, folded: bool) -> list[str]:
+    """Return a note on folds or splits of the data that are not used."""
+    if not folded:
+        return list(unused_folds(rows.columns))
+    given = source.rows.split_names
+    return [] if given == ("",) else [f"splits {', '.join(given)} of the data not used, because of data.folds"]
 
 
 def target_column(rows: Rows, data: Data, kind: type[Target], source: Source) -> tuple[Rows, str, str]:

@@ -93,3 +93,17 @@ def _lost(rows: Rows, empty: Sequence[int]) -> bool:
     """Return whether a split has no row with a target."""
     without = set(empty)
     return len({split for row, split in enumerate(rows.splits) if row not in without}) < len(set(rows.splits))
+
+
+def refuse_unknown(names: Sequence[str], known: Target) -> None:
+    """Refuse labels that a model does not know.
+
+    Raises:
+        InputError: there are such labels.
+    """
+    unknown = [name for name in names if known.names and name not in known.names]
+    if unknown:
+        raise InputError(
+            f"labels {', '.join(map(repr, unknown))} are unknown to the model, which knows "
+            f"{', '.join(map(repr, known.names))}; rename them or filter them out with where"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +65,8 @@ class Progress(TrainerCallback):
     def __init__(self, log: Callable[[str], None], metric: str) -> None:
         self.log, self.metric = log, metric
         self.bar: Any = None
-        self.loss = self.learning_rate = math.nan
+        self.loss: float | None = None
+        self.learning_rate = 0.0
         self.best: float | None = None
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
@@ -93,21 +93,25 @@ class Progress(TrainerCallback):
             self.best = value if self.best is None else better(self.best, value)
             self._line(state, f"validation: loss {float(logs['eval_loss']):.3f}, {self.metric} {value:.3f}")
         # The bar itself shows the time left.
-        self.bar.set_postfix_str(", ".join((f"loss {self.loss:.3f}", *self._rate_and_best())))
+        self.bar.set_postfix_str(", ".join((*self._loss(), *self._rate_and_best())))
 
     def on_train_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Close the bar."""
         self.bar.close()
 
+    def _loss(self) -> list[str]:
+        """Return the training loss, nothing where none was logged yet."""
+        return [] if self.loss is None else [f"loss {self.loss:.3f}"]
+
     def _rate_and_best(self) -> list[str]:
-        best = [] if self.best is None else [f"best {self.metric} {self.best:.3f}"]
-        return [f"learning rate {self.learning_rate:.1e}", *best]
+        rate = [] if self.loss is None else [f"learning rate {self.learning_rate:.1e}"]
+        return [*rate, *([] if self.best is None else [f"best {self.metric} {self.best:.3f}"])]
 
     def _line(self, state: TrainerState, text: str) -> None:
         """Log a line."""
         self.last_line = time.monotonic()
         done, left = state.global_step - self.first_step, state.max_steps - state.global_step
         rest = datetime.timedelta(seconds=round(left * (self.last_line - self.start) / max(done, 1)))
-        parts = (f"epoch {state.epoch or 0:5.1f}", f"loss {self.loss:.3f}", text, *self._rate_and_best())
+        parts = (f"epoch {state.epoch or 0:5.1f}", *self._loss(), text, *self._rate_and_best())
         with self.bar.external_write_mode():
             self.log("   ".join((*parts, f"{rest} left")))

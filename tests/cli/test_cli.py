@@ -179,6 +179,25 @@ def test_sigterm_stops_a_command_with_130():
     assert b"Traceback" not in errors
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="about forks")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["before", "after_in_parent"])
+def test_an_interrupt_during_a_fork_is_not_lost(number, when):
+    code = (
+        # Registered first, so that the module under test is asked after it, as after the hooks of logging.
+        f"import os, sys, time\nforks = []\n"
+        f"os.register_at_fork({when}=lambda: forks and os.kill(os.getpid(), {int(number)}))\n"
+        "from audio_ft.cli.console import guarded\n"
+        "def work():\n    forks.append(1)\n    child = os.fork()\n    if not child: os._exit(0)\n"
+        "    os.waitpid(child, 0)\n    time.sleep(60)\n    return 0\n"
+        "sys.exit(guarded(work))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HUNG, check=False)
+    assert result.returncode == 130, result.stderr
+    assert "Exception ignored" not in result.stderr
+    assert "stopped" in result.stderr
+
+
 def test_a_closed_output_pipe_is_not_an_error():
     code = (
         "import sys\nfrom audio_ft.cli.console import guarded, show\n"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas
 import pytest
+from hub_runs import CARD_FIELDS, MODEL_FILES
 from hub_server import connected, settings
 from hub_store import Fault
 from waiting import HUNG
@@ -24,26 +25,6 @@ from audio_ft.hub import errors
 from audio_ft.hub.push import check_before_training, push
 from audio_ft.recipe import Recipe
 from audio_ft.run import Run
-
-CARD_FIELDS = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
-MODEL_FILES = {"config.json", "model.safetensors", "preprocessor_config.json", "chain.json", "recipe.json", "run.json",
-         "README.md"}  # fmt: skip
-
-
-@pytest.fixture
-def run(small_run, tmp_path) -> Run:
-    """Return a finished run with random bytes as its weights, which no test here loads."""
-    folder = tmp_path / "run"
-    shutil.copytree(small_run, folder)
-    (folder / "model" / "model.safetensors").write_bytes(os.urandom(200_000))
-    found = Run.load(folder)
-    return replace(found, recipe=replace(found.recipe, **CARD_FIELDS))
-
-
-@pytest.fixture
-def online(hub, tmp_path):
-    with connected(hub, tmp_path / "cache") as patch:
-        yield patch
 
 
 def command(hub, *words: str, token: str = "hf_writer", **more: str) -> subprocess.CompletedProcess[str]:

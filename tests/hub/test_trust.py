@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from checkpoints import WORDS, tiny_checkpoint
+from hub_runs import CARD_FIELDS, MODEL_FILES
 from hub_server import connected
 from hub_store import Fault
 
@@ -19,27 +18,8 @@ from audio_ft.hub.push import check_before_training, push
 from audio_ft.run import Run
 from audio_ft.training.train import train
 
-CARD_FIELDS = {"intended_use": "Commands.", "limits": "English.", "consent": "Given."}
 TRAINING = {"max_steps": 2, "save_steps": 1, "eval_steps": 1, "per_device_train_batch_size": 8, "hub_always_push": True}
-MODEL_FILES = {"config.json", "model.safetensors", "preprocessor_config.json", "chain.json", "recipe.json", "run.json",
-         "README.md"}  # fmt: skip
 UNTOLD = r"accepted the commit, but main of me/words does not hold what was sent: .*Run the same command again"
-
-
-@pytest.fixture
-def run(small_run, tmp_path) -> Run:
-    """Return a finished run with random bytes as its weights, which no test here loads."""
-    folder = tmp_path / "run"
-    shutil.copytree(small_run, folder)
-    (folder / "model" / "model.safetensors").write_bytes(os.urandom(200_000))
-    found = Run.load(folder)
-    return replace(found, recipe=replace(found.recipe, **CARD_FIELDS))
-
-
-@pytest.fixture
-def online(hub, tmp_path):
-    with connected(hub, tmp_path / "cache") as patch:
-        yield patch
 
 
 def holds(repo, run: Run) -> bool:
