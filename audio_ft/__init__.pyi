@@ -5,8 +5,8 @@ from .cleaning import steps
 from .cleaning.chain import DEFAULT_CHAIN, Chain
 from .cli.recipe_script import main
 from .data import Data
-from .data.inspect import inspect
 from .data.prepare import prepare
+from .doctor.inspect import inspect
 from .errors import AudioError, AudioFTError, InputError
 from .evaluation.compare_runs import compare_runs
 from .evaluation.evaluate import Evaluation, evaluate

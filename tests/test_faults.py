@@ -19,7 +19,7 @@ from audio_ft.audio.clip import Clip, probe, read, write
 from audio_ft.audio.codec import pyav
 from audio_ft.cli.main import main
 from audio_ft.data import Data, load
-from audio_ft.data.inspect import inspect
+from audio_ft.doctor.inspect import inspect
 from audio_ft.errors import AudioError
 from audio_ft.parallel import KILLED, one_by_one, parallel_map
 

@@ -13,10 +13,10 @@ from audio_ft.cleaning.dataset import Cleaner, clean, wave_of
 from audio_ft.cleaning.place import source_of
 from audio_ft.cleaning.steps import Resample
 from audio_ft.data import Data, load
-from audio_ft.data.inspect import inspect
 from audio_ft.data.parts.same_recording import united
 from audio_ft.data.parts.times import read_times
 from audio_ft.data.prepare import prepare
+from audio_ft.doctor.inspect import inspect
 from audio_ft.errors import InputError
 from audio_ft.targets import Transcript
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.audio.codec.source import printable
 from audio_ft.cli.console import columns, show_result
 from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import FLAG, add_options, changed
@@ -16,7 +17,9 @@ from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration
 
 if TYPE_CHECKING:
-    from audio_ft.data.inspect import Durations, Inspection, SplitFacts
+    from audio_ft.data.findings import Finding
+    from audio_ft.doctor.facts import Durations, SplitFacts
+    from audio_ft.doctor.inspect import Inspection
 
 EPILOG = """examples:
   audio-ft inspect recordings
@@ -25,7 +28,7 @@ EPILOG = """examples:
 SETTINGS = "how data is read: data.separator=',', data.kind=number, text.language=de"
 INDENT = 12
 BAR, LONGEST_NAME = 36, 36
-MOST_CLASSES, MOST_UNREADABLE = 24, 12
+MOST_CLASSES, MOST_UNREADABLE, MOST_KEYS = 24, 12, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what the data holds; data that training would refuse ends in that error."""
-    from audio_ft.data.inspect import inspect
+    from audio_ft.doctor.inspect import inspect
     from audio_ft.tasks import targets_of
 
     recipe = changed(empty_recipe(), arguments)
@@ -55,7 +58,7 @@ def as_text(found: Inspection) -> str:
         [*_histogram(found.durations), *_targets(found.splits)],
         _classes(found.splits),
         _unreadable(found.unreadable),
-        _problems(found),
+        _findings(found.findings),
         _lines("decoders", found.decoders),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -153,8 +156,6 @@ def _classes(splits: Mapping[str, SplitFacts]) -> list[str]:
 
 def _unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     """Return what cannot be read, and why."""
-    from audio_ft.audio.codec.source import printable
-
     lines = []
     for place, (key, reason) in enumerate(unreadable[:MOST_UNREADABLE]):
         lines += _lines("unreadable" if not place else "", f"{printable(key)}: {reason}")
@@ -163,10 +164,15 @@ def _unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     return lines
 
 
-def _problems(found: Inspection) -> list[str]:
-    lines = [line for leak in found.leaks for line in _lines("leak", leak)]
-    warnings = list(found.warnings)
-    if found.duplicates and not found.leaks:
-        first = " = ".join(found.duplicates[0][:2])
-        warnings.append(f"{len(found.duplicates):,} x the same content under two names ({first})")
-    return lines + [line for warning in warnings for line in _lines("warning", warning)]
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    """Return what to fix, the most severe first, each with the first recordings that it is about."""
+    lines = []
+    for place, finding in enumerate(findings, start=1):
+        lines += _lines(finding.severity, f"{place}. {finding.sentence}")
+        if finding.keys:
+            more = len(finding.keys) - MOST_KEYS
+            named = ", ".join(map(printable, finding.keys[:MOST_KEYS]))
+            lines += _lines("", f"{named} and {more:,} more; --json lists all" if more > 0 else named)
+        if finding.fix:
+            lines += _lines("", f"to fix: {finding.fix}")
+    return lines

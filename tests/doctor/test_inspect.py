@@ -11,8 +11,8 @@ import pytest
 from audio_ft.audio.clip import Clip, write
 from audio_ft.cli.main import main
 from audio_ft.data import Data
-from audio_ft.data.inspect import inspect
 from audio_ft.data.probe import Probed, duplicates
+from audio_ft.doctor.inspect import inspect
 from audio_ft.errors import InputError
 from audio_ft.targets import Transcript
 
@@ -46,9 +46,14 @@ def rewrite(file, old, new):
     file.write_text(text.replace(old, new))
 
 
+def sentences(found):
+    """Return the sentence of each error and warning, by the name of the finding."""
+    return {finding.name: finding.sentence for finding in found.findings if finding.severity != "info"}
+
+
 def test_a_clean_set_is_counted(voices):
     found = inspect(Data(str(voices)))
-    assert (found.problem, found.unreadable, found.duplicates, found.leaks) == (None, (), (), ())
+    assert (found.problem, found.unreadable, found.duplicates, [*sentences(found)]) == (None, (), (), ["few clips"])
     assert {name: (facts.clips, facts.readable, facts.groups) for name, facts in found.splits.items()} == {
         "train": (12, 12, 2),
         "validation": (4, 4, 2),
@@ -86,7 +91,8 @@ def test_unreadable_files_are_listed_with_reasons(voices):
     found = inspect(Data(str(voices)))
     assert dict(found.unreadable) == {"train/00.wav": "empty file", "test/01.wav": "not audio (HTML or XML page)"}
     assert (found.splits["train"].clips, found.splits["train"].readable) == (12, 11)
-    assert any("2 of 20 recordings cannot be read" in warning for warning in found.warnings)
+    assert found.findings[0].sentence == "2 of 20 recordings cannot be read (10.0%)"
+    assert set(found.findings[0].keys) == {"train/00.wav", "test/01.wav"}
 
 
 def test_only_decoding_finds_what_headers_hide(voices):
@@ -128,9 +134,7 @@ def test_large_recordings_are_decoded_one_at_a_time(voices, monkeypatch):
 
 def test_a_group_in_two_splits_is_a_leak(voices):
     rewrite(voices / "test" / "metadata.csv", "test0", "train0")
-    leaks = inspect(Data(str(voices))).leaks
-    assert len(leaks) == 1
-    assert "1 speaker_id value in both train and test (train0)" in leaks[0]
+    assert "1 speaker_id value in both train and test (train0)" in sentences(inspect(Data(str(voices))))["leak"]
 
 
 def test_equal_content_is_found_by_its_bytes(voices):
@@ -140,8 +144,17 @@ def test_equal_content_is_found_by_its_bytes(voices):
     found = inspect(Data(str(voices)))
     pairs = {("train/00.wav", "test/00.wav"), ("train/02.wav", "train/04.wav"), ("train/06.wav", "train/07.wav")}
     assert set(found.duplicates) == pairs
-    assert found.leaks[0].startswith("1 recordings are in two splits, byte for byte (train/00.wav = test/00.wav)")
-    assert found.leaks[1].startswith("1 equal recordings have different targets (train/06.wav, train/07.wav)")
+    said = {finding.name: (finding.severity, finding.sentence) for finding in found.findings}
+    assert said["copies in two splits"] == (
+        "error",
+        "2 recordings are in two splits, byte for byte (train/00.wav = test/00.wav)",
+    )
+    assert said["copies with different targets"] == (
+        "error",
+        "2 recordings are equal and have different targets (train/06.wav = train/07.wav)",
+    )
+    assert said["duplicate"][0] == "warning"
+    assert {pair for finding in found.findings for pair in finding.together} == pairs
 
 
 def test_recordings_of_one_size_and_middle_are_not_the_same(tmp_path):
@@ -162,9 +175,9 @@ def test_imbalance_is_warned_of(tmp_path):
         for number in range(count):
             recording(tmp_path / "in" / label / f"{label}{number}.wav", 0.11, seed=number)
     data = Data(str(tmp_path / "in"))
-    warnings = inspect(data).warnings
-    assert any("unbalanced: rare has 2 clips and common" in warning for warning in warnings)
-    assert any("fewer than 10 clips to learn from: rare" in warning for warning in warnings)
+    said = sentences(inspect(data))
+    assert "unbalanced: rare has 2 clips and common" in said["unbalanced"]
+    assert "fewer than 10 clips to learn from: rare" in said["few clips"]
     assert inspect(data).rule.startswith("made here: 80/10/10")
 
 
@@ -215,7 +228,8 @@ def test_transcripts_are_counted_in_words(voices):
     found = inspect(Data(str(voices)), targets=(Transcript,))
     assert found.kind == "transcript"
     assert found.splits["train"].words == {"all": 13, "longest": 3, "empty": 1}
-    assert "1 transcripts are empty" in found.warnings
+    empty = next(finding for finding in found.findings if finding.name == "empty transcript")
+    assert (empty.sentence, empty.keys) == ("1 transcript is empty", ("train/01.wav",))
 
 
 def test_numbers_are_summed_up(voices):
@@ -252,3 +266,12 @@ def test_real_digits(shared):
     found = inspect(Data(str(shared / "data" / "digits"), limit=40))
     assert (found.problem, found.unreadable, found.rates) == (None, (), {8_000: 120})
     assert len(found.splits["train"].classes) == 10
+
+
+def test_the_most_severe_come_first_and_only_five_are_named(voices, capsys):
+    for number in range(7):
+        (voices / "train" / f"{number:02d}.wav").write_bytes(b"")
+    assert main(["inspect", str(voices)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "error 1. 7 of 20 recordings cannot be read (35.0%) train/00.wav" in out
+    assert "train/04.wav and 2 more; --json lists all" in out
