@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,17 +91,20 @@ def predict(
     chosen = np.arange(len(references))
     if len(chosen) > MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
-    learned = _features(baseline, train, rate, chosen)
-    others = _features(baseline, test, rate, np.arange(len(test.readable)))
+    count = len(chosen) + len(test.readable)
+    samples = chain(waves(train, rate, chosen), waves(test, rate, np.arange(len(test.readable))))
+    features = _features(baseline, samples, count, rate)
     build = baseline.regressor if target.regression else baseline.classifier
-    return target.fit_predict(build, learned, references[chosen], others)
+    return target.fit_predict(build, features[: len(chosen)], references[chosen], features[len(chosen) :])
 
 
-def _features(baseline: Baseline, rows: Rows, rate: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the features (clips, k) of the chosen readable recordings."""
+def _features(baseline: Baseline, samples: Iterator[NDArray[np.float32]], count: int, rate: int) -> NDArray[np.float64]:
+    """Return the features (clips, k) of `count` clean recordings."""
     compute = partial(_computed, baseline.features, rate)
-    found = parallel_map(compute, waves(rows, rate, chosen), len(chosen), describe="baseline features", unit=" clips")
-    return np.stack(list(found)).astype(np.float64)
+    # The first is computed here, so that forked workers need not import librosa again (2.5 s each).
+    first = compute(next(samples))
+    others = parallel_map(compute, samples, count - 1, describe="baseline features", unit=" clips")
+    return np.stack([first, *others]).astype(np.float64)
 
 
 def _computed(features: Any, rate: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
