@@ -181,7 +181,8 @@ class Recipe(Settings):
         for name in ("license", "source", "language"):
             known["data"].pop(name)
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
-        for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold"):
+        for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
+                     "tier"):  # fmt: skip
             if known["data"].get(name) == ([] if name == "columns" else None):
                 known["data"].pop(name, None)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -98,7 +98,7 @@ def changed(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     if "data" in given and given["data"] != recipe.data.path:
         # What is true of the old recordings only is dropped, and so is the consent to their use.
         facts = ("name", "revision", "splits", "license", "source", "language", "name_pattern", "folds", "test_fold")
-        old = (*facts, "audio", "target", "start", "end", "duration", "channel")
+        old = (*facts, "audio", "target", "start", "end", "duration", "channel", "tracks", "tier")
         data = recipe.data.replace(path=local(given["data"]), **dict.fromkeys(old))
         recipe = recipe.replace(data=data, consent="")
     columns = {name: given[name] for name in ("target", "group", "seed") if name in given}

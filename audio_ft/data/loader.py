@@ -51,7 +51,8 @@ class Loaded:
         warnings: what a user should know.
         chain: the cleaning steps that `audio-ft prepare` already applied.
         fingerprint: digest of names, sizes, modification times, targets and all other columns.
-        reading: how the targets were read, in one sentence: "12 classes from 1 to 3 labels a clip, separated by ','".
+        reading: how the targets were read, in one sentence: "12 classes from 1 to 3 labels a clip, separated by ','";
+            where rows are parts of recordings also from what: "parts of files: start, end in seconds, from …".
         folds: names of the folds, where `Data.folds` asks for them; the splits are those of one of them.
     """
 
@@ -93,8 +94,11 @@ def load(
     folded = uses_folds(data)
     rows = source.rows.in_splits("train") if folded else sources.select_splits(data, source.rows, need)
     rows, column, how = target_column(rows, data, wanted[-1], source)
-    rows, as_parts = cut(rows, data, (source.audio, column), prepared=source.chain is not None)
+    rows, as_parts, cut_notes = cut(
+        rows, data, (source.audio, column), prepared=source.chain is not None, tracks=source.parts
+    )
     rows, kind, reading, read = read_targets(rows, column, data, wanted, source, known, how)
+    reading = "; ".join(filter(None, (reading, as_parts)))
     group, groups, group_notes = _groups(rows, data, column, source)
     group, rows = by_recording(group, replace(rows, groups=groups), data.path)
     names = kind.names_in(rows.targets)
@@ -106,7 +110,7 @@ def load(
     if known:
         refuse_unknown(names, known)
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
-    notes = [*source.notes, *as_parts, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
+    notes = [*source.notes, *cut_notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
     notes += [*uneven, *_unused(source, rows, folded)]
     if data.limit is not None:
         for name, split in parts.items():

@@ -54,7 +54,7 @@ def read_targets(
 def form_of(column: str, data: Data, source: Source, known: Target | None, *, whole: bool) -> Form:
     """Return what is known of a column before it is read; `whole`: its cells are whole names."""
     names = known.names if known else ()
-    if data.target is None and source.target is not None and (source.kind or source.chain is None):
+    if data.target is None and source.target is not None and (source.kind or source.chain is None) and not source.parts:
         # `audio-ft prepare` excludes gaps, and separates several labels by ";".
         separator = ";" if source.kind == Labels.kind else ""
         return Form(column, separator, (), names, forced=bool(source.kind), as_written=True)

@@ -175,6 +175,8 @@ class Source:
             recorded.
         implied_by: which kinds of target that column is for, as in `Target.implied_by`.
         group: the column of groups, where `audio-ft prepare` recorded it ("": there are none).
+        parts: what says which part of its recording each row is, in seconds in the columns start and end, where that
+            is not up to the columns' names: "3 Audacity label files".
         kind: the kind of target, where `audio-ft prepare` recorded it; it writes several labels with ";".
         chain: the cleaning steps that the recordings already went through.
         notes: what a user should know, such as what was left out.
@@ -190,6 +192,7 @@ class Source:
     notes: tuple[str, ...] = ()
     splits_from: str = ""
     kind: str = ""
+    parts: str = ""
 
 
 def audio_table(recordings: Sequence[File | Stored]) -> tuple[Dataset, NDArray[np.int64]]:

@@ -16,6 +16,8 @@ from audio_ft.data.readers.arrow import read_hub, read_parquet, read_saved
 from audio_ft.data.readers.folders import read_folder
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.paths import read_manifests
+from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
+from audio_ft.data.readers.tracks.read import is_track, read_track
 from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
@@ -63,10 +65,12 @@ def _read(data: Data, classes: bool) -> Source:
         return read_folder(tree, data, classes=classes and data.target is None and data.audio is None)
     if path.is_file() and is_archive(path):
         return _from_archives([path], data, classes)
+    if path.is_file() and is_track(path):
+        return read_track(path, data, "label" if classes or data.target == "label" else "text")
     if path.is_file():
         if suffix not in MANIFEST_SUFFIXES | LIST_SUFFIXES:
-            known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES))
-            raise InputError(f"{data.path}: expected a folder or a manifest ({known})")
+            known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES | TRACK_SUFFIXES))
+            raise InputError(f"{data.path}: expected a folder, a manifest or a label track ({known})")
         if suffix != ".parquet":
             return read_manifests(path.parent, {"": path.name}, data, {})
         source = read_parquet([path], path.parent, data.audio)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -32,6 +33,11 @@ def _pattern(value: Any) -> str:
     pattern: str = text().read(value)
     name_pattern(pattern)  # refuses what is not one
     return pattern
+
+
+def _tracks(value: Any) -> str:
+    """Return a path or a suffix; "" is none."""
+    return text().read(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 def _target(value: Any) -> str:
@@ -99,6 +105,9 @@ class Data(Settings):
         duration: column of how long it is, likewise, where no column says where it ends.
         channel: column of the channel that a row is, as in "channel" or "channel:1", where 1 is the number of the first
             channel; None finds it, "": all channels.
+        tracks: label tracks (.txt of Audacity, .TextGrid, .eaf, .rttm, .ctm, .stm, .srt, .vtt): their suffix, or the
+            folder or file that has them; None finds those beside recordings, "": none.
+        tier: the tier of tracks with several, "*" for all; "words" or "recordings" for what a row of a CTM is.
         where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column.
         splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
         folds: column whose values are tested in turn ("fold"; "speaker" leaves one speaker out at a time), or how many
@@ -131,6 +140,8 @@ class Data(Settings):
     end: str | None = None
     duration: str | None = None
     channel: str | None = None
+    tracks: Annotated[str | None, Rule("a suffix such as .eaf, a folder or a file", _tracks)] = None
+    tier: str | None = None
     where: Annotated[tuple[str, ...], Rule('filters such as "language=en"', _conditions)] = ()
     splits: Annotated[Mapping[str, str] | None, RENAMING] = None
     validation: Annotated[float, SHARE] = 0.1

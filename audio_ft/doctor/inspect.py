@@ -16,6 +16,7 @@ from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
 from audio_ft.data.findings import Finding, ranked
 from audio_ft.data.loader import ANY_CLASSES, target_column
+from audio_ft.data.parts.rows import cut
 from audio_ft.data.probe import duplicates, probe_all
 from audio_ft.data.readers.tree import scan
 from audio_ft.data.rows import Rows, Stored
@@ -144,6 +145,8 @@ def _without_targets(data: Data, kind: type[Target], error: InputError) -> Rows:
         return Rows({}, keys, [tree.audio[key] for key in keys]).in_splits("")
     with suppress(InputError):
         rows, column, _ = target_column(source.rows, data, kind, source)
+        with suppress(InputError):
+            rows = cut(rows, data, (source.audio, column), tracks=source.parts)[0]
         return replace(rows, targets=list(map(as_text, rows.columns.get(column, []))))
     return source.rows
 

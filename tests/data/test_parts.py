@@ -92,8 +92,9 @@ def test_times_of_any_name_unit_and_spelling_are_parts(tmp_path, names):
     expected = sorted((f"{file}#{start:.3f}-{end:.3f}", start, end) for file, start, end, _ in rows)
     assert [key for key, *_ in spans(loaded)] == [key for key, *_ in expected]
     assert np.allclose([one[1:] for one in spans(loaded)], [one[1:] for one in expected])
-    (note,) = [note for note in loaded.warnings if note.startswith("parts of files: start,")]
-    assert all(repr(name) in note for name in names)
+    assert "; parts of files: start," in loaded.reading
+    assert all(repr(name) in loaded.reading for name in names)
+    assert not any("parts of files" in note for note in loaded.warnings)
 
 
 def test_only_the_part_is_cleaned_and_its_recording_stays_in_one_split(tmp_path, monkeypatch):
@@ -177,7 +178,7 @@ def test_settings_name_columns_and_units_or_whole_files(tmp_path):
     rows = [(f"r{file}.wav", 0.5, 1.0, LABELS[file % 2]) for file in range(8)]
     loaded = load(listed(tmp_path, ("file", "start", "end", "label"), rows).replace(start=""))
     assert "start" not in loaded.splits["train"].column_names
-    assert not any("parts of files" in note for note in loaded.warnings)
+    assert "parts of files" not in loaded.reading
 
 
 def test_an_ambiguous_unit_is_refused_and_names_the_setting(tmp_path):

@@ -35,22 +35,28 @@ _FILLERS = {
 }  # fmt: skip
 
 
-def cut(rows: Rows, data: Data, used: Collection[str], *, prepared: bool = False) -> tuple[Rows, list[str]]:
-    """Return the rows as parts of their recordings where columns say so, and notes on how these were read.
+def cut(
+    rows: Rows, data: Data, used: Collection[str], *, prepared: bool = False, tracks: str = ""
+) -> tuple[Rows, str, list[str]]:
+    """Return the rows as parts of their recordings where columns say so, how these were read, and notes.
 
-    `used` are columns with another meaning: recording and target; `prepared` recordings are cut already. The times in
-    seconds and the channel, counted from 0, are added to the keys: "a.wav#1.200-3.400", "a.wav#1.200-3.400-ch1".
+    `used` are columns with another meaning: recording and target; `prepared` recordings are cut already. `tracks` gave
+    the seconds in the columns start and end, if not "". The times in seconds and the channel, counted from 0, are added
+    to the keys: "a.wav#1.200-3.400", "a.wav#1.200-3.400-ch1".
 
     Raises:
         InputError: the unit is ambiguous, the times do not fit the recordings, or a chosen column holds no times.
     """
     if prepared:
-        return rows, []
+        return rows, "", []
     columns = {name: cells for name, cells in rows.columns.items() if name not in used}
-    recordings, notes = Recordings(rows), list[str]()
+    recordings, reading, notes = Recordings(rows), "", list[str]()
     spans: Sequence[Span] = [(None, None)] * len(rows)
-    if data.start != "" and (found := _find(columns, data)):
-        spans, notes = _spans(found, recordings, rows, data.path)
+    if tracks and data.start is data.end is data.duration is None:
+        spans = list(zip(rows.columns["start"], rows.columns["end"], strict=True))
+        reading = f"parts of files: start, end in seconds, from {tracks}"
+    elif data.start != "" and (found := _find(columns, data)):
+        spans, reading, notes = _spans(found, recordings, rows, data.path)
     channels: Sequence[int | None] = [None] * len(rows)
     if data.channel or (data.channel is None and data.start != ""):
         named_so = [name for name in columns if _role(name)[0] == "channel"]
@@ -61,7 +67,7 @@ def cut(rows: Rows, data: Data, used: Collection[str], *, prepared: bool = False
         for one, (start, stop), channel in zip(rows.recordings, spans, channels, strict=True)
     ]
     keys = [key + suffix_of(part) for key, part in zip(rows.keys, parts, strict=True)]
-    return replace(rows, recordings=parts, keys=keys), notes
+    return replace(rows, recordings=parts, keys=keys), reading, notes
 
 
 def gives_part(column: str) -> bool:
@@ -122,20 +128,20 @@ def _only(found: Sequence[TimeColumn], role: str, path: str) -> TimeColumn | Non
     return several[0] if several else None
 
 
-def _spans(found: SpanColumns, recordings: Recordings, rows: Rows, path: str) -> tuple[Sequence[Span], list[str]]:
-    """Return start and stop of each row in seconds (None: the whole recording), and notes."""
+def _spans(found: SpanColumns, recordings: Recordings, rows: Rows, path: str) -> tuple[Sequence[Span], str, list[str]]:
+    """Return start and stop of each row in seconds (None: the whole recording), how they were read, and notes."""
     whole: Sequence[Span] = [(None, None)] * len(rows)
     if len(found.columns) == 1 and not found.chosen:
         if not any(found.start.times.values):
-            return whole, []
+            return whole, "", []
         said = (f"column {found.start.name!r} seems to give the start of a row in its file, and none its end; name "
                 f"that with end=NAME, or set start={found.start.name!r} to read to the end of each file")  # fmt: skip
         if recordings.repeated:
             raise InputError(f"{path}: {said}, or start='' to use whole files")
-        return whole, [f"{said}; files are not cut, so each row is its whole file"]
+        return whole, "", [f"{said}; files are not cut, so each row is its whole file"]
     known, why = decide_unit(found, recordings, path)
     if known is None:
-        return whole, [why] if why else []
+        return whole, "", [why] if why else []
     sampled = any(one.unit == "samples" for one in known.columns)
     rates = [info.rate if sampled and (info := recordings.info(row)) else 1 for row in range(len(rows))]
     spans = [known.span(row, rate) for row, rate in enumerate(rates)]
@@ -145,4 +151,4 @@ def _spans(found: SpanColumns, recordings: Recordings, rows: Rows, path: str) ->
                              f"{found.names}, or leave the row out with a filter, where='COLUMN!=VALUE'")  # fmt: skip
     what = ", ".join(name for name in ("start", "end", "duration") if getattr(known, name))
     units = " and ".join(dict.fromkeys(UNIT_NAMES.get(one.unit, one.unit) for one in known.columns))
-    return spans, [f"parts of files: {what} in {units}, from {known.names}"]
+    return spans, f"parts of files: {what} in {units}, from {known.names}", []

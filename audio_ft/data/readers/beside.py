@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 from audio_ft.data.columns import among
 from audio_ft.data.name_patterns import group_from_names
-from audio_ft.data.readers.elsewhere import bare
+from audio_ft.data.readers.elsewhere import bare, finder
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source
@@ -83,20 +82,13 @@ def read_fields(tree: Tree, *, classes: bool) -> Source | None:
 
 def _companions(tree: Tree) -> dict[str, dict[str, str]]:
     """Return for each recording the files with its name, by their suffix; those in another folder need a unique one."""
-    recordings = {bare(path): path for path in tree.audio}
-    by_stem: dict[str, list[str]] = defaultdict(list)
-    for path in tree.audio:
-        by_stem[os.path.basename(bare(path))].append(path)
+    recording_of = finder(tree.audio)
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for path in (*tree.texts, *tree.lists, *(one for one in tree.manifests if one.endswith(".json"))):
         for suffix in (*_TEXTS, ".json", ".cls"):
-            if path.lower().endswith(suffix):
-                stem = path[: -len(suffix)]
-                elsewhere = by_stem.get(os.path.basename(stem), [])
-                owner = recordings.get(stem) or (elsewhere[0] if len(elsewhere) == 1 else None)
-                if owner:
-                    found[owner][suffix] = path
-                    break
+            if path.lower().endswith(suffix) and (owner := recording_of(path[: -len(suffix)])):
+                found[owner][suffix] = path
+                break
     return found
 
 
@@ -119,10 +111,7 @@ def _fields(tree: Tree, files: Mapping[str, Mapping[str, str]]) -> dict[str, dic
 
 def _listed(tree: Tree) -> tuple[dict[str, str], list[str]]:
     """Return the transcript of each recording that is named in a list, and the lists."""
-    recordings = {bare(path): path for path in tree.audio}
-    by_stem: dict[str, list[str]] = defaultdict(list)
-    for path in tree.audio:
-        by_stem[os.path.basename(bare(path))].append(path)
+    recording_of = finder(tree.audio)
     found: dict[str, str] = {}
     used = []
     for path in sorted((*tree.texts, *tree.lists)):
@@ -132,10 +121,7 @@ def _listed(tree: Tree) -> tuple[dict[str, str], list[str]]:
         for line in lines:
             match = _FESTVOX.fullmatch(line)
             name, text = match.groups() if match else (*re.split(r"[\s|]+", line, maxsplit=1), "")[:2]
-            stem = bare(name)
-            same = by_stem.get(os.path.basename(stem), [])
-            recording = recordings.get(f"{folder}/{stem}".lstrip("/")) or (same[0] if len(same) == 1 else None)
-            if recording:
+            if recording := recording_of(f"{folder}/{bare(name)}".lstrip("/")):
                 own[recording] = text.strip()
         if len(own) > _MOST * len(lines) and any(own.values()):
             used.append(path)
@@ -150,8 +136,7 @@ def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, note
     columns: Columns = {FILE: list(paths), **{name: [cells[path].get(name) for path in paths] for name in names}}
     steps = [path.split("/")[:-1] for path in paths]
     depth = min(map(len, steps))
-    level = next((level for level in range(depth) if all(in_split(step[level]) for step in steps)), None)
-    splits = "" if level is None else [in_split(step[level]) or "" for step in steps]
+    level, splits = folder_splits(paths)
     group = None
     # Shards of fields are no speakers.
     if set(names) == {TEXT} and group_from_names(paths) is None:
@@ -170,6 +155,15 @@ def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, note
         lines.append(f"{counted(len(without), 'recording')} without any left out (first: {without[0]})")
     rows = Rows(columns, paths, [tree.audio[path] for path in paths])
     return Source(rows.in_splits(splits), FILE, group=group, notes=tuple(lines))
+
+
+def folder_splits(paths: Sequence[str]) -> tuple[int | None, list[str] | str]:
+    """Return the depth of the folders that splits are named after, and the split of each path; None and "" for none."""
+    steps = [path.split("/")[:-1] for path in paths]
+    for level in range(min(map(len, steps), default=0)):
+        if all(in_split(step[level]) for step in steps):
+            return level, [in_split(step[level]) or "" for step in steps]
+    return None, ""
 
 
 def in_split(folder: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,6 +41,20 @@ def recordings_below(folder: Path) -> list[str]:
 def stems_at_hand(folder: Path, known: Collection[str] = ()) -> set[str]:
     """Return the names without suffix of the recordings below a folder, which `known` lists if it is not empty."""
     return {os.path.basename(bare(path)) for path in known or recordings_below(folder)}
+
+
+def finder(recordings: Iterable[str]) -> Callable[[str], str | None]:
+    """Return a function that finds a recording by its path without suffix, or by its name where no other has it."""
+    at = {bare(path): path for path in recordings}
+    named: dict[str, list[str]] = defaultdict(list)
+    for stem, path in at.items():
+        named[os.path.basename(stem)].append(path)
+
+    def find(stem: str) -> str | None:
+        same = named.get(os.path.basename(stem), [])
+        return at.get(stem) or (same[0] if len(same) == 1 else None)
+
+    return find
 
 
 def find_elsewhere(names: Sequence[str], folder: Path, known: Collection[str], setting: str) -> Found | None:

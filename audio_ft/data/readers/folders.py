@@ -15,6 +15,7 @@ from audio_ft.data.readers.beside import TEXT, read_beside, read_fields
 from audio_ft.data.readers.kaldi import is_kaldi, read_kaldi
 from audio_ft.data.readers.manifests import read_manifest
 from audio_ft.data.readers.paths import read_manifests, read_text_lists
+from audio_ft.data.readers.tracks.read import read_tracks, unused
 from audio_ft.data.readers.tree import Tree, scan, split_name
 from audio_ft.data.rows import Columns, Rows, Source, merged
 from audio_ft.data.spec import Data
@@ -37,8 +38,8 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
     """Read a folder of recordings, listed in `tree`.
 
     Layouts: what `audio-ft prepare` wrote; metadata files in the folder or in its split folders; one manifest a split,
-    or one manifest; class folders, in split folders or not; names of files with the label in them. With `classes`,
-    class folders give the labels that a manifest lacks; with a name_pattern, folders are no labels.
+    or one manifest; label tracks; class folders, in split folders or not; names of files with the label in them. With
+    `classes`, class folders give the labels that a manifest lacks; with a name_pattern, folders are no labels.
 
     Raises:
         InputError: there are no recordings, or their labels are unclear.
@@ -53,10 +54,16 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
     files = data.name_pattern is not None
     beside = None if files else read_fields(tree, classes=classes)
     found = beside or _by_manifests(tree, data) or read_text_lists(tree, data)
-    if found is None and not classes and not files and data.target in (None, TEXT) and data.audio is None:
+    transcripts = not classes and not files and data.target in (None, TEXT) and data.audio is None
+    if found is None and transcripts and not data.tracks:
         beside = found = read_beside(tree, texts=True)
+    implied_by = "label" if classes or data.target == LABEL else "text"
+    if (data.tracks or found is None or not _has_targets(found, data, implied_by)) and (
+        labeled := read_tracks(tree, data, found, implied_by)
+    ):
+        return labeled
     if beside is not None:
-        return beside
+        return replace(beside, notes=(*beside.notes, *unused(tree)))
     if found is not None and classes and not files:
         found = _labeled(tree, found)
     found = found or (_files(tree) if files else _by_names(tree) or _by_folders(tree, classes))
@@ -66,7 +73,15 @@ def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
             "expected class folders, split folders, metadata.csv or a manifest"
         )
     found = with_split_lists(tree, found)
-    return replace(found, notes=(*found.notes, *tree.left_out()))
+    return replace(found, notes=(*found.notes, *tree.left_out(), *unused(tree)))
+
+
+def _has_targets(found: Source, data: Data, implied_by: str) -> bool:
+    """Tell whether a source has the column of targets that is set, or one with a known name."""
+    if data.target is not None:
+        return data.target in found.rows.columns
+    known = [tier for kind in Target.registry.values() if kind.implied_by == implied_by for tier in kind.column_names]
+    return found.target is not None or any(among(name, *known) for name in found.rows.columns)
 
 
 def _prepared(tree: Tree, data: Data) -> Source:

@@ -15,13 +15,15 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _FIX = "save the file as UTF-8 and try again"
-# UTF-16 without a mark: characters that are inspected, and the share of zero bytes among them that shows it.
-_SAMPLE, _ZEROS = 10_000, 0.25
+# UTF-16 without a mark has a zero byte for each ASCII character, a blank or a digit at least, always on the same side,
+# and text in UTF-8 has none: bytes that are inspected, and the share of zeros that shows it. Few letters have one on
+# the other side.
+_SAMPLE, _ZEROS, _OTHER_SIDE = 20_000, 0.02, 0.1
 _LONGEST_LINE = 80
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file, or of one whose byte-order mark says that it is UTF-16 or UTF-32.
+    """Return the text of a UTF-8 file, or of one in UTF-16 or UTF-32, of which UTF-16 may lack its byte-order mark.
 
     Raises:
         InputError: bytes that are not text in that encoding, with their line, or the file cannot be read.
@@ -31,15 +33,23 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from error
     marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
+    unmarked = None if marked else _utf_16(content)
     try:
-        text = content.decode(marked or "utf-8-sig")
+        return content.decode(marked or unmarked or "utf-8-sig")
     except UnicodeDecodeError as error:
-        said = f"its byte-order mark says {marked}, but byte {error.start:,} is invalid ({error.reason})"
-        raise InputError(f"{path}{f': {said}' if marked else _invalid_byte(content, error.start)}; {_FIX}") from error
-    # In UTF-16 every second byte of plain letters is zero, and a zero byte is a character in UTF-8.
-    if text[:_SAMPLE].count("\0") > _ZEROS * len(text[:_SAMPLE]):
-        raise InputError(f"{path}: expected UTF-8 text, but every second byte is zero, as in UTF-16; {_FIX}")
-    return text
+        shows = f"its byte-order mark says {marked}" if marked else f"its zero bytes are those of {unmarked}"
+        said = f": {shows}, but byte {error.start:,} is invalid ({error.reason})"
+        why = said if marked or unmarked else _invalid_byte(content, error.start)
+        raise InputError(f"{path}{why}; {_FIX}") from error
+
+
+def _utf_16(content: bytes) -> str | None:
+    """Return which UTF-16 a file without a mark is in, None for neither."""
+    sample = content[:_SAMPLE]
+    big, little = sample[::2].count(0), sample[1::2].count(0)
+    if max(big, little) < max(1, _ZEROS * len(sample)) or min(big, little) > _OTHER_SIDE * max(big, little):
+        return None
+    return "UTF-16-BE" if big > little else "UTF-16-LE"
 
 
 def _invalid_byte(content: bytes, byte: int) -> str:

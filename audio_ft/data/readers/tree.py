@@ -12,6 +12,7 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
+from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.rows import File
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
@@ -47,7 +48,8 @@ class Tree:
     """Hold what is below a folder, by relative path: recordings, manifests, lists, folders; counts of the rest.
 
     `audio` has each entry that is called like a recording, also those that cannot be read: reading says why. `lists`
-    are text files with the name of a split, such as testing_list.txt; `texts` others that may have transcripts.
+    are text files with the name of a split, such as testing_list.txt; `texts` others that may have transcripts, and
+    `tracks` label tracks by their suffix.
     `skipped` are folders that were not searched: "_background_noise_" and the like are not classes. `unlisted` are
     folders that the system does not list, with its reason.
     """
@@ -57,6 +59,7 @@ class Tree:
     manifests: list[str] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    tracks: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     unlisted: dict[str, str] = field(default_factory=dict)
@@ -114,6 +117,8 @@ def scan(root: Path) -> Tree:
             tree.other["broken link"] += 1
         elif suffix in MANIFEST_SUFFIXES and file_at(entry.path).size >= 0:
             tree.manifests.append(path)
+        elif suffix in TRACK_SUFFIXES and file_at(entry.path).size >= 0:
+            tree.tracks.append(path)
         elif suffix in _LIST_SUFFIXES and split_in(path) and file_at(entry.path).size >= 0:
             tree.lists.append(path)
         elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
