@@ -19,7 +19,7 @@ from .reporting.html import write_report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
-from .training.folds import CrossValidation, cross_validate
+from .training.folds import cross_validate
 from .training.reproduce import reproduce
 from .training.train import train
 
@@ -32,7 +32,6 @@ __all__ = [
     "Beam",
     "Chain",
     "Clip",
-    "CrossValidation",
     "Data",
     "Evaluation",
     "InputError",

@@ -50,6 +50,9 @@ def redact_run(run: Run) -> Run:
     folder = run.recipe.data.path
     splits = {split: _without_folders(counts, paths, folder) for split, counts in run.splits.items()}
     redacted["data"] |= {"path": recipe.data.path, "warnings": redact(without_names(run.data), paths)}
+    # Folds may be called like the speakers in them.
+    redacted["folds"] = {str(number): {**fold, "folder": f"fold-{number}"}
+                         for number, fold in enumerate(run.folds.values(), start=1)}  # fmt: skip
     return dataclasses.replace(run, recipe=recipe, splits=splits, **redacted)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"
 PREDICTIONS_FILE = "predictions.parquet"
+# What the baselines predict for the test clips, a row for each of theirs in the file above.
+BASELINES_FILE = "baselines.parquet"
 # LoRA matrices alone, if the recipe keeps them.
 ADAPTER_FOLDER = "adapter"
 # The scores of the untuned checkpoint, while training.
@@ -63,6 +65,7 @@ class Run:
     created: str = ""
     retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
     smoke: bool = False
+    folds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def model_folder(self) -> Path:
@@ -110,7 +113,23 @@ class Run:
         plain = read_versioned(file)
         plain |= {"recipe": Recipe.from_dict(plain["recipe"]), "labels": tuple(plain["labels"])}
         scores = {name: scores_from_dict(plain[name], levels) for name, levels in _LEVELS.items() if name in plain}
-        return cls(folder=folder, **plain | scores | {"history": tuple(plain["history"])})
+        folds = {name: fold | {"scores": scores_from_dict(fold["scores"]),
+                               "baselines": scores_from_dict(fold["baselines"], 2)}
+                 for name, fold in plain.get("folds", {}).items()}  # fmt: skip
+        return cls(folder=folder, **plain | scores | {"history": tuple(plain["history"]), "folds": folds})
+
+    def require_model(self) -> None:
+        """Refuse a cross-validation where one model is needed.
+
+        Raises:
+            InputError: this is a cross-validation.
+        """
+        if self.folds:
+            first = self.folder / next(iter(self.folds.values()))["folder"]
+            raise InputError(
+                f"{self.folder} is a cross-validation of {len(self.folds)} models, none of which has trained on all "
+                f"recordings; give the folder of one of them, such as {first}, or train one with data.test_fold=NAME."
+            )
 
 
 def scores_from_dict(plain: Mapping[str, Any], levels: int = 1) -> dict[str, Any]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.cleaning.dataset import wave_of
+from audio_ft.file_io import replacing
 from audio_ft.parallel import parallel_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.evaluation.scoring import Rows
-    from audio_ft.metrics import Score
     from audio_ft.targets import Target
 
 # Ten times scikit-learn's default penalty and the deltas of the features were chosen on the validation speakers of two
@@ -66,22 +67,43 @@ def _standardized(estimator: Any) -> Any:
 BASELINES = {"linear on MFCC": Baseline(mfcc_statistics, logistic, ridge)}
 
 
-def baseline_scores(
+def baseline_predictions(
     target: Target, train: Rows, test: Rows, rate: int, *, seed: int = 0
-) -> dict[str, dict[str, Score]]:
-    """Return the test scores of each baseline that can learn the target; `rate` is that of the rows in Hz."""
-    references, truth = (target.encode(rows.table.select(rows.readable)["target"]) for rows in (train, test))
-    constant = target.constant(references, len(truth))
+) -> dict[str, NDArray[Any]]:
+    """Return what each baseline that can learn the target predicts for the readable test clips, as metrics take it.
+
+    `rate` is that of the rows in Hz.
+    """
+    references = target.encode(train.table.select(train.readable)["target"])
+    constant = target.constant(references, len(test.readable))
     if constant is None:
         return {}
     predicted = {
         name: predict(baseline, target, references, train, test, rate, seed) for name, baseline in BASELINES.items()
     }
-    return {
-        name: target.score(predictions, truth, test.groups, seed=seed)
-        for name, predictions in {**predicted, "majority": constant}.items()
-        if predictions is not None
-    }
+    return {name: found for name, found in {**predicted, "majority": constant}.items() if found is not None}
+
+
+def write_baselines(predictions: Mapping[str, NDArray[Any]], file: Path) -> None:
+    """Write the predictions of baselines, a column for each and a row for each test clip; nothing where there are none.
+
+    The rows are those of the test split in predictions.parquet.
+    """
+    import pandas
+
+    if predictions:
+        with replacing(file) as unfinished:
+            columns = {name: list(found) for name, found in predictions.items()}
+            pandas.DataFrame(columns).to_parquet(unfinished, index=False)
+
+
+def read_baselines(file: Path) -> dict[str, NDArray[Any]]:
+    """Return what `write_baselines` wrote, {} without a file."""
+    import pandas
+
+    if not file.is_file():
+        return {}
+    return {str(name): np.stack(list(cells)) for name, cells in pandas.read_parquet(file).items()}
 
 
 def predict(

@@ -17,7 +17,7 @@ from audio_ft.models import load_adapter, load_config
 from audio_ft.models.checkpoint import ADAPTER_CONFIG, SMALL_FILES, download
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
-from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE
+from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE, RUN_FILE, Run
 from audio_ft.system import pick_device
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import CTC, task_class, task_of
@@ -104,5 +104,7 @@ def _model_folder(path_or_repo: str | os.PathLike[str], revision: str | None) ->
         if any((found / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
             return found
     if folder.is_dir():
+        if (folder / RUN_FILE).is_file():
+            Run.load(folder).require_model()
         raise InputError(f"{path_or_repo} has no model; give the --output-dir of a finished training.")
     return pull(str(path_or_repo), revision)

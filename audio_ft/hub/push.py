@@ -89,6 +89,7 @@ def push(
         AudioFTError: the Hub rejects the push, cannot be reached, or does not list afterwards what was sent.
     """
     check_repo_id(repo_id)
+    run.require_model()
     if run.smoke and not smoke:
         raise InputError(
             f"{run.folder} is a smoke run, whose scores mean nothing. Train without --smoke, or push it anyway with "

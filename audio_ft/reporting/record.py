@@ -13,11 +13,10 @@ from audio_ft.formatting import capitalized
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.redaction import display_name
+from audio_ft.run import RUN_FILE, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from audio_ft.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +50,15 @@ def batches_text(run: Run) -> str:
             "probabilities a little; those of audio_ft do not depend on the batch."
         )
     return ""
+
+
+def cross_validation_of(run: Run) -> Run | None:
+    """Return the cross-validation that a run is a fold of, from the folder around it; None where there is none."""
+    around = run.folder.resolve().parent
+    if not (around / RUN_FILE).is_file():
+        return None
+    whole = Run.load(around)
+    return whole if any(fold["folder"] == run.folder.resolve().name for fold in whole.folds.values()) else None
 
 
 def class_scores(run: Run) -> dict[str, dict[str, Score | None]]:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.dataset import expected_bytes
 from audio_ft.formatting import format_duration, format_size
-from audio_ft.run import PREDICTIONS_FILE
+from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
 from audio_ft.training.arguments import clips_a_step, precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from audio_ft.metrics import Score
     from audio_ft.run import Run
     from audio_ft.training.setup import Prepared
     from audio_ft.training.trainer import AudioTrainer
@@ -118,21 +117,28 @@ def results(run: Run) -> str:
     return "\n".join(lines)
 
 
-def of_folds(runs: Mapping[str, Run], scores: Mapping[str, Score], intervals: str, record: Path) -> str:
+def of_folds(run: Run) -> str:
     """Return the headline scores of each fold next to its baselines, and those of all folds together."""
+    scores = run.scores["test"]
     names = [name for name in HEADLINES if name in scores][:2] or list(scores)[:1]
-    baselines = list(dict.fromkeys(name for run in runs.values() for name in run.baselines))
-    lines = ["", _row("test fold", [*names, *(f"{name} ({names[0]})" for name in baselines)], 26)]
-    for name, run in runs.items():
-        others = (run.baselines.get(other, {}).get(names[0]) for other in baselines)
-        cells = (score and f"{score.value:.3f}" for score in others)
-        lines.append(_row(name, [*(run.scores["test"][each] for each in names), *(cell or "–" for cell in cells)], 26))
+    lines = ["", _row("test fold", ["clips", *names, *(f"{name} ({names[0]})" for name in run.baselines)], 26)]
+    for name, fold in run.folds.items():
+        others = (fold["baselines"].get(baseline, {}).get(names[0]) for baseline in run.baselines)
+        cells = (f"{score.value:.3f}" if score else "–" for score in others)
+        lines.append(
+            _row(name, [f"{fold['scores'][names[0]].n:,}", *(fold["scores"][each] for each in names), *cells], 26)
+        )
+    pooled = (run.baselines[baseline][names[0]] for baseline in run.baselines)
     lines += [
-        _row("all folds together", (scores[name] for name in names), 26),
-        f"{scores[names[0]].n:,} clips, each predicted by a network that did not train on it; 95 % intervals, "
-        f"{intervals.partition(': ')[2] or intervals}",
-        f"record      {record}, {record.parent / PREDICTIONS_FILE}",
+        _row("all folds together", [f"{scores[names[0]].n:,}", *(scores[name] for name in names), *pooled], 26),
+        "each clip was predicted once, by the network that did not train on its fold; 95 % intervals, "
+        f"{run.intervals.partition(': ')[2] or run.intervals}",
+        f"models      {run.folder / 'fold-…'}, one a fold; none has trained on all recordings",
+        f"record      {run.folder / RUN_FILE}, {run.folder / PREDICTIONS_FILE}",
+        f"took        {run.seconds['total']:,.0f} s",
     ]
+    if run.smoke:
+        lines.append("smoke run   data, model and settings fit together. Its scores mean nothing.")
     return "\n".join(lines)
 
 

@@ -117,6 +117,7 @@ def reproduce(
         InputError: data or checkpoint that cannot be found, or a folder with another run in it.
         AudioFTError: the training fails.
     """
+    run.require_model()
     recipe = _moved(run.recipe, model, data)
     # "." and ".." have no name to append "-again" to.
     own = run.folder if run.folder.name not in ("", "..") else run.folder.resolve()

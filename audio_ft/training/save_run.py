@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.evaluation.baselines import baseline_scores
+from audio_ft.evaluation.baselines import baseline_predictions, write_baselines
 from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, remove, replacing
-from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
+from audio_ft.run import BASELINES_FILE, CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import check_parity
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
@@ -43,7 +43,10 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
     check_parity(prepared, model, model_folder)
     train, test = prepared.rows("train"), prepared.rows("test")
-    baselines = baseline_scores(target, train, test, adapter.sample_rate, seed=recipe.seed)
+    simple = baseline_predictions(target, train, test, adapter.sample_rate, seed=recipe.seed)
+    write_baselines(simple, folder / BASELINES_FILE)
+    truth = target.encode(test.table.select(test.readable)["target"])
+    baselines = {name: target.score(found, truth, test.groups, seed=recipe.seed) for name, found in simple.items()}
     run = Run(
         folder=folder,
         recipe=recipe,

@@ -1,11 +1,12 @@
 """Cross-validation: one command, one score over all folds, stopped and resumed."""
 
-import json
+from contextlib import nullcontext
 
 import pandas
 import pytest
 
 import audio_ft as aft
+from audio_ft.cli.main import main as cli
 from audio_ft.errors import InputError
 from audio_ft.training import folds
 from tests.conftest import ASSETS
@@ -21,7 +22,7 @@ def recipe(**settings):
     )
 
 
-def test_stopped_after_a_fold_it_goes_on_and_scores_all_together(tmp_path, monkeypatch):
+def test_stopped_after_a_fold_it_goes_on_and_scores_all_together(tmp_path, monkeypatch, capsys):
     folder, trained = tmp_path / "run", []
 
     def stopping(own, place, **options):
@@ -47,17 +48,71 @@ def test_stopped_after_a_fold_it_goes_on_and_scores_all_together(tmp_path, monke
     assert trained == ["1", "2"]
     table = pandas.read_parquet(folder / "predictions.parquet")
     assert table["file"].is_unique
-    accuracy = found.scores["accuracy"]
-    assert accuracy.n == len(table) == sum(run.scores["test"]["accuracy"].n for run in found.runs.values())
+    accuracy = found.scores["test"]["accuracy"]
+    assert accuracy.n == len(table) == sum(fold["scores"]["accuracy"].n for fold in found.folds.values())
     assert accuracy.value == pytest.approx((table["reference"] == table["prediction"]).mean())
     by_fold = [set(table["group"][table["fold"] == fold]) for fold in ("1", "2")]
     assert by_fold[0].isdisjoint(by_fold[1])
-    saved = json.loads((folder / "folds.json").read_text())
-    assert saved["scores"]["accuracy"]["value"] == accuracy.value
-    assert [fold["folder"] for fold in saved["folds"].values()] == ["fold-1", "fold-2"]
+    assert [fold["folder"] for fold in found.folds.values()] == ["fold-1", "fold-2"]
     assert "all folds together" in lines[-1]
-    with pytest.raises(InputError, match="already holds a finished cross-validation"):
+    with pytest.raises(InputError, match="already holds a finished run"):
         aft.cross_validate(recipe(), folder)
+    check_baselines(found, table)
+    check_views(found, capsys)
+
+
+def check_baselines(found, table):
+    """Each fold's baseline learned from the other folds: the majority of those is pooled over the folds' own clips."""
+    fold_sizes = [fold["scores"]["accuracy"].n for fold in found.folds.values()]
+    for name in ("linear on MFCC", "majority"):
+        by_fold = [fold["baselines"][name]["accuracy"].value for fold in found.folds.values()]
+        pooled = sum(value * size for value, size in zip(by_fold, fold_sizes, strict=True)) / len(table)
+        assert found.baselines[name]["accuracy"].value == pytest.approx(pooled)
+        assert found.baselines[name]["accuracy"].n == len(table)
+
+
+def check_views(found, capsys):
+    """Report, card and comparison read a cross-validation; what needs one model refuses it in one sentence."""
+    again = aft.Run.load(found.folder)
+    assert again.scores == found.scores
+    assert again.folds == found.folds
+    page = aft.write_report(again, errors=2).read_text()
+    for part in ("fine-tuned 2 times", 'id="folds"', "<audio"):
+        assert part in page
+    texts = ["--set", "intended_use=a", "--set", "limits=b", "--set", "consent=c"]
+    assert cli(["card", str(found.folder), *texts]) == 0
+    card = capsys.readouterr().out
+    assert "Cross-validation, not one model" in card
+    assert "| `2` |" in card
+    assert cli(["card", str(found.folder / "fold-2"), *texts]) == 0
+    assert f"Accuracy over all folds is {found.scores['test']['accuracy']}" in capsys.readouterr().out
+    assert cli(["compare", str(found.folder), str(found.folder)]) == 0
+    assert "They agree on every clip" in capsys.readouterr().out
+    for command in (["predict", str(found.folder), str(ASSETS / "words")], ["push", str(found.folder), "me/x", *texts]):
+        assert cli(command) == 2
+        assert "is a cross-validation of 2 models" in capsys.readouterr().err
+
+
+def test_a_recipe_that_fails_at_once_leaves_the_folder_free(tmp_path, monkeypatch):
+    def failing(own, place, **options):
+        raise InputError("no such checkpoint")
+
+    monkeypatch.setattr(folds, "train", failing)
+    for seed in (0, 1):
+        with pytest.raises(InputError, match="no such checkpoint"):
+            aft.cross_validate(recipe(seed=seed), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_of_several_processes_only_the_first_one_writes(tmp_path, monkeypatch):
+    """A second process of torchrun follows the first, which has trained and pooled."""
+    monkeypatch.setattr(folds, "train", lambda own, place, **options: aft.Run.load(place))
+    monkeypatch.setattr(folds, "pooled", lambda *_: pytest.fail("written by the second process"))
+    monkeypatch.setattr("accelerate.PartialState.is_main_process", property(lambda self: False))
+    monkeypatch.setattr("accelerate.PartialState.main_process_first", lambda self: nullcontext())
+    with pytest.raises(InputError, match=r"fold-1 holds no run\.json"):
+        aft.cross_validate(recipe(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_single_training_refuses_folds(tmp_path):

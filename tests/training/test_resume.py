@@ -105,6 +105,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path)
         "model",
         "run.json",
         "predictions.parquet",
+        "baselines.parquet",
         "metrics.jsonl",
     }
 

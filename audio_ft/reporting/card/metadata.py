@@ -41,7 +41,7 @@ def metadata(run: Run, name: str) -> str:
             dataset_type=hub_id(data.path) or _slug(display_name(data.path)),
             dataset_name=display_name(data.path),
             dataset_config=data.name,
-            dataset_split="test",
+            dataset_split="all folds" if run.folds else "test",
             dataset_revision=data.revision,
             metric_type=score_name(name).hub,
             metric_name=score_name(name).title,

@@ -48,6 +48,7 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
         path=repo_id or _model_path(run, name),
         metadata=metadata(run, name),
         run=run,
+        whole=record.cross_validation_of(run),
         record=record,
         headlines=[(metric, titled.title, titled.meaning) for metric, titled in shown],
         classes=tables.classes(run),

@@ -64,7 +64,9 @@ class Recordings:
         Raises:
             InputError: the data is missing or has changed.
         """
-        loaded = load(run.recipe.data, known=run.target)
+        # Each fold has drawn its own clips where there is a limit.
+        data = run.recipe.data.replace(limit=None) if run.folds else run.recipe.data
+        loaded = load(data, known=run.target)
         rows = {key: (table, row) for table in loaded.splits.values() for row, key in enumerate(list(table["key"]))}
         return cls(rows, run.recipe.steps.remaining(loaded.chain))
 

@@ -75,6 +75,7 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "lead": target.lead(clips),
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
+        "folds": scores.folds(run),
         "retention": record.retention(run),
         "classes": scores.classes(run),
         "learning": figures.learning(run),

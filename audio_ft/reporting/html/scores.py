@@ -41,7 +41,7 @@ def headlines(run: Run) -> list[dict[str, Any]]:
                 "meaning": known.meaning,
                 "higher_is_better": higher,
                 "axis": axis_of(name, [ours, *baselines.values()]),
-                "scores": {"this model": ours, **baselines},
+                "scores": {"all folds" if run.folds else "this model": ours, **baselines},
                 "verdicts": [verdict(key, score, ours, higher) for key, score in baselines.items()],
             }
         )
@@ -85,6 +85,26 @@ def table(run: Run) -> dict[str, Any]:
         for name in shown
     ]
     return {"columns": list(columns), "rows": rows}
+
+
+def folds(run: Run) -> dict[str, Any] | None:
+    """Return the headline scores of each fold and of all together, and the first one of the baselines; None without.
+
+    Each row has the fold, its clips, and a score for each of the columns, None where it is undefined.
+    """
+    if not run.folds:
+        return None
+    shown = names.headlines(run.scores["test"])[:2]
+    columns = [names.score_name(name).title for name in shown]
+    columns += [f"{columns[0]}, {baseline}" for baseline in run.baselines]
+    every = {**run.folds, "all folds": {"scores": run.scores["test"], "baselines": run.baselines}}
+    rows = [
+        (name, fold["scores"][shown[0]].n,
+         [*(fold["scores"].get(each) for each in shown),
+          *(fold["baselines"].get(baseline, {}).get(shown[0]) for baseline in run.baselines)])
+        for name, fold in every.items()
+    ]  # fmt: skip
+    return {"columns": columns, "rows": rows}
 
 
 def classes(run: Run) -> list[tuple[str, dict[str, Score | None]]]:
