@@ -13,6 +13,7 @@ from audio_ft.data.readers.class_names import with_class_names
 from audio_ft.data.readers.delimited import read_delimited
 from audio_ft.data.readers.elsewhere import stems_at_hand
 from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.tracks.label_studio import flattened
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
@@ -85,7 +86,7 @@ def _read_json(path: Path) -> Columns:
             example = '{"file_name": "a.wav", "label": "yes"}'
             raise InputError(f"{path}, {unit} {number}: expected an object such as {example}")
     names = dict.fromkeys(name for _, record in records for name in record)
-    return {name: [_path_of(record.get(name)) for _, record in records] for name in names}
+    return flattened({name: [_path_of(record.get(name)) for _, record in records] for name in names})
 
 
 def _path_of(value: Any) -> Any:

@@ -14,6 +14,8 @@ from audio_ft.data.readers.elsewhere import Found, find_elsewhere
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, read_manifest
 from audio_ft.data.readers.remote import downloaded
 from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.tracks.cells import has_regions, with_regions
+from audio_ft.data.readers.tracks.label_studio import at_hand
 from audio_ft.data.readers.tree import Tree, by_ending, file_at, split_in
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
 from audio_ft.data.spec import Data
@@ -51,16 +53,19 @@ def read_manifests(
         path = root / table
         manifest = read_manifest(path, data.columns, known)
         column = find_audio(manifest.columns, data.audio, str(path))
+        columns = manifest.columns
+        if any(map(has_regions, columns.values())):
+            columns |= {column: at_hand(columns[column], Path(data.root or path.parent).expanduser())}
         near = bases or [path.parent / name for name in _AUDIO_FOLDERS]
         if data.root is not None:
             near = [Path(data.root).expanduser()]
-        parts[split], new = listed(manifest.columns, column, path, near, root, known)
+        parts[split], new = listed(columns, column, path, near, root, known)
         notes += [*manifest.notes, *new]
     rows = merged(parts)
     unlisted = sorted(known.keys() - rows.keys)
     if unlisted:
         notes.append(f"{counted(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
-    return Source(rows, column, notes=tuple(notes))
+    return with_regions(Source(rows, column, notes=tuple(notes)), root / next(iter(tables.values())), data.where)
 
 
 def read_text_lists(tree: Tree, data: Data) -> Source | None:

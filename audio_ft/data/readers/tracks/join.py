@@ -27,7 +27,7 @@ _SHARED = 0.5
 _ROUNDED = 0.1
 
 
-class _Placed(NamedTuple):
+class Placed(NamedTuple):
     """A region and the file that has it."""
 
     path: Path
@@ -61,7 +61,7 @@ def with_tracks(source: Source, tracks: Tracks, tier: str | None, recording_of: 
     rows = source.rows
     pairs = [(row, one) for row, key in enumerate(rows.keys)
              for one in sorted(found.get(key, ()), key=lambda one: one.region[:2])]  # fmt: skip
-    notes += _check_times({rows.keys[row]: rows.recordings[row] for row, _ in pairs}, found)
+    notes += check_times({rows.keys[row]: rows.recordings[row] for row, _ in pairs}, found)
     taken = rows.take([row for row, _ in pairs])
     column = FORMATS[tracks.suffix].column
     own = _columns([one.region for _, one in pairs], column)
@@ -71,9 +71,9 @@ def with_tracks(source: Source, tracks: Tracks, tier: str | None, recording_of: 
                    implied_by=implied_by, parts=tracks.called, notes=(*source.notes, *notes))  # fmt: skip
 
 
-def _by_recording(tracks: Tracks, recording_of: Finder) -> tuple[dict[str, list[_Placed]], list[str]]:
+def _by_recording(tracks: Tracks, recording_of: Finder) -> tuple[dict[str, list[Placed]], list[str]]:
     """Return the regions of each recording, and notes on what is left out."""
-    found: dict[str, list[_Placed]] = defaultdict(list)
+    found: dict[str, list[Placed]] = defaultdict(list)
     lost: list[str] = []
     for path, track in tracks.read.items():
         for region in track.regions:
@@ -81,7 +81,7 @@ def _by_recording(tracks: Tracks, recording_of: Finder) -> tuple[dict[str, list[
             if key is None:
                 lost.append(region.recording or path.name)
             else:
-                found[key].append(_Placed(path, region))
+                found[key].append(Placed(path, region))
     notes = [tracks.others] if tracks.others else []
     if lost:
         which = counted(len(set(lost)), "recording")
@@ -93,7 +93,7 @@ def _by_recording(tracks: Tracks, recording_of: Finder) -> tuple[dict[str, list[
     return found, notes
 
 
-def _tiers(found: dict[str, list[_Placed]], tier: str | None, tracks: Tracks) -> tuple[set[str], list[str]]:
+def _tiers(found: dict[str, list[Placed]], tier: str | None, tracks: Tracks) -> tuple[set[str], list[str]]:
     """Return the tiers that are read, and a note where there are others.
 
     Without a setting it is the first of those that most recordings have (speakers in an RTTM), or all where each
@@ -129,7 +129,7 @@ def _columns(regions: Sequence[Region], label: str) -> Columns:
     return columns
 
 
-def _joined(source: Source, found: dict[str, list[_Placed]], tracks: Tracks, notes: list[str]) -> Source:
+def _joined(source: Source, found: dict[str, list[Placed]], tracks: Tracks, notes: list[str]) -> Source:
     """Return recordings with all their words as transcript, one row a channel where there are several."""
     rows = source.rows
     several = len({one.region.channel for own in found.values() for one in own}) > 1
@@ -147,7 +147,7 @@ def _joined(source: Source, found: dict[str, list[_Placed]], tracks: Tracks, not
     return replace(source, rows=replace(taken, columns=columns, numbers=[]), notes=(*source.notes, said, *notes))
 
 
-def _check_times(recordings: dict[str, File | Stored], found: dict[str, list[_Placed]]) -> Iterable[str]:
+def check_times(recordings: dict[str, File | Stored], found: dict[str, list[Placed]]) -> Iterable[str]:
     """Return a note on regions that end after their recording; one that cannot be read is reported elsewhere.
 
     Raises:
