@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from audio_ft.audio.clip import Clip
 
 # Averaging uncorrelated channels, or a stereo pair with one silent side, loses 3 dB. A loss of 15 dB needs a
@@ -29,9 +31,14 @@ def mixdown(clip: Clip) -> Clip:
     if clip.channels == 1 or clip.length == 0:
         return clip.with_samples(clip.samples[:1])
     average = clip.samples.mean(axis=0, keepdims=True, dtype=np.float64)
-    powers = clip.samples.var(axis=1, dtype=np.float64)
+    powers = channel_powers(clip)
     if average.var() < powers.mean() * 10 ** (CANCELLED_DB / 10):
         loudest = int(np.argmax(powers))
         kept = clip.with_samples(clip.samples[loudest : loudest + 1])
         return kept.with_note(f"anti-phase stereo: the channels cancel each other, channel {loudest} kept")
     return clip.with_samples(average)
+
+
+def channel_powers(clip: Clip) -> NDArray[np.float64]:
+    """Return the mean power of each channel without its DC offset: (channels,)."""
+    return np.asarray(clip.samples.var(axis=1, dtype=np.float64))

@@ -1,20 +1,17 @@
-"""Probe recordings: duration, rate and format from their headers or samples, and which of them are equal."""
+"""Probe recordings: duration, rate and format from their headers, and which of them are equal."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from typing import Any
 
-from audio_ft.audio.channels import mixdown
-from audio_ft.audio.clip import probe, read
+from audio_ft.audio.clip import probe
 from audio_ft.audio.codec.source import Part
 from audio_ft.data.readers.tree import file_at
 from audio_ft.data.rows import Rows
@@ -27,9 +24,6 @@ CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "MATROSKA", "as
 # Files of one size are compared by this many bytes of their middle and end before they are read completely.
 _SAMPLED_BYTES = 4096
 _BATCH = 256
-# Recordings of more samples than this (200 MB of them) are decoded one at a time: a dozen of an hour fill the memory.
-_LARGE = 50_000_000
-_large_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -46,29 +40,28 @@ class Probed:
     rate: int = 0
     channels: int = 0
     format: str = ""
-    notes: tuple[str, ...] = ()
     error: str | None = None
     content: str = ""
     path: str = ""
     part: str = ""
 
 
-def probe_all(rows: Rows, *, decode: bool = False, name: str = "") -> Iterator[Probed]:
-    """Yield the facts of each recording, in order, from its header or, with `decode`, from its samples."""
+def probe_all(rows: Rows, *, name: str = "") -> Iterator[Probed]:
+    """Yield the facts of each recording, in order, from its header."""
     from tqdm import tqdm
 
     waiting = ((key, recording.content()) for key, recording in zip(rows.keys, rows.recordings, strict=True))
     bar = tqdm(total=len(rows), desc=f"reading {name}".strip(), unit=" files", delay=2, leave=False)
-    # Reading headers mostly waits for the disk, decoding mostly computes.
-    with bar, ThreadPoolExecutor(available_cores() * (1 if decode else 4)) as threads:
+    # Reading headers mostly waits for the disk.
+    with bar, ThreadPoolExecutor(available_cores() * 4) as threads:
         while batch := list(islice(waiting, _BATCH)):
-            for probed in threads.map(partial(_probe, decode), *zip(*batch, strict=True)):
+            for probed in threads.map(_probe, *zip(*batch, strict=True)):
                 bar.update()
                 yield probed
 
 
-def _probe(decode: bool, key: str, source: str | bytes | Part) -> Probed:
-    """Read the header of one recording or part, or all of it."""
+def _probe(key: str, source: str | bytes | Part) -> Probed:
+    """Read the header of one recording or part."""
     whole: Any = Part.of(source).whole
     path = whole if isinstance(whole, str) else ""
     part = f"{source.start} {source.stop} {source.channel}" if isinstance(source, Part) else ""
@@ -86,11 +79,6 @@ def _probe(decode: bool, key: str, source: str | bytes | Part) -> Probed:
         about = probe(source)
         found = replace(found, seconds=about.seconds, rate=about.rate, channels=about.channels,
                         format=CONTAINERS.get(about.format, about.format.upper()))  # fmt: skip
-        if decode:
-            with _large_lock if about.frames * about.channels > _LARGE else nullcontext():
-                clip = read(source)
-                found = replace(found, seconds=clip.seconds, notes=mixdown(clip).notes)
-                del clip
     except AudioError as error:
         return replace(found, error=error.reason)
     return found

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,92 +16,63 @@ from audio_ft.data import Loaded, load, sources
 from audio_ft.data.findings import Finding, ranked
 from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.parts.rows import cut
-from audio_ft.data.probe import duplicates, probe_all
+from audio_ft.data.probe import Probed, duplicates, probe_all
 from audio_ft.data.readers.tree import scan
 from audio_ft.data.rows import Rows, Stored
 from audio_ft.data.spec import Data
 from audio_ft.doctor import set_findings
-from audio_ft.doctor.facts import Durations, SplitFacts, durations_of, facts_of
+from audio_ft.doctor.checks import of_samples
+from audio_ft.doctor.examine import Examination
+from audio_ft.doctor.facts import durations_of, facts_of
+from audio_ft.doctor.inspection import Inspection, Recording
+from audio_ft.doctor.measure import Measured
 from audio_ft.errors import InputError
-from audio_ft.targets import Target, target_class
+from audio_ft.targets import Target
 from audio_ft.targets.cells import as_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-
-@dataclass(frozen=True)
-class Inspection:
-    """Hold what was found in a data set.
-
-    `problem` is the error with which training would refuse it; `decoded` whether more than headers was read;
-    `unreadable` pairs keys and reasons, `duplicates` lists keys of equal content, and `findings` come in
-    the order in which to fix them.
-    """
-
-    path: str
-    kind: str
-    target: str | None
-    group: str | None
-    rule: str
-    problem: str | None
-    splits: Mapping[str, SplitFacts]
-    durations: Durations | None
-    rates: Mapping[int, int]
-    channels: Mapping[int, int]
-    formats: Mapping[str, int]
-    notes: Mapping[str, int]
-    unreadable: tuple[tuple[str, str], ...]
-    duplicates: tuple[tuple[str, ...], ...]
-    findings: tuple[Finding, ...]
-    decoded: bool
-    decoders: str
-    reading: str = ""
-
-    @property
-    def kind_in_words(self) -> str:
-        """Return the kind of target in words."""
-        return target_class(self.kind).wording.short
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
-        return dataclasses.asdict(self)
+# A second of speech takes 3 to 6 ms of one core: so much takes about a minute, and more is examined on request.
+QUICK_SECONDS = 3 * 3600.0
 
 
 def inspect(
     data: Data,
     *,
     targets: Sequence[type[Target]] = ANY_CLASSES,
-    decode: bool = False,
+    decode: bool | None = None,
 ) -> Inspection:
-    """Inspect recordings, their targets and splits; only headers are read unless `decode`.
+    """Inspect recordings, their targets and splits.
 
     `targets` are the kinds of target to look for. Data that training would refuse is inspected as far as it can be
-    read, and `problem` says what is wrong.
+    read, and `problem` says what is wrong. `decode` is whether to read every sample, or only headers; None reads every
+    sample of up to three hours of recordings. What was measured before is not measured again.
 
     Raises:
         InputError: the path does not exist, contains no recordings, or has a manifest that cannot be read.
     """
-    loaded: Loaded | None = None
-    problem = None
-    try:
-        loaded = load(data, targets=targets)
-        rows = {name: _of_table(table) for name, table in loaded.splits.items()}
-    except InputError as error:
-        problem = str(error)
-        rows = _without_targets(data, targets[-1], error).by_split()
-    probed = {name: list(probe_all(part, decode=decode, name=name)) for name, part in rows.items()}
+    loaded, rows, problem = _read(data, targets)
+    headers = {name: list(probe_all(part, name=name)) for name, part in rows.items()}
+    examination = Examination.of(data.path, rows, headers)
+    decoded = examination.seconds_left <= QUICK_SECONDS if decode is None else decode
+    results = examination.run() if decoded else {}
+    measured = {key: result.measured for key, result in results.items() if result.measured}
+    errors = {key: result.error for key, result in results.items() if result.measured is None}
+    for name, part in headers.items():
+        headers[name] = [replace(one, error=errors.get(one.key, one.error)) for one in part]
     kind = type(loaded.target) if loaded else targets[-1]
-    facts = {name: facts_of(part, probed[name], kind) for name, part in rows.items()}
-    every = [one for part in probed.values() for one in part]
+    facts = {name: facts_of(part, headers[name], kind) for name, part in rows.items()}
+    every = [one for part in headers.values() for one in part]
     good = [one for one in every if one.error is None]
-    equal = duplicates(every)
-    findings = [
+    equal = _equal(every, measured) if decoded else duplicates(every)
+    found = [
         *set_findings.of_notes(loaded.warnings if loaded else ()),
         *set_findings.of_copies(rows, equal),
         *set_findings.of_classes(facts),
         *set_findings.of_headers(every),
         *set_findings.of_empty_transcripts(rows, facts),
+        *of_samples(every, [measured.get(one.key) for one in every]),
     ]
     return Inspection(
         path=data.path,
@@ -116,14 +86,54 @@ def inspect(
         rates=_counted(one.rate for one in good),
         channels=_counted(one.channels for one in good),
         formats=_counted(one.format for one in good),
-        notes=_counted(note.partition(":")[0] for one in good for note in one.notes),
         unreadable=tuple((one.key, one.error) for one in every if one.error is not None),
         duplicates=tuple(equal),
-        findings=ranked(findings),
-        decoded=decode,
+        findings=ranked(found),
+        recordings=_recordings(rows, headers, measured, ranked(found)),
+        decoded=decoded,
         decoders=decoders(),
         reading=loaded.reading if loaded else "",
     )
+
+
+def _read(data: Data, targets: Sequence[type[Target]]) -> tuple[Loaded | None, dict[str, Rows], str | None]:
+    """Return the data as training would load it and its rows by split; or None, what can be read, and the problem."""
+    try:
+        loaded = load(data, targets=targets)
+    except InputError as error:
+        return None, _without_targets(data, targets[-1], error).by_split(), str(error)
+    return loaded, {name: _of_table(table) for name, table in loaded.splits.items()}, None
+
+
+def _equal(headers: Sequence[Probed], measured: Mapping[str, Measured]) -> list[tuple[str, ...]]:
+    """Return the keys of recordings with equal samples, whatever their containers; silent ones are no copies."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for header in headers:
+        if (found := measured.get(header.key)) and not found.silent:
+            alike[found.digest].append(header.key)
+    return [tuple(keys) for keys in alike.values() if len(keys) > 1]
+
+
+def _recordings(
+    rows: Mapping[str, Rows],
+    headers: Mapping[str, Sequence[Probed]],
+    measured: Mapping[str, Measured],
+    findings: Sequence[Finding],
+) -> tuple[Recording, ...]:
+    """Return what is known of each recording."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        for key in finding.keys:
+            named[key].append(finding.name)
+    found = []
+    for name, part in rows.items():
+        targets = part.targets or [""] * len(part)
+        groups = part.groups or [None] * len(part)
+        for header, target, group in zip(headers[name], targets, groups, strict=True):
+            key = header.key
+            text = as_text(target)
+            found.append(Recording(key, name, text, group, header, measured.get(key), tuple(named.get(key, ()))))
+    return tuple(found)
 
 
 def _of_table(table: Dataset) -> Rows:

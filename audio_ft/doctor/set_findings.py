@@ -45,7 +45,7 @@ def of_copies(rows: Mapping[str, Rows], equal: Sequence[tuple[str, ...]]) -> Ite
     differing = [keys for keys in equal if len({target.get(key) for key in keys}) > 1]
     others = [keys for keys in equal if keys not in across and keys not in differing]
     if across:
-        sentence = f"{_all(across)} in two splits, byte for byte ({' = '.join(across[0][:2])})"
+        sentence = f"{_all(across)} in two splits, with equal content ({' = '.join(across[0][:2])})"
         yield _copies("copies in two splits", "error", sentence, "keep each in one split", across)
     if differing:
         sentence = f"{_all(differing)} equal and have different targets ({' = '.join(differing[0][:2])})"

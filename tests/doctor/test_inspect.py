@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 import wave
 
 import numpy as np
@@ -53,7 +52,12 @@ def sentences(found):
 
 def test_a_clean_set_is_counted(voices):
     found = inspect(Data(str(voices)))
-    assert (found.problem, found.unreadable, found.duplicates, [*sentences(found)]) == (None, (), (), ["few clips"])
+    assert (found.problem, found.unreadable, found.duplicates, [*sentences(found)]) == (
+        None,
+        (),
+        (),
+        ["hiss", "few clips"],
+    )  # they are noise
     assert {name: (facts.clips, facts.readable, facts.groups) for name, facts in found.splits.items()} == {
         "train": (12, 12, 2),
         "validation": (4, 4, 2),
@@ -103,33 +107,28 @@ def test_only_decoding_finds_what_headers_hide(voices):
     with wave.open(str(voices / "train" / "02.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))
-    assert inspect(Data(str(voices))).unreadable == ()
-    found = inspect(Data(str(voices)), decode=True)
+    headers = inspect(Data(str(voices)), decode=False)
+    assert (headers.unreadable, headers.decoded) == ((), False)
+    assert all(one.measured is None for one in headers.recordings)
+    found = inspect(Data(str(voices)))
     assert found.decoded
     assert found.unreadable == (("train/00.wav", "non-finite samples (NaN or infinity)"),)
-    assert found.notes["silent"] == 1
+    silent = next(finding for finding in found.findings if finding.name == "silent")
+    assert silent.keys == ("train/02.wav",)
+    one = next(one for one in found.recordings if one.key == "train/02.wav")
+    assert one.to_dict()["silent"]
+    assert "silent" in one.findings
 
 
-def test_large_recordings_are_decoded_one_at_a_time(voices, monkeypatch):
-    from audio_ft.data import probe as headers
-
-    read, open_now, most = headers.read, [], []
-
-    def counted(source):
-        open_now.append(source)
-        most.append(len(open_now))
-        time.sleep(0.02)
-        open_now.remove(source)
-        return read(source)
-
-    monkeypatch.setattr(headers, "read", counted)
-    monkeypatch.setattr(headers, "available_cores", lambda: 4)
-    assert inspect(Data(str(voices)), decode=True).decoded
-    assert max(most) == 4
-    most.clear()
-    monkeypatch.setattr(headers, "_LARGE", 0)
-    assert inspect(Data(str(voices)), decode=True).decoded
-    assert max(most) == 1
+def test_only_a_little_data_is_examined_without_being_asked(voices, monkeypatch, capsys):
+    monkeypatch.setattr("audio_ft.doctor.inspect.QUICK_SECONDS", 5.0)
+    assert not inspect(Data(str(voices))).decoded
+    assert main(["inspect", str(voices)]) == 0
+    assert "only headers were read" in " ".join(capsys.readouterr().out.split())
+    assert main(["inspect", str(voices), "--decode"]) == 0
+    assert "every sample was read" in " ".join(capsys.readouterr().out.split())
+    # What is known is not examined again, so that it takes no time.
+    assert inspect(Data(str(voices))).decoded
 
 
 def test_a_group_in_two_splits_is_a_leak(voices):
@@ -147,7 +146,7 @@ def test_equal_content_is_found_by_its_bytes(voices):
     said = {finding.name: (finding.severity, finding.sentence) for finding in found.findings}
     assert said["copies in two splits"] == (
         "error",
-        "2 recordings are in two splits, byte for byte (train/00.wav = test/00.wav)",
+        "2 recordings are in two splits, with equal content (train/00.wav = test/00.wav)",
     )
     assert said["copies with different targets"] == (
         "error",
@@ -242,14 +241,14 @@ def test_numbers_are_summed_up(voices):
 
 def test_the_screen_is_eighty_wide_and_says_how_it_looked(voices, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert main(["inspect", str(voices)]) == 0
+    assert main(["inspect", str(voices), "--no-decode"]) == 0
     out = capsys.readouterr().out
     assert "20 recordings" in out
     assert "only headers" in out
     assert "█" in out
     # A path has no place to break.
     assert all(len(line) <= 80 for line in out.splitlines() if str(voices) not in line)
-    assert main(["inspect", str(voices), "--decode"]) == 0
+    assert main(["inspect", str(voices)]) == 0
     assert "every sample was read" in " ".join(capsys.readouterr().out.split())
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.audio.codec.source import printable
 from audio_ft.cli.console import columns, show_result
 from audio_ft.cli.inputs import empty_recipe
-from audio_ft.cli.options import FLAG, add_options, changed
+from audio_ft.cli.options import add_options, changed
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration
 
 if TYPE_CHECKING:
     from audio_ft.data.findings import Finding
     from audio_ft.doctor.facts import Durations, SplitFacts
-    from audio_ft.doctor.inspect import Inspection
+    from audio_ft.doctor.inspection import Inspection
 
 EPILOG = """examples:
   audio-ft inspect recordings
@@ -34,7 +34,8 @@ MOST_CLASSES, MOST_UNREADABLE, MOST_KEYS = 24, 12, 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `inspect`."""
     add_options(parser, "data", "--task", "--target", "--group", "--where", "--set", set=SETTINGS)
-    parser.add_argument("--decode", **FLAG, help="read every sample, not only headers: slower, finds more")
+    parser.add_argument("--decode", action=argparse.BooleanOptionalAction, help="read every sample, or only headers "
+                        "(default: every sample of up to three hours)")  # fmt: skip
     add_options(parser, "--json", json="everything")
 
 
@@ -71,8 +72,6 @@ def _summary(found: Inspection) -> list[str]:
     lines = _lines("data", f"{found.path}: {clips:,} recordings, {seconds} ({how})")
     kinds = _counted(found.rates, "{:,} Hz"), _counted(found.channels, "{} ch"), _counted(found.formats)
     lines += _lines("audio", "; ".join(kinds))
-    if found.notes:
-        lines += _lines("noticed", _counted(found.notes))
     if found.rule:
         lines += _lines("splits", found.rule)
     if found.target:

@@ -1,0 +1,127 @@
+"""The checks of single recordings: what each finds, above which threshold, how severe it is and how to fix it.
+
+The thresholds were chosen on emotion_de with planted faults, and `benchmarks/doctor.py` shows what they find there and
+in other data. Ranges in the comments are those of its untouched recordings, and of the planted ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from audio_ft.audio.channels import CANCELLED_DB
+from audio_ft.data.findings import Finding
+from audio_ft.data.probe import Probed
+from audio_ft.doctor.measure import Measured
+from audio_ft.formatting import counted
+
+# Untouched -32 to -12 LUFS; at a peak of -50 dBFS below -62. A whisper close to the microphone has -45.
+NEAR_SILENT_LUFS = -55.0
+# Untouched up to 0.006 of full scale; planted from 0.05.
+DC_OFFSET = 0.02
+# Untouched -70 to -32 dB; with white noise at an SNR of 15 dB -19, of 20 dB -23.5.
+HISS_DB = -20.5
+# Untouched 0 to 13 dB, one at 18; hum 10 dB below the speech from 17, 20 dB below it half of them above 31.
+HUM_DB = 14.0
+# Untouched at least 0.95 of half the rate; 8 kHz saved with 16 kHz 0.43 to 0.50, mp3 of 24 kbit/s 0.69 to 0.75.
+BANDWIDTH_SHARE = 0.8
+# Untouched up to 0.48. In most pauses there is more to learn about the room than about the label.
+MOSTLY_SILENT = 0.8
+# A microphone that picks up the other side of a table is 20 dB softer, a broken cable at least 50.
+DEAD_DB = -40.0
+# The noise of 8 bits is 50 dB below full scale; untouched emotion_de has 16.
+COARSE_BITS = 8
+# Twice full scale: lossy codecs overshoot it by some tenths only.
+OUTSIDE_DBFS = 6.0
+RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Hold what one check finds: `found` judges a recording, and `words` follow "3 recordings"."""
+
+    name: str
+    severity: str
+    words: str
+    fix: str
+    found: Callable[[Probed, Measured], bool]
+
+
+def _noted(note: str) -> Callable[[Probed, Measured], bool]:
+    return lambda header, one: any(each.startswith(f"{note}:") for each in one.notes)
+
+
+CHECKS = (
+    Check("silent", "error", "without any sound", "exclude them; look for a dead input of the recorder",
+          lambda header, one: one.silent),
+    Check("near-silent", "warning", f"softer than {NEAR_SILENT_LUFS:g} LUFS, near the noise of any recorder",
+          "listen whether anything is said; if not, exclude them",
+          lambda header, one: not one.silent and _is_soft(one)),
+    Check("mostly silent", "warning", f"with pauses for {MOSTLY_SILENT:.0%} of the time or more",
+          "cut them to what is said; the step Trim removes only the ends",
+          lambda header, one: not _is_soft(one) and one.silence >= MOSTLY_SILENT),
+    Check("clipped", "warning", "with peaks cut off", "record at a lower level; no step brings the peaks back",
+          lambda header, one: one.clipped > 0),
+    Check("coarse", "warning", f"with {COARSE_BITS} bits or fewer", "use the originals, if they have more",
+          lambda header, one: one.bits <= COARSE_BITS),
+    Check("outside full scale", "warning", "with samples far outside [-1, 1]: they have another unit",
+          "divide by the full scale of the format (32768 for 16 bits) and save again",
+          lambda header, one: one.peak is not None and one.peak > OUTSIDE_DBFS),
+    Check("DC offset", "warning", f"with a DC offset of {DC_OFFSET:.0%} of full scale or more",
+          "the default chain removes it; another one needs the step HighPass",
+          lambda header, one: not one.silent and one.dc >= DC_OFFSET),
+    Check("hiss", "warning", "with steady hiss under what is said",
+          "record closer to the microphone; see whether the step Denoise helps the score",
+          lambda header, one: one.hiss is not None and one.hiss > HISS_DB),
+    Check("hum", "warning", "with mains hum (50 or 60 Hz and multiples)",
+          "check cables and grounding; the step HighPass removes the lowest part",
+          lambda header, one: one.hum is not None and one.hum > HUM_DB),
+    Check("up-sampled", "warning", f"empty above {BANDWIDTH_SHARE:.0%} of the range or less: recorded with a lower "
+          "rate", "use the originals; if classes differ in it, add the step LowPass for all of them",
+          lambda header, one: one.bandwidth is not None and one.bandwidth < BANDWIDTH_SHARE * header.rate / 2),
+    Check("anti-phase", "warning", "with channels that cancel each other",
+          "swap the wires of one channel; the step Mono keeps the loudest channel",
+          lambda header, one: one.cancelled is not None and one.cancelled < CANCELLED_DB and not _one_sided(one)),
+    Check("dead channel", "warning", f"with a dead channel, {-DEAD_DB:g} dB or more below the loudest",
+          "choose the channel that has sound with --set data.channel=…",
+          lambda header, one: _one_sided(one)),
+    Check("mono as stereo", "info", "in stereo with equal channels", "nothing; one channel takes half the space",
+          lambda header, one: one.same),
+    Check("truncated", "warning", "shorter than the header says", "copy or download them again", _noted("truncated")),
+    Check("damaged", "warning", "with parts that cannot be decoded", "copy or convert them again", _noted("damaged")),
+    Check("unfinished header", "info", "with a header that the recorder did not finish",
+          "nothing; all samples are read", _noted("unfinished header")),
+    Check("chained", "info", "made of several in one file", "see whether all of it belongs to one row",
+          _noted("chained")),
+    Check("several tracks", "info", "with several tracks, of which the first is read",
+          "save the right track as a file of its own", _noted("several tracks")),
+    Check("past the end", "warning", "with a part that ends after the recording", "correct the times of these rows",
+          _noted("past the end")),
+    Check("unusual rate", "warning", "with a rate that no recorder uses: the header may be wrong",
+          "listen whether voices are too high or too low, and write the right rate into the header",
+          lambda header, one: header.rate not in RATES and header.rate % 1_000 != 0),
+)  # fmt: skip
+
+
+def _is_soft(one: Measured) -> bool:
+    return one.loudness is None or one.loudness < NEAR_SILENT_LUFS
+
+
+def _one_sided(one: Measured) -> bool:
+    return one.dead is not None and one.dead < DEAD_DB
+
+
+def of_samples(headers: Sequence[Probed], measured: Sequence[Measured | None]) -> Iterator[Finding]:
+    """Yield a finding for each check that finds any of the recordings; those without measurements could not be read."""
+    pairs = [(header, one) for header, one in zip(headers, measured, strict=True) if one is not None]
+    for check in CHECKS:
+        keys = tuple(header.key for header, one in pairs if check.found(header, one))
+        if keys:
+            yield Finding(
+                check.name, check.severity, f"{counted(len(keys), 'recording')} {check.words}", check.fix, keys
+            )
+
+
+def found_in(header: Probed, one: Measured) -> list[str]:
+    """Return the names of the checks that find something in a recording."""
+    return [check.name for check in CHECKS if check.found(header, one)]
