@@ -140,8 +140,8 @@ def run_of(model: Model) -> Run | None:
     return Run.load(model.folder.parent) if (model.folder.parent / RUN_FILE).is_file() else None
 
 
-def labeled(arguments: argparse.Namespace, model: Model) -> tuple[Data, tuple[str, ...]]:
-    """Return the data that the arguments name, and the splits to make if it has none.
+def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[str, ...]]:
+    """Return the data that the arguments name, and the splits to make if it has none; `folder` is that of the model.
 
     The training data of the model has the columns of the training, and all of its splits are made again.
 
@@ -157,7 +157,7 @@ def labeled(arguments: argparse.Namespace, model: Model) -> tuple[Data, tuple[st
     for assignment in arguments.set:
         if not assignment.startswith("data."):
             raise InputError(f"--set {assignment}: only the data can be set here; write --set data.KEY=VALUE.")
-    file = model.folder / RECIPE_FILE
+    file = folder / RECIPE_FILE
     # A checkpoint of another tool has none.
     recipe = Recipe.load(file) if file.is_file() else empty_recipe()
     path, known = local(arguments.data), recipe.data

@@ -74,6 +74,7 @@ def load(
     targets: Sequence[type[Target]] = ANY_CLASSES,
     need: Sequence[str] = splits.SPLITS,
     known: Target | None = None,
+    together: bool = False,
 ) -> Loaded:
     """Read data, find its columns and its splits, and return undecoded rows.
 
@@ -83,6 +84,7 @@ def load(
         need: the splits to return. Existing ones are kept; missing ones are made from train. If a single split is
             requested of data without splits, it is all of the data.
         known: a model's target; no other kind is tried then, and other labels are refused.
+        together: whether all rows are in train, whatever splits the data has.
 
     Raises:
         InputError: the data cannot be used; the message names file or column and how to fix it.
@@ -92,7 +94,7 @@ def load(
     wanted = tuple(targets) if known is None else (type(known),)
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
     folded = uses_folds(data)
-    rows = source.rows.in_splits("train") if folded else sources.select_splits(data, source.rows, need)
+    rows = source.rows.in_splits("train") if folded or together else sources.select_splits(data, source.rows, need)
     rows, column, how = target_column(rows, data, wanted[-1], source)
     rows, as_parts, cut_notes = cut(
         rows, data, (source.audio, column), prepared=source.chain is not None, tracks=source.parts

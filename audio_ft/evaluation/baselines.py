@@ -42,18 +42,18 @@ class Baseline:
     regressor: Callable[[], Any]
 
 
-def logistic() -> Any:
+def logistic(inverse_penalty: float = INVERSE_PENALTY) -> Any:
     """Return logistic regression on standardized features."""
     from sklearn.linear_model import LogisticRegression
 
-    return _standardized(LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
+    return _standardized(LogisticRegression(C=inverse_penalty, max_iter=1000))
 
 
-def ridge() -> Any:
+def ridge(inverse_penalty: float = 1.0) -> Any:
     """Return ridge regression on standardized features."""
     from sklearn.linear_model import Ridge
 
-    return _standardized(Ridge())
+    return _standardized(Ridge(1 / inverse_penalty))
 
 
 def _standardized(estimator: Any) -> Any:

@@ -12,6 +12,7 @@ from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
+from audio_ft.inference.embeddings import Encoder
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
 from audio_ft.models.checkpoint import ADAPTER_CONFIG, SMALL_FILES, download
@@ -54,7 +55,7 @@ def load(
             model cannot use a beam.
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
-    folder = _model_folder(path_or_repo, revision)
+    folder = model_folder(path_or_repo, revision)
     if (folder / CHAIN_FILE).is_file():
         recipe, chain = Recipe.load(folder / RECIPE_FILE), Chain.load(folder / CHAIN_FILE)
     else:
@@ -69,6 +70,24 @@ def load(
         network: Any = task.load(adapter, folder)
         network.to(chosen).eval()
     return Model(folder, network, adapter, task, chain)
+
+
+def load_frozen(path_or_repo: str, *, own_weights: bool = True, device: str | None = None) -> Encoder:
+    """Load the encoder of a run, a saved model or any checkpoint, as fixed features.
+
+    Without `own_weights`, a run or a model that audio_ft saved gives the checkpoint that its training started from,
+    with its cleaning: what was trained on labels has learned the wrong ones, too.
+
+    Raises:
+        InputError: there is no such folder or checkpoint, or it cannot be loaded.
+    """
+    folder = model_folder(path_or_repo)
+    if not (folder / RECIPE_FILE).is_file():
+        return Encoder.load(path_or_repo, device=device)
+    if own_weights:
+        return Encoder.of(load(path_or_repo, device=device), path_or_repo)
+    recipe = Recipe.load(folder / RECIPE_FILE)
+    return Encoder.load(recipe.model, recipe.revision, chain=Chain.load(folder / CHAIN_FILE), device=device)
 
 
 def _plain(folder: Path, name: str, revision: str | None, language: str | None) -> tuple[Recipe, Chain]:
@@ -97,7 +116,7 @@ def _plain(folder: Path, name: str, revision: str | None, language: str | None) 
     return Recipe(model=name, data=Data(path="none"), task=task.name, text=Text(), chain=chain), chain
 
 
-def _model_folder(path_or_repo: str | os.PathLike[str], revision: str | None) -> Path:
+def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = None) -> Path:
     """Return the local folder of a saved model, downloaded from the Hub if it is a repository's id."""
     folder = Path(path_or_repo).expanduser()
     for found in (folder / MODEL_FOLDER, folder):

@@ -64,6 +64,12 @@ class AudioSpectrogramTransformer(Adapter):
         columns = (mel.shape[1] - self.config.patch_size) // self.config.time_stride + 1
         return torch.full((len(mel),), columns, device=mel.device)
 
+    def over_time(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the mean of each column of patches, without the two special tokens before them."""
+        patches = hidden[:, 2:]
+        rows = (self.config.num_mel_bins - self.config.patch_size) // self.config.frequency_stride + 1
+        return patches.unflatten(1, (rows, -1)).mean(1)
+
     def extract(self, samples: NDArray[np.float32]) -> Features:
         """Return the extractor's log-mel frames that hold audio, float32 (frames, mel bins)."""
         samples = np.pad(samples, (0, max(0, self.shortest - len(samples))))

@@ -134,6 +134,10 @@ class Adapter(ABC):
     def batch_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
         """Return how many encoder frames each clip of a batch has, padding left out, as int64 (batch,)."""
 
+    def over_time(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return an encoder's hidden states (batch, positions, width) as (batch, frames, width), in order of time."""
+        return hidden
+
     # ---- parts of a network
 
     def encoder(self, model: PreTrainedModel) -> torch.nn.Module:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.run import PREDICTIONS_FILE
 
     model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
-    data, need = labeled(arguments, model)
+    data, need = labeled(arguments, model.folder)
     evaluation = evaluate(model, data, arguments.split, need=need, columns=arguments.slice)
     for warning in evaluation.warnings:
         say(f"warning: {warning}")

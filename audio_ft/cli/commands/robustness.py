@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     only = arguments.only
     chosen_perturbations(only)
     model = load(arguments.model)
-    data, need = labeled(arguments, model)
+    data, need = labeled(arguments, model.folder)
     data = data.replace(limit=min(arguments.limit, data.limit or arguments.limit))
     finished = run_of(model)
     file = finished.folder / ROBUSTNESS_FILE if finished else None

@@ -1,0 +1,149 @@
+"""Embeddings: what each layer of a frozen encoder makes of a clip, as one vector a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.cleaning.dataset import header_seconds
+from audio_ft.inference.batching import BATCH, Collator, Windows
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+    from audio_ft.cleaning.chain import Chain
+    from audio_ft.inference.predictor import Model
+    from audio_ft.models.base import Adapter
+
+# Of deeper networks only so many layers are kept, evenly spaced: neighbors are alike, and a clip of a network with 33
+# layers of 1,280 dimensions would take 340 kB.
+MOST_LAYERS = 13
+# Encoders that pad to a window get one that covers the longest clip, up to this many seconds; longer clips are cut.
+LONGEST = 30.0
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Hold a frozen network whose hidden states are features, and the cleaning that its recordings get.
+
+    Attributes:
+        name: what messages call it.
+        network: the network, without training state.
+        adapter: its adapter; the network was fitted to its window unless `loose`.
+        chain: the cleaning steps.
+        loose: whether the window is still to be chosen, by `covering`.
+    """
+
+    name: str
+    network: Any
+    adapter: Adapter
+    chain: Chain
+    loose: bool = False
+
+    @classmethod
+    def load(
+        cls, checkpoint: str, revision: str | None = None, *, chain: Chain | None = None, device: str | None = None
+    ) -> Encoder:
+        """Load a checkpoint's encoder without its head, in float32; the cleaning is the default one without `chain`.
+
+        Raises:
+            InputError: it cannot be found or loaded, the chain does not suit it, or there is no such device.
+        """
+        from audio_ft.cleaning.chain import DEFAULT_CHAIN
+        from audio_ft.models import load_adapter
+        from audio_ft.models.load import quiet_transformers
+        from audio_ft.models.weights import load_network
+        from audio_ft.system import pick_device
+
+        adapter, place = load_adapter(checkpoint, revision), pick_device(device)
+        chain = DEFAULT_CHAIN if chain is None else chain
+        chain.require_rate(adapter.sample_rate)
+        with quiet_transformers():
+            network: Any = load_network("AutoModel", checkpoint, adapter, revision, new_head=True)
+        return cls(checkpoint, network.to(place).eval(), adapter, chain, loose=True)
+
+    @classmethod
+    def of(cls, model: Model, name: str) -> Encoder:
+        """Return the encoder of a saved model, with its own window and cleaning."""
+        return cls(name, model.network, model.adapter, model.chain)
+
+    def covering(self, table: Dataset) -> Encoder:
+        """Return the encoder with a window that covers the recordings of a table, at most `LONGEST` seconds."""
+        if not self.loose:
+            return self
+        durations = header_seconds(table, len(table))
+        adapter = self.adapter.with_window(min(max(durations.max(initial=0.0), 1.0), LONGEST))
+        return replace(self, adapter=adapter, network=adapter.fit(self.network), loose=False)
+
+    def embed(self, rows: Dataset) -> NDArray[np.float32]:
+        """Return the vectors of clean rows; see `embed`."""
+        return embed(self.network, self.adapter, rows)
+
+
+def embed(
+    network: PreTrainedModel, adapter: Adapter, rows: Dataset, *, describe: str = "embedding"
+) -> NDArray[np.float32]:
+    """Return mean and standard deviation over time of an encoder's hidden states, float32 (clips, layers, 2 * width).
+
+    Padding does not count. Layer 0 is what the first transformer layer takes. The vectors of a clip that was cut into
+    windows are averaged by their frames.
+
+    Args:
+        network: a network that `adapter.fit` has adapted to the adapter's window.
+        adapter: the adapter of the network.
+        rows: clean rows of `cleaning.clean`; clips without a row have no vector, the others keep their order.
+        describe: text of the progress bar.
+    """
+    from tqdm.auto import tqdm
+
+    windows, collator = Windows(rows, None), Collator(adapter)
+    order = np.argsort(windows.lengths, kind="stable")
+    parts, frames = [], []
+    with tqdm(total=len(order), desc=describe, unit="clip", delay=2, leave=False) as progress:
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            vectors, counts = _batch(network, adapter, collator(windows.__getitems__(chosen.tolist())),
+                                     windows.lengths[chosen])  # fmt: skip
+            parts.append(vectors)
+            frames.append(counts)
+            progress.update(len(chosen))
+    back = np.argsort(order)
+    return _by_clip(np.concatenate(parts)[back], np.concatenate(frames)[back], windows.clips)
+
+
+def _batch(
+    network: Any, adapter: Adapter, inputs: dict[str, torch.Tensor], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the vectors (batch, layers, 2 * width) and the frames of clips with so many samples."""
+    import torch
+
+    encoder = adapter.encoder(network)
+    with torch.inference_mode():
+        inputs = {name: value.to(network.device) for name, value in inputs.items()}
+        states = encoder(**inputs, output_hidden_states=True).hidden_states
+    kept = np.unique(np.linspace(0, len(states) - 1, min(len(states), MOST_LAYERS)).round().astype(int))
+    hidden = [adapter.over_time(states[layer].float()) for layer in kept]
+    frames = adapter.frames(torch.from_numpy(lengths)).clamp(1, hidden[0].shape[1]).to(network.device)
+    audio = (torch.arange(hidden[0].shape[1], device=network.device) < frames[:, None]).unsqueeze(-1)
+    vectors = []
+    for state in hidden:
+        mean = (state * audio).sum(1) / frames[:, None]
+        spread = ((state - mean[:, None]).square() * audio).sum(1) / frames[:, None]
+        vectors.append(torch.cat([mean, spread.sqrt()], -1))
+    return torch.stack(vectors, 1).cpu().numpy(), frames.cpu().numpy()
+
+
+def _by_clip(vectors: NDArray[np.float32], frames: NDArray[np.int64], clips: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the vectors of windows (windows, …), averaged by frames over each clip."""
+    present, of_window = np.unique(clips, return_inverse=True)
+    if len(present) == len(vectors):
+        return vectors[np.argsort(clips, kind="stable")]
+    weights = frames / np.bincount(of_window, frames)[of_window]
+    summed = np.zeros((len(present), *vectors.shape[1:]), np.float32)
+    np.add.at(summed, of_window, vectors * weights[:, None, None].astype(np.float32))
+    return summed
