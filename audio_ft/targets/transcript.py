@@ -121,7 +121,7 @@ class Transcript(Target):
         case = {"lower": "in lower case", "upper": "in capitals"}.get(str(text.case), "case as written")
         marks = "punctuation removed" if text.punctuation == "remove" else "punctuation as written"
         language = f"language {text.language}, " if text.language else ""
-        tags = {"drop": ", tags dropped", "map": ", tags mapped"}.get(text.tags, "")
+        tags = {"keep": "", "drop": ", tags dropped", "map": ", tags mapped"}.get(text.tags, f", tags of {text.tags}")
         return [f"transcripts {language}{case}, {marks}, {text.unicode}{tags}"]
 
     def judge(self, row: Mapping[str, Any]) -> Judged:

@@ -15,7 +15,7 @@ from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings import Settings
 from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.targets.mojibake import garbled
-from audio_ft.targets.tags import tags_found, without_tags
+from audio_ft.targets.tags import Tags, tags_found, without_tags
 
 # Replaces the space between words in a vocabulary, as in transformers' Wav2Vec2CTCTokenizer.
 DELIMITER = "|"
@@ -82,6 +82,7 @@ class Text(Settings):
         digits: "keep", or "refuse" to exclude transcripts with numerals: "1984" does not say how it was read.
         tags: "keep" marks that are not speech (<SIL>, [laughter], (()), <|0.00|>) as text, "drop" them, or "map": drop
             them, but write the signs of GigaSpeech (<COMMA>, <PERIOD>) as such. Words inside, as in ((so)), stay.
+            "gigaspeech", "switchboard", "callhome", "tedlium": as that corpus writes them; see targets/tags.py.
         prompt: text that Whisper gets before each transcript, such as names it should know, in training, scoring and
             prediction.
         timestamps: whether Whisper trains on the times of segments.
@@ -97,7 +98,7 @@ class Text(Settings):
     punctuation: Literal["keep", "remove"] | None = None
     unicode: Literal["NFC", "NFKC", "NFD", "NFKD"] = "NFC"
     digits: Literal["keep", "refuse"] = "keep"
-    tags: Literal["keep", "drop", "map"] = "keep"
+    tags: Tags = "keep"
     prompt: str = ""
     timestamps: bool = False
 
@@ -117,7 +118,7 @@ class Text(Settings):
         removed, except for the joiners that are part of the spelling in some scripts.
         """
         if self.tags != "keep":
-            transcript = without_tags(transcript, signs=self.tags == "map")
+            transcript = without_tags(transcript, self.tags)
         # Case is changed in composed form, where a letter is one character, and may itself take a letter apart.
         composed = cast("Literal['NFC', 'NFKC']", self.unicode.replace("D", "C"))
         spelled = unicodedata.normalize(composed, "".join(map(_visible, transcript)))

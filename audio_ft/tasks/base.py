@@ -176,6 +176,14 @@ class Task(ABC):
         """Return why training skips a clip of that many samples, or None."""
         return None
 
+    def check_targets(self, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]]) -> list[str]:
+        """Check that this network can predict the targets, given with keys by split, and return lines to log.
+
+        Raises:
+            InputError: it cannot.
+        """
+        return []
+
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return lines about the targets of each split, logged before training."""
         return list(self.target.describe(references))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import read_json
 from audio_ft.models.base import Adapter
+from audio_ft.models.checkpoint import checkpoint_folder
 from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite, forward, pretrained
 from audio_ft.tasks.ctc_beam import Beam, BeamSearch
 from audio_ft.tasks.mms import adapter_file, adapter_language, load_language
+from audio_ft.tasks.round_trip import changed, plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 
 if TYPE_CHECKING:
@@ -66,11 +70,8 @@ class CTC(Transcription):
     @classmethod
     def plan(cls, target: Target, checkpoint: Checkpoint, training_targets: Sequence[Any]) -> Task:
         """Return the task with the checkpoint's vocabulary if it fits, else that of the transcripts."""
-        known = known_vocabulary(target.text, checkpoint, training_targets)
-        if known is not None:
-            tokenizer, text, language = known
-            tokens = names_of(tokenizer, None if language else checkpoint.adapter.config)
-            return cls(Transcript(text=text), tokens, tokenizer, from_scratch=False, language=language)
+        if known := cls._known(target.text, checkpoint, training_targets):
+            return known
         text = target.text.resolved(case="lower", punctuation="remove")
         characters = vocabulary(text.apply(transcript) for transcript in training_targets)
         if not characters:
@@ -79,10 +80,38 @@ class CTC(Transcription):
         return cls(Transcript(text=text), names_of(tokenizer), tokenizer)
 
     @classmethod
+    def _known(cls, text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]) -> CTC | None:
+        """Return the task with the checkpoint's head and tokenizer, None unless they write all transcripts."""
+        config = checkpoint.adapter.config
+        if not any("ForCTC" in name for name in config.architectures or ()):
+            return None
+        language = adapter_language(checkpoint.name, checkpoint.revision, text)
+        try:
+            tokenizer = _tokenizer("AutoTokenizer", checkpoint.name, checkpoint.revision, language)
+        except InputError:
+            return None  # without its tokenizer the outputs of a head have no meaning
+        names = names_of(tokenizer, None if language else config)
+        if not language and len(names) < config.vocab_size:
+            return None  # outputs without a name
+        known = Transcript(text=spelling(text, tokenizer))
+        task = cls(known, names, tokenizer, from_scratch=False, language=language)
+        if unknown := task.lacking(known.text.apply(transcript) for transcript in transcripts):
+            shown = " ".join(character for character, _ in unknown.most_common(SHOWN_CHARACTERS))
+            logger.warning(
+                "warning: the checkpoint's vocabulary lacks %s of the transcripts, so it gets a new head.", shown
+            )
+            return None
+        if found := changed(task, transcripts):
+            sentence = "warning: the checkpoint's tokenizer makes %r of %r, so it gets a new head."
+            logger.warning(sentence, found[2], found[1])
+            return None
+        return task
+
+    @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
         language = adapter_language(folder, None, text)
-        tokenizer = from_pretrained("Wav2Vec2CTCTokenizer", folder, **({"target_lang": language} if language else {}))
+        tokenizer = _tokenizer("Wav2Vec2CTCTokenizer", folder, None, language)
         names = names_of(tokenizer, None if language else config)
         return cls(Transcript(text=spelling(text, tokenizer)), names, tokenizer, language=language)
 
@@ -113,7 +142,18 @@ class CTC(Transcription):
 
     def label(self, transcript: str, seconds: float) -> list[int]:
         """Return the ids of the characters, a delimiter for each space."""
-        return list(self.tokenizer(transcript).input_ids)
+        return plain_tokens(self.tokenizer, transcript)
+
+    def read_back(self, transcript: str) -> str:
+        """Return the text of frames with the label of an applied transcript, each token followed by a blank."""
+        blank = self.tokenizer.pad_token_id
+        return self.decode(frame for token in self.label(transcript, 0.0) for frame in (token, blank))
+
+    def lacking(self, texts: Iterable[str]) -> Counter[str]:
+        """Return how often applied transcripts have characters that the vocabulary lacks."""
+        # Such tokenizers write capitals of their own accord, and read them back as small letters.
+        spelled = str.upper if _lowers(self.tokenizer) else str
+        return unseen(self.tokens, map(spelled, texts))
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the text of the best token of each frame: repeats collapsed, blanks dropped."""
@@ -180,10 +220,11 @@ class CTC(Transcription):
     def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
         """Return the vocabulary, and how often other splits use characters that it lacks."""
         origin = "from the training transcripts" if self.from_scratch else "the checkpoint's own"
-        spelled = "".join(label for label in self.tokens if len(label) == 1 and label != DELIMITER)
+        space = self.tokenizer.word_delimiter_token
+        spelled = "".join(label for label in self.tokens if len(label) == 1 and label != space)
         lines = [*super().describe(references), f"vocabulary  {len(self.tokens)} tokens, {origin}: {spelled}"]
         for split, texts in references.items():
-            if common := unseen(self.tokens, texts).most_common(SHOWN_CHARACTERS):
+            if common := self.lacking(texts).most_common(SHOWN_CHARACTERS):
                 named = ", ".join(f"{character!r} {count}" for character, count in common)
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
@@ -199,6 +240,24 @@ def make_tokenizer(characters: Sequence[str]) -> Any:
         return Wav2Vec2CTCTokenizer(str(file), bos_token=None, eos_token=None)
 
 
+def _tokenizer(kind: str, checkpoint: str | Path, revision: str | None, language: str | None) -> Any:
+    """Read a checkpoint's tokenizer, for one of its languages if it has several."""
+    # What older versions saved moves commas and apostrophes to the word before them.
+    settings: dict[str, Any] = {"clean_up_tokenization_spaces": False}
+    settings |= {"target_lang": language} if language else {}
+    tokenizer = from_pretrained(kind, checkpoint, revision, **settings)
+    file = checkpoint_folder(checkpoint, revision) / "tokenizer_config.json"
+    delimiter = read_json(file).get("word_delimiter_token") if file.is_file() else None
+    if isinstance(delimiter, str) and delimiter in tokenizer.get_vocab():
+        tokenizer._word_delimiter_token = delimiter  # transformers 5.23 reads it and keeps "|"
+    return tokenizer
+
+
+def _lowers(tokenizer: Any) -> bool:
+    """Return whether a tokenizer looks up capitals and returns small letters."""
+    return bool(getattr(tokenizer, "do_lower_case", False))
+
+
 def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:
     """Return the tokens in the order of their ids, one for each output: most networks have none for <s> and </s>."""
     names = tuple(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
@@ -208,31 +267,6 @@ def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[st
 def spelling(text: Text, tokenizer: Any) -> Text:
     """Return the spelling with what it leaves open as the vocabulary has it."""
     letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
-    case = "upper" if letters and all(name == name.upper() for name in letters) else "lower"
+    capitals = letters and all(name == name.upper() for name in letters) and not _lowers(tokenizer)
+    case = "upper" if capitals else "lower"
     return text.resolved(case=case, punctuation="remove")
-
-
-def known_vocabulary(
-    text: Text, checkpoint: Checkpoint, transcripts: Sequence[str]
-) -> tuple[Any, Text, str | None] | None:
-    """Return tokenizer, spelling and MMS's language of a checkpoint with a CTC head, if it spells all transcripts."""
-    config = checkpoint.adapter.config
-    if not any("ForCTC" in name for name in config.architectures or ()):
-        return None
-    language = adapter_language(checkpoint.name, checkpoint.revision, text)
-    chosen = {"target_lang": language} if language else {}
-    try:
-        tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision, **chosen)
-    except InputError:
-        return None  # without its tokenizer the outputs of a head have no meaning
-    text = spelling(text, tokenizer)
-    names = names_of(tokenizer, None if language else config)
-    if not language and len(names) < config.vocab_size:
-        return None  # outputs without a name
-    unknown = unseen(names, (text.apply(transcript) for transcript in transcripts))
-    if unknown:
-        shown = " ".join(character for character, _ in unknown.most_common(SHOWN_CHARACTERS))
-        logger.warning(
-            "warning: the checkpoint's vocabulary lacks %s of the transcripts, so it gets a new head.", shown
-        )
-    return None if unknown else (tokenizer, text, language)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.targets import Transcript
 from audio_ft.targets.transcripts import Text, fault
 from audio_ft.tasks.base import NO_TOKEN, Task, Tensor
+from audio_ft.tasks.round_trip import check_round_trip
 
 Waves: TypeAlias = Sequence[NDArray[np.float32]]  # clean recordings (time,)
 # Speed augmentation slows clips down to 0.9 of their speed, so the window leaves room for slower clips.
@@ -82,6 +84,18 @@ class Transcription(Task):
     @abstractmethod
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the text of one output, without special tokens."""
+
+    def lacking(self, texts: Iterable[str]) -> Counter[str]:
+        """Return how often applied transcripts have characters that the network cannot write."""
+        return Counter()
+
+    def read_back(self, transcript: str) -> str:
+        """Return the text of an output that is exactly the label of an applied transcript."""
+        return self.decode(self.label(transcript, 1.0))
+
+    def check_targets(self, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]]) -> list[str]:
+        """Check that a perfect model scores 0 on its own transcripts."""
+        return check_round_trip(self, splits)
 
     def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
         """Return the text of each clip (count,), its windows joined in order."""

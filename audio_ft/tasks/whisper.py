@@ -17,6 +17,7 @@ from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
+from audio_ft.tasks.round_trip import plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 from audio_ft.tasks.whisper_decoding import check_scores, transcribe, window_of
 from audio_ft.tasks.whisper_languages import complete, is_multilingual, language_tokens, stated
@@ -150,7 +151,7 @@ class Seq2Seq(Transcription):
         """Return the tokens of a transcript alone."""
         # A word's first token contains the space before it, also at the start, as the checkpoint was trained.
         spelled = transcript and f"{self.text.space}{transcript}"
-        return list(self.tokenizer(spelled, add_special_tokens=False).input_ids)
+        return plain_tokens(self.tokenizer, spelled)
 
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why the decoder has too few positions for a transcript."""
@@ -162,7 +163,7 @@ class Seq2Seq(Transcription):
         """Return the ids of the prompt before a transcript, which the decoder does not learn to generate."""
         if not self.text.prompt:
             return []
-        words = self.tokenizer(f" {self.text.prompt.strip()}", add_special_tokens=False).input_ids
+        words = plain_tokens(self.tokenizer, f" {self.text.prompt.strip()}")
         return [self.tokenizer.convert_tokens_to_ids("<|startofprev|>"), *words]
 
     def prompted(self, model: Any) -> dict[str, Tensor]:

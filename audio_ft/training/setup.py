@@ -79,6 +79,8 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
     target = dataclasses.replace(loaded.target, text=recipe.text)
     task = kind_of_task.plan(target, checkpoint, train["target"])
+    for line in task.check_targets({name: (list(rows["target"]), rows["key"]) for name, rows in loaded.splits.items()}):
+        log(line)
     try_out(task, checkpoint)
     given = resolve_input(recipe, adapter, task, header_seconds(train, SAMPLED), estimate_seconds(train))
     adapter, recipe = given.adapter, given.recipe
