@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.errors import InputError
-from audio_ft.formatting import format_size
+from audio_ft.formatting import escaped, format_size
 
 # Unfinished files and folders have a hidden name of fixed length next to their target, whose own name may already be as
 # long as the file system allows.
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")
+
+# The full-width forms are signs of formulas where Excel is Japanese.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 # Of run.json, recipe.json and chain.json; audio_ft 0.1 wrote the first.
 FORMAT = 2
@@ -107,11 +111,17 @@ def write_text(file: Path, text: str, *, make_parents: bool = False) -> None:
     write_bytes(file, text.encode("utf-8", "backslashreplace"), make_parents=make_parents)
 
 
+def json_text(content: Any, *, indent: int | None = None) -> str:
+    """Return data as JSON without NaN: text as it is, but invisible characters and what UTF-8 lacks as JSON's escapes.
+
+    Without `indent` it is one line, for every reader: some end lines at U+0085 and U+2028 too.
+    """
+    return escaped(json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False), lines=True)
+
+
 def as_json(content: Any) -> bytes:
     """Return data as the JSON text of a settings file: indented, in UTF-8, without NaN."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # What UTF-8 lacks, as in names of files in another encoding, becomes the escape that JSON has for it.
-    return text.encode("utf-8", "backslashreplace")
+    return f"{json_text(content, indent=2)}\n".encode()
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -232,19 +242,36 @@ def as_cell(value: Any, key: str) -> Any:
     return "" if value is None else value
 
 
+def inert_cell(text: str) -> str:
+    """Return a cell of csv or tsv that no spreadsheet runs: an apostrophe comes before what would be a formula.
+
+    A formula is whatever begins with = + - @, a tab or a line break and is not a number. `restored_cell` undoes it.
+
+    Example:
+        >>> inert_cell("=1+1"), inert_cell("-0.5"), restored_cell("'=1+1")
+        ("'=1+1", '-0.5', '=1+1')
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def restored_cell(text: str) -> str:
+    """Return what `inert_cell` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
 def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as csv, columns in the order in which they first appear; no rows leave no file."""
+    """Write rows as csv of inert cells, columns in the order in which they first appear; no rows leave no file."""
     if not rows:
         file.unlink(missing_ok=True)
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[row.get(name, "") for name in names] for row in rows]
+    table = [[inert_cell(cell) if isinstance(cell, str) else cell for cell in line] for line in (names, *cells)]
+    # Read back, a carriage return ends a row, a blank after a comma is left out and # begins a comment, unless quoted.
+    unsafe = any("\r" in cell or cell[:1] in (" ", "#") for line in table for cell in line if isinstance(cell, str))
     text = io.StringIO(newline="")
-    # A carriage return ends a row when it is read, and csv does not quote it by itself.
-    bare = any("\r" in cell for row in rows for cell in row.values() if isinstance(cell, str))
-    quoting: Any = csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n", quoting=quoting)
-    writer.writeheader()
-    writer.writerows(rows)
+    quoting: Any = csv.QUOTE_ALL if unsafe else csv.QUOTE_MINIMAL
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(table)
     write_text(file, text.getvalue())
 
 

@@ -1,6 +1,27 @@
-"""Format durations, sizes and sentences for people."""
+"""Format durations, sizes and sentences for people, and make text visible that a terminal would obey or hide."""
 
 from __future__ import annotations
+
+import json
+import re
+
+# Control characters, line and paragraph separators, marks that reverse the order of what follows, characters without
+# width, and bytes of a file name that are not UTF-8. Joiners of letters (Persian, Hindi) and of emoji stay where they
+# join something.
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]|(?<![\u00ae-\u1fff\u2030-\uffef\U00010000-\U000dffff])[\u200c\u200d]"
+)
+
+
+def escaped(text: str, *, lines: bool = False) -> str:
+    r"""Return text in one line in which every character is visible, the others as JSON escapes; `lines` keeps lines.
+
+    Example:
+        >>> escaped("yes\x1b[2J\nno")
+        'yes\\u001b[2J\\nno'
+    """
+    return UNSEEN.sub(lambda sign: sign[0] if lines and sign[0] == "\n" else json.dumps(sign[0])[1:-1], text)
 
 
 def format_duration(seconds: float) -> str:

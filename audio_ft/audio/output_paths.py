@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
-from audio_ft.audio.codec.source import printable
 from audio_ft.errors import InputError
 
 
@@ -37,7 +36,7 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
         {'a.wav': 'a', 'b/c.mp3': 'b/c.mp3', 'b/c.wav': 'b/c.wav'}
     """
     parts = {
-        key: [part for part in PurePosixPath(printable(key)).parts if part not in ("/", "..", ".")] or ["recording"]
+        key: [part for part in PurePosixPath(_in_utf8(key)).parts if part not in ("/", "..", ".")] or ["recording"]
         for key in keys
     }
     bare = {key: "/".join([*path[:-1], _stem(path[-1])]) for key, path in parts.items()}
@@ -50,6 +49,11 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
         count = used[name.casefold()]
         names[key] = name if count == 1 else f"{name}-{count}"
     return names
+
+
+def _in_utf8(key: str) -> str:
+    """Return a name that lists can hold: bytes that are not UTF-8 are escaped."""
+    return key.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _stem(name: str) -> str:

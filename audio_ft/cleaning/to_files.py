@@ -13,7 +13,7 @@ from pathlib import Path
 
 from audio_ft.audio.clip import read
 from audio_ft.audio.codec.encode import encode
-from audio_ft.audio.codec.source import NO_MEMORY, Part, printable
+from audio_ft.audio.codec.source import NO_MEMORY, Part
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.place import stamp_of
 from audio_ft.errors import AudioError, InputError, naming
@@ -204,7 +204,7 @@ def summary(report: Report) -> list[str]:
             phrase = phrase if len(phrase) <= 51 else phrase[:50] + "…"
             lines.append(f"  {phrase:<52}{format_duration(after):>12}{difference:>13}")
     lines += [f"note: {number:,} x {note}" for note, number in report.notes().most_common(6)]
-    lines += [f"cannot be read: {printable(outcome.key)}: {outcome.error}" for outcome in report.errors[:10]]
+    lines += [f"cannot be read: {outcome.key}: {outcome.error}" for outcome in report.errors[:10]]
     if len(report.errors) > 10:
         lines.append(f"cannot be read: {len(report.errors) - 10:,} more")
     return lines

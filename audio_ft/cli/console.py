@@ -1,10 +1,13 @@
-"""What all commands share: where messages and results go, exit codes, and a parser that suggests known options."""
+"""What all commands share: where messages and results go, exit codes, and a parser that suggests known options.
+
+All that reaches the terminal goes out here, line by line, with what a terminal would obey escaped: a label, a name of a
+file or a transcript can neither move the cursor nor pass for another line.
+"""
 
 from __future__ import annotations
 
 import argparse
 import errno
-import json
 import logging
 import os
 import signal
@@ -12,12 +15,13 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
 from audio_ft.errors import AudioFTError, InputError, did_you_mean
+from audio_ft.formatting import escaped
 from audio_ft.system import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
@@ -38,23 +42,31 @@ logger = logging.getLogger("audio_ft")
 
 
 def say(message: str) -> None:
-    """Write a message on standard error; `--quiet` leaves it out unless it is a warning."""
+    """Write a message of one line on standard error; `--quiet` leaves it out unless it is a warning."""
     warns = message.startswith(("warning: ", "excluded: "))
     logger.log(logging.WARNING if warns else logging.INFO, "%s", message)
 
 
-def show(result: str) -> None:
-    """Write a result on standard output."""
-    sys.stdout.write(f"{result}\n")
+def show(*lines: str) -> None:
+    """Write a result on standard output, line by line."""
+    sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
 
 
-def show_result(arguments: argparse.Namespace, content: Any, text: str) -> None:
-    """Write a result on standard output: its content as one line of JSON with `--json`, otherwise the text."""
-    show(json.dumps(content, ensure_ascii=False, allow_nan=False) if arguments.json else text)
+def show_result(arguments: argparse.Namespace, content: Any, lines: Iterable[str]) -> None:
+    """Write a result on standard output: its content as one line of JSON with `--json`, otherwise the lines."""
+    from audio_ft.file_io import json_text  # not at the top: help must not wait for what it imports
+
+    show(*([json_text(content)] if arguments.json else lines))
+
+
+def blocks(parts: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of the parts that have any, with an empty line between two parts."""
+    return [line for part in parts if part for line in ("", *part)][1:]
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
     """Return rows of cells as lines, each column as wide as its widest cell; `right` aligns all but the first."""
+    rows = [[escaped(cell) for cell in row] for row in rows]
     first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
     formats = [f"{{:<{first}}}", *(f"{{:{'>' if right else '<'}{width}}}" for width in others)]
     return ["  ".join(formats).format(*row).rstrip() for row in rows]
@@ -126,12 +138,12 @@ def _ended(error: BaseException, debug: bool) -> int:
         unexpected = f"unexpected {type(error).__name__}: {message}{end}"
         code, sentence = FAILED, f"error: {unexpected} Run again with --debug for the traceback."
     if debug:
-        traceback.print_exception(error)
+        sys.stderr.write(escaped("".join(traceback.format_exception(error)), lines=True))
     if "tqdm" in sys.modules:
         # The message starts on a new line once bars that the failure left open are closed.
         for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
             bar.close()
-    sys.stderr.write(f"audio-ft: {sentence}\n")
+    sys.stderr.write(f"audio-ft: {escaped(sentence)}\n")
     return code
 
 
@@ -143,11 +155,19 @@ def _interrupted(error: BaseException) -> bool:
     return seen is not None
 
 
+class _Lines(logging.Formatter):
+    """Write each of our messages as one line; those of libraries, and tracebacks, keep theirs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return what is written for a record."""
+        return escaped(super().format(record), lines=not record.name.startswith(logger.name) or bool(record.exc_info))
+
+
 @contextmanager
 def _screen(debug: bool, quiet: bool) -> Iterator[None]:
     """Log our messages to standard error, and those of the libraries only with `debug`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
+    handler.setFormatter(_Lines("%(name)s: %(message)s" if debug else "%(message)s"))
     others = handler if debug else logging.NullHandler()
     root = logging.getLogger()
     for stream in (sys.stdout, sys.stderr):

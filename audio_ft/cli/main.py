@@ -41,7 +41,7 @@ def _dispatch(before: Sequence[str], words: Sequence[str]) -> int | None:
     if top.parse(before).version:
         from audio_ft.audio.codec.installed import decoders
 
-        show(f"audio-ft {__version__}\n{decoders()}")
+        show(f"audio-ft {__version__}", decoders())
         return DONE
     if not words:
         top.print_help(sys.stderr)

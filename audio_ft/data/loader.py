@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.audio.codec.source import printable
 from audio_ft.cleaning.place import PLACE
 from audio_ft.data import columns, one_hot, sources, splits
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
@@ -23,7 +22,7 @@ from audio_ft.data.read_targets import read_targets, refuse_unknown
 from audio_ft.data.rows import Rows, Source, Stored, any_part, audio_table, place_of, whole_keys
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, escaped
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.cells import as_text
 
@@ -276,8 +275,8 @@ def _table(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) ->
         others = pa.table(cells, schema=features.arrow_schema)
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{printable(error.object)[:200]}: expected UTF-8, got other bytes; rename the file (convmv does a whole "
-            "folder), or fix the cell"
+            f"{escaped(str(error.object))[:200]}: expected UTF-8, got other bytes; rename the file (convmv does a "
+            "whole folder), or fix the cell"
         ) from error
     # The cells are set beside all recordings and rows are selected afterwards, so that no recording is copied.
     row_at = np.full(len(audio), -1)

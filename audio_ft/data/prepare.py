@@ -30,6 +30,7 @@ from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
 from audio_ft.folder_lock import LOCK_FILE, owned
+from audio_ft.formatting import escaped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -286,14 +287,14 @@ def _readme(
     columns = f"target {loaded.column!r}" + (f", group {group!r}" if group else "")
     steps = "; ".join(step.describe() for step in prepared.report.chain.steps)
     return f"""\
-Prepared by audio-ft from {data.path}; the raw files are untouched.
+Prepared by audio-ft from {escaped(data.path)}; the raw files are untouched.
 processed/      clean recordings, 16-bit wav, with the folders and names of the raw ones
 features/       one .npy a recording: {compute.describe()}
 splits/         one csv a split, one row a recording: file_name, {columns}, other columns, {RAW}
-                {counts} clips; {loaded.rule}
+                {counts} clips; {escaped(loaded.rule)}
 unreadable.csv  recordings that cannot be read: {unreadable}
 chain.json      the cleaning: {steps}
 prepared.json   how this folder was made; training reads the columns from it
-Train on it:    audio-ft train --model MODEL --data {prepared.folder} --output-dir RUN{flag}
+Train on it:    audio-ft train --model MODEL --data {escaped(str(prepared.folder))} --output-dir RUN{flag}
 The trained model includes the cleaning: give it raw recordings, not those of processed/.
 """

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.data.columns import SPLIT, among
-from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tree import Tree, by_ending, split_in, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.splits import first_five
@@ -84,7 +84,7 @@ def with_split_lists(tree: Tree, found: Source) -> Source:
     listed: dict[str, tuple[str, str]] = {}
     for path in lists:
         split = split_in(path) or ""
-        lines = [line.strip() for line in read_text(tree.root / path).splitlines() if line.strip()]
+        lines = [line.strip() for line in lines_of(read_text(tree.root / path)) if line.strip()]
         keys = [_named(line, places) for line in lines]
         inside = [key for key in keys if key]
         if not inside:

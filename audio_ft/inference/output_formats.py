@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.audio.codec.source import printable
 from audio_ft.errors import AudioError
+from audio_ft.file_io import inert_cell, json_text
+from audio_ft.formatting import escaped
 from audio_ft.inference.subtitles import srt, vtt
 
 if TYPE_CHECKING:
@@ -23,28 +23,32 @@ def file_content(file: str, prediction: Mapping[str, Any], form: str, target: Ta
     if form in SUBTITLES:
         return SUBTITLES[form](prediction["segments"])
     if form == "json":
-        return json.dumps(_fields(file, prediction, target), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        return json_text(_fields(file, prediction, target), indent=2) + "\n"
     return target.as_text(prediction)
 
 
-def stream_content(file: str, prediction: Mapping[str, Any] | AudioError, form: str, target: Target, width: int) -> str:
+def stream_content(
+    file: str, prediction: Mapping[str, Any] | AudioError, form: str, target: Target, width: int, *, inert: bool = False
+) -> str:
     """Return one prediction as subtitles, a line of JSON (a stable format) or a line of the table.
 
-    `width` is that of the names of files in the table; transcripts follow a tab, for other programs to split at.
+    `width` is that of the names of files in the table; transcripts follow a tab, for other programs to split at. With
+    `inert`, no cell is a formula for a spreadsheet.
     """
     if form == "json":
-        return json.dumps(_fields(file, prediction, target), ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(_fields(file, prediction, target)) + "\n"
     if isinstance(prediction, AudioError):
         line = f"cannot be read: {prediction.reason}"
     elif form in SUBTITLES:
         return SUBTITLES[form](prediction["segments"])
     else:
         line = target.as_line(prediction)
-    return f"{printable(file)}\t{line}\n" if target.by_words else f"{printable(file):<{width}}  {line}\n"
+    cells = [escaped(inert_cell(cell) if inert else cell) for cell in (file, line)]
+    return "\t".join(cells) + "\n" if target.by_words else f"{cells[0]:<{width}}  {cells[1]}\n"
 
 
 def _fields(file: str, prediction: Mapping[str, Any] | AudioError, target: Target) -> dict[str, Any]:
     if isinstance(prediction, AudioError):
-        return {"file": printable(file), "error": prediction.reason}
+        return {"file": file, "error": prediction.reason}
     notes = getattr(prediction, "notes", ())
-    return {"file": printable(file), **target.as_json(prediction), **({"notes": list(notes)} if notes else {})}
+    return {"file": file, **target.as_json(prediction), **({"notes": list(notes)} if notes else {})}

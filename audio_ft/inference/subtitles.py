@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from audio_ft.formatting import UNSEEN
+
 # The limits of most style guides for subtitles.
 LINE_WIDTH = 42
 LINES = 2
 # Shortest duration of a cue: a model may give the only word of a piece no duration.
 SHOWN_MS = 700
-_INVISIBLE = ("Cc", "Cs")
 _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -76,9 +77,8 @@ def _timed(segment: Mapping[str, Any]) -> Iterator[tuple[float, float, tuple[str
 
 
 def _plain(text: str) -> str:
-    """Return text on one line, without control characters and surrogates, which cannot be encoded."""
-    visible = "".join(sign for sign in " ".join(text.split()) if unicodedata.category(sign) not in _INVISIBLE)
-    return " ".join(visible.split())
+    """Return text on one line, without characters that are not visible."""
+    return " ".join(UNSEEN.sub("", " ".join(text.split())).split())
 
 
 def _anchors(segment: Mapping[str, Any], text: str) -> tuple[list[int], list[float]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import write_bytes
+from audio_ft.formatting import escaped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
     drawn = _PATH.sub(_rounded, drawn)
     digest = hashlib.sha256(drawn.encode()).hexdigest()[:8]
     drawn = _IDENTIFIER.sub(rf"\g<1>f{digest}-\g<2>", drawn)
-    name = html.escape(alt or str(figure.get_label()) or "figure", quote=True)
+    name = html.escape(escaped(alt) or str(figure.get_label()) or "figure", quote=True)
     return drawn.replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import escaped
 from audio_ft.plots.export import to_svg
 from audio_ft.plots.training import headline, learning_curves, title_of
 
@@ -19,7 +20,11 @@ def run_html(run: Trained, name: str) -> str:
     """Return HTML of a run: `name`, headline scores with 95 % intervals beside the baselines, and learning curves."""
     import jinja2
 
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ASSETS), autoescape=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ASSETS),
+        autoescape=True,
+        finalize=lambda shown: escaped(shown) if type(shown) is str else shown,
+    )
     environment.filters["title_of"] = title_of
     try:
         curves = to_svg(learning_curves(run))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from audio_ft.formatting import escaped
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
@@ -97,7 +99,8 @@ def finish(figure: Figure, theme: Theme, *, name: str) -> Figure:
                 text.set(color=theme.ink, fontsize=TICK)
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a label may hold $ signs
-    figure.set_label(name)
+        text.set_text(escaped(text.get_text(), lines=True))
+    figure.set_label(escaped(name))
     return figure
 
 
@@ -111,5 +114,5 @@ def open_axes(axes: Axes, theme: Theme, *, grid: Literal["x", "y", "both"] = "y"
 
 def shorten(text: object, most: int = 28) -> str:
     """Return text on one line of at most `most` characters."""
-    line = " ".join(str(text).split())
+    line = escaped(" ".join(str(text).split()))
     return line if len(line) <= most else line[: most - 1] + "…"

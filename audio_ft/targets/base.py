@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audio_ft import extensions
 from audio_ft.errors import InputError
+from audio_ft.formatting import escaped
 from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
 from audio_ft.settings.rules import shown
@@ -210,7 +211,7 @@ class Target(ABC):
 
     def as_text(self, prediction: Mapping[str, Any]) -> str:
         """Return a prediction as the content of a text file."""
-        return "".join(f"{name}\t{value:.3f}\n" for name, value in prediction.items())
+        return "".join(f"{escaped(name)}\t{value:.3f}\n" for name, value in prediction.items())
 
     @abstractmethod
     def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:

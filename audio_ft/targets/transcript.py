@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import escaped
 from audio_ft.metrics.alignment import align, errors
 from audio_ft.metrics.samples import TextSample
 from audio_ft.metrics.text_normalizers import normalizer
@@ -98,7 +99,7 @@ class Transcript(Target):
 
     def as_text(self, prediction: Mapping[str, Any]) -> str:
         """Return the text and a line break."""
-        return f"{prediction['text']}\n"
+        return f"{escaped(prediction['text'])}\n"
 
     def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:
         """Return each clip's text beside the reference, with its words and errors."""

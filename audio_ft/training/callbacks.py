@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from audio_ft.file_io import append_json_line, finite, read_json_lines, write_text
+from audio_ft.formatting import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +94,7 @@ class Progress(TrainerCallback):
             self.best = value if self.best is None else better(self.best, value)
             self._line(state, f"validation: loss {float(logs['eval_loss']):.3f}, {self.metric} {value:.3f}")
         # The bar itself shows the time left.
-        self.bar.set_postfix_str(", ".join((*self._loss(), *self._rate_and_best())))
+        self.bar.set_postfix_str(escaped(", ".join((*self._loss(), *self._rate_and_best()))))
 
     def on_train_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Close the bar."""

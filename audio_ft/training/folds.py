@@ -61,7 +61,8 @@ def cross_validate(
                 remove(folder / STARTED_FILE)
             found = Run.load(folder)
     if first:
-        (report or log)(of_folds(found))
+        for line in of_folds(found):
+            (report or log)(line)
     return found
 
 

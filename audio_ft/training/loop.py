@@ -101,7 +101,8 @@ def _fit(
     with tracked(arguments.report_to, folder) as trackers:
         trainer = AudioTrainer(prepared, resolved, model, arguments)
         add_callbacks(trainer, folder, log, on_line)
-        log(briefing(trainer, parameters, resume))
+        for line in briefing(trainer, parameters, resume):
+            log(line)
         with deterministic_sums() if arguments.device.type == "cpu" else nullcontext():
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         trackers.attach(trainer)

@@ -27,8 +27,8 @@ OF_NUMBERS = ("concordance", "pearson", "mean_absolute_error", "root_mean_square
 HEADLINES = (*OF_TRANSCRIPTS, *OF_LABELS, *OF_NUMBERS)
 
 
-def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path | None) -> str:
-    """Describe the training that starts: data, classes, steps, parameters, disk and memory."""
+def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path | None) -> list[str]:
+    """Describe in lines the training that starts: data, classes, steps, parameters, disk and memory."""
     prepared, arguments, clips = trainer.prepared, trainer.args, clips_a_step(trainer.args)
     recipe, adapter, task = prepared.recipe, prepared.adapter, prepared.task
     an_epoch = math.ceil(len(trainer.bucket_sampler) / clips)
@@ -69,7 +69,7 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
             "Raise num_train_epochs, or leave it out."
         )
     lines += [f"resuming from {resume.name}"] if resume else _disk_warnings(Path(str(arguments.output_dir)), saved)
-    return "\n".join(lines)
+    return lines
 
 
 def _data_lines(prepared: Prepared) -> list[str]:
@@ -96,8 +96,8 @@ def _disk_warnings(folder: Path, needed: float) -> list[str]:
     ]
 
 
-def results(run: Run) -> str:
-    """Return the scores of a finished run next to its baselines, and the paths of its files."""
+def results(run: Run) -> list[str]:
+    """Return lines with the scores of a finished run next to its baselines, and the paths of its files."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
     columns = {"fine-tuned": test, **run.baselines}
@@ -114,11 +114,11 @@ def results(run: Run) -> str:
     ]
     if run.smoke:
         lines.append("smoke run   data, model and settings fit together. Its scores mean nothing.")
-    return "\n".join(lines)
+    return lines
 
 
-def of_folds(run: Run) -> str:
-    """Return the headline scores of each fold next to its baselines, and those of all folds together."""
+def of_folds(run: Run) -> list[str]:
+    """Return lines with the headline scores of each fold next to its baselines, and those of all folds together."""
     scores = run.scores["test"]
     names = [name for name in HEADLINES if name in scores][:2] or list(scores)[:1]
     lines = ["", _row("test fold", ["clips", *names, *(f"{name} ({names[0]})" for name in run.baselines)], 26)]
@@ -139,7 +139,7 @@ def of_folds(run: Run) -> str:
     ]
     if run.smoke:
         lines.append("smoke run   data, model and settings fit together. Its scores mean nothing.")
-    return "\n".join(lines)
+    return lines
 
 
 def _retention_lines(run: Run) -> list[str]:

@@ -92,7 +92,8 @@ def _train(
             run = finish(prepared, fitted, folder, clock, smoke=smoke) if first else Run.load(folder)
     if first:
         fitted.trackers.log_scores(fitted.model, run.scores["test"])
-        report(results(run))
+        for line in results(run):
+            report(line)
         if recipe.push_to_hub:
             report(f"pushed      {_publish(run, recipe.push_to_hub)}")
     return run

@@ -74,7 +74,7 @@ class Part:
 
 @dataclass(frozen=True)
 class AudioSource:
-    """Hold an open recording: a printable name, its path if it has one, a seekable file and the chosen decoder."""
+    """Hold an open recording: a name for messages, its path if it has one, a seekable file and the chosen decoder."""
 
     name: str
     path: str | None
@@ -99,9 +99,9 @@ def open_source(source: Whole) -> Iterator[AudioSource]:
         InputError: the source is not a path, bytes or a binary file object.
     """
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    name = printable(getattr(source, "name", None) if path is None else path)
-    if isinstance(source, (bytes, bytearray)):
-        name = "<bytes>"
+    name = getattr(source, "name", None) if path is None else path
+    if not isinstance(name, str):
+        name = "<bytes>" if isinstance(source, (bytes, bytearray)) else "<file object>"
     try:
         if path is not None:
             _check_regular(path, name)
@@ -119,13 +119,6 @@ def open_source(source: Whole) -> Iterator[AudioSource]:
         raise AudioError(name, _os_reason(path, error)) from error
     except MemoryError as error:
         raise AudioError(name, NO_MEMORY) from error
-
-
-def printable(name: object) -> str:
-    """Return a name that can be printed and saved: bytes that are not UTF-8 are escaped."""
-    if not isinstance(name, str):
-        return "<file object>"
-    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _check_regular(path: str, name: str) -> None:

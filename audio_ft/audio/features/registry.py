@@ -121,11 +121,11 @@ def compute(clip: Clip, names: Iterable[str] | None = None) -> dict[str, NDArray
     return {name: get_feature(name)(clip) for name in chosen}
 
 
-def feature_table() -> str:
-    """Return the table for a terminal, two lines per feature."""
+def feature_table() -> list[str]:
+    """Return the table as lines, two per feature."""
     width = max(map(len, FEATURES)) + 2
     lines = []
     for row in FEATURES.values():
         lines.append(f"{row.name:<{width}}{row.what}")
         lines.append(f"{'':<{width}}{row.shape}; {row.unit}; {row.source}")
-    return "\n".join(lines)
+    return lines

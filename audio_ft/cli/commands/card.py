@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     run = override_card_fields(finished(arguments.run), arguments.set)
     card = bundle.card(run, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
-        show(card.removesuffix("\n"))  # `> README.md` makes the very file that push sends
+        show(*card.removesuffix("\n").split("\n"))  # `> README.md` makes the very file that push sends
     else:
         file = Path(arguments.output).expanduser()
         write_text(file, card, make_parents=True)

@@ -54,7 +54,7 @@ def _file(source: Path, target: Path, chain: Chain) -> int:
     outcome = Cleaning(chain)(Job(str(source), str(source), target))
     if outcome.error is not None:
         raise InputError(f"{source}: {outcome.error}")
-    show("\n".join([*summary(Report(chain, (outcome,), 0)), f"written: {target}"]))
+    show(*summary(Report(chain, (outcome,), 0)), f"written: {target}")
     return DONE
 
 
@@ -71,7 +71,7 @@ def _folder(source: Path, target: Path, chain: Chain) -> int:
     jobs = [Job(key, str(source / key), target / f"{name}.wav") for key, name in names.items()]
     report = clean_files(jobs, Cleaning(chain), target)
     before = f", {report.already_done:,} of them by an earlier call" if report.already_done else ""
-    show("\n".join([*summary(report), *tree.left_out(), f"written: {len(report.written):,} files in {target}{before}"]))
+    show(*summary(report), *tree.left_out(), f"written: {len(report.written):,} files in {target}{before}")
     if report.written:
         return DONE
     say(f"None of {len(jobs):,} recordings can be read.")

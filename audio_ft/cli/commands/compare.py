@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     show_result(arguments, content, as_text(paired, arguments.first, arguments.second))
 
 
-def as_text(paired: Paired, first: str, second: str) -> str:
+def as_text(paired: Paired, first: str, second: str) -> list[str]:
     """Return the sentence and the table as lines of text."""
     rows: list[tuple[str, ...]] = [("", "first", "second", "difference", "95 % interval", "the second is")]
     for each in (paired.headline, *paired.others):
@@ -68,4 +68,4 @@ def as_text(paired: Paired, first: str, second: str) -> str:
         rows.append((each.metric, *scores, ends, each.verdict))
     how = paired.headline.resampling.partition(": ")[2]
     sentence = paired.headline.describe(first, second)
-    return "\n".join([sentence, "", *columns(rows), f"{paired.split} split, paired, {how}"])
+    return [sentence, "", *columns(rows), f"{paired.split} split, paired, {how}"]

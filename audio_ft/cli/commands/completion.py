@@ -37,4 +37,4 @@ def run(arguments: argparse.Namespace) -> None:
             if action.nargs != 0 and action.choices is None and action.type is None:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
         commands.add_parser(name, parents=[parser], add_help=False, help=parser.description)
-    show(shtab.complete(whole, arguments.shell))
+    show(*shtab.complete(whole, arguments.shell).split("\n"))

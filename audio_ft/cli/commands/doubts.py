@@ -77,7 +77,7 @@ def table(found: Doubts) -> list[dict[str, Any]]:
     ]
 
 
-def as_text(found: Doubts, count: int | None) -> str:
+def as_text(found: Doubts, count: int | None) -> list[str]:
     """Return the most doubtful clips as a table, with how they were found."""
     count = count or min(max(COUNT, found.estimated), MOST)
     rows = [("", "clip", found.column, "suggested", "confidence", "quality")]
@@ -87,7 +87,7 @@ def as_text(found: Doubts, count: int | None) -> str:
         rows.append((str(rank), name, _text(clip.target), _text(clip.suggestion), confidence, f"{clip.quality:.3f}"))
     lines = [*found.method, f"{found.estimated:,} of {len(found.clips):,} labels are estimated to be wrong."]
     left = len(found.clips) - count
-    return "\n".join([*columns(rows), *([f"… and {left:,} more"] if left > 0 else []), "", *lines])
+    return [*columns(rows), *([f"… and {left:,} more"] if left > 0 else []), "", *lines]
 
 
 def _text(target: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import columns, say, show_result
+from audio_ft.cli.console import blocks, columns, say, show_result
 from audio_ft.cli.inputs import labeled, run_of
 from audio_ft.cli.options import REPEATABLE, add_beam_options, add_labeled_options, add_options, beam_of
 from audio_ft.formatting import capitalized, format_duration, format_size
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     show_result(arguments, content, as_text(evaluation, facts, speed))
 
 
-def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
+def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str, Any]) -> list[str]:
     """Return scores, classes, slices, calibration and speed as lines of text; --json holds more."""
     whole = [(name, str(score)) for name, score in evaluation.scores.items() if "[" not in name]
     lines = columns([(f"{evaluation.split} split", f"{evaluation.n:,} clips ({evaluation.rule})"), *whole])
@@ -79,7 +79,7 @@ def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str
     if evaluation.unreadable:
         lines.append(f"{len(evaluation.unreadable):,} unreadable recordings were excluded and are not in the scores.")
     parts = [lines, classes(facts["per_class"]), slices(facts), trust(facts), cost(speed)]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return blocks(parts)
 
 
 def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:

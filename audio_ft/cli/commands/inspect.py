@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.audio.codec.source import printable
-from audio_ft.cli.console import columns, show_result
+from audio_ft.cli.console import blocks, columns, show_result
 from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import add_options, changed
 from audio_ft.errors import InputError
-from audio_ft.formatting import format_duration
+from audio_ft.formatting import escaped, format_duration
 
 if TYPE_CHECKING:
     from audio_ft.data.findings import Finding
@@ -51,9 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(found.problem)
 
 
-def as_text(found: Inspection) -> str:
+def as_text(found: Inspection) -> list[str]:
     """Return an inspection as lines of text."""
-    blocks = [
+    parts = [
         _summary(found),
         _table(found.splits),
         [*_histogram(found.durations), *_targets(found.splits)],
@@ -62,7 +61,7 @@ def as_text(found: Inspection) -> str:
         _findings(found.findings),
         _lines("decoders", found.decoders),
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return blocks(parts)
 
 
 def _summary(found: Inspection) -> list[str]:
@@ -85,7 +84,7 @@ def _lines(name: str, text: str) -> list[str]:
     """Return "name   text", wrapped under itself; a no-break space becomes a space that no line ends with."""
     first, rest = f"{name:<{INDENT}}", " " * INDENT
     width = min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
-    wrapped = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    wrapped = textwrap.wrap(escaped(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in wrapped]
 
 
@@ -157,7 +156,7 @@ def _unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     """Return what cannot be read, and why."""
     lines = []
     for place, (key, reason) in enumerate(unreadable[:MOST_UNREADABLE]):
-        lines += _lines("unreadable" if not place else "", f"{printable(key)}: {reason}")
+        lines += _lines("unreadable" if not place else "", f"{key}: {reason}")
     if len(unreadable) > MOST_UNREADABLE:
         lines += _lines("", f"and {len(unreadable) - MOST_UNREADABLE:,} more; --json lists all of them")
     return lines
@@ -170,7 +169,7 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
         lines += _lines(finding.severity, f"{place}. {finding.sentence}")
         if finding.keys:
             more = len(finding.keys) - MOST_KEYS
-            named = ", ".join(map(printable, finding.keys[:MOST_KEYS]))
+            named = ", ".join(finding.keys[:MOST_KEYS])
             lines += _lines("", f"{named} and {more:,} more; --json lists all" if more > 0 else named)
         if finding.fix:
             lines += _lines("", f"to fix: {finding.fix}")

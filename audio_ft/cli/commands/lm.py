@@ -54,13 +54,13 @@ def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
     """Return the sentences of a text file, or the valid transcripts of the training split."""
     from audio_ft.data import load
     from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
-    from audio_ft.data.readers.text_files import read_text
+    from audio_ft.data.readers.text_files import lines_of, read_text
     from audio_ft.data.splits import SPLITS
     from audio_ft.targets import Transcript
     from audio_ft.targets.transcripts import fault
 
     if source.is_file() and source.suffix.lower() not in MANIFEST_SUFFIXES:
-        return read_text(source).splitlines()
+        return lines_of(read_text(source))
     loaded = load(recipe.data, targets=(Transcript,), need=SPLITS)
     transcripts = list(loaded.splits["train"]["target"])
     valid = [transcript for transcript in transcripts if fault(transcript, recipe.text) is None]

@@ -15,6 +15,7 @@ from audio_ft.cli.console import DONE, WRONG, say
 from audio_ft.cli.options import add_beam_options, add_options, beam_of, number
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing, write_text
+from audio_ft.formatting import escaped
 
 if TYPE_CHECKING:
     from audio_ft.targets import Target
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.output is not None:  # the file appears once all of it is written
             unfinished = stack.enter_context(replacing(Path(arguments.output)))
             stream = stack.enter_context(unfinished.open("w", encoding="utf-8"))
-        failed = _write(files, predictions, form, target, folder, stream)
+        inert = Path(arguments.output or "").suffix.lower() in (".csv", ".tsv")
+        failed = _write(files, predictions, form, target, folder, stream, inert=inert)
     if folder:
         say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
     if failed:
@@ -92,16 +94,22 @@ def _form(arguments: argparse.Namespace) -> str:
 
 
 def _write(
-    files: Sequence[str], predictions: Iterator[Any], form: str, target: Target, folder: Path | None, stream: TextIO
+    files: Sequence[str],
+    predictions: Iterator[Any],
+    form: str,
+    target: Target,
+    folder: Path | None,
+    stream: TextIO,
+    *,
+    inert: bool,
 ) -> int:
     """Write a file for each prediction into the folder, if any, or all to the stream; return how many are errors."""
     from tqdm.auto import tqdm
 
-    from audio_ft.audio.codec.source import printable
     from audio_ft.inference.output_formats import SUBTITLES, SUFFIXES, file_content, stream_content
 
     names = _names(files) if folder else {}
-    width = min(max(len(printable(file)) for file in files), 60)
+    width = min(max(len(escaped(file)) for file in files), 60)
     # On a terminal, the predictions themselves show how far it is.
     seen = folder is None and stream.isatty()
     bar = tqdm(predictions, total=len(files), unit="file", desc="predicting", delay=2, leave=False, disable=seen)
@@ -109,14 +117,14 @@ def _write(
     for file, prediction in zip(files, bar, strict=True):
         failed += isinstance(prediction, AudioError)
         if notes := getattr(prediction, "notes", ()):
-            say(f"warning: {printable(file)}: {'; '.join(notes)}")
+            say(f"warning: {file}: {'; '.join(notes)}")
         if isinstance(prediction, AudioError) and (folder or form in SUBTITLES):
-            say(f"warning: {printable(file)} cannot be read: {prediction.reason}")
+            say(f"warning: {file} cannot be read: {prediction.reason}")
         elif folder:
             content = file_content(file, prediction, form, target)
             write_text(folder / f"{names[file]}{SUFFIXES[form]}", content, make_parents=True)
         else:
-            stream.write(stream_content(file, prediction, form, target, width))
+            stream.write(stream_content(file, prediction, form, target, width, inert=inert))
             stream.flush()
     return failed
 

@@ -54,10 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for warning in prepared.warnings:
         say(f"warning: {warning}")
-    show(as_text(prepared))
+    show(*as_text(prepared))
 
 
-def as_text(prepared: Prepared) -> str:
+def as_text(prepared: Prepared) -> list[str]:
     """Return what was written, as lines of text."""
     from audio_ft.cleaning.to_files import summary
 
@@ -68,4 +68,4 @@ def as_text(prepared: Prepared) -> str:
         lines.append(f"excluded: {len(report.errors):,} recordings, listed in {prepared.folder / 'unreadable.csv'}")
     if report.already_done:
         lines.append(f"before:  {report.already_done:,} of {len(report.outcomes):,} were cleaned by an earlier call")
-    return "\n".join([*lines, f"written: {prepared.folder} (see README.txt there)"])
+    return [*lines, f"written: {prepared.folder} (see README.txt there)"]

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     total = sum(size for _, size in pushed.files)
     if arguments.dry_run:
         rows = [*pushed.files, (f"{len(pushed.files)} files for {pushed.repository}", total)]
-        show("\n".join(columns([(path, format_size(size)) for path, size in rows], right=True)))
+        show(*columns([(path, format_size(size)) for path, size in rows], right=True))
         say("This was a dry run: nothing was sent.")
         return
     if pushed.changed:

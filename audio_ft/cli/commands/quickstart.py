@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
                 f"{folder} has a finished run of another task ({found.recipe.task}); give another --output-dir, "
                 "or --overwrite to replace it."
             )
-        show(results(found))
+        show(*results(found))
         say(f"{folder} has a finished run, which is shown here; --overwrite trains again.")
     else:
         recipe = Recipe(
@@ -112,9 +112,10 @@ def run(arguments: argparse.Namespace) -> None:
     own, model, example, output = (shlex.quote(str(path)) for path in (data, MODEL, recording, folder))
     option = "" if task == FIRST else f" --task {task}"
     show(
-        f"\nNext, with your own recordings: replace {own}\n"
-        f"by your folder ({lesson.wanted}):\n"
-        f"  audio-ft inspect {own}{option}\n"
-        f"  audio-ft train --model {model} --data {own}{option} --output-dir my-run\n"
-        f"  audio-ft predict {output} {example}"
+        "",
+        f"Next, with your own recordings: replace {own}",
+        f"by your folder ({lesson.wanted}):",
+        f"  audio-ft inspect {own}{option}",
+        f"  audio-ft train --model {model} --data {own}{option} --output-dir my-run",
+        f"  audio-ft predict {output} {example}",
     )

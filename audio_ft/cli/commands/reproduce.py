@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE if found.agrees else FAILED
 
 
-def as_text(found: Reproduction) -> str:
+def as_text(found: Reproduction) -> list[str]:
     """Return a reproduction as lines of text."""
     rows = [(name, str(pair.then), str(pair.now), WORDS[pair.verdict]) for name, pair in found.scores.items()]
     lines = columns([("test split", "then", "now", ""), *rows])
@@ -62,4 +62,4 @@ def as_text(found: Reproduction) -> str:
     lines.append("the weights are the same" if found.same_weights else "the weights are not the same")
     verdict = "yes, every score is" if found.agrees else "no, not every score is"
     lines.append(f"reproduced: {verdict} within its first interval; the new run is in {found.second.folder}")
-    return "\n".join(lines)
+    return lines

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         say(f"saved in {file}.")
 
 
-def as_text(found: Mapping[str, Any], only: list[str]) -> str:
+def as_text(found: Mapping[str, Any], only: list[str]) -> list[str]:
     """Return a line for each perturbation, and a sentence about the worst level."""
     from audio_ft.metrics import Score
 
@@ -74,7 +74,7 @@ def as_text(found: Mapping[str, Any], only: list[str]) -> str:
             title = f"{one['title']}, {one['unit']}" if one["unit"] else one["title"]
             rows.append((title, "  ".join(_cell(level, bool(one["unit"])) for level in one["levels"])))
     note = "* worse than clean by the 95 % interval of the difference on the same clips"
-    return "\n".join([*columns(rows), note, f"{capitalized(found['sentence'])}."])
+    return [*columns(rows), note, f"{capitalized(found['sentence'])}."]
 
 
 def _cell(level: Mapping[str, Any], named: bool) -> str:

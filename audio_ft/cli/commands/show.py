@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_ft.plots.audio import DEFAULT_FEATURES
 
     if arguments.list:
-        show(feature_table())
+        show(*feature_table())
         return DONE
     if arguments.source is None:
         raise InputError("expected a recording or a folder before --feature: audio-ft show FILE --feature NAME …")
@@ -153,10 +153,8 @@ def _save(source: Path, names: Sequence[str], target: Path) -> int:
 
 def _summary(written: int, excluded: Sequence[tuple[str, str]], what: str) -> int:
     """Say what was written and what was excluded, and return the exit code."""
-    from audio_ft.audio.codec.source import printable
-
     for key, reason in excluded[:_MOST_LISTED]:
-        say(f"excluded: {printable(key)}: {reason}")
+        say(f"excluded: {key}: {reason}")
     if len(excluded) > _MOST_LISTED:
         say(f"excluded: {len(excluded) - _MOST_LISTED:,} more")
     show(f"written: {written:,} {what}")

@@ -10,7 +10,7 @@ from typing import Any
 from audio_ft.data.columns import among
 from audio_ft.data.name_patterns import group_from_names
 from audio_ft.data.readers.elsewhere import bare, finder
-from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source
 from audio_ft.errors import InputError
@@ -116,7 +116,7 @@ def _listed(tree: Tree) -> tuple[dict[str, str], list[str]]:
     used = []
     for path in sorted((*tree.texts, *tree.lists)):
         folder = path.rpartition("/")[0]
-        lines = [line.strip() for line in read_text(tree.root / path).splitlines() if line.strip()]
+        lines = [line.strip() for line in lines_of(read_text(tree.root / path)) if line.strip()]
         own: dict[str, str] = {}
         for line in lines:
             match = _FESTVOX.fullmatch(line)

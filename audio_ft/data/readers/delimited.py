@@ -13,8 +13,11 @@ from typing import Literal
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.columns import AUDIO, GROUP, SPLIT, among
+from audio_ft.data.readers.text_files import lines_of
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
+from audio_ft.file_io import restored_cell
+from audio_ft.formatting import counted
 from audio_ft.targets import Target
 
 FILE_COLUMN = "file_name"
@@ -31,8 +34,8 @@ _MOSTLY = 0.5
 
 def read_delimited(
     text: str, path: Path, names: Sequence[str], at_hand: Callable[[], Container[str]]
-) -> tuple[Columns, bool]:
-    """Return the columns of delimited text, and whether the file named them.
+) -> tuple[Columns, tuple[str, ...]]:
+    """Return the columns of delimited text, and what a user should know of how they were read.
 
     `names` are the columns of a file without a header; () decides by the first row, which is not a header if it has the
     path of a recording, or begins with the name, without suffix, of one `at_hand`. "# YTID, start_seconds" is a header,
@@ -49,19 +52,22 @@ def read_delimited(
         rows = _rarely_quoted(text, path, delimiter)
     else:
         rows = _rows(text, path, delimiter, csv.QUOTE_MINIMAL)
+    rows, notes = _restored(rows, path)
     if names:
         if rows and len(rows[0]) != len(names):
             raise InputError(
                 f"{path}: data.columns names {len(names)} columns ({', '.join(names)}), and the rows have "
                 f"{len(rows[0])}; name each of them"
             )
-        return _columns(list(names), rows, path), True
+        return _columns(list(names), rows, path), notes
     if rows and not _is_header(rows[0], at_hand):
-        return _columns(_names_of(rows), rows, path), False
+        columns = _columns(_names_of(rows), rows, path)
+        said = f"its columns are read as {', '.join(columns)}; data.columns=NAME,… changes that"
+        return columns, (*notes, f"{path.name} has no header: {said}")
     if len(rows) < 2:
         raise InputError(f"{path}: expected a header line and at least one row, got none; write one row per recording")
     # A column without a name is an index that pandas wrote.
-    return _columns([name or f"column {number}" for number, name in enumerate(rows[0], start=1)], rows[1:], path), True
+    return _columns([name or f"column {number}" for number, name in enumerate(rows[0], start=1)], rows[1:], path), notes
 
 
 def names_recordings(text: str, places: Container[str]) -> bool:
@@ -69,7 +75,7 @@ def names_recordings(text: str, places: Container[str]) -> bool:
 
     The first line may be a header.
     """
-    lines = [line.strip() for line in text.splitlines()[:20] if line.strip()]
+    lines = [line.strip() for line in lines_of(text)[:20] if line.strip()]
     matches = [_PATH_THEN_MORE.match(line.replace("\\", "/")) for line in lines]
     paths = [match and match[1] for match in (matches if matches and matches[0] else matches[1:])]
     # In "See a.wav" the blank belongs to a sentence, unless a recording is called that.
@@ -107,14 +113,14 @@ def _delimiter(text: str) -> str | None:
     best = max(_DELIMITERS, key=fit)
     if fit(best)[0]:
         return best
-    first = [line for line in itertools.islice(text.splitlines(), 20) if line.strip()]
+    first = [line for line in itertools.islice(lines_of(text), 20) if line.strip()]
     return None if first and all(map(_PATH_FIRST.fullmatch, first)) else best
 
 
 def _blank_separated(text: str, path: Path) -> list[list[str]]:
     """Return the path and the rest of each line."""
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if line.strip():
             match = _PATH_FIRST.fullmatch(line.strip())
             if not match:
@@ -157,6 +163,17 @@ def _rows(text: str, path: Path, delimiter: str, quoting: Literal[0, 3]) -> list
     finally:
         csv.field_size_limit(previous)
     return rows
+
+
+def _restored(rows: list[list[str]], path: Path) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Return rows without the apostrophe that keeps spreadsheets from running a cell as a formula, and a note on it."""
+    restored = [list(map(restored_cell, row)) for row in rows]
+    pairs = zip(itertools.chain(*restored), itertools.chain(*rows), strict=True)
+    changed = [cell for cell, before in pairs if cell != before]
+    if not changed:
+        return rows, ()
+    many = f"{path.name}: {counted(len(changed), 'cell')} read without the apostrophe"
+    return restored, (f"{many} that keeps spreadsheets from running what follows (first: {changed[0]})",)
 
 
 def _is_header(row: Sequence[str], at_hand: Callable[[], Container[str]]) -> bool:

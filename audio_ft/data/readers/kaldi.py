@@ -8,7 +8,7 @@ from pathlib import Path
 from audio_ft.data.readers.beside import in_split
 from audio_ft.data.readers.elsewhere import is_audio
 from audio_ft.data.readers.paths import listed
-from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tree import Tree
 from audio_ft.data.rows import Columns, Source, merged
 from audio_ft.data.spec import Data
@@ -100,7 +100,7 @@ def _table(path: Path) -> dict[str, str]:
     """Return what follows the first word of each line, by that word."""
     if not path.is_file():
         return {}
-    rows = [line.strip().split(maxsplit=1) for line in read_text(path).splitlines() if line.strip()]
+    rows = [line.strip().split(maxsplit=1) for line in lines_of(read_text(path)) if line.strip()]
     return {cells[0]: cells[1] if len(cells) > 1 else "" for cells in rows}
 
 

@@ -45,9 +45,8 @@ def read_manifest(path: Path, names: Sequence[str] = (), known: Collection[str] 
     read = _READERS.get(path.suffix.lower())
     if read is not None:
         return Manifest(read(path))
-    columns, named = read_delimited(read_text(path), path, names, partial(stems_at_hand, path.parent, known))
-    note = f"{path.name} has no header: its columns are read as {', '.join(columns)}; data.columns=NAME,… changes that"
-    return Manifest(columns, () if named else (note,))
+    at_hand = partial(stems_at_hand, path.parent, known)
+    return Manifest(*read_delimited(read_text(path), path, names, at_hand))
 
 
 def _read_parquet(path: Path) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
 from audio_ft.errors import InputError
@@ -50,6 +51,15 @@ def _utf_16(content: bytes) -> str | None:
     if max(big, little) < max(1, _ZEROS * len(sample)) or min(big, little) > _OTHER_SIDE * max(big, little):
         return None
     return "UTF-16-BE" if big > little else "UTF-16-LE"
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text.
+
+    `str.splitlines` also ends a line at U+0085, U+2028 and others, which a transcript may contain.
+    """
+    lines = re.split(r"\r\n|\r|\n", text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def _invalid_byte(content: bytes, byte: int) -> str:

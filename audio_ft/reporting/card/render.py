@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from audio_ft.metrics.names import headlines, score_name
 from audio_ft.recipe import REQUIRED_CARD_FIELDS, Recipe
 from audio_ft.redaction import display_name, hub_id, names_groups, without_names
 from audio_ft.reporting import record
-from audio_ft.reporting.card import tables
+from audio_ft.reporting.card import markdown, tables
 from audio_ft.reporting.card.energy import energy
 from audio_ft.reporting.card.metadata import metadata
 from audio_ft.run import MODEL_FOLDER
@@ -94,10 +94,10 @@ def _template() -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "cell": lambda text: str(text).replace("|", r"\|").replace("\n", " "),
-        "code": lambda text: f"`{str(text).replace('`', chr(39))}`",
-        # A label such as <noise> would not be shown otherwise.
-        "literal": lambda text: re.sub(r"([\\`*<>\[\]])", r"\\\1", str(text)),
+        "cell": markdown.cell,
+        "code": markdown.code,
+        "literal": markdown.literal,
+        "shell": shlex.quote,
         "display_name": display_name,
         "duration": format_duration,
         "hub_id": hub_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft import __version__
-from audio_ft.formatting import format_duration
+from audio_ft.formatting import escaped, format_duration
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import colors
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS
@@ -26,6 +26,8 @@ def render(page: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        # Before the escapes of HTML, those of what a browser would obey or hide, such as marks that reverse the order.
+        finalize=lambda shown: escaped(shown) if type(shown) is str else shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
