@@ -21,6 +21,7 @@ from audio_ft.file_io import FORMAT, read_versioned, write_json
 from audio_ft.settings import Settings, rules
 from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.settings.secrets import secret_in
+from audio_ft.targets.detection import Detection
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import targets_of
 from audio_ft.tasks.base import POOLINGS
@@ -78,7 +79,8 @@ class Recipe(Settings):
     enough to learn, precision, evaluation, best checkpoint). The other fields, in the order in which they act:
 
     - `model`, `revision`: a checkpoint folder or Hub id; `data`: where recordings and targets are; `task`:
-      classification, or transcription (ctc, seq2seq); `text`: how transcripts are spelled, and in which language.
+      classification, transcription (ctc, seq2seq) or events; `text`: how transcripts are spelled, and in which
+      language; `events`: how events are found and compared.
     - `chain`: cleaning steps; `augment`: changes to training clips only (None: speed and noise below ten hours);
       `window`: the longest piece of audio that the network takes at once, in seconds (None: whole seconds that cover
       the training clips, at most 30; for Whisper's transcription, those that cover each batch).
@@ -111,6 +113,7 @@ class Recipe(Settings):
     name: str = ""
     task: Annotated[str, Rule("text", _task)] = "classification"
     text: Text = field(default_factory=Text)
+    events: Detection = field(default_factory=Detection)
     revision: str | None = None
     chain: Annotated[Chain | Sequence[Step], Rule(LISTED, _chain)] = DEFAULT_CHAIN
     augment: Annotated[Sequence[Augment] | None, Rule(LISTED, partial(Augment.list_of, names=True))] = None
@@ -178,6 +181,8 @@ class Recipe(Settings):
         known = self.to_dict()
         for name in ("format", "name", "extra_eval", "intended_use", "limits", "consent", "license", "push_to_hub"):
             known.pop(name)
+        if self.events == Detection():
+            known.pop("events")
         for name in ("license", "source", "language"):
             known["data"].pop(name)
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
@@ -224,7 +229,7 @@ class Recipe(Settings):
             if not equals:
                 raise InputError(f"--set takes key=value, and {shown(assignment)} has no '='.")
             part, _, inner = (name := name.strip()).partition(".")
-            if inner and part in ("data", "text", "extra_eval"):
+            if inner and part in ("data", "text", "events", "extra_eval"):
                 before = changes.get(part) or (getattr(self, part) or self.data).to_dict()
                 changes[part] = before | {inner: rules.parse_value(value)}
             elif name in known:

@@ -75,7 +75,7 @@ class Run:
     @property
     def target(self) -> Target:
         """Return what the model predicts."""
-        return target_class(self.kind)(tuple(self.labels), self.recipe.text)
+        return target_class(self.kind)(tuple(self.labels), self.recipe.text, self.recipe.events)
 
     @property
     def used(self) -> dict[str, Any]:

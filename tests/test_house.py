@@ -20,6 +20,7 @@ HEAVY_AT_THE_TOP = {
     "training/callbacks.py": "transformers.TrainerCallback subclasses",
     "metrics/classification.py": "subclasses of the metric below",
     "metrics/base.py": "an evaluate.Metric subclass",
+    "metrics/events.py": "subclasses of the same",
     "metrics/regression.py": "subclasses of the same",
     "metrics/transcription.py": "subclasses of the same",
     "training/sampler.py": "a torch.utils.data.Sampler subclass",

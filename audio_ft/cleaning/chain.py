@@ -63,6 +63,20 @@ class Chain(Settings):
                 f"add or change Resample({rate})."
             )
 
+    def keeping_time(self) -> Chain:
+        """Return the chain without steps that move what follows in time; the default chain has one, `Trim`.
+
+        Raises:
+            InputError: another chain than the default one has such a step.
+        """
+        cutting = [type(step).__name__ for step in self.steps if step.cuts]
+        if cutting and self.digest != DEFAULT_CHAIN.digest:
+            raise InputError(
+                f"{', '.join(cutting)}: cleaning must not move the times of events, and this step cuts a recording at "
+                "its start; leave it out of the chain."
+            )
+        return Chain(tuple(step for step in self.steps if not step.cuts))
+
     def remaining(self, applied: Sequence[Any] | None) -> Chain:
         """Return the chain still to run over recordings that were cleaned with the steps `applied` (None: not cleaned).
 

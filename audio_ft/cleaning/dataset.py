@@ -54,14 +54,16 @@ UNREADABLE |= {"snr": None, "notes": [], "digest": "", "samples": np.zeros(1, np
 class Cleaner:
     """Turn a batch of rows, {audio, start, end, channel}, into clean windows; `datasets.map` calls it in its workers.
 
-    `sample_rate` in Hz and `window` in seconds are those of the model. An unreadable recording becomes one row with the
-    reason in `error`; if `isolated`, so does one with which the process dies, which is another process then.
+    `sample_rate` in Hz and `window` in seconds are those of the model; windows overlap by `overlap` seconds at least.
+    An unreadable recording becomes one row with the reason in `error`; if `isolated`, so does one with which the
+    process dies, which is another process then.
     """
 
     chain: Chain
     sample_rate: int
     window: float
     isolated: bool = False
+    overlap: float = 0.0
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
         """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
@@ -101,7 +103,8 @@ class Cleaner:
         # The digest identifies the same recording in another split.
         digest = hashlib.sha256(quantize(wave)[0].tobytes()).hexdigest()[:16]
         known |= {"level": facts.level, "snr": facts.snr, "notes": list(clip.notes), "digest": digest}
-        return [known | self._window(wave, *part) for part in windows(len(wave), round(self.window * clip.rate))]
+        parts = windows(len(wave), round(self.window * clip.rate), round(self.overlap * clip.rate))
+        return [known | self._window(wave, *part) for part in parts]
 
     def _window(self, wave: NDArray[np.float32], start: int, stop: int) -> dict[str, Any]:
         samples, scale = quantize(wave[start:stop])
@@ -124,6 +127,7 @@ class Cleaner:
     def settings(self) -> dict[str, Any]:
         """Return all settings that decide the rows, apart from the recordings."""
         known = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate, "window": self.window}
+        known |= {"overlap": self.overlap} if self.overlap else {}
         # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
 

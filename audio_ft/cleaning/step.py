@@ -24,11 +24,13 @@ class Step(NamedSettings, ABC, key="step", group="steps"):
     are JSON values, checked against their annotations.
 
     `version` enters the digest of a chain: raise it whenever the same settings give other samples than before. `phrase`
-    describes the step on the model card, with its settings in braces.
+    describes the step on the model card, with its settings in braces. `cuts` says that a clip may begin later than it
+    did before, as after `Trim`.
     """
 
     version: ClassVar[int] = 1
     phrase: ClassVar[str] = ""
+    cuts: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, clip: Clip) -> Clip:

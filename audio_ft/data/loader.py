@@ -16,8 +16,9 @@ from audio_ft.cleaning.place import PLACE
 from audio_ft.data import columns, one_hot, sources, splits
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
+from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
-from audio_ft.data.parts.same_recording import by_recording, united
+from audio_ft.data.parts.same_recording import united
 from audio_ft.data.read_targets import read_targets, refuse_unknown
 from audio_ft.data.rows import Rows, Source, Stored, any_part, audio_table, place_of, whole_keys
 from audio_ft.data.spec import Data
@@ -101,7 +102,7 @@ def load(
     rows, kind, reading, read = read_targets(rows, column, data, wanted, source, known, how)
     reading = "; ".join(filter(None, (reading, as_parts)))
     group, groups, group_notes = _groups(rows, data, column, source)
-    group, rows = by_recording(group, replace(rows, groups=groups), data.path)
+    group, rows, gathering = one_row_each(group, replace(rows, groups=groups), kind, data.path)
     names = kind.names_in(rows.targets)
     rows, folds, giver = in_folds(data, rows, kind, group) if folded else (rows, (), source.splits_from)
     parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, giver)
@@ -112,7 +113,7 @@ def load(
         refuse_unknown(names, known)
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
     notes = [*source.notes, *cut_notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
-    notes += [*uneven, *_unused(source, rows, folded)]
+    notes += [*gathering, *uneven, *_unused(source, rows, folded)]
     if data.limit is not None:
         for name, split in parts.items():
             sample = splits.sample(split.targets, split.keys, limit=data.limit, seed=data.seed, target=kind)

@@ -93,7 +93,8 @@ class Data(Settings):
         audio: column of the recordings; None finds it.
         target: column of the labels, numbers or transcripts; None finds it. Several columns of 0 and 1, one for each
             label, are named with commas or a pattern ("dog,cat", "label_*").
-        kind: what the targets are: label, labels (several a clip), number or transcript; None decides by the cells.
+        kind: what the targets are: label, labels (several a clip), number, transcript or events; None decides by the
+            cells.
         separator: what separates the labels in a cell; "": nothing, None decides by the cells.
         gaps: words that mean that a row has no target ("nan,?"); []: only empty cells. None: the usual ones.
         name_pattern: form of the file names whose parts are columns ("{speaker}_{label}_{take}"); {name:N} has N
@@ -154,7 +155,7 @@ class Data(Settings):
     name_pattern: Annotated[str | None, Rule('a form of file names such as "{speaker}_{label}_{take}"', _pattern)] = (
         None
     )
-    kind: Annotated[str | None, Rule("one of label, labels, number, transcript", _kind)] = None
+    kind: Annotated[str | None, Rule("one of label, labels, number, transcript, events", _kind)] = None
     separator: Annotated[str | None, Rule('text such as ","', _separator)] = None
     gaps: Annotated[tuple[str, ...] | None, Rule('words such as "nan,?", or a list of them', _words)] = None
     folds: Annotated[str | int | None, either(whole(2, 1000), path("a column"))] = None
@@ -162,7 +163,7 @@ class Data(Settings):
 
     def check(self) -> None:
         """Refuse shares that leave nothing to train on, and a separator where there is nothing to separate."""
-        if self.separator and self.kind not in (None, "labels"):
+        if self.separator and self.kind not in (None, "labels", "events"):
             raise InputError(
                 f"data.separator={self.separator!r} is for several labels a clip, and data.kind is {self.kind}; leave "
                 "one of them out"

@@ -22,7 +22,7 @@ class SplitFacts:
     """Count one split: clips listed, those readable and their seconds, groups (None without any), and targets.
 
     `classes` counts labels; `values` summarizes numbers (lowest, median, highest) and `words` transcripts (all words,
-    those of the longest, empty transcripts).
+    those of the longest, empty transcripts); `events` counts all events, overlapping ones and recordings without any.
     """
 
     clips: int
@@ -32,6 +32,7 @@ class SplitFacts:
     classes: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, int] = field(default_factory=dict)
+    events: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def evaluate(
     target, table = model.task.target, loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(target, table["group"], table["meta"]))
-    cleaner = Cleaner(chain, model.adapter.sample_rate, model.adapter.window)
+    overlap = model.task.overlap(model.adapter)
+    cleaner = Cleaner(chain, model.adapter.sample_rate, model.adapter.window, overlap=overlap)
     rows = Rows(table, clean(table, cleaner, name=split))
     if not rows.cleaned.clips:
         first = ": ".join(rows.cleaned.errors[0])

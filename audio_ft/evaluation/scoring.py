@@ -77,7 +77,7 @@ def score_rows(
     references = task.target.encode(rows.table["target"])
     windows = Windows(rows.cleaned.rows, references)
     outputs = outputs_of(model, task, Collator(task.inference_adapter(adapter), task), windows, describe=describe)
-    predictions = task.predictions(outputs, windows.clips, len(references))
+    predictions = task.predictions(outputs, windows.places, len(references))
     present = rows.readable
     scores = task.target.score(predictions[present], references[present], rows.groups, seed=seed)
     return Scored(predictions, scores)

@@ -10,7 +10,7 @@ import numpy as np
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.augmentation.mixup import Mixup, blend
 from audio_ft.cleaning.dataset import wave_of
-from audio_ft.tasks.base import NO_TOKEN, forward
+from audio_ft.tasks.base import NO_TOKEN, Places, forward
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +33,17 @@ class Windows:
         self.clips = np.asarray(rows.with_format("numpy")["clip"], np.int64)
         self.lengths = np.asarray(rows.with_format("numpy")["length"], np.int64)
         self.targets = targets
-        self._rows = rows.select_columns(["clip", "length", "samples", "scale"]).with_format("numpy")
+        self._rows = rows.select_columns(["clip", "start", "length", "seconds", "samples", "scale"])
+        self._rows = self._rows.with_format("numpy")
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def places(self) -> Places:
+        """Return where the windows lie."""
+        starts, seconds = (np.asarray(self._rows[name], np.float64) for name in ("start", "seconds"))
+        return Places(self.clips, starts, seconds)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self.__getitems__([index])[0]
@@ -74,10 +81,16 @@ class Collator:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
             # Times in a target are those of the augmented clip, which may be faster than it was.
             seconds = [length / self.adapter.sample_rate for _, length in extracted]
-            batch["labels"] = self.task.batch_labels([row["target"] for row in rows], seconds)
+            targets = [self._target(row, length) for row, length in zip(rows, seconds, strict=True)]
+            batch["labels"] = self.task.batch_labels(targets, seconds)
         if self.training and "labels" in batch:
             self._mix(batch, rows)
         return batch
+
+    def _target(self, row: dict[str, Any], seconds: float) -> Any:
+        """Return the target of a row's window, which lasts so many seconds after augmentation."""
+        start, before = float(row["start"]), float(row["seconds"])
+        return self.task and self.task.in_window(row["target"], start, before, seconds / before if before else 1.0)
 
     def _features(self, row: dict[str, Any]) -> tuple[Features, int]:
         """Return the features of a clip, and the number of samples they were computed from."""
@@ -129,7 +142,10 @@ def outputs_of(
 
 
 def stacked(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Return batches (batch, length) as one array, the shorter ones padded with `NO_TOKEN`."""
-    longest = max(part.shape[-1] for part in parts)
-    rows = [np.pad(part, ((0, 0), (0, longest - part.shape[-1])), constant_values=NO_TOKEN) for part in parts]
+    """Return batches (batch, length, …) as one array, the shorter ones padded with `NO_TOKEN`."""
+    longest = max(part.shape[1] for part in parts)
+    rows = []
+    for part in parts:
+        room = [(0, 0), (0, longest - part.shape[1]), *[(0, 0)] * (part.ndim - 2)]
+        rows.append(np.pad(part, room, constant_values=NO_TOKEN))
     return np.concatenate(rows)

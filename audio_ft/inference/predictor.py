@@ -19,7 +19,7 @@ from audio_ft.inference.batching import BATCH, stacked
 from audio_ft.inference.longform import Notes, Piece, join, pieces
 from audio_ft.inference.sources import as_clip, openable, require_mono
 from audio_ft.models.base import Adapter
-from audio_ft.tasks.base import Task, forward
+from audio_ft.tasks.base import Places, Task, forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,23 +33,27 @@ TOGETHER = 2
 
 
 class Prediction(dict[str, Any]):
-    """A prediction, {label: probability} or {"text", "segments"}, with `notes` on its recording ("silent: …")."""
+    """A prediction, {label: probability}, {"text", "segments"} or {"events"}, with `notes` on its recording.
+
+    A note is "silent: …" and the like; `seconds` is the duration of the recording.
+    """
 
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @classmethod
-    def of(cls, content: Mapping[str, Any], notes: Iterable[str]) -> Prediction:
+    def of(cls, content: Mapping[str, Any], notes: Iterable[str], seconds: float) -> Prediction:
         """Return a prediction with the first of these notes of each kind."""
         prediction, first = cls(content), dict[str, str]()
         for note in notes:
             first.setdefault(note.partition(":")[0], note)
-        prediction.notes = tuple(first.values())
+        prediction.notes, prediction.seconds = tuple(first.values()), seconds
         return prediction
 
 
 @dataclass(frozen=True)
 class Model:
-    """Predict from audio: `model(source)` returns {label: probability}, `model([source, …])` a list of them.
+    """Predict from audio: `model(source)` returns a `Prediction`, `model([source, …])` a list of them.
 
     A source is a path, bytes, a binary file, a Part of these, a Clip, `(array, rate)`, or `{"array": …,
     "sampling_rate": …}`; arrays are (time,) or (channels, time), rates in Hz. A prediction has `notes` on what is wrong
@@ -95,8 +99,9 @@ class Model:
         for start in range(0, len(sources), BATCH):
             batch = sources[start : start + BATCH]
             for prediction in self._joined(batch, words) if joined else self._pooled(batch):
-                if self.task.target.names and not isinstance(prediction, AudioError):
-                    prediction = Prediction.of(dict(islice(prediction.items(), top_k)), prediction.notes)
+                if self.task.target.ranked and not isinstance(prediction, AudioError):
+                    first = dict(islice(prediction.items(), top_k))
+                    prediction = Prediction.of(first, prediction.notes, prediction.seconds)
                 yield prediction
 
     def _wave(self, clip: Clip) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -111,31 +116,40 @@ class Model:
         return cleaned.samples[0], notes
 
     def _pooled(self, sources: Sequence[Source]) -> Iterator[Prediction | AudioError]:
-        """Yield predictions for whole recordings, cut into windows whose outputs are pooled."""
-        found = [self._windows(source) for source in sources]
-        features = [
-            (clip, window) for clip, each in enumerate(found) if not isinstance(each, AudioError) for window in each[0]
-        ]
-        parts = []
-        for start in range(0, len(features), BATCH):
-            batch = self.adapter.collate([window for _, window in features[start : start + BATCH]])
-            parts.append(forward(self.network, self.task, self.adapter, batch))
-        clips = np.asarray([clip for clip, _ in features], np.int64)
-        predictions = self.task.predictions(stacked(parts), clips, len(found)) if parts else ()
-        for clip, each in enumerate(found):
-            if not isinstance(each, AudioError):
-                yield Prediction.of(self.task.target.as_dict(predictions[clip]), each[1])
+        """Yield predictions for whole recordings, cut into windows whose outputs are combined."""
+        facts: list[tuple[tuple[str, ...], float] | AudioError] = []
+        windows, places, parts = self._windows(sources, facts), list[tuple[int, float, float]](), []
+        while batch := list(islice(windows, BATCH)):
+            places += [place for place, _ in batch]
+            inputs = self.adapter.collate([self.adapter.extract(samples) for _, samples in batch])
+            parts.append(forward(self.network, self.task, self.adapter, inputs))
+        columns = [np.asarray(column) for column in zip(*places, strict=True)]
+        predictions = self.task.predictions(stacked(parts), Places(*columns), len(facts)) if parts else ()
+        for clip, fact in enumerate(facts):
+            if isinstance(fact, AudioError):
+                yield fact
             else:
-                yield each
+                yield Prediction.of(self.task.target.as_dict(predictions[clip]), *fact)
 
-    def _windows(self, source: Source) -> tuple[list[dict[str, Any]], tuple[str, ...]] | AudioError:
-        """Return the features of each window of a recording, and the notes on it."""
-        try:
-            wave, notes = self._wave(as_clip(source))
-        except AudioError as error:
-            return error
-        size = round(self.adapter.window * self.adapter.sample_rate)
-        return [self.adapter.extract(wave[begin:end]) for begin, end in windows(len(wave), size)], notes
+    def _windows(
+        self, sources: Sequence[Source], facts: list[tuple[tuple[str, ...], float] | AudioError]
+    ) -> Iterator[tuple[tuple[int, float, float], NDArray[np.float32]]]:
+        """Yield the windows of recordings, one recording in memory at a time: (clip, start, seconds), samples (time,).
+
+        `facts` receives for each recording the notes on it and its duration in seconds, or why it cannot be read.
+        """
+        rate = self.adapter.sample_rate
+        size, overlap = round(self.adapter.window * rate), round(self.task.overlap(self.adapter) * rate)
+        for clip, source in enumerate(sources):
+            try:
+                raw = as_clip(source)
+                wave, notes = self._wave(raw)
+            except AudioError as error:
+                facts.append(error)
+                continue
+            facts.append((notes, raw.seconds))
+            for start, stop in windows(len(wave), size, overlap):
+                yield (clip, start / rate, (stop - start) / rate), wave[start:stop]
 
     def _joined(self, sources: Sequence[Source], words: bool) -> Iterator[Prediction | AudioError]:
         """Yield {"text", "segments"} for each recording, short ones computed in a batch and long ones in pieces.
@@ -180,11 +194,11 @@ class Model:
             seconds, wave, notes = found
             text = "" if wave is None else next(transcripts).text
             segments = [{"start": 0.0, "end": round(seconds, 2), "text": text}] if text else []
-            yield Prediction.of({"text": text, "segments": segments}, notes)
+            yield Prediction.of({"text": text, "segments": segments}, notes, seconds)
 
     def _long(self, source: Source, words: bool) -> Prediction | AudioError:
         """Return the transcript of one recording of any length, with a few pieces in memory at a time."""
-        space, notes = self.task.target.text.space, Notes()
+        space, notes, seconds = self.task.target.text.space, Notes(), self._seconds(source)
         try:
             segments = join(self._pieces(source, notes), between=space)
         except AudioError as error:
@@ -192,7 +206,7 @@ class Model:
         text = space.join(segment["text"] for segment in segments)
         if not words:
             segments = [{name: segment[name] for name in ("start", "end", "text")} for segment in segments]
-        return Prediction.of({"text": text, "segments": segments}, notes.all())
+        return Prediction.of({"text": text, "segments": segments}, notes.all(), seconds)
 
     def _pieces(self, source: Source, notes: Notes) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
         """Yield each piece of a recording with its words, in order."""

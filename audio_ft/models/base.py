@@ -33,7 +33,7 @@ class Adapter(ABC):
 
     Attributes:
         model_types: the names that config.json gives the architecture; a subclass that has any is registered.
-        heads: the heads that transformers has for it ("classification", "ctc", "seq2seq"), each with the learning rates
+        heads: the heads that it can have ("classification", "frames", "ctc", "seq2seq"), each with the learning rates
             that suit small checkpoints and larger ones.
         pools_frames: whether the classifier averages projected frames. Only then can the frames be pooled otherwise,
             and the layers be summed with weights.

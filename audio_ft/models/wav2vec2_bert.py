@@ -31,7 +31,7 @@ class Wav2Vec2Bert(SelfMaskingAdapter):
     """
 
     model_types = ("wav2vec2-bert",)
-    heads: ClassVar = {"classification": (5e-4, 3e-5), "ctc": (7e-4, 5e-5)}
+    heads: ClassVar = {"classification": (5e-4, 3e-5), "frames": (5e-4, 3e-5), "ctc": (7e-4, 5e-5)}
     processor_name = "Wav2Vec2BertProcessor"
     feature_encoder_modules = ("feature_projection",)
     layers_module = "encoder.layers"

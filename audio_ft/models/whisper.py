@@ -33,7 +33,7 @@ class Whisper(Adapter):
     """
 
     model_types = ("whisper",)
-    heads: ClassVar = {"classification": (5e-5, 1e-5), "seq2seq": (3e-5, 1e-5)}
+    heads: ClassVar = {"classification": (5e-5, 1e-5), "frames": (5e-5, 1e-5), "seq2seq": (3e-5, 1e-5)}
     processor_name = "WhisperProcessor"
     feature_encoder_modules = ("conv1", "conv2")
     layers_module = "layers"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from audio_ft.targets.base import Target, target_class
+from audio_ft.targets.events import Events
 from audio_ft.targets.label import Label
 from audio_ft.targets.labels import Labels
 from audio_ft.targets.number import Number
 from audio_ft.targets.transcript import Transcript
 
-__all__ = ["Label", "Labels", "Number", "Target", "Transcript", "target_class"]
+__all__ = ["Events", "Label", "Labels", "Number", "Target", "Transcript", "target_class"]

@@ -16,6 +16,7 @@ from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
 from audio_ft.settings.rules import shown
 from audio_ft.targets.cells import Tiers, missing
+from audio_ft.targets.detection import Detection
 from audio_ft.targets.judged import Confusion, Judged, Word
 from audio_ft.targets.reading import Form, Reading
 from audio_ft.targets.transcripts import Text
@@ -40,6 +41,7 @@ class Target(ABC):
     Attributes:
         names: the names of the classes, in the order of the network's outputs; () where there are none.
         text: how texts are spelled, for kinds that are text.
+        events: how events are found and compared, for kinds with times.
         kind: what run.json calls it.
         pipeline_tag: the Hub's name of the pipeline.
         sample: the layout of predictions and references in metrics.
@@ -54,11 +56,16 @@ class Target(ABC):
         exclusive: whether a clip has exactly one class, and references are class ids.
         regression: whether it is a number, learned by regression, whose scores have its unit and no common axis.
         by_words: whether it is speech as text, whose errors are words.
-        timed: whether predictions have segments with times, which subtitles are made of.
+        ranked: whether predictions are classes by probability, of which the first ones can be asked for.
+        has_times: whether it holds times in its recording: the rows of one recording are then one target (see
+            `gather`), and cleaning and perturbations must not move them.
+        constant_name: what the baseline that does not look at the audio is called.
+        formats: the formats with times in which predictions can be written, beside text and JSON.
     """
 
     names: tuple[str, ...] = ()
     text: Text = field(default_factory=Text)
+    events: Detection = field(default_factory=Detection)
 
     kind: ClassVar[str]
     wording: ClassVar[Wording]
@@ -75,7 +82,10 @@ class Target(ABC):
     exclusive: ClassVar[bool] = False
     regression: ClassVar[bool] = False
     by_words: ClassVar[bool] = False
-    timed: ClassVar[bool] = False
+    ranked: ClassVar[bool] = False
+    has_times: ClassVar[bool] = False
+    constant_name: ClassVar[str] = "majority"
+    formats: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[dict[str, type[Target]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -119,6 +129,20 @@ class Target(ABC):
     @abstractmethod
     def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
         """Return the target of one filled cell."""
+
+    @classmethod
+    def gather(
+        cls, parts: Sequence[tuple[Any, float | None, float | None]], length: float | None, source: str, key: str
+    ) -> Any:
+        """Return the one target of a recording's rows, for targets with times.
+
+        Each part is what `parse_cell` returned, with start and end of its row in seconds; without them it lasts from 0
+        to `length`, the duration of the recording (None: not known).
+
+        Raises:
+            InputError: times that cannot be right.
+        """
+        raise NotImplementedError(f"a target of kind {cls.kind!r} has no times")
 
     @classmethod
     def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
@@ -212,6 +236,13 @@ class Target(ABC):
     def as_text(self, prediction: Mapping[str, Any]) -> str:
         """Return a prediction as the content of a text file."""
         return "".join(f"{escaped(name)}\t{value:.3f}\n" for name, value in prediction.items())
+
+    def segments(self, prediction: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return a prediction as {"start", "end", "text"} with times in seconds, and the "tier" it belongs to if any.
+
+        What the `formats` are written from.
+        """
+        return list(prediction["segments"])
 
     @abstractmethod
     def columns(self, predictions: Sequence[dict[str, Any]], targets: Sequence[Any]) -> dict[str, list[Any]]:

@@ -16,6 +16,19 @@ class Weighed:
     true: bool
 
 
+# From when to when (s) an event lasts, and whether it was found, or is a true one.
+Span = tuple[float, float, bool]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Hold the true and the predicted events of one class in a recording."""
+
+    label: str
+    truth: tuple[Span, ...]
+    prediction: tuple[Span, ...]
+
+
 @dataclass(frozen=True)
 class Judged:
     """Hold one clip: its truth, its prediction, and how wrong that is.
@@ -29,6 +42,7 @@ class Judged:
         badness: the order of errors; what it measures depends on the target.
         verdict: how wrong it is, in words.
         weighed: the most probable labels, for classes.
+        lanes: events by class, for targets with times.
     """
 
     file: str
@@ -39,6 +53,7 @@ class Judged:
     badness: float
     verdict: str
     weighed: tuple[Weighed, ...] = ()
+    lanes: tuple[Lane, ...] = ()
 
     @classmethod
     def of(cls, row: Mapping[str, Any], **judgment: Any) -> Judged:

@@ -52,6 +52,7 @@ class Label(Target):
     column_names = CLASS_COLUMNS
     slice_name = "class"
     exclusive = True
+    ranked = True
 
     @classmethod
     def read(cls, cells: Sequence[Any], form: Form) -> Reading | None:

@@ -55,7 +55,7 @@ class Transcript(Target):
     implied_by = "text"
     stratified_by = ""
     by_words = True
-    timed = True
+    formats = ("srt", "vtt", "audacity", "textgrid")
 
     @classmethod
     def empty(cls, cell: Any) -> bool:

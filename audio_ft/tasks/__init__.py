@@ -12,12 +12,23 @@ from audio_ft.targets import Target, Transcript
 from audio_ft.tasks.base import Task
 from audio_ft.tasks.classification import Classification
 from audio_ft.tasks.ctc import CTC
+from audio_ft.tasks.events import Events
 from audio_ft.tasks.whisper import Seq2Seq
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-__all__ = ["ANY_TRANSCRIPTION", "CTC", "Classification", "Seq2Seq", "targets_of", "task_class", "task_for", "task_of"]
+__all__ = [
+    "ANY_TRANSCRIPTION",
+    "CTC",
+    "Classification",
+    "Events",
+    "Seq2Seq",
+    "targets_of",
+    "task_class",
+    "task_for",
+    "task_of",
+]
 
 # Stands in a recipe for the transcription task of its checkpoint.
 ANY_TRANSCRIPTION = "transcription"
@@ -50,7 +61,7 @@ def task_for(name: str, adapter: Adapter) -> type[Task]:
     if Transcript in task.targets and adapter.transcription:
         instead = f"set task={adapter.transcription}, or task=transcription for whichever the checkpoint has"
     raise InputError(
-        f"Task {task.name} needs a {task.head} head, and {adapter.name} checkpoints have {' or '.join(adapter.heads)} "
+        f"Task {task.name} needs a {task.head} head, and {adapter.name} checkpoints have {', '.join(adapter.heads)} "
         f"only; {instead}."
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 Tensor: TypeAlias = "torch.Tensor"
+Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = "Mapping[str, torch.Tensor]"  # a batch as `Adapter.collate` returns it
 
 # The automatic window of a task that pools windows is as long as this quantile of the training recordings.
@@ -53,6 +54,15 @@ class HeadSettings:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Say where windows lie: the clip of each (windows,), and in seconds where it starts in that and how long it is."""
+
+    clips: NDArray[np.int64]
+    starts: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Name the checkpoint that training starts from, with its adapter."""
 
@@ -68,12 +78,13 @@ class Task(ABC):
         target: what it predicts.
         name: its name in recipes.
         head: the head it needs; adapters list the heads of their networks.
-        auto: transformers' Auto class for that head.
+        auto: transformers' Auto class for that head; a task may choose it by architecture.
         architectures: how the names of transformers' classes with that head end.
         targets: the kinds of target it can predict, the most general last.
         whole: whether training must not cut a clip, because its target is a sequence.
         long_recordings: how the windows of a recording longer than the network's window are combined: "pooled"
-            (averaged) or "joined" (concatenated).
+            (averaged), "joined" (concatenated) or "blended" (frame by frame, where they overlap).
+        tunes: whether `tuned` has to see the validation split.
         from_scratch: whether the head is newly initialized; it then learns faster than the layers below it.
         scores_untuned: whether the checkpoint is scored before training, as a baseline.
         selection_metric: the score by which the best checkpoint is chosen, where it is not that of the target.
@@ -86,18 +97,19 @@ class Task(ABC):
 
     name: ClassVar[str]
     head: ClassVar[str] = "classification"
-    auto: ClassVar[str] = "AutoModelForAudioClassification"
+    auto: str = "AutoModelForAudioClassification"
     architectures: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[tuple[type[Target], ...]]
     whole: ClassVar[bool] = False
-    long_recordings: ClassVar[Literal["pooled", "joined"]] = "pooled"
+    long_recordings: ClassVar[Literal["pooled", "joined", "blended"]] = "pooled"
     enough_steps: ClassVar[int] = 480
     epochs: ClassVar[tuple[int, int]] = (4, 40)
     batch: ClassVar[int] = 16
     label_smoothing: ClassVar[float] = 0.0
-    ignores: ClassVar[tuple[str, ...]] = ("text.prompt", "text.timestamps")
+    ignores: ClassVar[tuple[str, ...]] = ("text.prompt", "text.timestamps", "events")
     scores_untuned: ClassVar[bool] = False
     selection_metric: ClassVar[str] = ""
+    tunes: ClassVar[bool] = False
     from_scratch: bool = True
     target: Any  # a Target; a subclass gives the type
     registry: ClassVar[dict[str, type[Task]]] = {}
@@ -145,8 +157,8 @@ class Task(ABC):
         """Return the outputs to keep for a batch, (batch, …); `outputs` are those of `loss`, if it was computed."""
 
     @abstractmethod
-    def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
-        """Turn windows' outputs into one prediction for each of `count` clips; `clips` is the clip of each window."""
+    def predictions(self, outputs: Array, places: Places, count: int) -> Array:
+        """Turn outputs (windows, …) into one prediction for each of `count` clips; `places` says where windows lie."""
 
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write what plain transformers needs besides the weights to prepare audio and decode outputs."""
@@ -161,6 +173,26 @@ class Task(ABC):
         if window is None and len(durations):
             window = math.ceil(float(np.quantile(durations, COVERED))) or 1
         return adapter.with_window(window or adapter.longest_window)
+
+    def overlap(self, adapter: Adapter) -> float:
+        """Return the seconds that two windows of a long recording have in common at least."""
+        return 0.0
+
+    def in_window(self, reference: Any, start: float, seconds: float, factor: float) -> Any:
+        """Return the part of a clip's reference in a window, which is then stretched in time by a factor.
+
+        `start` and `seconds` say where the window lies in the clip; augmentation may have changed its speed.
+        """
+        return reference
+
+    def tuned(self, outputs: Array, places: Places, references: Array) -> Task:
+        """Return the task with what is chosen by the outputs for the validation split, such as thresholds."""
+        return self
+
+    @property
+    def chosen(self) -> Mapping[str, Any]:
+        """Return what `tuned` chose, by name, for the record of the run."""
+        return {}
 
     def inference_adapter(self, adapter: Adapter) -> Adapter:
         """Return the adapter for predictions of the finished model."""
@@ -184,7 +216,7 @@ class Task(ABC):
         """
         return []
 
-    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+    def describe(self, references: Mapping[str, Array]) -> list[str]:
         """Return lines about the targets of each split, logged before training."""
         return list(self.target.describe(references))
 
@@ -200,30 +232,7 @@ class Task(ABC):
         )
 
 
-def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **settings: Any) -> Any:
-    """Load a checkpoint's weights in float32 with the head of a task, whose configuration `settings` change.
-
-    Raises:
-        InputError: they cannot be loaded.
-    """
-    from audio_ft.models.weights import load_network
-
-    settings |= head.mask
-    if head.dropout is not None:
-        settings |= checkpoint.adapter.dropout_settings(head.dropout)
-    new = ("adapter_layer",) if head.language_adapter else ()
-    return load_network(
-        task.auto,
-        checkpoint.name,
-        checkpoint.adapter,
-        checkpoint.revision,
-        new_head=task.from_scratch,
-        new=new,
-        **settings,
-    )
-
-
-def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.Tensor]) -> NDArray[Any]:
+def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.Tensor]) -> Array:
     """Return a task's outputs for one batch, in float32 and without gradients, whatever precision training used."""
     import torch
 

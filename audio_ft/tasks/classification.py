@@ -16,7 +16,8 @@ from audio_ft.models.load import load_config
 from audio_ft.settings.rules import shown
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks.base import POOLINGS, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
+from audio_ft.tasks.base import POOLINGS, Array, Checkpoint, HeadSettings, Inputs, Places, Task, Tensor
+from audio_ft.tasks.heads import labeled
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -74,36 +75,15 @@ class Classification(Task):
 
     def build(self, checkpoint: Checkpoint, head: HeadSettings) -> PreTrainedModel:
         """Load a pretrained checkpoint in float32 with a new classification head."""
-        import torch
-
         from audio_ft.models.pooling import install_pooling
 
-        adapter, outputs = checkpoint.adapter, self.target.names or ("value",)
-        settings: dict[str, Any] = {
-            "num_labels": len(outputs),
-            "id2label": dict(enumerate(outputs)),
-            "label2id": {label: index for index, label in enumerate(outputs)},
-            "problem_type": self.objective.problem_type,
-            # Of a checkpoint that was fine-tuned for other labels only the encoder is used.
-            "ignore_mismatched_sizes": True,
-        }
-        if adapter.pools_frames:
-            settings["use_weighted_layer_sum"] = head.weighted_layers
-        elif head.weighted_layers or head.pooling != "mean":
+        adapter = checkpoint.adapter
+        if not adapter.pools_frames and (head.weighted_layers or head.pooling != "mean"):
             raise InputError(
                 f"pooling and weighted_layers: {adapter.name} checkpoints have their own pooling; leave both out."
             )
-        if head.weighted_layers:
-            # A layer that layerdrop skips has no hidden states, and the weighted sum needs those of all layers.
-            settings |= adapter.layerdrop_settings(0.0)
-        model = pretrained(self, checkpoint, head, **settings)
-        known = tuple((adapter.config.id2label or {}).values())
-        if len(known) == len(outputs) and known != outputs:
-            # Equally many but different labels: the old head would fit and mean something else.
-            adapter.classifier(model).reset_parameters()
-        if head.weighted_layers:
-            # transformers leaves these weights uninitialized.
-            torch.nn.init.constant_(model.layer_weights, 1 / len(model.layer_weights))
+        outputs = self.target.names or ("value",)
+        model = labeled(self, checkpoint, head, outputs, self.objective.problem_type)
         install_pooling(model, adapter, head.pooling)
         return adapter.fit(model)
 
@@ -145,8 +125,9 @@ class Classification(Task):
         """Return the logits float32 (batch, outputs)."""
         return (model(**inputs).logits if outputs is None else outputs).float()
 
-    def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
+    def predictions(self, outputs: Array, places: Places, count: int) -> Array:
         """Average the windows' logits over each clip, then return probabilities (clips, labels) or numbers (clips,)."""
+        clips = places.clips
         sums = np.zeros((count, outputs.shape[-1]), np.float64)
         np.add.at(sums, clips, outputs)
         return self.objective.activate(sums / np.maximum(np.bincount(clips, minlength=count), 1)[:, None])

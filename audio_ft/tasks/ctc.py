@@ -22,8 +22,9 @@ from audio_ft.models.checkpoint import checkpoint_folder
 from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
-from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite, forward, pretrained
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite, forward
 from audio_ft.tasks.ctc_beam import Beam, BeamSearch
+from audio_ft.tasks.heads import pretrained
 from audio_ft.tasks.mms import adapter_file, adapter_language, load_language
 from audio_ft.tasks.round_trip import changed, plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves

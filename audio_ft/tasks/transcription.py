@@ -17,7 +17,7 @@ from audio_ft.file_io import write_json
 from audio_ft.models.base import Adapter
 from audio_ft.targets import Transcript
 from audio_ft.targets.transcripts import Text, fault
-from audio_ft.tasks.base import NO_TOKEN, Task, Tensor
+from audio_ft.tasks.base import NO_TOKEN, Array, Places, Task, Tensor
 from audio_ft.tasks.round_trip import check_round_trip
 
 Waves: TypeAlias = Sequence[NDArray[np.float32]]  # clean recordings (time,)
@@ -49,7 +49,15 @@ class Transcription(Task):
     whole = True
     long_recordings = "joined"
     scores_untuned = True
-    ignores: ClassVar[tuple[str, ...]] = ("loss", "class_weights", "pooling", "weighted_layers", "sampling", "Mixup")
+    ignores: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "class_weights",
+        "pooling",
+        "weighted_layers",
+        "sampling",
+        "Mixup",
+        "events",
+    )
 
     @property
     def text(self) -> Text:
@@ -97,14 +105,14 @@ class Transcription(Task):
         """Check that a perfect model scores 0 on its own transcripts."""
         return check_round_trip(self, splits)
 
-    def predictions(self, outputs: NDArray[Any], clips: NDArray[np.int64], count: int) -> NDArray[Any]:
+    def predictions(self, outputs: Array, places: Places, count: int) -> Array:
         """Return the text of each clip (count,), its windows joined in order."""
         parts: list[list[str]] = [[] for _ in range(count)]
-        for clip, tokens in zip(clips, outputs, strict=True):
+        for clip, tokens in zip(places.clips, outputs, strict=True):
             parts[clip].append(self.decode(int(token) for token in tokens if token != NO_TOKEN))
         return np.array([self.text.space.join(filter(None, windows)) for windows in parts], object)
 
-    def describe(self, references: Mapping[str, NDArray[Any]]) -> list[str]:
+    def describe(self, references: Mapping[str, Array]) -> list[str]:
         """Return the spelling of the transcripts and the tokens of one label."""
         example = str(references["train"][0])
         tokens = self.tokenizer.convert_ids_to_tokens(self.label(example, 1.0))

@@ -16,7 +16,8 @@ from audio_ft.models.base import Adapter
 from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, pretrained
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor
+from audio_ft.tasks.heads import pretrained
 from audio_ft.tasks.round_trip import plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 from audio_ft.tasks.whisper_decoding import check_scores, transcribe, window_of

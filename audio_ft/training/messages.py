@@ -27,6 +27,14 @@ OF_NUMBERS = ("concordance", "pearson", "mean_absolute_error", "root_mean_square
 HEADLINES = (*OF_TRANSCRIPTS, *OF_LABELS, *OF_NUMBERS)
 
 
+# What happens to recordings that are longer than the window, by `Task.long_recordings`.
+LONG = {
+    "pooled": "and their predictions averaged",
+    "joined": "at pauses",
+    "blended": "with an overlap, where the predictions blend",
+}
+
+
 def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path | None) -> list[str]:
     """Describe in lines the training that starts: data, classes, steps, parameters, disk and memory."""
     prepared, arguments, clips = trainer.prepared, trainer.args, clips_a_step(trainer.args)
@@ -47,8 +55,7 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
         *_data_lines(prepared),
         *task.describe(prepared.targets),
         f"cleaning    {recipe.steps.describe()}",
-        f"window      {adapter.window:g} s (longer recordings are cut "
-        f"{'at pauses' if task.whole else 'and their predictions averaged'})",
+        f"window      {adapter.window:g} s (longer recordings are cut {LONG[task.long_recordings]})",
         f"network     {total:,} parameters, {trainable:,} of them trainable; "
         f"{precision_of(arguments)}, {arguments.device}",
         f"steps       {steps:,} optimizer steps: {epochs} of at most {an_epoch:,}, "

@@ -14,7 +14,7 @@ import numpy as np
 
 from audio_ft.cleaning.dataset import wave_of
 from audio_ft.errors import AudioFTError
-from audio_ft.tasks.base import forward
+from audio_ft.tasks.base import Places, forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +60,8 @@ def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.flo
 
     adapter = task.inference_adapter(adapter)
     inputs = adapter.collate([adapter.extract(wave)])
-    found = task.target.as_dict(task.predictions(forward(model, task, adapter, inputs), np.zeros(1, np.int64), 1)[0])
+    place = Places(np.zeros(1, np.int64), np.zeros(1), np.full(1, len(wave) / adapter.sample_rate))
+    found = task.target.as_dict(task.predictions(forward(model, task, adapter, inputs), place, 1)[0])
     text = {"text": found["text"]} if "text" in found else {}
     if model.can_generate():
         settings = model.generation_config
@@ -71,7 +72,8 @@ def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.flo
 
 
 # Loads the folder argv[1] with transformers alone, as other people will, and prints its outputs for the wave argv[2];
-# argv[3] is a prompt for models that generate. A pooling that transformers lacks needs audio_ft.
+# argv[3] is a prompt for models that generate. Where the layers above the encoder are meant for each frame, and
+# transformers has no class for that, they are applied to each. A pooling that transformers lacks needs audio_ft.
 PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -89,6 +91,9 @@ if hasattr(config, "audio_ft_pooling"):
 else:
     model = getattr(transformers, config.architectures[0]).from_pretrained(folder, trust_remote_code=False).eval()
     inputs = processor(wave, sampling_rate=rate, return_tensors="pt")
+kept = []
+if getattr(config, "audio_ft_frames", False):
+    model.projector.register_forward_hook(lambda *call: kept.append(call[-1]))
 if model.can_generate():
     transcribe = transformers.pipeline(
         "automatic-speech-recognition",
@@ -103,6 +108,8 @@ if model.can_generate():
 else:
     with torch.inference_mode():
         logits = model(**inputs).logits
+        if kept:
+            logits = model.classifier(kept[0])
     text = {"text": processor.batch_decode(logits.argmax(-1))[0].strip()} if spells else {}
     print(json.dumps({**text, "logits": logits[0].tolist()}))
 """

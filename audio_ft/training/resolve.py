@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.augmentation import Mixup, Noise, Speed
+from audio_ft.augmentation import Mixup, Noise, Shift, Speed
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import metrics_of
+from audio_ft.targets.detection import Detection
 from audio_ft.tasks.base import HeadSettings
 from audio_ft.training.arguments import clips_a_step
 from audio_ft.training.defaults import HALVED, RECIPE, Value, default, training_defaults
@@ -168,6 +169,8 @@ def _check_used(recipe: Recipe, task: Task) -> None:
         "weighted_layers": recipe.weighted_layers,
         "sampling": recipe.sampling != "none",
         "Mixup": any(isinstance(augment, Mixup) for augment in recipe.augments),
+        "Shift": any(isinstance(augment, Shift) for augment in recipe.augments),
+        "events": recipe.events != Detection(),
         "label_smoothing_factor": bool(recipe.training.get("label_smoothing_factor")),
         "text.prompt": bool(recipe.text.prompt),
         "text.timestamps": recipe.text.timestamps,

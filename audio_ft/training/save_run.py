@@ -14,7 +14,7 @@ from audio_ft.run import BASELINES_FILE, CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_F
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import check_parity
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
-from audio_ft.training.weights.retention import score_split
+from audio_ft.training.weights.retention import score_split, tuned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
     """
     from audio_ft.metrics import resampling
 
+    prepared = tuned(prepared, fitted.model)
     recipe, adapter, target = prepared.recipe, prepared.adapter, prepared.task.target
     model_folder = folder / MODEL_FOLDER
     save_model(prepared, fitted, model_folder)
@@ -61,7 +62,7 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
         best=fitted.best,
         history=fitted.history,
         parameters=fitted.parameters,
-        training=fitted.settings,
+        training={**fitted.settings, **chosen_facts(prepared)},
         digests={
             "recipe": recipe.digest,
             "chain": recipe.steps.digest,
@@ -79,6 +80,12 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
     for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE):
         remove(folder / name)
     return run
+
+
+def chosen_facts(prepared: Prepared) -> dict[str, Any]:
+    """Return what the task chose by the validation split, as settings with their origin."""
+    chosen = prepared.task.chosen.items()
+    return {name: {"value": value, "origin": "default: best on the validation split"} for name, value in chosen}
 
 
 def write_predictions(prepared: Prepared, scored: Mapping[str, Scored], file: Path) -> None:

@@ -77,7 +77,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
         log(f"warning: {warning}")
     train = loaded.splits["train"]
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
-    target = dataclasses.replace(loaded.target, text=recipe.text)
+    target = dataclasses.replace(loaded.target, text=recipe.text, events=recipe.events)
     task = kind_of_task.plan(target, checkpoint, train["target"])
     for line in task.check_targets({name: (list(rows["target"]), rows["key"]) for name, rows in loaded.splits.items()}):
         log(line)
@@ -85,7 +85,8 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     given = resolve_input(recipe, adapter, task, header_seconds(train, SAMPLED), estimate_seconds(train))
     adapter, recipe = given.adapter, given.recipe
     recipe.steps.require_rate(adapter.sample_rate)
-    cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate, adapter.window)
+    chain, overlap = recipe.steps.remaining(loaded.chain), task.overlap(adapter)
+    cleaner = Cleaner(chain, adapter.sample_rate, adapter.window, overlap=overlap)
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     _check_readable(cleaned, recipe.max_corrupt, log)
     excluded = {}
@@ -104,10 +105,14 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
 
 
 def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
-    """Return the recipe with the chain of prepared recordings, unless it sets its own."""
-    if loaded.chain is None or recipe.steps != DEFAULT_CHAIN:
-        return recipe
-    return dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
+    """Return the recipe with the chain of prepared recordings, unless it sets its own; it keeps the times of targets.
+
+    Raises:
+        InputError: targets have times, and the chain moves them.
+    """
+    if loaded.chain is not None and recipe.steps == DEFAULT_CHAIN:
+        recipe = dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
+    return dataclasses.replace(recipe, chain=recipe.steps.keeping_time()) if loaded.target.has_times else recipe
 
 
 def _check_readable(cleaned: Mapping[str, Cleaned], allowed: float, log: Callable[[str], None]) -> None:

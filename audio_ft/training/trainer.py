@@ -151,10 +151,11 @@ class AudioTrainer(Trainer):
 def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
     """Return the function that turns logits into validation scores, with one prediction a clip."""
     task, references = prepared.task, prepared.targets["validation"]
-    present = np.unique(windows.clips)
+    present, places = np.unique(windows.clips), windows.places
 
     def compute(outputs: Any) -> dict[str, float]:
-        predictions = task.predictions(np.asarray(outputs.predictions), windows.clips, len(references))[present]
+        found = np.asarray(outputs.predictions)
+        predictions = task.tuned(found, places, references).predictions(found, places, len(references))[present]
         scores = plain_scores(task.target.checked(predictions, references[present]))
         if metric != "loss" and metric not in scores:
             raise InputError(f"metric: {metric!r} is not among the validation scores; use one of {', '.join(scores)}.")

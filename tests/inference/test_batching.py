@@ -29,6 +29,7 @@ def test_the_end_that_whisper_learns_is_that_of_the_clip_at_its_new_speed(
     wave = speech(2 * RATE)
     codes, scale = quantize(wave)
     row: dict[str, Any] = {"samples": codes, "scale": scale, "length": len(wave), "index": 0, "target": "hello"}
+    row |= {"start": 0.0, "seconds": len(wave) / RATE}
     augment = (Speed(range=(speed, speed), probability=1.0),)
     labels = Collator(adapter, task, augment, training=True)([row])["labels"][0].tolist()
     zero = task.tokenizer.convert_tokens_to_ids("<|notimestamps|>") + 1

@@ -96,7 +96,7 @@ def test_settings_name_what_the_configuration_has(checkpoint: Any, name: str) ->
         assert set(named) <= set(known)
     dropouts = [name for name in known if "drop" in name and "layerdrop" not in name]
     assert dropouts == list(adapter.dropout_settings(0.25))
-    assert set(adapter.heads) <= {"classification", "ctc", "seq2seq"}
+    assert set(adapter.heads) <= {"classification", "frames", "ctc", "seq2seq"}
     for head in adapter.heads:
         assert 1e-6 < adapter.learning_rate(head) < 1e-2
         wide = type(adapter)(adapter.config.__class__(hidden_size=1024), adapter.extractor)

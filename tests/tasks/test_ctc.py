@@ -15,6 +15,7 @@ import torch
 from checkpoints import RATE, speech, tiny_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scores import places
 
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
@@ -112,7 +113,7 @@ def test_repeats_collapse_and_blanks_keep_double_letters_apart(checkpoint: str) 
     tokens = [place[frame] for frame in frames]
     assert task.decode(tokens) == "hello yes" == task.tokenizer.decode(tokens)
     two = np.asarray([tokens, [place["n"], place["o"], *[-100] * 14]])
-    assert task.predictions(two, np.asarray([0, 0]), 1).tolist() == ["hello yes no"]
+    assert task.predictions(two, places(0, 0), 1).tolist() == ["hello yes no"]
 
 
 def test_a_clips_tokens_do_not_depend_on_its_neighbors(checkpoint: str) -> None:
@@ -171,7 +172,7 @@ def test_a_head_without_outputs_for_beginning_and_end_is_kept_all_the_same(check
 def test_transcription_means_what_the_checkpoint_can(checkpoint: str) -> None:
     adapter = load_adapter(checkpoint)
     assert task_for("transcription", adapter) is CTC
-    with pytest.raises(InputError, match=r"needs a seq2seq head, and .* have classification or ctc only; set task=ctc"):
+    with pytest.raises(InputError, match=r"a seq2seq head, and .* have classification, frames, ctc only; set task=ctc"):
         task_for("seq2seq", adapter)
 
 

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
+from scores import places
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
@@ -189,7 +190,7 @@ def test_balanced_weights_need_labels() -> None:
 def test_windows_of_a_clip_are_averaged_before_the_softmax() -> None:
     outputs = logits(1, 5).numpy()
     clips = np.asarray([1, 0, 1, 1, 0])
-    ours = task().task.predictions(outputs, clips, 2)
+    ours = task().task.predictions(outputs, places(*clips), 2)
     for clip in range(2):
         expected = np.exp(log_softmax(outputs[clips == clip].astype(float).mean(0)))
         np.testing.assert_allclose(ours[clip], expected, rtol=1e-6)
@@ -198,15 +199,17 @@ def test_windows_of_a_clip_are_averaged_before_the_softmax() -> None:
 def test_predictions_of_several_labels_and_numbers() -> None:
     outputs = logits(1, 4).numpy()
     clips = np.arange(4)
-    np.testing.assert_allclose(task("labels").task.predictions(outputs, clips, 4), expit(outputs), rtol=1e-6)
-    np.testing.assert_allclose(task("number").task.predictions(outputs[:, :1], clips, 4), outputs[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(task("labels").task.predictions(outputs, places(*clips), 4), expit(outputs), rtol=1e-6)
+    np.testing.assert_allclose(
+        task("number").task.predictions(outputs[:, :1], places(*clips), 4), outputs[:, 0], rtol=1e-6
+    )
     assert TARGETS["number"].as_dict(np.asarray(2.5)) == {"value": 2.5}
     assert list(TARGETS["label"].as_dict(np.asarray([0.2, 0.5, 0.3]))) == ["dog", "owl", "cat"]
 
 
 def test_sure_logits_of_several_labels_overflow_nothing() -> None:
     with np.errstate(all="raise"):
-        ours = task("labels").task.predictions(np.asarray([[-2_000, 0, 2_000]], np.float32), np.zeros(1, int), 1)
+        ours = task("labels").task.predictions(np.asarray([[-2_000, 0, 2_000]], np.float32), places(0), 1)
     np.testing.assert_allclose(ours, [[0, 0.5, 1]])
 
 

@@ -11,6 +11,7 @@ import pandas
 import pytest
 import torch
 from checkpoints import RATE, fetched_whisper, speech, tiny_checkpoint
+from scores import places
 
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
@@ -110,7 +111,7 @@ def test_a_prompt_is_used_in_every_prediction(english: str, shared: Path) -> Non
     spoken = [found.words for found in task.transcribe(model, adapter, waves, words=True)]
     assert [" ".join(word["text"] for word in words) for words in spoken] == [text.strip() for text in told]
     responses = task.predict_step(model, adapter, inputs).numpy()
-    assert list(task.predictions(responses, np.arange(2), 2)) == [text.strip() for text in told]
+    assert list(task.predictions(responses, places(0, 1), 2)) == [text.strip() for text in told]
 
 
 def test_a_prompt_too_long_for_the_decoder_is_refused(english: str) -> None:

@@ -46,6 +46,7 @@ class Trim(Step):
     pad_seconds: Annotated[float, number(0, unit="s")] = 0.05
     highpass: Annotated[float, number(0, unit="Hz")] = 100.0
 
+    cuts = True
     phrase = "cut leading and trailing silence ({top_db:g} dB below the loudest sound)"
 
     def __call__(self, clip: Clip) -> Clip:

@@ -62,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
     target = model.task.target
     predicts = f"{arguments.model} predicts {target.wording.short}"
-    if form in SUBTITLES and not target.timed:
+    if form in SUBTITLES and form not in target.formats:
         raise InputError(f"Subtitles need transcripts, and {predicts}; use --format text or json.")
-    if arguments.top_k and not target.names:
+    if arguments.top_k and not target.ranked:
         raise InputError(f"--top-k is for labels, and {predicts}; leave it out.")
     top_k = arguments.top_k or (None if form == "json" else TABLE_LABELS)
     predictions = model.attempts(files, top_k, words=form != "text")

@@ -5,6 +5,7 @@ Networks between the checkpoint and the fine-tuned one forget little (Wortsman e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from audio_ft.errors import InputError
 from audio_ft.evaluation.evaluate import evaluate
 from audio_ft.evaluation.scoring import Scored, score_rows
 from audio_ft.file_io import read_json, write_json
+from audio_ft.inference.batching import Collator, outputs_of
 from audio_ft.inference.predictor import Model
 from audio_ft.run import UNTUNED_FILE, scores_from_dict
 from audio_ft.settings.rules import as_json
@@ -41,9 +43,11 @@ class Retention:
 
         `known` are its scores on the test split, if they were computed already.
         """
-        prepared, second = self.prepared, self.prepared.recipe.extra_eval
-        if second is not None or self.before:
-            self.scores.setdefault("test", {})[state] = known or score_split(prepared, self.model, "test").scores
+        second = self.prepared.recipe.extra_eval
+        if second is None and not self.before:
+            return
+        prepared = tuned(self.prepared, self.model)
+        self.scores.setdefault("test", {})[state] = known or score_split(prepared, self.model, "test").scores
         if second is not None:
             model = Model(Path(), self.model, prepared.adapter, prepared.task, prepared.recipe.steps)
             try:
@@ -63,6 +67,16 @@ class Retention:
             if weight.is_floating_point() and weight.data_ptr() not in done:
                 done.add(weight.data_ptr())
                 weight.lerp_(self.before[name].to(weight.device), 1 - alpha)
+
+
+def tuned(prepared: Prepared, model: Any) -> Prepared:
+    """Return the training with what its task chooses by the validation split for this network, such as thresholds."""
+    task = prepared.task
+    if not task.tunes:
+        return prepared
+    windows, collator = prepared.windows("validation"), Collator(task.inference_adapter(prepared.adapter), task)
+    outputs = outputs_of(model, task, collator, windows, describe="tuning")
+    return replace(prepared, task=task.tuned(outputs, windows.places, prepared.targets["validation"]))
 
 
 def score_split(prepared: Prepared, model: Any, split: str) -> Scored:
