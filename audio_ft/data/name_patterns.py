@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -52,8 +53,10 @@ def _corpus(name: str, pattern: str, group: str, label: str = "", **words: str) 
 
 CORPORA: tuple[Corpus, ...] = (
     _corpus("speech-commands", r"(?P<speaker>[0-9a-f]{6,})_nohash_\d+", "speaker"),
-    _corpus("LibriSpeech", r"(?P<speaker>\d+)-\d+-\d{4}", "speaker"),
-    _corpus("VCTK", r"(?P<speaker>[ps]\d{3})_\d{3}(?:_mic[12])?", "speaker"),
+    # "24-12-2023" is a date.
+    _corpus("LibriSpeech", r"(?!\d\d?-\d\d?-(?:19|20)\d\d$)(?P<speaker>\d+)-\d+-\d{4}", "speaker"),
+    _corpus("LibriTTS", r"(?P<speaker>\d+)_\d{3,}_\d{6}_\d{6}", "speaker"),
+    _corpus("VCTK", r"(?P<speaker>[ps]\d{3}|s5)_\d{3}(?:_mic[12])?", "speaker"),
     _corpus(
         "RAVDESS",
         r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<statement>0[12])-"
@@ -102,6 +105,62 @@ CORPORA: tuple[Corpus, ...] = (
         "emotion",
         emotion="a anger, d disgust, f fear, h happiness, n neutral, sa sadness, su surprise",
     ),
+    _corpus(
+        "ESD",
+        r"(?P<speaker>\d{4})/(?P<emotion>angry|happy|neutral|sad|surprise)/(?:(?:train|evaluation|test)/)?"
+        r"(?P=speaker)_\d{6}",
+        "speaker",
+        "emotion",
+    ),
+    # Its speakers are not named, only whether they are women, men or children.
+    _corpus(
+        "MESD",
+        r"(?P<emotion>anger|disgust|fear|happiness|neutral|sadness)_(?P<voice>[CFM])_(?P<corpus>[AB])_(?P<word>\w+)",
+        "voice",
+        "emotion",
+    ),
+    _corpus(
+        "EMOVO",
+        r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm]\d)-(?P<sentence>[bdln]\d)",
+        "speaker",
+        "emotion",
+        emotion="dis disgust, gio joy, neu neutral, pau fear, rab anger, sor surprise, tri sadness",
+    ),
+    _corpus(
+        "JL-corpus",
+        r"(?P<speaker>(?:fe)?male\d)_(?P<emotion>angry|anxious|apologetic|assertive|concerned|encouraging|excited|happy|"
+        r"neutral|sad)_(?P<sentence>\d+[ab])_(?P<take>\d)",
+        "speaker",
+        "emotion",
+    ),
+    _corpus(
+        "AESDD",
+        r"(?P<emotion>anger|disgust|fear|happiness|sadness)/[adfhs](?P<sentence>\d\d) ?\((?P<speaker>\d)\)b?",
+        "speaker",
+        "emotion",
+    ),
+    _corpus(
+        "BAVED",
+        r"(?P<speaker>\d+)-(?P<gender>[MF])-(?P<age>\d\d)-(?P<word>[0-6])-(?P<emotion>[0-2])-(?P<take>\d+)",
+        "speaker",
+        "emotion",
+        emotion="0 low, 1 normal, 2 high",
+    ),
+    _corpus(
+        "ShEMO",
+        r"(?P<speaker>[FM]\d\d)(?P<emotion>[AFHNSW])(?P<take>\d\d)",
+        "speaker",
+        "emotion",
+        emotion="a anger, f fear, h happiness, n neutral, s sadness, w surprise",
+    ),
+    _corpus(
+        "URDU",
+        r"(?P<speaker>S[MF]\d+)_F(?P<file>\d+)_(?P<emotion>[AHNS])(?P<number>\d+)",
+        "speaker",
+        "emotion",
+        emotion="a angry, h happy, n neutral, s sad",
+    ),
+    _corpus("IEMOCAP", r"Ses(?P<session>\d\d)[FM]_(?:impro|script)\w+_(?P<gender>[FM])\d{3}", "session"),
     _corpus("spoken-digit", r"(?P<digit>\d)_(?P<speaker>[a-z]+|\d\d)_(?P<take>\d+)", "speaker", "digit"),
     _corpus(
         "ESC-50",
@@ -111,7 +170,8 @@ CORPORA: tuple[Corpus, ...] = (
     ),
     _corpus(
         "UrbanSound8K",
-        r"(?:fold(?P<fold>\d+)/)?(?P<fsid>\d+)-(?P<event>\d)-(?P<occurrence>\d+)-(?P<slice>\d+)",
+        # Without the folder of a fold, "2023-5-12-1" is a date.
+        r"(?:fold(?P<fold>\d+)/)?(?P<fsid>(?(fold)|(?!(?:19|20)\d\d-))\d+)-(?P<event>\d)-(?P<occurrence>\d+)-(?P<slice>\d+)",
         "fsid",
         "event",
         event="0 air_conditioner, 1 car_horn, 2 children_playing, 3 dog_bark, 4 drilling, 5 engine_idling, "
@@ -152,7 +212,10 @@ def group_from_folders(keys: Sequence[str], labels: Sequence[str]) -> tuple[str,
     for place in range(min(map(len, steps), default=0)):
         if all(step[place] == label for step, label in zip(steps, labels, strict=True)):
             groups = ["/".join(step[place + 1 :]) for step in steps]
-            if 2 < len(set(groups) - {""}) < len(groups):
+            # Splits cannot keep two folders of a class apart, so most classes need three.
+            of_label = Counter(label for label, group in set(zip(labels, groups, strict=True)) if group)
+            many = sum(number > 2 for number in of_label.values())
+            if 2 < len(set(groups) - {""}) < len(groups) and many > len(set(labels)) / 3:
                 return "folder between label and file", groups
     return None
 

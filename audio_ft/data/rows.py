@@ -180,6 +180,7 @@ class Source:
         kind: the kind of target, where `audio-ft prepare` recorded it; it writes several labels with ";".
         chain: the cleaning steps that the recordings already went through.
         notes: what a user should know, such as what was left out.
+        files: paths of the manifests and lists that were read.
         splits_from: which files or column gave the splits, where that is not obvious; "" otherwise.
     """
 
@@ -191,6 +192,7 @@ class Source:
     chain: list[dict[str, Any]] | None = None
     notes: tuple[str, ...] = ()
     splits_from: str = ""
+    files: frozenset[str] = frozenset()
     kind: str = ""
     parts: str = ""
 

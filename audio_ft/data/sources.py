@@ -14,6 +14,7 @@ from audio_ft.data.name_patterns import fields_of
 from audio_ft.data.readers.archives import archives_in, is_archive, unpacked
 from audio_ft.data.readers.arrow import read_hub, read_parquet, read_saved
 from audio_ft.data.readers.folders import read_folder
+from audio_ft.data.readers.json_tables import YAML
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.paths import read_manifests
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
@@ -68,7 +69,7 @@ def _read(data: Data, classes: bool) -> Source:
     if path.is_file() and is_track(path):
         return read_track(path, data, "label" if classes or data.target == "label" else "text")
     if path.is_file():
-        if suffix not in MANIFEST_SUFFIXES | LIST_SUFFIXES:
+        if suffix not in (*MANIFEST_SUFFIXES, *LIST_SUFFIXES, *YAML):
             known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES | TRACK_SUFFIXES))
             raise InputError(f"{data.path}: expected a folder, a manifest or a label track ({known})")
         if suffix != ".parquet":
@@ -132,6 +133,13 @@ def _in_our_splits(data: Data, rows: Rows) -> tuple[Rows, list[str]]:
         there = ", ".join(filter(None, found)) or "none"
         raise InputError(f"{data.path}: no split {absent!r}; the splits there are {there}: correct splits=…")
     ours = {name: split_name(name) if data.splits is None else data.splits.get(name) for name in found}
+    notes = []
+    if data.splits is None and "validation" not in ours.values():
+        tests = [name for name in found if ours[name] == "test"]
+        if evaluations := [name for name in tests if name.strip().lower().startswith("eval") and len(tests) > 1]:
+            ours |= dict.fromkeys(evaluations, "validation")
+            notes = [f"split {evaluations[0]!r} is read as validation, because there is a test split beside it; "
+                     "data.splits changes that"]  # fmt: skip
     if not any(ours.values()):
         if len(found) == 1:
             return rows.in_splits(""), []
@@ -142,9 +150,8 @@ def _in_our_splits(data: Data, rows: Rows) -> tuple[Rows, list[str]]:
     splits = [ours[name] or "" for name in rows.splits]
     order = [row for split in SPLITS for row, own in enumerate(splits) if own == split]
     names = tuple(split for split in SPLITS if split in ours.values())
-    return replace(rows, splits=splits, split_names=names).take(order), (
-        [f"splits {', '.join(unused)} left out"] if unused else []
-    )
+    notes += [f"splits {', '.join(unused)} left out"] if unused else []
+    return replace(rows, splits=splits, split_names=names).take(order), notes
 
 
 def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> Rows:

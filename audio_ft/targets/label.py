@@ -27,7 +27,8 @@ MOST_PROBABLE, CONFUSIONS, SHOWN_CLASSES = 3, 8, 12
 CLASS_COLUMNS = (
     ("label", "labels", "positive_labels"),
     ("class", "classes", "category", "categories", "class_name", "class_label", "tags"),
-    ("intent", "intent_class", "emotion", "keyword", "command", "word", "sentiment", "genre", "event", "species"),
+    ("intent", "intent_class", "emotion", "keyword", "command", "word", "sentiment", "genre", "event", "species",
+     "scene", "scene_label"),
     ("target", "targets", "score", "rating"),
     ("language", "lang", "lang_id", "language_id", "accent", "dialect"),
 )  # fmt: skip

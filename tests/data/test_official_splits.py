@@ -126,10 +126,7 @@ def test_common_voice_uses_its_splits_and_names_its_other_tables(tmp_path):
     loaded = load(Data(str(tmp_path)), targets=(Transcript,))
     assert {name: len(split) for name, split in loaded.splits.items()} == {"train": 10, "validation": 2, "test": 2}
     assert loaded.rule == "given by the data: train, validation, test"
-    assert any(
-        note.startswith("invalidated.tsv, other.tsv, validated.tsv beside dev.tsv and test.tsv and train.tsv not used")
-        for note in loaded.warnings
-    )
+    assert any(note.startswith("invalidated.tsv, other.tsv, validated.tsv not used") for note in loaded.warnings)
     assert "6 recordings in no manifest left out (first: clips/cv_14.mp3)" in loaded.warnings
 
 
@@ -151,7 +148,7 @@ def test_fsd50k_is_read_with_its_column_of_splits_and_its_eval_table(tmp_path):
     assert {name: len(split) for name, split in loaded.splits.items()} == {"train": 12, "validation": 4, "test": 4}
     dev, evaluated = "FSD50K.ground_truth/dev.csv", "FSD50K.ground_truth/eval.csv"
     assert loaded.rule.startswith(f"given by column 'split' of {dev} and {evaluated}: train")
-    assert any("FSD50K.ground_truth/vocabulary.csv beside" in note for note in loaded.warnings)
+    assert any("FSD50K.ground_truth/vocabulary.csv" in note and "not used" in note for note in loaded.warnings)
     assert f"dev.csv: 16 recordings found in {tmp_path}/FSD50K.dev_audio, such" in " | ".join(loaded.warnings)
 
 

@@ -23,6 +23,8 @@ FILE, TEXT, LABEL, FOLDER = "file_name", "text", "label", "folder"
 _TEXTS = (".normalized.txt", ".txt", ".lab", ".trn", ".wav.trn", ".transcript", ".original.txt")
 # Fewer recordings with a file beside them than this are a coincidence.
 _MOST = 0.5
+# VCTK has two recordings of each sentence.
+_MICROPHONES = ("_mic1", "_mic2")
 # Names of files that say more about some recordings than that they are labeled.
 _TRACK = re.compile(r"\d+(\.\d+)?\t\d+(\.\d+)?(\t.*)?")
 # TIMIT gives the samples from which to which a sentence is spoken.
@@ -31,12 +33,12 @@ _SAMPLES = re.compile(r"\d+ \d+ (?=\D)")
 _FESTVOX = re.compile(r'\(\s*(\S+)\s+"(.*)"\s*\)')
 
 
-def read_beside(tree: Tree, *, texts: bool) -> Source | None:
+def read_beside(tree: Tree, *, texts: bool, lists: bool = True) -> Source | None:
     """Read files beside recordings: fields (.json, .cls), as in WebDataset, and with `texts` transcripts.
 
-    Transcripts are in a .txt of the same name, or in lists of names and transcripts, as in LibriSpeech's .trans.txt.
-    Folders called train-clean-100 and the like are splits; the first folders inside are groups. None where there is
-    neither.
+    Transcripts are in a .txt of the same name, or with `lists` in lists of names and transcripts, as in LibriSpeech's
+    .trans.txt. Folders called train-clean-100 and the like are splits; the first folders inside are groups. None where
+    there is neither.
 
     Raises:
         InputError: a file is not text, or not JSON.
@@ -63,11 +65,11 @@ def read_beside(tree: Tree, *, texts: bool) -> Source | None:
         first = next(iter(spoken.values()))
         example = first[next(end for end in _TEXTS if end in first)]
         return _source(tree, cells, f"text files of the same name, such as {example}", notes)
-    named, lists = _listed(tree)
+    named, used = _listed(tree) if lists else ({}, [])
     if not named:
         return None
-    return _source(tree, {path: {TEXT: text} for path, text in named.items()}, f"{lists[0]}" + (
-        f" and {counted(len(lists) - 1, 'list')} like it" if len(lists) > 1 else ""))  # fmt: skip
+    return _source(tree, {path: {TEXT: text} for path, text in named.items()}, f"{used[0]}" + (
+        f" and {counted(len(used) - 1, 'list')} like it" if len(used) > 1 else ""))  # fmt: skip
 
 
 def read_fields(tree: Tree, *, classes: bool) -> Source | None:
@@ -82,13 +84,18 @@ def read_fields(tree: Tree, *, classes: bool) -> Source | None:
 
 def _companions(tree: Tree) -> dict[str, dict[str, str]]:
     """Return for each recording the files with its name, by their suffix; those in another folder need a unique one."""
-    recording_of = finder(tree.audio)
+    recordings_of = [finder(path for path in tree.audio if mark in path) for mark in ("", *_MICROPHONES)]
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for path in (*tree.texts, *tree.lists, *(one for one in tree.manifests if one.endswith(".json"))):
         for suffix in (*_TEXTS, ".json", ".cls"):
-            if path.lower().endswith(suffix) and (owner := recording_of(path[: -len(suffix)])):
-                found[owner][suffix] = path
-                break
+            if path.lower().endswith(suffix):
+                stem = path[: -len(suffix)]
+                marked = zip(recordings_of, ("", *_MICROPHONES), strict=True)
+                owners = [owner for find, mark in marked if (owner := find(stem + mark))]
+                for owner in owners:
+                    found[owner][suffix] = path
+                if owners:
+                    break
     return found
 
 

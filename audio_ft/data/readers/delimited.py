@@ -100,15 +100,20 @@ def _without_comments(text: str) -> str:
 def _delimiter(text: str) -> str | None:
     """Return the delimiter that gives the most cells in each of the first lines, equally many; None for blanks."""
 
-    def fit(delimiter: str) -> tuple[bool, int]:
+    def fit(delimiter: str) -> tuple[bool, bool, int]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         widths: list[int] = []
+        first: list[str] = []
         # An unclosed quotation mark makes one cell of all the rest; parsing reports the line.
         with contextlib.suppress(csv.Error):
-            widths.extend(len(cells) for cells in itertools.islice(reader, 20) if cells)
+            for cells in filter(None, itertools.islice(reader, 20)):
+                widths.append(len(cells))
+                first.append(cells[0])
         width = widths[0] if widths else 0
+        # LJSpeech's transcripts may have equally many commas, but then "LJ001|Printing" is no name of a file.
+        clean = not any(mark in cell for cell in first for mark in _DELIMITERS)
         # A delimiter that does not occur gives one cell a line in every file, so one cell proves nothing.
-        return width > 1 and len(set(widths)) == 1, width
+        return width > 1 and len(set(widths)) == 1, clean, width
 
     best = max(_DELIMITERS, key=fit)
     if fit(best)[0]:

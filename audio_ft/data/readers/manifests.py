@@ -7,21 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from audio_ft.data.readers.class_names import with_class_names
 from audio_ft.data.readers.delimited import read_delimited
 from audio_ft.data.readers.elsewhere import stems_at_hand
+from audio_ft.data.readers.json_tables import LINES, YAML, read_json_table
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.readers.tracks.label_studio import flattened
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
-from audio_ft.file_io import parse_json
-
-# The fields in which `datasets` describes a recording.
-_RECORDING = {"path", "bytes", "array", "sampling_rate"}
-# JSON with one object a line.
-_LINES = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
@@ -65,33 +59,8 @@ def _read_parquet(path: Path) -> Columns:
 
 
 def _read_json(path: Path) -> Columns:
-    """Read a list of objects, or one object a line, which NeMo's manifests call .json as well, into columns."""
-    text = read_text(path)
-    first = next(filter(None, map(str.strip, text.split("\n"))), "")
-    # A list begins with [; an object in a single line is a list of one.
-    lines = path.suffix.lower() in _LINES or (first.startswith("{") and first.endswith("}") and first != "{}")
-    if lines:
-        unit, expected = "line", "one JSON object a line"
-        records = [(number, parse_json(line, f"{path}, line {number}"))
-                   for number, line in enumerate(text.split("\n"), start=1) if line.strip()]  # fmt: skip
-    else:
-        unit, expected = "item", "a JSON list of objects, one per recording"
-        values = parse_json(text, str(path))
-        records = list(enumerate(values, start=1)) if isinstance(values, list) else []
-    if not records:
-        raise InputError(f"{path}: expected {expected}, got {'none' if unit == 'line' else type(values).__name__}")
-    for number, record in records:
-        if not isinstance(record, dict):
-            example = '{"file_name": "a.wav", "label": "yes"}'
-            raise InputError(f"{path}, {unit} {number}: expected an object such as {example}")
-    names = dict.fromkeys(name for _, record in records for name in record)
-    return flattened({name: [_path_of(record.get(name)) for _, record in records] for name in names})
-
-
-def _path_of(value: Any) -> Any:
-    """Return the path of a recording in the form of `datasets`, any other value as it is."""
-    described = isinstance(value, dict) and value.keys() <= _RECORDING and value.get("bytes") is None
-    return value["path"] if described and isinstance(value.get("path"), str) else value
+    """Read JSON or YAML, with the regions of Label Studio as columns."""
+    return flattened(read_json_table(path))
 
 
 def _read_excel(path: Path) -> Columns:
@@ -118,7 +87,9 @@ def _read_excel(path: Path) -> Columns:
     raise InputError(f"{path}: expected a sheet with a header and at least one row, got none")
 
 
-_READERS = {**dict.fromkeys((".json", *_LINES), _read_json), ".parquet": _read_parquet, ".xlsx": _read_excel}
+_READERS = {**dict.fromkeys((".json", *LINES), _read_json), ".parquet": _read_parquet, ".xlsx": _read_excel}
 MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", *_READERS})
+# Most files of this kind in a folder are settings, so they are read by their own path only.
+_READERS |= dict.fromkeys(YAML, _read_json)
 # Text files may be lists too, but most are not.
 LIST_SUFFIXES = frozenset({".txt", ".lst", ".list"})

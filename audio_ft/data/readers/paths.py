@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audio_ft.data.columns import find_audio
+from audio_ft.data.columns import AUDIO, among, find_audio
 from audio_ft.data.readers.delimited import names_recordings
 from audio_ft.data.readers.elsewhere import Found, find_elsewhere
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, read_manifest
@@ -52,20 +52,37 @@ def read_manifests(
     for split, table in tables.items():
         path = root / table
         manifest = read_manifest(path, data.columns, known)
-        column = find_audio(manifest.columns, data.audio, str(path))
-        columns = manifest.columns
+        own = _of_split(known, split_in(table))
+        columns = _with_meld_names(manifest.columns)
+        column = find_audio(columns, data.audio, str(path))
         if any(map(has_regions, columns.values())):
             columns |= {column: at_hand(columns[column], Path(data.root or path.parent).expanduser())}
         near = bases or [path.parent / name for name in _AUDIO_FOLDERS]
         if data.root is not None:
             near = [Path(data.root).expanduser()]
-        parts[split], new = listed(columns, column, path, near, root, known)
+        parts[split], new = listed(columns, column, path, near, root, own)
         notes += [*manifest.notes, *new]
     rows = merged(parts)
     unlisted = sorted(known.keys() - rows.keys)
     if unlisted:
         notes.append(f"{counted(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
-    return with_regions(Source(rows, column, notes=tuple(notes)), root / next(iter(tables.values())), data.where)
+    files = frozenset(str(root / table) for table in tables.values())
+    source = Source(rows, column, notes=tuple(notes), files=files)
+    return with_regions(source, root / next(iter(tables.values())), data.where)
+
+
+def _with_meld_names(columns: Columns) -> Columns:
+    """Return the columns with the names of files that MELD's tables leave out: dia0_utt3."""
+    if not {"Dialogue_ID", "Utterance_ID"} <= columns.keys() or any(among(name, *AUDIO[:2]) for name in columns):
+        return columns
+    pairs = zip(columns["Dialogue_ID"], columns["Utterance_ID"], strict=True)
+    return {"file_name": [f"dia{dialogue}_utt{utterance}" for dialogue, utterance in pairs], **columns}
+
+
+def _of_split(known: Mapping[str, File], split: str | None) -> Mapping[str, File]:
+    """Return the recordings in folders of a split, all where there are none: names may repeat in those of others."""
+    own = {path: file for path, file in known.items() if split in map(split_in, path.split("/")[:-1])}
+    return own if split and own else known
 
 
 def read_text_lists(tree: Tree, data: Data) -> Source | None:

@@ -20,8 +20,8 @@ from audio_ft.formatting import counted
 # Names of splits in data sets, and ours.
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validation"),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluate", "evaluation"), "test"),
 }
 # Files that list recordings of a split, one a line, and words that their names have beside the split.
 _LIST_SUFFIXES = (".txt", ".lst", ".list")
