@@ -129,10 +129,9 @@ def _recordings(
     for name, part in rows.items():
         targets = part.targets or [""] * len(part)
         groups = part.groups or [None] * len(part)
-        for header, target, group in zip(headers[name], targets, groups, strict=True):
-            key = header.key
-            text = as_text(target)
-            found.append(Recording(key, name, text, group, header, measured.get(key), tuple(named.get(key, ()))))
+        for header, source, target, group in zip(headers[name], part.recordings, targets, groups, strict=True):
+            facts = header, measured.get(header.key), tuple(named.get(header.key, ()))
+            found.append(Recording(header.key, source, name, as_text(target), group, *facts))
     return tuple(found)
 
 

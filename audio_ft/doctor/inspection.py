@@ -9,6 +9,7 @@ from typing import Any
 
 from audio_ft.data.findings import Finding
 from audio_ft.data.probe import Probed
+from audio_ft.data.rows import File, Stored
 from audio_ft.doctor.facts import Durations, SplitFacts
 from audio_ft.doctor.measure import Measured
 from audio_ft.targets import target_class
@@ -19,6 +20,7 @@ class Recording:
     """Hold what is known of one recording: its row, its header, what was measured, and the names of findings on it."""
 
     key: str
+    source: File | Stored
     split: str
     target: str
     group: str | None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from audio_ft.plots.audio import before_after, feature, features
 from audio_ft.plots.classification import confusion_matrix, reliability, selective_accuracy
 from audio_ft.plots.comparisons import robustness_curve, slices
+from audio_ft.plots.distributions import histogram
 from audio_ft.plots.export import to_png, to_svg, write
 from audio_ft.plots.theme import DARK, LIGHT, Theme
 from audio_ft.plots.training import headline, learning_curves, score_intervals
@@ -23,6 +24,7 @@ __all__ = [
     "feature",
     "features",
     "headline",
+    "histogram",
     "learning_curves",
     "reliability",
     "robustness_curve",

@@ -15,8 +15,9 @@ from audio_ft.doctor.inspect import inspect
 
 @pytest.fixture
 def recordings(tmp_path):
-    for number in range(6):
-        write(Clip.noise(0.3, seed=number), tmp_path / "in" / f"{number}.wav") if number else os.mkdir(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    for number in range(1, 6):
+        write(Clip.noise(0.3, seed=number), tmp_path / "in" / f"{number}.wav")
     return tmp_path / "in"
 
 

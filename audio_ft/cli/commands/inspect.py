@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import blocks, columns, show_result
+from audio_ft.cli.console import blocks, columns, say, show_result
 from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import add_options, changed
 from audio_ft.errors import InputError
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "data", "--task", "--target", "--group", "--where", "--set", set=SETTINGS)
     parser.add_argument("--decode", action=argparse.BooleanOptionalAction, help="read every sample, or only headers "
                         "(default: every sample of up to three hours)")  # fmt: skip
+    parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
     add_options(parser, "--json", json="everything")
 
 
@@ -44,7 +45,12 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.tasks import targets_of
 
     recipe = changed(empty_recipe(), arguments)
-    found = inspect(recipe.data, targets=targets_of(recipe.task), decode=arguments.decode)
+    decode = True if arguments.html and arguments.decode is None else arguments.decode
+    found = inspect(recipe.data, targets=targets_of(recipe.task), decode=decode)
+    if arguments.html:
+        from audio_ft.reporting.html.inspection import write_inspection
+
+        say(f"page: {write_inspection(found, arguments.html)}")
     show_result(arguments, found.to_dict(), as_text(found))
     if found.problem is not None:
         raise InputError(found.problem)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.codec.encode import encode
@@ -91,3 +91,10 @@ def player(clip: Clip) -> Player | None:
         return None
     content = base64.b64encode(encode(small.samples, rate, Path("clip.mp3"))).decode("ascii")
     return Player(f"data:audio/mpeg;base64,{content}", clip.seconds, clip.seconds > PLAYER_SECONDS)
+
+
+def progress(items: Sequence[Any], description: str) -> Iterable[Any]:
+    """Yield the items, with a progress bar on terminals if it takes over two seconds."""
+    from tqdm.auto import tqdm
+
+    return tqdm(items, desc=description, unit="recording", delay=2, leave=False, disable=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft import __version__
-from audio_ft.formatting import escaped, format_duration
+from audio_ft.formatting import capitalized, escaped, format_duration
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import colors
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS
@@ -18,8 +18,8 @@ from audio_ft.reporting.html.scores import bar
 TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 
 
-def render(page: Mapping[str, Any]) -> str:
-    """Return the page as one HTML document that loads nothing from the network."""
+def render(page: Mapping[str, Any], template: str = "page.html") -> str:
+    """Return the page of a template as one HTML document that loads nothing from the network."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -33,6 +33,7 @@ def render(page: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "capitalized": capitalized,
         "display_name": display_name,
         "duration": format_duration,
         "interval": lambda score: str(score).partition(" ")[2],
@@ -41,7 +42,7 @@ def render(page: Mapping[str, Any]) -> str:
     js = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii")
     # Style and script are our own files and hold nothing of the run; everything else is escaped.
-    return environment.get_template("page.html").render(
+    return environment.get_template(template).render(
         page=page,
         version=__version__,
         longest=f"{PLAYER_SECONDS:g}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from audio_ft.plots.audio import feature
 from audio_ft.redaction import EXCLUDED, display_name, redact_run
 from audio_ft.reporting import record
 from audio_ft.reporting.html import cleaning, evaluation, figures, scores
-from audio_ft.reporting.html.recordings import Recordings, player
+from audio_ft.reporting.html.recordings import Recordings, player, progress
 from audio_ft.reporting.html.render import render
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "confidence": evaluation.confidence(described, test),
         "slices": evaluation.slices(described, run),
         "robustness": evaluation.robustness(run),
-        "worst": [_error(clip, recordings, run) for clip in _progress(worst, "errors")],
+        "worst": [_error(clip, recordings, run) for clip in progress(worst, "errors")],
         "no_audio": no_audio,
         "cleaning": _cleaning(recordings, sorted(clip.file for clip in clips)),
         "notes": cleaning.notes(run),
@@ -133,7 +133,7 @@ def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, A
     """Return the effects of cleaning on a sample of the test recordings, and a few examples."""
     if recordings is None:
         return {"effects": None, "examples": []}
-    traced = ((key, recordings.trace(key)) for key in _progress(cleaning.sampled(keys), "cleaning"))
+    traced = ((key, recordings.trace(key)) for key in progress(cleaning.sampled(keys), "cleaning"))
     measured = {key: cleaning.measure(found) for key, found in traced if found}
     examples = [
         {"why": why, "file": key, "clip": found, "before": player(found.raw), "after": player(found.clean),
@@ -142,10 +142,3 @@ def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, A
         if (found := recordings.trace(key))
     ]  # fmt: skip
     return {"effects": cleaning.effects(list(measured.values())) if measured else None, "examples": examples}
-
-
-def _progress(items: Sequence[Any], description: str) -> Iterable[Any]:
-    """Yield the items, with a progress bar on terminals if it takes over two seconds."""
-    from tqdm.auto import tqdm
-
-    return tqdm(items, desc=description, unit="recording", delay=2, leave=False, disable=None)
