@@ -30,15 +30,25 @@ def mixdown(clip: Clip) -> Clip:
     """
     if clip.channels == 1 or clip.length == 0:
         return clip.with_samples(clip.samples[:1])
-    average = clip.samples.mean(axis=0, keepdims=True, dtype=np.float64)
+    average = clip.samples[:1].copy()
+    for channel in clip.samples[1:]:
+        average += channel
+    average /= clip.channels
     powers = channel_powers(clip)
-    if average.var() < powers.mean() * 10 ** (CANCELLED_DB / 10):
+    if _power(average[0]) < powers.mean() * 10 ** (CANCELLED_DB / 10):
         loudest = int(np.argmax(powers))
         kept = clip.with_samples(clip.samples[loudest : loudest + 1])
         return kept.with_note(f"anti-phase stereo: the channels cancel each other, channel {loudest} kept")
+    average.setflags(write=False)
     return clip.with_samples(average)
 
 
 def channel_powers(clip: Clip) -> NDArray[np.float64]:
     """Return the mean power of each channel without its DC offset: (channels,)."""
-    return np.asarray(clip.samples.var(axis=1, dtype=np.float64))
+    return np.array([_power(channel) for channel in clip.samples])
+
+
+def _power(wave: NDArray[np.float32]) -> float:
+    """Return the mean power of samples (time,) without their offset."""
+    centered = wave - wave.mean()
+    return float(np.dot(centered, centered)) / max(len(wave), 1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from audio_ft.audio.clip import Clip
 
 
 def resample(clip: Clip, rate: int) -> Clip:
-    """Resample a clip to `rate` Hz with the band-limited filter "soxr_hq".
+    """Resample a clip to `rate` Hz with the band-limited filter of soxr, quality "HQ".
 
     n samples at r Hz become ceil(n * rate / r) samples. A clip at `rate` is returned unchanged.
 
@@ -22,9 +24,13 @@ def resample(clip: Clip, rate: int) -> Clip:
         return clip
     if clip.length == 0:
         return clip.with_samples(clip.samples, rate)
-    import librosa
+    import soxr
 
-    samples = librosa.resample(clip.samples, orig_sr=clip.rate, target_sr=rate, res_type="soxr_hq")
-    # librosa rounds up a float product, which can be slightly above a whole number and give one sample too many.
     length = -(-clip.length * rate // clip.rate)
-    return clip.with_samples(samples[:, :length], rate)
+    samples = np.zeros((clip.channels, length), np.float32)
+    for received, channel in zip(samples, clip.samples, strict=True):
+        # soxr rounds to the nearest number of samples, which may be one less.
+        resampled = soxr.resample(channel, clip.rate, rate, quality="HQ")[:length]
+        received[: len(resampled)] = resampled
+    samples.setflags(write=False)
+    return clip.with_samples(samples, rate)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -31,7 +32,7 @@ class Chain(Settings):
 
     def __call__(self, clip: Clip) -> Clip:
         """Return the cleaned clip."""
-        for step in self.steps:
+        for step in _cheapest_order(self.steps):
             clip = step(clip)
         return clip
 
@@ -121,6 +122,15 @@ class Chain(Settings):
             return cls.from_dict(plain)
         except InputError as error:
             raise InputError(f"{os.fspath(path)}: {error}") from error
+
+
+def _cheapest_order(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with Mono before a Resample that it follows: both are linear, and one channel is resampled."""
+    ordered = list(steps)
+    for place, (first, second) in enumerate(pairwise(steps)):
+        if isinstance(first, Resample) and isinstance(second, Mono):
+            ordered[place : place + 2] = second, first
+    return ordered
 
 
 DEFAULT_CHAIN = Chain((Resample(16_000), Mono(), Trim(), BandPass(50, 7_600), Normalize(dbfs=-1)))

@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 # that the start of the workers is cheap.
 BLOCK = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
-LAYOUT = 6
+LAYOUT = 7
 # The row of an unreadable recording, which also has its `clip` and `error`.
 UNREADABLE: dict[str, Any] = {"start": 0.0, "length": 0, "seconds": 0.0, "before": 0.0, "rate": 0, "level": None}
 UNREADABLE |= {"snr": None, "notes": [], "digest": "", "samples": np.zeros(1, np.int16), "scale": 1.0}

@@ -81,9 +81,10 @@ class Trim(Step):
         return start, start + minimum
 
 
-def _frame_power(wave: NDArray[np.float64], frame: int, hop: int) -> NDArray[np.float64]:
+def _frame_power(wave: NDArray[np.float32], frame: int, hop: int) -> NDArray[np.float64]:
     """Return the mean power (frames,) of the loudest channel of `wave` (channels, time)."""
-    sums = np.cumsum(np.pad(np.square(wave), ((0, 0), (1, 0))), axis=1)
+    sums = np.zeros((len(wave), wave.shape[1] + 1))
+    np.cumsum(np.square(wave), axis=1, dtype=np.float64, out=sums[:, 1:])
     starts = np.arange(0, wave.shape[1] - frame + hop, hop)
     stops = np.minimum(starts + frame, wave.shape[1])
     # Differences of a running sum can be slightly negative.
