@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format tree cards clean
+.PHONY: help quickstart test fuzz check format tree cards clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -14,6 +14,10 @@ quickstart: $(STAMP) ## train and score a model on included recordings: no netwo
 
 test: $(STAMP) ## run the tests on two processes, in random order
 	$(BIN)/python -m pytest -n 2
+
+fuzz: $(STAMP) ## give broken files to every reader for one minute (SECONDS=600 for ten)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz --seconds $(or $(SECONDS),60)
 
 check: $(STAMP) ## check lint, formatting, docstrings, types and imports
 	$(BIN)/ruff check .
@@ -32,7 +36,7 @@ cards: $(STAMP) ## write model_cards/ again; RUNS=folder adds the finished runs 
 	$(BIN)/python model_cards/make.py $(RUNS)
 
 clean: ## remove .venv, builds and caches
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt

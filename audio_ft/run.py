@@ -11,7 +11,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
 from audio_ft.metrics import Score
 from audio_ft.recipe import Recipe
-from audio_ft.settings.rules import as_json
+from audio_ft.settings.rules import as_json, shown
 from audio_ft.settings.secrets import hide_all
 from audio_ft.targets import Target, target_class
 
@@ -104,19 +104,19 @@ class Run:
         """Read a finished run.
 
         Raises:
-            InputError: the folder holds no run.json.
+            InputError: the folder holds no run.json, or one that is damaged.
         """
         folder = Path(folder)
         file = folder / RUN_FILE
         if not file.is_file():
             raise InputError(f"{folder} holds no {RUN_FILE}; give the --output-dir of a training that has finished.")
         plain = read_versioned(file)
-        plain |= {"recipe": Recipe.from_dict(plain["recipe"]), "labels": tuple(plain["labels"])}
-        scores = {name: scores_from_dict(plain[name], levels) for name, levels in _LEVELS.items() if name in plain}
-        folds = {name: fold | {"scores": scores_from_dict(fold["scores"]),
-                               "baselines": scores_from_dict(fold["baselines"], 2)}
-                 for name, fold in plain.get("folds", {}).items()}  # fmt: skip
-        return cls(folder=folder, **plain | scores | {"history": tuple(plain["history"]), "folds": folds})
+        try:
+            return cls(folder=folder, **_parsed(plain))
+        except InputError:
+            raise
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise InputError(f"{file} is damaged ({error}); copy it again, or train again.") from error
 
     def require_model(self) -> None:
         """Refuse a cross-validation where one model is needed.
@@ -130,6 +130,25 @@ class Run:
                 f"{self.folder} is a cross-validation of {len(self.folds)} models, none of which has trained on all "
                 f"recordings; give the folder of one of them, such as {first}, or train one with data.test_fold=NAME."
             )
+
+
+def _parsed(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a run from what run.json holds; whatever is raised says that it is damaged."""
+    kinds = {"Mapping": dict, "tuple": list, "str": str, "bool": bool, "Recipe": dict}
+    for item in dataclasses.fields(Run):
+        kind = kinds.get(str(item.type).partition("[")[0])
+        if kind and item.name in plain and not isinstance(plain[item.name], kind):
+            raise TypeError(f"{item.name} is not a {kind.__name__}")
+    for name in ("labels", "history"):
+        wrong = next((value for value in plain[name] if not isinstance(value, str if name == "labels" else dict)), None)
+        if wrong is not None:
+            raise TypeError(f"{name} holds {shown(wrong)}")
+    scores = {name: scores_from_dict(plain[name], levels) for name, levels in _LEVELS.items() if name in plain}
+    folds = {name: fold | {"scores": scores_from_dict(fold["scores"]),
+                           "baselines": scores_from_dict(fold["baselines"], 2)}
+             for name, fold in plain.get("folds", {}).items()}  # fmt: skip
+    parsed = {"recipe": Recipe.from_dict(plain["recipe"]), "labels": tuple(plain["labels"])}
+    return {**plain, **scores, **parsed, "history": tuple(plain["history"]), "folds": folds}
 
 
 def scores_from_dict(plain: Mapping[str, Any], levels: int = 1) -> dict[str, Any]:

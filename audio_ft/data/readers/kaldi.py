@@ -76,7 +76,7 @@ def _columns(folder: Path) -> tuple[Columns, int]:
     segments = {name: line.split() for name, line in _table(folder / "segments").items()}
     utterances = segments or {name: [name] for name in files}
     for name, cells in utterances.items():
-        if cells[0] not in files or (segments and len(cells) < 3):
+        if len(cells) < (3 if segments else 1) or cells[0] not in files:
             raise InputError(f"{folder / 'segments'}: {name} needs a recording of wav.scp, its start and its end")
     columns: Columns = {"id": list(utterances), _AUDIO: [files[cells[0]] for cells in utterances.values()]}
     if segments:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from audio_ft.data.readers.class_names import with_class_names
 from audio_ft.data.readers.delimited import read_delimited
@@ -16,6 +18,10 @@ from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.readers.tracks.label_studio import flattened
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
+
+# What zipfile, zlib, the parser of XML (SyntaxError) and openpyxl raise for files that are not what they are called.
+_NOT_EXCEL = (zipfile.BadZipFile, zlib.error, EOFError, ArithmeticError, AttributeError, LookupError, OSError,
+              RuntimeError, SyntaxError, TypeError, ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def _read_parquet(path: Path) -> Columns:
     try:
         table = pq.read_table(path)
         columns: Columns = table.to_pydict()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:  # also dates and text that Python lacks
         raise InputError(f"{path}: not readable as Parquet ({error}); write it again") from error
     written = b"huggingface" in (table.schema.metadata or {})
     return with_class_names(columns, Features.from_arrow_schema(table.schema), str(path)) if written else columns
@@ -71,20 +77,22 @@ def _read_excel(path: Path) -> Columns:
         raise InputError(
             f"{path}: Excel files need openpyxl: pip install 'audio-ft[excel]', or save the sheet as csv"
         ) from error
+    title, rows = "", list[tuple[Any, ...]]()
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        for sheet in openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets:
+            title = sheet.title
+            rows = [row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row)]
+            if len(rows) > 1:
+                break
+    except _NOT_EXCEL as error:
         raise InputError(f"{path}: not readable as Excel ({error}); save the sheet as csv") from error
-    for sheet in book.worksheets:
-        rows = [row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row)]
-        if len(rows) > 1:
-            names = [
-                str(name) if name is not None else f"column {place}" for place, name in enumerate(rows[0], start=1)
-            ]
-            if len(set(names)) < len(names):
-                raise InputError(f"{path}, sheet {sheet.title!r}: two columns have one name; rename one of them")
-            return dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
-    raise InputError(f"{path}: expected a sheet with a header and at least one row, got none")
+    if len(rows) < 2:
+        raise InputError(f"{path}: expected a sheet with a header and at least one row, got none")
+    names = [str(name) if name is not None else f"column {place}" for place, name in enumerate(rows[0], start=1)]
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}, sheet {title!r}: two columns have one name; rename one of them")
+    # In a damaged sheet rows may be shorter or longer than the first.
+    return {name: [row[place] if place < len(row) else None for row in rows[1:]] for place, name in enumerate(names)}
 
 
 _READERS = {**dict.fromkeys((".json", *LINES), _read_json), ".parquet": _read_parquet, ".xlsx": _read_excel}

@@ -108,6 +108,8 @@ def listed(
         InputError: a row has no path, or none of the files exists.
     """
     names = columns[column]
+    if not names:
+        raise InputError(f"{table}: it has no row; write one row per recording")
     empty = next((row for row, name in enumerate(names) if missing(name) or not isinstance(name, str)), None)
     if empty is not None:
         raise InputError(f"{table}: row {empty + 1} has no path in column {column!r}; fill it in or remove the row")

@@ -99,6 +99,9 @@ def read_elan(path: Path) -> Track:
         reader.parser.Parse(path.read_bytes(), True)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from error
+    except (LookupError, ValueError) as error:
+        raise InputError(f"{path}: its text is in an encoding that cannot be read ({error}); save the file again in "
+                         "ELAN") from error  # fmt: skip
     except expat.ExpatError as error:
         raise InputError(f"{path}, line {error.lineno:,}: not valid XML ({expat.ErrorString(error.code)}); save the "
                          "file again in ELAN") from error  # fmt: skip
