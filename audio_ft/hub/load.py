@@ -15,14 +15,14 @@ from audio_ft.hub.download import pull
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
-from audio_ft.models.checkpoint import ADAPTER_CONFIG, SMALL_FILES, download
+from audio_ft.models.checkpoint import ADAPTER_CONFIG
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE, RUN_FILE, Run
 from audio_ft.system import pick_device
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import CTC, task_class, task_of
-from audio_ft.tasks.mms import adapter_language
+from audio_ft.tasks.mms import adapter_file, adapter_language
 
 if TYPE_CHECKING:
     from audio_ft.tasks.ctc_beam import Beam
@@ -106,7 +106,7 @@ def _plain(folder: Path, name: str, revision: str | None, language: str | None) 
     spoken = adapter_language(folder, None, Text(language=language)) if task is CTC else None
     if spoken and not Path(name).expanduser().is_dir():
         repository, _, at = name.partition("@")
-        download(repository, revision or at or None, (*SMALL_FILES, f"adapter.{spoken}.safetensors"))
+        adapter_file(repository, revision or at or None, spoken)
     logger.warning(
         "warning: %s has no %s, so nothing is known of its cleaning: recordings are resampled to %s Hz and mixed to "
         "one channel (task %s).",

@@ -9,28 +9,16 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
-from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings import Settings
-from audio_ft.settings.rules import Refused, Rule, shown
+from audio_ft.settings.rules import Rule
+from audio_ft.targets.languages import LANGUAGE, language_code, spaced
 from audio_ft.targets.mojibake import garbled
 from audio_ft.targets.tags import Tags, tags_found, without_tags
 
 # Replaces the space between words in a vocabulary, as in transformers' Wav2Vec2CTCTokenizer.
 DELIMITER = "|"
-
-# Whisper's codes, listed here so that reading a recipe does not import transformers.
-_CODES = """
-en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi
-ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd
-gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue
-"""
-CODES = frozenset(_CODES.split())
-_LANGUAGE = "a code or English name such as 'fr' or 'french'"
-
-# Languages written without spaces between words.
-UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 
 NULL = "no transcript"
 EMPTY = "empty transcript"
@@ -51,29 +39,13 @@ _DOTTED: Mapping[str, Mapping[int, str]] = {
 }
 
 
-def _language_code(language: Any) -> str:
-    """Return Whisper's code of a language."""
-    if not isinstance(language, str):
-        raise Refused
-    if language in CODES:
-        return language
-    from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
-
-    name = " ".join(language.lower().split())
-    for word in (name, re.split(r"[-_]", name)[0]):
-        if code := word if word in LANGUAGES else TO_LANGUAGE_CODE.get(word):
-            return str(code)
-    hint = did_you_mean(name, [*TO_LANGUAGE_CODE, *LANGUAGES])
-    raise InputError(f"text.language: expected {_LANGUAGE}, got {shown(language)}{hint and '.' + hint}")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Text(Settings):
     """Say how transcripts are spelled before a model learns them; all of it is recorded with the model.
 
     Attributes:
-        language: what is spoken, as Whisper's code or English name ("fr", "french"; "pt-BR" is read as "pt"). None:
-            unknown.
+        language: what is spoken, as Whisper's code or English name ("fr", "french"; "pt-BR" is read as "pt"), or for
+            MMS any of its languages by ISO 639-3 ("quz", "uzb-script_cyrillic"). None: unknown.
         case: "keep", "lower" or "upper"; None: what suits the task (CTC learns lower case, Whisper keeps).
         punctuation: "keep" or "remove"; None: what suits the task (CTC removes, Whisper keeps). Every character that
             is not a letter, mark or numeral becomes a space, hyphens too: "call-forward" sounds like "call forward".
@@ -93,7 +65,7 @@ class Text(Settings):
 
     prefix: ClassVar[str] = "text"
 
-    language: Annotated[str | None, Rule(_LANGUAGE, _language_code)] = None
+    language: Annotated[str | None, Rule(LANGUAGE, language_code)] = None
     case: Literal["keep", "lower", "upper"] | None = None
     punctuation: Literal["keep", "remove"] | None = None
     unicode: Literal["NFC", "NFKC", "NFD", "NFKD"] = "NFC"
@@ -105,7 +77,7 @@ class Text(Settings):
     @property
     def space(self) -> str:
         """Return the separator of words: "" in languages that are written without spaces."""
-        return "" if self.language in UNSPACED else " "
+        return " " if spaced(self.language) else ""
 
     def resolved(self, *, case: str, punctuation: str) -> Text:
         """Return the settings with the open ones filled in by the task's defaults."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +14,21 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import read_json
 from audio_ft.models.base import Adapter
-from audio_ft.models.checkpoint import checkpoint_folder
-from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import DELIMITER, Text, unseen, vocabulary
 from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite, forward
 from audio_ft.tasks.ctc_beam import Beam, BeamSearch
+from audio_ft.tasks.ctc_tokenizer import (
+    make_tokenizer,
+    names_of,
+    read_tokenizer,
+    single_characters,
+    spelling,
+    word_offsets,
+)
 from audio_ft.tasks.heads import pretrained
-from audio_ft.tasks.mms import adapter_file, adapter_language, load_language
+from audio_ft.tasks.mms import adapter_language, load_language
 from audio_ft.tasks.round_trip import changed, plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 
@@ -88,31 +91,33 @@ class CTC(Transcription):
             return None
         language = adapter_language(checkpoint.name, checkpoint.revision, text)
         try:
-            tokenizer = _tokenizer("AutoTokenizer", checkpoint.name, checkpoint.revision, language)
-        except InputError:
-            return None  # without its tokenizer the outputs of a head have no meaning
-        names = names_of(tokenizer, None if language else config)
-        if not language and len(names) < config.vocab_size:
-            return None  # outputs without a name
-        known = Transcript(text=spelling(text, tokenizer))
-        task = cls(known, names, tokenizer, from_scratch=False, language=language)
-        if unknown := task.lacking(known.text.apply(transcript) for transcript in transcripts):
-            shown = " ".join(character for character, _ in unknown.most_common(SHOWN_CHARACTERS))
-            logger.warning(
-                "warning: the checkpoint's vocabulary lacks %s of the transcripts, so it gets a new head.", shown
-            )
+            tokenizer = read_tokenizer(checkpoint.name, checkpoint.revision, language)
+        except InputError as error:
+            # Without its tokenizer the outputs of a head have no meaning.
+            logger.warning("warning: the checkpoint gets a new head, because of its tokenizer: %s", error)
             return None
-        if found := changed(task, transcripts):
-            sentence = "warning: the checkpoint's tokenizer makes %r of %r, so it gets a new head."
-            logger.warning(sentence, found[2], found[1])
+        names = names_of(tokenizer, None if language else config)
+        task = cls(Transcript(text=spelling(text, tokenizer)), names, tokenizer, from_scratch=False, language=language)
+        if reason := task._why_not(0 if language else config.vocab_size, transcripts):
+            logger.warning("warning: the checkpoint gets a new head, because its %s.", reason)
             return None
         return task
+
+    def _why_not(self, outputs: int, transcripts: Sequence[str]) -> str:
+        """Return why a checkpoint's head of so many outputs cannot write the transcripts; "" if it can."""
+        if len(self.tokens) < outputs:
+            return f"head has {outputs:,} outputs and its vocabulary names only {len(self.tokens):,}"
+        if unknown := self.lacking(map(self.text.apply, transcripts)):
+            shown = " ".join(character for character, _ in unknown.most_common(SHOWN_CHARACTERS))
+            return f"vocabulary lacks {shown} of the transcripts"
+        found = changed(self, transcripts)
+        return f"tokenizer makes {found[2]!r} of {found[1]!r}" if found else ""
 
     @classmethod
     def restore(cls, config: PreTrainedConfig, folder: str | Path, text: Text) -> Task:
         """Return the task of a saved model, with its tokenizer."""
         language = adapter_language(folder, None, text)
-        tokenizer = _tokenizer("Wav2Vec2CTCTokenizer", folder, None, language)
+        tokenizer = read_tokenizer(folder, None, language)
         names = names_of(tokenizer, None if language else config)
         return cls(Transcript(text=spelling(text, tokenizer)), names, tokenizer, language=language)
 
@@ -120,10 +125,7 @@ class CTC(Transcription):
         """Load a saved model, or an MMS checkpoint with the adapter of its language."""
         model = super().load(adapter, folder)
         if self.language:
-            # What audio_ft saved has the adapter of its language in its weights, and so has MMS that of its own.
-            own = from_pretrained("Wav2Vec2CTCTokenizer", folder).target_lang
-            if self.language != own or adapter_file(folder, self.language).is_file():
-                load_language(model, folder, None, self.language)
+            load_language(model, folder, None, self.language)
         return model
 
     def with_language_model(self, beam: Beam) -> Task:
@@ -152,9 +154,7 @@ class CTC(Transcription):
 
     def lacking(self, texts: Iterable[str]) -> Counter[str]:
         """Return how often applied transcripts have characters that the vocabulary lacks."""
-        # Such tokenizers write capitals of their own accord, and read them back as small letters.
-        spelled = str.upper if _lowers(self.tokenizer) else str
-        return unseen(self.tokens, map(spelled, texts))
+        return unseen(self.tokens, (spelled for text in texts for spelled in single_characters(self.tokenizer, text)))
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the text of the best token of each frame: repeats collapsed, blanks dropped."""
@@ -210,10 +210,9 @@ class CTC(Transcription):
         transcripts, hop = [], adapter.frame_seconds
         for tokens in forward(model, self, adapter, adapter.collate([adapter.extract(wave) for wave in waves])):
             path = tokens[tokens != NO_TOKEN].tolist()
-            found = self.tokenizer.decode(path, output_word_offsets=True).word_offsets if words else ()
             spoken = [
                 {"start": hop * one["start_offset"], "end": hop * one["end_offset"], "text": one["word"]}
-                for one in found
+                for one in (word_offsets(self.tokenizer, path) if words else ())
             ]
             transcripts.append(Transcribed(self.decode(path), spoken))
         return transcripts
@@ -229,45 +228,3 @@ class CTC(Transcription):
                 named = ", ".join(f"{character!r} {count}" for character, count in common)
                 lines.append(f"warning: {split} has characters that the vocabulary lacks, always errors: {named}")
         return lines
-
-
-def make_tokenizer(characters: Sequence[str]) -> Any:
-    """Return the tokenizer whose ids are the positions of these characters."""
-    from transformers import Wav2Vec2CTCTokenizer
-
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "vocab.json"
-        file.write_text(json.dumps({name: index for index, name in enumerate(characters)}), encoding="utf-8")
-        return Wav2Vec2CTCTokenizer(str(file), bos_token=None, eos_token=None)
-
-
-def _tokenizer(kind: str, checkpoint: str | Path, revision: str | None, language: str | None) -> Any:
-    """Read a checkpoint's tokenizer, for one of its languages if it has several."""
-    # What older versions saved moves commas and apostrophes to the word before them.
-    settings: dict[str, Any] = {"clean_up_tokenization_spaces": False}
-    settings |= {"target_lang": language} if language else {}
-    tokenizer = from_pretrained(kind, checkpoint, revision, **settings)
-    file = checkpoint_folder(checkpoint, revision) / "tokenizer_config.json"
-    delimiter = read_json(file).get("word_delimiter_token") if file.is_file() else None
-    if isinstance(delimiter, str) and delimiter in tokenizer.get_vocab():
-        tokenizer._word_delimiter_token = delimiter  # transformers 5.23 reads it and keeps "|"
-    return tokenizer
-
-
-def _lowers(tokenizer: Any) -> bool:
-    """Return whether a tokenizer looks up capitals and returns small letters."""
-    return bool(getattr(tokenizer, "do_lower_case", False))
-
-
-def names_of(tokenizer: Any, config: PreTrainedConfig | None = None) -> tuple[str, ...]:
-    """Return the tokens in the order of their ids, one for each output: most networks have none for <s> and </s>."""
-    names = tuple(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
-    return names if config is None else names[: config.vocab_size]
-
-
-def spelling(text: Text, tokenizer: Any) -> Text:
-    """Return the spelling with what it leaves open as the vocabulary has it."""
-    letters = [name for name in tokenizer.get_vocab() if len(name) == 1 and name.isalpha()]
-    capitals = letters and all(name == name.upper() for name in letters) and not _lowers(tokenizer)
-    case = "upper" if capitals else "lower"
-    return text.resolved(case=case, punctuation="remove")

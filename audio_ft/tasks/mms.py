@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.file_io import read_json
 from audio_ft.models.checkpoint import SMALL_FILES, checkpoint_folder, download
+from audio_ft.targets.languages import ISO_639_3
 
 if TYPE_CHECKING:
     from audio_ft.targets.transcripts import Text
-
-# MMS names languages by ISO 639-3, and `text.language` has Whisper's codes: pairs where MMS has that language.
-_NAMES = """
-en eng zh cmn de deu es spa ru rus ko kor fr fra ja jpn pt por tr tur pl pol ca cat nl nld ar ara sv swe id ind hi hin
-fi fin vi vie he heb uk ukr el ell ms zlm cs ces ro ron da dan hu hun ta tam no nob th tha ur urd hr hrv bg bul lt lit
-la lat mi mri ml mal cy cym sk slk te tel fa fas lv lav bn ben sr srp az azj sl slv kn kan et est mk mkd br bre eu eus
-is isl hy hye ne npi mn mon bs bos kk kaz sq sqi sw swh gl glg mr mar pa pan si sin km khm sn sna yo yor so som af afr
-oc oci ka kat be bel tg tgk sd snd gu guj am amh yi yid lo lao uz uzb fo fao ht hat ps pus tk tuk nn nno mt mlt sa san
-lb ltz my mya bo bod tl tgl mg mlg as asm tt tat haw haw ln lin ha hau ba bak jw jav su sun yue yue it ita
-"""
-NAMES = dict(zip(_NAMES.split()[::2], _NAMES.split()[1::2], strict=True))
 
 
 def adapter_language(checkpoint: str | Path, revision: str | None, text: Text) -> str | None:
@@ -33,47 +23,65 @@ def adapter_language(checkpoint: str | Path, revision: str | None, text: Text) -
         InputError: the checkpoint has adapters, and none for this language.
     """
     folder = checkpoint_folder(checkpoint, revision)
-    file, settings = folder / "vocab.json", folder / "tokenizer_config.json"
+    file = folder / "vocab.json"
     vocabularies = read_json(file) if file.is_file() else {}
     if not any(isinstance(vocabulary, dict) for vocabulary in vocabularies.values()):
         return None
     if text.language is None:
-        own = read_json(settings).get("target_lang") if settings.is_file() else None
+        own = own_language(folder)
         if own not in vocabularies:
             raise InputError(f"{checkpoint} has adapters for {len(vocabularies):,} languages; set text.language=fr.")
         return str(own)
-    name = NAMES.get(text.language, text.language)
+    name = ISO_639_3.get(text.language, text.language)
     # Languages that are written in several scripts have a name for each.
-    found = [one for one in (name, *sorted(vocabularies)) if one in vocabularies and one.split("-")[0] == name]
+    found = [one for one in (name, *sorted(vocabularies)) if one in vocabularies and name in (one, one.split("-")[0])]
     if not found:
         raise InputError(
-            f"{checkpoint} has no adapter for text.language {text.language!r}.{did_you_mean(name, vocabularies)}"
+            f"{checkpoint} has no adapter for text.language {text.language!r} among those for {len(vocabularies):,} "
+            f"languages, which are named by ISO 639-3.{did_you_mean(name, vocabularies)}"
         )
     return found[0]
 
 
-def adapter_file(folder: str | Path, language: str) -> Path:
-    """Return the file of a language's adapter in a folder."""
-    return Path(folder) / f"adapter.{language}.safetensors"
+def own_language(folder: Path) -> str | None:
+    """Return the name of the language whose adapter is in the weights of a folder."""
+    file = folder / "tokenizer_config.json"
+    return read_json(file).get("target_lang") if file.is_file() else None
+
+
+def adapter_file(checkpoint: str | Path, revision: str | None, language: str) -> Path | None:
+    """Return the file of a language's adapter, downloaded if the checkpoint is on the Hub; None if there is none.
+
+    The other languages' files of a repository, which may be a thousand, are left there.
+    """
+    folder = checkpoint_folder(checkpoint, revision)
+    for name in (f"adapter.{language}.safetensors", f"adapter.{language}.bin"):
+        if not Path(checkpoint).expanduser().is_dir():
+            folder = download(str(checkpoint), revision, (*SMALL_FILES, name))
+        if (folder / name).is_file():
+            return folder / name
+    return None
 
 
 def load_language(model: Any, checkpoint: str | Path, revision: str | None, language: str) -> None:
     """Replace a network's adapters and output layer by those of a language, in place.
+
+    What was trained on one language has them in its weights, as MMS itself has those of its own, and needs no file.
 
     Raises:
         InputError: the checkpoint's file for that language is missing or damaged.
     """
     from audio_ft.models.weights import refuse_not_finite
 
-    name = adapter_file("", language).name
-    folder = checkpoint_folder(checkpoint, revision)
-    if not Path(checkpoint).expanduser().is_dir():
-        folder = download(str(checkpoint), revision, (*SMALL_FILES, name))
-    if not (folder / name).is_file():
+    file = adapter_file(checkpoint, revision, language)
+    if file is None and language == own_language(checkpoint_folder(checkpoint, revision)):
+        return
+    if file is None:
+        name = f"adapter.{language}.safetensors"
         raise InputError(f"{checkpoint} has no {name}, the adapter of its language; download the whole checkpoint.")
-    model.config._name_or_path = str(folder)
+    model.config._name_or_path = str(file.parent)
     try:
-        model.load_adapter(language, use_safetensors=True)
+        model.load_adapter(language, use_safetensors=file.suffix == ".safetensors")
     except Exception as error:
-        raise InputError(f"{folder / name} does not fit the checkpoint ({error}); download it again.") from error
-    refuse_not_finite(folder / name, model.state_dict().items())
+        raise InputError(f"{file} does not fit the checkpoint ({error}); download it again.") from error
+    refuse_not_finite(file, model.state_dict().items())

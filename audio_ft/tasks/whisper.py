@@ -21,7 +21,14 @@ from audio_ft.tasks.heads import pretrained
 from audio_ft.tasks.round_trip import plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 from audio_ft.tasks.whisper_decoding import check_scores, transcribe, window_of
-from audio_ft.tasks.whisper_languages import complete, is_multilingual, language_tokens, stated
+from audio_ft.tasks.whisper_languages import (
+    RESTRICTIONS,
+    complete,
+    is_multilingual,
+    language_tokens,
+    plain_search,
+    stated,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -126,6 +133,7 @@ class Seq2Seq(Transcription):
         generation.task = "transcribe" if self.multilingual else None
         generation.forced_decoder_ids = None
         # By default transformers' pipeline uses five beams, whose texts may differ from those that were scored.
+        plain_search(generation)
         generation.num_beams = 1
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
@@ -188,6 +196,8 @@ class Seq2Seq(Transcription):
         model: Any = pretrained(self, checkpoint, head)
         self._set_generation(model)
         generation = model.generation_config
+        plain_search(generation, RESTRICTIONS)
+        generation.max_length = max(generation.max_length, self.limit)
         # Tokens of the transcripts must not be suppressed: OpenAI's list, made against descriptions of noise, contains
         # every colon, semicolon, quotation mark and bracket.
         for name, needed in (("suppress_tokens", self.writes), ("begin_suppress_tokens", self.begins)):

@@ -6,7 +6,7 @@ Checkpoints of 2022 name neither languages nor tasks in their generation config;
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ from audio_ft.models.checkpoint import checkpoint_folder
 # GPT-2's last token, whose vocabulary the English-only checkpoints of every size share.
 GPT2_END = 50_256
 TASKS = ("transcribe", "translate")
+# Settings of generation under which the text is not the most probable one, or comes in another form.
+OTHER_OUTPUT = ("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p", "num_beam_groups",
+                "early_stopping", "num_return_sequences", "return_dict_in_generate", "return_timestamps",
+                "return_token_timestamps", "output_scores", "output_logits", "output_attentions",
+                "output_hidden_states")  # fmt: skip
+# Those that keep a network from writing what it learns.
+RESTRICTIONS = ("max_new_tokens", "min_length", "min_new_tokens", "no_repeat_ngram_size", "repetition_penalty",
+                "exponential_decay_length_penalty", "encoder_no_repeat_ngram_size", "bad_words_ids", "sequence_bias",
+                "forced_bos_token_id", "forced_eos_token_id")  # fmt: skip
 
 
 def stated(checkpoint: str | Path, revision: str | None = None) -> dict[str, Any]:
@@ -57,7 +66,14 @@ def complete(model: Any, tokenizer: Any, multilingual: bool) -> None:
     tasks = {task: known[f"<|{task}|>"] for task in TASKS if f"<|{task}|>" in known}
     heads = range(config.decoder_attention_heads)
     layers = range(config.decoder_layers // 2, config.decoder_layers)
+    following = getattr(generation, "alignment_heads", None) or ()
+    if any(layer >= config.decoder_layers or head not in heads for layer, head in following):
+        # Left from the larger network that this one was distilled from.
+        generation.alignment_heads = None
     found: dict[str, Any] = {
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.eos_token_id if config.pad_token_id is None else config.pad_token_id,
+        "max_length": config.max_target_positions,
         "is_multilingual": multilingual,
         "no_timestamps_token_id": known.get("<|notimestamps|>"),
         "prev_sot_token_id": known.get("<|startofprev|>"),
@@ -71,3 +87,13 @@ def complete(model: Any, tokenizer: Any, multilingual: bool) -> None:
     for name, value in found.items():
         if getattr(generation, name, None) is None and value is not None:
             setattr(generation, name, value)
+
+
+def plain_search(generation: Any, names: Iterable[str] = OTHER_OUTPUT) -> None:
+    """Take settings of generation back to transformers' defaults, in place."""
+    from transformers import GenerationConfig
+
+    usual = GenerationConfig()
+    for name in names:
+        if hasattr(generation, name):
+            setattr(generation, name, getattr(usual, name, None))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_ft.errors import InputError
+from audio_ft.targets.languages import CODES
 from audio_ft.targets.mojibake import garbled
 from audio_ft.targets.transcripts import (
     BARE,
-    CODES,
     EMPTY,
     GARBLED,
     NULL,
@@ -65,10 +65,19 @@ def test_settings_survive_json(text):
 @pytest.mark.parametrize(
     ("said", "code"),
     [("french", "fr"), ("French ", "fr"), ("pt", "pt"), ("PT-br", "pt"), ("en_US", "en"), ("castilian", "es"),
-     ("haitian creole", "ht"), ("yue", "yue"), (None, None)],
+     ("haitian creole", "ht"), ("yue", "yue"), (None, None),
+     # The codes of MMS: Whisper's where it knows the language, else as they are.
+     ("fra", "fr"), ("ger", "de"), ("ZHO", "zh"), ("cmn", "zh"), ("quz", "quz"), ("gle", "gle"),
+     ("uzb-script_cyrillic", "uzb-script_cyrillic"), ("fra-CA", "fr")],
 )  # fmt: skip
 def test_a_language_goes_by_its_code(said, code):
     assert Text(language=said).language == code
+
+
+def test_words_are_separated_where_the_language_separates_them():
+    unspaced = {code for code in (*CODES, "quz", "cmn-script_simplified", "mya") if not Text(language=code).space}
+    assert unspaced == {"zh", "ja", "th", "lo", "my", "yue", "cmn-script_simplified", "mya"}
+    assert Text().space == " "
 
 
 @pytest.mark.parametrize(

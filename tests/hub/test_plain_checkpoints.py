@@ -13,7 +13,7 @@ from checkpoints import MINI, RATE, speech, tiny_checkpoint, tiny_transcriber
 
 import audio_ft as aft
 from audio_ft.errors import InputError
-from audio_ft.tasks.ctc import make_tokenizer
+from audio_ft.tasks.ctc_tokenizer import make_tokenizer
 
 
 def classifier(folder: Path, name: str = "wav2vec2-layer", **settings: Any) -> Path:

@@ -28,8 +28,8 @@ from audio_ft.models import load_adapter
 from audio_ft.targets import Label, Transcript
 from audio_ft.tasks import CTC, Classification
 from audio_ft.tasks.base import Checkpoint, HeadSettings
-from audio_ft.tasks.ctc import make_tokenizer
 from audio_ft.tasks.ctc_beam import BeamSearch
+from audio_ft.tasks.ctc_tokenizer import make_tokenizer
 from audio_ft.tasks.ngram_lm import estimate, unigrams
 
 pytest.importorskip("flashlight.lib.text")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoints import RATE, speech, tiny_checkpoint
-from safetensors.torch import save_file
+from hub_server import Hub, connected
+from safetensors.torch import load_file, save_file
 
 import audio_ft as aft
 from audio_ft.errors import InputError
@@ -18,7 +19,8 @@ from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import CTC
 from audio_ft.tasks.base import Checkpoint, HeadSettings
 
-LETTERS = {"eng": "abc", "fra": "abcdé", "uzb-script_latin": "xyz"}
+# Of the last two Whisper knows nothing.
+LETTERS = {"eng": "abc", "fra": "abcdé", "uzb-script_latin": "xyz", "uzb-script_cyrillic": "абв", "quz": "achñ"}
 
 
 @pytest.fixture
@@ -43,7 +45,17 @@ def mms(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("language", "name"), [("fr", "fra"), (None, "eng"), ("uz", "uzb-script_latin")])
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        ("fr", "fra"),
+        (None, "eng"),
+        ("uz", "uzb-script_cyrillic"),  # the first of its scripts
+        ("uzb-script_latin", "uzb-script_latin"),
+        ("quz", "quz"),
+        ("fra", "fra"),
+    ],
+)
 def test_the_language_chooses_adapter_and_vocabulary(mms: Path, language: str | None, name: str) -> None:
     model = aft.load(mms, device="cpu", language=language)
     assert model.network.lm_head.out_features == 5 + len(LETTERS[name])
@@ -71,8 +83,51 @@ def test_a_saved_model_has_the_adapter_of_its_language(mms: Path, tmp_path: Path
 
 
 def test_a_language_without_an_adapter_is_refused(mms: Path) -> None:
-    with pytest.raises(InputError, match=r"no adapter for text\.language 'de'"):
+    with pytest.raises(InputError, match=r"no adapter for text\.language 'de' among those for 5 languages"):
         aft.load(mms, device="cpu", language="de")
+    with pytest.raises(InputError, match=r"no adapter for text\.language 'qux'.*Did you mean 'quz'"):
+        aft.load(mms, device="cpu", language="qux")
     (mms / "adapter.fra.safetensors").unlink()
     with pytest.raises(InputError, match=r"no adapter\.fra\.safetensors"):
         aft.load(mms, device="cpu", language="fr")
+
+
+def test_what_was_trained_on_one_language_needs_no_file_for_it(mms: Path) -> None:
+    (mms / "adapter.eng.safetensors").unlink()
+    checkpoint = Checkpoint(load_adapter(str(mms)), str(mms))
+    task = CTC.plan(Transcript(text=Text(language="en")), checkpoint, ["a bc"])
+    assert not task.from_scratch
+    assert task.build(checkpoint, HeadSettings()).lm_head.out_features == 8
+    assert aft.load(mms, device="cpu", language="fra").network.lm_head.out_features == 10
+
+
+def test_an_adapter_that_torch_saved_is_read_without_running_code(mms: Path) -> None:
+    file = mms / "adapter.quz.safetensors"
+    torch.save(load_file(file), mms / "adapter.quz.bin")
+    file.unlink()
+    assert aft.load(mms, device="cpu", language="quz").network.lm_head.out_features == 9
+    torch.save({"lm_head.weight": Path("x")}, mms / "adapter.quz.bin")
+    with pytest.raises(InputError, match=r"adapter\.quz\.bin does not fit the checkpoint"):
+        aft.load(mms, device="cpu", language="quz")
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "bin"])
+def test_of_a_repository_only_the_adapter_of_the_language_is_downloaded(
+    mms: Path, tmp_path: Path, hub: Hub, suffix: str
+) -> None:
+    for file in mms.glob("adapter.*.safetensors") if suffix == "bin" else ():
+        torch.save(load_file(file), file.with_suffix(".bin"))
+        file.unlink()
+    repo = hub.make("me/mms")
+    files = {file.name: (file.read_bytes(), file.suffix != ".json") for file in mms.iterdir() if file.is_file()}
+    repo.add("refs/heads/main", "all languages", files, repo.main.oid)
+    with connected(hub, tmp_path / "cache"):
+        assert aft.load("me/mms", device="cpu", language="quz").network.lm_head.out_features == 9
+        checkpoint = Checkpoint(load_adapter("me/mms"), "me/mms")
+        task = CTC.plan(Transcript(text=Text(language="quz")), checkpoint, ["ñacha"])
+        assert not task.from_scratch
+        assert task.build(checkpoint, HeadSettings()).lm_head.out_features == 9
+        with pytest.raises(InputError, match=r"no adapter for text\.language 'xav'"):
+            CTC.plan(Transcript(text=Text(language="xav")), checkpoint, ["ñacha"])
+    asked = {Path(path).name for kind, _, path in hub.requests if kind == "resolve" and "adapter." in path}
+    assert asked == {f"adapter.quz.{suffix}"}

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from checkpoints import MINI, tiny_checkpoint, tiny_transcriber
+from checkpoints import MINI, RATE, speech, tiny_checkpoint, tiny_transcriber
 
 from audio_ft import Data, Recipe, Text
 from audio_ft.errors import InputError
@@ -120,14 +120,13 @@ def test_the_sign_between_words_is_refused_as_a_letter() -> None:
 
 def saved_vocabulary(folder: Path, names: Any, **settings: Any) -> str:
     """Write a tiny checkpoint with a CTC head and a tokenizer of these names."""
-    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+    from transformers import Wav2Vec2ForCTC
 
     model = Wav2Vec2ForCTC.from_pretrained(tiny_checkpoint("wav2vec2-layer", folder, vocab_size=len(names)))
     model.save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
     usual = {"tokenizer_class": "Wav2Vec2CTCTokenizer", "pad_token": "<pad>", "unk_token": "<unk>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(usual | settings))
-    assert Wav2Vec2Processor.from_pretrained(folder)
     return str(folder)
 
 
@@ -147,6 +146,9 @@ USUAL = ("<pad>", "<s>", "</s>", "<unk>", "|")
         ((*USUAL, *"abc"), {}, ["abcd"], False),
         ((*USUAL, "ch", *"abch"), {}, ["chab ch ab"], True),  # tokens of several letters
         ((*USUAL, *"<spad>/unkbc"), {}, ["<s> <pad> </s> <unk> b"], True),
+        ((*USUAL, *"ab", "ch", "sch"), {}, ["ach bsch"], True),  # no token for c
+        ((*USUAL, *"abc"), {"tokenizer_class": "Wav2Vec2Tokenizer"}, ["a bc"], True),  # as of 2020
+        ((*USUAL[:4], "ɪ", "tʃ", "ɔː"), {"tokenizer_class": "Wav2Vec2PhonemeCTCTokenizer"}, ["ɪ tʃ ɔː"], True),
     ],
 )
 def test_a_vocabulary_is_kept_if_it_writes_the_transcripts(
@@ -157,6 +159,22 @@ def test_a_vocabulary_is_kept_if_it_writes_the_transcripts(
         task = ctc(transcripts, folder, punctuation=punctuation)
         assert task.from_scratch is not kept or punctuation == "keep"
         assert_perfect(task, transcripts)
+
+
+def test_a_network_of_phonemes_writes_them_as_transformers_does(tmp_path: Path) -> None:
+    from transformers import Wav2Vec2PhonemeCTCTokenizer
+
+    names = (*USUAL[:4], "\u026a", "t\u0283", "\u0254\u02d0")
+    folder = saved_vocabulary(tmp_path / "start", names, tokenizer_class="Wav2Vec2PhonemeCTCTokenizer")
+    adapter = load_adapter(folder)
+    task = ctc(["\u026a t\u0283"], folder)
+    task.save(adapter, tmp_path / "start")
+    again = CTC.restore(adapter.config, folder, task.text)
+    theirs = Wav2Vec2PhonemeCTCTokenizer.from_pretrained(folder)
+    path = [0, 4, 4, 0, 4, 5, 0]
+    assert again.decode(path) == theirs.decode(path) == "\u026a \u026a t\u0283"
+    (found,) = again.transcribe(again.load(adapter, folder), adapter, [speech(RATE)], words=True)
+    assert " ".join(word["text"] for word in found.words) == found.text
 
 
 def test_every_character_is_tried_where_there_are_many_transcripts() -> None:

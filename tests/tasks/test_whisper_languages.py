@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,10 +83,53 @@ def test_a_language_without_a_token_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_that_cannot_generate_is_refused_before_recordings_are_read(tmp_path: Path) -> None:
     name = tiny_transcriber(tmp_path)
     file = tmp_path / "generation_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_beam_groups": 2, "num_beams": 3, "top_k": "many"}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"suppress_tokens": ["many"]}))
     task, checkpoint = planned(name, language="en")
     with pytest.raises(InputError):
         try_out(task, checkpoint)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"do_sample": True, "temperature": 9.0, "top_k": 3},
+        {"num_beams": 3, "num_return_sequences": 3},
+        {"return_dict_in_generate": True, "output_scores": True},
+        {"return_timestamps": True},
+        {"alignment_heads": [[7, 0], [0, 17]]},
+        {"max_new_tokens": 1, "no_repeat_ngram_size": 1, "exponential_decay_length_penalty": [1, 9.0]},
+        dict.fromkeys(("eos_token_id", "pad_token_id", "bos_token_id", "decoder_start_token_id")),
+        None,
+    ],
+    ids=str,
+)
+def test_a_checkpoint_is_searched_plainly_whatever_its_generation_config(
+    tmp_path: Path, stated: dict[str, Any] | None
+) -> None:
+    name = tiny_transcriber(tmp_path / "stated")
+    plain = tiny_transcriber(tmp_path / "plain")
+    file = tmp_path / "stated" / "generation_config.json"
+    if stated is None:
+        file.unlink()
+    else:
+        file.write_text(json.dumps(json.loads(file.read_text()) | stated))
+    texts = []
+    for folder in (name, plain):
+        task, checkpoint = planned(folder, language="en")
+        task = dataclasses.replace(task, limit=24)
+        model, adapter = task.build(checkpoint, HeadSettings()).eval(), checkpoint.adapter
+        (found,) = task.transcribe(model, adapter, [speech(RATE)], words=True)
+        assert " ".join(word["text"] for word in found.words) == found.text
+        texts.append(found.text)
+    assert texts[0] == texts[1] != ""
+    assert isinstance(aft.load(name, device="cpu")((speech(RATE), RATE))["text"], str)
+
+
+def test_a_text_may_be_as_long_as_a_transcript(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(load_adapter(tiny_transcriber(tmp_path)), str(tmp_path))
+    task = Seq2Seq.plan(Transcript(text=Text(language="en")), checkpoint, ["abc " * 50])
+    model: Any = task.build(checkpoint, HeadSettings())
+    assert model.generation_config.max_length > len(task.label("abc " * 50, 1.0))  # the checkpoint says 24
 
 
 def test_a_plain_whisper_predicts_and_says_that_it_has_no_chain(
