@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,13 @@ from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.errors import InputError
 from audio_ft.evaluation.probe import Probed, out_of_fold
 from audio_ft.evaluation.scoring import Rows
+from audio_ft.file_io import finite
 from audio_ft.formatting import counted
 from audio_ft.inference.embeddings import Encoder
+from audio_ft.redaction import display_name
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.typing import NDArray
 
     from audio_ft.data import Data
@@ -42,6 +45,7 @@ class Doubt:
         confidence: their probability of the suggestion; None for numbers.
         quality: cleanlab's label quality, from 0 (probably wrong) to 1; for one label, the probability of the label.
         reason: the doubt in words.
+        measures: other measurements by name, for transcripts.
     """
 
     file: str
@@ -51,6 +55,7 @@ class Doubt:
     confidence: float | None
     quality: float
     reason: str
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Doubts:
         method: how the doubts were found, in sentences.
         unreadable: key and reason of each recording that was left out.
         warnings: what a user should know about the data.
+        table: the recordings, undecoded.
     """
 
     clips: tuple[Doubt, ...]
@@ -74,10 +80,15 @@ class Doubts:
     method: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    table: Dataset = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
-        return asdict(self)
+        """Return everything but the recordings as JSON values."""
+        clips = [asdict(clip) for clip in self.clips]
+        for clip in clips:
+            clip["measures"] = {name: finite(value) for name, value in clip["measures"].items()}
+        others = ("estimated", "kind", "column", "method", "unreadable", "warnings")
+        return {"clips": clips, **{name: getattr(self, name) for name in others}}
 
 
 def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]] = ANY_CLASSES) -> Doubts:
@@ -115,9 +126,10 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
         estimated=_estimated(target, references, probed.predictions),
         kind=target.kind,
         column=loaded.column,
-        method=_method(encoder, probed, len(keys), loaded.group),
+        method=_method(encoder, probed, clips, loaded.group),
         unreadable=rows.cleaned.errors,
         warnings=loaded.warnings,
+        table=table,
     )
 
 
@@ -177,11 +189,17 @@ def _doubt(target: Any, key: str, group: str | None, given: Any, prediction: NDA
     return Doubt(key, group, list(given), suggestion, confidence, quality, ", ".join(marks))
 
 
-def _method(encoder: Encoder, probed: Probed, clips: int, group: str | None) -> tuple[str, ...]:
-    """Return how the doubts were found."""
+def _method(encoder: Encoder, probed: Probed, clips: Sequence[Doubt], group: str | None) -> tuple[str, ...]:
+    """Return how the doubts were found, and how much the probes know."""
     probes = ", ".join(f"layer {probe.layer} (C={probe.penalty:g})" for probe in probed.probes)
     apart = f"disjoint by {group}" if probed.by_group else "not disjoint by speaker"
-    lines = [f"{counted(clips, 'clip')}, predicted out of fold ({apart}) by linear probes on {encoder.name}: {probes}"]
+    trained = f"predicted out of fold ({apart}) by linear probes on {display_name(encoder.name)}"
+    lines = [f"{counted(len(clips), 'clip')}, {trained}: {probes}"]
+    if any(clip.confidence is not None for clip in clips):
+        agreed = sum(clip.suggestion == clip.target for clip in clips)
+        lines.append(
+            f"the probes agree with {agreed / len(clips):.0%} of the data; doubts mean more where they know more"
+        )
     if probed.centered:
         lines.append(f"features standardized within each {group}, which lowers the loss")
     return tuple(lines)

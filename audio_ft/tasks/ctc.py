@@ -195,6 +195,19 @@ class CTC(Transcription):
         outputs = model(**inputs, labels=labels)
         return outputs.loss, outputs.logits
 
+    def log_probabilities(self, model: Any, inputs: Inputs, transcripts: Sequence[str], adapter: Adapter) -> Tensor:
+        """Return the log-probability of each transcript, summed over its alignments, a character (batch,)."""
+        import torch
+
+        logits, frames = finite(model(**inputs).logits).float(), adapter.batch_frames(inputs)
+        labels = [torch.tensor(self.label(text, 0.0), device=logits.device) for text in transcripts]
+        lengths = torch.tensor([len(label) for label in labels], device=logits.device)
+        losses = torch.nn.functional.ctc_loss(
+            logits.log_softmax(-1).transpose(0, 1), torch.cat(labels).long(), frames, lengths,
+            blank=self.tokenizer.pad_token_id, reduction="none",
+        )  # fmt: skip
+        return -losses / lengths.clamp(min=1)
+
     def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return the best token of each frame, or that of the best text, int64 (batch, frames); padded with -100."""
         import torch

@@ -17,7 +17,7 @@ from audio_ft.file_io import write_json
 from audio_ft.models.base import Adapter
 from audio_ft.targets import Transcript
 from audio_ft.targets.transcripts import Text, fault
-from audio_ft.tasks.base import NO_TOKEN, Array, Places, Task, Tensor
+from audio_ft.tasks.base import NO_TOKEN, Array, Inputs, Places, Task, Tensor
 from audio_ft.tasks.round_trip import check_round_trip
 
 Waves: TypeAlias = Sequence[NDArray[np.float32]]  # clean recordings (time,)
@@ -121,6 +121,13 @@ class Transcription(Task):
     @abstractmethod
     def transcribe(self, model: Any, adapter: Adapter, waves: Waves, *, words: bool = False) -> list[Transcribed]:
         """Return the transcripts of clean recordings (time,) that fit the window, "" without speech."""
+
+    @abstractmethod
+    def log_probabilities(self, model: Any, inputs: Inputs, transcripts: Sequence[str], adapter: Adapter) -> Tensor:
+        """Return the mean log-probability of each transcript's own tokens in a batch (batch,); -inf where one has none.
+
+        The transcripts are in the spelling of the target.
+        """
 
     def save(self, adapter: Adapter, folder: Path) -> None:
         """Write extractor and tokenizer, together as the processor that plain transformers loads."""

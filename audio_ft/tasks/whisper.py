@@ -16,7 +16,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.models.load import from_pretrained
 from audio_ft.targets import Target, Transcript
 from audio_ft.targets.transcripts import Text
-from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor
+from audio_ft.tasks.base import NO_TOKEN, Checkpoint, HeadSettings, Inputs, Task, Tensor, finite
 from audio_ft.tasks.heads import pretrained
 from audio_ft.tasks.round_trip import plain_tokens
 from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
@@ -219,6 +219,19 @@ class Seq2Seq(Transcription):
             label_smoothing=head.label_smoothing,
         )
         return loss, logits
+
+    def log_probabilities(self, model: Any, inputs: Inputs, transcripts: Sequence[str], adapter: Adapter) -> Tensor:
+        """Return the mean log-probability of the tokens of each transcript and its end, each after the right ones."""
+        import torch
+
+        labels = self.batch_labels(transcripts, [0.0] * len(transcripts)).to(model.device)
+        given, expected = self._decoder_inputs(labels)
+        with window_of(model, inputs["input_features"]):
+            logits = finite(model(**inputs, decoder_input_ids=given).logits).float()
+        # Language, task and times are no part of the transcript.
+        own = (expected != NO_TOKEN) & (torch.cumsum(expected != NO_TOKEN, 1) >= len(self.prefix))
+        each = logits.log_softmax(-1).gather(-1, expected.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+        return (each * own).sum(1) / own.sum(1)
 
     def _decoder_inputs(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the decoder's inputs and the next tokens to predict, both (batch, tokens); -100 is ignored."""

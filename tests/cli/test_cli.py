@@ -38,7 +38,7 @@ FLAGS = {
     "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
     "evaluate": "model data --split --json --set --where --slice --language --lm --lm-words --lm-weight"
     " --word-score --beams",
-    "doubts": "model data --set --where --count --csv --json",
+    "doubts": "model data --set --where --count --csv --html --task --language --json",
     "robustness": "model data --split --json --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
     "predict": "model files --json --format --top-k --output --output-dir --language --lm --lm-words --lm-weight"

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints import MINI, WORDS
+from checkpoints import MINI, WORDS, fetched_whisper
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import audio_ft as aft
 from audio_ft.cli import main as cli
 from audio_ft.data import Data, splits
 from audio_ft.errors import InputError
 from audio_ft.evaluation.doubts import label_doubts
 from audio_ft.evaluation.probe import AVERAGED, FOLDS, PENALTIES, out_of_fold, standardized_within
+from audio_ft.evaluation.transcript_doubts import transcript_doubts
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.targets import Label, Labels, Number
 
@@ -120,21 +122,26 @@ def test_planted_errors_come_first_with_their_true_label(planted):
 def test_the_command_writes_all_clips_and_changes_nothing(planted, tmp_path, capsys):
     table, _ = planted
     before = table.read_bytes()
-    output = tmp_path / "doubts.csv"
-    assert cli.main(["doubts", MINI, str(table), "--set", "data.limit=48", "--csv", str(output), "--json"]) == 0
+    output, page = tmp_path / "doubts.csv", tmp_path / "doubts.html"
+    assert cli.main(["doubts", MINI, str(table), "--set", "data.limit=48", "--csv", str(output), "--json",
+                     "--html", str(page), "--count", "3"]) == 0  # fmt: skip
     rows, content = list(csv.DictReader(output.open())), json.loads(capsys.readouterr().out)
     assert len(rows) == 48
-    assert set(rows[0]) == {"rank", "file_name", "group", "label", "suggestion", "confidence", "quality"}
+    assert set(rows[0]) == {"rank", "file_name", "group", "label", "suggestion", "confidence", "quality", "reason"}
     assert [clip["file"] for clip in content["clips"]] == [row["file_name"] for row in rows]
     assert table.read_bytes() == before
+    html = page.read_text("utf-8")
+    assert html.count("data:audio/mpeg;base64,") == 3
+    assert rows[0]["suggestion"] in html
+    assert "http" not in html.replace("http-equiv", "")  # nothing is loaded
 
 
 def test_a_run_is_replaced_by_the_checkpoint_that_it_started_from(small_run, capsys):
     assert cli.main(["doubts", str(small_run), WORDS, "--set", "data.limit=48", "--count", "1"]) == 0
     captured = capsys.readouterr()
     assert f"was trained on these labels, so {MINI} is used" in captured.err
-    assert f"linear probes on {MINI}" in captured.out
-    assert "labels are estimated to be wrong" in captured.out
+    assert "linear probes on wav2vec2-mini" in captured.out
+    assert "targets are estimated to be wrong" in captured.out
     assert "… and 47 more" in captured.out
 
 
@@ -143,3 +150,25 @@ def test_without_cleanlab_the_error_says_how_to_install_it(planted, monkeypatch)
     monkeypatch.setitem(sys.modules, "cleanlab.rank", None)
     with pytest.raises(InputError, match=r"pip install 'audio-ft\[doubts\]'"):
         label_doubts(Encoder.load(MINI), Data(path=str(planted[0])))
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_transcripts_of_other_recordings_come_first(shared, tmp_path):
+    folder = shared / "data" / "prompts_asr" / "validation"
+    rows = [row for row in csv.DictReader((folder / "metadata.csv").open()) if row["language"] == "en"]
+    rows = [row for row in rows if len(row["transcription"]) > 12][:10]
+    texts = [row["transcription"] for row in rows]
+    texts[2], texts[7] = texts[7], texts[2]
+    table = tmp_path / "swapped.csv"
+    with table.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file_name", "text"])
+        writer.writerows([f"{folder}/{row['file_name']}", text] for row, text in zip(rows, texts, strict=True))
+    model = aft.load(fetched_whisper(shared, "whisper-tiny.en"))
+    found = transcript_doubts(model, Data(path=str(table)), "whisper")
+    assert {clip.target for clip in found.clips[:2]} == {texts[2], texts[7]}
+    first, last = found.clips[0], found.clips[-1]
+    assert first.measures["character_error_rate"] > 0.5 > last.measures["character_error_rate"]
+    assert first.measures["alignment"] < -3 < -1 < last.measures["alignment"]
+    assert np.log(first.quality) == pytest.approx(first.measures["alignment"])

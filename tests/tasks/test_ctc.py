@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from audio_ft.models import load_adapter
 from audio_ft.targets import Transcript
 from audio_ft.tasks import CTC, task_for
 from audio_ft.tasks.base import Checkpoint, HeadSettings
+from audio_ft.tasks.ctc import PAD, UNKNOWN, make_tokenizer, names_of
 
 SENTENCES = ("Hello there.", "Don't all bells ring?", "noon, soon", "Yes")
 BAD = {"": "empty transcript", "?!": "only punctuation", "ab " * 700: "frames needed"}
@@ -329,3 +332,23 @@ def test_language_adapters_learn_and_the_body_stays_frozen(recordings: Path, tmp
     group = tiny_checkpoint("wav2vec2-group", tmp_path / "group")
     with pytest.raises(InputError, match="peft=lora"):
         aft.train(dataclasses.replace(recipe, model=group), tmp_path / "no")
+
+
+def test_the_probability_of_a_transcript_is_the_sum_over_its_alignments(checkpoint: str) -> None:
+    tokenizer = make_tokenizer((PAD, UNKNOWN, "|", "a", "b"))
+    task = CTC(Transcript(), names_of(tokenizer), tokenizer)
+    logits = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(0))
+    frames = [4, 3]
+    network = lambda **inputs: SimpleNamespace(logits=logits)  # noqa: E731
+    adapter = SimpleNamespace(batch_frames=lambda inputs: torch.tensor(frames))
+    texts = ["ab", "bb"]
+    found = task.log_probabilities(network, {}, texts, adapter)
+    each = logits.log_softmax(-1).numpy()
+    for row, text in enumerate(texts):
+        paths = itertools.product((0, 3, 4), repeat=frames[row])  # decoding also drops spaces at the ends
+        wanted = [path for path in paths if task.decode(path) == text]
+        total = np.logaddexp.reduce(
+            [sum(each[row, place, token] for place, token in enumerate(path)) for path in wanted]
+        )
+        assert found[row].item() == pytest.approx(total / len(text), abs=1e-5)
+    assert task.log_probabilities(network, {}, ["ab", "bbab"], adapter)[1] == float("-inf")  # more than its frames

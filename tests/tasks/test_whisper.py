@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from checkpoints import RATE, fetched_whisper, speech, tiny_checkpoint
+from checkpoints import RATE, fetched_whisper, speech, tiny_checkpoint, tiny_transcriber
 from scores import places
 
 import audio_ft as aft
@@ -265,3 +265,22 @@ def test_words_come_in_order_with_times_inside_the_recording(run: Path, shared: 
     assert 0 <= times[0] <= times[-1] <= 5.0
     # "Please" comes after the pause that the full stop stands for, about two seconds in.
     assert 1.5 < next(word["start"] for word in words if word["text"].startswith("Please")) < 2.6
+
+
+def test_the_probability_of_a_transcript_is_that_of_its_tokens_one_by_one(tmp_path: Path) -> None:
+    checkpoint = tiny_transcriber(tmp_path)
+    task = planned(checkpoint, ("abc", "hello"), language="en")
+    adapter = task.inference_adapter(load_adapter(checkpoint))
+    model: Any = task.load(adapter, checkpoint)
+    inputs = adapter.collate([adapter.extract(speech(8_000, seed)) for seed in range(2)])
+    texts = ["hello you", "abc"]
+    with torch.inference_mode():
+        found = task.log_probabilities(model.eval(), inputs, texts, adapter)
+        for row, text in enumerate(texts):
+            tokens, spoken = list(task.prefix), []
+            for token in [*task._words(text), task.tokenizer.eos_token_id]:
+                features = inputs["input_features"][row : row + 1]
+                logits = model(input_features=features, decoder_input_ids=torch.tensor([tokens])).logits
+                spoken.append(logits[0, -1].log_softmax(-1)[token].item())
+                tokens.append(token)
+            assert found[row].item() == pytest.approx(np.mean(spoken), abs=1e-4)

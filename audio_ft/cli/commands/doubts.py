@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, say, show_result
-from audio_ft.cli.inputs import labeled
+from audio_ft.cli.inputs import labeled, saved_recipe
 from audio_ft.cli.options import add_options, number
+from audio_ft.formatting import format_size
 
 if TYPE_CHECKING:
     from audio_ft.evaluation.doubts import Doubts
 
-# Lines on the screen; more if more labels are estimated to be wrong.
+# Lines on the screen; more if more targets are estimated to be wrong.
 COUNT, MOST = 20, 50
 WIDEST = 44
 EPILOG = """examples:
   audio-ft doubts openai/whisper-tiny.en recordings
-  audio-ft doubts runs/first recordings --csv doubts.csv
+  audio-ft doubts runs/first recordings --csv doubts.csv --html doubts.html
+  audio-ft doubts openai/whisper-tiny recordings --task transcription --language fr
 
 The checkpoint stays as it is: linear probes on its layers predict each clip from the clips of other speakers, and
 cleanlab ranks the clips by the probability of their label. A run is replaced by the checkpoint that it started from if
-DATA is what it was trained on, because a fine-tuned network has learned wrong labels, too. All splits are checked.
-Nothing is changed: listen, and correct the labels where they are kept."""
+DATA is what it was trained on, because a fine-tuned network has learned wrong labels, too. Transcripts are ranked by
+their probability in a model that transcribes. All splits are checked. Nothing is changed: listen, and correct the
+labels where they are kept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,61 +39,84 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown = f"show so many clips (default: {COUNT}, or as many as are estimated to be wrong, up to {MOST})"
     parser.add_argument("--count", metavar="N", type=count, help=shown)
     parser.add_argument("--csv", metavar="FILE", help="write all clips as a table, the most doubtful first")
-    add_options(parser, "--json", json="all clips")
+    parser.add_argument("--html", metavar="FILE", help="write a page with players of the clips that are shown")
+    add_options(parser, "--task", "--language", "--json", json="all clips")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Rank the clips and show the most doubtful ones."""
-    from audio_ft.evaluation.doubts import label_doubts
     from audio_ft.file_io import write_table
-    from audio_ft.hub.load import load_frozen, model_folder
+    from audio_ft.reporting.html.doubts import write_doubts
 
-    data, trained_on = labeled(arguments, model_folder(arguments.model))
-    encoder = load_frozen(arguments.model, own_weights=not trained_on)
-    if encoder.name != arguments.model:
-        say(f"{arguments.model} was trained on these labels, so {encoder.name} is used, from which it started.")
-    found = label_doubts(encoder, data)
+    found = _ranked(arguments)
     for warning in found.warnings:
         say(f"warning: {warning}")
     for key, reason in found.unreadable:
         say(f"excluded: {key}: {reason}")
-    show_result(arguments, found.to_dict(), as_text(found, arguments.count))
+    count = arguments.count or min(max(COUNT, found.estimated), MOST)
+    show_result(arguments, found.to_dict(), as_text(found, count))
     if arguments.csv:
         file = Path(arguments.csv).expanduser()
         write_table(file, table(found))
         say(f"{len(found.clips):,} clips are in {file}.")
+    if arguments.html:
+        page = write_doubts(found, Path(arguments.html).expanduser(), arguments.data, count)
+        say(f"{page} ({format_size(page.stat().st_size)})")
+
+
+def _ranked(arguments: argparse.Namespace) -> Doubts:
+    """Return the clips, by a transcriber if the targets are transcripts, otherwise by probes."""
+    from audio_ft.evaluation.doubts import label_doubts
+    from audio_ft.evaluation.transcript_doubts import transcript_doubts
+    from audio_ft.hub.load import load, load_frozen, model_folder
+    from audio_ft.targets import Transcript
+    from audio_ft.tasks import targets_of
+
+    folder = model_folder(arguments.model)
+    data, trained_on = labeled(arguments, folder)
+    saved = saved_recipe(folder)
+    task = arguments.task or (saved.task if saved else "classification")
+    if Transcript in targets_of(task):
+        return transcript_doubts(load(arguments.model, language=arguments.language), data, arguments.model)
+    encoder = load_frozen(arguments.model, own_weights=not trained_on)
+    if encoder.name != arguments.model:
+        say(f"{arguments.model} was trained on these labels, so {encoder.name} is used, from which it started.")
+    return label_doubts(encoder, data, targets=targets_of(task))
 
 
 def table(found: Doubts) -> list[dict[str, Any]]:
     """Return the clips as rows of a table."""
+    from audio_ft.file_io import as_cell
+
     return [
         {
             "rank": rank,
             "file_name": clip.file,
             "group": clip.group or "",
-            found.column: _text(clip.target),
-            "suggestion": _text(clip.suggestion),
+            found.column: as_cell(clip.target, clip.file),
+            "suggestion": as_cell(clip.suggestion, clip.file),
             "confidence": "" if clip.confidence is None else f"{clip.confidence:.4f}",
             "quality": f"{clip.quality:.6f}",
+            **{name: f"{value:.4f}" for name, value in clip.measures.items()},
+            "reason": clip.reason,
         }
         for rank, clip in enumerate(found.clips, start=1)
     ]
 
 
-def as_text(found: Doubts, count: int | None) -> list[str]:
+def as_text(found: Doubts, count: int) -> list[str]:
     """Return the most doubtful clips as a table, with how they were found."""
-    count = count or min(max(COUNT, found.estimated), MOST)
-    rows = [("", "clip", found.column, "suggested", "confidence", "quality")]
+    from audio_ft.reporting.html.doubts import in_words
+
+    rows = [("", "clip", found.column, "suggested", "quality", "")]
     for rank, clip in enumerate(found.clips[:count], start=1):
-        confidence = "–" if clip.confidence is None else f"{clip.confidence:.2f}"
         name = clip.file if len(clip.file) <= WIDEST else f"…{clip.file[1 - WIDEST :]}"
-        rows.append((str(rank), name, _text(clip.target), _text(clip.suggestion), confidence, f"{clip.quality:.3f}"))
-    lines = [*found.method, f"{found.estimated:,} of {len(found.clips):,} labels are estimated to be wrong."]
+        target, suggestion = (_short(in_words(one)) for one in (clip.target, clip.suggestion))
+        rows.append((str(rank), name, target, suggestion, f"{clip.quality:.3f}", clip.reason))
+    lines = [*found.method, f"{found.estimated:,} of {len(found.clips):,} targets are estimated to be wrong."]
     left = len(found.clips) - count
     return [*columns(rows), *([f"… and {left:,} more"] if left > 0 else []), "", *lines]
 
 
-def _text(target: Any) -> str:
-    if isinstance(target, float):
-        return f"{target:.4g}"
-    return ";".join(target) if isinstance(target, list | tuple) else str(target)
+def _short(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
