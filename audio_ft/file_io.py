@@ -264,6 +264,11 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         file.unlink(missing_ok=True)
         return
+    write_text(file, table_text(rows))
+
+
+def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as csv of inert cells, columns in the order in which they first appear."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[row.get(name, "") for name in names] for row in rows]
     table = [[inert_cell(cell) if isinstance(cell, str) else cell for cell in line] for line in (names, *cells)]
@@ -272,7 +277,7 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = io.StringIO(newline="")
     quoting: Any = csv.QUOTE_ALL if unsafe else csv.QUOTE_MINIMAL
     csv.writer(text, lineterminator="\n", quoting=quoting).writerows(table)
-    write_text(file, text.getvalue())
+    return text.getvalue()
 
 
 def is_disk_full(error: BaseException | None) -> bool:

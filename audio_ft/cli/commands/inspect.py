@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import textwrap
 from collections import Counter
@@ -11,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import blocks, columns, say, show_result
 from audio_ft.cli.inputs import empty_recipe
-from audio_ft.cli.options import add_options, changed
+from audio_ft.cli.options import FLAG, add_options, changed
 from audio_ft.errors import InputError
-from audio_ft.formatting import escaped, format_duration
+from audio_ft.formatting import counted, escaped, format_duration
 
 if TYPE_CHECKING:
+    from audio_ft.data import Data
     from audio_ft.data.findings import Finding
     from audio_ft.doctor.facts import Durations, SplitFacts
     from audio_ft.doctor.inspection import Inspection
+    from audio_ft.targets import Target
 
 EPILOG = """examples:
   audio-ft inspect recordings
   audio-ft inspect calls.csv --target intent --group caller
+  audio-ft inspect recordings --html findings.html
+  audio-ft inspect recordings --fix good.csv
   audio-ft inspect recordings --decode --json > facts.json"""
 SETTINGS = "how data is read: data.separator=',', data.kind=number, text.language=de"
 INDENT = 12
@@ -36,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--decode", action=argparse.BooleanOptionalAction, help="read every sample, or only headers "
                         "(default: every sample of up to three hours)")  # fmt: skip
     parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
+    parser.add_argument("--fix", metavar="OUT.csv", help="write a manifest without recordings that are unreadable, "
+                        "silent, copies or copies with different targets, and a log that undoes it")  # fmt: skip
+    parser.add_argument("--undo", **FLAG, help="put back what --fix left out of the manifest DATA")
     add_options(parser, "--json", json="everything")
 
 
@@ -44,16 +52,42 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.doctor.inspect import inspect
     from audio_ft.tasks import targets_of
 
-    recipe = changed(empty_recipe(), arguments)
-    decode = True if arguments.html and arguments.decode is None else arguments.decode
-    found = inspect(recipe.data, targets=targets_of(recipe.task), decode=decode)
+    if arguments.undo:
+        _undo(arguments)
+        return
+    recipe, targets = changed(empty_recipe(), arguments), targets_of(changed(empty_recipe(), arguments).task)
+    complete = arguments.decode is None and bool(arguments.html or arguments.fix)
+    found = inspect(recipe.data, targets=targets, decode=True if complete else arguments.decode)
     if arguments.html:
         from audio_ft.reporting.html.inspection import write_inspection
 
         say(f"page: {write_inspection(found, arguments.html)}")
     show_result(arguments, found.to_dict(), as_text(found))
+    if arguments.fix:
+        _fix(arguments, found, recipe.data, targets)
     if found.problem is not None:
         raise InputError(found.problem)
+
+
+def _fix(arguments: argparse.Namespace, found: Inspection, data: Data, targets: Sequence[type[Target]]) -> None:
+    """Write a manifest without what cannot be learned from, and say how to use it and how to undo it."""
+    from audio_ft.doctor.fix import fix
+
+    fixed = fix(data, found, arguments.fix, targets=targets)
+    task = ["--task", arguments.task] if arguments.task else []
+    settings = [part for setting in fixed.settings for part in ("--set", setting)]
+    say(f"fixed: {fixed.manifest} has {fixed.kept:,} of {fixed.rows:,} rows; no recording was changed. "
+        f"{fixed.undo.name} says why each of the others was excluded.")  # fmt: skip
+    say(f"to train on it: audio-ft train --data {shlex.join([str(fixed.manifest), *task, *settings])}")
+    say(f"to undo it: audio-ft inspect {shlex.quote(str(fixed.manifest))} --undo")
+
+
+def _undo(arguments: argparse.Namespace) -> None:
+    """Put back the rows that --fix left out of a manifest."""
+    from audio_ft.doctor.fix import undo
+
+    number = undo(arguments.data)
+    show_result(arguments, {"restored": number}, [f"{arguments.data}: {counted(number, 'row')} restored"])
 
 
 def as_text(found: Inspection) -> list[str]:
