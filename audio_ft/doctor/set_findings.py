@@ -70,15 +70,19 @@ def of_classes(facts: Mapping[str, SplitFacts]) -> Iterator[Finding]:
     """Yield findings on classes that are hard to learn."""
     train = facts.get("train") or next(iter(facts.values()), None)
     classes = train.classes if train else {}
-    if len(classes) < 2:
+    if not train or len(classes) < 2:
         return
+    unit = "events" if train.events else "clips"
     least, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)
     if classes[least] < IMBALANCE * classes[most]:
-        sentence = f"unbalanced: {least} has {classes[least]:,} clips and {most} {classes[most]:,}"
-        yield Finding("unbalanced", "warning", sentence, "--set class_weights=balanced or --set sampling=over")
+        sentence = f"unbalanced: {least} has {classes[least]:,} {unit} and {most} {classes[most]:,}"
+        fix = (
+            "--set class_weights=balanced or --set sampling=over" if unit == "clips" else "--set events.threshold=each"
+        )
+        yield Finding("unbalanced", "warning", sentence, fix)
     few = [name for name, number in classes.items() if number < FEW_CLIPS]
     if few:
-        sentence = f"fewer than {FEW_CLIPS} clips to learn from: {first_five(few)}"
+        sentence = f"fewer than {FEW_CLIPS} {unit} to learn from: {first_five(few)}"
         yield Finding("few clips", "warning", sentence, "record more, or leave the class out with --where")
 
 

@@ -13,8 +13,11 @@ import numpy as np
 
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.cleaning.dataset import wave_of
+from audio_ft.evaluation.event_baseline import cut_at_pauses
 from audio_ft.file_io import replacing
+from audio_ft.metrics.event_samples import as_objects
 from audio_ft.parallel import parallel_map
+from audio_ft.targets.label import class_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,8 +66,7 @@ def _standardized(estimator: Any) -> Any:
     return make_pipeline(StandardScaler(), estimator)
 
 
-# By the name in tables; the majority class, or the mean, is the other baseline.
-BASELINES = {"linear on MFCC": Baseline(mfcc_statistics, logistic, ridge)}
+LINEAR = Baseline(mfcc_statistics, logistic, ridge)
 
 
 def baseline_predictions(
@@ -78,10 +80,8 @@ def baseline_predictions(
     constant = target.constant(references, len(test.readable))
     if constant is None:
         return {}
-    predicted = {
-        name: predict(baseline, target, references, train, test, rate, seed) for name, baseline in BASELINES.items()
-    }
-    return {name: found for name, found in {**predicted, "majority": constant}.items() if found is not None}
+    predicted = {name: method(target, references, train, test, rate, seed) for name, method in BASELINES.items()}
+    return {name: found for name, found in {**predicted, target.constant_name: constant}.items() if found is not None}
 
 
 def write_baselines(predictions: Mapping[str, NDArray[Any]], file: Path) -> None:
@@ -93,7 +93,7 @@ def write_baselines(predictions: Mapping[str, NDArray[Any]], file: Path) -> None
 
     if predictions:
         with replacing(file) as unfinished:
-            columns = {name: list(found) for name, found in predictions.items()}
+            columns = {name: [_cell(one) for one in found] for name, found in predictions.items()}
             pandas.DataFrame(columns).to_parquet(unfinished, index=False)
 
 
@@ -103,13 +103,29 @@ def read_baselines(file: Path) -> dict[str, NDArray[Any]]:
 
     if not file.is_file():
         return {}
-    return {str(name): np.stack(list(cells)) for name, cells in pandas.read_parquet(file).items()}
+    return {str(name): _cells(list(cells)) for name, cells in pandas.read_parquet(file).items()}
+
+
+def _cell(prediction: Any) -> Any:
+    """Return a prediction as a cell: lists of events as lists of numbers."""
+    return [[float(part) for part in one] for one in prediction] if isinstance(prediction, tuple) else prediction
+
+
+def _cells(cells: list[Any]) -> NDArray[Any]:
+    """Return the predictions in cells; lists in lists are of different lengths and stay objects."""
+    nested = any(isinstance(cell, np.ndarray) and (cell.dtype == object or not cell.size) for cell in cells)
+    return as_objects([[tuple(one) for one in cell] for cell in cells]) if nested else np.stack(cells)
 
 
 def predict(
     baseline: Baseline, target: Target, references: NDArray[Any], train: Rows, test: Rows, rate: int, seed: int = 0
 ) -> NDArray[Any] | None:
-    """Return a baseline's predictions for the test clips, learned from at most MAX_ROWS training clips."""
+    """Return a baseline's predictions for the test clips, learned from at most MAX_ROWS training clips.
+
+    None for targets that are not learned from one row a clip.
+    """
+    if target.has_times:
+        return None
     chosen = np.arange(len(references))
     if len(chosen) > MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
@@ -118,6 +134,31 @@ def predict(
     features = _features(baseline, samples, count, rate)
     build = baseline.regressor if target.regression else baseline.classifier
     return target.fit_predict(build, features[: len(chosen)], references[chosen], features[len(chosen) :])
+
+
+def predict_pieces(
+    baseline: Baseline, target: Target, references: NDArray[Any], train: Rows, test: Rows, rate: int, seed: int = 0
+) -> NDArray[Any] | None:
+    """Return the events that a baseline predicts where recordings are cut at pauses; None for targets without times."""
+    if not target.has_times:
+        return None
+
+    def classify(learned: NDArray[Any], ids: NDArray[np.int64], others: NDArray[Any]) -> NDArray[np.float64]:
+        return class_probabilities(baseline.classifier, learned, ids, others, len(target.names))
+
+    def describe(pieces: Iterator[NDArray[np.float32]], count: int) -> NDArray[np.float64]:
+        return _features(baseline, pieces, count, rate)
+
+    learned, others = (waves(rows, rate, np.arange(len(rows.readable))) for rows in (train, test))
+    return cut_at_pauses(list(references), learned, others, rate, describe, classify)
+
+
+# Each returns its predictions, or None for a target that it cannot learn, by the name in tables; the majority class,
+# the mean or no event is the other baseline.
+BASELINES = {
+    "linear on MFCC": partial(predict, LINEAR),
+    "cut at pauses": partial(predict_pieces, LINEAR),
+}
 
 
 def _features(baseline: Baseline, samples: Iterator[NDArray[np.float32]], count: int, rate: int) -> NDArray[np.float64]:

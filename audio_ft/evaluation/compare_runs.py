@@ -127,5 +127,5 @@ def _require_same_truth(first: Run, second: Run, one: Predictions, two: Predicti
 
 
 def _plain(value: Any) -> Any:
-    """Return a reference in comparable form: several labels are equal in any order."""
-    return sorted(value) if isinstance(value, list | tuple | np.ndarray) else value
+    """Return a reference in comparable form: several labels or events are equal in any order."""
+    return sorted(value, key=str) if isinstance(value, list | tuple | np.ndarray) else value

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from audio_ft.data import Data
     from audio_ft.inference.predictor import Model
+    from audio_ft.targets import Target
 
 ROBUSTNESS_FILE = "robustness.json"
 # Raised when the shape or meaning of robustness.json changes, so that an older file is not reused.
@@ -112,7 +113,7 @@ def measure(
         InputError: the perturbation or split is unknown, the data cannot be used, no recording is readable, or `file`
             contains such a result and `overwrite` is not set.
     """
-    perturbations = chosen_perturbations(only)
+    perturbations = chosen_perturbations(only, model.task.target)
     loaded, chain = load_split(model, data, split, need)
     trial = Trial(dataclasses.replace(model, chain=chain), loaded.splits[split], range(len(loaded.splits[split])), seed)
     identity = {"model": _digests(trial.model), "data": loaded.fingerprint, "split": split, "seed": seed}
@@ -127,16 +128,22 @@ def measure(
     return found
 
 
-def chosen_perturbations(only: Sequence[str]) -> list[Perturbation]:
-    """Return the perturbations of these names, or all.
+def chosen_perturbations(only: Sequence[str], target: Target | None = None) -> list[Perturbation]:
+    """Return the perturbations of these names, or all that leave the times of a target as they are.
 
     Raises:
-        InputError: there is no perturbation of that name; lists the known ones.
+        InputError: there is no perturbation of that name, or it moves the times of these targets.
     """
+    possible = {name: one for name, one in PERTURBATIONS.items() if one.keeps_time or not (target and target.has_times)}
     for name in only:
         if name not in PERTURBATIONS:
             raise InputError(f"no perturbation is called {name!r}; choose from {', '.join(PERTURBATIONS)}.")
-    return [perturbation for name, perturbation in PERTURBATIONS.items() if not only or name in only]
+        if target and name not in possible:
+            raise InputError(
+                f"{name} moves what happens in a recording, so {target.wording.short} would be compared with the times "
+                f"of another; choose from {', '.join(possible)}."
+            )
+    return [perturbation for name, perturbation in possible.items() if not only or name in only]
 
 
 def _digests(model: Model) -> list[str]:

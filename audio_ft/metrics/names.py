@@ -38,6 +38,16 @@ SCORES = {
     "roc_auc_macro": Name(
         "ROC AUC, macro", "chance that a recording with the label is ranked above one without", "roc_auc"
     ),
+    "event_f1": Name(
+        "Event F1", "harmonic mean of precision and recall of events with onset and offset close to the true ones", "f1"
+    ),
+    "event_onset_f1": Name("Event F1, onset only", "the same, whatever the offset of an event is", "f1"),
+    "segment_f1": Name("Segment F1", "the same for what sounds in each segment of the recording, usually 1 s", "f1"),
+    "segment_error_rate": Name(
+        "Segment error rate",
+        "classes replaced, missed and added in segments, for each that sounds; lower is better",
+        "error_rate",
+    ),
     "concordance": Name(
         "Concordance", "correlation that also counts a shift or a scale as error; 1 is perfect", "concordance"
     ),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # The scores of a class, the one that sorts classes first.
-CLASS_SCORES = ("recall", "precision", "f1")
+CLASS_SCORES = ("recall", "precision", "f1", "event_recall", "event_precision", "event_f1")
 
 
 def hardware(run: Run) -> str:

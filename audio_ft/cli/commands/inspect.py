@@ -163,7 +163,7 @@ def _histogram(durations: Durations | None) -> list[str]:
 
 
 def _targets(splits: Mapping[str, SplitFacts]) -> list[str]:
-    """Return a line a split on numbers or transcripts."""
+    """Return a line a split on numbers, transcripts or events."""
     lines = []
     for name, facts in splits.items():
         if facts.values:
@@ -173,7 +173,20 @@ def _targets(splits: Mapping[str, SplitFacts]) -> list[str]:
             each = facts.words["all"] / max(facts.clips, 1)
             words = f"{facts.words['all']:,}, {each:.1f} a clip, {facts.words['longest']:,} in the longest"
             lines += _lines("words", f"{name or 'all'}: {words}")
+        if facts.events:
+            lines += _lines("events", f"{name or 'all'}: {_events(facts.events)}")
     return lines
+
+
+def _events(counts: Mapping[str, float]) -> str:
+    """Return how many events there are, how long they last, and what is special about them."""
+    parts = [f"{counts['all']:,.0f}"]
+    if "median" in counts:
+        parts.append(f"median {counts['median']:.4g} s, longest {counts['longest']:.4g} s")
+    parts.append(f"{counts['overlapping']:,.0f} begin before the last has ended")
+    if counts["without"]:
+        parts.append(f"recordings without any: {counts['without']:,.0f}")
+    return ", ".join(parts)
 
 
 def _classes(splits: Mapping[str, SplitFacts]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Predict labels or transcripts of recordings, with the model's own cleaning."""
+"""Predict labels, transcripts or events of recordings, with the model's own cleaning."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 # Labels in the table unless --top-k says otherwise; JSON holds them all.
 TABLE_LABELS = 3
+FORMATS = ("text", "json", "srt", "vtt", "audacity", "rttm", "textgrid")
+CALLED = {"srt": "Subtitles", "vtt": "Subtitles", "audacity": "Label tracks", "textgrid": "TextGrids", "rttm": "RTTM"}
 EPILOG = """examples:
   audio-ft predict runs/first door.wav
   audio-ft predict runs/first recordings 'more/**/*.mp3' --json --output predictions.jsonl
   audio-ft predict runs/speech talk.m4a --format srt --output talk.srt
   audio-ft predict runs/speech talks --format vtt --output-dir subtitles
+  audio-ft predict runs/events days --format audacity --output-dir labels
 
 Folders are searched with all their sub-folders. A file that cannot be read does not stop the others: its error is
 printed in its place, and the exit code is 2 only when no file could be read. What is wrong with one that can be read
@@ -38,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "model")
     files = "recordings, folders or patterns such as 'day*/*.wav'"
     parser.add_argument("files", metavar="FILES", nargs="+", help=files)
-    lines = 'an object a line, {"file", "labels"}, {"file", "text", "segments"} or {"file", "error"},'
+    lines = 'an object a line, {"file"} and {"labels"}, {"text", "segments"}, {"events"} or {"error"},'
     add_options(parser, "--json", json=lines)
-    forms = "default: text, or by the name of --output; srt and vtt are subtitles, for models that transcribe"
-    parser.add_argument("--format", choices=("text", "json", "srt", "vtt"), help=forms)
+    forms = "default: text, or by the name of --output; all but text and json need transcripts or events, with times"
+    parser.add_argument("--format", choices=FORMATS, help=forms)
     count = number(int, lambda labels: labels >= 1, "a whole number of at least 1")
     parser.add_argument("--top-k", metavar="N", type=count, help="only the N most probable labels")
     target = parser.add_mutually_exclusive_group()
@@ -54,16 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Predict all files; the exit code is 2 when none can be read."""
     from audio_ft.hub.load import load
-    from audio_ft.inference.output_formats import SUBTITLES
+    from audio_ft.inference.output_formats import SHARED
 
     files, form = found(arguments.files), _form(arguments)
-    if form in SUBTITLES and len(files) > 1 and arguments.output_dir is None:
-        raise InputError(f"Subtitles of {len(files):,} recordings need one file each: name a folder with --output-dir.")
+    if form not in SHARED and len(files) > 1 and arguments.output_dir is None:
+        what = f"{CALLED.get(form, form)} of {len(files):,} recordings"
+        raise InputError(f"{what} need one file each: name a folder with --output-dir.")
     model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
     target = model.task.target
     predicts = f"{arguments.model} predicts {target.wording.short}"
-    if form in SUBTITLES and form not in target.formats:
-        raise InputError(f"Subtitles need transcripts, and {predicts}; use --format text or json.")
+    if form not in ("text", "json", *target.formats):
+        able = ", ".join(("text", "json", *target.formats))
+        raise InputError(f"{CALLED.get(form, form)} need times, and {predicts}; use one of the formats {able}.")
     if arguments.top_k and not target.ranked:
         raise InputError(f"--top-k is for labels, and {predicts}; leave it out.")
     top_k = arguments.top_k or (None if form == "json" else TABLE_LABELS)
@@ -87,10 +92,11 @@ def _form(arguments: argparse.Namespace) -> str:
     """Return the format that the options ask for."""
     if arguments.json and arguments.format not in (None, "json"):
         raise InputError(f"--json and --format {arguments.format} contradict each other; leave one out.")
-    named = {".jsonl": "json", ".json": "json", ".srt": "srt", ".vtt": "vtt"}
+    from audio_ft.inference.output_formats import NAMED
+
     if arguments.json:
         return "json"
-    return str(arguments.format or named.get(Path(arguments.output or "").suffix.lower(), "text"))
+    return str(arguments.format or NAMED.get(Path(arguments.output or "").suffix.lower(), "text"))
 
 
 def _write(
@@ -106,7 +112,7 @@ def _write(
     """Write a file for each prediction into the folder, if any, or all to the stream; return how many are errors."""
     from tqdm.auto import tqdm
 
-    from audio_ft.inference.output_formats import SUBTITLES, SUFFIXES, file_content, stream_content
+    from audio_ft.inference.output_formats import SUFFIXES, TIMED, file_content, stream_content
 
     names = _names(files) if folder else {}
     width = min(max(len(escaped(file)) for file in files), 60)
@@ -118,7 +124,7 @@ def _write(
         failed += isinstance(prediction, AudioError)
         if notes := getattr(prediction, "notes", ()):
             say(f"warning: {file}: {'; '.join(notes)}")
-        if isinstance(prediction, AudioError) and (folder or form in SUBTITLES):
+        if isinstance(prediction, AudioError) and (folder or form in TIMED):
             say(f"warning: {file} cannot be read: {prediction.reason}")
         elif folder:
             content = file_content(file, prediction, form, target)

@@ -27,6 +27,7 @@ class Perturbation:
         levels: its levels, in the order of the curve.
         phrase: what happened to a recording at a level, with "{}" for the level ("white noise at an SNR of {} dB").
         change: takes a clip, a level and a source of randomness; returns the changed clip.
+        keeps_time: whether what happens in a recording stays where it is, so that events keep their times.
         version: raised whenever the same level changes recordings differently than before.
     """
 
@@ -36,6 +37,7 @@ class Perturbation:
     levels: tuple[float, ...]
     phrase: str
     change: Change
+    keeps_time: bool = True
     version: int = 1
 
     def __call__(self, clip: Clip, level: float, *, seed: int, index: int) -> Clip:
@@ -59,7 +61,15 @@ _ALL = (
     Perturbation("mp3", "MP3", "kbit/s", (32.0, 16.0, 8.0), "MP3 at {} kbit/s", mp3),
     Perturbation("gain", "gain", "dB", (-30.0, -20.0, -10.0, 5.0, 10.0), "a gain of {} dB", amplified),
     Perturbation("clipping", "clipping", "dB off", (3.0, 6.0, 12.0, 18.0), "clipping of the top {} dB", clipped),
-    Perturbation("speed", "speed", "times", (0.8, 0.9, 1.1, 1.25), "a speed of {} times", played),
-    Perturbation("truncation", "truncation", "% kept", (90.0, 75.0, 50.0, 25.0), "truncation to {} %", broken_off),
+    Perturbation("speed", "speed", "times", (0.8, 0.9, 1.1, 1.25), "a speed of {} times", played, keeps_time=False),
+    Perturbation(
+        "truncation",
+        "truncation",
+        "% kept",
+        (90.0, 75.0, 50.0, 25.0),
+        "truncation to {} %",
+        broken_off,
+        keeps_time=False,
+    ),
 )
 PERTURBATIONS = {perturbation.name: perturbation for perturbation in _ALL}
