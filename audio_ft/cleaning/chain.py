@@ -118,6 +118,8 @@ class Chain(Settings):
             InputError: a missing file, one that holds no chain, or a chain that this audio_ft cannot replay.
         """
         plain = read_versioned(Path(path))
+        if "steps" not in plain:
+            raise InputError(f'{os.fspath(path)}: it has no steps, so it is no chain; write "steps": [] for none.')
         try:
             return cls.from_dict(plain)
         except InputError as error:

@@ -60,7 +60,8 @@ class Step(NamedSettings, ABC, key="step", group="steps"):
             InputError: it is another version than the installed one.
         """
         version = settings.pop("version", cls.version)
-        if version != cls.version:
+        # True and 1.0 equal 1, and are no version.
+        if type(version) is not int or version != cls.version:
             newer = isinstance(version, int) and version > cls.version
             fix = "upgrade audio_ft" if newer else "install the audio_ft it was saved with, or clean and train again"
             raise InputError(

@@ -23,6 +23,8 @@ HIGHPASS_ORDER = 4
 CLICK_SECONDS = 0.08
 PLOSIVE_GAP_SECONDS = 0.25
 
+# A day of silence is more than any recording.
+MOST_SECONDS = 86_400
 # Between the RMS of 16-bit dither (about -98 dBFS) and the faintest recordings.
 SILENT_DBFS = -90.0
 
@@ -42,8 +44,8 @@ class Trim(Step):
     """
 
     top_db: Annotated[float, number(0, above=True, unit="dB")] = 40.0
-    min_seconds: Annotated[float, number(0, unit="s")] = 0.1
-    pad_seconds: Annotated[float, number(0, unit="s")] = 0.05
+    min_seconds: Annotated[float, number(0, MOST_SECONDS, unit="s")] = 0.1
+    pad_seconds: Annotated[float, number(0, MOST_SECONDS, unit="s")] = 0.05
     highpass: Annotated[float, number(0, unit="Hz")] = 100.0
 
     cuts = True
