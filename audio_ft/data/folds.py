@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from audio_ft.data import splits
 from audio_ft.data.columns import among, named
+from audio_ft.data.parts.same_recording import united
 from audio_ft.data.rows import Columns, Rows
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
@@ -63,8 +64,10 @@ def in_folds(data: Data, rows: Rows, kind: type[Target], group: str | None) -> t
 def _folds(data: Data, rows: Rows, kind: type[Target], group: str | None) -> tuple[list[str], str]:
     """Return the fold of each row, and where it comes from."""
     if isinstance(data.folds, int):
-        placed = splits.folds(rows.targets, rows.groups or None, data.folds, seed=data.seed, target=kind,
-                              keys=rows.keys, by=group or "group")  # fmt: skip
+        # One recording may have parts of several groups.
+        groups = united(rows.groups, rows.identities)
+        placed = splits.folds(rows.targets, groups or None, data.folds, seed=data.seed, target=kind, keys=rows.keys,
+                              by=group or "group")  # fmt: skip
         apart = f" disjoint by {group}" if group else ""
         return [str(number + 1) for number in placed], f"{data.folds} folds made here{apart}"
     column = fold_column(rows.columns) if data.folds is None else data.folds

@@ -17,7 +17,7 @@ from audio_ft.run import RUN_FILE, Run
 from audio_ft.tasks import targets_of
 from audio_ft.training.arguments import check_training
 from audio_ft.training.messages import of_folds
-from audio_ft.training.pooling import pooled
+from audio_ft.training.pooling import pooled, require_same_labels
 from audio_ft.training.run_folder import STARTED_FILE, refuse_finished
 from audio_ft.training.train import train
 
@@ -93,6 +93,10 @@ def _begin(
 ) -> tuple[str, ...]:
     """Return the names of the folds; the process that `writes` marks the folder as this cross-validation's."""
     loaded = load(recipe.data, targets=targets_of(recipe.task))
+    # What no fold can be trained on is refused before the first is.
+    for name in loaded.folds:
+        fold = load(recipe.data.replace(test_fold=name), targets=targets_of(recipe.task))
+        require_same_labels({loaded.folds[0]: loaded.target.names, name: fold.target.names})
     digests = {"recipe": recipe.digest, "data": loaded.fingerprint}
     if writes:
         refuse_finished(folder, overwrite)  # again: another process may have finished there before this one owned it

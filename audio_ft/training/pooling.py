@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ def pooled(recipe: Recipe, folder: Path, runs: Mapping[str, Run]) -> Run:
     from audio_ft.metrics import resampling
 
     one = next(iter(runs.values()))
-    _require_same_labels(runs)
+    require_same_labels({name: run.labels for name, run in runs.items()})
     predictions = _predictions(runs)
     with replacing(folder / PREDICTIONS_FILE) as unfinished:
         predictions.table.to_parquet(unfinished, index=False)
@@ -64,10 +64,15 @@ def pooled(recipe: Recipe, folder: Path, runs: Mapping[str, Run]) -> Run:
     )  # fmt: skip
 
 
-def _require_same_labels(runs: Mapping[str, Run]) -> None:
-    first = next(iter(runs.values()))
-    for name, run in runs.items():
-        if apart := set(run.labels) ^ set(first.labels):
+def require_same_labels(labels: Mapping[str, Sequence[str]]) -> None:
+    """Check that the labels of all folds, by name, are equal.
+
+    Raises:
+        InputError: they are not.
+    """
+    first = next(iter(labels.values()))
+    for name, own in labels.items():
+        if apart := set(own) ^ set(first):
             raise InputError(f"fold {name} has other labels than the first ({', '.join(sorted(apart)[:5])}); remove "
                              "labels that are in a single fold.")  # fmt: skip
 
