@@ -11,12 +11,13 @@ from pathlib import Path
 
 from audio_ft.data.columns import SPLIT, among, plain, rows_where
 from audio_ft.data.name_patterns import fields_of
-from audio_ft.data.readers.archives import archives_in, is_archive, unpacked
-from audio_ft.data.readers.arrow import read_hub, read_parquet, read_saved
+from audio_ft.data.readers.archives import archives_in, is_archive, means_shards, shards, unpacked
+from audio_ft.data.readers.arrow import TABLES, read_hub, read_parquet, read_saved
 from audio_ft.data.readers.folders import read_folder
 from audio_ft.data.readers.json_tables import YAML
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.paths import read_manifests
+from audio_ft.data.readers.remote import downloaded, is_address
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.readers.tracks.read import is_track, read_track
 from audio_ft.data.readers.tree import scan, split_name
@@ -28,6 +29,16 @@ from audio_ft.formatting import counted
 from audio_ft.targets import Label
 from audio_ft.targets.cells import as_text
 
+# What to do with files that are not read.
+_INSTEAD = {
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth", ".joblib"),
+                    "pickles are not read, because they may run code; save the table as parquet or csv"),
+    **dict.fromkeys((".xls", ".ods", ".xlsb", ".numbers"), "this kind of sheet is not read; save it as xlsx or csv"),
+    **dict.fromkeys((".h5", ".hdf5", ".npz", ".npy", ".mat", ".tfrecord"),
+                    "samples in this format are not read; save recordings as wav or flac, and list them in a csv"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "databases are not read; save the table as parquet or csv"),
+    **dict.fromkeys((".7z", ".rar", ".gz", ".zst"), "this kind of archive is not read; unpack it, or pack it as zip"),
+}  # fmt: skip
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -52,15 +63,21 @@ def read(data: Data, *, classes: bool = True) -> Source:
 
 def _read(data: Data, classes: bool) -> Source:
     """Read all rows of a folder, a manifest, a saved `datasets` folder or a data set of the Hub."""
+    if is_address(data.path):
+        files, notes = downloaded([data.path])
+        source = _read(data.replace(path=files[data.path]), classes)
+        return replace(source, notes=(*notes, *source.notes))
     path = Path(os.path.abspath(os.path.expanduser(data.path)))
     suffix = path.suffix.lower()
+    if not path.exists() and means_shards(data.path):
+        return _from_archives(shards(data.path), data, classes)
     if path.is_dir():
         if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
             return read_saved(path, data.audio)
         tree = scan(path)
         if not tree.audio and not tree.tables() and (archives := archives_in(path)):
             return _from_archives(archives, data, classes)
-        tables = [path / name for name in tree.manifests if name.endswith(".parquet")]
+        tables = [path / name for name in tree.manifests if name.endswith(TABLES)]
         if tables and not tree.audio:
             return read_parquet(tables, path, data.audio)
         return read_folder(tree, data, classes=classes and data.target is None and data.audio is None)
@@ -71,8 +88,9 @@ def _read(data: Data, classes: bool) -> Source:
     if path.is_file():
         if suffix not in (*MANIFEST_SUFFIXES, *LIST_SUFFIXES, *YAML):
             known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES | TRACK_SUFFIXES))
-            raise InputError(f"{data.path}: expected a folder, a manifest or a label track ({known})")
-        if suffix != ".parquet":
+            hint = _INSTEAD.get(suffix, f"expected a folder, a manifest or a label track ({known})")
+            raise InputError(f"{data.path}: {hint}")
+        if suffix not in TABLES:
             return read_manifests(path.parent, {"": path.name}, data, {})
         source = read_parquet([path], path.parent, data.audio)
         # A single file is one table, like any manifest: neither its name nor its folder's is a split.

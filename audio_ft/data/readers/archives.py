@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -17,9 +19,10 @@ from audio_ft.cleaning.cache import cache_folder
 from audio_ft.data.readers.elsewhere import is_audio
 from audio_ft.errors import InputError
 from audio_ft.file_io import refuse_full_disk, replacing
-from audio_ft.formatting import format_size
+from audio_ft.formatting import counted, format_size
 
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_RANGE = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 # Recordings shrink by a half at most, and lists by a tenth; more than this is a bomb or a mistake.
 _LARGEST_RATIO, _HARMLESS = 100, 1_000_000_000
 
@@ -30,8 +33,37 @@ def is_archive(path: Path) -> bool:
 
 
 def archives_in(folder: Path) -> list[Path]:
-    """Return the archives directly in a folder, sorted."""
-    return sorted(path for path in folder.iterdir() if is_archive(path) and path.is_file())
+    """Return the archives in a folder, sorted; where there are none, those in its folders, such as train/000.tar."""
+    for pattern in ("*", "*/*"):
+        found = sorted(path for path in folder.glob(pattern) if is_archive(path) and path.is_file())
+        if found:
+            return found
+    return []
+
+
+def shards(pattern: str) -> list[Path]:
+    """Return the archives that a name with {000..012} or * means, as WebDataset writes it.
+
+    Raises:
+        InputError: one of the numbers is missing, or there is no such archive.
+    """
+    names = [pattern]
+    while match := _RANGE.search(names[0]):
+        low, high = match.groups()
+        middle = [f"{number:0{len(low)}d}" for number in range(int(low), int(high) + 1)]
+        names = [f"{name[: match.start()]}{number}{name[match.end() :]}" for name in names for number in middle]
+    found = [Path(path) for name in names for path in sorted(glob.glob(os.path.expanduser(name)) if "*" in name
+                                                             else [os.path.expanduser(name)])]  # fmt: skip
+    missing = [str(path) for path in found if not path.is_file()]
+    if missing or not found:
+        raise InputError(f"{pattern}: {counted(len(missing), 'archive')} of {len(found):,} missing"
+                         f"{f' (first: {missing[0]})' if missing else ''}; correct the pattern")  # fmt: skip
+    return found
+
+
+def means_shards(name: str) -> bool:
+    """Tell whether a name that is no file means several archives."""
+    return is_archive(Path(name)) and bool(_RANGE.search(name) or "*" in name)
 
 
 def unpacked(archives: Sequence[Path]) -> Path:
@@ -43,9 +75,11 @@ def unpacked(archives: Sequence[Path]) -> Path:
     marks = [(os.path.abspath(path), path.stat().st_size, path.stat().st_mtime_ns) for path in archives]
     folder = cache_folder() / "unpacked" / hashlib.sha256(repr(marks).encode()).hexdigest()[:32]
     if not folder.is_dir():
+        around = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in archives])
         with replacing(folder, make_parents=True) as place:
             for path in archives:
-                _unpack(path, place if len(archives) == 1 else place / path.name.split(".")[0])
+                own = Path(os.path.relpath(os.path.abspath(path), around))
+                _unpack(path, place if len(archives) == 1 else place / own.parent / own.name.split(".")[0])
     # Most archives have everything in a folder with their own name.
     while len(archives) == 1 and len(inner := list(folder.iterdir())) == 1 and _holds_more(inner[0]):
         folder = inner[0]

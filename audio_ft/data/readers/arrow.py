@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.columns import AUDIO, find, find_audio, named
+from audio_ft.data.columns import AUDIO, among, find, find_audio, named
 from audio_ft.data.readers.class_names import with_class_names
 from audio_ft.data.readers.folders import read_folder
 from audio_ft.data.readers.paths import listed
@@ -20,6 +20,10 @@ from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+# Tables of `datasets`, pandas and polars, which may hold the recordings themselves.
+TABLES = (".parquet", ".arrow", ".feather")
 
 
 def read_saved(folder: Path, audio: str | None) -> Source:
@@ -41,12 +45,13 @@ def read_saved(folder: Path, audio: str | None) -> Source:
 
 
 def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source:
-    """Read Parquet files, with splits from their names ("train-00000-of-00002") or the names of their folders.
+    """Read Parquet, Arrow and Feather files.
+
+    Their splits are those in their names ("train-00000-of-00002") or in the names of their folders.
 
     Raises:
         InputError: a file is not Parquet, or no column contains recordings or their paths.
     """
-    from datasets import Dataset
     from datasets.exceptions import DatasetsError
 
     by_split: dict[str, list[str]] = {}
@@ -54,10 +59,39 @@ def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source
         words = (re.split(r"[-_.]", path.stem)[0], path.parent.name)
         by_split.setdefault(next(filter(split_name, words), ""), []).append(str(path))
     try:
-        found = {split: Dataset.from_parquet(paths) for split, paths in by_split.items()}
+        found = {split: with_recordings(_table(paths), root.name) for split, paths in by_split.items()}
     except (OSError, ValueError, DatasetsError) as error:
-        raise InputError(f"{files[0]}: not readable as Parquet ({_first_line(error)}); write it again") from error
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{files[0]}: not readable as Parquet or Arrow ({_first_line(error)}); write it again"
+        ) from error
     return _source(found, audio, root.name, [root, *dict.fromkeys(file.parent for file in sorted(files))])
+
+
+def _table(paths: Sequence[str]) -> Dataset:
+    """Return the rows of files of one format; recordings may be plain bytes."""
+    import pyarrow as pa
+    from datasets import Dataset, concatenate_datasets
+    from pyarrow import feather
+
+    if paths[0].endswith(".parquet"):
+        table = Dataset.from_parquet(list(paths))
+    elif paths[0].endswith(".feather"):
+        table = concatenate_datasets([Dataset(feather.read_table(path)) for path in paths])
+    else:
+        try:
+            table = concatenate_datasets([Dataset.from_file(path) for path in paths])
+        except pa.ArrowInvalid:  # not a stream but a file with an index at its end, as Feather is
+            table = concatenate_datasets([Dataset(feather.read_table(path)) for path in paths])
+    for name, feature in table.features.items():
+        if getattr(feature, "dtype", None) in ("binary", "large_binary") and among(name, *AUDIO):
+            cells = table.with_format("arrow")[:].column(name).combine_chunks().cast(pa.binary())
+            empty = pa.nulls(len(table), pa.string())
+            struct = pa.StructArray.from_arrays([cells, empty], ["bytes", "path"])
+            own = table.with_format("arrow")[:]
+            return Dataset(own.set_column(own.column_names.index(name), name, struct))
+    return table
 
 
 def read_hub(data: Data) -> Source:

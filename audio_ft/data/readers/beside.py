@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,6 +85,9 @@ def read_fields(tree: Tree, *, classes: bool) -> Source | None:
 def _companions(tree: Tree) -> dict[str, dict[str, str]]:
     """Return for each recording the files with its name, by their suffix; those in another folder need a unique one."""
     recordings_of = [finder(path for path in tree.audio if mark in path) for mark in ("", *_MICROPHONES)]
+    # In WebDataset the name ends at its first dot: 000000.speech.wav and 000000.cls belong together.
+    keyed = Counter(_webdataset_key(path) for path in tree.audio)
+    by_key = {key: path for path in tree.audio if keyed[key := _webdataset_key(path)] == 1}
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for path in (*tree.texts, *tree.lists, *(one for one in tree.manifests if one.endswith(".json"))):
         for suffix in (*_TEXTS, ".json", ".cls"):
@@ -92,11 +95,18 @@ def _companions(tree: Tree) -> dict[str, dict[str, str]]:
                 stem = path[: -len(suffix)]
                 marked = zip(recordings_of, ("", *_MICROPHONES), strict=True)
                 owners = [owner for find, mark in marked if (owner := find(stem + mark))]
+                if not owners and stem in by_key and suffix in (".json", ".cls"):
+                    owners = [by_key[stem]]
                 for owner in owners:
                     found[owner][suffix] = path
                 if owners:
                     break
     return found
+
+
+def _webdataset_key(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{name.split('.')[0]}"
 
 
 def _fields(tree: Tree, files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:

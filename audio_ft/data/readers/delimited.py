@@ -45,7 +45,11 @@ def read_delimited(
         InputError: a row is broken, two columns have one name, or there is no row.
     """
     text = _without_comments(text)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+    # Excel's own line on the delimiter.
+    marked = re.match(r"sep=(.)\r?\n", text)
+    text = text[marked.end() :] if marked else text
+    tabs = path.suffix.lower() == ".tsv" and "\t" in text.split("\n", 1)[0]
+    delimiter = marked[1] if marked else "\t" if tabs else _delimiter(text)
     if delimiter is None:
         rows = _blank_separated(text, path)
     elif delimiter in "\t|":
@@ -202,7 +206,7 @@ def _names_of(rows: Sequence[Sequence[str]]) -> list[str]:
     file = next((place for place, cells in enumerate(columns) if _is_path(cells[0])), 0)
     rest = [place for place in range(len(columns)) if place != file]
     texts = [place for place in rest if sum(" " in cell for cell in columns[place]) > _MOSTLY * len(rows)]
-    repeated = [place for place in rest if place not in texts and len(set(columns[place])) < len(rows)]
+    repeated = [place for place in rest if place not in texts and 1 < len(set(columns[place])) < len(rows)]
     for place, name in (
         (file, FILE_COLUMN),
         # LJSpeech has the text as written and, after it, as spoken.

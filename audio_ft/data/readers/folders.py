@@ -149,7 +149,7 @@ def _listing(tree: Tree, data: Data) -> dict[str, str]:
     single = len(tree.children()) < 2
     listing, broken = dict[str, list[str]](), []
     for path in tables or (sorted(tree.manifests) if single else ()):
-        if not path.endswith(".parquet"):
+        if not path.endswith((".parquet", ".arrow", ".feather")):
             try:
                 columns = read_manifest(tree.root / path, data.columns, tree.audio).columns
             except InputError as error:

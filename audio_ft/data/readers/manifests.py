@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Collection, Sequence
@@ -22,6 +23,7 @@ from audio_ft.errors import InputError
 # What zipfile, zlib, the parser of XML (SyntaxError) and openpyxl raise for files that are not what they are called.
 _NOT_EXCEL = (zipfile.BadZipFile, zlib.error, EOFError, ArithmeticError, AttributeError, LookupError, OSError,
               RuntimeError, SyntaxError, TypeError, ValueError)  # fmt: skip
+_RECORDING_TEXT = re.compile(r"""\{.*?['"]path['"]\s*:\s*(?P<mark>['"])(?P<path>.+?)(?P=mark)""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,16 @@ def read_manifest(path: Path, names: Sequence[str] = (), known: Collection[str] 
     if read is not None:
         return Manifest(read(path))
     at_hand = partial(stems_at_hand, path.parent, known)
-    return Manifest(*read_delimited(read_text(path), path, names, at_hand))
+    columns, notes = read_delimited(read_text(path), path, names, at_hand)
+    columns = {name: list(map(_path_in, cells)) if str(cells[0]).startswith("{") else cells
+               for name, cells in columns.items()}  # fmt: skip
+    return Manifest(columns, notes)
+
+
+def _path_in(cell: str) -> str:
+    """Return the path in the text of a recording as pandas writes one of `datasets`: "{'path': 'a.wav', …}"."""
+    match = _RECORDING_TEXT.match(cell)
+    return match["path"] if match else cell
 
 
 def _read_parquet(path: Path) -> Columns:
@@ -62,6 +73,22 @@ def _read_parquet(path: Path) -> Columns:
         raise InputError(f"{path}: not readable as Parquet ({error}); write it again") from error
     written = b"huggingface" in (table.schema.metadata or {})
     return with_class_names(columns, Features.from_arrow_schema(table.schema), str(path)) if written else columns
+
+
+def _read_arrow(path: Path) -> Columns:
+    """Read an Arrow or Feather table of paths."""
+    import pyarrow as pa
+    from pyarrow import feather
+
+    try:
+        with pa.memory_map(str(path)) as source:
+            columns: Columns = pa.ipc.open_stream(source).read_all().to_pydict()
+    except (pa.ArrowException, OSError):
+        try:
+            columns = feather.read_table(path).to_pydict()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path}: not readable as Arrow ({error}); write it again") from error
+    return columns
 
 
 def _read_json(path: Path) -> Columns:
@@ -95,7 +122,12 @@ def _read_excel(path: Path) -> Columns:
     return {name: [row[place] if place < len(row) else None for row in rows[1:]] for place, name in enumerate(names)}
 
 
-_READERS = {**dict.fromkeys((".json", *LINES), _read_json), ".parquet": _read_parquet, ".xlsx": _read_excel}
+_READERS = {
+    **dict.fromkeys((".json", *LINES), _read_json),
+    ".parquet": _read_parquet,
+    **dict.fromkeys((".arrow", ".feather"), _read_arrow),
+    ".xlsx": _read_excel,
+}
 MANIFEST_SUFFIXES = frozenset({".csv", ".tsv", *_READERS})
 # Most files of this kind in a folder are settings, so they are read by their own path only.
 _READERS |= dict.fromkeys(YAML, _read_json)

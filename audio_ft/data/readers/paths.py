@@ -7,10 +7,11 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from audio_ft.data.columns import AUDIO, among, find_audio
 from audio_ft.data.readers.delimited import names_recordings
-from audio_ft.data.readers.elsewhere import Found, find_elsewhere
+from audio_ft.data.readers.elsewhere import Found, find_elsewhere, recordings_below
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, read_manifest
 from audio_ft.data.readers.remote import downloaded
 from audio_ft.data.readers.text_files import read_text
@@ -26,7 +27,7 @@ from audio_ft.targets.cells import missing
 # Folders in which published data sets keep recordings that their manifest lists by file name alone.
 _AUDIO_FOLDERS = ("", "clips", "audio", "wavs", "wav", "..", "../audio")
 # Names of folders that hold the lists of the recordings in the folders beside them, such as FSD50K.ground_truth.
-_LISTS = re.compile("meta|label|annotation|truth|transcript|split|list|csv|protocol|info")
+_LISTS = re.compile("meta|label|annotation|truth|transcript|split|list|csv|table|protocol|info")
 # Rows that are tried to find the folder of a manifest's files.
 _TRIED = 50
 
@@ -120,6 +121,7 @@ def listed(
     top = os.path.abspath(root) + os.sep
     keys = [_key(path, name, top) for path, name in zip(paths, names, strict=True)]
     files = [known.get(key) or file_at(path) for key, path in zip(keys, paths, strict=True)]
+    files, keys, respelled = _respelled(files, keys, names, known or {}, base, top)
     gone = [name for name, file in zip(names, files, strict=True) if file.size < 0]
     notes = [f"{table.name}: paths are relative to {base}"] if base != os.path.abspath(bases[0]) else []
     if len(gone) == len(names):
@@ -135,10 +137,35 @@ def listed(
         gone = [name for name, file in zip(names, files, strict=True) if file.size < 0]
     if gone:
         notes.append(f"{counted(len(gone), 'file')} listed in {table.name} missing (first: {gone[0]})")
-    notes += fetched
+    notes += [*respelled, *fetched]
     keys = [told if told in addresses else key for told, key in zip(columns[column], keys, strict=True)]
     numbers = list(range(1, len(keys) + 1))
     return Rows(columns, keys, files, numbers=numbers).take(sorted(range(len(keys)), key=keys.__getitem__)), notes
+
+
+def _respelled(
+    files: list[File], keys: list[str], names: Sequence[str], known: Mapping[str, File], base: str, top: str
+) -> tuple[list[File], list[str], list[str]]:
+    """Return files and keys, with those that are spelled otherwise: in another case, or with %20 for a blank."""
+    gone = [row for row, file in enumerate(files) if file.size < 0]
+    if not gone:
+        return files, keys, []
+    here = known or {path: file_at(os.path.join(base, path)) for path in recordings_below(Path(base))}
+    by_case: dict[str, list[str]] = {}
+    for path in here:
+        by_case.setdefault(path.casefold(), []).append(path)
+    prefix = "" if known else f"{os.path.relpath(base, top)}/".removeprefix("./").replace(os.sep, "/")
+    taken, found, spelled = set(keys), list(files), list(keys)
+    first = ""
+    for row in gone:
+        key = keys[row].removeprefix(prefix)
+        same = by_case.get(unquote(key).casefold(), [])
+        if len(same) == 1 and prefix + same[0] not in taken:
+            found[row], spelled[row] = here[same[0]], prefix + same[0]
+            first = first or f"'{names[row]}' is {same[0]}"
+    changed = sum(one != other for one, other in zip(found, files, strict=True))
+    note = f"{counted(changed, 'recording')} found by the name in another spelling (first: {first})"
+    return found, spelled, [note] if changed else []
 
 
 def _found_elsewhere(

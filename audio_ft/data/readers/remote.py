@@ -21,6 +21,7 @@ _PACKAGES = {
     "gs": "gcsfs",
     "gcs": "gcsfs",
     "hf": "huggingface_hub",
+    **dict.fromkeys(("abfs", "abfss", "az"), "adlfs"),
 }
 _AT_ONCE = 8
 
