@@ -26,6 +26,8 @@ from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import targets_of
 from audio_ft.tasks.base import POOLINGS
 
+# Who prepares batches, which changes no weight and may have to change when a training that lacked memory goes on.
+LOADING = ("dataloader_num_workers", "dataloader_pin_memory", "dataloader_prefetch_factor")
 # What a model card needs and cannot be computed.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
 FREEZES = ("none", "feature_encoder", "layers:N", "encoder", "gradual")
@@ -185,6 +187,7 @@ class Recipe(Settings):
             known.pop("events")
         for name in ("license", "source", "language"):
             known["data"].pop(name)
+        known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
         for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
                      "tier"):  # fmt: skip

@@ -38,7 +38,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "sampling_rate": (1_000, 1_000_000),
     "n_samples": (1, 1_000_000_000),
 }
+# Of lists in the files that decide sizes; a million numbers take transformers ten seconds to refuse.
 LONGEST_LIST = {"conv_dim": 100, "conv_stride": 100, "conv_kernel": 100, "architectures": 100}
+LONGEST_OTHER = 20_000
 
 
 def checkpoint_folder(checkpoint: str | Path, revision: str | None = None) -> Path:
@@ -157,7 +159,10 @@ def _check_file(name: str, size: int, changed: int, sized: bool) -> None:
     content = read_json(file)
     if file.name == "config.json" and not isinstance(content.get("model_type"), str):
         raise InputError(f"{file}: expected the name of an architecture as model_type; this is not a checkpoint.")
-    for key, value in _walk(content, file):
+    names = content.get("architectures")
+    if file.name == "config.json" and names is not None and not _is_names(names):
+        raise InputError(f"{file}: expected a list of names as architectures, got {str(names)[:100]}; correct it.")
+    for key, value in _walk(content, file, LONGEST_OTHER if sized else size):
         if "attn_implementation" in key and isinstance(value, str) and "/" in value:
             raise InputError(
                 f"{file}: {key} names code of another repository, {value[:100]!r}, and audio_ft runs no code that a "
@@ -167,7 +172,11 @@ def _check_file(name: str, size: int, changed: int, sized: bool) -> None:
             _check_number(file, key, value)
 
 
-def _walk(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _walk(content: Any, file: Path, longest: int) -> Iterator[tuple[str, Any]]:
     """Yield each key of nested JSON with its value, the items of a list under the key of the list."""
     waiting: list[tuple[str, Any, int]] = [("", content, 0)]
     while waiting:
@@ -178,8 +187,9 @@ def _walk(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             waiting += [(name, inner, depth + 1) for name, inner in value.items()]
         elif isinstance(value, list):
-            if len(value) > LONGEST_LIST.get(key, len(value)):
-                raise InputError(f"{file}: {key} has {len(value):,} entries, and {LONGEST_LIST[key]} are the most.")
+            most = LONGEST_LIST.get(key, longest)
+            if len(value) > most:
+                raise InputError(f"{file}: {key} has {len(value):,} entries, and {most:,} are the most.")
             waiting += [(key, inner, depth + 1) for inner in value]
 
 

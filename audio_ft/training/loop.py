@@ -55,7 +55,8 @@ def fit(prepared: Prepared, folder: Path, log: Callable[[str], None], on_line: C
 
     Raises:
         InputError: settings that TrainingArguments or the network refuse.
-        AudioFTError: a loss that is not finite, or memory too small for a single clip.
+        AudioFTError: a loss that is not finite, memory too small for a single clip, or a process that prepares batches
+            was killed.
     """
     import torch
     from accelerate.utils.memory import clear_device_cache
@@ -74,6 +75,14 @@ def fit(prepared: Prepared, folder: Path, log: Callable[[str], None], on_line: C
                 ) from error
             resolved = resolved.halved()
             log(f"memory is too small for {batch} clips at once; trying {batch // 2}")
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise AudioFTError(
+                "A process that prepares batches was killed by the system, most often because memory ran out. Close "
+                "other programs and run the same command again, which goes on from the last checkpoint; with "
+                "--set dataloader_num_workers=0 it needs less memory."
+            ) from error
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
         clear_device_cache(garbage_collection=True)
 

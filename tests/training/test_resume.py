@@ -193,6 +193,33 @@ def test_a_training_with_other_settings_does_not_go_on(tiny: str, tmp_path: Path
     assert run.recipe.limits == "English words."
 
 
+def test_a_killed_worker_of_the_batches_says_how_to_go_on(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch.utils.data import get_worker_info
+
+    from audio_ft.inference.batching import Collator
+
+    collate = Collator.__call__
+
+    def killed(self: Collator, items: Any) -> Any:
+        if get_worker_info() is not None and self.epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return collate(self, items)
+
+    def with_workers(count: int) -> Recipe:
+        whole = recipe(tiny, 2, augment=())
+        return whole.replace(training={**whole.training, "dataloader_num_workers": count})
+
+    monkeypatch.setattr(Collator, "__call__", killed)
+    with pytest.raises(aft.AudioFTError, match=r"was killed by the system.*dataloader_num_workers=0"):
+        aft.train(with_workers(1), tmp_path / "run")
+    assert checkpoints(tmp_path / "run") == [3]
+    lines: list[str] = []
+    aft.train(with_workers(0), tmp_path / "run", log=lines.append)
+    assert "resuming from checkpoint-3" in lines
+
+
 def test_an_interruption_before_the_first_checkpoint_leaves_nothing(tiny: str, tmp_path: Path) -> None:
     def interrupt(line: str) -> None:
         if line.startswith("epoch"):
