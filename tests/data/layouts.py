@@ -427,6 +427,7 @@ def wav(number, root):
 
 @layout
 def wds_braces(root):
+    """See webdataset/webdataset#11."""
     for s in range(4):
         shard(
             root / f"shard-{s:03d}.tar",
@@ -504,6 +505,7 @@ def sidecar_wds_txt(root):
 
 @layout
 def wds_dots(root):
+    """See webdataset/webdataset#237, huggingface/datasets#7150."""
     shard(
         root / "a.tar",
         [
@@ -519,6 +521,7 @@ def wds_dots(root):
 
 @layout
 def wds_wav_label(root):
+    """See webdataset/webdataset#288."""
     shard(
         root / "a.tar",
         [
@@ -531,6 +534,7 @@ def wds_wav_label(root):
 
 @layout
 def wds_out_of_order(root):
+    """See webdataset/webdataset#258."""
     shard(
         root / "a.tar",
         [(f"{number}.wav", wav(number, root)) for number in range(12)]
@@ -540,6 +544,7 @@ def wds_out_of_order(root):
 
 @layout
 def wds_repeated_names(root):
+    """See webdataset/webdataset#327."""
     for s in range(4):
         shard(
             root / f"shard-{s:03d}.tar",
@@ -553,6 +558,7 @@ def wds_repeated_names(root):
 
 @layout
 def wds_speech_wav(root):
+    """See webdataset/webdataset#407."""
     shard(
         root / "a.tar",
         [
@@ -569,6 +575,7 @@ def wds_speech_wav(root):
 
 @layout
 def hf7880_splits_without_classes(root):
+    """See huggingface/datasets#7880."""
     for sp in ("train", "test"):
         for number in range(6):
             tone(root / sp / f"{number}.wav")
@@ -576,6 +583,7 @@ def hf7880_splits_without_classes(root):
 
 @layout
 def hf7529_custom_split(root):
+    """See huggingface/datasets#7529."""
     for sp, c in (("train", 9), ("validation", 3), ("test", 3), ("custom", 3)):
         rows = [["file_name", "label"]]
         for number in range(c):
@@ -586,6 +594,7 @@ def hf7529_custom_split(root):
 
 @layout
 def hf5046_beside(root):
+    """See huggingface/datasets#5046."""
     take(root, 12, ".")
     table(
         root / "metadata.csv",
@@ -595,6 +604,7 @@ def hf5046_beside(root):
 
 @layout
 def cv_without_mp3(root):
+    """See mozilla/DeepSpeech#1928, pytorch/audio#1126."""
     for number in range(12):
         tone(root / f"clips/{number:x}abc.mp3", 0.2, 16000)
     table(
@@ -610,6 +620,7 @@ def cv_without_mp3(root):
 
 @layout
 def coqui_two(root):
+    """See coqui-ai/TTS#3050."""
     for number in range(10):
         tone(root / f"wavs/audio{number}.wav")
     table(root / "metadata.txt", [[f"audio{number}", f"This is my sentence {number}."] for number in range(10)], "|")
@@ -617,6 +628,7 @@ def coqui_two(root):
 
 @layout
 def ljs_empty_middle(root):
+    """See coqui-ai/TTS#1203."""
     for number in range(10):
         tone(root / f"wavs/audio{number}.wav")
     table(
@@ -626,6 +638,7 @@ def ljs_empty_middle(root):
 
 @layout
 def piper_blank_lines(root):
+    """See rhasspy/piper#246."""
     for number in range(10):
         tone(root / f"wav/{number}.wav")
     (root / "metadata.csv").write_text(
@@ -635,6 +648,7 @@ def piper_blank_lines(root):
 
 @layout
 def piper_case(root):
+    """See rhasspy/piper#368."""
     for number in range(12):
         tone(root / f"wav/{number}.wav")
     table(
@@ -749,3 +763,9 @@ def windows_unc(root):
         ],
     )
     return {"path": root / "list.csv"}
+
+
+@layout
+def text_list_beside_a_broken_sheet(root):
+    table(root / "list.txt", [["file_name", "label"], *([path, label(k)] for k, path in enumerate(take(root)))], "\t")
+    (root / "list.xlsx").write_bytes(b"PK")

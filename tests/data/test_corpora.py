@@ -101,6 +101,15 @@ def test_what_cannot_be_known_is_asked_for(name, tmp_path):
     assert tuple(len(loaded.splits[split]) for split in ("train", "validation", "test")) == sizes
 
 
+def test_sessions_of_iemocap_are_left_out_in_turn(tmp_path):
+    """As its papers do, because the two speakers of a session talk to each other; see speechbrain/speechbrain#1415."""
+    BUILDERS["iemocap"](tmp_path)
+    loaded = load(Data(path=str(tmp_path), folds="session", test_fold="02"))
+    assert loaded.folds == ("01", "02", "03")
+    assert set(loaded.splits["test"]["group"]) == {"02"}
+    assert "02" not in {*loaded.splits["train"]["group"], *loaded.splits["validation"]["group"]}
+
+
 def test_test_sets_alone_are_read_as_such(tmp_path):
     BUILDERS["librispeech_devtest"](tmp_path)
     with pytest.raises(InputError, match="no train split; the splits there are validation, test"):

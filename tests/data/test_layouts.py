@@ -23,7 +23,6 @@ OTHERS = {
 REFUSED = {
     "excel_cp1252": "line 2: expected UTF-8 text.*as Windows-1252 the line reads 'w/t0.wav;größe'; save the file",
     "hf7880_splits_without_classes": "folders test, train contain recordings but no class folders and no metadata.csv",
-    "wds_wav_label": "it contains no recordings",
     "ods": "this kind of sheet is not read; save it as xlsx or csv",
     "pickle": "pickles are not read, because they may run code; save the table as parquet or csv",
     "s3": "s3:// addresses need s3fs: pip install s3fs",
@@ -75,6 +74,7 @@ def test_a_pattern_of_shards_with_a_missing_one_is_refused(tmp_path):
 @pytest.mark.parametrize(("name", "note"), [
     ("case_differs", "4 recordings found by the name in another spelling (first: 'W/t0.wav' is w/t0.wav)"),
     ("hf7529_custom_split", "splits 'custom' (3 rows) left out"),
+    ("text_list_beside_a_broken_sheet", "list.xlsx not used"),
     ("nested_classes", "folders inside class folders are not labels"),
 ])  # fmt: skip
 def test_what_was_recognized_is_said(name, note, tmp_path):

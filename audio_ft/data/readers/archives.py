@@ -23,6 +23,7 @@ from audio_ft.formatting import counted, format_size
 
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _RANGE = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
+_FIELD = re.compile(r"(?P<stem>.+)(?P<suffix>\.(?:wav|flac|mp3|ogg|opus|m4a))\.(?P<field>data|label|cls)", re.DOTALL)
 # Recordings shrink by a half at most, and lists by a tenth; more than this is a bomb or a mistake.
 _LARGEST_RATIO, _HARMLESS = 100, 1_000_000_000
 
@@ -106,13 +107,19 @@ def _unpack(archive: Path, folder: Path) -> None:
                 )
         refuse_full_disk(folder, total, f"Unpacking {archive.name}", "free some or set AUDIO_FT_CACHE to a larger disk")
         for name, _, changed, stream in _members(archive, content=True):
-            target = folder / _safe(name, archive)
+            target = folder / _safe(_renamed(name), archive)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 shutil.copyfileobj(stream, file)
             os.utime(target, (changed, changed))
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise InputError(f"{archive}: cannot be unpacked ({error}); unpack it yourself, or get it again") from error
+
+
+def _renamed(name: str) -> str:
+    """Return the name of a member as it is outside of WebDataset, where a field may be called wav.data or wav.label."""
+    match = _FIELD.fullmatch(name)
+    return f"{match['stem']}{match['suffix'] if match['field'] == 'data' else '.cls'}" if match else name
 
 
 def _members(archive: Path, *, content: bool) -> Iterator[tuple[str, int, float, IO[bytes]]]:

@@ -157,7 +157,7 @@ def _listing(tree: Tree, data: Data) -> dict[str, str]:
                 continue
             with suppress(InputError):  # next to class folders any table may lie
                 listing[path] = list(map(str, columns[find_audio(columns, data.audio, path)]))
-    if broken and not listing and single:
+    if broken and not listing and single and read_text_lists(tree, data) is None:
         raise broken[0]  # without class folders nothing else describes the recordings
     if len(listing) > 1 and tree.audio:
         places = by_ending(tree.audio)
