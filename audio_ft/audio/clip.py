@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,10 @@ from audio_ft.audio.codec.decode import decode, joined, of_channel, pieces
 from audio_ft.audio.codec.encode import encode
 from audio_ft.audio.codec.libsndfile import AudioInfo, Decoded, Span, probe_soundfile
 from audio_ft.audio.codec.pyav import probe_av
-from audio_ft.audio.codec.source import Part, Source, open_source
+from audio_ft.audio.codec.source import Part, Source, Whole, open_source
 from audio_ft.audio.level import Level
 from audio_ft.errors import AudioError, InputError
-from audio_ft.file_io import replacing
+from audio_ft.file_io import replacing, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,11 +250,24 @@ def probe(source: Source) -> AudioInfo:
     Raises:
         AudioError: as `read`, except for problems that show only while decoding.
     """
-    part = Part.of(source)
-    with open_source(part.whole) as recording:
+    if not isinstance(source, Part):
+        return _header(source)[0]
+    whole = source.whole
+    info, name = _header_once(whole, state_of(whole)) if isinstance(whole, str) else _header(whole)
+    return info.of(Span(source.start, stop=source.stop), source.channel, name)
+
+
+def _header(source: Whole) -> tuple[AudioInfo, str]:
+    """Return what the header of a whole recording says, and its name for messages."""
+    with open_source(source) as recording:
         info = probe_soundfile(recording) if recording.choice.decoder == "soundfile" else None
-        info = info or probe_av(recording)
-    return info if part is not source else info.of(Span(part.start, stop=part.stop), part.channel, recording.name)
+        return info or probe_av(recording), recording.name
+
+
+@lru_cache(maxsize=64)
+def _header_once(path: str, state: str) -> tuple[AudioInfo, str]:
+    """Return the same for a file in a state, read once for all of its parts."""
+    return _header(path)
 
 
 def write(clip: Clip, path: str | os.PathLike[str]) -> None:

@@ -109,9 +109,14 @@ def _placed(
     else:
         members = _members([of_rows[row] for row in order])
         if len(members) < len(portions):
+            # Parts of one recording stay together whatever the setting.
+            by_recording = what.startswith("recording:")
+            fix = (
+                "add others" if by_recording else "add recordings of others, allow one in several splits with group=''"
+            )
             raise InputError(
-                f"{what} need {len(portions)} of them to be disjoint, got {len(members)}; add recordings of "
-                "others, define the splits in the data, or allow one in several splits with group=''"
+                f"{what} need {len(portions)} of them to be disjoint, got {len(members)}; {fix}, or define the splits "
+                "in the data"
             )
         placed = by_group(strata, members, portions, generator)
     number_of = dict(zip(order, placed.tolist(), strict=True))

@@ -1,6 +1,5 @@
 """Data in: layouts, columns, kinds of target, splits, and a clear sentence for what cannot be used."""
 
-import csv
 import json
 import os
 import random
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, List, Value
+from tables import write_rows
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.data import Data, load
@@ -29,15 +29,10 @@ def recording(path):
 
 def table(path, rows, delimiter=","):
     """Write rows (dicts) as delimited text, and a recording for each file they name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
-        writer.writeheader()
-        writer.writerows(rows)
     for row in rows:
         if "file_name" in row:
             recording(path.parent / row["file_name"])
-    return path
+    return write_rows(path, rows, delimiter)
 
 
 def rows(count=60, speakers=12, prefix=""):
@@ -397,10 +392,7 @@ def test_a_prepared_folder_brings_its_chain(tmp_path):
         entries = [{**row, "speaker_id": split} for row in rows(8, 2, f"processed/{split}/")]
         for row in entries:
             recording(tmp_path / row["file_name"])
-        with (table(tmp_path / "splits" / f"{split}.csv", [{"x": 1}])).open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(entries[0]))
-            writer.writeheader()
-            writer.writerows(entries)
+        write_rows(tmp_path / "splits" / f"{split}.csv", entries)
     loaded = load(Data(str(tmp_path)))
     assert loaded.chain == DEFAULT_CHAIN.to_list()
     assert loaded.splits["train"][0]["key"].startswith("processed/train/")

@@ -1,6 +1,5 @@
 """Transcripts in data: every bad one is reported with count and file, none ends the load, none is silently changed."""
 
-import csv
 import json
 import random
 from datetime import datetime
@@ -8,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
+from tables import write_rows
 
 from audio_ft.audio.clip import Clip, write
 from audio_ft.data import Data, load
@@ -37,10 +37,7 @@ def save(path, rows):
     """Write rows (dicts) as the manifest that the suffix says, as pandas or the csv module write it."""
     kind = path.suffix[1:]
     if kind in ("csv", "tsv"):
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), delimiter="\t" if kind == "tsv" else ",")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(path, rows, "\t" if kind == "tsv" else ",")
     elif kind == "parquet":
         pd.DataFrame(rows).to_parquet(path)
     else:

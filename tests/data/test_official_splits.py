@@ -1,9 +1,9 @@
 """Splits that the makers of a data set give: lists of files, tables of splits, columns in them."""
 
-import csv
 import re
 
 import pytest
+from tables import write_rows
 
 from audio_ft.data import Data, load
 from audio_ft.errors import InputError
@@ -15,14 +15,6 @@ def recordings(root, *paths):
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(path.encode())
-
-
-def table(path, rows, delimiter=","):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def lines(path, *names):
@@ -122,7 +114,7 @@ def test_common_voice_uses_its_splits_and_names_its_other_tables(tmp_path):
     recordings(tmp_path, *(f"clips/{row['path']}" for row in rows))
     for name, own in (("train", rows[:10]), ("dev", rows[10:12]), ("test", rows[12:14]), ("validated", rows[:14]),
                       ("other", rows[14:18]), ("invalidated", rows[18:])):  # fmt: skip
-        table(tmp_path / f"{name}.tsv", own, "\t")
+        write_rows(tmp_path / f"{name}.tsv", own, "\t")
     loaded = load(Data(str(tmp_path)), targets=(Transcript,))
     assert {name: len(split) for name, split in loaded.splits.items()} == {"train": 10, "validation": 2, "test": 2}
     assert loaded.rule == "given by the data: train, validation, test"
@@ -135,8 +127,8 @@ def fsd50k(root):
     rows = [{"fname": row, "labels": "Bark" if row % 2 else "Meow", "split": "val" if row >= 12 else "train"}
             for row in range(16)]  # fmt: skip
     tests = [{"fname": row, "labels": "Bark" if row % 2 else "Meow"} for row in range(20, 24)]
-    table(root / "FSD50K.ground_truth/dev.csv", rows)
-    table(root / "FSD50K.ground_truth/eval.csv", tests)
+    write_rows(root / "FSD50K.ground_truth/dev.csv", rows)
+    write_rows(root / "FSD50K.ground_truth/eval.csv", tests)
     lines(root / "FSD50K.ground_truth/vocabulary.csv", "0,Bark,/m/05tny_", "1,Meow,/m/07qrkrw")
     recordings(root, *(f"FSD50K.dev_audio/{row['fname']}.wav" for row in rows))
     recordings(root, *(f"FSD50K.eval_audio/{row['fname']}.wav" for row in tests))
@@ -164,7 +156,7 @@ def test_tables_with_split_names_inside_are_splits(tmp_path):
         rows = [{"file_name": f"{name}.wav", "label": word} for name in names for word in "ny"]
         for row in rows:
             row["file_name"] = f"{row['label']}_{row['file_name']}"
-        table(tmp_path / f"{split}_segments.csv", rows)
+        write_rows(tmp_path / f"{split}_segments.csv", rows)
         recordings(tmp_path, *(row["file_name"] for row in rows))
     loaded = load(Data(str(tmp_path), validation=0.2))
     assert len(loaded.splits["train"]) + len(loaded.splits["validation"]) == 16
@@ -175,7 +167,7 @@ def test_tables_with_split_names_inside_are_splits(tmp_path):
 def test_files_are_found_by_name_in_folders_of_folds(tmp_path):
     rows = [{"slice_file_name": f"{100 + row}-{row % 2}-0-0.wav", "fold": row % 3 + 1, "class": "ab"[row % 2],
              "fsID": 100 + row} for row in range(30)]  # fmt: skip
-    table(tmp_path / "metadata/UrbanSound8K.csv", rows)
+    write_rows(tmp_path / "metadata/UrbanSound8K.csv", rows)
     recordings(tmp_path, *(f"audio/fold{row['fold']}/{row['slice_file_name']}" for row in rows))
     for path in (tmp_path, tmp_path / "metadata/UrbanSound8K.csv"):
         loaded = load(Data(str(path)))
@@ -184,7 +176,7 @@ def test_files_are_found_by_name_in_folders_of_folds(tmp_path):
 
 
 def test_a_name_that_two_folders_have_is_not_chosen(tmp_path):
-    table(tmp_path / "meta/list.csv", [{"fname": "1", "label": "a"}, {"fname": "2", "label": "b"}])
+    write_rows(tmp_path / "meta/list.csv", [{"fname": "1", "label": "a"}, {"fname": "2", "label": "b"}])
     recordings(tmp_path, "one/1.wav", "two/1.wav", "one/2.wav")
     with pytest.raises(InputError, match=r"'1' is listed, and one/1.wav and two/1.wav are called that"):
         load(Data(str(tmp_path / "meta/list.csv")))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.audio.codec.kept_open import keep, take
 from audio_ft.audio.codec.sniff import Decoder
 from audio_ft.errors import AudioError
 
@@ -127,7 +128,8 @@ def iter_soundfile(recording: AudioSource, span: Span, seconds: float) -> Iterat
         AudioError: as `probe_soundfile`, or the span starts after the end.
         UnreadableBySoundfile: libsndfile fails, at once or inside the file.
     """
-    with _opened(recording) as sound:
+    with _at_part(recording, span) as place:
+        sound = place.sound
         info = _info(sound, recording.name)
         first, count = span.frames(info.rate)
         if first >= info.frames:
@@ -137,7 +139,7 @@ def iter_soundfile(recording: AudioSource, span: Span, seconds: float) -> Iterat
         # libsndfile takes ten times as long to read 16-bit integers as floats; the values are the same.
         kind = "int16" if sound.subtype == "PCM_16" else "float32"
         with _libsndfile(damaged=True):
-            _skip(sound, first, block)
+            _skip(sound, place.position, first, block)
         while got < wanted:
             with _libsndfile(damaged=True):
                 part = sound.read(min(block, wanted - got), dtype=kind, always_2d=True)
@@ -147,6 +149,7 @@ def iter_soundfile(recording: AudioSource, span: Span, seconds: float) -> Iterat
             yield Decoded(_as_float(part), info.rate)
         if not got:
             raise UnreadableBySoundfile("no samples although the header states a length", damaged=True)
+        place.position = first + got
         notes = recording.choice.notes or _shortfall(sound, wanted, got)
         yield Decoded(np.empty((info.channels, 0), np.float32), info.rate, notes)
 
@@ -204,21 +207,55 @@ def _info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
     return AudioInfo(frames, rate, channels, frames / rate, sound.format, "soundfile")
 
 
-def _skip(sound: soundfile.SoundFile, first: int, block: int) -> None:
-    """Go to a frame; GSM 6.10 and some ADPCM formats cannot seek, so what comes before it is decoded."""
+@dataclass
+class _Place:
+    """An open recording and the frame that it reads next."""
+
+    sound: soundfile.SoundFile
+    position: int
+
+
+@contextmanager
+def _at_part(recording: AudioSource, span: Span) -> Iterator[_Place]:
+    """Open a recording, which is kept open after a part of it if finding the next one takes long."""
+    kept = take(recording) if span.start else None
+    place = _Place(*kept) if kept and (_can_seek(kept[0]) or kept[1] <= span.start * kept[0].samplerate) else None
+    if place is None:
+        place = _Place(_opened(recording), 0)
+    done = False
+    try:
+        yield place
+        done = True
+    finally:
+        # A Vorbis that was read before gives other samples after a seek; where seeking is fast nothing is gained.
+        slow = place.sound.subtype.startswith("MPEG") or place.sound.subtype == "OPUS" or not _can_seek(place.sound)
+        if done and slow and span != Span():
+            keep(recording, place.sound, place.position)
+        else:
+            place.sound.close()
+
+
+def _can_seek(sound: soundfile.SoundFile) -> bool:
+    """Tell whether a recording can be read from any place; GSM 6.10 and some ADPCM formats cannot."""
     import soundfile
 
-    begin = 0
-    if first and soundfile.SoundFile.seekable(sound):
-        begin = max(0, first - int(PREROLL_SECONDS * sound.samplerate)) if _is_lossy(sound) else first
+    return bool(soundfile.SoundFile.seekable(sound))
+
+
+def _skip(sound: soundfile.SoundFile, position: int, first: int, block: int) -> None:
+    """Go to a frame from the one that is read next; where a format cannot seek, what comes before is decoded.
+
+    So are some packets of MP3, whose bit reservoir makes samples depend on those before; for Opus libsndfile does that,
+    from the start of a page, so that a place less than half a second ahead is reached sooner by reading on.
+    """
+    mpeg, opus = sound.subtype.startswith("MPEG"), sound.subtype == "OPUS"
+    ahead = int(PREROLL_SECONDS * sound.samplerate)
+    begin = position
+    if _can_seek(sound) and not position <= first <= position + (ahead if mpeg or opus else 0):
+        begin = max(0, first - ahead) if mpeg else first
         sound.seek(begin)
     for at in range(begin, first, block):
         sound.read(min(block, first - at), dtype="float32", always_2d=True)
-
-
-def _is_lossy(sound: soundfile.SoundFile) -> bool:
-    """Tell whether the first samples after a seek depend on what was decoded before: the bit reservoir of MP3, Opus."""
-    return bool(sound.subtype.startswith("MPEG") or sound.subtype == "OPUS")
 
 
 def _shortfall(sound: soundfile.SoundFile, wanted: int, got: int) -> tuple[str, ...]:
