@@ -3,7 +3,10 @@
     python benchmarks/doubts.py CHECKPOINT [--seeds 5] [--only emotion_de]
 
 Of as many clips as labels were swapped, the most doubtful first, precision and recall are the same number: the share
-that was swapped. A random order finds the share of swapped labels in the data.
+that was swapped. A random order finds the share of swapped labels in the data. With wav2vec2-mini and 5 seeds:
+
+    emotion_de, 30 of 535 swapped      0.667 (0.633 to 0.700), random order 0.056
+    digits, 150 of 3,000 swapped       0.873 (0.840 to 0.920), random order 0.050
 """
 
 from __future__ import annotations

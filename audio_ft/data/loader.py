@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from audio_ft.cleaning.place import PLACE
-from audio_ft.data import columns, one_hot, sources, splits
+from audio_ft.data import columns, one_hot, pseudo_labels, sources, splits
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
 from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.parts.same_recording import united
 from audio_ft.data.read_targets import read_targets, refuse_unknown
-from audio_ft.data.rows import Rows, Source, Stored, any_part, audio_table, place_of, whole_keys
+from audio_ft.data.rights import rights_in
+from audio_ft.data.rows import Rows, Source, whole_keys
 from audio_ft.data.spec import Data
+from audio_ft.data.tables import fingerprint_of, metas_of, numbered, table_of
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted, escaped
+from audio_ft.formatting import counted
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.cells import as_text
 
@@ -54,6 +51,8 @@ class Loaded:
         reading: how the targets were read, in one sentence: "12 classes from 1 to 3 labels a clip, separated by ','";
             where rows are parts of recordings also from what: "parts of files: start, end in seconds, from …".
         folds: names of the folds, where `Data.folds` asks for them; the splits are those of one of them.
+        pseudo: how many training targets were predicted by a model.
+        rights: what columns of consent and license say: {"consent": {"yes": 40}}, by the names of the columns.
     """
 
     splits: dict[str, Dataset]
@@ -66,6 +65,8 @@ class Loaded:
     fingerprint: str
     reading: str
     folds: tuple[str, ...] = ()
+    pseudo: int = 0
+    rights: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def load(
@@ -105,7 +106,8 @@ def load(
     group, rows, gathering = one_row_each(group, replace(rows, groups=groups), kind, data.path)
     names = kind.names_in(rows.targets)
     rows, folds, giver = in_folds(data, rows, kind, group) if folded else (rows, (), source.splits_from)
-    parts, rule, uneven = _make_splits(rows.by_split(), need, data, kind, group, giver)
+    parts, rule, split_notes = _splits(rows.by_split(), need, data, kind, group, giver)
+    rights, rights_notes = rights_in(rows.columns, {column, group, source.audio})
     if source.rows.split_names == ("",) and len(need) == 1 and not folded:
         rule = f"no splits in the data: all of it used as {need[0]}"
     target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
@@ -113,18 +115,24 @@ def load(
         refuse_unknown(names, known)
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
     notes = [*source.notes, *cut_notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
-    notes += [*gathering, *uneven, *_unused(source, rows, folded)]
+    notes += [*split_notes, *rights_notes, *gathering, *_unused(source, rows, folded)]
     if data.limit is not None:
-        for name, split in parts.items():
-            sample = splits.sample(split.targets, split.keys, limit=data.limit, seed=data.seed, target=kind)
-            parts[name] = split.take(sample)
+        parts = {name: _sample(split, data.limit, data.seed, kind) for name, split in parts.items()}
         rule += f"; at most {data.limit:,} clips a split"
-    metas = {name: _metas(split, {source.audio, column, group}) for name, split in parts.items()}
-    keys = _numbered(key for split in parts.values() for key in split.keys)
-    tables = {name: _table(split, list(islice(keys, len(split))), metas[name], kind) for name, split in parts.items()}
+    metas = {name: metas_of(split, {source.audio, column, group}) for name, split in parts.items()}
+    keys = numbered(key for split in parts.values() for key in split.keys)
+    tables = {name: table_of(split, list(islice(keys, len(split))), metas[name], kind) for name, split in parts.items()}
     warnings = (*notes, *splits.leaks(parts, target, group))
-    fingerprint = _fingerprint(parts, metas, kind)
-    return Loaded(tables, target, column, group, rule, warnings, source.chain, fingerprint, reading, folds)
+    fingerprint = fingerprint_of(parts, metas, kind)
+    pseudo = sum(pseudo_labels.marks(parts["train"])) if "train" in parts else 0
+    return Loaded(
+        tables, target, column, group, rule, warnings, source.chain, fingerprint, reading, folds, pseudo, rights
+    )
+
+
+def _sample(rows: Rows, limit: int, seed: int, kind: type[Target]) -> Rows:
+    """Return at most `limit` rows, stratified."""
+    return rows.take(splits.sample(rows.targets, rows.keys, limit=limit, seed=seed, target=kind))
 
 
 def _unused(source: Source, rows: Rows, folded: bool) -> list[str]:
@@ -175,6 +183,16 @@ def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | 
     read = group_from_names([one.path for one in rows.recordings])
     read = read or group_from_folders(rows.keys, list(map(as_text, rows.columns[target])))
     return (read[0], list(read[1]), []) if read else (None, [], [])
+
+
+def _splits(
+    rows: dict[str, Rows], need: Sequence[str], data: Data, kind: type[Target], group: str | None, giver: str
+) -> tuple[dict[str, Rows], str, list[str]]:
+    """Return the splits, how they were made, and notes; pseudo-labels decide nothing and are all in train."""
+    given, predicted = pseudo_labels.apart(rows, data.path)
+    parts, rule, uneven = _make_splits(given, need, data, kind, group, giver)
+    parts, marked = pseudo_labels.into_train(parts, predicted)
+    return parts, rule, [*marked, *uneven]
 
 
 def _make_splits(
@@ -240,61 +258,3 @@ def _repeated(rows: Mapping[str, Rows]) -> list[str]:
         )
         if (found := sorted(key for key, number in numbers.items() if number > 1))
     ]
-
-
-def _numbered(keys: Iterable[str]) -> Iterator[str]:
-    """Yield the keys, with "#2" and so on added to repeated ones."""
-    seen: Counter[str] = Counter()
-    for key in keys:
-        seen[key] += 1
-        yield key if seen[key] == 1 else f"{key}#{seen[key]}"
-
-
-def _metas(rows: Rows, used: set[str | None]) -> list[str]:
-    """Return the other columns of each row as JSON text; NaN becomes null."""
-    others = {name: cells for name, cells in rows.columns.items() if name not in used}
-    return [
-        json.dumps({name: cells[row] if cells[row] == cells[row] else None for name, cells in others.items()},
-                   ensure_ascii=False, default=str)
-        for row in range(len(rows))
-    ]  # fmt: skip
-
-
-def _table(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
-    """Return the rows as a table with the columns audio, target, group, key and meta."""
-    import pyarrow as pa
-    from datasets import Dataset, Features, Value, concatenate_datasets
-
-    text = Value("string")
-    features = Features(Features.from_dict({"target": kind.storage}), group=text, key=text, meta=text)
-    cells = {"target": rows.targets, "group": rows.groups or [None] * len(rows), "key": keys, "meta": metas}
-    if any(map(any_part, rows.recordings)):
-        features |= {"start": Value("float64"), "end": Value("float64"), "channel": Value("int64")}
-        cells |= {name: [place_of(one)[name] for one in rows.recordings] for name in PLACE[1:]}
-    try:
-        audio, places = audio_table(rows.recordings)
-        others = pa.table(cells, schema=features.arrow_schema)
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{escaped(str(error.object))[:200]}: expected UTF-8, got other bytes; rename the file (convmv does a "
-            "whole folder), or fix the cell"
-        ) from error
-    # The cells are set beside all recordings and rows are selected afterwards, so that no recording is copied.
-    row_at = np.full(len(audio), -1)
-    row_at[places] = np.arange(len(places))
-    beside = others.take(pa.array(row_at, mask=row_at < 0))
-    return concatenate_datasets([audio, Dataset(beside)], axis=1).select(places)
-
-
-def _fingerprint(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:
-    """Return the digest of everything that training reads; recordings count by size and modification time."""
-    digest = hashlib.sha256(kind.kind.encode())
-    for name, split in rows.items():
-        tables = {id(one.table): one.table for one in split.recordings if isinstance(one, Stored)}.values()
-        stored = "".join(table._fingerprint for table in tables) or None
-        digest.update(json.dumps([name, len(split), stored]).encode())
-        marks: list[Any] = [one.row if isinstance(one, Stored) else one[1:3] for one in split.recordings]
-        marks += [list(place_of(one).values()) for one in split.recordings if any_part(one)]
-        content = [split.keys, marks, split.targets, split.groups or [None] * len(split), metas[name]]
-        digest.update(json.dumps(content, ensure_ascii=True).encode())
-    return digest.hexdigest()

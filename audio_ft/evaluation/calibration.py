@@ -101,7 +101,7 @@ def calibration(test: Predictions, validation: Predictions | None = None) -> Cal
     probabilities, truth = test.predicted, test.truth
     confidences, right = _confidence(probabilities, truth)
     chance = _chance(confidences, test.seed)
-    temperature, why = _fitted(validation)
+    temperature, why = fitted_temperature(validation)
     error_after = loss_after = None
     if temperature is not None:
         cooled = tempered(probabilities, temperature)
@@ -222,7 +222,7 @@ def _chance(confidences: Floats, seed: int) -> list[float]:
     return [expected_calibration_error(confidences, rng.random(size) < confidences) for _ in range(DRAWS)]
 
 
-def _fitted(validation: Predictions | None) -> tuple[float | None, str]:
+def fitted_temperature(validation: Predictions | None) -> tuple[float | None, str]:
     """Return the maximum-likelihood temperature of the validation split, or None and why (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
 

@@ -108,6 +108,8 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
         "rule": loaded.rule,
         "reading": loaded.reading,
         "warnings": list(loaded.warnings),
+        "pseudo_labels": loaded.pseudo,
+        "rights": {name: dict(counts) for name, counts in loaded.rights.items()},
         "window_seconds": prepared.adapter.window,
     }
 

@@ -39,6 +39,7 @@ FLAGS = {
     "evaluate": "model data --split --json --set --where --slice --language --lm --lm-words --lm-weight"
     " --word-score --beams",
     "doubts": "model data --set --where --count --csv --html --task --language --json",
+    "suggest": "model folder --count --pseudo-labels --confidence --json",
     "robustness": "model data --split --json --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
     "predict": "model files --json --format --top-k --output --output-dir --language --lm --lm-words --lm-weight"
