@@ -34,6 +34,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("vocab_size", "num_labels", "max_source_positions", "max_target_positions"), (0, 10_000_000)),
     **dict.fromkeys(("conv_dim", "conv_stride", "conv_kernel", "hop_length", "n_fft"), (1, 100_000)),
     **dict.fromkeys(("feature_size", "num_mel_bins", "chunk_length"), (1, 10_000)),
+    **dict.fromkeys(("num_attention_heads", "encoder_attention_heads", "decoder_attention_heads"), (1, 10_000)),
+    **dict.fromkeys(("mask_time_length", "mask_feature_length"), (1, 10_000)),
     "num_conv_pos_embeddings": (1, 10_000),
     "sampling_rate": (1_000, 1_000_000),
     "n_samples": (1, 1_000_000_000),
