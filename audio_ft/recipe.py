@@ -100,7 +100,8 @@ class Recipe(Settings):
       second data set on which the network is scored before and after training, to show what it forgot.
     - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision` (auto,
       float32, bf16, fp16), `seed`.
-    - `max_corrupt`: the share of unreadable recordings above which training stops.
+    - `max_corrupt`: the share of unreadable recordings above which training stops; `allow_leaks`: train although
+      recordings are on two sides of the splits, which run, report and card then say.
     - `intended_use`, `limits`, `consent`: sentences for the model card, and the `license` of the model (as the Hub
       writes it: apache-2.0, cc-by-4.0 …); `push_to_hub`: a repository id.
 
@@ -144,6 +145,7 @@ class Recipe(Settings):
     precision: Annotated[str, rules.choice("auto", "float32", "bf16", "fp16")] = "auto"
     seed: Annotated[int, rules.whole(0, rules.LARGEST_SEED)] = 0
     max_corrupt: Annotated[float, rules.number(0, 1)] = 0.05
+    allow_leaks: bool = False
     training: Annotated[Mapping[str, Any], Rule("settings of TrainingArguments by name", _training)] = field(
         default_factory=dict
     )
@@ -181,7 +183,17 @@ class Recipe(Settings):
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        for name in ("format", "name", "extra_eval", "intended_use", "limits", "consent", "license", "push_to_hub"):
+        for name in (
+            "format",
+            "name",
+            "extra_eval",
+            "intended_use",
+            "limits",
+            "consent",
+            "license",
+            "push_to_hub",
+            "allow_leaks",
+        ):
             known.pop(name)
         if self.events == Detection():
             known.pop("events")
@@ -190,7 +202,7 @@ class Recipe(Settings):
         known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
         for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
-                     "tier"):  # fmt: skip
+                     "tier", "together"):  # fmt: skip
             if known["data"].get(name) == ([] if name == "columns" else None):
                 known["data"].pop(name, None)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.data.parts.same_recording import hidden_key
 from audio_ft.recipe import Recipe
 from audio_ft.settings.secrets import hide
 
@@ -50,6 +51,7 @@ def redact_run(run: Run) -> Run:
     folder = run.recipe.data.path
     splits = {split: _without_folders(counts, paths, folder) for split, counts in run.splits.items()}
     redacted["data"] |= {"path": recipe.data.path, "warnings": redact(without_names(run.data), paths)}
+    redacted["leaks"] = _without_names_of_pairs(run.leaks)
     # Folds may be called like the speakers in them.
     redacted["folds"] = {str(number): {**fold, "folder": f"fold-{number}"}
                          for number, fold in enumerate(run.folds.values(), start=1)}  # fmt: skip
@@ -70,6 +72,16 @@ def names_groups(warning: str, data: Mapping[str, Any], where: str = "") -> bool
     return bool(re.search(rf"{re.escape(str(data.get('group')))} values? in {where}", warning))
 
 
+def _without_names_of_pairs(leaks: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a leak certificate with digests for the names of recordings and groups."""
+    names = {"key", "other_key", "name", "other_name"}
+
+    def hidden(pair: Mapping[str, str]) -> dict[str, str]:
+        return {part: hidden_key(value) if part in names else value for part, value in pair.items()}
+
+    return {**leaks, **{kind: list(map(hidden, leaks[kind])) for kind in ("pairs", "alike") if kind in leaks}}
+
+
 def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
     """Return a recipe's settings with local paths cut to their last part; a recipe refuses tokens."""
     redacted = redact(dict(plain), paths)
@@ -77,6 +89,8 @@ def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[st
     for name in ("data", "extra_eval"):
         if redacted.get(name):
             redacted[name]["path"] = display_name(plain[name]["path"])
+            if together := plain[name].get("together"):
+                redacted[name]["together"] = [[hidden_key(key) for key in keys] for keys in together]
     redacted["training"] = {name: _last(value) for name, value in redacted["training"].items()}
     for name in ("chain", "augment"):
         if redacted[name]:

@@ -31,7 +31,7 @@ UNTUNED_FILE = "untuned.json"
 CHAIN_FILE = "chain.json"
 RECIPE_FILE = "recipe.json"
 # The fields that hold scores, in tables of tables: by split or baseline and name; by place, state and name.
-_LEVELS = {"scores": 2, "baselines": 2, "retention": 3}
+_LEVELS = {"scores": 2, "baselines": 2, "retention": 3, "without_leaks": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,8 @@ class Run:
     and class counts; `scores` and `baselines` hold `Score`s by split or baseline name; `best` says which checkpoint was
     kept and why. `training` holds {name: {value, origin}} of the settings that were used, the origin being "recipe" or
     "default: " and the reason; `seconds` holds the time of all starts. `smoke` marks a training that only checked that
-    everything fits together, so that its scores mean nothing.
+    everything fits together, so that its scores mean nothing. `leaks` is the `Certificate` of the splits as a table,
+    empty in runs of older versions; where clips of the test split leak, `without_leaks` holds the scores of the others.
     """
 
     folder: Path
@@ -66,6 +67,8 @@ class Run:
     retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
     smoke: bool = False
     folds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    leaks: Mapping[str, Any] = field(default_factory=dict)
+    without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
     @property
     def model_folder(self) -> Path:

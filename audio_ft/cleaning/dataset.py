@@ -21,6 +21,7 @@ from audio_ft.audio.clip import probe, read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
 from audio_ft.audio.codec.source import NO_MEMORY, Part
+from audio_ft.audio.fingerprint import fingerprint
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.audio.windows import windows
 from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
@@ -44,10 +45,11 @@ logger = logging.getLogger(__name__)
 # that the start of the workers is cheap.
 BLOCK = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
-LAYOUT = 7
+LAYOUT = 8
 # The row of an unreadable recording, which also has its `clip` and `error`.
 UNREADABLE: dict[str, Any] = {"start": 0.0, "length": 0, "seconds": 0.0, "before": 0.0, "rate": 0, "level": None}
-UNREADABLE |= {"snr": None, "notes": [], "digest": "", "samples": np.zeros(1, np.int16), "scale": 1.0}
+UNREADABLE |= {"snr": None, "notes": [], "digest": "", "fingerprint": np.zeros(0, np.uint32)}
+UNREADABLE |= {"samples": np.zeros(1, np.int16), "scale": 1.0}
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,10 @@ class Cleaner:
         digest = hashlib.sha256(quantize(wave)[0].tobytes()).hexdigest()[:16]
         known |= {"level": facts.level, "snr": facts.snr, "notes": list(clip.notes), "digest": digest}
         parts = windows(len(wave), round(self.window * clip.rate), round(self.overlap * clip.rate))
-        return [known | self._window(wave, *part) for part in parts]
+        # The first window has the fingerprint, that of the whole recording.
+        prints = [fingerprint(wave, clip.rate)] + [UNREADABLE["fingerprint"]] * (len(parts) - 1)
+        return [known | {"fingerprint": code} | self._window(wave, *part)
+                for code, part in zip(prints, parts, strict=True)]  # fmt: skip
 
     def _window(self, wave: NDArray[np.float32], start: int, stop: int) -> dict[str, Any]:
         samples, scale = quantize(wave[start:stop])
@@ -120,6 +125,7 @@ class Cleaner:
         kinds |= {"rate": "int64", "level": "float64", "snr": "float64"}
         columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
+        columns["fingerprint"] = List(Value("uint32"))
         # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
         columns |= {"samples": LargeList(Value("int16")), "scale": Value("float32")}
         return Features(columns)

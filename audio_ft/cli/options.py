@@ -97,7 +97,8 @@ def changed(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         recipe = recipe.replace(model=given["model"], revision=None)
     if "data" in given and given["data"] != recipe.data.path:
         # What is true of the old recordings only is dropped, and so is the consent to their use.
-        facts = ("name", "revision", "splits", "license", "source", "language", "name_pattern", "folds", "test_fold")
+        facts = ("name", "revision", "splits", "license", "source", "language", "name_pattern", "folds", "test_fold",
+                 "together")  # fmt: skip
         old = (*facts, "audio", "target", "start", "end", "duration", "channel", "tracks", "tier")
         data = recipe.data.replace(path=local(given["data"]), **dict.fromkeys(old))
         recipe = recipe.replace(data=data, consent="")

@@ -51,6 +51,9 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "--task", "--set", "--where", set=settings)
     parser.add_argument("--smoke", **FLAG, help=SMOKE)
     add_options(parser, "--overwrite", overwrite="a finished run in the output folder")
+    parser.add_argument(
+        "--allow-leaks", **FLAG, help="train although test recordings are in train too; the card says so"
+    )
     parser.add_argument("--push-to-hub", metavar="REPO", help="put checkpoints and the finished run on the Hub")
 
 
@@ -64,6 +67,7 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
     from audio_ft.training.train import train
 
     recipe = changed(recipe, arguments)
+    recipe = recipe.replace(allow_leaks=recipe.allow_leaks or arguments.allow_leaks)
     name = recipe.name or name
     if not (arguments.output_dir or name):
         raise InputError("where should the run be saved? Add --output-dir, for example --output-dir runs/first.")

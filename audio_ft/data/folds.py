@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from audio_ft.data import splits
 from audio_ft.data.columns import among, named
-from audio_ft.data.parts.same_recording import united
+from audio_ft.data.parts.same_recording import inseparable
 from audio_ft.data.rows import Columns, Rows
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
@@ -65,8 +65,8 @@ def _folds(data: Data, rows: Rows, kind: type[Target], group: str | None) -> tup
     """Return the fold of each row, and where it comes from."""
     if isinstance(data.folds, int):
         # One recording may have parts of several groups.
-        groups = united(rows.groups, rows.identities)
-        placed = splits.folds(rows.targets, groups or None, data.folds, seed=data.seed, target=kind, keys=rows.keys,
+        groups = inseparable(rows, data.together or (), group)[0] or None
+        placed = splits.folds(rows.targets, groups, data.folds, seed=data.seed, target=kind, keys=rows.keys,
                               by=group or "group")  # fmt: skip
         apart = f" disjoint by {group}" if group else ""
         return [str(number + 1) for number in placed], f"{data.folds} folds made here{apart}"

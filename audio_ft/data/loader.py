@@ -13,7 +13,7 @@ from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
 from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
-from audio_ft.data.parts.same_recording import united
+from audio_ft.data.parts.same_recording import inseparable
 from audio_ft.data.read_targets import read_targets, refuse_unknown
 from audio_ft.data.rights import rights_in
 from audio_ft.data.rows import Rows, Source, whole_keys
@@ -211,8 +211,8 @@ def _make_splits(
         if not shares[name]:
             raise InputError(f"data: {name}=0 leaves no {name} split, which is needed; set it above 0")
     train = rows["train"]
-    groups = united(train.groups, train.identities)
-    by = f"{group} and recording" if groups != train.groups else group
+    groups, notes = inseparable(train, data.together or (), group)
+    by = f"{group} and recording" if group and groups != train.groups and not notes else group
     if groups and kind.exclusive:
         _check_classes_have_groups(replace(train, groups=groups), by or "group")
     made = splits.split(train.targets, groups or None, **shares, seed=data.seed, target=kind, keys=train.keys,
@@ -228,8 +228,8 @@ def _make_splits(
     rule += f", stratified by {kind.stratified_by}" if kind.stratified_by else ""
     rule += f", disjoint by {by}" if by else ", no groups known, so one speaker may be in several splits"
     uneven = any(abs(actual[name] - share) > _UNEVEN for name, share in wanted.items())
-    note = f"groups are too few or too unequal for {asked}: the splits made here are {got}"
-    return {name: parts[name] for name in splits.SPLITS if name in parts}, rule, [note] if uneven else []
+    notes += [f"groups are too few or too unequal for {asked}: the splits made here are {got}"] if uneven else []
+    return {name: parts[name] for name in splits.SPLITS if name in parts}, rule, notes
 
 
 def _check_classes_have_groups(rows: Rows, group: str) -> None:

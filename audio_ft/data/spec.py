@@ -75,6 +75,7 @@ def _renaming(value: Any) -> dict[str, str]:
     raise Refused
 
 
+TOGETHER = Rule('lists of recordings such as [["a.wav", "b.wav"]]', each(each(text())).read)
 SHARE = number(0, 1, below=True)
 RENAMING = Rule(f"names such as {{'dev': 'validation'}}, with {', '.join(SPLITS)} on one side", _renaming)
 
@@ -113,6 +114,8 @@ class Data(Settings):
         splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
         folds: column whose values are tested in turn ("fold"; "speaker" leaves one speaker out at a time), or how many
             folds to make here, disjoint by group; `audio-ft train` then trains once for each.
+        together: lists of recordings that stay in one split where splits are made here; training adds the copies that
+            it finds.
         test_fold: the one fold to test on; the others are train. Without `folds`, the data's own column of folds.
         validation: share of the validation split where it must be made.
         test: share of the test split where it must be made.
@@ -160,6 +163,7 @@ class Data(Settings):
     gaps: Annotated[tuple[str, ...] | None, Rule('words such as "nan,?", or a list of them', _words)] = None
     folds: Annotated[str | int | None, either(whole(2, 1000), path("a column"))] = None
     test_fold: Annotated[str | int | None, either(whole(), text())] = None
+    together: Annotated[tuple[tuple[str, ...], ...] | None, TOGETHER] = None
 
     def check(self) -> None:
         """Refuse shares that leave nothing to train on, and a separator where there is nothing to separate."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from audio_ft.data.alike import look_alike
 from audio_ft.data.group_split import Array, Splits, by_group
 from audio_ft.data.rows import Rows
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label, Target
-from audio_ft.targets.cells import folded
 
 SPLITS = ("train", "validation", "test")
 # How warnings of overlapping splits end.
@@ -209,11 +209,10 @@ def _shared(parts: Mapping[str, Rows], first: str, second: str, what: str) -> It
     both = mine & others
     if both:
         yield f"{counted(len(both), what)} in both {first} and {second} ({first_five(sorted(both))}): {FLATTERS}"
-    spelled, otherwise = ({folded(value): value for value in values - both} for values in (mine, others))
-    alike = [f"{spelled[key]!r} and {otherwise[key]!r}" for key in sorted(spelled.keys() & otherwise.keys())]
+    alike = [f"{name!r} and {other!r}" for name, other in look_alike(mine - both, others - both)]
     if alike:
         differ = "differs" if len(alike) == 1 else "differ"
-        yield (f"{counted(len(alike), what)} in {first} and {second} {differ} only by case, spaces or accents "
+        yield (f"{counted(len(alike), what)} in {first} and {second} {differ} only in spelling "
                f"({first_five(alike)}): if they are the same, {FLATTERS}")  # fmt: skip
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Raised when the same samples would be measured differently; older measurements are then not used.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

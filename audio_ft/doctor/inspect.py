@@ -13,6 +13,7 @@ import numpy as np
 
 from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
+from audio_ft.data.certificate import certify
 from audio_ft.data.findings import Finding, ranked
 from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.parts.rows import cut
@@ -25,6 +26,7 @@ from audio_ft.doctor.checks import of_samples
 from audio_ft.doctor.examine import Examination
 from audio_ft.doctor.facts import durations_of, facts_of
 from audio_ft.doctor.inspection import Inspection, Recording
+from audio_ft.doctor.leaks import of_changed_copies, sides_of
 from audio_ft.doctor.measure import Measured
 from audio_ft.errors import InputError
 from audio_ft.targets import Target
@@ -66,9 +68,11 @@ def inspect(
     every = [one for part in headers.values() for one in part]
     good = [one for one in every if one.error is None]
     equal = _equal(every, measured) if decoded else duplicates(every)
+    sides, rule = sides_of(rows, measured, kind), loaded.rule if loaded else ""
     found = [
         *set_findings.of_notes(loaded.warnings if loaded else ()),
         *set_findings.of_copies(rows, equal),
+        *of_changed_copies(sides, equal, "made here" in rule),
         *set_findings.of_classes(facts),
         *set_findings.of_headers(every),
         *set_findings.of_empty_transcripts(rows, facts),
@@ -79,7 +83,7 @@ def inspect(
         kind=kind.kind,
         target=loaded.column if loaded else None,
         group=loaded.group if loaded else None,
-        rule=loaded.rule if loaded else "",
+        rule=rule,
         problem=problem,
         splits=facts,
         durations=durations_of(np.array([one.seconds for one in good])),
@@ -93,6 +97,7 @@ def inspect(
         decoded=decoded,
         decoders=decoders(),
         reading=loaded.reading if loaded else "",
+        leaks=certify(sides).summary() if decoded and len(sides) > 1 else "",
     )
 
 

@@ -34,6 +34,7 @@ class Recording:
             name: getattr(self.header, name) for name in ("size", "seconds", "rate", "channels", "format", "error")
         }
         measured = dataclasses.asdict(self.measured) if self.measured else {}
+        measured.pop("fingerprint", None)
         row = {"key": self.key, "split": self.split, "target": self.target, "group": self.group}
         return row | header | measured | {"findings": self.findings}
 
@@ -43,8 +44,8 @@ class Inspection:
     """Hold what was found in a data set.
 
     `problem` is the error with which training would refuse it; `decoded` whether more than headers was read;
-    `unreadable` pairs keys and reasons, `duplicates` lists keys of equal content, and `findings` come in the order in
-    which to fix them.
+    `unreadable` pairs keys and reasons, `duplicates` lists keys of equal content, `findings` come in the order in which
+    to fix them, and `leaks` is what was compared between splits, "" where only headers were read.
     """
 
     path: str
@@ -65,6 +66,7 @@ class Inspection:
     decoded: bool
     decoders: str
     reading: str = ""
+    leaks: str = ""
 
     @property
     def kind_in_words(self) -> str:

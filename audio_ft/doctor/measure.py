@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,14 @@ from audio_ft.audio.channels import channel_powers, mixdown
 from audio_ft.audio.clip import blocks
 from audio_ft.audio.clip_stats import signal_to_noise
 from audio_ft.audio.clipping import clipped_share
+from audio_ft.audio.fingerprint import HOP_SECONDS, fingerprint
 from audio_ft.audio.interference import hiss_level, hum_level
 from audio_ft.audio.loudness import integrated_loudness
 from audio_ft.audio.vad import Spectrum
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from audio_ft.audio.clip import Clip
     from audio_ft.audio.codec.source import Source
 
@@ -53,6 +57,7 @@ class Measured:
         same: whether all channels are equal, to one step of 16 bits.
         digest: a digest of all samples, equal for equal recordings in other containers.
         notes: what the reader noted ("truncated: …").
+        fingerprint: that of `audio.fingerprint`, as text.
     """
 
     seconds: float
@@ -72,6 +77,12 @@ class Measured:
     same: bool = False
     digest: str = ""
     notes: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def codes(self) -> NDArray[np.uint32]:
+        """Return the fingerprint."""
+        return np.frombuffer(base64.b64decode(self.fingerprint), "<u4").astype(np.uint32)
 
 
 def measure(source: Source) -> Measured:
@@ -85,12 +96,22 @@ def measure(source: Source) -> Measured:
     """
     digest, rate = hashlib.sha256(), 0
     pieces: list[Measured] = []
+    codes: list[NDArray[np.uint32]] = []
     notes: tuple[str, ...] = ()
     for clip in blocks(source, PIECE_SECONDS):
         digest.update(np.rint(clip.samples / _ONE_STEP).astype(np.int32).tobytes())
         notes, rate = clip.notes or notes, clip.rate
         pieces.append(measure_clip(clip))
-    return _combined(pieces, f"{rate} {digest.hexdigest()[:32]}", notes)
+        codes.append(_codes(clip))
+    known = base64.b64encode(np.concatenate(codes).astype("<u4").tobytes()).decode() if codes else ""
+    return replace(_combined(pieces, f"{rate} {digest.hexdigest()[:32]}", notes), fingerprint=known)
+
+
+def _codes(clip: Clip) -> NDArray[np.uint32]:
+    """Return the fingerprint of a piece, with as many frames as its time has, so that those of the next are in step."""
+    found = fingerprint(mixdown(clip).samples[0], clip.rate) if clip.length else np.zeros(0, np.uint32)
+    frames = round(clip.seconds / HOP_SECONDS)
+    return np.pad(found, (0, max(0, frames - len(found))))
 
 
 def measure_clip(clip: Clip) -> Measured:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.cleaning.place import source_of
 from audio_ft.errors import InputError
+from audio_ft.evaluation.leaks import EVALUATED, compared_with, scores_without_leaks
 from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.scoring import Rows, load_split, score_rows
 from audio_ft.evaluation.slices import check_columns, known_columns
@@ -18,6 +19,7 @@ from audio_ft.settings.rules import as_json
 if TYPE_CHECKING:
     from audio_ft.audio.codec.source import Part
     from audio_ft.data import Data
+    from audio_ft.data.certificate import Certificate, Side
     from audio_ft.inference.predictor import Model
     from audio_ft.metrics import Score
 
@@ -39,6 +41,8 @@ class Evaluation:
         warnings: what a reader should know about the data.
         predictions: predictions and references, one row a clip.
         sources: an even sample of the recordings, as `Model` takes them.
+        certificate: what was compared with the recordings of the training, and found there; None without those.
+        without_leaks: the scores without the clips that were found there, {} if none or all of them were.
     """
 
     split: str
@@ -50,10 +54,15 @@ class Evaluation:
     warnings: tuple[str, ...]
     predictions: Predictions
     sources: tuple[str | bytes | Part, ...]
+    certificate: Certificate | None = None
+    without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable."""
-        return {"scores": as_json(self.scores)}
+        """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable, and "leaks" if known."""
+        known: dict[str, Any] = {}
+        if self.certificate:
+            known = {"leaks": self.certificate.to_dict(), "scores_without_leaks": as_json(self.without_leaks)}
+        return {"scores": as_json(self.scores), **known}
 
 
 def evaluate(
@@ -64,6 +73,7 @@ def evaluate(
     need: Sequence[str] = (),
     seed: int = 0,
     columns: Sequence[str] = (),
+    trained: Mapping[str, Side] | None = None,
 ) -> Evaluation:
     """Score a model on one split of labeled data.
 
@@ -75,6 +85,7 @@ def evaluate(
             training recordings stay out of the test; empty takes data without splits as the split asked for.
         seed: seed of the resamples.
         columns: columns to slice by, checked before the model is run.
+        trained: what the model was trained on, from `evaluation.leaks.load_sides`, to find the clips that are in it.
 
     Raises:
         InputError: the data cannot be read, has labels that the model does not know or lacks a column, or no recording
@@ -92,6 +103,8 @@ def evaluate(
         raise InputError(f"None of the recordings of the {split} split can be read (first: {first}).")
     scored = score_rows(model.network, model.task, model.adapter, rows, seed=seed)
     present = rows.readable
+    certificate = compared_with(trained, rows, target) if trained else None
+    left = scores_without_leaks(certificate, rows, target, scored.predictions, seed, EVALUATED) if certificate else {}
     return Evaluation(
         split=split,
         scores=scored.scores,
@@ -102,4 +115,6 @@ def evaluate(
         warnings=loaded.warnings,
         predictions=Predictions(tabulated(split, rows, target, scored.predictions), target, seed),
         sources=tuple(source_of(table[int(place)]) for place in present[:: max(1, len(present) // SAMPLED)]),
+        certificate=certificate,
+        without_leaks=left,
     )

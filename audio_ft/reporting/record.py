@@ -6,10 +6,11 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.data.certificate import Certificate
 from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 from audio_ft.evaluation.summary import SLICES_FILE, describes
 from audio_ft.file_io import read_json
-from audio_ft.formatting import capitalized
+from audio_ft.formatting import capitalized, counted
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.redaction import display_name
@@ -80,6 +81,40 @@ def retention(run: Run) -> dict[str, Any]:
         if all(metric in scores for scores in found.values())
     ]
     return {"columns": list(dict.fromkeys(state for _, scores in rows for state in scores)), "rows": rows}
+
+
+def leaks_text(run: Run) -> list[str]:
+    """Return what the leak certificate says about the test split, and the scores without the clips that leak.
+
+    Recordings and speakers are counted and not named; a run of an older version has no certificate.
+    """
+    if not run.leaks:
+        return []
+    found = Certificate.from_dict(run.leaks)
+    lines = [found.summary()]
+    if found.silent:
+        lines.append(
+            f"{counted(found.silent, 'clip')} too short or too steady to be recognized: compared by samples only."
+        )
+    if groups := found.leaked_groups():
+        lines.append(f"{counted(len(groups), 'group')} of the test split may be in training under another spelling.")
+    if found.leaked() or groups:
+        lines.append("Training was allowed with allow_leaks; the scores of the whole split flatter the model.")
+        left = "; ".join(f"{score_name(name).title} {run.without_leaks[name]} ({run.without_leaks[name].n:,} clips)"
+                         for name in headlines(run.scores["test"]) if name in run.without_leaks)  # fmt: skip
+        lines.append(f"Without the clips that leak: {left}." if left else "No clip of the test split is free of leaks.")
+    if number := found.transcripts.get("test in train"):
+        lines.append(
+            f"{counted(number, 'text')} of the test split {'is' if number == 1 else 'are'} read in training too: no "
+            "copies, but known words."
+        )
+    return lines
+
+
+def leaky(run: Run) -> bool:
+    """Return whether clips or speakers of the test split are in training too."""
+    found = Certificate.from_dict(run.leaks) if run.leaks else Certificate({})
+    return bool(found.leaked() or found.leaked_groups())
 
 
 def slice_results(run: Run) -> dict[str, Any]:

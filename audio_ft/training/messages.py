@@ -12,6 +12,7 @@ from audio_ft.cleaning.dataset import expected_bytes
 from audio_ft.formatting import format_duration, format_size
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
 from audio_ft.training.arguments import clips_a_step, precision_of
+from audio_ft.training.leaks import NEW_SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -110,6 +111,11 @@ def results(run: Run) -> list[str]:
     columns = {"fine-tuned": test, **run.baselines}
     lines = ["", _row("test split", columns, 26)]
     lines += [_row(name, (scores.get(name, "–") for scores in columns.values()), 26) for name in names]
+    if run.without_leaks:
+        left = {"without leaks": run.without_leaks}
+        lines += [_row("", left, 26)]
+        lines += [_row(name, [run.without_leaks[name]], 26) for name in names if name in run.without_leaks]
+        lines.append(f"new splits  {NEW_SPLITS} keeps copies and groups together")
     lines += _retention_lines(run)
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.evaluation.baselines import baseline_predictions, write_baselines
+from audio_ft.evaluation.leaks import FINGERPRINTS_FILE, save_sides, scores_without_leaks, side_of
 from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, remove, replacing
 from audio_ft.run import BASELINES_FILE, CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
@@ -48,6 +49,9 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
     write_baselines(simple, folder / BASELINES_FILE)
     truth = target.encode(test.table.select(test.readable)["target"])
     baselines = {name: target.score(found, truth, test.groups, seed=recipe.seed) for name, found in simple.items()}
+    save_sides(
+        {split: side_of(prepared.rows(split), target) for split in ("train", "validation")}, folder / FINGERPRINTS_FILE
+    )
     run = Run(
         folder=folder,
         recipe=recipe,
@@ -74,6 +78,8 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
         seconds=clock.seconds(),
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         smoke=smoke,
+        leaks=prepared.certificate.to_dict(),
+        without_leaks=scores_without_leaks(prepared.certificate, test, target, scored["test"].predictions, recipe.seed),
     )
     run.save()
     # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.

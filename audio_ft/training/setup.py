@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,13 +13,16 @@ import numpy as np
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, duration_of, estimate_seconds, header_seconds
 from audio_ft.data import Loaded, load
+from audio_ft.data.certificate import Certificate
 from audio_ft.errors import InputError
+from audio_ft.evaluation.leaks import certificate_of
 from audio_ft.evaluation.scoring import Rows
 from audio_ft.inference.batching import Windows
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, Task, try_out
+from audio_ft.training.leaks import refuse_leaks, with_copies_together
 from audio_ft.training.resolve import Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Prepared:
     cleaned: Mapping[str, Cleaned]
     targets: Mapping[str, NDArray[Any]]
     excluded: Mapping[str, tuple[tuple[str, str], ...]]
+    certificate: Certificate
 
     def windows(self, split: str) -> Windows:
         """Return a split's rows with their targets."""
@@ -64,10 +67,12 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     """Read and split the data, read the checkpoint's conventions, and clean every split.
 
     Raises:
-        InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings.
+        InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings, or
+            splits that leak.
     """
     from audio_ft.training.sampler import BucketSampler
 
+    asked = recipe
     adapter = load_adapter(recipe.model, recipe.revision)
     recipe.steps.require_rate(adapter.sample_rate)
     kind_of_task = task_for(recipe.task, adapter)
@@ -89,19 +94,21 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     cleaner = Cleaner(chain, adapter.sample_rate, adapter.window, overlap=overlap)
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     _check_readable(cleaned, recipe.max_corrupt, log)
+    rows = {split: Rows(loaded.splits[split], cleaned[split]) for split in SPLITS}
+    certificate = certificate_of(rows, task.target)
+    if again := with_copies_together(asked, loaded, certificate, rows, task.target, log):
+        return prepare(again, log)
+    refuse_leaks(certificate, recipe, log)
     excluded = {}
     for split in FITTED:
-        rows = Rows(loaded.splits[split], cleaned[split])
-        cleaned[split], excluded[split] = _without_unfit(split, rows, task, adapter, log)
-    for warning in _shared_recordings(cleaned, loaded):
-        log(f"warning: {warning}")
+        cleaned[split], excluded[split] = _without_unfit(split, rows[split], task, adapter, log)
     targets = {split: task.target.encode(loaded.splits[split]["target"]) for split in SPLITS}
     windows = Windows(cleaned["train"].rows, targets["train"])
     # Balanced sampling changes how many windows an epoch draws.
     classes = targets["train"][windows.clips] if task.target.exclusive else None
     drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
     resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"])
-    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded)
+    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate)
 
 
 def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
@@ -164,22 +171,3 @@ def _without_unfit(
     seconds = duration_of(left.select_columns(["clip", "start", "seconds"]).to_pandas())
     clips = rows.cleaned.clips - len(unfit)
     return dataclasses.replace(rows.cleaned, rows=left, clips=clips, seconds=seconds), excluded
-
-
-def _shared_recordings(cleaned: Mapping[str, Cleaned], loaded: Loaded) -> list[str]:
-    """Return a warning for each pair of splits with recordings in common, compared by their clean samples."""
-    first_seen: dict[str, dict[str, int]] = {}
-    for split, rows in cleaned.items():
-        table = rows.rows.select_columns(["clip", "start", "digest"]).to_pandas()
-        table = table[table["start"] == 0]
-        first_seen[split] = dict(zip(table["digest"], table["clip"], strict=True))
-    warnings = []
-    for pair in itertools.combinations(SPLITS, 2):
-        split, other = pair
-        if both := sorted(first_seen[split].keys() & first_seen[other].keys()):
-            one, two = (loaded.splits[name][first_seen[name][both[0]]]["key"] for name in pair)
-            warnings.append(
-                f"{len(both)} recordings of {other} are in {split} too (first: {two} is {one}); "
-                "a score on them says nothing about new recordings, so remove them from one of the two."
-            )
-    return warnings

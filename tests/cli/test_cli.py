@@ -35,7 +35,7 @@ FLAGS = {
     "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "source target --recipe --set",
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
-    "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub",
+    "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub --allow-leaks",
     "evaluate": "model data --split --json --set --where --slice --language --lm --lm-words --lm-weight"
     " --word-score --beams",
     "doubts": "model data --set --where --count --csv --html --task --language --json",

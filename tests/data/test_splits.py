@@ -204,10 +204,10 @@ def test_leaks_name_the_groups_in_two_splits():
 
 def test_leaks_name_groups_that_are_spelled_in_two_ways():
     (note,) = leaks(*loaded(train=[("a", "Ann"), ("b", "eve")], test=[("a", "ann "), ("b", "Bob")]))
-    assert "1 speaker value in train and test differs only by case" in note
+    assert "1 speaker value in train and test differs only in spelling" in note
     assert "'Ann' and 'ann '" in note
     (note,) = leaks(*loaded(train=[("a", "Ann"), ("b", "bob")], test=[("a", "ann "), ("b", "Bob")]))
-    assert "2 speaker values in train and test differ only by case" in note
+    assert "2 speaker values in train and test differ only in spelling" in note
 
 
 def test_leaks_name_the_classes_that_a_split_lacks():

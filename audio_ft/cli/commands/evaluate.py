@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Score the model."""
     from audio_ft.evaluation.evaluate import evaluate
+    from audio_ft.evaluation.leaks import load_sides
     from audio_ft.evaluation.predictions import Predictions
     from audio_ft.evaluation.summary import describe, description
     from audio_ft.hub.load import load
@@ -50,12 +51,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
     data, need = labeled(arguments, model.folder)
-    evaluation = evaluate(model, data, arguments.split, need=need, columns=arguments.slice)
+    finished = run_of(model)
+    trained = load_sides(finished.folder) if finished else None
+    evaluation = evaluate(model, data, arguments.split, need=need, columns=arguments.slice, trained=trained)
     for warning in evaluation.warnings:
         say(f"warning: {warning}")
     for file, reason in evaluation.unreadable:
         say(f"excluded: {file}: {reason}")
-    finished = run_of(model)
     if finished and not (finished.folder / PREDICTIONS_FILE).is_file():
         finished = None
     # The temperature is fitted on the run's own validation clips, whatever data is evaluated.
@@ -78,8 +80,19 @@ def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str
     lines.append(f"95 % intervals, {evaluation.resampling.partition(': ')[2]}")
     if evaluation.unreadable:
         lines.append(f"{len(evaluation.unreadable):,} unreadable recordings were excluded and are not in the scores.")
-    parts = [lines, classes(facts["per_class"]), slices(facts), trust(facts), cost(speed)]
+    parts = [lines, leaks(evaluation), classes(facts["per_class"]), slices(facts), trust(facts), cost(speed)]
     return blocks(parts)
+
+
+def leaks(evaluation: Evaluation) -> list[str]:
+    """Return what of the evaluated recordings was in the training, and the scores of the others."""
+    if evaluation.certificate is None:
+        return []
+    lines = []
+    if left := [(name, str(score)) for name, score in evaluation.without_leaks.items() if "[" not in name]:
+        clips = next(iter(evaluation.without_leaks.values())).n
+        lines = columns([("without leaks", f"{clips:,} clips"), *left])
+    return [evaluation.certificate.summary("evaluated"), *evaluation.certificate.sentences(), *lines]
 
 
 def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -113,6 +113,8 @@ def _summary(found: Inspection) -> list[str]:
     lines += _lines("audio", "; ".join(kinds))
     if found.rule:
         lines += _lines("splits", found.rule)
+    if found.leaks:
+        lines += _lines("leaks", found.leaks)
     if found.target:
         group = f"groups by {found.group}" if found.group else "no groups known"
         lines += _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
+from audio_ft.data.alike import look_alike
 from audio_ft.data.rows import Rows, place_of, whole_keys
 from audio_ft.errors import InputError
+
+_HIDDEN = "sha256:"
 
 
 def refuse_contradictions(rows: Rows, path: str) -> None:
@@ -63,3 +67,30 @@ def united(groups: Sequence[str | None], recordings: Sequence[Any]) -> list[str 
             least = min(every)
             joined.update(dict.fromkeys(shared | {one for one, root in joined.items() if root in every}, least))
     return [joined.get(group, group) for group in groups]
+
+
+def inseparable(rows: Rows, together: Sequence[Sequence[str]], group: str | None) -> tuple[list[str | None], list[str]]:
+    """Return the groups of rows, joined where rows must not be in two splits ([] where no row has one), and notes.
+
+    Those are rows that share a recording, groups that look like one under two spellings, and the recordings that
+    `together` lists, by their keys or `hidden_key`s. `group` is the name of the groups, for the notes.
+    """
+    names = set(rows.groups) - {None}
+    alike = [pair for pair in look_alike(map(str, names), map(str, names)) if pair[0] < pair[1]]
+    notes = [f"{name!r} and {other!r} look like one {group} and are kept in one split" for name, other in alike[:5]]
+    spelled = [name for pair in alike for name in pair]
+    joined = dict(zip(spelled, united(spelled, [place // 2 for place in range(len(spelled))]), strict=True))
+    groups = [own and joined.get(own, own) for own in united(rows.groups, rows.identities)]
+    sets = {key: number for number, keys in enumerate(together) for key in keys}
+    if not sets:
+        return groups, notes
+    own = [sets.get(key, sets.get(hidden_key(key))) for key in rows.keys]
+    filled = [f"copies {number}" if group is None and number is not None else group
+              for group, number in zip(groups or [None] * len(rows), own, strict=True)]  # fmt: skip
+    # A row of no set is in a set by itself.
+    return united(filled, [("row", row) if number is None else number for row, number in enumerate(own)]), notes
+
+
+def hidden_key(key: str) -> str:
+    """Return what stands for a recording's key where it is published: names of recordings may name speakers."""
+    return key if key.startswith(_HIDDEN) else f"{_HIDDEN}{sha256(key.encode('utf-8', 'replace')).hexdigest()[:16]}"

@@ -76,6 +76,8 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
         "folds": scores.folds(run),
+        "leaks": record.leaks_text(run),
+        "leaky": record.leaky(run),
         "retention": record.retention(run),
         "classes": scores.classes(run),
         "learning": figures.learning(run),
