@@ -15,7 +15,7 @@ from audio_ft.targets.base import Array, Estimator, Target
 from audio_ft.targets.cells import NUMBER, WHOLE, as_text, as_whole, folded, sorted_names, whole_numbers
 from audio_ft.targets.judged import Confusion, Judged, Weighed
 from audio_ft.targets.reading import Form, Reading
-from audio_ft.targets.separators import SEPARATORS, pieces
+from audio_ft.targets.separators import SEPARATORS, names_alone, pieces, unquoted
 from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ class Label(Target):
         named = [as_text(cell).strip() for cell in cells if not isinstance(cell, list | tuple | dict)]
         if any(named) and all(map(NUMBER.fullmatch, filter(None, named))):
             return Reading(cells, "; data.kind=number reads numbers")
+        if len(filled) == len(cells) and (bare := unquoted(filled)):
+            return Reading(bare, ", without their quotation marks")
         inside = next(((sign, text) for sign in SEPARATORS for text in filled if len(pieces(text, sign)) > 1), None)
+        inside = inside or names_alone(filled)
         if inside is None or form.forced:
             return Reading(cells)
         sign, text = inside

@@ -14,8 +14,9 @@ from audio_ft.targets.base import Array, Estimator
 from audio_ft.targets.cells import as_text, as_whole, whole_numbers
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import Label, class_count, class_probabilities
+from audio_ft.targets.lists import listed
 from audio_ft.targets.reading import Form, Reading
-from audio_ft.targets.separators import listed, pieces, separator_of
+from audio_ft.targets.separators import pieces, split_by, unquoted
 from audio_ft.targets.wording import Wording
 
 
@@ -46,19 +47,25 @@ class Labels(Label):
         if lists is not None:
             return Reading(*lists)
         texts = [cell for cell in cells if isinstance(cell, str)]
-        separator = form.separator
-        if separator is None and not form.as_written:
-            separator = separator_of(texts, form.column, form.names, several=form.forced)
-        if not separator:
+        signs: tuple[str, ...] = (form.separator,) if form.separator else ()
+        if form.separator is None and not form.as_written:
+            signs = split_by(texts, form.column, form.names, several=form.forced)
+        if not signs:
             mixed = any(isinstance(cell, list | tuple) for cell in cells)
             return Reading(cells) if form.forced or mixed else None
-        split = [pieces(cell, separator) if isinstance(cell, str) else cell for cell in cells]
+        split: list[Any] = [[cell] if isinstance(cell, str) else cell for cell in cells]
+        for sign in signs:
+            split = [
+                [piece for part in found for piece in pieces(part, sign)] if isinstance(cell, str) else cell
+                for cell, found in zip(cells, split, strict=True)
+            ]
+        quoted = "" if form.as_written else _without_quotes(split)
         if not form.as_written and whole_numbers(
             piece for found in split if isinstance(found, list) for piece in found
         ):
             split = [list(map(as_whole, found)) if isinstance(found, list) else found for found in split]
         never = "" if form.separator else "; data.separator='' never splits"
-        return Reading(split, f", separated by {separator!r}{never}")
+        return Reading(split, f", separated by {' and '.join(map(repr, signs))}{quoted}{never}")
 
     @classmethod
     def counted(cls, targets: Sequence[Any]) -> str:
@@ -136,3 +143,13 @@ class Labels(Label):
             verdict=f"{missed} missed, {added} too many" if missed + added else "all right",
             weighed=self.most_probable(probabilities, set(truth)),
         )
+
+
+def _without_quotes(split: list[Any]) -> str:
+    """Take off the quotation marks that all labels have, in place, and return that it was done."""
+    lists = [found for found in split if isinstance(found, list)]
+    if unquoted([name for found in lists for name in found]) is None:
+        return ""
+    for found in lists:
+        found[:] = [name[1:-1] for name in found]
+    return ", without their quotation marks"

@@ -12,16 +12,19 @@ import numpy as np
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import NumberSample
 from audio_ft.targets.base import Array, Estimator, Target
-from audio_ft.targets.cells import COMMA, NUMBER, as_text, missing
+from audio_ft.targets.cells import NUMBER, as_text, missing
 from audio_ft.targets.judged import Judged
 from audio_ft.targets.label import CLASS_COLUMNS
+from audio_ft.targets.numerals import numerals
 from audio_ft.targets.reading import Form, Reading
 from audio_ft.targets.wording import Wording
 
 # Splits keep the shares of this many equal bins.
 BINS = 10
 # Whole floats of up to this many values, each twice on average, are classes: more of them, and it is an age or a count.
+# Whole numbers without a point are classes unless there are more of them and each occurs twice at most, on average.
 MOST_CLASSES = 20
+INFINITE = ("inf", "infinity", "\u221e")
 # A column with this share of numbers is meant to hold numbers.
 MOSTLY = 0.9
 
@@ -60,17 +63,25 @@ class Number(Target):
         """
         filled = [as_text(cell) if isinstance(cell, bool | list | tuple | dict) else cell for cell in cells]
         texts = [str(cell) for cell in filled if not missing(cell)]
-        commas = any(map(COMMA.fullmatch, texts)) and not any("." in text for text in texts)
-        numeric = [text for text in texts if NUMBER.fullmatch(text) or (commas and COMMA.fullmatch(text))]
-        if form.forced or (texts and len(numeric) == len(texts)):
-            read = [cell.replace(",", ".") if commas and isinstance(cell, str) else cell for cell in cells]
-            if not form.forced and not _real([text.replace(",", ".") for text in numeric]):
+        if found := numerals(texts):
+            if not form.forced and not _real([found.values[text] for text in texts]):
                 return None
-            first = next((text.strip() for text in texts if COMMA.fullmatch(text)), "") if commas else ""
-            how = f" with decimal commas: {first} is {first.replace(',', '.')}" if commas else ""
-            return Reading(read, how if form.forced else f"{how}; data.kind=label reads classes")
+            if one := found.ambiguous:
+                whole, decimal = one.replace(",", ""), one.replace(",", ".")
+                raise InputError(
+                    f"column {form.column!r}: {one} may be {whole} or {decimal}; write the numbers without separators "
+                    "of thousands and with a decimal point, or set data.kind=label if these are names"
+                )
+            read = [found.values.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+            return Reading(read, found.how if form.forced else f"{found.how}; data.kind=label reads classes")
+        if form.forced:
+            return Reading(cells)
+        points = any("." in text for text in texts)
+        plain = {text: text.replace(",", ".") for text in texts if not points or "," not in text}
+        numeric = [text for text in texts if NUMBER.fullmatch(plain.get(text, ""))]
         other = next((text for text in texts if text not in numeric), "")
-        if len(numeric) >= MOSTLY * len(texts) and _real([text.replace(",", ".") for text in numeric]):
+        without = [text for text in texts if text.strip().lower().lstrip("+-") not in INFINITE]
+        if numeric and len(numeric) >= MOSTLY * len(without) and _real([plain[text] for text in numeric]):
             raise InputError(
                 f"column {form.column!r}: {len(numeric):,} of {len(texts):,} targets are numbers, and {other!r} is not "
                 f"one; set data.gaps={other} if it means a gap, or data.kind=label if these are names"
@@ -151,6 +162,6 @@ def _real(texts: Sequence[str]) -> bool:
     if any(value % 1 for value in values):
         return True
     if not any("." in text for text in texts):
-        return False
+        return len(values) > MOST_CLASSES and 2 * len(values) >= len(texts)
     numbered = values <= set(range(len(values) + 1))
     return (len(values) > MOST_CLASSES and not numbered) or 2 * len(values) > len(texts)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from audio_ft.targets.cells import COMMA, as_text, missing
+from audio_ft.targets.cells import COMMA
+from audio_ft.targets.numerals import numerals
 
 # Names of classes hardly contain these; the others are part of many ("Walk, footsteps", "AC/DC").
-STRONG = (";", "|", "\t", "\n")
-SEPARATORS = (*STRONG, ",", "/", "+")
-# The longest text that is read as a list; longer ones are no labels.
-LONGEST_LIST = 100_000
+STRONG = (";", "|", "\t", "\n", "\uff1b", "\uff5c", "\u3001", "\u061b")
+# Commas of all scripts; the first with a space behind it is part of many names.
+COMMAS = (",", "\uff0c", "\u060c")
+SEPARATORS = (*STRONG, *COMMAS, "/", "+", " & ", " and ")
+# Never taken for separators, only mentioned.
+LOOSE = (" ", ":", "-", "_", "\u00b7", "&", ".")
+_LAST = re.compile(r"[,\uff0c\u060c]? and ")
+QUOTES = "'\""
 # "3,5" is a number unless the column is called "labels".
 _LABELS = re.compile("(label|tag|class|categorie|event).*s$", re.IGNORECASE)
-_QUOTED = re.compile(r"""(?:'[^']*'|"[^"]*")(?:\s+(?:'[^']*'|"[^"]*"))+""")
 
 
 def pieces(cell: str, separator: str) -> list[str]:
     """Return the labels of a cell, without those that are empty."""
-    return [piece for part in cell.split(separator) if (piece := part.strip())]
+    parts = (part.strip() for part in cell.split(separator))
+    return [piece for part in parts if (piece := part.removeprefix("and ") if separator in COMMAS else part)]
 
 
 def separator_of(texts: Iterable[str], column: str, names: Sequence[str] = (), *, several: bool = False) -> str | None:
@@ -43,6 +45,9 @@ def separator_of(texts: Iterable[str], column: str, names: Sequence[str] = (), *
         for separator in SEPARATORS:
             if known.issuperset(piece for text in distinct for piece in pieces(text, separator)):
                 return separator
+    if numerals(distinct) and not _LABELS.search(column):
+        return None
+    # Numbers with decimal commas, of which some are other words.
     numbers = all(COMMA.fullmatch(text) for text in distinct if "," in text)
     possible = [separator for separator in SEPARATORS if separator != "," or not numbers or _LABELS.search(column)]
     return next((sign for sign in possible if _separates(sign, distinct, several or _plural(column))), None)
@@ -51,6 +56,10 @@ def separator_of(texts: Iterable[str], column: str, names: Sequence[str] = (), *
 def _separates(separator: str, distinct: Sequence[str], plural: bool) -> bool:
     """Return whether a sign separates labels rather than being part of their names."""
     strong = separator in STRONG
+    if all(text.endswith(separator) for text in distinct):  # "dog,cat," and "dog,"
+        distinct = [text.removesuffix(separator) for text in distinct]
+    if separator in COMMAS:  # "dog, cat and owl"
+        distinct = [_LAST.sub(separator, text) if separator in text else text for text in distinct]
     split = [pieces(text, separator) for text in distinct]
     joined = [found for found in split if len(found) > 1]
     weakly = [text for text in distinct if separator in text] if not strong else []
@@ -61,7 +70,7 @@ def _separates(separator: str, distinct: Sequence[str], plural: bool) -> bool:
     recurring = [[occurs[piece] > 1 for piece in set(found)] for found in joined]
     if 2 * sum(map(all, recurring)) >= len(joined):
         return True
-    written = strong or (separator == "," and not any(", " in text for text in weakly))
+    written = strong or (separator in COMMAS and not any(", " in text for text in weakly))
     return (plural or written) and 2 * sum(map(any, recurring)) >= len(joined)
 
 
@@ -71,57 +80,29 @@ def _plural(column: str) -> bool:
     return name.endswith("s") and not name.endswith(("ss", "species", "genus", "status"))
 
 
-def listed(cells: Sequence[Any]) -> tuple[list[Any], str] | None:
-    """Return each cell as a list, and how it was written, where all are lists or texts of lists ("['a', 'b']").
-
-    Lists of 0 and 1 of one length have a place for each class; they become the numbers of the places that are 1.
-    """
-    filled = [cell for cell in cells if not missing(cell)]
-    if not filled or not all(isinstance(cell, list | tuple) or _bracketed(cell) for cell in filled):
-        return None
-    bare = any(isinstance(cell, str) and "," in cell for cell in filled)
-    found = [cell if missing(cell) else _as_list(cell, bare=bare) for cell in cells]
-    lists = [one for one in found if isinstance(one, list)]
-    # Names in brackets, "[noise]", are no lists.
-    if len(lists) < len(filled):
-        return None
-    if len({len(one) for one in lists}) == 1 and len(lists[0]) > 1 and _binary(lists):
-        places = [
-            [str(place) for place, value in enumerate(one) if value] if isinstance(one, list) else one for one in found
-        ]
-        return places, f", from lists of {len(lists[0])} zeros and ones, a place for each class"
-    return found, ", written as lists"
+def split_by(texts: Sequence[str], column: str, names: Sequence[str] = (), *, several: bool = False) -> tuple[str, ...]:
+    """Return all signs that separate labels in a column: those of `separator_of`, and then those within the pieces."""
+    signs: list[str] = []
+    left = list(texts)
+    while (sign := separator_of(left, "" if signs else column, names, several=several and not signs)) is not None:
+        signs.append(sign)
+        left = [piece for text in left for piece in pieces(text, sign)]
+    return tuple(signs)
 
 
-def _binary(lists: Sequence[Any]) -> bool:
-    return all(isinstance(item, int | float) and item in (0, 1) for one in lists for item in one or ())
+def names_alone(texts: Iterable[str]) -> tuple[str, str] | None:
+    """Return a sign and a cell that it makes of names which are whole cells as well, "dog cat" of "dog" and "cat"."""
+    alone = {text.strip() for text in texts}
+    for sign in LOOSE:
+        for text in sorted(alone):
+            found = pieces(text, sign)
+            if len(found) > 1 and alone.issuperset(found):
+                return sign, text
+    return None
 
 
-def _bracketed(cell: Any) -> bool:
-    """Return whether a cell is text in brackets."""
-    text = cell.strip() if isinstance(cell, str) else ""
-    return len(text) > 1 and (text[0], text[-1]) in {("[", "]"), ("(", ")"), ("{", "}")} and len(text) <= LONGEST_LIST
-
-
-def _as_list(cell: Any, *, bare: bool) -> list[Any] | None:
-    """Return a list, or a text as JSON, Python or NumPy writes one, or `bare`, without quotes; None for others."""
-    if isinstance(cell, list | tuple):
-        return list(cell)
-    text = cell.strip()
-    if _QUOTED.fullmatch(text[1:-1].strip()):  # NumPy: ['a' 'b'], which Python would join
-        return [quoted[1:-1] for quoted in re.findall(r"'[^']*'|\"[^\"]*\"", text)]
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            value = parse(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            continue
-        if isinstance(value, set | frozenset):
-            return sorted(value, key=str)
-        if isinstance(value, list | tuple):
-            return list(value)
-    return pieces(text[1:-1], ",") if bare and text[0] == "[" else None
-
-
-def label_names(cell: Any) -> list[str]:
-    """Return the labels of a list as texts."""
-    return [name for item in cell if (name := as_text(item).strip())]
+def unquoted(names: Sequence[str]) -> list[str] | None:
+    """Return names without the quotation marks that all of them have; None where they have none."""
+    if names and all(len(name) > 2 and name[0] == name[-1] and name[0] in QUOTES for name in names):
+        return [name[1:-1] for name in names]
+    return None

@@ -112,7 +112,8 @@ def one_hot(folder, rows, **settings):
 def test_columns_of_zeros_and_ones_are_labels(tmp_path, no, yes):
     loaded = one_hot(tmp_path, [(yes, no, no), (no, yes, yes), (no, no, no), (yes, no, yes)] * 15)
     assert (loaded.target.kind, loaded.target.names) == ("labels", ("one", "speech", "zero"))
-    assert loaded.reading == "3 classes from 0 to 2 labels a clip, from 3 columns of 0 and 1 (zero, one, speech)"
+    how = "false and true" if no.isalpha() else "0 and 1"
+    assert loaded.reading == f"3 classes from 0 to 2 labels a clip, from 3 columns of {how} (zero, one, speech)"
     assert '"zero"' not in loaded.splits["train"]["meta"][0]
 
 
