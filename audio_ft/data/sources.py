@@ -19,7 +19,7 @@ from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.paths import read_manifests
 from audio_ft.data.readers.remote import downloaded, is_address
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
-from audio_ft.data.readers.tracks.read import is_track, read_track
+from audio_ft.data.readers.tracks.read import is_track, read_track, read_tracks
 from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
@@ -68,7 +68,7 @@ def _read(data: Data, classes: bool) -> Source:
         source = _read(data.replace(path=files[data.path]), classes)
         return replace(source, notes=(*notes, *source.notes))
     path = Path(os.path.abspath(os.path.expanduser(data.path)))
-    suffix = path.suffix.lower()
+    suffix, implied_by = path.suffix.lower(), "label" if classes or data.target == "label" else "text"
     if not path.exists() and means_shards(data.path):
         return _from_archives(shards(data.path), data, classes)
     if path.is_dir():
@@ -84,14 +84,15 @@ def _read(data: Data, classes: bool) -> Source:
     if path.is_file() and is_archive(path):
         return _from_archives([path], data, classes)
     if path.is_file() and is_track(path):
-        return read_track(path, data, "label" if classes or data.target == "label" else "text")
+        return read_track(path, data, implied_by)
     if path.is_file():
         if suffix not in (*MANIFEST_SUFFIXES, *LIST_SUFFIXES, *YAML):
             known = ", ".join(sorted(MANIFEST_SUFFIXES | LIST_SUFFIXES | TRACK_SUFFIXES))
             hint = _INSTEAD.get(suffix, f"expected a folder, a manifest or a label track ({known})")
             raise InputError(f"{data.path}: {hint}")
         if suffix not in TABLES:
-            return read_manifests(path.parent, {"": path.name}, data, {})
+            listed = read_manifests(path.parent, {"": path.name}, data, {})
+            return (read_tracks(scan(path.parent), data, listed, implied_by) if data.tracks else None) or listed
         source = read_parquet([path], path.parent, data.audio)
         # A single file is one table, like any manifest: neither its name nor its folder's is a split.
         return replace(source, rows=source.rows.in_splits(""))

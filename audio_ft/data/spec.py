@@ -85,8 +85,8 @@ class Data(Settings):
     """Say where recordings and their targets are.
 
     Attributes:
-        path: folder, manifest (csv, tsv, txt, jsonl, json, xlsx, parquet), zip or tar archive, saved `datasets`
-            folder, or id on the Hub.
+        path: folder, manifest (csv, tsv, txt, jsonl, json, xlsx, parquet), label track, zip or tar archive, saved
+            `datasets` folder, or id on the Hub.
         name: configuration on the Hub.
         revision: revision on the Hub.
         root: folder of the recordings that a manifest lists; None finds it.

@@ -170,6 +170,17 @@ def test_damaged_regions_are_refused_with_their_item(tmp_path, name):
     assert len(str(caught.value)) < 500
 
 
+def test_the_times_of_words_beside_a_transcript_are_left_alone(tmp_path):
+    recordings(tmp_path)
+    words = [{"word": "yes", "start": 0.5, "end": 1.0}, {"word": "no", "start": 1.25, "end": 2.0}]
+    data = written(tmp_path, [{"audio": f"a{number}.wav", "text": "yes no", "words": words} for number in range(FILES)])
+    loaded = load(data, targets=(Transcript,), need=("train",))
+    assert loaded.splits["train"]["target"] == ["yes no"] * FILES
+    said = "column 'words' has regions of the recordings, which are not used; target=words reads them"
+    assert said in loaded.warnings
+    assert rows_of(load(data.replace(target="words"), targets=(Transcript,), need=("train",))) == expected()
+
+
 def test_deep_nesting_is_refused(tmp_path):
     recordings(tmp_path)
     (tmp_path / "export.json").write_text('[{"audio": "a0.wav", "label": ' + "[" * 100_000 + "]" * 100_000 + "}]")

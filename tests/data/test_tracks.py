@@ -260,6 +260,13 @@ def test_a_manifest_gives_the_other_columns_or_the_targets(tmp_path):
     assert rows_of(load(Data(str(folder), tracks=".TextGrid"), need=("train", "test"))) == expected()
 
 
+def test_a_setting_adds_tracks_to_the_manifest_that_is_the_path(tmp_path):
+    folder = tracked(tmp_path, "{name}.TextGrid", SHORT)
+    (folder / "list.csv").write_text("file_name,speaker\n" + "".join(f"take{file}.wav,s{file}\n" for file in range(3)))
+    loaded = load(Data(str(folder / "list.csv"), tracks=".TextGrid"))
+    assert (loaded.group, rows_of(loaded)) == ("speaker", expected(files=3))
+
+
 def test_tracks_can_be_left_unused(tmp_path):
     for label in ("dog", "cat"):
         tracked(tmp_path / label, "{name} of " + label + ".TextGrid", LONG)

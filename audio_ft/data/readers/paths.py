@@ -69,7 +69,7 @@ def read_manifests(
         notes.append(f"{counted(len(unlisted), 'recording')} in no manifest left out (first: {unlisted[0]})")
     files = frozenset(str(root / table) for table in tables.values())
     source = Source(rows, column, notes=tuple(notes), files=files)
-    return with_regions(source, root / next(iter(tables.values())), data.where)
+    return with_regions(source, root / next(iter(tables.values())), data)
 
 
 def _with_meld_names(columns: Columns) -> Columns:

@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audio_ft.data.columns import parse_condition
+from audio_ft.data.columns import among, parse_condition
 from audio_ft.data.readers.tracks.join import CHANNEL, END, START, Placed, check_times
 from audio_ft.data.readers.tracks.label_studio import ANNOTATOR, GROUND_TRUTH, content_of
 from audio_ft.data.readers.tracks.region import Region, seconds_in, track_of
 from audio_ft.data.rows import Columns, Rows, Source
+from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import counted
+from audio_ft.targets import Target
 from audio_ft.targets.cells import missing
 
 # The fields of labels; others are texts.
@@ -34,11 +36,12 @@ def has_regions(cells: Sequence[Any]) -> bool:
         isinstance(one, dict) and {START, END} <= one.keys() for one in every)  # fmt: skip
 
 
-def with_regions(source: Source, path: Path, where: Sequence[str]) -> Source:
-    """Return a source with a row for each region of its cells, if there are such cells.
+def with_regions(source: Source, path: Path, data: Data) -> Source:
+    """Return a source with a row for each region of its cells, if there are such cells and no better targets.
 
     Of several annotations of a recording one is used: the ground truth, or that of the busiest annotator, unless a
-    filter (`where`) chooses. Regions of two columns with the same times are one row.
+    filter chooses. Regions of two columns with the same times are one row. The times of words beside a transcript are
+    left alone.
 
     Raises:
         InputError: a time is none, a region ends before it starts, or starts after the end of its recording.
@@ -46,7 +49,10 @@ def with_regions(source: Source, path: Path, where: Sequence[str]) -> Source:
     names = [name for name, cells in source.rows.columns.items() if name != source.audio and has_regions(cells)]
     if not names:
         return source
-    rows, notes = _one_annotation(source.rows, where)
+    if not _are_targets(names, source, data):
+        note = f"column {names[0]!r} has regions of the recordings, which are not used; target={names[0]} reads them"
+        return replace(source, notes=(*source.notes, note))
+    rows, notes = _one_annotation(source.rows, data.where)
     lists = {name: list(map(_list, rows.columns[name])) for name in names}
     regions = [_regions({name: own[row] or () for name, own in lists.items()}, path, _item(rows, row))
                for row in range(len(rows))]  # fmt: skip
@@ -74,6 +80,15 @@ def with_regions(source: Source, path: Path, where: Sequence[str]) -> Source:
     return replace(source, rows=replace(taken, columns=columns), target=names[0],
                    implied_by="label" if of_labels else "text", notes=(*source.notes, *notes),
                    parts=f"{counted(len(pairs), 'region')} in column {names[0]!r}")  # fmt: skip
+
+
+def _are_targets(names: Sequence[str], source: Source, data: Data) -> bool:
+    """Return whether columns with regions hold the targets: one is chosen or called so, or no other is."""
+    if data.target is not None:
+        return data.target in names
+    known = [tier for kind in Target.registry.values() for tier in kind.column_names]
+    called = [name for name in source.rows.columns if among(name, *known)]
+    return not called or any(name in called for name in names)
 
 
 def _item(rows: Rows, row: int) -> str:
