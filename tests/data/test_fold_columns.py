@@ -1,8 +1,11 @@
 """Folds instead of splits: columns and folders of folds, speakers, and folds made here."""
 
 import re
+from collections import Counter
 
+import numpy as np
 import pytest
+import soundfile
 
 from audio_ft.data import Data, load
 from audio_ft.errors import InputError
@@ -118,3 +121,25 @@ def test_no_folds_to_test_on(tmp_path):
     recordings(tmp_path, *(f"{label}/{take}.wav" for label in ("no", "yes") for take in range(8)))
     with pytest.raises(InputError, match=r"no column of folds for data\.test_fold; name it with data\.folds=COLUMN"):
         load(Data(str(tmp_path), test_fold=1))
+
+
+def test_folds_made_here_keep_recordings_whole_and_classes_spread(tmp_path):
+    """Six talks have parts of two speakers each, 18 recordings one of their own; folds have a share of each class."""
+    rows = [(f"talk{talk}.wav", start, start + 1, f"s{talk}{start % 2}", "abc"[(talk + start) % 3])
+            for talk in range(6) for start in range(6)]  # fmt: skip
+    rows += [(f"own{take}.wav", 0, 1, f"t{take}", "abc"[take % 3]) for take in range(18)]
+    for name in {row[0] for row in rows}:
+        soundfile.write(tmp_path / name, np.zeros(6 * 800), 800)
+    lines = ["file,start,end,speaker,label", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
+    tested = []
+    for fold in "123":
+        splits = load(Data(str(tmp_path / "list.csv"), folds=3, test_fold=fold, start="start:s", end="end:s")).splits
+        files = [{audio["path"] for audio in split["audio"]} for split in splits.values()]
+        groups = [set(split["group"]) for split in splits.values()]
+        for found in (files, groups):
+            assert len(set.union(*found)) == sum(map(len, found))
+        counts = Counter(splits["test"]["target"])
+        assert max(counts.values()) - min(counts.values()) <= 2
+        tested += splits["test"]["key"]
+    assert len(tested) == len(set(tested)) == len(rows)
