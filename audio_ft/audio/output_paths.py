@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.errors import InputError
+
+# Bytes of a name: room for ".jsonl" or "-2.json" below the 255 of most file systems.
+_LONGEST = 240
 
 
 def check_no_overlap(source: Path, target: Path) -> None:
@@ -29,31 +34,48 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
     """Return {key: path of its output file}, with / as separator and without suffix.
 
     Folders are mirrored. "a.mp3" and "a.wav" in one folder, or names that differ only by case, keep their suffixes.
-    Absolute paths and ".." stay inside the output folder.
+    Absolute paths and ".." stay inside the output folder. A name that would be too long with another suffix is cut, and
+    a digest of it added.
 
     Example:
         >>> output_names(["a.wav", "b/c.mp3", "b/c.wav"])
         {'a.wav': 'a', 'b/c.mp3': 'b/c.mp3', 'b/c.wav': 'b/c.wav'}
     """
     parts = {
-        key: [part for part in PurePosixPath(_in_utf8(key)).parts if part not in ("/", "..", ".")] or ["recording"]
+        key: [_fitting(part) for part in PurePosixPath(_in_utf8(key)).parts if part not in ("/", "..", ".")]
+        or ["recording"]
         for key in keys
     }
     bare = {key: "/".join([*path[:-1], _stem(path[-1])]) for key, path in parts.items()}
     taken = Counter(name.casefold() for name in bare.values())
-    used: Counter[str] = Counter()
+    used = set[str]()
     names = {}
     for key, path in parts.items():
-        name = "/".join(path) if taken[bare[key].casefold()] > 1 else bare[key]
-        used[name.casefold()] += 1
-        count = used[name.casefold()]
-        names[key] = name if count == 1 else f"{name}-{count}"
+        first = name = "/".join(path) if taken[bare[key].casefold()] > 1 else bare[key]
+        numbers = itertools.count(2)
+        while name.casefold() in used:
+            name = f"{first}-{next(numbers)}"
+        used.add(name.casefold())
+        names[key] = name
     return names
 
 
 def _in_utf8(key: str) -> str:
     """Return a name that lists can hold: bytes that are not UTF-8 are escaped."""
     return key.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _fitting(part: str) -> str:
+    """Return a name of a file or folder that stays within the 255 bytes of file systems with a longer suffix."""
+    content = part.encode("utf-8")
+    if len(content) <= _LONGEST:
+        return part
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    stem, suffix = content, b""
+    if (found := _stem(part)) != part:
+        stem, suffix = found.encode("utf-8"), part[len(found) :].encode("utf-8")
+    kept = stem[: _LONGEST - len(suffix) - len(digest) - 1].decode("utf-8", "ignore")
+    return f"{kept}-{digest}{suffix.decode('utf-8')}"
 
 
 def _stem(name: str) -> str:

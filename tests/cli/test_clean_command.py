@@ -1,5 +1,6 @@
 """The command `clean`: what it writes, what it refuses, and that it neither repeats nor half-writes anything."""
 
+import json
 import os
 import shutil
 import signal
@@ -208,6 +209,33 @@ def test_names_keep_apart_what_would_collide():
     assert names["/abs/d.wav"].startswith("abs/d")
     assert names["../up/e.wav"] == "up/e"
     assert len({name.casefold() for name in names.values()}) == len(names)
+
+
+def test_a_number_that_is_added_is_not_a_name_that_there_is():
+    names = output_names(["a.wav", "/a.wav", "a-2.wav"])
+    assert len(set(names.values())) == 3
+
+
+@pytest.mark.parametrize("letter", ["n", "ñ", "🎵"])
+def test_names_as_long_as_they_can_be_are_cleaned_prepared_and_predicted(letter, small_run, tmp_path, capsys):
+    """Another suffix may be longer, and files that differ in their suffix alone keep it in their new names."""
+    stem = letter * (250 // len(letter.encode()))
+    raw = tmp_path / "raw"
+    for label in ("no", "yes"):
+        for suffix in (".wav", ".flac", ".ogg"):
+            for number in range(3):
+                name = f"{number}{stem}"
+                while len(f"{name}{suffix}".encode()) > 255:
+                    name = name[:-1]
+                (raw / label).mkdir(parents=True, exist_ok=True)
+                write(Clip.tone(300 + 100 * number, 0.3), raw / label / f"{name}{suffix}")
+    assert main(["clean", str(raw), str(tmp_path / "clean")]) == 0
+    assert len(list((tmp_path / "clean").rglob("*.wav"))) == 18
+    assert main(["prepare", str(raw), str(tmp_path / "ready"), "--group", ""]) == 0
+    assert len(list((tmp_path / "ready" / "features").rglob("*.npy"))) == 18
+    assert main(["predict", str(small_run), str(raw), "--format", "json", "--output-dir", str(tmp_path / "out")]) == 0
+    written = [json.loads(file.read_text())["file"] for file in (tmp_path / "out").rglob("*.json")]
+    assert sorted(written) == sorted(map(str, raw.rglob("*.*")))
 
 
 def test_an_interruption_leaves_whole_files_and_is_taken_up(raw, tmp_path, monkeypatch):

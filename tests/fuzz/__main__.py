@@ -7,9 +7,11 @@ exception but InputError, a fault of the processor, or more than 2 GB; a hang is
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,7 +37,12 @@ def fuzz(door: str, seconds: float) -> int:
     command = [sys.executable, str(Path(__file__).with_name("fuzz_one.py")), door, str(corpus), "-print_final_stats=1"]
     command += [f"-max_total_time={max(1, round(seconds))}", "-timeout=10", "-rss_limit_mb=2048", "-max_len=20000"]
     command += ["-reload=0", "-verbosity=1", f"-artifact_prefix={broken}/{door}-"]
-    outcome = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="audio_ft-fuzz-", dir=memory if memory.is_dir() else None) as place:
+        environment = {**os.environ, "AUDIO_FT_FUZZ": place}
+        outcome = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, env=environment
+        )
     text = outcome.stdout + outcome.stderr
     ran = re.findall(r"number_of_executed_units:\s*(\d+)", text) or re.findall(r"#(\d+)", text)
     hung = "ALARM: working on the last Unit" in text or "libFuzzer: timeout" in text

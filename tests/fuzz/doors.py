@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
 import io
 import json
+import os
 import random
 import tempfile
 import zipfile
@@ -38,9 +40,12 @@ SETTINGS: dict[str, Callable[[Path], Any]] = {
 
 @functools.cache
 def place() -> Path:
-    """Return a folder of this process, in memory where the machine has such folders."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="audio_ft-fuzz-", dir=memory if memory.is_dir() else None))
+    """Return a folder for this process; a process that a fuzzer ends does not remove its own."""
+    if given := os.environ.get("AUDIO_FT_FUZZ"):
+        return Path(given)
+    folder = tempfile.TemporaryDirectory(prefix="audio_ft-fuzz-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def decoder(data: bytes) -> None:
