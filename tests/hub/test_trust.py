@@ -148,7 +148,7 @@ def recipe_for(folder: Path, **training) -> Recipe:
     )
 
 
-@pytest.mark.parametrize("trouble", ["deduplicates", "lacks routes", "loses checkpoints", "dies"])
+@pytest.mark.parametrize("trouble", ["deduplicates", "lacks routes", "loses checkpoints", "dies before", "dies after"])
 def test_training_with_checkpoints_ends_with_a_whole_run_on_main_or_an_error(trouble, hub, online, tmp_path):
     lines: list[str] = []
     folder = tmp_path / "run"
@@ -158,8 +158,8 @@ def test_training_with_checkpoints_ends_with_a_whole_run_on_main_or_an_error(tro
         hub.missing = {"allowed", "validate", "tree", "refs"}
     if trouble == "loses checkpoints":
         hub.faults.append(Fault("commit", loses=("chain.json",), times=2))
-    if trouble == "dies":
-        hub.faults.append(Fault("commit", drop="after", dies=True, skip=1, times=1))
+    if trouble.startswith("dies"):
+        hub.faults.append(Fault("commit", drop=trouble.split()[1], dies=True, skip=1, times=1))
         with pytest.raises(AudioFTError, match=r"The training is done and the run in .* is complete, but it is not on"):
             train(recipe_for(tmp_path), folder, log=lines.append)
         hub.dead = False
@@ -169,7 +169,7 @@ def test_training_with_checkpoints_ends_with_a_whole_run_on_main_or_an_error(tro
         assert lines[-1] == f"pushed      {hub.front.url}/me/words/commit/{hub.repo().main.oid}"
     assert holds(hub.repo(), Run.load(folder))
     warnings = [line for line in lines if "did not reach the Hub" in line]
-    assert len(warnings) == (trouble in ("loses checkpoints", "dies"))
+    assert len(warnings) == (trouble.startswith(("loses", "dies")))
     if trouble == "loses checkpoints":
         assert "2 of 2 checkpoints did not reach the Hub" in warnings[0]
         assert "training of me/words does not hold what was sent: chain.json is missing" in warnings[0]
