@@ -31,7 +31,8 @@ RECORDINGS = {"train": 8, "validation": 3, "test": 5}
 PAUSE, OVERLAPPING = (0.1, 2.0), 1 / 6
 # Faint noise in pauses, as recorders have it; a pause of zeros would give itself away.
 NOISE = (0.0005, 0.004)
-STEPS, BATCH = 300, 8
+# Digits are short, and half the usual window is half the work.
+STEPS, BATCH, WINDOW = 160, 8, 5.0
 SHOWN = ("event_f1", "event_onset_f1", "segment_f1", "event_precision", "event_recall")
 
 
@@ -40,12 +41,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("digits", type=Path, help="folder with train, validation and test, each with a metadata.csv")
     parser.add_argument("work", type=Path, help="folder for the recordings and the runs")
-    parser.add_argument("--model", action="append", required=True, help="a checkpoint; may be repeated")
+    parser.add_argument("--model", action="append", default=[], help="a checkpoint; may be repeated")
+    parser.add_argument("--make-only", action="store_true", help="make the recordings and train nothing")
     parser.add_argument("--steps", type=int, default=STEPS, help="optimizer steps of each training")
     arguments = parser.parse_args()
     data = arguments.work / "recordings"
     if not (data / "events.csv").is_file():
         make(arguments.digits, data)
+    if arguments.make_only or not arguments.model:
+        print(f"{data / 'events.csv'} lists the events of the recordings; --model trains on them")
+        return
     runs = {Path(model).name: trained(model, data, arguments.work, arguments.steps) for model in arguments.model}
     print(table(runs))
 
@@ -110,11 +115,12 @@ def trained(model: str, data: Path, work: Path, steps: int) -> Run:
         model=model,
         data=Data(path=str(data / "events.csv"), group="speaker"),
         task="events",
+        window=WINDOW,
         training={
             "max_steps": steps,
             "per_device_train_batch_size": BATCH,
             "eval_strategy": "steps",
-            "eval_steps": max(1, steps // 6),
+            "eval_steps": max(1, steps // 4),
         },
     )
     return train(recipe, folder, log=print)

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from audio_ft.targets import Target
 
 PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
-MARKER, UNREADABLE, README = "prepared.json", "unreadable.csv", "README.txt"
-FILE, RAW = "file_name", "raw_file"
+MARKER, UNREADABLE, README, FILE, RAW = "prepared.json", "unreadable.csv", "README.txt", "file_name", "raw_file"
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,7 @@ def prepare(
     recordings are skipped, so an interrupted call resumes and a second call only checks.
 
     Raises:
-        InputError: data, chain or folder cannot be used, another process writes there, or the share of unreadable
-            recordings is above `max_corrupt`.
+        InputError: data, chain or folder cannot be used, or more than `max_corrupt` of the recordings not read.
     """
     folder, compute = Path(folder), features or LogMel()
     if Path(data.path).is_dir():
@@ -118,6 +116,7 @@ def prepare(
     loaded = load(data, targets=targets, need=SPLITS)
     if loaded.chain is not None:
         raise InputError(f"{data.path} is prepared already; train on it as it is, or prepare the raw recordings.")
+    chain = chain.keeping_time() if loaded.target.has_times else chain
     marker: dict[str, Any] = {
         "source": [os.path.abspath(data.path) if os.path.exists(data.path) else data.path, data.name],
         "implied_by": targets[-1].implied_by,
@@ -281,7 +280,8 @@ def _readme(
     prepared: Prepared, loaded: Loaded, group: str | None, bad: int, data: Data, compute: LogMel | ModelInput
 ) -> str:
     """Return ten lines that explain the folder."""
-    flag = "" if loaded.target.implied_by == "label" else " --task transcription"
+    task = "events" if loaded.target.has_times else "transcription" if loaded.target.implied_by == "text" else ""
+    flag = f" --task {task}" if task else ""
     counts = ", ".join(f"{split} {number:,}" for split, number in prepared.clips.items())
     unreadable = f"{bad:,} excluded, with the reasons" if bad else "none, so the file does not exist"
     columns = f"target {loaded.column!r}" + (f", group {group!r}" if group else "")

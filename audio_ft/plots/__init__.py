@@ -13,6 +13,7 @@ from audio_ft.plots.comparisons import robustness_curve, slices
 from audio_ft.plots.distributions import histogram
 from audio_ft.plots.export import to_png, to_svg, write
 from audio_ft.plots.theme import DARK, LIGHT, Theme
+from audio_ft.plots.timeline import timeline
 from audio_ft.plots.training import headline, learning_curves, score_intervals
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "score_intervals",
     "selective_accuracy",
     "slices",
+    "timeline",
     "to_png",
     "to_svg",
     "write",

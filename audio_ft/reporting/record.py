@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from audio_ft.file_io import read_json
 from audio_ft.formatting import capitalized, counted
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import headlines, score_name
+from audio_ft.models.frames import MARK
 from audio_ft.redaction import display_name
 from audio_ft.run import RUN_FILE, Run
 
@@ -34,9 +36,7 @@ def hardware(run: Run) -> str:
 
 def batches_text(run: Run) -> str:
     """Return how batches change what plain transformers answers with the saved model, "" where they do not."""
-    # A repository on the Hub has the model's files beside run.json.
-    files = (folder / "config.json" for folder in (run.model_folder, run.folder))
-    config = next((read_json(file) for file in files if file.is_file()), {})
+    config = _config(run)
     group_norm = config.get("feat_extract_norm") == "group"
     padding = "the padding of shorter recordings"
     if any("ForCTC" in name for name in config.get("architectures") or ()):
@@ -60,6 +60,42 @@ def cross_validation_of(run: Run) -> Run | None:
         return None
     whole = Run.load(around)
     return whole if any(fold["folder"] == run.folder.resolve().name for fold in whole.folds.values()) else None
+
+
+def _config(run: Run) -> dict[str, Any]:
+    """Return config.json of a run's model, {} where it is not at hand."""
+    # A repository on the Hub has the model's files beside run.json.
+    files = (folder / "config.json" for folder in (run.model_folder, run.folder))
+    return next((read_json(file) for file in files if file.is_file()), {})
+
+
+def frame_code(run: Run, path: str) -> str:
+    """Return Python lines with which plain transformers computes the probabilities of frames, "" for other models."""
+    config = _config(run)
+    if not run.target.has_times or not config.get("architectures"):
+        return ""
+    kind, rate = config["architectures"][0], run.recipe.steps.output_rate(16_000)
+    frames = ["frames = model(**inputs).logits.sigmoid()[0]  # (frames, classes)"]
+    if config.get(MARK):
+        # transformers averages over the frames before its last layer.
+        frames = [
+            "kept = []",
+            "model.projector.register_forward_hook(lambda *call: kept.append(call[-1]))",
+            "model(**inputs)",
+            "frames = model.classifier(kept[0]).sigmoid()[0]  # (frames, classes)",
+        ]
+    return "\n".join([
+        "import soundfile",
+        f"from transformers import AutoFeatureExtractor, {kind}",
+        "",
+        f"folder = {json.dumps(path)}",
+        "extractor = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)",
+        f"model = {kind}.from_pretrained(folder, trust_remote_code=False)",
+        'samples, rate = soundfile.read("recording.wav", dtype="float32")',
+        f"first = samples[: int({run.data['window_seconds']:g} * rate)]",
+        f'inputs = extractor(first, sampling_rate={rate}, return_tensors="pt")',
+        *frames,
+    ])  # fmt: skip
 
 
 def class_scores(run: Run) -> dict[str, dict[str, Score | None]]:

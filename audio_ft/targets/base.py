@@ -43,7 +43,7 @@ class Target(ABC):
         text: how texts are spelled, for kinds that are text.
         events: how events are found and compared, for kinds with times.
         kind: what run.json calls it.
-        pipeline_tag: the Hub's name of the pipeline.
+        pipeline_tag: the Hub's name of the pipeline; `tags` are further ones.
         sample: the layout of predictions and references in metrics.
         second_score: the score to show beside `headline`.
         selection_metric: the score by which the best checkpoint is chosen unless a recipe says otherwise.
@@ -73,6 +73,7 @@ class Target(ABC):
     second_score: ClassVar[str]
     selection_metric: ClassVar[str]
     pipeline_tag: ClassVar[str] = "audio-classification"
+    tags: ClassVar[tuple[str, ...]] = ()
     column_names: ClassVar[Tiers] = ()
     storage: ClassVar[Mapping[str, Any]] = {"_type": "Value", "dtype": "string"}
     implied_by: ClassVar[str] = "label"
@@ -238,10 +239,7 @@ class Target(ABC):
         return "".join(f"{escaped(name)}\t{value:.3f}\n" for name, value in prediction.items())
 
     def segments(self, prediction: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return a prediction as {"start", "end", "text"} with times in seconds, and the "tier" it belongs to if any.
-
-        What the `formats` are written from.
-        """
+        """Return what `formats` are written from: {"start", "end", "text", "tier"?} with times in seconds."""
         return list(prediction["segments"])
 
     @abstractmethod

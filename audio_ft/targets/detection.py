@@ -58,3 +58,18 @@ class Detection(Settings):
     collar: Annotated[float, number(0, 60, unit="s")] = 0.2
     offset_collar: Annotated[float, number(0, 60, unit="s")] = 0.2
     offset_share: Annotated[float, number(0, 1)] = 0.2
+
+    def describe(self) -> str:
+        """Return in two sentences how events are found and when one counts as found, for the model card."""
+        steps = [f"after a median filter of {self.median_filter:g} s"] if self.median_filter else []
+        chosen = {ONE: "a threshold for all classes", EACH: "the threshold of its class"}
+        how = chosen.get(str(self.threshold), "its threshold")
+        shortest = f"; events shorter than {self.min_duration:g} s are dropped" if self.min_duration else ""
+        return (
+            f"A class sounds in a frame where its probability{', ' * bool(steps)}{', '.join(steps)}{',' * bool(steps)} "
+            f"reaches {how}{', chosen on the validation split' if isinstance(self.threshold, str) else ''}{shortest}. "
+            f"Windows overlap by {self.overlap:.0%} and are blended there. A predicted event counts as found if its "
+            f"label is right, its onset is within {self.collar:g} s of the true one, and its offset within "
+            f"{self.offset_collar:g} s or {self.offset_share:.0%} of the length of the true event, whichever is more; "
+            f"segments are {self.segment:g} s long."
+        )

@@ -45,12 +45,14 @@ class Events(Target):
         "and a probability: {labels}.",
         right="predicted without an error",
         errors_title="Recordings with most errors",
+        errors_name="recordings with errors",
         errors_order="most missed and added events for each true one first",
     )
     sample: ClassVar[type[Sample]] = EventsSample
     second_score = "segment_f1"
     selection_metric = "event_f1"
     column_names: ClassVar[Tiers] = (("events",), ("event_label", "event"), *CLASS_COLUMNS)
+    tags = ("sound-event-detection",)
     overlapping = True
     has_times = True
     constant_name = "no events"

@@ -54,6 +54,7 @@ class Transcript(Target):
     )
     implied_by = "text"
     stratified_by = ""
+    tags = ("speech",)
     by_words = True
     formats = ("srt", "vtt", "audacity", "textgrid")
 

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from audio_ft import Data, Recipe
 from audio_ft.errors import InputError
 from audio_ft.metrics.event_samples import Event
 from audio_ft.models import load_adapter
+from audio_ft.reporting import record
 from audio_ft.targets import Events
 from audio_ft.targets.detection import Detection
 from audio_ft.tasks import Events as Task
@@ -174,6 +176,10 @@ def test_each_architecture_trains_and_is_saved_as_plain_transformers_has_it(
     assert [step["step"] for step in run.recipe.to_dict()["chain"]] == ["Resample", "Mono", "BandPass", "Normalize"]
     # 9 s in windows of 4 s that overlap by 0.8 s at least.
     assert run.splits["train"]["windows"] == 9
+    code = record.frame_code(run, str(run.model_folder)).replace("recording.wav", str(tones.parent / "test0.wav"))
+    shown: dict[str, Any] = {}
+    exec(code, shown)
+    assert shown["frames"].shape == pytest.approx((200, 2), abs=1), "4 s of frames of 20 ms, two classes"
     predicted = model(str(tones.parent / "test0.wav"))
     stored = aft.Run.load(tmp_path / "run")
     from audio_ft.evaluation.predictions import Predictions

@@ -56,7 +56,7 @@ def metadata(run: Run, name: str) -> str:
         license_name=None if listed else _slug(license),
         library_name="transformers",
         pipeline_tag=target.pipeline_tag,
-        tags=["audio", "audio_ft", *(["speech"] if target.by_words else []), *(["smoke-run"] if run.smoke else [])],
+        tags=["audio", "audio_ft", *target.tags, *(["smoke-run"] if run.smoke else [])],
         base_model=hub_id(recipe.model),
         datasets=[data.path] if hub_id(data.path) else None,
         metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,

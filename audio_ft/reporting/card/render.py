@@ -42,10 +42,12 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
     name = (repo_id or "").rpartition("/")[2] or run.recipe.name or run.folder.resolve().name
     measured, robustness = record.slice_results(run), record.robustness_results(run)
     slices = tables.slices(measured, run.data.get("group")) if measured else []
+    place = repo_id or _model_path(run, name)
     shown = [(metric, score_name(metric)) for metric in headlines(run.scores["test"])]
     return _template().render(
         name=name,
-        path=repo_id or _model_path(run, name),
+        path=place,
+        frame_code=record.frame_code(run, place),
         metadata=metadata(run, name),
         run=run,
         whole=record.cross_validation_of(run),

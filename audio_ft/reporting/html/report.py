@@ -15,7 +15,7 @@ from audio_ft.file_io import write_bytes
 from audio_ft.plots.audio import feature
 from audio_ft.redaction import EXCLUDED, display_name, redact_run
 from audio_ft.reporting import record
-from audio_ft.reporting.html import cleaning, evaluation, figures, scores
+from audio_ft.reporting.html import cleaning, evaluation, figures, scores, timelines
 from audio_ft.reporting.html.recordings import Recordings, player, progress
 from audio_ft.reporting.html.render import render
 
@@ -122,8 +122,10 @@ def _recordings(run: Run) -> tuple[Recordings | None, str]:
 
 def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, Any]:
     """Return one wrong prediction with its words, its spectrogram and its player."""
-    shown = {"clip": clip, "words": run.target.words(clip), "picture": None, "player": None}
+    shown = {"clip": clip, "words": run.target.words(clip), "picture": None, "player": None, "part": ""}
     if recordings and (found := recordings.trace(clip.file)):
+        if clip.lanes and found.clean.length:
+            return shown | timelines.shown_errors(clip, found)
         shown["player"] = player(found.raw)
         if found.clean.length:
             drawn = feature(found.clean, "mel", width=figures.NARROW if run.target.by_words else figures.SMALL)
