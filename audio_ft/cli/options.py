@@ -49,6 +49,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "--lm-weight": {"metavar": "W", "type": float, "help": "weight of the language model (default: 1)"},
     "--word-score": {"metavar": "S", "type": float, "help": "score added for each word (default: 0)"},
     "--beams": {"metavar": "N", "type": int, "help": "hypotheses kept at each step (default: 50)"},
+    "--anonymize": {**FLAG, "help": "leave out names of people, places and recordings, transcripts and players"},
     "--debug": {**FLAG, "help": "show tracebacks and what the libraries log"},
     "--quiet": {**FLAG, "help": "show results, warnings and errors only"},
 }

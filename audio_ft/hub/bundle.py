@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_json, read_json
-from audio_ft.redaction import display_name, local_paths, recording_name, redact, redact_recipe, redact_run, redact_text
+from audio_ft.redaction import (
+    display_name,
+    hub_id,
+    local_paths,
+    recording_name,
+    redact,
+    redact_recipe,
+    redact_run,
+    redact_text,
+)
 from audio_ft.run import ADAPTER_FOLDER, CHAIN_FILE, PREDICTIONS_FILE, RECIPE_FILE, RUN_FILE
 
 if TYPE_CHECKING:
@@ -85,7 +94,10 @@ def _redacted(path: str, file: Path, run: Run) -> bytes | Path:
     if file.name not in CONFIG_FILES:
         return file
     plain = read_json(file)
-    redacted = plain | {name: display_name(plain[name]) for name in PATH_FIELDS if isinstance(plain.get(name), str)}
+    public = display_name(run.recipe.model)  # of an anonymized run, not even the last part of a path
+    redacted = plain | {
+        name: hub_id(plain[name]) or public for name in PATH_FIELDS if isinstance(plain.get(name), str) and plain[name]
+    }
     return file if redacted == plain else as_json(redacted)
 
 

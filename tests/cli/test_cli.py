@@ -45,10 +45,10 @@ FLAGS = {
     "predict": "model files --json --format --top-k --output --output-dir --language --lm --lm-words --lm-weight"
     " --word-score --beams",
     "lm": "source output --order --set",
-    "report": "run --output --errors --no-audio",
-    "card": "run --output --repo-id --set",
+    "report": "run --anonymize --output --errors --no-audio",
+    "card": "run --anonymize --output --repo-id --set",
     "reproduce": "run --output-dir --model --data --overwrite --json",
-    "push": "run repository --private --revision --create-pr --predictions --smoke --dry-run --set",
+    "push": "run repository --anonymize --private --revision --create-pr --predictions --smoke --dry-run --set",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 
 from audio_ft.cli.console import show
@@ -25,19 +26,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "run")
     parser.add_argument("--output", metavar="FILE", help="write to this file instead of the screen")
     parser.add_argument("--repo-id", metavar="USER/NAME", help="the repository on the Hub that the card is for")
-    add_options(parser, "--set", set="text of the card: intended_use, limits, consent, license, data.license …")
+    add_options(
+        parser, "--anonymize", "--set", set="text of the card: intended_use, limits, consent, license, data.license …"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print or write the card."""
     from audio_ft.hub import bundle
     from audio_ft.hub.repository import check_repo_id
+    from audio_ft.reporting.anonymize import anonymized
     from audio_ft.reporting.card import override_card_fields
 
     if arguments.repo_id is not None:
         check_repo_id(arguments.repo_id)
     run = override_card_fields(finished(arguments.run), arguments.set)
-    card = bundle.card(run, arguments.repo_id or repository_of(arguments.run))
+    with tempfile.TemporaryDirectory() as scratch:
+        if arguments.anonymize:
+            run = anonymized(run, Path(scratch))
+        card = bundle.card(run, arguments.repo_id or repository_of(arguments.run))
     if arguments.output is None:
         show(*card.removesuffix("\n").split("\n"))  # `> README.md` makes the very file that push sends
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 
 from audio_ft.cli.console import columns, say, show
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictions", **FLAG, help=predictions)
     parser.add_argument("--smoke", **FLAG, help="push a smoke run although its scores mean nothing; its card says so")
     parser.add_argument("--dry-run", **FLAG, help="send nothing; list what would be sent")
+    add_options(parser, "--anonymize")
     text = "text of the card that the recipe lacks: intended_use=…, limits=…, consent=…, license=…"
     add_options(parser, "--set", set=text)
 
@@ -38,12 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Push the run, or list what would be sent."""
     from audio_ft.hub.push import push
+    from audio_ft.reporting.anonymize import anonymized
     from audio_ft.reporting.card import override_card_fields
     from audio_ft.run import Run
 
     run = override_card_fields(Run.load(Path(arguments.run).expanduser()), arguments.set)
     options = ("private", "revision", "create_pr", "predictions", "dry_run", "smoke")
-    pushed = push(run, arguments.repository, **{name: getattr(arguments, name) for name in options})
+    with tempfile.TemporaryDirectory() as scratch:
+        if arguments.anonymize:
+            run = anonymized(run, Path(scratch))
+        pushed = push(run, arguments.repository, **{name: getattr(arguments, name) for name in options})
     total = sum(size for _, size in pushed.files)
     if arguments.dry_run:
         rows = [*pushed.files, (f"{len(pushed.files)} files for {pushed.repository}", total)]

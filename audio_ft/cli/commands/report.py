@@ -25,6 +25,10 @@ predicted. Recordings are read from the run's data; where they are missing, the 
 page gets the recordings in it: --no-audio leaves them out. A model on the Hub needs to be pushed with --predictions."""
 
 
+# The name of an anonymized page in the run's folder, beside the one with names.
+ANONYMOUS = "report-anonymized.html"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `report`."""
     add_options(parser, "run")
@@ -33,11 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     count = number(int, lambda errors: errors >= 0, "a number of errors; give 0 or more")
     errors = "worst errors with player and spectrogram (default: 24)"
     parser.add_argument("--errors", metavar="N", type=count, help=errors)
+    add_options(parser, "--anonymize")
     parser.add_argument("--no-audio", **FLAG, help="leave all recordings out of the page")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the page, and print where it is and how large."""
+    from audio_ft.reporting.anonymize import anonymized
     from audio_ft.reporting.html import ERRORS, write_report
     from audio_ft.run import PREDICTIONS_FILE
 
@@ -50,5 +56,10 @@ def run(arguments: argparse.Namespace) -> None:
             shutil.copy(found.folder / PREDICTIONS_FILE, scratch)
             found = dataclasses.replace(found, folder=Path(scratch))
             output = output or Path(f"{Path(repository).name}.html")
-        file = write_report(found, output, errors=errors, audio=not arguments.no_audio)
+        if arguments.anonymize:
+            output = output or found.folder / ANONYMOUS
+            copy = Path(scratch) / "anonymized"
+            copy.mkdir()
+            found = anonymized(found, copy)
+        file = write_report(found, output, errors=errors, audio=not (arguments.no_audio or arguments.anonymize))
     show(f"{file} ({format_size(file.stat().st_size)})")
