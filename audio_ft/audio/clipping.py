@@ -17,8 +17,8 @@ _NEAR = 0.5
 REPEATS, PILED_UP = 6, 3.0
 """A channel is clipped where its extreme value recurs so often, and so much more often than any value above half of it.
 
-Measured on emotion_de: without clipping the extreme value recurs at most twice; with 0.1 % of the samples cut off it
-recurs at least 18 times, and 10 times as often as any other. Coarse codecs (mu-law, GSM) repeat all values alike."""
+Measured on emotion_de: none of 535 recordings is found; with 0.3 to 5 % of the samples cut off, all of 60 are. Coarse
+codecs (mu-law, GSM) and 8 bits repeat all values alike."""
 
 
 def clipped_share(clip: Clip) -> float:

@@ -206,5 +206,5 @@ def summary(report: Report) -> list[str]:
     lines += [f"note: {number:,} x {note}" for note, number in report.notes().most_common(6)]
     lines += [f"cannot be read: {outcome.key}: {outcome.error}" for outcome in report.errors[:10]]
     if len(report.errors) > 10:
-        lines.append(f"cannot be read: {len(report.errors) - 10:,} more")
+        lines.append(f"cannot be read: {len(report.errors) - 10:,} more; {JOURNAL} in the new folder lists all")
     return lines

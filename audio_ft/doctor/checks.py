@@ -15,17 +15,18 @@ from audio_ft.data.probe import Probed
 from audio_ft.doctor.measure import Measured
 from audio_ft.formatting import counted
 
-# Untouched -32 to -12 LUFS; at a peak of -50 dBFS below -62. A whisper close to the microphone has -45.
+# Untouched -32 to -11 LUFS; attenuated to a peak of -50 dBFS at most -63.
 NEAR_SILENT_LUFS = -55.0
-# Untouched up to 0.006 of full scale; planted from 0.05.
+# Untouched up to 0.0062 of full scale; planted from 0.05.
 DC_OFFSET = 0.02
-# Untouched -70 to -32 dB; with white noise at an SNR of 15 dB -19, of 20 dB -23.5.
+# Untouched -70 to -32.5 dB; with white noise at an SNR of 15 dB from -19.3.
 HISS_DB = -20.5
-# Untouched 0 to 13 dB, one at 18; hum 10 dB below the speech from 17, 20 dB below it half of them above 31.
+# Untouched 0 to 13.9 dB and four of one speaker from 16.7 to 20.5; hum 10 dB below the speech from 18.6, hum 20 dB
+# below it from 6.9, half of it above 33.
 HUM_DB = 14.0
-# Untouched at least 0.95 of half the rate; 8 kHz saved with 16 kHz 0.43 to 0.50, mp3 of 24 kbit/s 0.69 to 0.75.
+# Untouched 0.945 of half the rate; 8 kHz saved with 16 kHz 0.46 to 0.49, mp3 of 24 kbit/s 0.71 to 0.73.
 BANDWIDTH_SHARE = 0.8
-# Untouched up to 0.48. In most pauses there is more to learn about the room than about the label.
+# Untouched up to 0.48. With more, there is more to learn about the room than about the label.
 MOSTLY_SILENT = 0.8
 # A microphone that picks up the other side of a table is 20 dB softer, a broken cable at least 50.
 DEAD_DB = -40.0

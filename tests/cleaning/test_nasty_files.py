@@ -11,6 +11,8 @@ import pytest
 from audio_ft.audio.clip import AUDIO_SUFFIXES, probe, read
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.cleaning.steps import Mono
+from audio_ft.data import Data
+from audio_ft.doctor.inspect import inspect
 from audio_ft.errors import AudioError
 
 pytestmark = pytest.mark.real
@@ -185,3 +187,33 @@ def test_very_short_clips_are_read(nasty, rows):
             clip = read(nasty / "files" / row["file"])
             assert clip.length == int(row["expected_frames"])
             assert np.isfinite(DEFAULT_CHAIN(clip).samples).all()
+
+
+def test_inspect_names_the_fault_of_each_file(nasty, tmp_path):
+    files = tmp_path / "files"
+    files.mkdir()
+    names = ("float_all_nan.wav", "float_int16_scale.wav", "silence_dc_only.wav", "stereo_antiphase.wav", "zipped.wav",
+             "stereo_right_silent.wav", "truncated_half.wav", "very_quiet_-80dB.wav", "white_noise.wav",
+             "wav_s16_96000.wav", "chained.ogg", "wav_streaming_header_zero.wav", "duplicate_a.wav", "short_10ms.wav",
+             "matroska_two_audio_tracks.mka", "stereo_16000.wav", "flac_s24_96000.flac")  # fmt: skip
+    for name in names:
+        (files / name).symlink_to(nasty / "files" / name)
+    (files / "again.wav").symlink_to(nasty / "files" / "duplicate_a.wav")
+    found = {finding.name: set(finding.keys) for finding in inspect(Data(str(files))).findings}
+    expected = {
+        "unreadable": {"float_all_nan.wav", "zipped.wav"},
+        "outside full scale": {"float_int16_scale.wav"},
+        "silent": {"silence_dc_only.wav"},
+        "anti-phase": {"stereo_antiphase.wav"},
+        "dead channel": {"stereo_right_silent.wav"},
+        "truncated": {"truncated_half.wav"},
+        "near-silent": {"very_quiet_-80dB.wav"},
+        "hiss": {"white_noise.wav"},
+        "up-sampled": {"wav_s16_96000.wav", "flac_s24_96000.flac"},
+        "chained": {"chained.ogg"},
+        "unfinished header": {"wav_streaming_header_zero.wav"},
+        "too short": {"short_10ms.wav"},
+        "several tracks": {"matroska_two_audio_tracks.mka"},
+    }
+    assert {name: found.get(name) for name in expected} == expected
+    assert {"duplicate_a.wav", "again.wav"} <= found["duplicate"]
