@@ -11,6 +11,7 @@ from audio_ft.data.columns import among
 from audio_ft.data.name_patterns import group_from_names
 from audio_ft.data.readers.elsewhere import bare, finder
 from audio_ft.data.readers.text_files import lines_of, read_text
+from audio_ft.data.readers.tracks.audacity import begins_track
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source
 from audio_ft.errors import InputError
@@ -25,8 +26,6 @@ _TEXTS = (".normalized.txt", ".txt", ".lab", ".trn", ".wav.trn", ".transcript", 
 _MOST = 0.5
 # VCTK has two recordings of each sentence.
 _MICROPHONES = ("_mic1", "_mic2")
-# Names of files that say more about some recordings than that they are labeled.
-_TRACK = re.compile(r"\d+(\.\d+)?\t\d+(\.\d+)?(\t.*)?")
 # TIMIT gives the samples from which to which a sentence is spoken.
 _SAMPLES = re.compile(r"\d+ \d+ (?=\D)")
 # festvox: ( arctic_a0001 "Author of the danger trail." )
@@ -55,7 +54,7 @@ def read_beside(tree: Tree, *, texts: bool, lists: bool = True) -> Source | None
     if len(spoken) > _MOST * len(tree.audio):
         found = {path: read_text(tree.root / own[next(end for end in _TEXTS if end in own)])
                  for path, own in spoken.items()}  # fmt: skip
-        if any(_TRACK.fullmatch(text.split("\n")[0].strip()) for text in found.values()):
+        if any(map(begins_track, found.values())):
             return None
         said = sum(bool(_SAMPLES.match(text)) for text in found.values())
         timed = said == len(found)

@@ -19,8 +19,13 @@ _BAND = "\\"
 def is_label_track(path: Path) -> bool:
     """Tell whether the first line of a text file is that of a label track."""
     with suppress(InputError):
-        return bool(_FIRST.fullmatch(next(filter(None, map(str.strip, read_text(path).split("\n"))), "")))
+        return begins_track(read_text(path))
     return False
+
+
+def begins_track(text: str) -> bool:
+    """Tell whether the first line of a text is that of a label track."""
+    return bool(_FIRST.fullmatch(next(filter(None, map(str.strip, text.split("\n"))), "")))
 
 
 def read_audacity(path: Path) -> Track:
