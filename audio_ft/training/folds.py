@@ -44,10 +44,11 @@ def cross_validate(
     """
     from accelerate import PartialState
 
+    # It decides how processes find each other, so before it each would think it is the first.
+    check_training(recipe)
     folder, first = Path(output_dir), PartialState().is_main_process
     if recipe.push_to_hub:
         raise InputError("push_to_hub is for one model, and every fold trains its own; push the run that you choose.")
-    check_training(recipe)
     refuse_finished(folder, overwrite)
     log = log if first else logger.debug
     with owned(folder) if first else nullcontext():

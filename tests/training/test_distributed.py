@@ -40,6 +40,17 @@ run = aft.train(aft.Recipe.load(sys.argv[1]), sys.argv[2])
 sys.exit(0 if run.scores["test"]["accuracy"].n == 24 and torch.distributed.get_world_size() == 2 else 7)
 """
 
+FOLDS = """
+import os, sys
+import torch
+import audio_ft as aft
+from audio_ft.training import folds
+if os.environ["RANK"] != "0":
+    folds.pooled = folds.write_json = lambda *arguments: sys.exit("written by the second process")
+run = aft.cross_validate(aft.Recipe.load(sys.argv[1]), sys.argv[2])
+sys.exit(0 if list(run.folds) == ["1", "2"] and torch.distributed.get_world_size() == 2 else 7)
+"""
+
 
 def launch(program: Path, *arguments: Path) -> None:
     """Run a program in two processes that share a training."""
@@ -64,6 +75,21 @@ def test_one_run_comes_out_of_two_processes(tmp_path: Path) -> None:
     assert {path.name for path in run.folder.iterdir()} == files
     lines = (run.folder / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == len(run.history), "the second process writes none"
+
+
+@pytest.mark.slow
+def test_two_processes_cross_validate_and_one_of_them_writes(tmp_path: Path) -> None:
+    model = tiny_checkpoint("wav2vec2-group", tmp_path / "model")
+    training = {"max_steps": 1, "per_device_train_batch_size": 4}
+    data = Data(path=WORDS, limit=24, folds=2)
+    recipe = Recipe(model=model, data=data, precision="float32", augment=(), training=training)
+    recipe.save(tmp_path / "recipe.json")
+    (tmp_path / "program.py").write_text(FOLDS)
+    launch(tmp_path / "program.py", tmp_path / "recipe.json", tmp_path / "run")
+    run = Run.load(tmp_path / "run")
+    assert run.scores["test"]["accuracy"].n == 48
+    files = {"fold-1", "fold-2", "run.json", "predictions.parquet"}
+    assert {path.name for path in run.folder.iterdir()} == files
 
 
 def test_two_processes_share_a_training(tmp_path: Path) -> None:
