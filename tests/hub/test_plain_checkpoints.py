@@ -82,3 +82,17 @@ def test_a_lora_adapter_is_a_checkpoint(tmp_path: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"base_model_name_or_path": str(tmp_path / "adapter")}))
     with pytest.raises(InputError, match="is an adapter, too"):
         aft.load(tmp_path / "adapter", device="cpu")
+
+
+def test_the_included_checkpoint_trains_in_an_ordinary_script(tmp_path: Path) -> None:
+    """As transformers' run_audio_classification.py does: no dtype is given, so the checkpoint's own must train."""
+    from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, Trainer, TrainingArguments
+
+    extractor = AutoFeatureExtractor.from_pretrained(MINI)
+    model = AutoModelForAudioClassification.from_pretrained(MINI, num_labels=2, ignore_mismatched_sizes=True)
+    waves = [speech(RATE // 2, seed) for seed in range(4)]
+    values = extractor(waves, sampling_rate=RATE)["input_values"]
+    rows = [{"input_values": np.asarray(each, np.float32), "labels": seed % 2} for seed, each in enumerate(values)]
+    settings = {"max_steps": 1, "per_device_train_batch_size": 4, "use_cpu": True, "report_to": "none"}
+    trainer = Trainer(model, TrainingArguments(str(tmp_path), **settings), train_dataset=rows)
+    assert np.isfinite(trainer.train().training_loss)
