@@ -82,17 +82,23 @@ class _Joined(NamedTuple):
 
 def _candidates(joined: _Joined) -> Iterator[tuple[int, int, int]]:
     """Yield (first, second, lag) of clips that agree around an equal code and on the whole, each once."""
+    from tqdm import tqdm
+
     codes, heard, indexed = joined.codes, joined.heard, _indexed(joined.clips)
     bits = int(np.clip(np.ceil(np.log2(len(indexed) + 1)) + 4, 20, 28))
     found = [np.zeros((0, 3), np.int64)]
+    blocks = range(0, len(heard), _BLOCK)
+    bar = tqdm(total=TABLES * len(blocks), desc="comparing recordings", delay=2, leave=False)
     for table in range(TABLES):
         mask = np.uint32(sum(1 << int(bit) for bit in np.random.default_rng(table).permutation(BITS)[:bits]))
         keys = codes[heard[indexed]] & mask
         order = np.argsort(keys, kind="stable")
         keys, rows = keys[order], indexed[order]
-        for start in range(0, len(heard), _BLOCK):
+        for start in blocks:
             left, right = _hits(codes[heard[start : start + _BLOCK]] & mask, keys)
             found.append(_likely(joined, left + start, rows[right]))
+            bar.update()
+    bar.close()
     yield from map(tuple, np.unique(np.concatenate(found), axis=0).tolist())
 
 

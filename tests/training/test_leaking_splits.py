@@ -11,6 +11,7 @@ from audio_ft.audio.clip import Clip, read, write
 from audio_ft.cli import main as cli
 from audio_ft.data import Data, load
 from audio_ft.data.parts.same_recording import hidden_key
+from audio_ft.redaction import redact_run
 from audio_ft.reporting.card import model_card
 from audio_ft.reporting.record import leaks_text
 from audio_ft.training.setup import prepare
@@ -99,6 +100,9 @@ def test_an_allowed_leak_is_recorded_with_the_score_of_the_rest(words, tmp_path,
     assert not any(key in card for key in tests)
     assert aft.Run.load(run.folder).without_leaks == run.without_leaks
     assert leaks_text(run)[0].startswith("3 recordings")
+    published = redact_run(run)
+    assert not any(key in json.dumps(published.to_dict()["leaks"]) for key in tests)
+    assert leaks_text(published) == leaks_text(run)
     arguments = ["evaluate", str(run.folder), str(folder), "--split", "train", "--json"]
     assert cli.main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
