@@ -9,9 +9,12 @@ from .data.prepare import prepare
 from .doctor.inspect import inspect
 from .errors import AudioError, AudioFTError, InputError
 from .evaluation.compare_runs import compare_runs
+from .evaluation.doubts import label_doubts
 from .evaluation.evaluate import Evaluation, evaluate
+from .evaluation.suggest import suggest
 from .hub.load import load
 from .hub.push import push
+from .inference.embeddings import Encoder
 from .inference.predictor import Model
 from .metrics import Score
 from .recipe import Recipe
@@ -33,6 +36,7 @@ __all__ = [
     "Chain",
     "Clip",
     "Data",
+    "Encoder",
     "Evaluation",
     "InputError",
     "Model",
@@ -46,6 +50,7 @@ __all__ = [
     "evaluate",
     "features",
     "inspect",
+    "label_doubts",
     "load",
     "main",
     "plots",
@@ -54,6 +59,7 @@ __all__ = [
     "read",
     "reproduce",
     "steps",
+    "suggest",
     "train",
     "write_report",
 ]

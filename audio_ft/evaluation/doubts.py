@@ -99,6 +99,13 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
         data: recordings with one label, several labels or a number each.
         targets: the kinds of target to try, in order.
 
+    Example:
+        >>> import audio_ft as aft
+        >>> encoder = aft.Encoder.load("openai/whisper-tiny.en")  # doctest: +SKIP
+        >>> found = aft.label_doubts(encoder, aft.Data("recordings"))  # doctest: +SKIP
+        >>> found.clips[0].target, found.clips[0].suggestion  # doctest: +SKIP
+        ('yes', 'no')
+
     Raises:
         InputError: the data cannot be read or has too few clips, or cleanlab is not installed.
     """
