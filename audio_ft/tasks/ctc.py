@@ -149,8 +149,10 @@ class CTC(Transcription):
 
     def read_back(self, transcript: str) -> str:
         """Return the text of frames with the label of an applied transcript, each token followed by a blank."""
-        blank = self.tokenizer.pad_token_id
-        return self.decode(frame for token in self.label(transcript, 0.0) for frame in (token, blank))
+        blank, unknown = self.tokenizer.pad_token_id, self.tokenizer.unk_token_id
+        # A tokenizer may have more tokens than the network outputs, such as a "|" that its vocabulary lacks.
+        label = [token if token < len(self.tokens) else unknown for token in self.label(transcript, 0.0)]
+        return self.decode(frame for token in label for frame in (token, blank))
 
     def lacking(self, texts: Iterable[str]) -> Counter[str]:
         """Return how often applied transcripts have characters that the vocabulary lacks."""

@@ -6,6 +6,7 @@ transcript would be a time for Whisper, and "<pad>" a blank for CTC.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,22 +43,37 @@ class Spelling(Protocol):
 
 def plain_tokens(tokenizer: Any, text: str) -> list[int]:
     """Return the ids of a text; names of special tokens in it are spelled as any other characters."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        # Not `split_special_tokens`: times are added tokens and not special ones.
-        normal = backend.normalizer.normalize_str(text) if backend.normalizer else text
-        pieces = [piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str(normal)]
-        return [token.id for piece in pieces for token in backend.model.tokenize(piece)]
-    # Other tokens of several letters are meant, and the tokenizer would take the spaces beside them away.
+    fast = hasattr(tokenizer, "backend_tokenizer")
+    names = [name for name in _words(tokenizer) if name in text]
+    pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    ids: list[int] = []
+    for part in re.split(f"({pattern})", text) if names else [text]:
+        if part in names:
+            ids.append(tokenizer.convert_tokens_to_ids(part))
+        elif fast:
+            ids += _pieces(tokenizer.backend_tokenizer, part)
+        else:
+            ids += tokenizer.convert_tokens_to_ids(tokenizer.tokenize(part, split_special_tokens=True))
+    return ids
+
+
+@functools.lru_cache(maxsize=8)
+def _words(tokenizer: Any) -> tuple[str, ...]:
+    """Return the tokens of several letters that are looked up as a whole, in a text as well.
+
+    These are words that were added to a vocabulary, and phonemes; the tokenizer would take away the spaces beside them.
+    Whisper's times are added tokens, too, and not special ones.
+    """
     special = set(tokenizer.all_special_tokens)
-    names = sorted((name for name in tokenizer.get_vocab() if len(name) > 1 and name not in special), key=len)
-    parts = re.split(f"({'|'.join(map(re.escape, reversed(names)))})", text) if names else [text]
-    tokens = [
-        token
-        for part in parts
-        for token in ([part] if part in names else tokenizer.tokenize(part, split_special_tokens=True))
-    ]
-    return list(tokenizer.convert_tokens_to_ids(tokens))
+    known = tokenizer.get_added_vocab() if hasattr(tokenizer, "backend_tokenizer") else tokenizer.get_vocab()
+    return tuple(name for name in known if len(name) > 1 and name not in special and name[:2] != "<|")
+
+
+def _pieces(backend: Any, text: str) -> list[int]:
+    """Return the ids of a text by the tokenizer's model alone, without any added token."""
+    text = backend.normalizer.normalize_str(text) if backend.normalizer else text
+    pieces = [piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str(text)] if backend.pre_tokenizer else [text]
+    return [token.id for piece in pieces for token in backend.model.tokenize(piece)]
 
 
 def changed(task: Spelling, transcripts: Sequence[str]) -> tuple[int, str, str] | None:

@@ -85,6 +85,12 @@ class Seq2Seq(Transcription):
                 "out words that are frequent in the training data."
             )
         tokens = [task._words(task.text.apply(text)) for text in training_targets]
+        if beyond := {token for words in tokens for token in words if token >= checkpoint.adapter.config.vocab_size}:
+            named = ", ".join(map(repr, tokenizer.convert_ids_to_tokens(sorted(beyond)[:3])))
+            raise InputError(
+                f"{checkpoint.name}: its tokenizer has tokens that its network lacks ({named}); save the network with "
+                "them (resize_token_embeddings), or take the tokenizer of the checkpoint that it was made from."
+            )
         longest = len(task.label("", 0.0)) + max(map(len, tokens), default=0)
         return dataclasses.replace(
             task,

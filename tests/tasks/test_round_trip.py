@@ -96,6 +96,32 @@ def test_names_of_special_tokens_in_a_transcript_are_text(shared: Path) -> None:
 
 
 @pytest.mark.real
+def test_words_that_were_added_to_a_vocabulary_are_tokens(shared: Path, tmp_path: Path) -> None:
+    # huggingface/transformers#33082
+    for file in (shared / "checkpoints" / "whisper-tiny.en").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    tokenizer = whisper(str(tmp_path)).tokenizer
+    tokenizer.add_tokens(["concord", " returned"])
+    tokenizer.save_pretrained(tmp_path)
+    whisper.cache_clear()
+    task = whisper(str(tmp_path))
+    text = "text is concord returned to its place"
+    assert set(tokenizer.convert_tokens_to_ids(["concord", " returned"])) <= set(task.label(text, 1.0))
+    assert_perfect(task, [text])
+
+
+def test_tokens_that_the_network_lacks_are_refused(tmp_path: Path) -> None:
+    from transformers import WhisperTokenizer
+
+    folder = tiny_transcriber(tmp_path)
+    tokenizer = WhisperTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["concord"])
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(InputError, match=r"its tokenizer has tokens that its network lacks \('concord'\)"):
+        Seq2Seq.plan(Transcript(text=Text(language="en")), Checkpoint(load_adapter(folder), folder), ["a concord"])
+
+
+@pytest.mark.real
 def test_times_in_transcripts_of_whisper_are_refused_with_the_setting_that_fixes_it(shared: Path) -> None:
     folder = str(shared / "checkpoints" / "whisper-tiny.en")
     splits = {"train": (["yes", "<|0.00|> so<|1.20|>"], ["a.wav", "b.wav"])}
@@ -157,7 +183,8 @@ def test_a_vocabulary_is_kept_if_it_writes_the_transcripts(
     folder = saved_vocabulary(tmp_path, names, **settings)
     for punctuation in ("remove", "keep") if kept else ("keep",):
         task = ctc(transcripts, folder, punctuation=punctuation)
-        assert task.from_scratch is not kept or punctuation == "keep"
+        if punctuation == "remove" or not kept:
+            assert task.from_scratch is not kept
         assert_perfect(task, transcripts)
 
 
