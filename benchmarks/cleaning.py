@@ -69,7 +69,7 @@ def main() -> None:
         for folder in folders:
             folder.mkdir()
         rows = recordings(folders[0], count)
-        cleaner = Cleaner(DEFAULT_CHAIN, sample_rate=16_000, window=2.0)
+        cleaner = Cleaner(DEFAULT_CHAIN, sample_rate=16_000)
         clean(rows.select(range(2)), cleaner, name="warm-up", workers=1, cache=folders[3])
         started = time.perf_counter()
         clean(rows, cleaner, name="bench", workers=1, cache=folders[1])

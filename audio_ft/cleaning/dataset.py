@@ -1,6 +1,7 @@
 """Run the chain with `datasets.map`: parallel, cached in blocks of rows, and resumable.
 
-Rows hold 16-bit samples, the same for all models of one window; features are extracted when a batch is made.
+Rows hold whole recordings as 16-bit samples, the same for all models of one sample rate; windows are cut and features
+extracted when a batch is made.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +25,6 @@ from audio_ft.audio.codec.installed import has_pyav
 from audio_ft.audio.codec.source import NO_MEMORY, Part
 from audio_ft.audio.fingerprint import fingerprint
 from audio_ft.audio.pcm16 import dequantize, quantize
-from audio_ft.audio.windows import windows
 from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
 from audio_ft.cleaning.place import places_of, source_of, stamp_of
 from audio_ft.errors import AudioError, InputError, naming
@@ -35,7 +36,6 @@ from audio_ft.system import available_cores
 if TYPE_CHECKING:
     from datasets import Dataset, Features
     from numpy.typing import NDArray
-    from pandas import DataFrame
 
     from audio_ft.cleaning.chain import Chain
 
@@ -46,51 +46,46 @@ logger = logging.getLogger(__name__)
 BLOCK = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
 LAYOUT = 8
-# The row of an unreadable recording, which also has its `clip` and `error`.
-UNREADABLE: dict[str, Any] = {"start": 0.0, "length": 0, "seconds": 0.0, "before": 0.0, "rate": 0, "level": None}
-UNREADABLE |= {"snr": None, "notes": [], "digest": "", "fingerprint": np.zeros(0, np.uint32)}
-UNREADABLE |= {"samples": np.zeros(1, np.int16), "scale": 1.0}
+# The row of an unreadable recording, which also has its `error`.
+UNREADABLE: dict[str, Any] = {"length": 0, "seconds": 0.0, "before": 0.0, "rate": 0, "level": None, "snr": None}
+UNREADABLE |= {"notes": [], "digest": "", "samples": np.zeros(1, np.int16), "scale": 1.0}
+UNREADABLE |= {"fingerprint": np.zeros(0, np.uint32)}
 
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Turn a batch of rows, {audio, start, end, channel}, into clean windows; `datasets.map` calls it in its workers.
+    """Turn a batch of rows, {audio, start, end, channel}, into clean ones; `datasets.map` calls it in its workers.
 
-    `sample_rate` in Hz and `window` in seconds are those of the model; windows overlap by `overlap` seconds at least.
-    An unreadable recording becomes one row with the reason in `error`; if `isolated`, so does one with which the
-    process dies, which is another process then.
+    `sample_rate` in Hz is that of the model. An unreadable recording becomes a row with the reason in `error`; if
+    `isolated`, so does one with which the process dies, which is another process then.
     """
 
     chain: Chain
     sample_rate: int
-    window: float
     isolated: bool = False
-    overlap: float = 0.0
 
-    def __call__(self, batch: dict[str, list[Any]], indices: list[int], first: int = 0) -> dict[str, list[Any]]:
-        """Clean the recordings of one batch; `indices` are their positions in the split minus `first`."""
-        places = (dict(zip(batch, cells, strict=True)) for cells in zip(*batch.values(), strict=True))
-        pairs = [(first + index, place) for index, place in zip(indices, places, strict=True)]
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Clean the recordings of one batch."""
+        places = [dict(zip(batch, cells, strict=True)) for cells in zip(*batch.values(), strict=True)]
         with one_thread():
             if self.isolated:
-                found = [rows for rows, _ in one_by_one(self._rows, pairs, self._killed)]
+                found = [row for row, _ in one_by_one(self._row, places, self._killed)]
             else:
-                found = [self._rows(pair) for pair in pairs]
-        return {name: [row[name] for rows in found for row in rows] for name in self.schema()}
+                found = list(map(self._row, places))
+        return {name: [row[name] for row in found] for name in self.schema()}
 
-    def _killed(self, pair: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
-        return [UNREADABLE | {"clip": pair[0], "error": KILLED}]
+    def _killed(self, place: dict[str, Any]) -> dict[str, Any]:
+        return UNREADABLE | {"error": KILLED}
 
-    def _rows(self, pair: tuple[int, dict[str, Any]]) -> list[dict[str, Any]]:
-        index, place = pair
+    def _row(self, place: dict[str, Any]) -> dict[str, Any]:
         try:
             with naming(place["audio"]["path"]):
                 raw = read(source_of(place))
                 clip = self.chain(raw)
         except AudioError as error:
-            return [UNREADABLE | {"clip": index, "error": error.reason}]
+            return UNREADABLE | {"error": error.reason}
         except MemoryError:
-            return [UNREADABLE | {"clip": index, "error": NO_MEMORY}]
+            return UNREADABLE | {"error": NO_MEMORY}
         if clip.rate != self.sample_rate:
             raise InputError(
                 f"The chain ends at {clip.rate:,} Hz but the model expects {self.sample_rate:,} Hz; "
@@ -100,29 +95,20 @@ class Cleaner:
             raise InputError(
                 f"The chain ends with {clip.channels} channels but models expect one; add Mono() to the chain."
             )
-        wave, facts = clip.samples[0], ClipStats.of(raw)
-        known: dict[str, Any] = {"clip": index, "error": None, "before": facts.seconds, "rate": facts.rate}
+        facts, (samples, scale) = ClipStats.of(raw), quantize(clip.samples[0])
+        row = {"error": None, "length": clip.length, "seconds": clip.seconds, "samples": samples, "scale": scale}
+        row |= {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
         # The digest identifies the same recording in another split.
-        digest = hashlib.sha256(quantize(wave)[0].tobytes()).hexdigest()[:16]
-        known |= {"level": facts.level, "snr": facts.snr, "notes": list(clip.notes), "digest": digest}
-        parts = windows(len(wave), round(self.window * clip.rate), round(self.overlap * clip.rate))
-        # The first window has the fingerprint, that of the whole recording.
-        prints = [fingerprint(wave, clip.rate)] + [UNREADABLE["fingerprint"]] * (len(parts) - 1)
-        return [known | {"fingerprint": code} | self._window(wave, *part)
-                for code, part in zip(prints, parts, strict=True)]  # fmt: skip
-
-    def _window(self, wave: NDArray[np.float32], start: int, stop: int) -> dict[str, Any]:
-        samples, scale = quantize(wave[start:stop])
-        length = len(samples)
-        place = {"start": start / self.sample_rate, "length": length, "seconds": length / self.sample_rate}
-        return place | {"samples": samples, "scale": scale}
+        digest = hashlib.sha256(samples.tobytes()).hexdigest()[:16]
+        codes = fingerprint(clip.samples[0], clip.rate)
+        return row | {"notes": list(clip.notes), "digest": digest, "fingerprint": codes}
 
     def schema(self) -> Features:
         """Return the columns of a clean row."""
         from datasets import Features, LargeList, List, Value
 
-        kinds = {"clip": "int64", "start": "float64", "length": "int64", "seconds": "float64", "before": "float64"}
-        kinds |= {"rate": "int64", "level": "float64", "snr": "float64"}
+        kinds = {"length": "int64", "seconds": "float64", "before": "float64", "rate": "int64"}
+        kinds |= {"level": "float64", "snr": "float64"}
         columns: dict[str, Any] = {name: Value(kind) for name, kind in kinds.items()}
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
         columns["fingerprint"] = List(Value("uint32"))
@@ -132,37 +118,61 @@ class Cleaner:
 
     def settings(self) -> dict[str, Any]:
         """Return all settings that decide the rows, apart from the recordings."""
-        known = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate, "window": self.window}
-        known |= {"overlap": self.overlap} if self.overlap else {}
+        known = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate}
         # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
 
 
-def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
-    """Return the samples float32 (time,) of a clean row."""
-    return dequantize(np.asarray(row["samples"]), row["scale"])
-
-
 @dataclass(frozen=True)
 class Cleaned:
-    """Hold one split after cleaning: `rows` of windows, counts and durations.
+    """Hold one split after cleaning: a row for each of its recordings, in order, and which of them are used.
 
-    `errors` has key and reason of each unreadable recording; `notes` counts the recordings by note.
+    Attributes:
+        rows: the clean rows, {samples, scale, length, seconds, digest …}.
+        sample_rate: the rate of the samples in Hz.
+        used: the positions of the recordings that can be read and were not excluded.
+        errors: key and reason of each unreadable recording.
+        notes: the number of readable recordings with each note.
+        seconds_before: the duration of the readable recordings before cleaning.
     """
 
     rows: Dataset
-    clips: int
+    sample_rate: int
+    used: NDArray[np.int64]
     errors: tuple[tuple[str, str], ...]
     notes: dict[str, int]
     seconds_before: float
-    seconds: float
+
+    @property
+    def clips(self) -> int:
+        """Return the number of recordings that are used."""
+        return len(self.used)
+
+    @property
+    def seconds(self) -> float:
+        """Return the duration of the recordings that are used."""
+        return float(self.column("seconds").sum())
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column of numbers or texts of the recordings that are used."""
+        return np.asarray(self.rows.data.column(name).to_numpy())[self.used]
+
+    def codes(self, clip: int) -> NDArray[np.int16]:
+        """Return the 16-bit samples (time,) of a recording, not copied."""
+        return np.asarray(self.rows.data.column("samples")[clip].values.to_numpy())
+
+    def wave(self, clip: int) -> NDArray[np.float32]:
+        """Return the samples (time,) of a recording."""
+        return dequantize(self.codes(clip), self.rows.data.column("scale")[clip].as_py())
+
+    def without(self, clips: Iterable[int]) -> Cleaned:
+        """Return the split without some of its recordings."""
+        return replace(self, used=np.setdiff1d(self.used, list(clips)))
 
     def clip_stats(self) -> dict[str, list[Any]]:
-        """Return the index in the split of each cleaned clip, and its `ClipStats` before cleaning."""
-        names = {"clip": "clip", "before": "seconds", "rate": "rate", "level": "level", "snr": "snr"}
-        table = self.rows.select_columns(["start", *names]).to_pandas()
-        firsts = table[table["start"] == 0].sort_values("clip")
-        return {name: firsts[column].to_list() for column, name in names.items()}
+        """Return the position in the split of each recording that is used, and its `ClipStats` before cleaning."""
+        names = {"seconds": "before", "rate": "rate", "level": "level", "snr": "snr"}
+        return {"clip": self.used.tolist()} | {name: self.column(column).tolist() for name, column in names.items()}
 
 
 def clean(
@@ -187,7 +197,7 @@ def clean(
         for block in blocks:
             part, workers = _clean_block(split, block, cleaner, name, workers, cache)
             parts.append(part)
-    return _summarize(concatenate_datasets(parts), split)
+    return _summarize(concatenate_datasets(parts), split, cleaner.sample_rate)
 
 
 def _clean_block(
@@ -207,8 +217,6 @@ def _clean_block(
             cleaner,
             batched=True,
             batch_size=16,
-            with_indices=True,
-            fn_kwargs={"first": block.start},
             remove_columns=places.column_names,
             features=cleaner.schema(),
             num_proc=processes,
@@ -276,25 +284,16 @@ def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
     return np.asarray(durations, np.float64)
 
 
-def _summarize(rows: Dataset, split: Dataset) -> Cleaned:
-    table = rows.select_columns(["clip", "start", "seconds", "before", "error", "notes"]).to_pandas()
+def _summarize(rows: Dataset, split: Dataset, sample_rate: int) -> Cleaned:
+    table = rows.select_columns(["before", "error", "notes"]).to_pandas()
     unreadable = table["error"].notna()
-    bad, good = table[unreadable], table[~unreadable]
-    firsts = good[good["start"] == 0]
-    keys = split.select(bad["clip"].tolist())["key"] if len(bad) else []
+    good = table[~unreadable]
+    keys = split.select(np.flatnonzero(unreadable))["key"] if unreadable.any() else []
     return Cleaned(
-        rows=rows.select(np.flatnonzero(~unreadable)) if len(bad) else rows,
-        clips=len(firsts),
-        errors=tuple(zip(keys, bad["error"], strict=True)),
-        notes=dict(Counter(note for notes in firsts["notes"] for note in notes)),
-        seconds_before=float(firsts["before"].sum()),
-        seconds=duration_of(good),
+        rows=rows,
+        sample_rate=sample_rate,
+        used=np.flatnonzero(~unreadable),
+        errors=tuple(zip(keys, table["error"][unreadable], strict=True)),
+        notes=dict(Counter(note for notes in good["notes"] for note in notes)),
+        seconds_before=float(good["before"].sum()),
     )
-
-
-def duration_of(rows: DataFrame) -> float:
-    """Return the duration in seconds of the clips whose windows these are; overlaps count once.
-
-    Windows are evenly spaced from the start of a clip to its end, so the last one ends with the clip.
-    """
-    return float((rows["start"] + rows["seconds"]).groupby(rows["clip"]).max().sum())

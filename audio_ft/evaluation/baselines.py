@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
-from audio_ft.cleaning.dataset import wave_of
 from audio_ft.evaluation.event_baseline import cut_at_pauses
 from audio_ft.file_io import replacing
 from audio_ft.metrics.event_samples import as_objects
@@ -130,7 +129,7 @@ def predict(
     if len(chosen) > MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
     count = len(chosen) + len(test.readable)
-    samples = chain(waves(train, rate, chosen), waves(test, rate, np.arange(len(test.readable))))
+    samples = chain(waves(train, chosen), waves(test, np.arange(len(test.readable))))
     features = _features(baseline, samples, count, rate)
     build = baseline.regressor if target.regression else baseline.classifier
     return target.fit_predict(build, features[: len(chosen)], references[chosen], features[len(chosen) :])
@@ -149,7 +148,7 @@ def predict_pieces(
     def describe(pieces: Iterator[NDArray[np.float32]], count: int) -> NDArray[np.float64]:
         return _features(baseline, pieces, count, rate)
 
-    learned, others = (waves(rows, rate, np.arange(len(rows.readable))) for rows in (train, test))
+    learned, others = (waves(rows, np.arange(len(rows.readable))) for rows in (train, test))
     return cut_at_pauses(list(references), learned, others, rate, describe, classify)
 
 
@@ -174,17 +173,6 @@ def _computed(features: Any, rate: int, samples: NDArray[np.float32]) -> NDArray
     return features(samples, rate)
 
 
-def waves(rows: Rows, rate: int, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
-    """Yield the clean samples (time,) of the chosen readable recordings, their windows joined."""
-    columns = rows.cleaned.rows.with_format("numpy")
-    clips = np.asarray(columns["clip"], np.int64)
-    order = np.argsort(clips, kind="stable")
-    starts = np.searchsorted(clips[order], rows.readable)
-    ends = np.append(starts[1:], len(order))
-    for clip in chosen.tolist():
-        parts = [columns[int(row)] for row in order[starts[clip] : ends[clip]]]
-        offsets = [round(float(part["start"]) * rate) for part in parts]
-        whole = np.zeros(offsets[-1] + len(parts[-1]["samples"]), np.float32)
-        for offset, part in zip(offsets, parts, strict=True):
-            whole[offset : offset + len(part["samples"])] = wave_of(part)
-        yield whole
+def waves(rows: Rows, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    """Yield the clean samples (time,) of the chosen readable recordings."""
+    yield from map(rows.cleaned.wave, rows.readable[chosen].tolist())

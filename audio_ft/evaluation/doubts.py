@@ -115,13 +115,12 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
     # The default cleaning of a plain checkpoint gives way to the one that prepared recordings went through.
     chain = Chain(()) if encoder.loose and loaded.chain is not None else encoder.chain.remaining(loaded.chain)
     encoder = encoder.covering(table)
-    cleaner = Cleaner(chain, encoder.adapter.sample_rate, encoder.adapter.window)
-    rows = Rows(table, clean(table, cleaner, name="recordings"))
+    rows = Rows(table, clean(table, Cleaner(chain, encoder.adapter.sample_rate), name="recordings"))
     if not rows.cleaned.clips:
         raise InputError(f"None of the recordings can be read (first: {': '.join(rows.cleaned.errors[0])}).")
     left = table.select(rows.readable)
     given, keys = list(left["target"]), list(left["key"])
-    probed = out_of_fold(target, given, encoder.embed(rows.cleaned.rows), rows.groups, keys=keys)
+    probed = out_of_fold(target, given, encoder.embed(rows.cleaned), rows.groups, keys=keys)
     references = target.encode(given)
     quality = _quality(rank, target, references, probed.predictions)
     clips = [

@@ -95,9 +95,7 @@ def evaluate(
     target, table = model.task.target, loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(target, table["group"], table["meta"]))
-    overlap = model.task.overlap(model.adapter)
-    cleaner = Cleaner(chain, model.adapter.sample_rate, model.adapter.window, overlap=overlap)
-    rows = Rows(table, clean(table, cleaner, name=split))
+    rows = Rows(table, clean(table, Cleaner(chain, model.adapter.sample_rate), name=split))
     if not rows.cleaned.clips:
         first = ": ".join(rows.cleaned.errors[0])
         raise InputError(f"None of the recordings of the {split} split can be read (first: {first}).")

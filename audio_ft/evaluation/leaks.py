@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 
 def side_of(rows: Rows, target: Target) -> Side:
     """Return what is compared of one split: its clean recordings, their groups and, if it has any, transcripts."""
-    clean = rows.cleaned.rows.select_columns(["clip", "start", "digest", "fingerprint"])
-    # The first window of a recording has its fingerprint.
-    clean = clean.select(np.flatnonzero(np.asarray(clean.with_format("numpy")["start"]) == 0))
-    codes = clean.with_format("arrow")[:].column("fingerprint")
-    table = rows.table.select_columns(["key", "group", "target"]).select(clean["clip"])[:]
+    clean, used = rows.cleaned, rows.cleaned.used
+    codes = clean.rows.data.column("fingerprint")
+    table = rows.table.select_columns(["key", "group", "target"]).select(used)[:]
     texts = list(map(str, table["target"])) if target.by_words else []
-    prints = [each.values.to_numpy() for chunk in codes.chunks for each in chunk]
-    return Side(table["key"], clean["digest"][:], prints, table["group"], texts)
+    prints = [codes[row].values.to_numpy() for row in used.tolist()]
+    return Side(table["key"], clean.column("digest").tolist(), prints, table["group"], texts)
 
 
 # What a run trained and chose by, for the evaluation of other data; names are kept, so it stays on this machine.

@@ -10,7 +10,7 @@ import numpy as np
 from audio_ft.data import load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
-from audio_ft.inference.batching import Collator, Windows, outputs_of
+from audio_ft.inference.batching import Collator, outputs_of, windows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Rows:
     @property
     def readable(self) -> NDArray[np.int64]:
         """Return the indices of the rows in the table whose recordings could be read."""
-        return np.unique(np.asarray(self.cleaned.rows.with_format("numpy")["clip"], np.int64))
+        return self.cleaned.used
 
     @property
     def groups(self) -> list[str | None] | None:
@@ -75,7 +75,7 @@ def score_rows(
     `seed` is that of the resamples, `describe` the text of the progress bar.
     """
     references = task.target.encode(rows.table["target"])
-    windows = Windows(rows.cleaned.rows, references)
+    windows = windows_of(rows.cleaned, references, task, adapter)
     outputs = outputs_of(model, task, Collator(task.inference_adapter(adapter), task), windows, describe=describe)
     predictions = task.predictions(outputs, windows.places, len(references))
     present = rows.readable

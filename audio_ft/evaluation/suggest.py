@@ -12,7 +12,7 @@ from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data.rows import File, audio_table
 from audio_ft.errors import InputError
 from audio_ft.evaluation.calibration import fitted_temperature, tempered
-from audio_ft.inference.batching import Collator, Windows, outputs_of
+from audio_ft.inference.batching import Collator, outputs_of, windows_of
 from audio_ft.inference.embeddings import embed
 
 if TYPE_CHECKING:
@@ -74,17 +74,17 @@ def suggest(model: Model, files: Sequence[str], validation: Predictions | None, 
     table, places = audio_table([File(str(path)) for path in files])
     table = table.select(places).add_column("key", list(map(str, files)))
     adapter = model.adapter
-    cleaned = clean(table, Cleaner(model.chain, adapter.sample_rate, adapter.window), name="recordings")
+    cleaned = clean(table, Cleaner(model.chain, adapter.sample_rate), name="recordings")
     if not cleaned.clips:
         raise InputError(f"None of the recordings can be read (first: {': '.join(cleaned.errors[0])}).")
-    windows = Windows(cleaned.rows, None)
+    windows = windows_of(cleaned, None, task, adapter)
     outputs = outputs_of(model.network, task, Collator(adapter, task), windows, describe="predicting")
-    readable = np.unique(windows.clips)
+    readable = cleaned.used
     probabilities = task.predictions(outputs, windows.places, len(files))[readable]
     temperature, why = fitted_temperature(validation) if target.exclusive else (None, "several labels a clip")
     if temperature is not None:
         probabilities = tempered(probabilities, temperature)
-    vectors = embed(model.network, adapter, cleaned.rows)[:, -1]
+    vectors = embed(model.network, adapter, cleaned)[:, -1]
     confidence, uncertainty = _sureness(probabilities, exclusive=target.exclusive)
     found: Any = target
     return Suggested(

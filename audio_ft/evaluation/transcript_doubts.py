@@ -43,11 +43,10 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
     loaded = load(data.replace(folds=None, test_fold=None), known=task.target, need=("train",), together=True)
     table = loaded.splits["train"]
     adapter = task.fit_window(model.adapter, header_seconds(table, len(table)), None)
-    cleaned = clean(table, Cleaner(model.chain.remaining(loaded.chain), adapter.sample_rate, adapter.window),
-                    name="recordings")  # fmt: skip
+    cleaned = clean(table, Cleaner(model.chain.remaining(loaded.chain), adapter.sample_rate), name="recordings")
     if not cleaned.clips:
         raise InputError(f"None of the recordings can be read (first: {': '.join(cleaned.errors[0])}).")
-    windows = Windows(cleaned.rows, None)
+    windows = Windows(cleaned, None, adapter.window)
     whole = np.flatnonzero(np.bincount(windows.clips)[windows.clips] == 1)
     texts, keys, groups = (list(table[column]) for column in ("target", "key", "group"))
     spelled = [task.target.text.apply(texts[windows.clips[row]]) for row in whole]

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.audio.pcm16 import dequantize
+from audio_ft.audio.windows import windows
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.augmentation.mixup import Mixup, blend
-from audio_ft.cleaning.dataset import wave_of
 from audio_ft.tasks.base import NO_TOKEN, Places, forward
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from datasets import Dataset
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
     from audio_ft.augmentation.base import Augment
+    from audio_ft.cleaning.dataset import Cleaned
     from audio_ft.models.base import Adapter, Features
     from audio_ft.tasks.base import Task
 
@@ -27,34 +28,65 @@ BATCH = 16
 
 
 class Windows:
-    """Serve clean rows with their clips' encoded targets, as a data set for Trainer and DataLoader."""
+    """Serve the windows of clean recordings with their encoded targets, as a data set for Trainer and DataLoader.
 
-    def __init__(self, rows: Dataset, targets: NDArray[Any] | None) -> None:
-        self.clips = np.asarray(rows.with_format("numpy")["clip"], np.int64)
-        self.lengths = np.asarray(rows.with_format("numpy")["length"], np.int64)
-        self.targets = targets
-        self._rows = rows.select_columns(["clip", "start", "length", "seconds", "samples", "scale"])
-        self._rows = self._rows.with_format("numpy")
+    A recording longer than `seconds` is cut into windows that overlap by `overlap` seconds at least. `clips` are the
+    positions of the windows' recordings in the split, `starts` and `lengths` are in samples.
+    """
+
+    def __init__(self, cleaned: Cleaned, targets: NDArray[Any] | None, seconds: float, overlap: float = 0.0) -> None:
+        self._cleaned, self.targets = cleaned, targets
+        rate = cleaned.sample_rate
+        size, shared = round(seconds * rate), round(overlap * rate)
+        spans = [
+            (clip, start, stop - start)
+            for clip, length in zip(cleaned.used.tolist(), cleaned.column("length").tolist(), strict=True)
+            for start, stop in windows(length, size, shared)
+        ]
+        self.clips, self.starts, self.lengths = np.array(spans, np.int64).reshape(-1, 3).T
+        self._scales = np.asarray(cleaned.rows.data.column("scale").to_numpy())
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.clips)
 
     @property
     def places(self) -> Places:
         """Return where the windows lie."""
-        starts, seconds = (np.asarray(self._rows[name], np.float64) for name in ("start", "seconds"))
-        return Places(self.clips, starts, seconds)
+        rate = self._cleaned.sample_rate
+        return Places(self.clips, self.starts / rate, self.lengths / rate)
+
+    def wave(self, index: int) -> NDArray[np.float32]:
+        """Return the samples (time,) of a window."""
+        return wave_of(self[index])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.__getitems__([index])[0]
+        """Return a window by index; one past the end is a repetition (see BucketSampler) and is kept as `index`."""
+        place = index % len(self)
+        clip, start, length = (int(column[place]) for column in (self.clips, self.starts, self.lengths))
+        rate = self._cleaned.sample_rate
+        row: dict[str, Any] = {
+            "clip": clip,
+            "start": start / rate,
+            "seconds": length / rate,
+            "length": length,
+            "index": index,
+        }
+        row |= {"samples": self._cleaned.codes(clip)[start : start + length], "scale": self._scales[clip]}
+        return row if self.targets is None else row | {"target": self.targets[clip]}
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
-        """Return rows by index; an index past the end is a repetition (see BucketSampler) and is kept as `index`."""
-        columns = self._rows[[index % len(self) for index in indices]]
-        columns["index"] = indices
-        if self.targets is not None:
-            columns["target"] = self.targets[columns["clip"]]
-        return [{name: column[row] for name, column in columns.items()} for row in range(len(indices))]
+        """Return several windows."""
+        return [self[index] for index in indices]
+
+
+def windows_of(cleaned: Cleaned, targets: NDArray[Any] | None, task: Task, adapter: Adapter) -> Windows:
+    """Return the windows that an architecture takes for a task."""
+    return Windows(cleaned, targets, adapter.window, task.overlap(adapter))
+
+
+def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
+    """Return the samples (time,) of a window that `Windows` serves."""
+    return dequantize(row["samples"], row["scale"])
 
 
 @dataclass

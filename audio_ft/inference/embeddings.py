@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from audio_ft.cleaning.chain import Chain
+    from audio_ft.cleaning.dataset import Cleaned
     from audio_ft.inference.predictor import Model
     from audio_ft.models.base import Adapter
 
@@ -80,13 +81,13 @@ class Encoder:
         adapter = self.adapter.with_window(min(max(durations.max(initial=0.0), 1.0), LONGEST))
         return replace(self, adapter=adapter, network=adapter.fit(self.network), loose=False)
 
-    def embed(self, rows: Dataset) -> NDArray[np.float32]:
+    def embed(self, cleaned: Cleaned) -> NDArray[np.float32]:
         """Return the vectors of clean rows; see `embed`."""
-        return embed(self.network, self.adapter, rows)
+        return embed(self.network, self.adapter, cleaned)
 
 
 def embed(
-    network: PreTrainedModel, adapter: Adapter, rows: Dataset, *, describe: str = "embedding"
+    network: PreTrainedModel, adapter: Adapter, cleaned: Cleaned, *, describe: str = "embedding"
 ) -> NDArray[np.float32]:
     """Return mean and standard deviation over time of an encoder's hidden states, float32 (clips, layers, 2 * width).
 
@@ -96,12 +97,12 @@ def embed(
     Args:
         network: a network that `adapter.fit` has adapted to the adapter's window.
         adapter: the adapter of the network.
-        rows: clean rows of `cleaning.clean`; clips without a row have no vector, the others keep their order.
+        cleaned: clean recordings; those that are not used have no vector, the others keep their order.
         describe: text of the progress bar.
     """
     from tqdm.auto import tqdm
 
-    windows, collator = Windows(rows, None), Collator(adapter)
+    windows, collator = Windows(cleaned, None, adapter.window), Collator(adapter)
     order = np.argsort(windows.lengths, kind="stable")
     parts, frames = [], []
     with tqdm(total=len(order), desc=describe, unit="clip", delay=2, leave=False) as progress:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.cleaning.dataset import wave_of
 from audio_ft.errors import AudioFTError
 from audio_ft.tasks.base import Places, forward
 
@@ -36,8 +35,8 @@ def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
         AudioFTError: the model does not load, or its outputs differ.
     """
     # The validation clip of median length, as the network receives it.
-    rows = prepared.cleaned["validation"].rows.with_format("numpy")
-    wave = wave_of(rows[int(np.argsort(rows["length"])[len(rows) // 2])])
+    windows = prepared.windows("validation")
+    wave = windows.wave(int(np.argsort(windows.lengths)[len(windows) // 2]))
     wave = np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))
     ours = _outputs_here(prepared.task, model, prepared.adapter, wave)
     with tempfile.TemporaryDirectory() as scratch:

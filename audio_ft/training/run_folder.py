@@ -96,9 +96,9 @@ def data_digest(prepared: Prepared) -> str:
     """Return a digest of clean recordings, targets and splits, independent of paths."""
     seen = hashlib.sha256()
     for split, cleaned in prepared.cleaned.items():
-        table = cleaned.rows.select_columns(["clip", "digest"]).to_pandas()
         seen.update(f"{split}\n".encode())
-        seen.update("\n".join(f"{clip}:{digest}" for clip, digest in table.itertuples(index=False)).encode())
+        digests = zip(cleaned.used, cleaned.column("digest"), strict=True)
+        seen.update("\n".join(f"{clip}:{digest}" for clip, digest in digests).encode())
         seen.update(repr(prepared.targets[split].tolist()).encode())
     return seen.hexdigest()
 

@@ -126,7 +126,7 @@ def split_facts(prepared: Prepared, split: str) -> dict[str, Any]:
     targets = rows.table.select(rows.readable)["target"]
     return {
         "clips": cleaned.clips,
-        "windows": len(cleaned.rows),
+        "windows": len(prepared.windows(split)),
         "seconds_before": round(cleaned.seconds_before, 2),
         "seconds": round(cleaned.seconds, 2),
         "unreadable": [list(error) for error in cleaned.errors],

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, duration_of, estimate_seconds, header_seconds
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, estimate_seconds, header_seconds
 from audio_ft.data import Loaded, load
 from audio_ft.data.certificate import Certificate
 from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import certificate_of
 from audio_ft.evaluation.scoring import Rows
-from audio_ft.inference.batching import Windows
+from audio_ft.inference.batching import Windows, windows_of
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
@@ -56,7 +56,7 @@ class Prepared:
 
     def windows(self, split: str) -> Windows:
         """Return a split's rows with their targets."""
-        return Windows(self.cleaned[split].rows, self.targets[split])
+        return windows_of(self.cleaned[split], self.targets[split], self.task, self.adapter)
 
     def rows(self, split: str) -> Rows:
         """Return a split as it is scored."""
@@ -90,8 +90,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     given = resolve_input(recipe, adapter, task, header_seconds(train, SAMPLED), estimate_seconds(train))
     adapter, recipe = given.adapter, given.recipe
     recipe.steps.require_rate(adapter.sample_rate)
-    chain, overlap = recipe.steps.remaining(loaded.chain), task.overlap(adapter)
-    cleaner = Cleaner(chain, adapter.sample_rate, adapter.window, overlap=overlap)
+    cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     _check_readable(cleaned, recipe.max_corrupt, log)
     rows = {split: Rows(loaded.splits[split], cleaned[split]) for split in SPLITS}
@@ -103,7 +102,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     for split in FITTED:
         cleaned[split], excluded[split] = _without_unfit(split, rows[split], task, adapter, log)
     targets = {split: task.target.encode(loaded.splits[split]["target"]) for split in SPLITS}
-    windows = Windows(cleaned["train"].rows, targets["train"])
+    windows = windows_of(cleaned["train"], targets["train"], task, adapter)
     # Balanced sampling changes how many windows an epoch draws.
     classes = targets["train"][windows.clips] if task.target.exclusive else None
     drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
@@ -145,7 +144,7 @@ def _without_unfit(
     split: str, rows: Rows, task: Task, adapter: Adapter, log: Callable[[str], None]
 ) -> tuple[Cleaned, tuple[tuple[str, str], ...]]:
     """Return a split without the clips that cannot be trained on, and key and reason of each of those, also logged."""
-    windows = Windows(rows.cleaned.rows, None)
+    windows = windows_of(rows.cleaned, None, task, adapter)
     targets, keys = list(rows.table["target"]), rows.table["key"]
     pieces = np.bincount(windows.clips)
     unfit = {}
@@ -164,10 +163,7 @@ def _without_unfit(
     if len(reasons) > 5:
         log(f"excluded: {split}: {len(reasons) - 5} more reasons; all are listed in run.json")
     excluded = tuple((keys[clip], reason) for clip, reason in sorted(unfit.items()))
-    kept = np.flatnonzero(~np.isin(windows.clips, list(unfit)))
-    if not len(kept):
+    left = rows.cleaned.without(unfit)
+    if not left.clips:
         raise InputError(f"Not one clip of the {split} split can be trained on (first: {': '.join(excluded[0])}).")
-    left = rows.cleaned.rows.select(kept)
-    seconds = duration_of(left.select_columns(["clip", "start", "seconds"]).to_pandas())
-    clips = rows.cleaned.clips - len(unfit)
-    return dataclasses.replace(rows.cleaned, rows=left, clips=clips, seconds=seconds), excluded
+    return left, excluded

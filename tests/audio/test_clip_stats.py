@@ -97,8 +97,7 @@ def test_cleaning_keeps_the_stats_of_readable_recordings_in_order(tmp_path):
         else:
             write(clip, tmp_path / name)
     split = load(Data(path=str(tmp_path)), need=("test",)).splits["test"]
-    cleaned = clean(split, Cleaner(Chain((Resample(16_000), Mono())), 16_000, 1.0), name="test")
-    assert len(cleaned.rows) == 4  # three windows of the first, one of the second
+    cleaned = clean(split, Cleaner(Chain((Resample(16_000), Mono())), 16_000), name="test")
     facts = cleaned.clip_stats()
     assert facts["clip"] == [0, 1]
     by_name = {Path(split["key"][0]).name: 0, Path(split["key"][1]).name: 1}

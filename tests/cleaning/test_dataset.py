@@ -56,7 +56,7 @@ def adapter():
 
 
 def cleaner(adapter, chain=DEFAULT_CHAIN):
-    return Cleaner(chain, adapter.sample_rate, adapter.window)
+    return Cleaner(chain, adapter.sample_rate)
 
 
 def written(cache):
@@ -74,7 +74,7 @@ def matches_the_chain(checkpoint, paths, cache):
     assert [row["length"] for row in cleaned.rows] == [clip.length for clip in expected]
     assert cleaned.seconds == pytest.approx(sum(clip.seconds for clip in expected))
     assert cleaned.seconds_before == pytest.approx(sum(read(path).seconds for path in paths))
-    batch = Collator(adapter)(Windows(cleaned.rows, None).__getitems__(list(range(len(paths)))))
+    batch = Collator(adapter)(Windows(cleaned, None, 1.0).__getitems__(list(range(len(paths)))))
     extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
     for row, clip in enumerate(expected):
         theirs = extractor(clip.samples[0], sampling_rate=16_000, return_tensors="np")["input_values"][0]
@@ -146,7 +146,7 @@ def test_unreadable_recordings_are_listed_with_their_reasons(adapter, tmp_path):
     split = table(paths)
     cleaned = clean(split, cleaner(adapter), name="test", workers=1, cache=tmp_path / "cache")
     assert cleaned.errors == (("0001.wav", "empty file"), ("0002.wav", "no such file"))
-    assert (cleaned.clips, cleaned.rows["clip"][:]) == (2, [0, 3])
+    assert (cleaned.clips, cleaned.used.tolist()) == (2, [0, 3])
 
 
 def test_recordings_unreadable_for_a_temporary_reason_are_tried_again(adapter, tmp_path, monkeypatch):
@@ -175,9 +175,13 @@ def test_long_recordings_are_cut_into_evenly_spaced_windows(adapter, tmp_path):
     write(Clip.noise(2.5), path)
     chain = Chain((Resample(16_000), Mono()))
     cleaned = clean(table([path]), cleaner(adapter, chain), name="test", workers=1, cache=tmp_path / "cache")
-    assert cleaned.rows["clip"][:] == [0, 0, 0]
-    assert cleaned.rows["start"][:] == [0.0, 0.75, 1.5]
-    assert cleaned.rows["length"][:] == [16_000] * 3
+    windows = Windows(cleaned, None, 1.0)
+    assert windows.clips.tolist() == [0, 0, 0]
+    assert windows.places.starts.tolist() == [0.0, 0.75, 1.5]
+    assert windows.lengths.tolist() == [16_000] * 3
+    whole = cleaned.wave(0)
+    for index, start in enumerate((0, 12_000, 24_000)):
+        assert np.array_equal(windows.wave(index), whole[start : start + 16_000])
     assert cleaned.clips == 1
     assert cleaned.seconds_before == pytest.approx(2.5)
     # The windows overlap by half a second in all, which is counted once.
@@ -216,7 +220,7 @@ module.read = lambda source: (time.sleep(slow), read(source))[1]
 adapter = load_adapter(MINI).with_window(1.0)
 paths = sorted(map(str, Path({folder!r}).glob("*.wav")))
 cleaned = module.clean(table(paths), cleaner(adapter), name="test", workers=2, cache=Path({cache!r}))
-print(json.dumps(cleaned.rows.select_columns(["clip", "length", "digest", "samples"])[:]))
+print(json.dumps(cleaned.rows.select_columns(["length", "digest", "samples"])[:]))
 """
 
 
@@ -271,7 +275,7 @@ def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     resumed = subprocess.run(command("killed", 0), env=environment, capture_output=True, text=True, check=True)
     whole = subprocess.run(command("whole", 0), env=environment, capture_output=True, text=True, check=True)
     assert json.loads(resumed.stdout) == json.loads(whole.stdout)
-    assert len(json.loads(whole.stdout)["clip"]) == 210
+    assert len(json.loads(whole.stdout)["length"]) == 210
     assert finished
     assert {name: written(cache)[name] for name in finished} == finished
     # What the killed run left half-written is either taken up under the same name or gone.

@@ -144,9 +144,9 @@ def test_training_gets_the_same_input_from_the_prepared_folder_as_from_the_raw_f
     inputs = {}
     for name in (raw, prepared):
         loaded = load(Data(str(name)))
-        cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), adapter.sample_rate, adapter.window)
-        rows = clean(loaded.splits["train"], cleaner, name="test", workers=1, cache=tmp_path).rows
-        batch = Collator(adapter)(Windows(rows, None).__getitems__(list(range(len(rows)))))
+        cleaner = Cleaner(DEFAULT_CHAIN.remaining(loaded.chain), adapter.sample_rate)
+        rows = clean(loaded.splits["train"], cleaner, name="test", workers=1, cache=tmp_path)
+        batch = Collator(adapter)(Windows(rows, None, 1.0).__getitems__(list(range(rows.clips))))
         keys = loaded.splits["train"]["key"]
         stems = [Path(key).with_suffix("").as_posix().removeprefix("processed/") for key in keys]
         inputs[name] = {stem: values.numpy() for stem, values in zip(stems, batch["input_values"], strict=True)}

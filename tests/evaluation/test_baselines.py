@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import time
-from types import SimpleNamespace
 
 import librosa
 import numpy as np
@@ -15,8 +14,9 @@ from hypothesis import strategies as st
 
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.audio.pcm16 import quantize
+from audio_ft.cleaning.dataset import Cleaned
 from audio_ft.errors import InputError
-from audio_ft.evaluation.baselines import Baseline, logistic, predict, ridge, waves
+from audio_ft.evaluation.baselines import Baseline, logistic, predict, ridge
 from audio_ft.evaluation.scoring import Rows
 from audio_ft.targets import Label, Labels, Number, Transcript
 
@@ -146,15 +146,11 @@ def test_the_linear_baseline_with_one_class_predicts_it():
 
 
 def rows_of(samples, labels):
-    """Return clean rows of one window a clip, in a table of labels."""
-    columns = {"clip": [], "start": [], "length": [], "seconds": [], "samples": [], "scale": []}
-    for place, wave in enumerate(samples):
-        codes, scale = quantize(np.asarray(wave, np.float32))
-        row = (place, 0.0, len(wave), len(wave) / 8_000, codes, scale)
-        for name, value in zip(columns, row, strict=True):
-            columns[name].append(value)
+    """Return cleaned recordings, in a table of labels."""
+    codes, scales = zip(*(quantize(np.asarray(wave, np.float32)) for wave in samples), strict=True)
+    rows = Dataset.from_dict({"length": list(map(len, codes)), "samples": list(codes), "scale": list(scales)})
     table = Dataset.from_dict({"target": list(labels), "group": [None] * len(labels)})
-    return Rows(table, SimpleNamespace(rows=Dataset.from_dict(columns)))
+    return Rows(table, Cleaned(rows, 8_000, np.arange(len(codes)), (), {}, 0.0))
 
 
 def level(samples, rate):
@@ -175,18 +171,6 @@ def test_a_baseline_learns_from_a_seeded_part_of_very_many_clips(monkeypatch):
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert (one.argmax(axis=1) == truth).mean() > 0.8
-
-
-def test_windows_of_a_clip_are_put_together_again_for_a_baseline():
-    wave = np.linspace(-0.5, 0.5, 100).astype(np.float32)
-    codes = [quantize(wave[start : start + 60]) for start in (0, 40)]
-    columns = {
-        "clip": [3, 3], "start": [0.0, 40 / 100], "length": [60, 60], "seconds": [0.6, 0.6],
-        "samples": [part for part, _ in codes], "scale": [scale for _, scale in codes],
-    }  # fmt: skip
-    rows = Rows(Dataset.from_dict({"target": list("abcd")}), SimpleNamespace(rows=Dataset.from_dict(columns)))
-    (whole,) = waves(rows, 100, np.array([0]))
-    assert whole == pytest.approx(wave, abs=1e-4)
 
 
 @pytest.mark.real

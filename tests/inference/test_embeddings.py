@@ -11,20 +11,17 @@ from datasets import Dataset
 
 from audio_ft.audio.pcm16 import quantize
 from audio_ft.cleaning.chain import Chain
+from audio_ft.cleaning.dataset import Cleaned
 from audio_ft.inference.embeddings import MOST_LAYERS, Encoder
 
 LENGTHS = (1.0, 0.31, 0.5, 0.05)
 
 
-def rows_of(clips, places=None):
-    """Return clean rows of clips [(time,)]; `places` is the clip of each row."""
-    stored = [quantize(clip) for clip in clips]
-    return Dataset.from_dict({
-        "clip": list(range(len(clips))) if places is None else places,
-        "length": [len(clip) for clip in clips],
-        "samples": [samples for samples, _ in stored],
-        "scale": [scale for _, scale in stored],
-    })  # fmt: skip
+def rows_of(clips):
+    """Return clips [(time,)] as cleaned recordings."""
+    samples, scales = zip(*map(quantize, clips), strict=True)
+    rows = Dataset.from_dict({"length": list(map(len, clips)), "samples": list(samples), "scale": list(scales)})
+    return Cleaned(rows, RATE, np.arange(len(clips)), (), {}, 0.0)
 
 
 def clips_of(lengths=LENGTHS):
@@ -60,13 +57,11 @@ def test_vectors_are_mean_and_deviation_of_the_hidden_states_of_plain_transforme
 
 
 def test_windows_of_a_clip_are_averaged_by_their_frames(tmp_path):
-    encoder, clips = fitted(tiny_checkpoint("wav2vec2-layer", tmp_path)), clips_of((1.0, 0.31, 0.5))
-    first, second, other = encoder.embed(rows_of(clips))
-    frames = [encoder.adapter.frames(len(clip)) for clip in clips]
-    found = encoder.embed(rows_of(clips, places=[7, 7, 3]))
-    assert found.shape[0] == 2
-    assert found[0] == pytest.approx(other, abs=1e-5)  # clip 3 comes first
-    assert found[1] == pytest.approx((frames[0] * first + frames[1] * second) / sum(frames[:2]), abs=1e-4)
+    encoder, (long, short) = fitted(tiny_checkpoint("wav2vec2-layer", tmp_path)), clips_of((1.5, 0.31))
+    first, second = encoder.embed(rows_of([long[:RATE], long[-RATE:]]))  # the windows of one second
+    both = encoder.embed(rows_of([long, short]))
+    assert both.shape[0] == 2
+    assert both[0] == pytest.approx((first + second) / 2, abs=1e-3)
 
 
 def test_deep_networks_give_evenly_spaced_layers(tmp_path):
