@@ -1,12 +1,14 @@
 """Find spoken digits in recordings of two minutes, with onset and offset: `task=events` beside cutting at pauses.
 
 Recordings are joined from single digits of one speaker, with pauses of 0.1 to 2 s; every sixth digit begins before
-the last one has ended. Speakers are disjoint between splits. Run it with the folder of digits (see --help); it takes
-about a quarter of an hour on two free cores:
+the last one has ended. Speakers are disjoint between splits. Run it with the folder of digits (see --help). On one core
+that eight other programs shared, wav2vec2-mini took 18 minutes:
 
     python benchmarks/events.py ../shared/data/digits WORK --model whisper-tiny.en --model wav2vec2-mini
 
-prints a table with 95 % intervals by recording. A second call shows finished trainings again.
+prints a table with 95 % intervals by recording. A second call shows finished trainings again. Without --model it only
+makes the recordings. For wav2vec2-mini: event F1 0.584 [0.491, 0.672], segment F1 0.682 [0.565, 0.780]; cut at pauses:
+0.431 [0.232, 0.655] and 0.464 [0.224, 0.722].
 """
 
 from __future__ import annotations
@@ -42,13 +44,12 @@ def main() -> None:
     parser.add_argument("digits", type=Path, help="folder with train, validation and test, each with a metadata.csv")
     parser.add_argument("work", type=Path, help="folder for the recordings and the runs")
     parser.add_argument("--model", action="append", default=[], help="a checkpoint; may be repeated")
-    parser.add_argument("--make-only", action="store_true", help="make the recordings and train nothing")
     parser.add_argument("--steps", type=int, default=STEPS, help="optimizer steps of each training")
     arguments = parser.parse_args()
     data = arguments.work / "recordings"
     if not (data / "events.csv").is_file():
         make(arguments.digits, data)
-    if arguments.make_only or not arguments.model:
+    if not arguments.model:
         print(f"{data / 'events.csv'} lists the events of the recordings; --model trains on them")
         return
     runs = {Path(model).name: trained(model, data, arguments.work, arguments.steps) for model in arguments.model}

@@ -26,13 +26,8 @@ def return_frames(model: Any, auto: str) -> Any:
     if auto == FRAMES:
         return model
     setattr(model.config, MARK, True)
-    kept: dict[str, Any] = {}
-    # Hooks, so that it is called as any other network, also inside the wrappers of distributed training.
-    model.projector.register_forward_hook(lambda module, inputs, frames: kept.update(frames=frames))
-
-    def per_frame(network: Any, inputs: Any, outputs: Any) -> Any:
-        outputs.logits = network.classifier(kept.pop("frames"))
-        return outputs
-
-    model.register_forward_hook(per_frame)
+    kept: list[Any] = []
+    # Hooks inside of its forward, so that wrappers of distributed training and of mixed precision work as ever.
+    model.projector.register_forward_hook(lambda module, inputs, frames: kept.append(frames))
+    model.classifier.register_forward_pre_hook(lambda module, pooled: (kept.pop(),))
     return model

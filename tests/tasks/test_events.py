@@ -148,7 +148,7 @@ def test_thresholds_are_chosen_by_event_f1_on_validation(checkpoint: str) -> Non
 
 @pytest.mark.parametrize(("name", "saved"), [
     ("wav2vec2-group", "Wav2Vec2ForAudioFrameClassification"),
-    ("wavlm-layer", "WavLMForAudioFrameClassification"),
+    pytest.param("wavlm-layer", "WavLMForAudioFrameClassification", marks=pytest.mark.slow),
     ("hubert-group", "HubertForSequenceClassification"),
     ("whisper", "WhisperForAudioClassification"),
 ])  # fmt: skip
@@ -161,7 +161,8 @@ def test_each_architecture_trains_and_is_saved_as_plain_transformers_has_it(
         task="events",
         window=4,
         augment=(),
-        precision="float32",
+        # Whisper's frames are taken on their way to the pooling, also where mixed precision wraps the network.
+        precision="bf16" if name == "whisper" else "float32",
         training={"max_steps": 2},
     )
     # The parity check is part of it: a process with plain transformers computes the same logits of every frame.
