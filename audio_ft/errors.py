@@ -27,7 +27,8 @@ class AudioError(InputError):
     def __init__(self, source: str, reason: str) -> None:
         self.source = source
         self.reason = reason
-        super().__init__(f"{source}: {reason}")
+        # Bytes of a file name that are not UTF-8 are lone surrogates, with which no terminal or file could be written.
+        super().__init__(f"{source}: {reason}".encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def __reduce__(self) -> tuple[type[AudioError], tuple[str, str]]:
         # Errors are pickled by worker processes, and unpickling passes only the message to __init__ by default.

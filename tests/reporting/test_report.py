@@ -305,11 +305,11 @@ def test_names_labels_and_transcripts_are_escaped(run: Run, tmp_path: Path):
     assert HOSTILE in page.text
 
 
-def test_a_file_name_that_is_not_utf8_is_replaced(run: Run, tmp_path: Path):
+def test_a_file_name_that_is_not_utf8_is_escaped(run: Run, tmp_path: Path):
     rows = [transcript("caf\\xe9.wav", "one", "two")]
     shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=())
     shown_run = dataclasses.replace(shown_run, data={**run.data, "warnings": ["caf\udce9.wav is listed twice"]})
-    assert "caf?.wav is listed twice" in write_report(shown_run).read_text(encoding="utf-8")
+    assert "caf\\udce9.wav is listed twice" in write_report(shown_run).read_text(encoding="utf-8")
 
 
 def test_transcripts_are_aligned_with_the_reference_word_by_word(run: Run, tmp_path: Path):
