@@ -7,6 +7,8 @@ that was swapped. A random order finds the share of swapped labels in the data. 
 
     emotion_de, 30 of 535 swapped      0.667 (0.633 to 0.700), random order 0.056
     digits, 150 of 3,000 swapped       0.873 (0.840 to 0.920), random order 0.050
+
+With whisper-tiny.en emotion_de has 0.813 (0.733 to 0.833).
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ license. Recordings and groups become numbers, in the order of the predictions; 
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,18 @@ if TYPE_CHECKING:
 # What stands for data and checkpoints that are not on the Hub.
 DATA, CHECKPOINT, LEFT_OUT = "recordings", "checkpoint", "left out"
 # Settings of data that hold names of columns, files, folders or people.
-PRIVATE_DATA = ("root", "columns", "name_pattern", "where", "splits", "test_fold", "gaps", "name", "revision")
+PRIVATE_DATA = (
+    "together",
+    "root",
+    "columns",
+    "name_pattern",
+    "where",
+    "splits",
+    "test_fold",
+    "gaps",
+    "name",
+    "revision",
+)
 # Settings of Trainer that name places.
 PLACES = re.compile(r"(run_name|project|.*_dir|.*_id|.*_revision|.*checkpoint|.*token.*)")
 # What the columns of consent and license may say without naming anybody.
@@ -37,6 +47,9 @@ STATED = re.compile(
     r"(cc[0-]?|creative commons|mit|apache|bsd|gpl|odbl|odc-by|pddl)\b[\w .,-]*",
     re.IGNORECASE,
 )
+# Fields of a run that name nobody; any other one that is not rewritten here is left out.
+KEPT = {"kind", "labels", "scores", "baselines", "best", "history", "parameters", "versions", "hardware", "seconds"}
+KEPT |= {"training", "created", "retention", "smoke", "without_leaks"}
 # The columns of predictions.parquet that describe sound and not people.
 FACTS = ("seconds", "rate", "level", "snr", "start", "end", "channel")
 
@@ -69,8 +82,9 @@ def anonymized(run: Run, folder: Path) -> Run:
         "rights": {column: _stated(counts) for column, counts in run.data.get("rights", {}).items()},
         "window_seconds": run.data.get("window_seconds"),
     }
-    copy = dataclasses.replace(
-        run,
+    copy = Run(
+        **{name: getattr(run, name) for name in KEPT},
+        leaks=_leaks(run.leaks),
         folder=folder,
         recipe=recipe,
         data=data,
@@ -132,6 +146,22 @@ def _split(counts: Mapping[str, Any]) -> dict[str, Any]:
     excluded = {kind: [[f"recording {number}", LEFT_OUT] for number in range(1, len(counts.get(kind, ())) + 1)]
                 for kind in EXCLUDED}  # fmt: skip
     return {**kept, **excluded, "notes": notes}
+
+
+def _leaks(leaks: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a leak certificate with numbers for the names of recordings and groups, each name its own."""
+    numbers: dict[str, int] = {}
+
+    def numbered(pair: Mapping[str, str], what: str) -> dict[str, str]:
+        named = {part: name for part, name in pair.items() if part.endswith(("key", "name"))}
+        return {
+            **pair,
+            **{part: f"{what} {numbers.setdefault(name, len(numbers) + 1)}" for part, name in named.items()},
+        }
+
+    kinds = {"pairs": "leaking recording", "alike": "leaking group"}
+    return {**leaks, **{kind: [numbered(pair, what) for pair in leaks[kind]] for kind, what in kinds.items()
+                        if kind in leaks}}  # fmt: skip
 
 
 def _stated(counts: Mapping[str, int]) -> dict[str, int]:

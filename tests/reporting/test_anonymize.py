@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import io
+import json
 import re
 from pathlib import Path
 
@@ -119,6 +121,17 @@ def test_without_it_the_planted_names_are_there(run, tmp_path):
     assert cli.main(["report", str(run.folder), "--output", str(page), "--no-audio"]) == 0
     shown = found_in("page.html", page.read_bytes())
     assert {"vroniclip", "xanthippe"} <= set(shown)  # so the test above would find them
+
+
+def test_leaks_are_counted_and_not_named(run, tmp_path):
+    pair = {"split": "test", "key": "vroniclip_1.wav", "other_split": "train", "other_key": "vroniclip_2.wav"}
+    groups = {"split": "test", "name": "Xanthippe", "other_split": "train", "other_name": "xanthippe"}
+    leaks = {**run.leaks, "pairs": [pair, {**pair, "key": "vroniclip_3.wav"}], "alike": [groups]}
+    found = anonymized(dataclasses.replace(run, leaks=leaks), tmp_path).leaks
+    assert not found_in("leaks", json.dumps(found).encode())
+    assert len({one["key"] for one in found["pairs"]}) == 2
+    assert len({one["other_key"] for one in found["pairs"]}) == 1
+    assert found["clips"] == run.leaks["clips"]
 
 
 def test_groups_are_numbered_and_counts_of_words_stay(run, tmp_path):
