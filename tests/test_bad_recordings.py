@@ -80,7 +80,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
     words = ["train", "--model", MINI, "--data", str(data), "--output-dir", str(folder)]
-    assert main([*words, "--set", "max_steps=1", "--set", "max_corrupt=0.6"]) == 0
+    assert main([*words, "--set", "max_steps=1", "--set", "max_corrupt=0.6", "--allow-leaks"]) == 0
     return folder
 
 

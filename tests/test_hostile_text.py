@@ -12,6 +12,7 @@ import pytest
 from checkpoints import MINI
 from hub_runs import CARD_FIELDS
 from hub_server import connected
+from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,8 +160,10 @@ def test_the_card_has_no_markup_of_the_data(trained, screen, hub, tmp_path):
     outside = re.sub(r"```.*?```|<code>[\w&#;]*</code>|`[^`\n]*`", "", card, flags=re.DOTALL)
     assert "<" not in re.sub(r"\\<", "", outside)
     assert "http://e.vil" not in outside
+    disable_progress_bars()  # huggingface_hub's own, which rewrite their line
     with connected(hub, tmp_path / "cache"):
         screen("push", trained, "me/words", "--predictions")
+    enable_progress_bars()
     assert hub.repo().files["README.md"].decode() != ""
     assert json.loads(hub.repo().files["run.json"])["labels"] == sorted(LABELS)
 

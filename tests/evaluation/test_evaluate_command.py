@@ -45,6 +45,8 @@ def result(run: Path) -> dict:
 def test_the_json_has_a_stable_shape(result):
     assert list(result) == [
         "scores",
+        "leaks",
+        "scores_without_leaks",
         "split",
         "n",
         "headline",

@@ -186,5 +186,5 @@ def test_each_architecture_trains_and_is_saved_as_plain_transformers_has_it(
     from audio_ft.evaluation.predictions import Predictions
 
     table = Predictions.of(stored).split("test").table.set_index("file")
-    same = [{**one, "probability": pytest.approx(one["probability"], abs=1e-3)} for one in predicted["events"]]
+    same = [{**one, "probability": pytest.approx(one["probability"], abs=5e-3)} for one in predicted["events"]]
     assert list(table.loc["test0.wav", "prediction"]) == same

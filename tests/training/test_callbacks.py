@@ -65,7 +65,8 @@ def test_tensorboard_reads_the_same_numbers_in_the_run_folder(finished):
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run, _ = finished
     assert {path.name for path in run.folder.iterdir()} == {
-        "model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl", "tensorboard",
+        "model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl", "fingerprints.npz",
+        "tensorboard",
     }  # fmt: skip
     events = event_accumulator.EventAccumulator(str(run.folder / "tensorboard"))
     events.Reload()

@@ -71,7 +71,7 @@ def test_one_run_comes_out_of_two_processes(tmp_path: Path) -> None:
     launch(tmp_path / "program.py", tmp_path / "recipe.json", tmp_path / "run")
     run = Run.load(tmp_path / "run")
     assert max(entry["step"] for entry in run.history) == 2 * 24 / (4 * 2)
-    files = {"model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl"}
+    files = {"model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl", "fingerprints.npz"}
     assert {path.name for path in run.folder.iterdir()} == files
     lines = (run.folder / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == len(run.history), "the second process writes none"

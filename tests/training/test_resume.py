@@ -107,6 +107,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path)
         "predictions.parquet",
         "baselines.parquet",
         "metrics.jsonl",
+        "fingerprints.npz",
     }
 
 

@@ -75,7 +75,14 @@ def curve(run: Any, name: str) -> dict[int, float]:
 def test_the_folder_holds_the_run_and_nothing_else(small_run: Path) -> None:
     later = {"slices.json"}  # other tests evaluate this run
     left = {path.name for path in small_run.iterdir()} - later
-    assert left == {"model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl"}
+    assert left == {
+        "model",
+        "run.json",
+        "predictions.parquet",
+        "baselines.parquet",
+        "metrics.jsonl",
+        "fingerprints.npz",
+    }
     assert {path.name for path in (small_run / "model").iterdir()} >= {
         "config.json",
         "model.safetensors",

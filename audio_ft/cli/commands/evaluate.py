@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,8 @@ def leaks(evaluation: Evaluation) -> list[str]:
     if left := [(name, str(score)) for name, score in evaluation.without_leaks.items() if "[" not in name]:
         clips = next(iter(evaluation.without_leaks.values())).n
         lines = columns([("without leaks", f"{clips:,} clips"), *left])
-    return [evaluation.certificate.summary("evaluated"), *evaluation.certificate.sentences(), *lines]
+    sentences = [evaluation.certificate.summary("evaluated"), *evaluation.certificate.sentences()]
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, 100)] + lines
 
 
 def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
