@@ -1,4 +1,8 @@
-"""Find recordings that are copies of each other, by their fingerprints, in n log n steps."""
+"""Find recordings that are copies of each other, by a sorted index of their fingerprints.
+
+At most `COMMON` places are compared for a code, so the work is bounded by n log n; until that many are found it grows
+faster: 0.28 ms a clip among 12,500 clips and 0.83 ms among 100,000 (benchmarks/leaks.py).
+"""
 
 from __future__ import annotations
 
