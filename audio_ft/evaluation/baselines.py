@@ -163,10 +163,8 @@ BASELINES = {
 def _features(baseline: Baseline, samples: Iterator[NDArray[np.float32]], count: int, rate: int) -> NDArray[np.float64]:
     """Return the features (clips, k) of `count` clean recordings."""
     compute = partial(_computed, baseline.features, rate)
-    # The first is computed here, so that forked workers need not import librosa again (2.5 s each).
-    first = compute(next(samples))
-    others = parallel_map(compute, samples, count - 1, describe="baseline features", unit=" clips")
-    return np.stack([first, *others]).astype(np.float64)
+    found = parallel_map(compute, samples, count, describe="baseline features", unit=" clips")
+    return np.stack(list(found)).astype(np.float64)
 
 
 def _computed(features: Any, rate: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
