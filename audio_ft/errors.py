@@ -53,7 +53,8 @@ def did_you_mean(name: object, known: Iterable[str], *, list_all: bool = False) 
     known = sorted(set(known))
     # Case is ignored, so that "trim" finds "Trim"; long text is not a mistyped name.
     lower = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(str(name)[:100].lower(), lower, 1, 0.5)
-    if near:
+    typed = str(name)[:100].lower()
+    begun = [each for each in lower if len(typed) > 2 and each.startswith(typed)]
+    if near := begun or difflib.get_close_matches(typed, lower, 1, 0.5):
         return f" Did you mean {lower[near[0]]!r}?"
     return f" There are {', '.join(known)}." if list_all and known else ""

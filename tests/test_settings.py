@@ -96,6 +96,7 @@ def test_a_name_is_suggested_whatever_its_case() -> None:
     assert did_you_mean("trim", ["Trim", "Mono"]) == " Did you mean 'Trim'?"
     assert did_you_mean("qqqq", ["Trim", "Mono"]) == ""
     assert did_you_mean("qqqq", ["Trim", "Mono"], list_all=True) == " There are Mono, Trim."
+    assert did_you_mean("--out", ["--quiet", "--output-dir"]) == " Did you mean '--output-dir'?"
 
 
 def test_messages_state_the_bounds() -> None:
