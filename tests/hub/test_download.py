@@ -120,6 +120,7 @@ def test_pushed_ctc_model_transcribes_the_same_with_plain_transformers(hub, tmp_
 
 
 @pytest.mark.real
+@pytest.mark.slow  # of the default tests, tests/tasks/test_whisper.py compares Whisper with the plain pipeline
 def test_pushed_whisper_transcribes_the_same_with_plain_transformers(hub, tmp_path, shared):
     recipe = Recipe(
         model=fetched_whisper(shared, "whisper-tiny.en"),

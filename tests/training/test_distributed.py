@@ -92,6 +92,7 @@ def test_two_processes_cross_validate_and_one_of_them_writes(tmp_path: Path) -> 
     assert {path.name for path in run.folder.iterdir()} == files
 
 
+@pytest.mark.slow  # test_one_run_comes_out_of_two_processes is the default one
 def test_two_processes_share_a_training(tmp_path: Path) -> None:
     skipping = tiny_checkpoint("wav2vec2-group", tmp_path / "skipping", layerdrop=0.4)
     stable = tiny_checkpoint("hubert-layer", tmp_path / "stable", layerdrop=0.0)
