@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
-STEP = ("--set", "max_corrupt=1", "--set", "max_steps=1", "--set", "per_device_train_batch_size=64")
+STEP = ("--set", "max_corrupt=1", "--set", "max_steps=1", "--set", "per_device_train_batch_size=64",
+        "--allow-leaks")  # fmt: skip
 # Notes of the reader that a row's `expect` asks for, by the findings of inspect that say the same.
 FINDINGS = {"silent": "silent", "outside [-1, 1]": "outside full scale", "truncated": "truncated",
             "duplicate content": "duplicate", "very quiet": "near-silent", "anti-phase": "anti-phase"}  # fmt: skip
