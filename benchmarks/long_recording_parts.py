@@ -9,11 +9,11 @@ the best counts, and the peak memory of all that.
 
 | format | load | inspect | alone | parts | parts / alone | memory GB |
 |---|---|---|---|---|---|---|
-| wav | 0.027 | 1.412 | 0.086 | 0.097 | 1.12 | 0.24 |
-| flac | 0.025 | 1.454 | 0.156 | 0.217 | 1.39 | 0.24 |
-| mp3 | 0.038 | 1.447 | 0.186 | 0.246 | 1.32 | 0.25 |
-| ogg | 0.035 | 2.154 | 0.404 | 0.485 | 1.20 | 0.24 |
-| opus | 0.030 | 2.098 | 0.528 | 0.916 | 1.74 | 0.25 |
+| wav | 0.027 | 1.392 | 0.084 | 0.083 | 0.98 | 0.84 |
+| flac | 0.028 | 1.912 | 0.192 | 0.220 | 1.15 | 0.84 |
+| mp3 | 0.027 | 1.496 | 0.153 | 0.202 | 1.32 | 0.84 |
+| ogg | 0.024 | 1.704 | 0.312 | 0.395 | 1.27 | 0.84 |
+| opus | 0.026 | 2.290 | 0.419 | 0.784 | 1.87 | 0.84 |
 
 Opus is found by pages of one second, which are decoded from their start: its digits of half a second cost the most.
 """
