@@ -2,8 +2,8 @@
 
     python benchmarks/cleaning.py [CLIPS]
 
-Both clean the same two-second 44.1 kHz stereo recordings with the same steps in one process; the first also extracts
-features. Prints the seconds and megabytes of each and their ratios.
+Both clean the same two-second 44.1 kHz stereo recordings with the same steps in one process. Prints the
+seconds and megabytes of each and their ratios.
 """
 
 from __future__ import annotations
