@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test fuzz check format tree cards clean
+.PHONY: help quickstart test fuzz check docs format tree cards clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -19,11 +19,15 @@ fuzz: $(STAMP) ## give broken files to every reader for one minute (SECONDS=600 
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz --seconds $(or $(SECONDS),60)
 
-check: $(STAMP) ## check lint, formatting, docstrings, types and imports
+check: $(STAMP) docs ## check lint, formatting, docstrings, types, imports and the links of the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: $(STAMP) ## build the documentation into build/site; a broken link is an error
+	$(BIN)/python docs/commands.py
+	$(BIN)/zensical build --strict
 
 format: $(STAMP) ## fix formatting, and what lint can fix
 	$(BIN)/ruff check --fix .

@@ -43,8 +43,9 @@ def train(
 
     Raises:
         InputError: settings or data that cannot be used, too many unreadable recordings, or a folder that holds another
-        run or in which another process works. AudioFTError: a loss that is not finite, a saved model whose outputs
-        differ from the trained one, or a Hub that refuses it.
+            run or in which another process works.
+        AudioFTError: a loss that is not finite, a saved model whose outputs differ from the trained one, or a Hub that
+            refuses it.
     """
     from accelerate import PartialState
 
