@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 BIN_HZ = 31.25
 EDGE_DB = 27.0

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 # Averaging uncorrelated channels, or a stereo pair with one silent side, loses 3 dB. A loss of 15 dB needs a
 # correlation below -0.93, which happens only when the polarity of one channel is inverted.

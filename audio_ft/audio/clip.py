@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from audio_ft.audio import signals
 from audio_ft.audio.codec.decode import decode, joined, of_channel, pieces
@@ -20,11 +22,6 @@ from audio_ft.audio.codec.source import Part, Source, Whole, open_source
 from audio_ft.audio.level import Level
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing, state_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import ArrayLike, NDArray
 
 # Files that a folder scan finds, in lower case. A file given by name is read whatever its suffix.
 # fmt: off

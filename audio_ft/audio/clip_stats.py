@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 FRAME_SECONDS = 0.02
 # A rate of twice this or less has nothing left to measure.

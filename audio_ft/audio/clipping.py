@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 _STEP = 2.0**-15
 # Where the other values are looked for, as a share of the extreme one: coarse codecs have few values near it.

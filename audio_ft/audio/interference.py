@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.bandwidth import spectrum
 from audio_ft.audio.channels import mixdown
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 # The floor is what a tenth of the frames stay below: speech leaves each band for a moment, steady noise never does.
 _FLOOR_PERCENT, _FEWEST_FRAMES = 10, 5

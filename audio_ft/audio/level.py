@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 # One step of 24-bit audio is 2^-23; a smaller peak-to-peak amplitude was not recorded by any converter.
 _SILENT = 2.0**-24

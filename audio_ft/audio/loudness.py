@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 # The K weighting is a shelf (a head is louder than a microphone in the open) and a high pass (low tones are softer).
 # The standard has coefficients at 48 kHz; these are the analog parameters behind them, for any rate: Brecht De Man,

@@ -7,14 +7,11 @@ import html
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.codec.encode import encode
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # A notebook stores its output: a minute of CD audio takes 14 MB in it.
 MAX_SECONDS = 60.0

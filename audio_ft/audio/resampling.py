@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from audio_ft.audio.clip import Clip
+from audio_ft.audio.clip import Clip
 
 
 def resample(clip: Clip, rate: int) -> Clip:

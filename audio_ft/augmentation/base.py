@@ -7,19 +7,16 @@ the middle of an epoch continues exactly as without the interruption.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.settings import NamedSettings
 from audio_ft.settings.rules import Rule, either, number, span
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
 Samples: TypeAlias = "NDArray[np.floating]"  # (time,)
 Rng: TypeAlias = np.random.Generator

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.augmentation.base import Augment, Rng
 from audio_ft.settings.rules import number
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Values = TypeVar("Values", bound=Any)
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.features import LogMel
@@ -31,12 +32,8 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
 from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.formatting import escaped
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.models.base import Adapter
-    from audio_ft.targets import Target
+from audio_ft.models.base import Adapter
+from audio_ft.targets import Target
 
 PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
 MARKER, UNREADABLE, README, FILE, RAW = "prepared.json", "unreadable.csv", "README.txt", "file_name", "raw_file"

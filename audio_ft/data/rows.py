@@ -8,14 +8,13 @@ from itertools import accumulate, count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from audio_ft.audio.codec.source import Part
 from audio_ft.cleaning.place import source_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.codec.source import Part
 
 Columns = dict[str, list[Any]]
 

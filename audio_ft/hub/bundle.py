@@ -17,12 +17,10 @@ from audio_ft.redaction import (
     redact_run,
     redact_text,
 )
-from audio_ft.run import ADAPTER_FOLDER, CHAIN_FILE, PREDICTIONS_FILE, RECIPE_FILE, RUN_FILE
+from audio_ft.run import ADAPTER_FOLDER, CHAIN_FILE, PREDICTIONS_FILE, RECIPE_FILE, RUN_FILE, Run
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
-
-    from audio_ft.run import Run
 
 CARD_FILE = "README.md"
 RESULTS_FOLDER = ".eval_results"

@@ -11,11 +11,10 @@ from audio_ft.errors import AudioFTError
 from audio_ft.formatting import capitalized
 from audio_ft.hub.errors import explain, hub_errors, outcome_unknown
 from audio_ft.hub.listing import described, differences, list_branch
+from audio_ft.hub.repository import Destination
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
-
-    from audio_ft.hub.repository import Destination
 
 AGAIN = "Run the same command again; it sends what is missing."
 COMMIT_UNKNOWN = f"Whether the commit arrived is unknown. {AGAIN}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Mono, Resample
@@ -22,10 +22,8 @@ from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE, RUN_FILE, Run
 from audio_ft.system import pick_device
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import CTC, task_class, task_of
+from audio_ft.tasks.ctc_beam import Beam
 from audio_ft.tasks.mms import adapter_file, adapter_language
-
-if TYPE_CHECKING:
-    from audio_ft.tasks.ctc_beam import Beam
 
 logger = logging.getLogger(__name__)
 

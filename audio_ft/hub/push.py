@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.hub.bundle import repository_files
@@ -18,10 +17,8 @@ from audio_ft.hub.repository import (
     hub_api,
     repository_exists,
 )
-
-if TYPE_CHECKING:
-    from audio_ft.recipe import Recipe
-    from audio_ft.run import Run
+from audio_ft.recipe import Recipe
+from audio_ft.run import Run
 
 # The branch for checkpoints of a training that is still running; main shows finished models only.
 TRAINING_BRANCH = "training"

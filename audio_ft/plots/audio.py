@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.audio.clip import Clip
 from audio_ft.errors import InputError
 from audio_ft.plots.panels import draw, panel, rows_axis, time_axis
 from audio_ft.plots.theme import LIGHT, TITLE, WIDTH, Theme, finish, new_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from audio_ft.audio.clip import Clip
 
 DEFAULT_FEATURES = ("waveform", "spectrogram", "mel")
 _WAVE_HEIGHT, _IMAGE_HEIGHT, _MARGINS = 1.3, 1.9, 0.5

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.intervals import wilson
@@ -14,7 +15,6 @@ from audio_ft.plots.theme import LIGHT, TICK, WIDTH, Theme, finish, new_figure, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike, NDArray
 
 # Squared 97.5 % quantile of the normal distribution, for Wilson's interval.
 _QUANTILE2 = 1.959964**2

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.metrics import Score
 from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, finish, new_figure, open_axes, shorten
 from audio_ft.plots.training import draw_scores, from_zero, title_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from audio_ft.metrics import Score
 
 _MOST_SLICES = 60
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.formatting import escaped
 from audio_ft.plots.export import to_svg
-from audio_ft.plots.training import headline, learning_curves, title_of
-
-if TYPE_CHECKING:
-    from audio_ft.plots.training import Trained
+from audio_ft.plots.training import Trained, headline, learning_curves, title_of
 
 ASSETS = Path(__file__).parents[1] / "assets"
 

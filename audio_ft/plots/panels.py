@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from audio_ft.audio.clip import Clip
 from audio_ft.audio.features.registry import Feature, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.plots.theme import Theme, open_axes
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
     from matplotlib.image import AxesImage
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
 
 # Images and waveforms with more columns than these are pooled before drawing.
 COLUMNS, WAVE_COLUMNS = 1_600, 1_000

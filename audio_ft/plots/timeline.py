@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from audio_ft.audio.clip import Clip
 from audio_ft.errors import InputError
 from audio_ft.plots.panels import draw, panel
 from audio_ft.plots.theme import LIGHT, WIDTH, Theme, finish, new_figure, open_axes, shorten
@@ -12,8 +13,6 @@ from audio_ft.plots.theme import LIGHT, WIDTH, Theme, finish, new_figure, open_a
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from audio_ft.audio.clip import Clip
 
 # (start, end, whether it has a partner) in seconds.
 Spans: TypeAlias = Sequence[tuple[float, float, bool]]

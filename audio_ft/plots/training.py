@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from audio_ft.errors import InputError
 from audio_ft.formatting import capitalized
-from audio_ft.metrics import METRICS, direction
+from audio_ft.metrics import METRICS, Score, direction
 from audio_ft.metrics.names import SCORES
 from audio_ft.plots.theme import LIGHT, MARKERS, TICK, WIDTH, Theme, finish, new_figure, open_axes, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from audio_ft.metrics import Score
 
 _MOST_CURVES, _MOST_SCORES = 3, 4
 STYLES = ("-", "-.", ":")

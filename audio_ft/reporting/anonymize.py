@@ -18,11 +18,10 @@ from audio_ft.file_io import read_json, write_json
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import EXCLUDED, hub_id
 from audio_ft.run import ADAPTER_FOLDER, MODEL_FOLDER, PREDICTIONS_FILE, Run
+from audio_ft.targets import Target
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-    from audio_ft.targets import Target
 
 # What stands for data and checkpoints that are not on the Hub.
 DATA, CHECKPOINT, LEFT_OUT = "recordings", "checkpoint", "left out"

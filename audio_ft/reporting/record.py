@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from audio_ft.data.certificate import Certificate
 from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
@@ -17,9 +18,6 @@ from audio_ft.metrics.names import headlines, score_name
 from audio_ft.models.frames import MARK
 from audio_ft.redaction import display_name
 from audio_ft.run import RUN_FILE, Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from audio_ft import extensions
 from audio_ft.errors import InputError
 from audio_ft.formatting import escaped
+from audio_ft.metrics import Score
 from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
 from audio_ft.settings.rules import shown
@@ -24,8 +25,6 @@ from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-    from audio_ft.metrics import Score
 
 Array: TypeAlias = NDArray[Any]
 # Builds a scikit-learn estimator.

@@ -11,6 +11,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.formatting import escaped
+from audio_ft.metrics import Score
 from audio_ft.metrics.alignment import align, errors
 from audio_ft.metrics.samples import TextSample
 from audio_ft.metrics.text_normalizers import normalizer
@@ -23,8 +24,6 @@ from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-    from audio_ft.metrics import Score
 
 COUNTED = {"substitutions": "replaced", "deletions": "left out", "insertions": "added"}
 

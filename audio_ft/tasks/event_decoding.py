@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from audio_ft.errors import InputError
 from audio_ft.metrics.event_samples import EventsSample, Tolerance, as_objects
 from audio_ft.targets.detection import ONE, Detection
-
-if TYPE_CHECKING:
-    from audio_ft.tasks.base import Places
+from audio_ft.tasks.base import Places
 
 Matrix = NDArray[np.float64]  # probabilities (frames, classes)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from audio_ft.models.frames import MARK
 from audio_ft.tasks.base import Checkpoint, HeadSettings, Task
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **settings: Any) -> Any:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.file_io import read_json
 from audio_ft.models.checkpoint import SMALL_FILES, checkpoint_folder, download
 from audio_ft.targets.languages import ISO_639_3
-
-if TYPE_CHECKING:
-    from audio_ft.targets.transcripts import Text
+from audio_ft.targets.transcripts import Text
 
 
 def adapter_language(checkpoint: str | Path, revision: str | None, text: Text) -> str | None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # suffix -> (format, subtype) of libsndfile
 FORMATS = {

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.audio.codec.source import AudioSource
+
 if TYPE_CHECKING:
     import soundfile
-
-    from audio_ft.audio.codec.source import AudioSource
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.codec.kept_open import keep, take
 from audio_ft.audio.codec.sniff import Decoder
+from audio_ft.audio.codec.source import AudioSource
 from audio_ft.errors import AudioError
 
 if TYPE_CHECKING:
     import soundfile
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.codec.source import AudioSource
 
 # 8 kHz telephony and 500 kHz bat detectors are well inside. A rate outside comes from a damaged header, and a
 # resampler that trusts it allocates gigabytes or returns nothing.

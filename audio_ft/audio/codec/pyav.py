@@ -11,17 +11,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.codec.libsndfile import PREROLL_SECONDS, AudioInfo, Decoded, Span, check_format, past_end, slack
+from audio_ft.audio.codec.source import AudioSource
 from audio_ft.errors import AudioError
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.codec.source import AudioSource
 
 # In Matroska, WebM and WMA times are in milliseconds, so where frames differ in size a seek can be off by some samples.
 # Near the beginning, decoding everything before is as cheap, and exact.

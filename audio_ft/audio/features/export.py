@@ -7,22 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audio_ft.audio.clip import read
+from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.features.registry import compute, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.audio.output_paths import output_names
 from audio_ft.errors import AudioError
 from audio_ft.file_io import as_json, replacing, write_bytes, write_table
 from audio_ft.parallel import KILLED, parallel_map
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
 
 TABLE_SUFFIX, ABOUT_FILE, UNREADABLE_FILE = ".parquet", "features.json", "unreadable.txt"
 # Values in one row group of the table: a reader loads one group at a time, and list offsets have 32 bits.

@@ -7,12 +7,9 @@ ERB(f) of Glasberg and Moore (1990), evenly spaced in ERB (Slaney 1993); for the
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 ORDER, BANDS, CEPSTRA = 4, 64, 20
 LOWEST_HZ, HIGHEST_HZ = 50.0, 8_000.0

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_ft.audio.clip import Clip
 from audio_ft.audio.features import spectral
 from audio_ft.audio.features.spectral import LogMel, mono, of_spectrum, of_wave
 from audio_ft.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from audio_ft.audio.clip import Clip
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.features.gammatone import CEPSTRA, amplitudes
 from audio_ft.errors import InputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # Chroma has longer windows, because 25 ms do not resolve notes below about 700 Hz.
 WINDOW_SECONDS, HOP_SECONDS, CHROMA_WINDOW_SECONDS = 0.025, 0.010, 0.100

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from audio_ft.data.columns import named
 from audio_ft.data.parts.channels import channels_of
 from audio_ft.data.parts.times import UNIT_OF, UNITS, read_times
 from audio_ft.data.parts.units import UNIT_NAMES, Recordings, SpanColumns, TimeColumn, decide_unit
 from audio_ft.data.rows import Columns, Rows, suffix_of
+from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
-
-if TYPE_CHECKING:
-    from audio_ft.data.spec import Data
 
 Span = tuple[float | None, float | None]
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.names import headlines, score_name
+from audio_ft.recipe import Recipe
 from audio_ft.redaction import display_name, hub_id
-
-if TYPE_CHECKING:
-    from audio_ft.recipe import Recipe
-    from audio_ft.run import Run
+from audio_ft.run import Run
 
 # Significant digits of a score in the metadata; further digits differ between machines.
 DIGITS = 6

@@ -18,12 +18,10 @@ from audio_ft.reporting import record
 from audio_ft.reporting.card import markdown, tables
 from audio_ft.reporting.card.energy import energy
 from audio_ft.reporting.card.metadata import metadata
-from audio_ft.run import MODEL_FOLDER
+from audio_ft.run import MODEL_FOLDER, Run
 
 if TYPE_CHECKING:
     import jinja2
-
-    from audio_ft.run import Run
 
 TEMPLATE = Path(__file__).parents[2] / "assets" / "card" / "card.md.jinja"
 

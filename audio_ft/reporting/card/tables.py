@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from audio_ft.data.columns import GROUP, among, plain
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import score_name
 from audio_ft.recipe import Recipe
 from audio_ft.reporting import record
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from audio_ft.run import Run
+from audio_ft.run import Run
 
 # With more classes than this, only the weakest are shown.
 MOST_CLASSES = 40

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from audio_ft.audio.clip import Clip
 from audio_ft.audio.clip_stats import loudness
-
-if TYPE_CHECKING:
-    from audio_ft.audio.clip import Clip
-    from audio_ft.reporting.html.recordings import TracedClip
-    from audio_ft.run import Run
+from audio_ft.reporting.html.recordings import TracedClip
+from audio_ft.run import Run
 
 # Recordings that are measured step by step.
 SAMPLE = 40

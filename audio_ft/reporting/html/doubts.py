@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.audio.clip import read
 from audio_ft.cleaning.place import source_of
 from audio_ft.errors import AudioError, InputError
+from audio_ft.evaluation.doubts import Doubts
 from audio_ft.file_io import write_bytes
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.recordings import Player, player
@@ -16,8 +17,6 @@ from audio_ft.targets import target_class
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-    from audio_ft.evaluation.doubts import Doubts
 
 
 def write_doubts(found: Doubts, output: Path, data: str, count: int) -> Path:

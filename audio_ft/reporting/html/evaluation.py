@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.evaluation.calibration import BINS
+from audio_ft.evaluation.predictions import Predictions
 from audio_ft.formatting import capitalized
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import score_name
@@ -15,10 +16,7 @@ from audio_ft.plots.comparisons import robustness_curve
 from audio_ft.reporting.html.figures import NARROW, SMALL, Picture, picture
 from audio_ft.reporting.html.scores import axis_of
 from audio_ft.reporting.record import calibration_text, robustness_results, robustness_text
-
-if TYPE_CHECKING:
-    from audio_ft.evaluation.predictions import Predictions
-    from audio_ft.run import Run
+from audio_ft.run import Run
 
 
 def confidence(found: Mapping[str, Any], test: Predictions) -> dict[str, Any] | None:

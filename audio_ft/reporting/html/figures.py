@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from audio_ft.audio.clip import Clip
 from audio_ft.plots.audio import before_after
 from audio_ft.plots.classification import confusion_matrix
 from audio_ft.plots.export import to_svg
 from audio_ft.plots.theme import DARK, LIGHT
 from audio_ft.plots.training import learning_curves
+from audio_ft.run import Run
+from audio_ft.targets.judged import Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from matplotlib.figure import Figure
-
-    from audio_ft.audio.clip import Clip
-    from audio_ft.run import Run
-    from audio_ft.targets.judged import Judged
 
 # Widths in inches. Narrow figures stay readable on phones, which shrink them.
 SMALL, NARROW, MEDIUM = 3.1, 4.2, 5.2

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.audio.clip import read
 from audio_ft.audio.player import waveform_svg
+from audio_ft.data.findings import Finding
+from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.errors import AudioError
 from audio_ft.file_io import write_bytes
 from audio_ft.formatting import counted, format_duration
@@ -20,10 +22,6 @@ from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import SMALL, Picture, picture
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS, Player, player, progress
 from audio_ft.reporting.html.render import render
-
-if TYPE_CHECKING:
-    from audio_ft.data.findings import Finding
-    from audio_ft.doctor.inspection import Inspection, Recording
 
 # A finding shows so many recordings, and names so many more. Twenty findings of ten-second clips take three megabytes.
 PLAYERS, NAMES = 3, 200

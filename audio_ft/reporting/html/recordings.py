@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.codec.encode import encode
+from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.place import source_of
+from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError
+from audio_ft.run import Run
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-    from audio_ft.cleaning.chain import Chain
-    from audio_ft.cleaning.step import Step
-    from audio_ft.run import Run
 
 # All browsers play MP3, at a fifth of FLAC's size. These are its sampling rates in Hz, as far as speech needs.
 PLAYER_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000)

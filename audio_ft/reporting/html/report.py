@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.evaluation.predictions import Predictions
@@ -18,10 +18,8 @@ from audio_ft.reporting import record
 from audio_ft.reporting.html import cleaning, evaluation, figures, scores, timelines
 from audio_ft.reporting.html.recordings import Recordings, player, progress
 from audio_ft.reporting.html.render import render
-
-if TYPE_CHECKING:
-    from audio_ft.run import Run
-    from audio_ft.targets.judged import Judged
+from audio_ft.run import Run
+from audio_ft.targets.judged import Judged
 
 REPORT_FILE = "report.html"
 # Errors with a player and a spectrogram each, which take two to three megabytes.

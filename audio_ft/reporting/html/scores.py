@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from audio_ft.formatting import capitalized
 from audio_ft.metrics import METRICS, Score, direction, names
 from audio_ft.reporting.record import class_scores
-
-if TYPE_CHECKING:
-    from audio_ft.run import Run
+from audio_ft.run import Run
 
 # At most so many scores are shown as headlines.
 HEADLINES = 3

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audio_ft.audio.clip import Clip
 from audio_ft.plots.timeline import timeline
 from audio_ft.reporting.html.figures import MEDIUM, picture
-from audio_ft.reporting.html.recordings import PLAYER_SECONDS, player
-
-if TYPE_CHECKING:
-    from audio_ft.audio.clip import Clip
-    from audio_ft.reporting.html.recordings import TracedClip
-    from audio_ft.targets.judged import Judged, Lane
+from audio_ft.reporting.html.recordings import PLAYER_SECONDS, TracedClip, player
+from audio_ft.targets.judged import Judged, Lane
 
 # What is shown of a recording before its first error.
 LEAD_SECONDS = 2.0
