@@ -1,9 +1,10 @@
-"""Choose the paths of written recordings so that no two are equal and no source is replaced."""
+"""Paths of recordings: which are audio by their suffix, and where written ones go so that none replaces another."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,16 @@ from audio_ft.errors import InputError
 
 # Bytes of a name: room for ".jsonl" or "-2.json" below the 255 of most file systems.
 _LONGEST = 240
+
+
+def is_audio(path: str) -> bool:
+    """Tell whether a path has the suffix of an audio format."""
+    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES
+
+
+def bare(path: str) -> str:
+    """Return a path without the suffix of an audio format; other dots belong to the name."""
+    return os.path.splitext(path)[0] if is_audio(path) else path
 
 
 def check_no_overlap(source: Path, target: Path) -> None:
@@ -46,7 +57,7 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
         or ["recording"]
         for key in keys
     }
-    bare = {key: "/".join([*path[:-1], _stem(path[-1])]) for key, path in parts.items()}
+    bare = {key: "/".join([*path[:-1], bare(path[-1])]) for key, path in parts.items()}
     taken = Counter(name.casefold() for name in bare.values())
     used = set[str]()
     names = {}
@@ -72,12 +83,7 @@ def _fitting(part: str) -> str:
         return part
     digest = hashlib.sha256(content).hexdigest()[:12]
     stem, suffix = content, b""
-    if (found := _stem(part)) != part:
+    if (found := bare(part)) != part:
         stem, suffix = found.encode("utf-8"), part[len(found) :].encode("utf-8")
     kept = stem[: _LONGEST - len(suffix) - len(digest) - 1].decode("utf-8", "ignore")
     return f"{kept}-{digest}{suffix.decode('utf-8')}"
-
-
-def _stem(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if stem and f"{dot}{suffix}".lower() in AUDIO_SUFFIXES else name

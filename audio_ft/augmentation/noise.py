@@ -10,7 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from audio_ft.audio.channels import mixdown
-from audio_ft.audio.clip import AUDIO_SUFFIXES, probe, read
+from audio_ft.audio.clip import probe, read
+from audio_ft.audio.output_paths import is_audio
 from audio_ft.audio.resampling import resample
 from audio_ft.augmentation.base import Rng, Samples, WaveAugment
 from audio_ft.errors import InputError
@@ -91,7 +92,7 @@ def colored(length: int, slope: float, rng: Rng) -> Samples:
 @lru_cache(maxsize=8)
 def _recordings(folder: str) -> tuple[Path, ...]:
     """Return the audio files below a folder, sorted, so that the order does not depend on the file system."""
-    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    paths = sorted(path for path in Path(folder).rglob("*") if is_audio(path.name))
     if not paths:
         raise InputError(f"Noise: the folder {folder!r} has no recordings; check its path")
     return tuple(paths)

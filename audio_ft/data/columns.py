@@ -5,10 +5,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
-from audio_ft.audio.clip import AUDIO_SUFFIXES
+from audio_ft.audio.output_paths import is_audio
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import shown
 from audio_ft.targets.cells import Tiers, as_text, missing
@@ -86,9 +85,7 @@ def find_audio(columns: Mapping[str, Sequence[Any]], chosen: str | None, source:
 def _lists_audio(cells: Sequence[Any]) -> bool:
     """Tell whether the first filled cells end in suffixes of audio files."""
     first = [cell for cell in cells[:100] if cell][:10]
-    return bool(first) and all(
-        isinstance(cell, str) and PurePath(cell).suffix.lower() in AUDIO_SUFFIXES for cell in first
-    )
+    return bool(first) and all(isinstance(cell, str) and is_audio(cell) for cell in first)
 
 
 def find_group(columns: Mapping[str, Sequence[Any]], chosen: str | None, target: str, source: str) -> str | None:

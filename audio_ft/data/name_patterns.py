@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from audio_ft.audio.clip import AUDIO_SUFFIXES
+from audio_ft.audio.output_paths import bare
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import shown
 
@@ -45,135 +45,111 @@ class Corpus:
         return {name: [self.words.get(name, {}).get(row[name].lower(), row[name]) for row in rows] for name in names}
 
 
-def _corpus(name: str, pattern: str, group: str, label: str = "", **words: str) -> Corpus:
+def _corpus(name: str, pattern: str, *, group: str = "speaker", label: str = "", **words: str) -> Corpus:
     """Return a corpus; `words` are "code word, code word" by column, codes in lower case."""
     parsed = {column: dict(pair.strip().split(" ", 1) for pair in text.split(",")) for column, text in words.items()}
     return Corpus(name, re.compile(rf"(?:^|/){pattern}$", re.IGNORECASE), group, label, parsed)
 
 
+_emotional = partial(_corpus, label="emotion")
+
 CORPORA: tuple[Corpus, ...] = (
-    _corpus("speech-commands", r"(?P<speaker>[0-9a-f]{6,})_nohash_\d+", "speaker"),
+    _corpus("speech-commands", r"(?P<speaker>[0-9a-f]{6,})_nohash_\d+"),
     # "24-12-2023" is a date.
-    _corpus("LibriSpeech", r"(?!\d\d?-\d\d?-(?:19|20)\d\d$)(?P<speaker>\d+)-\d+-\d{4}", "speaker"),
-    _corpus("LibriTTS", r"(?P<speaker>\d+)_\d{3,}_\d{6}_\d{6}", "speaker"),
-    _corpus("VCTK", r"(?P<speaker>[ps]\d{3}|s5)_\d{3}(?:_mic[12])?", "speaker"),
-    _corpus(
+    _corpus("LibriSpeech", r"(?!\d\d?-\d\d?-(?:19|20)\d\d$)(?P<speaker>\d+)-\d+-\d{4}"),
+    _corpus("LibriTTS", r"(?P<speaker>\d+)_\d{3,}_\d{6}_\d{6}"),
+    _corpus("VCTK", r"(?P<speaker>[ps]\d{3}|s5)_\d{3}(?:_mic[12])?"),
+    _emotional(
         "RAVDESS",
         r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<statement>0[12])-"
         r"(?P<repetition>0[12])-(?P<actor>\d\d)",
-        "actor",
-        "emotion",
+        group="actor",
         emotion="01 neutral, 02 calm, 03 happy, 04 sad, 05 angry, 06 fearful, 07 disgust, 08 surprised",
         intensity="01 normal, 02 strong",
         channel="01 speech, 02 song",
     ),
-    _corpus(
+    _emotional(
         "CREMA-D",
         r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<level>LO|MD|HI|XX?)",
-        "actor",
-        "emotion",
+        group="actor",
         emotion="ang anger, dis disgust, fea fear, hap happy, neu neutral, sad sad",
     ),
-    _corpus(
+    _emotional(
         "Emo-DB",
         r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<version>[a-z]?)",
-        "speaker",
-        "emotion",
         emotion="w anger, l boredom, e disgust, a fear, f happiness, t sadness, n neutral",
     ),
-    _corpus(
+    _emotional(
         "TESS",
         r"(?P<speaker>OAF?|YAF?)_(?P<spoken>[a-z]+)_(?P<emotion>angry|disgust|fear|happy|neutral|ps|sad)",
-        "speaker",
-        "emotion",
         speaker="oa OAF, ya YAF",
         emotion="ps pleasant surprise",
     ),
-    _corpus(
+    _emotional(
         "EmoV-DB",
         r"(?P<speaker>bea|jenie|josh|sam)(?:_[a-z]+)?/(?:[a-z]+/)?"
         r"(?P<emotion>amused|anger|angry|disgust|disgusted|neutral|sleepiness|sleepy)_\d+-\d+_(?P<sentence>\d{4})",
-        "speaker",
-        "emotion",
         emotion="amused amused, anger anger, angry anger, disgust disgust, disgusted disgust, neutral neutral, "
         "sleepiness sleepiness, sleepy sleepiness",
     ),
-    _corpus(
+    _emotional(
         "SAVEE",
         r"(?P<speaker>DC|JE|JK|KL)[/_](?P<emotion>sa|su|[adfhn])(?P<sentence>\d\d)",
-        "speaker",
-        "emotion",
         emotion="a anger, d disgust, f fear, h happiness, n neutral, sa sadness, su surprise",
     ),
-    _corpus(
+    _emotional(
         "ESD",
         r"(?P<speaker>\d{4})/(?P<emotion>angry|happy|neutral|sad|surprise)/(?:(?:train|evaluation|test)/)?"
         r"(?P=speaker)_\d{6}",
-        "speaker",
-        "emotion",
     ),
     # Its speakers are not named, only whether they are women, men or children.
-    _corpus(
+    _emotional(
         "MESD",
         r"(?P<emotion>anger|disgust|fear|happiness|neutral|sadness)_(?P<voice>[CFM])_(?P<corpus>[AB])_(?P<word>\w+)",
-        "voice",
-        "emotion",
+        group="voice",
     ),
-    _corpus(
+    _emotional(
         "EMOVO",
         r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm]\d)-(?P<sentence>[bdln]\d)",
-        "speaker",
-        "emotion",
         emotion="dis disgust, gio joy, neu neutral, pau fear, rab anger, sor surprise, tri sadness",
     ),
-    _corpus(
+    _emotional(
         "JL-corpus",
         r"(?P<speaker>(?:fe)?male\d)_(?P<emotion>angry|anxious|apologetic|assertive|concerned|encouraging|excited|happy|"
         r"neutral|sad)_(?P<sentence>\d+[ab])_(?P<take>\d)",
-        "speaker",
-        "emotion",
     ),
-    _corpus(
-        "AESDD",
-        r"(?P<emotion>anger|disgust|fear|happiness|sadness)/[adfhs](?P<sentence>\d\d) ?\((?P<speaker>\d)\)b?",
-        "speaker",
-        "emotion",
+    _emotional(
+        "AESDD", r"(?P<emotion>anger|disgust|fear|happiness|sadness)/[adfhs](?P<sentence>\d\d) ?\((?P<speaker>\d)\)b?"
     ),
-    _corpus(
+    _emotional(
         "BAVED",
         r"(?P<speaker>\d+)-(?P<gender>[MF])-(?P<age>\d\d)-(?P<word>[0-6])-(?P<emotion>[0-2])-(?P<take>\d+)",
-        "speaker",
-        "emotion",
         emotion="0 low, 1 normal, 2 high",
     ),
-    _corpus(
+    _emotional(
         "ShEMO",
         r"(?P<speaker>[FM]\d\d)(?P<emotion>[AFHNSW])(?P<take>\d\d)",
-        "speaker",
-        "emotion",
         emotion="a anger, f fear, h happiness, n neutral, s sadness, w surprise",
     ),
-    _corpus(
+    _emotional(
         "URDU",
         r"(?P<speaker>S[MF]\d+)_F(?P<file>\d+)_(?P<emotion>[AHNS])(?P<number>\d+)",
-        "speaker",
-        "emotion",
         emotion="a angry, h happy, n neutral, s sad",
     ),
-    _corpus("IEMOCAP", r"Ses(?P<session>\d\d)[FM]_(?:impro|script)\w+_(?P<gender>[FM])\d{3}", "session"),
-    _corpus("spoken-digit", r"(?P<digit>\d)_(?P<speaker>[a-z]+|\d\d)_(?P<take>\d+)", "speaker", "digit"),
+    _corpus("IEMOCAP", r"Ses(?P<session>\d\d)[FM]_(?:impro|script)\w+_(?P<gender>[FM])\d{3}", group="session"),
+    _corpus("spoken-digit", r"(?P<digit>\d)_(?P<speaker>[a-z]+|\d\d)_(?P<take>\d+)", label="digit"),
     _corpus(
         "ESC-50",
         r"(?P<fold>[1-5])-(?P<original_file>\d+)-(?P<take>[A-Z])-(?P<class_id>\d{1,2})",
-        "original_file",
-        "class_id",
+        group="original_file",
+        label="class_id",
     ),
     _corpus(
         "UrbanSound8K",
         # Without the folder of a fold, "2023-5-12-1" is a date.
         r"(?:fold(?P<fold>\d+)/)?(?P<fsid>(?(fold)|(?!(?:19|20)\d\d-))\d+)-(?P<event>\d)-(?P<occurrence>\d+)-(?P<slice>\d+)",
-        "fsid",
-        "event",
+        group="fsid",
+        label="event",
         event="0 air_conditioner, 1 car_horn, 2 children_playing, 3 dog_bark, 4 drilling, 5 engine_idling, "
         "6 gun_shot, 7 jackhammer, 8 siren, 9 street_music",
     ),
@@ -182,8 +158,7 @@ CORPORA: tuple[Corpus, ...] = (
 
 def _ending(path: str) -> str:
     """Return a path with / and without its suffix."""
-    stem, suffix = os.path.splitext(path.replace("\\", "/"))
-    return stem if suffix.lower() in AUDIO_SUFFIXES else stem + suffix
+    return bare(path.replace("\\", "/"))
 
 
 def known_names(paths: Sequence[str]) -> tuple[Corpus, dict[str, list[str]]] | None:
@@ -229,7 +204,7 @@ def name_pattern(text: str) -> re.Pattern[str]:
     Raises:
         InputError: no field, one name twice, or two fields without anything between them.
     """
-    trunk = os.path.splitext(text)[0] if os.path.splitext(text)[1].lower() in AUDIO_SUFFIXES else text
+    trunk = bare(text)
     parts, names, end, open_ended = list[str](), list[str](), 0, False
     matches = list(_FIELD.finditer(trunk))
     for number, match in enumerate(matches):

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from audio_ft.audio.output_paths import is_audio
 from audio_ft.cleaning.cache import cache_folder
-from audio_ft.data.readers.elsewhere import is_audio
 from audio_ft.errors import InputError
 from audio_ft.file_io import refuse_full_disk, replacing
 from audio_ft.formatting import counted, format_size

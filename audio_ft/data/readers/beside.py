@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audio_ft.audio.output_paths import bare
 from audio_ft.data.columns import among
 from audio_ft.data.name_patterns import group_from_names
-from audio_ft.data.readers.elsewhere import bare, finder
+from audio_ft.data.readers.elsewhere import finder
 from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tracks.audacity import begins_track
 from audio_ft.data.readers.tree import Tree, split_name

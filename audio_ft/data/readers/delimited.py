@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
+from audio_ft.audio.output_paths import is_audio
 from audio_ft.data.columns import AUDIO, GROUP, SPLIT, among
 from audio_ft.data.readers.text_files import lines_of
 from audio_ft.data.rows import Columns
@@ -187,7 +188,7 @@ def _restored(rows: list[list[str]], path: Path) -> tuple[list[list[str]], tuple
 
 def _is_header(row: Sequence[str], at_hand: Callable[[], Container[str]]) -> bool:
     """Tell whether a first row names columns: it has no path, and does not begin with the name of a recording."""
-    if any(map(_is_path, row)):
+    if any(map(is_audio, row)):
         return False
     return _is_known(row[0]) or len(row) < 2 or PurePath(row[0].strip()).name not in at_hand()
 
@@ -203,7 +204,7 @@ def _names_of(rows: Sequence[Sequence[str]]) -> list[str]:
     columns = [list(map(str.strip, cells)) for cells in zip(*rows, strict=True)]
     names = [f"column {number}" for number in range(1, len(columns) + 1)]
     # Names without a suffix are in the first column.
-    file = next((place for place, cells in enumerate(columns) if _is_path(cells[0])), 0)
+    file = next((place for place, cells in enumerate(columns) if is_audio(cells[0])), 0)
     rest = [place for place in range(len(columns)) if place != file]
     texts = [place for place in rest if sum(" " in cell for cell in columns[place]) > _MOSTLY * len(rows)]
     repeated = [place for place in rest if place not in texts and 1 < len(set(columns[place])) < len(rows)]
@@ -217,10 +218,6 @@ def _names_of(rows: Sequence[Sequence[str]]) -> list[str]:
     if len(rest) == 1 and not texts:
         names[rest[0]] = "label"
     return names
-
-
-def _is_path(cell: str) -> bool:
-    return PurePath(cell.replace("\\", "/")).suffix.lower() in AUDIO_SUFFIXES
 
 
 def _columns(names: list[str], rows: Sequence[Sequence[str]], path: Path) -> Columns:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from audio_ft.audio.clip import AUDIO_SUFFIXES
+from audio_ft.audio.output_paths import bare, is_audio
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 
@@ -130,14 +130,3 @@ def _steps(name: str) -> list[str]:
     """Return the folders and the file name of a path as Windows or any other system writes it."""
     plain = _DRIVE.sub("", name.strip().replace("\\", "/"))
     return [step for step in plain.split("/") if step not in ("", ".", "..")] or [name]
-
-
-def bare(path: str) -> str:
-    """Return a path without the suffix of an audio format; other dots belong to the name."""
-    start, suffix = os.path.splitext(path)
-    return start if suffix.lower() in AUDIO_SUFFIXES else path
-
-
-def is_audio(path: str) -> bool:
-    """Tell whether a path has the suffix of an audio format."""
-    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from audio_ft.data.readers.elsewhere import bare
+from audio_ft.audio.output_paths import bare
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.readers.tree import Tree
 from audio_ft.data.rows import Rows, Source

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from audio_ft.audio.output_paths import is_audio
 from audio_ft.data.readers.beside import in_split
-from audio_ft.data.readers.elsewhere import is_audio
 from audio_ft.data.readers.paths import listed
 from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tree import Tree

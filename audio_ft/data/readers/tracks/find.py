@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_ft.data.readers.elsewhere import bare
+from audio_ft.audio.output_paths import bare
 from audio_ft.data.readers.tracks.audacity import is_label_track
 from audio_ft.data.readers.tracks.formats import FORMATS, TRACK_SUFFIXES
 from audio_ft.data.readers.tracks.region import Track

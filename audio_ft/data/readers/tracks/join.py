@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audio_ft.audio.clip import probe
-from audio_ft.data.readers.elsewhere import bare
+from audio_ft.audio.output_paths import bare
 from audio_ft.data.readers.tracks.find import Finder, Tracks
 from audio_ft.data.readers.tracks.formats import FORMATS
 from audio_ft.data.readers.tracks.region import Region
