@@ -10,8 +10,11 @@ from typing import Any
 from audio_ft.audio.output_paths import is_audio
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import shown
+from audio_ft.targets import Target
 from audio_ft.targets.cells import Tiers, as_text, missing
 
+# The column with the paths of recordings in what we write, and in rows that are made of files.
+FILE = "file_name"
 AUDIO: Tiers = (
     ("audio",),
     ("file_name", "filename", "file", "path", "filepath", "file_path", "audio_path", "audio_file", "audio_filepath",
@@ -36,6 +39,12 @@ def plain(name: str) -> str:
 def among(name: str, *tiers: Sequence[str]) -> bool:
     """Tell whether a column has a name of one of the tiers."""
     return any(plain(name) == plain(known) for tier in tiers for known in tier)
+
+
+def names_target(name: str, implied_by: str = "") -> bool:
+    """Tell whether targets have such a column: those of any kind, or of the kinds that `implied_by` gives too."""
+    kinds = (kind for kind in Target.registry.values() if implied_by in ("", kind.implied_by))
+    return among(name, *(tier for kind in kinds for tier in kind.column_names))
 
 
 def named(names: Iterable[str], name: str, source: str) -> str:

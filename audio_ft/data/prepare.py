@@ -25,6 +25,7 @@ from audio_ft.cleaning.dataset import estimate_seconds
 from audio_ft.cleaning.place import PLACE, source_of
 from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim_folder, clean_files
 from audio_ft.data import Data, Loaded, load
+from audio_ft.data.columns import FILE
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.rows import stored_paths
 from audio_ft.data.splits import SPLITS
@@ -36,7 +37,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.targets import Target
 
 PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
-MARKER, UNREADABLE, README, FILE, RAW = "prepared.json", "unreadable.csv", "README.txt", "file_name", "raw_file"
+MARKER, UNREADABLE, README, RAW = "prepared.json", "unreadable.csv", "README.txt", "raw_file"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.data import Loaded, load, sources
-from audio_ft.data.columns import SPLIT
+from audio_ft.data.columns import FILE, SPLIT
 from audio_ft.data.findings import Finding
 from audio_ft.data.loader import ANY_CLASSES, target_column
 from audio_ft.data.parts.rows import cut
-from audio_ft.data.readers.class_folders import FILE
 from audio_ft.data.rows import Columns, File, Rows
 from audio_ft.data.spec import Data
 from audio_ft.data.splits import SPLITS

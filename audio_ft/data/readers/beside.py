@@ -8,19 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_ft.audio.output_paths import bare
-from audio_ft.data.columns import among
+from audio_ft.data.columns import FILE, names_target
 from audio_ft.data.name_patterns import group_from_names
 from audio_ft.data.readers.elsewhere import finder
 from audio_ft.data.readers.text_files import lines_of, read_text
-from audio_ft.data.readers.tracks.audacity import begins_track
+from audio_ft.data.readers.tracks.lines import begins_track
 from audio_ft.data.readers.tree import Tree, split_name
-from audio_ft.data.rows import Columns, Rows, Source
+from audio_ft.data.rows import Columns, Source
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import counted
-from audio_ft.targets import Target
 
-FILE, TEXT, LABEL, FOLDER = "file_name", "text", "label", "folder"
+TEXT, LABEL, FOLDER = "text", "label", "folder"
 # Suffixes of transcripts beside recordings, the preferred ones first: LibriTTS has two.
 _TEXTS = (".normalized.txt", ".txt", ".lab", ".trn", ".wav.trn", ".transcript", ".original.txt")
 # Fewer recordings with a file beside them than this are a coincidence.
@@ -77,9 +76,8 @@ def read_fields(tree: Tree, *, classes: bool) -> Source | None:
     if any(not path.endswith(".json") for path in tree.tables()):
         return None
     found = read_beside(tree, texts=False)
-    kinds = [kind for kind in Target.registry.values() if kind.implied_by == "label"]
-    known = [tier for kind in kinds for tier in kind.column_names]
-    return None if found is None or (classes and not any(among(name, *known) for name in found.rows.columns)) else found
+    labeled = found is not None and any(names_target(name, LABEL) for name in found.rows.columns)
+    return found if labeled or not classes else None
 
 
 def _companions(tree: Tree) -> dict[str, dict[str, str]]:
@@ -150,7 +148,7 @@ def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, note
     """Return the recordings that have something beside them, in splits and groups by folder."""
     paths = sorted(cells)
     names = dict.fromkeys(name for own in cells.values() for name in own)
-    columns: Columns = {FILE: list(paths), **{name: [cells[path].get(name) for path in paths] for name in names}}
+    columns: Columns = {name: [cells[path].get(name) for path in paths] for name in names}
     steps = [path.split("/")[:-1] for path in paths]
     depth = min(map(len, steps))
     level, splits = folder_splits(paths)
@@ -170,8 +168,7 @@ def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, note
         )
     if without := sorted(tree.audio.keys() - cells.keys()):
         lines.append(f"{counted(len(without), 'recording')} without any left out (first: {without[0]})")
-    rows = Rows(columns, paths, [tree.audio[path] for path in paths])
-    return Source(rows.in_splits(splits), FILE, group=group, notes=tuple(lines))
+    return Source(tree.rows(paths, columns).in_splits(splits), FILE, group=group, notes=tuple(lines))
 
 
 def folder_splits(paths: Sequence[str]) -> tuple[int | None, list[str] | str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from audio_ft.data.columns import FILE
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source, merged
 from audio_ft.data.splits import first_five
@@ -15,7 +16,7 @@ _PERSON = re.compile(
     r"(actor|speaker|spk|subject|participant|patient|singer|person|user)[ _-]?(\d+|[a-z])", re.IGNORECASE
 )
 _FOLD_FOLDER = re.compile(r"fold[ _-]?\d+", re.IGNORECASE)
-LABEL, FILE, SUBFOLDER = "label", "file_name", "subfolder"
+LABEL, SUBFOLDER = "label", "subfolder"
 
 
 def _check_not_speakers(tree: Tree, rows: Rows) -> None:
@@ -90,7 +91,7 @@ def class_rows(tree: Tree, prefix: str = "") -> Rows:
     loose = next((path for path, step in zip(paths, steps, strict=True) if len(step) == 1), None)
     if loose is not None:
         raise InputError(f"{tree.root}: {loose} is not in a class folder, so it has no label; move it into one")
-    columns: Columns = {FILE: list(paths), LABEL: [step[0] for step in steps]}
+    columns: Columns = {LABEL: [step[0] for step in steps]}
     if any(len(step) > 2 for step in steps):
         columns[SUBFOLDER] = ["/".join(step[1:-1]) for step in steps]
-    return Rows(columns, paths, [tree.audio[path] for path in paths])
+    return tree.rows(paths, columns)

@@ -13,15 +13,13 @@ from typing import Literal
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.audio.output_paths import is_audio
-from audio_ft.data.columns import AUDIO, GROUP, SPLIT, among
+from audio_ft.data.columns import AUDIO, FILE, GROUP, SPLIT, among, names_target
 from audio_ft.data.readers.text_files import lines_of
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
 from audio_ft.file_io import restored_cell
 from audio_ft.formatting import counted
-from audio_ft.targets import Target
 
-FILE_COLUMN = "file_name"
 _DELIMITERS = ",;\t|"
 # A transcript or a list of tags may be long, but a cell of a megabyte means an unclosed quotation mark.
 _LONGEST_CELL = 1_000_000
@@ -195,8 +193,7 @@ def _is_header(row: Sequence[str], at_hand: Callable[[], Container[str]]) -> boo
 
 def _is_known(name: str) -> bool:
     """Tell whether a column has one of the names by which columns are found."""
-    kinds = Target.registry.values()
-    return among(name, *AUDIO, GROUP, SPLIT, *(tier for kind in kinds for tier in kind.column_names))
+    return names_target(name) or among(name, *AUDIO, GROUP, SPLIT)
 
 
 def _names_of(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -209,7 +206,7 @@ def _names_of(rows: Sequence[Sequence[str]]) -> list[str]:
     texts = [place for place in rest if sum(" " in cell for cell in columns[place]) > _MOSTLY * len(rows)]
     repeated = [place for place in rest if place not in texts and 1 < len(set(columns[place])) < len(rows)]
     for place, name in (
-        (file, FILE_COLUMN),
+        (file, FILE),
         # LJSpeech has the text as written and, after it, as spoken.
         *zip(texts, ("text", "normalized_text"), strict=False),
         *((place, "speaker" if texts else "label") for place in repeated if len(repeated) == 1),

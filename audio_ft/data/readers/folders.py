@@ -9,24 +9,23 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
-from audio_ft.data.columns import among, find_audio
+from audio_ft.data.columns import FILE, find_audio, names_target
 from audio_ft.data.name_patterns import known_names
 from audio_ft.data.readers.beside import TEXT, read_beside, read_fields
-from audio_ft.data.readers.class_folders import FILE, LABEL, by_folders, class_rows
+from audio_ft.data.readers.class_folders import LABEL, by_folders, class_rows
 from audio_ft.data.readers.iemocap import is_iemocap, read_iemocap
 from audio_ft.data.readers.kaldi import is_kaldi, read_kaldi
 from audio_ft.data.readers.manifests import read_manifest
 from audio_ft.data.readers.paths import read_manifests, read_text_lists
 from audio_ft.data.readers.tracks.read import read_tracks, unused
 from audio_ft.data.readers.tree import Tree, by_ending, scan, split_name
-from audio_ft.data.rows import Rows, Source, merged
+from audio_ft.data.rows import Source, merged
 from audio_ft.data.spec import Data
 from audio_ft.data.split_lists import in_own_splits, split_manifests, with_split_lists
 from audio_ft.data.splits import first_five
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.formatting import counted
-from audio_ft.targets import Target
 
 
 def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:
@@ -89,8 +88,7 @@ def _has_targets(found: Source, data: Data, implied_by: str) -> bool:
     """Tell whether a source has the column of targets that is set, or one with a known name."""
     if data.target is not None:
         return data.target in found.rows.columns
-    known = [tier for kind in Target.registry.values() if kind.implied_by == implied_by for tier in kind.column_names]
-    return found.target is not None or any(among(name, *known) for name in found.rows.columns)
+    return found.target is not None or any(names_target(name, implied_by) for name in found.rows.columns)
 
 
 def _prepared(tree: Tree, data: Data) -> Source:
@@ -177,8 +175,7 @@ def _labeled(tree: Tree, listed: Source) -> Source:
     """Return the class folders with the columns of the one manifest next to them, where that has no label column."""
     manifest = listed.rows
     names = [name for name in manifest.columns if name != listed.audio]
-    known = [tier for kind in Target.registry.values() for tier in kind.column_names]
-    if len(manifest.split_names) != 1 or any(among(name, *known) for name in names):
+    if len(manifest.split_names) != 1 or any(map(names_target, names)):
         return listed
     if named := _by_names(tree):
         return named
@@ -209,8 +206,7 @@ def _files(tree: Tree) -> Source | None:
     paths = tree.below()
     heads = [path.partition("/")[0] for path in paths]
     splits = heads if all(map(split_name, heads)) else ""
-    rows = Rows({FILE: list(paths)}, paths, [tree.audio[path] for path in paths])
-    return Source(rows.in_splits(splits), FILE) if paths else None
+    return Source(tree.rows(paths).in_splits(splits), FILE) if paths else None
 
 
 def _by_names(tree: Tree) -> Source | None:

@@ -6,12 +6,13 @@ import os
 import re
 
 from audio_ft.audio.output_paths import bare
+from audio_ft.data.columns import FILE
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.readers.tree import Tree
-from audio_ft.data.rows import Rows, Source
+from audio_ft.data.rows import Source
 from audio_ft.formatting import counted
 
-FILE = "file_name"
+_COLUMNS = ("emotion", "session", "speaker", "valence", "activation", "dominance")
 _EVALUATION = re.compile(r"(^|/)dialog/EmoEvaluation/Ses\d\d[FM]_[^/]+\.txt$")
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
 _LINE = re.compile(r"^\[[\d.]+ - [\d.]+\]\t(?P<name>Ses(?P<session>\d\d)\S+_(?P<gender>[FM])\d+)\t(?P<emotion>\w+)\t"
@@ -36,17 +37,13 @@ def read_iemocap(tree: Tree) -> Source:
              for text in texts for match in _LINE.finditer(text) if match["name"] in recordings}  # fmt: skip
     agreed = {path: turn for path, turn in turns.items() if turn["emotion"] in _EMOTIONS}
     paths = sorted(agreed)
-    columns: dict[str, list[str]] = {FILE: paths}
-    columns["emotion"] = [_EMOTIONS[agreed[path]["emotion"]] for path in paths]
-    columns["session"] = [agreed[path]["session"] for path in paths]
-    columns["speaker"] = [agreed[path]["session"] + agreed[path]["gender"] for path in paths]
-    for name in ("valence", "activation", "dominance"):
-        columns[name] = [agreed[path][name] for path in paths]
+    found = [{**turn, "emotion": _EMOTIONS[turn["emotion"]], "speaker": turn["session"] + turn["gender"]}
+             for turn in map(agreed.__getitem__, paths)]  # fmt: skip
+    columns = {name: [turn[name] for turn in found] for name in _COLUMNS}
     notes = [f"IEMOCAP: emotions, sessions and speakers of {counted(len(paths), 'turn')} are read from "
              "dialog/EmoEvaluation; the session is the group, because its two speakers talk to each other"]  # fmt: skip
     if undecided := len(turns) - len(agreed):
         notes.append(f"{counted(undecided, 'turn')} on whose emotion the raters did not agree (xxx) left out")
     if others := len(tree.audio) - len(turns):
         notes.append(f"{counted(others, 'recording')} in no evaluation left out, such as whole dialogs")
-    rows = Rows(columns, list(paths), [tree.audio[path] for path in paths])
-    return Source(rows.in_splits(""), FILE, target="emotion", group="session", notes=tuple(notes))
+    return Source(tree.rows(paths, columns).in_splits(""), FILE, target="emotion", group="session", notes=tuple(notes))

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_ft.data.columns import AUDIO, among
+from audio_ft.data.columns import AUDIO, FILE, among
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 
-FILE = "file_name"
 # The fields in which `datasets` describes a recording.
 _RECORDING = {"path", "bytes", "array", "sampling_rate"}
 # JSON with one object a line.

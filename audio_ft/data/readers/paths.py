@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from audio_ft.data.columns import AUDIO, among, find_audio
+from audio_ft.data.columns import AUDIO, FILE, among, find_audio
 from audio_ft.data.readers.delimited import names_recordings
 from audio_ft.data.readers.elsewhere import Found, find_elsewhere, recordings_below
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, read_manifest
@@ -77,7 +77,7 @@ def _with_meld_names(columns: Columns) -> Columns:
     if not {"Dialogue_ID", "Utterance_ID"} <= columns.keys() or any(among(name, *AUDIO[:2]) for name in columns):
         return columns
     pairs = zip(columns["Dialogue_ID"], columns["Utterance_ID"], strict=True)
-    return {"file_name": [f"dia{dialogue}_utt{utterance}" for dialogue, utterance in pairs], **columns}
+    return {FILE: [f"dia{dialogue}_utt{utterance}" for dialogue, utterance in pairs], **columns}
 
 
 def _of_split(known: Mapping[str, File], split: str | None) -> Mapping[str, File]:

@@ -6,14 +6,15 @@ import os
 import re
 import stat
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
+from audio_ft.data.columns import FILE
 from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
-from audio_ft.data.rows import File
+from audio_ft.data.rows import Columns, File, Rows
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 
@@ -73,6 +74,10 @@ class Tree:
     def below(self, prefix: str = "") -> list[str]:
         """Return the recordings below `prefix`, sorted."""
         return sorted(path for path in self.audio if path.startswith(prefix))
+
+    def rows(self, paths: Sequence[str], columns: Columns | None = None) -> Rows:
+        """Return recordings as rows, with a column of their paths before the others."""
+        return Rows({FILE: list(paths), **(columns or {})}, list(paths), [self.audio[path] for path in paths])
 
     def tables(self, prefix: str = "") -> list[str]:
         """Return the manifests directly in `prefix`, sorted."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audio_ft.data.columns import among, parse_condition
+from audio_ft.data.columns import names_target, parse_condition
 from audio_ft.data.readers.tracks.join import CHANNEL, END, START, Placed, check_times
 from audio_ft.data.readers.tracks.label_studio import ANNOTATOR, GROUND_TRUTH, content_of
 from audio_ft.data.readers.tracks.region import Region, seconds_in, track_of
@@ -18,7 +18,6 @@ from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import counted
-from audio_ft.targets import Target
 from audio_ft.targets.cells import missing
 
 # The fields of labels; others are texts.
@@ -86,8 +85,7 @@ def _are_targets(names: Sequence[str], source: Source, data: Data) -> bool:
     """Return whether columns with regions hold the targets: one is chosen or called so, or no other is."""
     if data.target is not None:
         return data.target in names
-    known = [tier for kind in Target.registry.values() for tier in kind.column_names]
-    called = [name for name in source.rows.columns if among(name, *known)]
+    called = list(filter(names_target, source.rows.columns))
     return not called or any(name in called for name in names)
 
 

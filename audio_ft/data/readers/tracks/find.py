@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audio_ft.audio.output_paths import bare
-from audio_ft.data.readers.tracks.audacity import is_label_track
 from audio_ft.data.readers.tracks.formats import FORMATS, TRACK_SUFFIXES
+from audio_ft.data.readers.tracks.lines import is_label_track
 from audio_ft.data.readers.tracks.region import Track
 from audio_ft.data.readers.tree import Tree, scan
 from audio_ft.errors import InputError

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_ft.data.readers.tracks.audacity import read_audacity
 from audio_ft.data.readers.tracks.elan import read_elan
-from audio_ft.data.readers.tracks.nist import read_ctm, read_rttm, read_stm
+from audio_ft.data.readers.tracks.lines import read_audacity, read_ctm, read_rttm, read_stm
 from audio_ft.data.readers.tracks.region import Track
 from audio_ft.data.readers.tracks.subtitles import read_subtitles
 from audio_ft.data.readers.tracks.textgrid import read_textgrid

@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
-from audio_ft.data.readers.beside import FILE, folder_splits
+from audio_ft.data.columns import FILE
+from audio_ft.data.readers.beside import folder_splits
 from audio_ft.data.readers.elsewhere import finder
-from audio_ft.data.readers.tracks.audacity import is_label_track
 from audio_ft.data.readers.tracks.find import find_tracks
 from audio_ft.data.readers.tracks.formats import FORMATS, TRACK_SUFFIXES
 from audio_ft.data.readers.tracks.join import with_tracks
+from audio_ft.data.readers.tracks.lines import is_label_track
 from audio_ft.data.readers.tree import Tree, file_at, scan
-from audio_ft.data.rows import Rows, Source
+from audio_ft.data.rows import Source
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
@@ -74,8 +75,7 @@ def read_track(path: Path, data: Data, implied_by: str) -> Source:
 def _files(tree: Tree) -> Source:
     """Return the recordings of a folder as a list, in the splits that folders are named after."""
     paths = tree.below()
-    rows = Rows({FILE: list(paths)}, paths, [tree.audio[path] for path in paths])
-    return Source(rows.in_splits(folder_splits(paths)[1]), FILE)
+    return Source(tree.rows(paths).in_splits(folder_splits(paths)[1]), FILE)
 
 
 def unused(tree: Tree) -> list[str]:

@@ -22,7 +22,7 @@ class Region(NamedTuple):
     start: float
     end: float
     label: str
-    place: str
+    place: str = ""
     tier: str = ""
     recording: str = ""
     speaker: str = ""
