@@ -19,8 +19,6 @@ def mixdown(clip: Clip) -> Clip:
     cancel each other: the loudest channel is kept instead, and the clip gets the note "anti-phase stereo: …".
 
     Example:
-        >>> import numpy as np
-        >>> from audio_ft.audio.clip import Clip
         >>> mixdown(Clip(np.array([[0.5, 0.25], [0.25, 0.0]]), 16_000)).samples
         array([[0.375, 0.125]], dtype=float32)
     """

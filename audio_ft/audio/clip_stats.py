@@ -49,7 +49,6 @@ def loudness(clip: Clip) -> float | None:
     """Return the RMS level of a clip in dBFS, None for digital silence.
 
     Example:
-        >>> from audio_ft.audio.clip import Clip
         >>> round(loudness(Clip.tone(440, 1.0, dbfs=0.0)), 2)
         -3.01
     """

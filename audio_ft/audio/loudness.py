@@ -27,7 +27,6 @@ def integrated_loudness(clip: Clip) -> float | None:
     All channels count alike, as those of stereo do. A clip shorter than a block of 0.4 s is one block.
 
     Example:
-        >>> from audio_ft.audio.clip import Clip
         >>> round(integrated_loudness(Clip.tone(997, 2.0, rate=48_000, dbfs=0.0)), 1)
         -3.0
     """

@@ -57,12 +57,12 @@ def output_names(keys: Iterable[str]) -> dict[str, str]:
         or ["recording"]
         for key in keys
     }
-    bare = {key: "/".join([*path[:-1], bare(path[-1])]) for key, path in parts.items()}
-    taken = Counter(name.casefold() for name in bare.values())
+    short = {key: "/".join([*path[:-1], bare(path[-1])]) for key, path in parts.items()}
+    taken = Counter(name.casefold() for name in short.values())
     used = set[str]()
     names = {}
     for key, path in parts.items():
-        first = name = "/".join(path) if taken[bare[key].casefold()] > 1 else bare[key]
+        first = name = "/".join(path) if taken[short[key].casefold()] > 1 else short[key]
         numbers = itertools.count(2)
         while name.casefold() in used:
             name = f"{first}-{next(numbers)}"

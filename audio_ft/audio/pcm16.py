@@ -15,7 +15,6 @@ def quantize(samples: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float3
     and a float recording beyond ±1 is not clipped. Quantizing dequantized samples gives the same codes.
 
     Example:
-        >>> import numpy as np
         >>> codes, scale = quantize(np.array([0.0, 0.5, -1.0], np.float32))
         >>> codes
         array([     0,  16384, -32767], dtype=int16)

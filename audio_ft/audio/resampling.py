@@ -13,7 +13,6 @@ def resample(clip: Clip, rate: int) -> Clip:
     n samples at r Hz become ceil(n * rate / r) samples. A clip at `rate` is returned unchanged.
 
     Example:
-        >>> from audio_ft.audio.clip import Clip
         >>> resample(Clip.tone(440, 1.0, rate=44_100), 16_000).samples.shape
         (1, 16000)
     """

@@ -124,7 +124,6 @@ def is_silent(clip: Clip) -> bool:
     """Return whether a recording certainly has no speech. Pass the original clip: cleaning changes the level.
 
     Example:
-        >>> from audio_ft.audio.clip import Clip
         >>> is_silent(Clip.noise(3.0))
         True
     """

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audio_ft.audio.bandwidth import spectrum, true_bandwidth
 from audio_ft.audio.channels import channel_powers, mixdown
 from audio_ft.audio.clip import blocks
 from audio_ft.audio.clip_stats import signal_to_noise
-from audio_ft.audio.clipping import clipped_share
+from audio_ft.audio.faults import clipped_share, hiss_level, hum_level, spectrum, true_bandwidth
 from audio_ft.audio.fingerprint import HOP_SECONDS, fingerprint
-from audio_ft.audio.interference import hiss_level, hum_level
 from audio_ft.audio.loudness import integrated_loudness
 from audio_ft.audio.vad import Spectrum
 

@@ -1,4 +1,4 @@
-"""Figures that compare scores: slices of a split, and levels of a perturbation."""
+"""Figures that compare: scores of slices and of levels of a perturbation, and measurements over a data set."""
 
 from __future__ import annotations
 
@@ -102,3 +102,30 @@ def robustness_curve(
     axes.set_xlabel(f"{shorten(perturbation, 40)} ({unit})" if unit else shorten(perturbation, 40))
     axes.set_ylabel(title_of(metric))
     return finish(figure, theme, name=f"{title_of(metric)} under {perturbation}")
+
+
+_BINS = 24
+
+
+def histogram(
+    values: Sequence[float], *, name: str, unit: str = "", theme: Theme = LIGHT, width: float = WIDTH
+) -> Figure:
+    """Draw how many recordings have which value; `name` and `unit` label the axis.
+
+    Raises:
+        InputError: no values.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    if not len(values):
+        raise InputError(f"expected at least one value of {name} to draw, got none.")
+    figure = new_figure(theme, width, width * 0.62)
+    axes = open_axes(figure.subplots(), theme)
+    low, high = float(np.min(values)), float(np.max(values))
+    if low == high:  # one bar in the middle instead of one at an edge
+        low, high = low - 0.5, high + 0.5
+    axes.hist(values, bins=np.linspace(low, high, _BINS + 1).tolist(), color=theme.color(0), edgecolor=theme.background)
+    axes.set_xlabel(f"{name} ({unit})" if unit else name)
+    axes.set_ylabel("recordings")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return finish(figure, theme, name=f"Histogram of {name}")

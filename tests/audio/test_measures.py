@@ -4,10 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from audio_ft.audio.bandwidth import true_bandwidth
 from audio_ft.audio.clip import Clip, read
-from audio_ft.audio.clipping import clipped_share
-from audio_ft.audio.interference import hiss_level, hum_level
+from audio_ft.audio.faults import clipped_share, hiss_level, hum_level, true_bandwidth
 from audio_ft.audio.loudness import integrated_loudness
 from audio_ft.audio.resampling import resample
 

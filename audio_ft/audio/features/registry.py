@@ -110,7 +110,6 @@ def compute(clip: Clip, names: Iterable[str] | None = None) -> dict[str, NDArray
         InputError: a name is unknown, the clip is empty, or its rate is too low for one of the features.
 
     Example:
-        >>> from audio_ft.audio.clip import Clip
         >>> {name: values.shape for name, values in compute(Clip.tone(440, 1.0), ["mfcc", "rms"]).items()}
         {'mfcc': (20, 101), 'rms': (1, 101)}
     """

@@ -17,7 +17,7 @@ from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.errors import AudioError
 from audio_ft.file_io import write_bytes
 from audio_ft.formatting import counted, format_duration
-from audio_ft.plots.distributions import histogram
+from audio_ft.plots.comparisons import histogram
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import SMALL, Picture, picture
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS, Player, player, progress
