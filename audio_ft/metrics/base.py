@@ -15,7 +15,7 @@ from audio_ft.metrics.samples import Names, Sample
 from audio_ft.metrics.units import FloatArray
 from audio_ft.metrics.view import View
 
-__all__ = ["AudioMetric", "Measured", "divide", "macro"]
+__all__ = ["AudioMetric", "Measured", "divide", "f1", "macro", "precision", "recall"]
 
 _INPUTS = """
 Args:
@@ -91,6 +91,26 @@ class AudioMetric(evaluate.Metric):
 def divide(above: FloatArray, below: FloatArray) -> FloatArray:
     """Return quotients, NaN where `below` is not positive."""
     return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
+
+
+# The scores of classes from counts of what is found, true and predicted (b, classes), NaN where they are undefined, and
+# how many clips or events each is based on.
+
+
+def f1(found: FloatArray, true: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the harmonic mean of precision and recall."""
+    return divide(2 * found, true + predicted), true + predicted - found
+
+
+def precision(found: FloatArray, true: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return found over predicted; 0 for a class that occurs and is never predicted."""
+    values = divide(found, np.maximum(predicted, 1.0))
+    return np.where((true > 0) | (predicted > 0), values, np.nan), predicted
+
+
+def recall(found: FloatArray, true: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return found over true."""
+    return divide(found, true), true
 
 
 def macro(values: FloatArray, sizes: FloatArray) -> Measured:

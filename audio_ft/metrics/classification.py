@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_ft.metrics.base import AudioMetric, Measured, divide, macro
+from audio_ft.metrics.base import AudioMetric, Measured, divide, f1, macro, precision, recall
 from audio_ft.metrics.units import FloatArray
 from audio_ft.metrics.view import Counts, View
 
@@ -54,8 +54,7 @@ class UnweightedAverageRecall(AudioMetric):
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return unweighted_average_recall over the classes that have clips."""
-        counts = view.counts
-        return {"unweighted_average_recall": macro(divide(counts.right, counts.support), counts.support)}
+        return {"unweighted_average_recall": macro(*recall(*view.counts.sides))}
 
 
 class F1(AudioMetric):
@@ -69,15 +68,13 @@ class F1(AudioMetric):
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return f1_macro, f1_weighted (one label a clip) or f1_micro (several), and f1 per class."""
         counts = view.counts
-        values = divide(2 * counts.right, counts.support + counts.predicted)
-        touched = counts.support + counts.predicted - counts.right
+        values, touched = f1(*counts.sides)
         scores = {"f1_macro": macro(values, touched)}
         if view.sample.exclusive:
             # Over all labels of a single-label task, micro F1 is accuracy.
             scores["f1_weighted"] = _weighted(values, counts)
         else:
-            right, both = counts.right.sum(axis=1), (counts.support + counts.predicted).sum(axis=1)
-            scores["f1_micro"] = Measured(divide(2 * right, both))
+            scores["f1_micro"] = Measured(f1(*(side.sum(axis=1) for side in counts.sides))[0])
         return scores | _per_class("f1", view, values, touched)
 
 
@@ -91,11 +88,9 @@ class Precision(AudioMetric):
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return precision_macro, precision_weighted and precision per class."""
-        counts = view.counts
-        values = divide(counts.right, np.maximum(counts.predicted, 1.0))
-        values = np.where((counts.support > 0) | (counts.predicted > 0), values, np.nan)
-        scores = {"precision_macro": macro(values, counts.predicted), "precision_weighted": _weighted(values, counts)}
-        return scores | _per_class("precision", view, values, counts.predicted, plain=True)
+        values, sizes = precision(*view.counts.sides)
+        scores = {"precision_macro": macro(values, sizes), "precision_weighted": _weighted(values, view.counts)}
+        return scores | _per_class("precision", view, values, sizes, plain=True)
 
 
 class Recall(AudioMetric):
@@ -108,10 +103,9 @@ class Recall(AudioMetric):
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
         """Return recall_weighted and recall per class."""
-        counts = view.counts
-        values = divide(counts.right, counts.support)
-        weighted = {"recall_weighted": _weighted(values, counts)}
-        return weighted | _per_class("recall", view, values, counts.support, plain=True)
+        values, sizes = recall(*view.counts.sides)
+        weighted = {"recall_weighted": _weighted(values, view.counts)}
+        return weighted | _per_class("recall", view, values, sizes, plain=True)
 
 
 class ConfusionMatrix(AudioMetric):

@@ -5,11 +5,12 @@ All are sums over all recordings, and over all classes unless their name says ma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
-from audio_ft.metrics.base import AudioMetric, Measured, divide, macro
+from audio_ft.metrics.base import AudioMetric, Measured, divide, f1, macro, precision, recall
 from audio_ft.metrics.event_samples import Criterion
 from audio_ft.metrics.units import FloatArray
 from audio_ft.metrics.view import View
@@ -20,13 +21,14 @@ _WITHIN_RECORDING = 0.2
 
 
 class EventScore(AudioMetric):
-    """A quotient of counts of events; a subclass says which, and a `criterion` says what counts as found.
+    """A `quotient` of counts of events; a subclass says which, and by which `criterion` an event counts as found.
 
     `names` are the score over all classes and, if there is one, the average of the classes.
     """
 
     kinds = ("events",)
     criterion: ClassVar[Criterion] = "events"
+    quotient: ClassVar[Callable[..., tuple[FloatArray, FloatArray]]] = staticmethod(f1)
 
     @classmethod
     def measure(cls, view: View) -> dict[str, Measured]:
@@ -45,11 +47,6 @@ class EventScore(AudioMetric):
             for label, values, count in zip(view.sample.labels, each.T, sizes.T, strict=True):
                 scores[f"{cls.per_class}[{label}]"] = Measured(values, effective=np.maximum(count, 1.0) / spread)
         return scores
-
-    @classmethod
-    def quotient(cls, found: FloatArray, true: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the score of counts, NaN where it is undefined, and how many events it is based on."""
-        return divide(2 * found, true + predicted), true + predicted - found
 
 
 def _clusters(events: FloatArray) -> float:
@@ -77,12 +74,7 @@ class EventPrecision(EventScore):
 
     names = ("event_precision",)
     per_class = "event_precision"
-
-    @classmethod
-    def quotient(cls, found: FloatArray, true: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return found over predicted; 0 where there are events and none is predicted."""
-        value = divide(found, np.maximum(predicted, 1.0))
-        return np.where((true > 0) | (predicted > 0), value, np.nan), predicted
+    quotient = staticmethod(precision)
 
 
 class EventRecall(EventScore):
@@ -90,11 +82,7 @@ class EventRecall(EventScore):
 
     names = ("event_recall",)
     per_class = "event_recall"
-
-    @classmethod
-    def quotient(cls, found: FloatArray, true: FloatArray, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return found over true."""
-        return divide(found, true), true
+    quotient = staticmethod(recall)
 
 
 class SegmentF1(EventScore):

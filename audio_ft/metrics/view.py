@@ -24,6 +24,11 @@ class Counts:
     predicted: FloatArray
     exact: FloatArray
 
+    @property
+    def sides(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return right, support and predicted, as the scores of classes take them."""
+        return self.right, self.support, self.predicted
+
 
 @dataclass(frozen=True)
 class View:

@@ -19,9 +19,8 @@ LARGEST_SEED = 2**32 - 1
 # Values nested deeper are refused; Python itself fails on them a little later.
 DEEPEST = 20
 LONGEST_SHOWN = 100
-
-
 Plain = TypeVar("Plain", int, float)
+Kept = TypeVar("Kept")
 
 
 class Refused(Exception):
@@ -95,9 +94,7 @@ def number(
     def read(value: Any) -> float:
         plain = _plain(float, value)  # 40 and 40.0 are one setting with one digest
         outside = not low <= plain <= high or (above and plain == low) or (below and plain == high)
-        if outside or not math.isfinite(plain):
-            raise Refused
-        return plain
+        return _kept(plain, math.isfinite(plain) and not outside)
 
     return Rule("a number" + _bounds(low, high, above, below, unit), read)
 
@@ -134,31 +131,21 @@ def path(expected: str = "a path") -> Rule:
 
     def read(value: Any) -> str:
         plain: str = text().read(os.fspath(value) if isinstance(value, os.PathLike) else value)
-        if not plain:
-            raise Refused
-        return plain
+        return _kept(plain, bool(plain))
 
     return Rule(expected, read)
 
 
 def flag() -> Rule:
     """Accept true or false."""
-
-    def read(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise Refused
-        return value
-
-    return Rule("true or false", read)
+    return Rule("true or false", lambda value: _kept(value, isinstance(value, bool)))
 
 
 def choice(*known: Any) -> Rule:
     """Accept one of the values given."""
 
     def read(value: Any) -> Any:
-        if not isinstance(value, str | int) or value not in known:
-            raise Refused
-        return value
+        return _kept(value, isinstance(value, str | int) and value in known)
 
     return Rule(f"one of {', '.join(map(str, known))}", read, known=known)
 
@@ -171,9 +158,7 @@ def span(low: float, high: float) -> Rule:
         if not isinstance(value, list | tuple) or len(value) != 2:
             raise Refused
         lowest, highest = map(one.read, value)
-        if lowest > highest:
-            raise Refused
-        return lowest, highest
+        return _kept((lowest, highest), lowest <= highest)
 
     return Rule(f"(lowest, highest) within {low:g} to {high:g}", read)
 
@@ -227,6 +212,13 @@ def each(rule: Rule) -> Rule:
         return tuple(map(rule.read, value))
 
     return Rule(f"a list, each of it {rule.expected}", read)
+
+
+def _kept(value: Kept, fits: bool) -> Kept:
+    """Return a value that fits, and refuse any other."""
+    if not fits:
+        raise Refused
+    return value
 
 
 def _plain(kind: type[Plain], value: Any) -> Plain:
