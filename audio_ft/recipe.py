@@ -19,6 +19,7 @@ from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
 from audio_ft.settings import Settings, rules
+from audio_ft.settings.names import full_name
 from audio_ft.settings.rules import Refused, Rule, shown
 from audio_ft.settings.secrets import secret_in
 from audio_ft.targets.detection import Detection
@@ -30,6 +31,7 @@ from audio_ft.tasks.base import POOLINGS
 LOADING = ("dataloader_num_workers", "dataloader_pin_memory", "dataloader_prefetch_factor")
 # What a model card needs and cannot be computed.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
+PARTS = {"data": Data, "text": Text, "events": Detection}
 FREEZES = ("none", "feature_encoder", "layers:N", "encoder", "gradual")
 LISTED = "names separated by commas, or a list of settings with names"
 
@@ -228,9 +230,16 @@ class Recipe(Settings):
             # `Data` calls itself "data", which is another part of the recipe.
             raise InputError(re.sub(r"^data\b", setting, str(error))) from error
 
+    @classmethod
+    def full_name(cls, name: str) -> str:
+        """Return the one name of a setting, which may be typed without its part or as others call it."""
+        parts = {part: [item.name for item in fields(kind)] for part, kind in PARTS.items()}
+        return full_name(name, [item.name for item in fields(cls)], parts)
+
     def override(self, assignments: Sequence[str]) -> Recipe:
         """Return the recipe with `key=value` settings applied: recipe, `data.…`, or TrainingArguments fields.
 
+        `target` is `data.target`, and names that others use (epochs, batch_size …) are ours; see `settings.names`.
         Values are JSON where they parse as JSON, text otherwise. `chain` and `augment` also take names separated by
         commas, each with its defaults.
 
@@ -243,7 +252,7 @@ class Recipe(Settings):
             name, equals, value = assignment.partition("=")
             if not equals:
                 raise InputError(f"--set takes key=value, and {shown(assignment)} has no '='.")
-            part, _, inner = (name := name.strip()).partition(".")
+            part, _, inner = (name := self.full_name(name)).partition(".")
             if inner and part in ("data", "text", "events", "extra_eval"):
                 before = changes.get(part) or (getattr(self, part) or self.data).to_dict()
                 changes[part] = before | {inner: rules.parse_value(value)}

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from audio_ft.cleaning.chain import Chain
 from audio_ft.data import Data
 from audio_ft.errors import InputError
-from audio_ft.recipe import Recipe
+from audio_ft.recipe import PARTS, Recipe
 from audio_ft.settings import Settings
+from audio_ft.settings.names import ALIASES
 from audio_ft.targets.transcripts import Text
 from audio_ft.training.arguments import RENAMED, check_training
 
@@ -94,11 +95,9 @@ def test_a_file_of_settings_is_read_or_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("early_stopping_patience", "it is called patience"),
         ("group_by_length", "always batched together"),
         ("predict_with_generate", "always generated for scores"),
         ("evaluation_strategy", "Did you mean 'eval_strategy'"),
-        ("warmup_ratio", "it is called warmup_steps, and a value below 1 is the share"),
         ("fp16_full_eval", "scores are computed in float32; precision=fp16"),
         ("freeze_feature_encoder", "freeze=feature_encoder"),
         ("max_train_samples", "data.limit"),
@@ -107,6 +106,44 @@ def test_a_file_of_settings_is_read_or_refused(tmp_path, content):
 def test_settings_of_tutorials_are_answered_with_our_name(name, answer):
     with pytest.raises(InputError, match=answer):
         check_training(Recipe(model="m", data="d").override([f"{name}=true"]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("target=word", "data.target=word"),
+        ("speaker_column=voice", "data.group=voice"),
+        ("where=a=1", "data.where=a=1"),
+        ("language=fr", "text.language=fr"),
+        ("threshold=each", "events.threshold=each"),
+        ("lr=1e-4", "learning_rate=1e-4"),
+        ("batch_size=4", "per_device_train_batch_size=4"),
+        ("max_epochs=2", "num_train_epochs=2"),
+        ("early_stopping_patience=3", "patience=3"),
+        ("seed=3", "seed=3"),
+    ],
+)
+def test_names_that_people_type_mean_ours(typed, meant):
+    recipe = Recipe(model="m", data="d")
+    assert recipe.override([typed]) == recipe.override([meant]) != recipe
+
+
+def test_no_name_that_people_type_hides_a_setting_that_there_is():
+    from transformers import TrainingArguments
+
+    known = {field.name for kind in (TrainingArguments, Recipe) for field in dataclasses.fields(kind)}
+    assert not known & set(ALIASES)
+    for name in ALIASES.values():
+        part, _, inner = name.rpartition(".")
+        assert inner in ({field.name for field in dataclasses.fields(PARTS[part])} if part else known)
+    # Without its part, a setting of data, text or events is never one of TrainingArguments.
+    inner = {field.name for kind in PARTS.values() for field in dataclasses.fields(kind)}
+    assert not inner & {field.name for field in dataclasses.fields(TrainingArguments)} - {"seed"}
+
+
+def test_a_training_setting_under_another_name_is_answered_in_python():
+    with pytest.raises(InputError, match="lr is not a setting here: it is called learning_rate"):
+        check_training(Recipe(model="m", data="d", training={"lr": 1e-4}))
 
 
 def test_no_answer_hides_a_setting_that_there_is():

@@ -10,6 +10,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -39,6 +40,31 @@ QUIET_LIBRARIES = {
 NO_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 logger = logging.getLogger("audio_ft")
+
+
+# The options of the command at hand, in whose words messages name settings.
+_options: frozenset[str] = frozenset()
+# A setting with its value, as messages of the rooms below name it: data.target=word, or "set peft=lora".
+_SETTING = re.compile(
+    r"(?<![\w./-])(?:(?P<part>data|text|events)\.(?P<inner>\w+)|(?P<verb>(?:[Ss]et|[Aa]dd|[Uu]se) )(?P<own>[a-z]\w*))"
+    r"=(?=[^\s=])"
+)
+
+
+def in_options(message: str) -> str:
+    """Return a message with each setting as the command at hand takes it: data.target=word as --target word.
+
+    What it has no option for is given with --set; where it has not even that, the setting keeps its name.
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name, verb = found["inner"] or found["own"], found["verb"] or ""
+        if f"--{name}" in _options and found["part"] in ("data", None):
+            return f"{verb}--{name} "
+        whole = found[0].removeprefix(verb)
+        return f"{verb}--set {whole}" if "--set" in _options else found[0]
+
+    return _SETTING.sub(option, message)
 
 
 def say(message: str) -> None:
@@ -85,11 +111,12 @@ class Parser(argparse.ArgumentParser):
         Raises:
             InputError: an unknown or missing argument, or a wrong value.
         """
+        global _options
+        _options = frozenset(option for action in self._actions for option in action.option_strings)
         parsed, unknown = self.parse_known_intermixed_args(arguments)
         if unknown:
-            options = [option for action in self._actions for option in action.option_strings]
             first = next((word for word in unknown if word.startswith("-")), unknown[0])
-            self.error(f"unknown argument {first!r}.{did_you_mean(first.partition('=')[0], options)}")
+            self.error(f"unknown argument {first!r}.{did_you_mean(first.partition('=')[0], _options)}")
         return parsed
 
     def error(self, message: str) -> NoReturn:
@@ -124,7 +151,7 @@ def _ended(error: BaseException, debug: bool) -> int:
         code, sentence = STOPPED, "stopped; the same command continues from what is finished."
     elif isinstance(error, AudioFTError):
         wrong = isinstance(error, InputError) and not is_disk_full(error)
-        code, sentence = WRONG if wrong else FAILED, f"error: {error}"
+        code, sentence = WRONG if wrong else FAILED, f"error: {in_options(str(error))}"
     elif is_disk_full(error):
         code, sentence = FAILED, "error: no space left on the disk; free some and run this again."
     elif isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
@@ -160,7 +187,9 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return what is written for a record."""
-        return escaped(super().format(record), lines=not record.name.startswith(logger.name) or bool(record.exc_info))
+        own = record.name.startswith(logger.name)
+        text = super().format(record)
+        return escaped(in_options(text) if own else text, lines=not own or bool(record.exc_info))
 
 
 @contextmanager

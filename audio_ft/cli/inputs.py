@@ -155,7 +155,7 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
     from audio_ft.run import RECIPE_FILE
 
     for assignment in arguments.set:
-        if not assignment.startswith("data."):
+        if not Recipe.full_name(assignment.partition("=")[0]).startswith("data."):
             raise InputError(f"--set {assignment}: only the data can be set here; write --set data.KEY=VALUE.")
     file = folder / RECIPE_FILE
     # A checkpoint of another tool has none.
@@ -173,7 +173,13 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
         known, trained_on = raw, True
     data = known.replace(path=path) if trained_on else Data(path=path)
     data = recipe.replace(data=data).override(arguments.set).data
-    return data.replace(where=(*data.where, *arguments.where)), SPLITS if trained_on else ()
+    return with_columns(data, arguments), SPLITS if trained_on else ()
+
+
+def with_columns(data: Data, arguments: argparse.Namespace) -> Data:
+    """Return the data with the columns and filters that the options name, which come before --set."""
+    named = {name: value for name in ("target", "group") if (value := getattr(arguments, name, None)) is not None}
+    return data.replace(**named, where=(*data.where, *arguments.where))
 
 
 def _same_place(data: Data, path: str) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from audio_ft.cli.inputs import local
+from audio_ft.cli.console import say
+from audio_ft.cli.inputs import local, with_columns
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
+    from audio_ft.inference.predictor import Model
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.ctc_beam import Beam
 
+T = TypeVar("T")
 FLAG: dict[str, Any] = {"action": "store_true"}
 REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
 DATA = {"metavar": "DATA", "help": "folder, table (csv, txt, jsonl, xlsx, parquet …), archive or id on the Hub"}
@@ -30,7 +33,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "help": "clean as this recipe or run does (default: the default chain)",
     },
     "--set": {"metavar": "KEY=VALUE", **REPEATABLE, "help": "{}; repeatable"},
-    "--task": {"metavar": "TASK", "help": "classification (default) or transcription"},
+    "--task": {"metavar": "TASK", "help": "classification, transcription or events (default: {})"},
     "--target": {"metavar": "COLUMN", "help": "column of the labels, numbers or transcripts"},
     "--group": {"metavar": "COLUMN", "help": "column of speakers or sessions, kept in one split; '' for none"},
     "--where": {
@@ -53,6 +56,8 @@ SHARED: dict[str, dict[str, Any]] = {
     "--debug": {**FLAG, "help": "show tracebacks and what the libraries log"},
     "--quiet": {**FLAG, "help": "show results, warnings and errors only"},
 }
+DATA_SETTINGS = "another setting of the data: start=begin:ms, separator=',' (see audio-ft settings data)"
+TASK_FOUND = "classification, or transcription where there are transcripts only"
 CHAINS = 'chain=Resample,Mono,Trim or chain=[{"step": "Trim", "top_db": 30}, …]'
 
 
@@ -63,16 +68,37 @@ def add_options(parser: argparse._ActionsContainer, *names: str, **added: str) -
         parser.add_argument(name, **shared | {"help": shared["help"].format(added.get(name.strip("-")))})
 
 
+def add_data_options(parser: argparse.ArgumentParser, *, set: str, task: str = TASK_FOUND) -> None:
+    """Add the options that say how data is read, the same in every command; `set` and `task` complete their help."""
+    add_options(parser, "--task", "--target", "--group", "--where", "--set", task=task, set=set)
+
+
 def add_labeled_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a model, and labeled data to score it on."""
-    settings = "a setting of the data: data.target=word, data.group=speaker"
-    add_options(parser, "model", "data", "--split", "--set", "--where", set=settings)
+    add_options(parser, "model", "data", "--split")
+    add_data_options(parser, set=DATA_SETTINGS, task="the model's, which it has to be")
 
 
 def add_beam_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of beam search."""
     group = parser.add_argument_group("beam search, for CTC models")
     add_options(group, "--lm", "--lm-words", "--lm-weight", "--word-score", "--beams")
+
+
+def require_task(arguments: argparse.Namespace, model: Model) -> None:
+    """Refuse a task other than the model's.
+
+    Raises:
+        InputError: --task names another one.
+    """
+    from audio_ft.tasks import targets_of
+
+    target = model.task.target
+    if arguments.task and type(target) not in targets_of(arguments.task):
+        raise InputError(
+            f"--task {arguments.task}: {arguments.model} predicts {target.wording.short}; leave the option out, or "
+            "give a model of that task."
+        )
 
 
 def number(convert: Callable[[str], float], fits: Callable[[float], bool], expected: str) -> Callable[[str], float]:
@@ -103,10 +129,31 @@ def changed(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         old = (*facts, "audio", "target", "start", "end", "duration", "channel", "tracks", "tier")
         data = recipe.data.replace(path=local(given["data"]), **dict.fromkeys(old))
         recipe = recipe.replace(data=data, consent="")
-    columns = {name: given[name] for name in ("target", "group", "seed") if name in given}
+    seed = {"seed": given["seed"]} if "seed" in given else {}
     named = {name: given[name] for name in ("task", "push_to_hub") if name in given}
-    recipe = recipe.replace(data=recipe.data.replace(**columns), **named).override(given.get("set", ()))
-    return recipe.replace(data=recipe.data.replace(where=(*recipe.data.where, *given["where"])))
+    recipe = recipe.replace(data=recipe.data.replace(**seed), **named).override(given.get("set", ()))
+    return recipe.replace(data=with_columns(recipe.data, arguments))
+
+
+def for_task(arguments: argparse.Namespace, work: Callable[[str], T], *, usual: str | None = None) -> T:
+    """Return what `work` makes of the data for a task: --task, or `usual`, or classification.
+
+    Where nobody chose a task and the data has transcripts and no labels, the task is transcription, which is said.
+
+    Raises:
+        TranscriptsFound: the same where a task was chosen.
+    """
+    from audio_ft.data.find_target import TranscriptsFound
+
+    sets = [word.partition("=")[2] for word in arguments.set if word.partition("=")[0].strip() == "task"]
+    asked = arguments.task or (sets[-1] if sets else usual)
+    try:
+        return work(asked or "classification")
+    except TranscriptsFound as error:
+        if asked:
+            raise
+        say(f"task        transcription, because {error.found} (--task chooses)")
+        return work("transcription")
 
 
 def beam_of(arguments: argparse.Namespace) -> Beam | None:

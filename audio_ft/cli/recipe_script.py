@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from audio_ft.cli.console import Parser, guarded, say, show
 from audio_ft.cli.inputs import local
-from audio_ft.cli.options import FLAG, add_options, changed
+from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, for_task
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="ID_OR_PATH", help="checkpoint: a folder or an id on the Hub")
     add_options(parser, "--data")
     parser.add_argument("--output-dir", metavar="RUN", help="folder for the run (default: runs/ and the recipe's name)")
-    settings = "any field of Recipe, of its data (data.target=…) or of transformers' TrainingArguments"
-    add_options(parser, "--task", "--set", "--where", set=settings)
+    add_data_options(parser, set="any other setting of recipe, data, text or training (audio-ft settings lists them)")
     parser.add_argument("--smoke", **FLAG, help=SMOKE)
     add_options(parser, "--overwrite", overwrite="a finished run in the output folder")
     parser.add_argument(
@@ -60,13 +59,15 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
 def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> None:
     """Train a recipe as the options change it; `name` is the folder where neither option nor recipe names one.
 
+    Without a name there is no recipe file, so nobody chose a task.
+
     Raises:
         InputError: an option with a value that does not fit, or no folder for the run.
     """
     from audio_ft.training.folds import cross_validate
     from audio_ft.training.train import train
 
-    recipe = changed(recipe, arguments)
+    recipe, from_file = changed(recipe, arguments), bool(name)
     recipe = recipe.replace(allow_leaks=recipe.allow_leaks or arguments.allow_leaks)
     name = recipe.name or name
     if not (arguments.output_dir or name):
@@ -80,4 +81,8 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
     folds = recipe.data.folds is not None and recipe.data.test_fold is None
     work = cross_validate if folds else train
     overwrite = arguments.overwrite or arguments.smoke
-    work(recipe, folder, overwrite=overwrite, smoke=arguments.smoke, log=say, report=show)
+
+    def trained(task: str) -> None:
+        work(recipe.replace(task=task), folder, overwrite=overwrite, smoke=arguments.smoke, log=say, report=show)
+
+    for_task(arguments, trained, usual=recipe.task if from_file else None)

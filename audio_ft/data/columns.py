@@ -72,11 +72,11 @@ def find(names: Iterable[str], tiers: Tiers, what: str, setting: str, source: st
             return found[0]
         if found:
             raise InputError(
-                f"{source}: columns {', '.join(found)} could each be {what}; choose one with {setting}=NAME"
+                f"{source}: columns {', '.join(found)} could each be {what}; choose one with data.{setting}=NAME"
             )
     raise InputError(
         f"{source}: no column name matches {what}; the columns are {', '.join(names) or 'none'}: "
-        f"choose one with {setting}=NAME"
+        f"choose one with data.{setting}=NAME"
     )
 
 
@@ -108,7 +108,7 @@ def find_group(columns: Mapping[str, Sequence[Any]], chosen: str | None, target:
     if chosen is not None:
         if chosen == target:
             raise InputError(
-                f"{source}: column {chosen!r} cannot be both target and group; set group= to another or ''"
+                f"{source}: column {chosen!r} cannot be both target and group; set data.group=NAME to another, or to ''"
             )
         return named(columns, chosen, source)
     by_name = {plain(name): name for name in columns if name != target}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data import columns, one_hot, pseudo_labels, sources, splits
+from audio_ft.data import columns, pseudo_labels, sources, splits
+from audio_ft.data.find_target import target_column, transcripts_instead
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
 from audio_ft.data.name_patterns import group_from_folders, group_from_names
 from audio_ft.data.parts.gather import one_row_each
@@ -88,11 +89,25 @@ def load(
         together: whether all rows are in train, whatever splits the data has.
 
     Raises:
-        InputError: the data cannot be used; the message names file or column and how to fix it.
+        InputError: the data cannot be used; the message names file or column and how to fix it. TranscriptsFound:
+            there are no labels, which were asked for, but transcripts.
     """
     if not need or any(name not in splits.SPLITS for name in need):
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
+    try:
+        return _load(data, wanted, need, known, together)
+    except InputError as error:
+        found = transcripts_instead(data) if known is None and wanted[-1].implied_by == "label" else None
+        if found is None:
+            raise
+        raise found from error
+
+
+def _load(
+    data: Data, wanted: tuple[type[Target], ...], need: Sequence[str], known: Target | None, together: bool
+) -> Loaded:
+    """Read data whose targets are of one of the `wanted` kinds."""
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
     folded = uses_folds(data)
     rows = source.rows.in_splits("train") if folded or together else sources.select_splits(data, source.rows, need)
@@ -141,31 +156,6 @@ def _unused(source: Source, rows: Rows, folded: bool) -> list[str]:
         return list(unused_folds(rows.columns))
     given = source.rows.split_names
     return [] if given == ("",) else [f"splits {', '.join(given)} of the data not used, because of data.folds"]
-
-
-def target_column(rows: Rows, data: Data, kind: type[Target], source: Source) -> tuple[Rows, str, str]:
-    """Return the rows with one column of targets, its name, and how it was made of one-hot columns.
-
-    It is the chosen column, that of the folders, or the one with a known name; else columns of zeros and ones.
-
-    Raises:
-        InputError: there is no such column, or there are several.
-    """
-    table = rows.columns
-    if data.target is not None:
-        names = one_hot.chosen_columns(list(table), data.target, data.path)
-        if len(names) == 1:
-            return rows, names[0], ""
-    else:
-        implied = source.target if source.implied_by == kind.implied_by else None
-        if implied:
-            return rows, implied, ""
-        named = any(columns.among(name, *kind.column_names) for name in table)
-        names = [] if named or kind.implied_by != "label" else one_hot.found_columns(table, source.audio)
-        if not names:
-            return rows, columns.find(table, kind.column_names, kind.wording.cell, "target", data.path), ""
-    merged, column, how = one_hot.labels_of(table, names, data.path)
-    return replace(rows, columns=merged), column, how
 
 
 def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | None, list[str | None], list[str]]:
@@ -241,8 +231,8 @@ def _check_classes_have_groups(rows: Rows, group: str) -> None:
         label, single = next(iter(found.items()))
         raise InputError(
             f"each class has recordings of a single {group} ({label!r} those of {single.pop()!r}), so splits disjoint "
-            f"by {group} are impossible and a score would measure the {group}; choose another target=, or set group='' "
-            f"where the classes are what {group} means"
+            f"by {group} are impossible and a score would measure the {group}; choose another data.target=NAME, or set "
+            f"data.group='' where the classes are what {group} means"
         )
 
 

@@ -270,7 +270,7 @@ def _refuse_corrupt(allowed: float, folder: Path, good: Mapping[str, Sequence[An
     if len(bad) > allowed * total:
         raise InputError(
             f"{len(bad)} of {total} recordings cannot be read, more than the allowed {allowed:.0%}; "
-            f"{folder / UNREADABLE} lists them: fix or remove them, or raise max_corrupt with --set."
+            f"{folder / UNREADABLE} lists them: fix or remove them, or set max_corrupt={len(bad) / total:.2g} or more."
         )
 
 

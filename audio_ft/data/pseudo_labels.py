@@ -35,7 +35,7 @@ def apart(parts: Mapping[str, Rows], path: str) -> tuple[dict[str, Rows], Rows |
             raise InputError(
                 f"{path}: {counted(sum(marked), 'row')} of {name} have pseudo-labels ({COLUMN}={MARK}), and a score on "
                 f"what a model predicted means nothing; move them to train, or leave them out with "
-                f"where={COLUMN}!={MARK}"
+                f"data.where={COLUMN}!={MARK}"
             )
     if not any(chosen.get("train", ())):
         return dict(parts), None

@@ -35,6 +35,6 @@ def rights_in(columns: Columns, used: set[str | None]) -> tuple[dict[str, dict[s
             said = next(cell for cell in counts if cell.lower() in REFUSED)
             notes.append(
                 f"{counted(refused, 'row')} without consent (column {name!r} says {said!r}) are used like all others; "
-                f"where={name}!={said} leaves them out"
+                f"data.where={name}!={said} leaves them out"
             )
     return found, notes

@@ -150,7 +150,10 @@ def _in_our_splits(data: Data, rows: Rows) -> tuple[Rows, list[str]]:
     absent = next((name for name in data.splits or () if name not in found), None)
     if absent is not None:
         there = ", ".join(filter(None, found)) or "none"
-        raise InputError(f"{data.path}: no split {absent!r}; the splits there are {there}: correct splits=…")
+        raise InputError(
+            f"{data.path}: no split {absent!r}; the splits there are {there}: correct "
+            "data.splits={'NAME': 'train', …}"
+        )
     ours = {name: split_name(name) if data.splits is None else data.splits.get(name) for name in found}
     notes = []
     if data.splits is None and "validation" not in ours.values():
@@ -163,7 +166,7 @@ def _in_our_splits(data: Data, rows: Rows) -> tuple[Rows, list[str]]:
         if len(found) == 1:
             return rows.in_splits(""), []
         raise InputError(f"{data.path}: splits {', '.join(found)} are not train, validation or test; map them "
-                         "with splits={'NAME': 'train', …}")  # fmt: skip
+                         "with data.splits={'NAME': 'train', …}")  # fmt: skip
     sizes = Counter(rows.splits)
     unused = [f"{name!r} ({sizes[name]:,} rows)" for name in found if ours[name] is None]
     splits = [ours[name] or "" for name in rows.splits]
@@ -187,7 +190,7 @@ def select_splits(data: Data, rows: Rows, need: Sequence[str]) -> Rows:
     missing = [name for name in need if name not in given]
     if missing and ("train" in missing or "train" not in need):
         raise InputError(f"{data.path}: no {missing[0]} split; the splits there are {', '.join(given)}: ask for one of "
-                         f"them, or rename one with splits={{'{given[0]}': '{missing[0]}'}}")  # fmt: skip
+                         f"them, or rename one with data.splits={{'{given[0]}': '{missing[0]}'}}")  # fmt: skip
     used = tuple(name for name in given if name in need)
     for name in used:
         if name not in rows.splits:

@@ -112,7 +112,9 @@ def _placed(
             # Parts of one recording stay together whatever the setting.
             by_recording = what.startswith("recording:")
             fix = (
-                "add others" if by_recording else "add recordings of others, allow one in several splits with group=''"
+                "add others"
+                if by_recording
+                else "add recordings of others, allow one in several splits with data.group=''"
             )
             raise InputError(
                 f"{what} need {len(portions)} of them to be disjoint, got {len(members)}; {fix}, or define the splits "

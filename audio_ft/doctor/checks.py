@@ -84,7 +84,7 @@ CHECKS = (
           "swap the wires of one channel; the step Mono keeps the loudest channel",
           lambda header, one: one.cancelled is not None and one.cancelled < CANCELLED_DB and not _one_sided(one)),
     Check("dead channel", "warning", f"with a dead channel, {-DEAD_DB:g} dB or more below the loudest",
-          "choose the channel that has sound with --set data.channel=…",
+          "choose the channel that has sound with data.channel=N",
           lambda header, one: _one_sided(one)),
     Check("mono as stereo", "info", "in stereo with equal channels", "nothing; one channel takes half the space",
           lambda header, one: one.same),

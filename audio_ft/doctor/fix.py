@@ -14,8 +14,9 @@ from typing import Any
 
 from audio_ft.data import Loaded, load, sources
 from audio_ft.data.columns import FILE, SPLIT
+from audio_ft.data.find_target import target_column
 from audio_ft.data.findings import Finding
-from audio_ft.data.loader import ANY_CLASSES, target_column
+from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.rows import Columns, File, Rows
 from audio_ft.data.spec import Data
@@ -197,7 +198,7 @@ def _settings(
         remove(trial)
     raise InputError(
         f"{target}: the new manifest would be read with other rows, targets, groups or parts than the data; name the "
-        "columns with --target, --group and --set data.…, and run this again."
+        "columns with data.target=NAME and data.group=NAME, and run this again."
     )
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
 from audio_ft.data.certificate import certify
+from audio_ft.data.find_target import TranscriptsFound, target_column
 from audio_ft.data.findings import Finding, ranked
-from audio_ft.data.loader import ANY_CLASSES, target_column
+from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.probe import Probed, duplicates, probe_all
 from audio_ft.data.readers.tree import scan
@@ -29,7 +30,7 @@ from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.doctor.leaks import of_changed_copies, sides_of
 from audio_ft.doctor.measure import Measured
 from audio_ft.errors import InputError
-from audio_ft.targets import Target
+from audio_ft.targets import Target, Transcript
 from audio_ft.targets.cells import as_text
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ QUICK_SECONDS = 3 * 3600.0
 def inspect(
     data: Data,
     *,
-    targets: Sequence[type[Target]] = ANY_CLASSES,
+    targets: Sequence[type[Target]] | None = None,
     decode: bool | None = None,
 ) -> Inspection:
     """Inspect recordings, their targets and splits.
 
-    `targets` are the kinds of target to look for. Data that training would refuse is inspected as far as it can be
-    read, and `problem` says what is wrong. `decode` is whether to read every sample, or only headers; None reads every
-    sample of up to three hours of recordings. What was measured before is not measured again.
+    `targets` are the kinds of target to look for; None: labels, or transcripts where there are no labels. Data that
+    training would refuse is inspected as far as it can be read, and `problem` says what is wrong. `decode` is whether
+    to read every sample, or only headers; None reads all of up to three hours. What was measured is not measured again.
 
     Raises:
         InputError: the path does not exist, contains no recordings, or has a manifest that cannot be read.
     """
-    loaded, rows, problem = _read(data, targets)
+    loaded, rows, problem = _read(data, targets or ANY_CLASSES, others=targets is None)
     headers = {name: list(probe_all(part, name=name)) for name, part in rows.items()}
     examination = Examination.of(data.path, rows, headers)
     decoded = examination.seconds_left <= QUICK_SECONDS if decode is None else decode
@@ -63,7 +64,7 @@ def inspect(
     errors = {key: result.error for key, result in results.items() if result.measured is None}
     for name, part in headers.items():
         headers[name] = [replace(one, error=errors.get(one.key, one.error)) for one in part]
-    kind = type(loaded.target) if loaded else targets[-1]
+    kind = type(loaded.target) if loaded else (targets or ANY_CLASSES)[-1]
     facts = {name: facts_of(part, headers[name], kind) for name, part in rows.items()}
     every = [one for part in headers.values() for one in part]
     good = [one for one in every if one.error is None]
@@ -101,10 +102,19 @@ def inspect(
     )
 
 
-def _read(data: Data, targets: Sequence[type[Target]]) -> tuple[Loaded | None, dict[str, Rows], str | None]:
-    """Return the data as training would load it and its rows by split; or None, what can be read, and the problem."""
+def _read(
+    data: Data, targets: Sequence[type[Target]], *, others: bool = False
+) -> tuple[Loaded | None, dict[str, Rows], str | None]:
+    """Return the data as training would load it and its rows by split; or None, what can be read, and the problem.
+
+    With `others`, transcripts are read where there are no labels.
+    """
     try:
         loaded = load(data, targets=targets)
+    except TranscriptsFound as error:
+        if others:
+            return _read(data, (Transcript,))
+        return None, _without_targets(data, targets[-1], error).by_split(), str(error)
     except InputError as error:
         return None, _without_targets(data, targets[-1], error).by_split(), str(error)
     return loaded, {name: _of_table(table) for name, table in loaded.splits.items()}, None

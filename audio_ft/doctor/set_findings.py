@@ -76,14 +76,12 @@ def of_classes(facts: Mapping[str, SplitFacts]) -> Iterator[Finding]:
     least, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)
     if classes[least] < IMBALANCE * classes[most]:
         sentence = f"unbalanced: {least} has {classes[least]:,} {unit} and {most} {classes[most]:,}"
-        fix = (
-            "--set class_weights=balanced or --set sampling=over" if unit == "clips" else "--set events.threshold=each"
-        )
+        fix = "set class_weights=balanced, or set sampling=over" if unit == "clips" else "events.threshold=each"
         yield Finding("unbalanced", "warning", sentence, fix)
     few = [name for name, number in classes.items() if number < FEW_CLIPS]
     if few:
         sentence = f"fewer than {FEW_CLIPS} {unit} to learn from: {first_five(few)}"
-        yield Finding("few clips", "warning", sentence, "record more, or leave the class out with --where")
+        yield Finding("few clips", "warning", sentence, "record more, or leave the class out with data.where")
 
 
 def of_headers(probed: Sequence[Probed]) -> Iterator[Finding]:

@@ -116,7 +116,7 @@ class Target(ABC):
             rows = "1 row has" if len(blank) == 1 else f"{len(blank)} rows have"
             raise InputError(
                 f"{source}: {rows} no target (first: {', '.join(keys[row] for row in blank[:3])}); "
-                "fill them in, or leave them out with the filter where='COLUMN!='"
+                "fill them in, or leave them out with the filter data.where='COLUMN!='"
             )
         return [cls.parse_cell(cell, source, key) for cell, key in zip(cells, keys, strict=True)]
 

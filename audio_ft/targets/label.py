@@ -87,7 +87,7 @@ class Label(Target):
     def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
         """Return the label as text."""
         if isinstance(cell, list | tuple | dict):
-            raise InputError(f"{source}: expected one label a row, got {cell!r} for {key}; use kind='labels'")
+            raise InputError(f"{source}: expected one label a row, got {cell!r} for {key}; set data.kind=labels")
         return as_text(cell)
 
     @classmethod

@@ -101,7 +101,9 @@ class Number(Target):
         except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"{source}: expected a finite number for {key}, got {cell!r}; fix it, or use kind='label'")
+            raise InputError(
+                f"{source}: expected a finite number for {key}, got {cell!r}; fix it, or set data.kind=label"
+            )
         return value
 
     @classmethod

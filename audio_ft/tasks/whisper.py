@@ -75,9 +75,7 @@ class Seq2Seq(Transcription):
         tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
         multilingual = is_multilingual(tokenizer, stated(checkpoint.name, checkpoint.revision))
         if multilingual and target.text.language is None:
-            raise InputError(
-                "This Whisper checkpoint is multilingual; set its language, such as --set text.language=fr."
-            )
+            raise InputError("This Whisper checkpoint is multilingual; set its language, such as text.language=fr.")
         task = cls._with(tokenizer, target.text, multilingual)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError, did_you_mean
+from audio_ft.settings.names import ALIASES
 from audio_ft.settings.rules import Rule, each, either, flag, number, optional, shown, text, whole
 from audio_ft.system import pick_device
 
@@ -32,7 +33,7 @@ MANAGED_ARGUMENTS = {
     "resume_from_checkpoint": "a training resumes by itself when the same recipe was stopped in the same folder",
     "overwrite_output_dir": "pass --overwrite, or overwrite=True to train()",
     "remove_unused_columns": "batches hold what the network needs and nothing else",
-    "label_names": "targets are named with --set data.target=…",
+    "label_names": "targets are named with data.target=NAME",
     "neftune_noise_alpha": "it adds noise to word embeddings, and these networks have none; see augment",
     "prediction_loss_only": "validation scores are computed from predictions",
     "batch_eval_metrics": "predictions are reduced before they are gathered",
@@ -41,43 +42,28 @@ MANAGED_ARGUMENTS = {
     "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
 }
 
-# Settings of tutorials and of older transformers, with what does the same here.
+# Settings of tutorials and of older transformers with other values than ours (the others are `ALIASES`), and what does
+# the same here.
 RENAMED = {
-    "early_stopping_patience": "it is called patience, in evaluations without improvement",
     "early_stopping_threshold": "training stops after patience evaluations without any improvement; leave it out",
     "group_by_length": "clips of similar length are always batched together; leave it out",
     "predict_with_generate": "transcripts are always generated for scores; leave it out",
     "generation_max_length": "the length follows from the recording; leave it out",
     "sortish_sampler": "clips of similar length are always batched together; leave it out",
-    "warmup_ratio": "it is called warmup_steps, and a value below 1 is the share of all steps",
-    "no_cuda": "it is called use_cpu",
     "use_mps_device": "the device is found; use_cpu=true keeps to the processor",
     "logging_dir": "set report_to=tensorboard; metrics.jsonl in the run's folder has all values in any case",
     "save_safetensors": "models are always saved as safetensors; leave it out",
     "include_inputs_for_metrics": "evaluate has the recordings at hand; leave it out",
-    "model_name_or_path": "it is called model",
-    "dataset_name": "it is called data.path",
-    "dataset_config_name": "it is called data.name",
-    "audio_column_name": "it is called data.audio",
-    "label_column_name": "it is called data.target",
-    "text_column_name": "it is called data.target",
     "train_split_name": "it is called data.splits, {'NAME': 'train'}",
     "eval_split_name": "it is called data.splits, {'NAME': 'validation'}",
     "max_train_samples": "it is called data.limit, for every split",
     "max_eval_samples": "it is called data.limit, for every split",
-    "max_length_seconds": "it is called window, in seconds",
     "max_duration_in_seconds": "recordings are filtered by a column, data.where='duration<30', and cut by window",
     "min_duration_in_seconds": "recordings are filtered by a column, data.where='duration>1'",
     "freeze_feature_encoder": "it is called freeze=feature_encoder",
     "freeze_base_model": "it is called freeze=encoder",
-    "language": "it is called text.language",
     "do_lower_case": "it is called text.case=lower",
     "chars_to_ignore": "it is called text.punctuation=remove",
-    "learning_rate_head": "it is called head_learning_rate",
-    "batch_size": "it is called per_device_train_batch_size",
-    "epochs": "it is called num_train_epochs",
-    "num_epochs": "it is called num_train_epochs",
-    "lr": "it is called learning_rate",
 }
 
 
@@ -115,8 +101,9 @@ def build_arguments(training: Mapping[str, Any], output_dir: Path) -> Any:
 
     known = {item.name: item for item in dataclasses.fields(TrainingArguments) if item.init}
     for name, value in training.items():
-        if name not in known and name in RENAMED:
-            raise InputError(f"{name} is not a setting here: {RENAMED[name]}.")
+        if name not in known and (name in RENAMED or name in ALIASES):
+            meaning = RENAMED.get(name) or f"it is called {ALIASES[name]}"
+            raise InputError(f"{name} is not a setting here: {meaning}.")
         if name not in known:
             hint = did_you_mean(name, [*known, *(item.name for item in dataclasses.fields(Recipe))])
             raise InputError(f"Neither Recipe nor transformers.TrainingArguments has a setting {name!r}.{hint}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audio_ft.targets import Target
 
 # Makes splits in the place of those that the data gives, and keeps copies and groups together.
-NEW_SPLITS = "--set data.folds=5 --set data.test_fold=1"
+NEW_SPLITS = "data.folds=5 and data.test_fold=1"
 _NAMED = 10
 
 

@@ -80,8 +80,8 @@ def fit(prepared: Prepared, folder: Path, log: Callable[[str], None], on_line: C
                 raise
             raise AudioFTError(
                 "A process that prepares batches was killed by the system, most often because memory ran out. Close "
-                "other programs and run the same command again, which goes on from the last checkpoint; with "
-                "--set dataloader_num_workers=0 it needs less memory."
+                "other programs and run the same command again, which goes on from the last checkpoint; to need "
+                "less memory, set dataloader_num_workers=0."
             ) from error
         # Outside the except clause, where the error no longer holds on to the tensors of the failed attempt.
         clear_device_cache(garbage_collection=True)

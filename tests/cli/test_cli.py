@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from waiting import HUNG
 
 from audio_ft.audio.clip import Clip, read, write
-from audio_ft.cli import command_list
+from audio_ft.cli import command_list, console
 from audio_ft.cli import main as cli
 from audio_ft.cli.console import columns, guarded
 from audio_ft.errors import AudioFTError, InputError
@@ -35,16 +35,17 @@ FLAGS = {
     "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "source target --recipe --set",
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
-    "train": "recipe --model --data --output-dir --task --set --where --smoke --overwrite --push-to-hub --allow-leaks",
-    "evaluate": "model data --split --json --set --where --slice --language --lm --lm-words --lm-weight"
-    " --word-score --beams",
-    "doubts": "model data --set --where --count --csv --html --task --language --json",
+    "train": "recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
+    " --push-to-hub --allow-leaks",
+    "evaluate": "model data --split --json --task --target --group --set --where --slice --language"
+    " --lm --lm-words --lm-weight --word-score --beams",
+    "doubts": "model data --target --group --set --where --count --csv --html --task --language --json",
     "suggest": "model folder --count --pseudo-labels --confidence --json",
-    "robustness": "model data --split --json --set --where --only --limit --output --overwrite",
+    "robustness": "model data --split --json --task --target --group --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
     "predict": "model files --json --format --top-k --output --output-dir --language --lm --lm-words --lm-weight"
     " --word-score --beams",
-    "lm": "source output --order --set",
+    "lm": "source output --order --target --where --set",
     "report": "run --anonymize --output --errors --no-audio",
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "run --output-dir --model --data --overwrite --json",
@@ -120,6 +121,66 @@ def test_wrong_arguments_end_with_two_and_the_fix(words, sentence, capsys):
     assert sentence in said.err
     assert len(said.err.splitlines()) == 1
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "said"),
+    [
+        (["--target", "--set"], "choose one with data.target=NAME", "choose one with --target NAME"),
+        (["--set"], "choose one with data.target=NAME.", "choose one with --set data.target=NAME."),
+        ([], "choose one with data.target=NAME", "choose one with data.target=NAME"),
+        (["--where", "--set"], "data.where='age!=' leaves them out", "--where 'age!=' leaves them out"),
+        (["--task", "--set"], "set task=transcription to learn them", "set --task transcription to learn them"),
+        (["--set"], "8 bits need LoRA; add peft=lora.", "8 bits need LoRA; add --set peft=lora."),
+        (["--target", "--set"], "text.target=a, a/data.target=1, data.start=''", None),
+        (["--set"], "column data.target == 1 and metadata.csv", "column data.target == 1 and metadata.csv"),
+    ],
+)
+def test_messages_name_settings_as_the_command_takes_them(options, message, said, monkeypatch):
+    monkeypatch.setattr(console, "_options", frozenset(options))
+    said = said or "--set text.target=a, a/data.target=1, --set data.start=''"
+    assert console.in_options(message) == said
+
+
+@pytest.fixture
+def two_tables(tmp_path):
+    names = [f"{number}.wav" for number in range(16)]
+    for number, name in enumerate(names):
+        write(Clip.tone(200 + 50 * number, 0.3), tmp_path / name)
+    words = [f"{name},{'ja' if number % 2 else 'nee'}" for number, name in enumerate(names)]
+    (tmp_path / "words.csv").write_text("\n".join(["file_name,woord", *words]))
+    (tmp_path / "texts.csv").write_text("\n".join(["file_name,text", *(f"{name},yes it is" for name in names)]))
+    return tmp_path
+
+
+@pytest.mark.parametrize("options", [["--target", "woord"], ["--set", "target=woord"], ["--set", "data.target=woord"]])
+def test_a_column_is_named_in_three_ways(two_tables, options, capsys):
+    data = str(two_tables / "words.csv")
+    assert cli.main(["inspect", data, *options]) == 0
+    assert "target 'woord'" in capsys.readouterr().out
+
+
+def test_what_has_no_label_is_asked_for_with_the_option_of_the_command(two_tables, capsys):
+    assert cli.main(["inspect", str(two_tables / "words.csv")]) == 2
+    assert "choose one with --target NAME" in capsys.readouterr().err
+
+
+def test_transcripts_alone_make_the_task_and_it_is_said(two_tables, capsys):
+    data, out = str(two_tables / "texts.csv"), str(two_tables / "out")
+    assert cli.main(["inspect", data]) == 0
+    said = capsys.readouterr()
+    assert "task        transcription, because transcripts" in said.err
+    assert "target 'text' (transcripts)" in said.out
+    assert cli.main(["prepare", data, out]) == 0
+    assert "task        transcription, because transcripts in column 'text' and no labels" in capsys.readouterr().err
+    for task in (["--task", "classification"], ["--set", "task=classification"]):
+        assert cli.main(["prepare", data, out, *task]) == 2
+        assert "set --task transcription to learn them, or --target NAME" in capsys.readouterr().err
+
+
+def test_a_task_that_is_not_the_model_s_is_refused(small_run, capsys):
+    assert cli.main(["evaluate", str(small_run), str(WORDS), "--task", "transcription"]) == 2
+    assert "--task transcription" in capsys.readouterr().err
 
 
 def fail(error: BaseException):

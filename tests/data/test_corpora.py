@@ -68,7 +68,7 @@ READ = {
 # What nobody can know: the refusal names the setting, and with it the data is read.
 UNDECIDED = {
     "meld": (
-        "Emotion, Sentiment could each be the label; choose one with target=NAME",
+        "Emotion, Sentiment could each be the label; choose one with data.target=NAME",
         {"target": "Emotion"},
         (6, 3, 3),
     ),

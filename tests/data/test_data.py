@@ -135,7 +135,7 @@ def test_class_folders_give_the_labels_that_a_manifest_next_to_them_lacks(tmp_pa
     loaded = load(Data(str(tmp_path)))
     assert (loaded.target.names, loaded.group, sum(sizes(loaded).values())) == (("no", "yes"), "speaker", 40)
     notes = " | ".join(loaded.warnings)
-    assert "(its columns are seconds, speaker), so the folders are the labels; set target=NAME" in notes
+    assert "(its columns are seconds, speaker), so the folders are the labels; set data.target=NAME" in notes
     assert "1 recording of that manifest in no class folder left out (first: gone.wav)" in notes
     assert "2 of 40 rows have no 'speaker'" in notes
     refused("only 1.5", Data(str(tmp_path), target="seconds"), targets=(Number,))

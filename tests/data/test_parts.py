@@ -172,7 +172,7 @@ def test_settings_name_columns_and_units_or_whole_files(tmp_path):
     assert spans(loaded)[1] == ("r0.wav#0.050-0.100", 0.05, 0.1)
     with pytest.raises(InputError, match="no column 'begin'"):
         load(data.replace(start="begin", end="close"))
-    with pytest.raises(InputError, match=r"'label' \(start=\) holds no times"):
+    with pytest.raises(InputError, match=r"'label' \(data.start\) holds no times"):
         load(data.replace(start="label", target="close", end="close"))
     rows = [(f"r{file}.wav", 0.5, 1.0, LABELS[file % 2]) for file in range(8)]
     loaded = load(listed(tmp_path, ("file", "start", "end", "label"), rows).replace(start=""))

@@ -86,7 +86,7 @@ def test_pseudo_labels_in_a_test_split_are_refused(table):
         predicted({23})(number, row)
         row["split"] = "test" if number > 16 else "train"
 
-    with pytest.raises(InputError, match=r"1 row of test have pseudo-labels .* where=label_source!=pseudo"):
+    with pytest.raises(InputError, match=r"1 row of test have pseudo-labels .* data.where=label_source!=pseudo"):
         load(table(change), need=("train", "test"))
 
 
@@ -102,9 +102,8 @@ def test_consent_and_license_are_read_and_a_no_is_said(table):
     loaded = load(table(change))
     assert loaded.rights == {"consent": {"no": 2, "yes": 22}, "license": {"CC0": 16, "not stated": 8}}
     assert any(
-        note
-        == "2 rows without consent (column 'consent' says 'no') are used like all others; where=consent!=no leaves "
-        "them out"
+        note == "2 rows without consent (column 'consent' says 'no') are used like all others; data.where=consent!=no "
+        "leaves them out"
         for note in loaded.warnings
     )
     left = load(table(change).replace(where=("consent!=no",)))

@@ -176,7 +176,7 @@ def test_the_times_of_words_beside_a_transcript_are_left_alone(tmp_path):
     data = written(tmp_path, [{"audio": f"a{number}.wav", "text": "yes no", "words": words} for number in range(FILES)])
     loaded = load(data, targets=(Transcript,), need=("train",))
     assert loaded.splits["train"]["target"] == ["yes no"] * FILES
-    said = "column 'words' has regions of the recordings, which are not used; target=words reads them"
+    said = "column 'words' has regions of the recordings, not used; data.target=words reads them"
     assert said in loaded.warnings
     assert rows_of(load(data.replace(target="words"), targets=(Transcript,), need=("train",))) == expected()
 

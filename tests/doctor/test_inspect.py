@@ -201,7 +201,7 @@ def test_what_training_would_refuse_is_shown_and_refused(voices, change, words, 
     assert main(["inspect", str(voices)]) == 2
     printed = capsys.readouterr()
     assert "20 recordings" in printed.out
-    assert found.problem in printed.err
+    assert words in printed.err
 
 
 def test_recordings_without_labels_are_inspected(tmp_path):

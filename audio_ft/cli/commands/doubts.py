@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, saved_recipe
-from audio_ft.cli.options import add_options, number
+from audio_ft.cli.options import DATA_SETTINGS, add_data_options, add_options, for_task, number
 from audio_ft.formatting import format_size
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `doubts`."""
     model = "a run's folder, or any checkpoint: a folder or an id on the Hub"
     parser.add_argument("model", metavar="RUN_OR_CHECKPOINT", help=model)
-    settings = "a setting of the data: data.target=word, data.group=speaker"
-    add_options(parser, "data", "--set", "--where", set=settings)
+    add_options(parser, "data")
+    add_data_options(parser, set=DATA_SETTINGS)
     count = number(int, lambda clips: clips >= 1, "a whole number of at least 1")
     shown = f"show so many clips (default: {COUNT}, or as many as are estimated to be wrong, up to {MOST})"
     parser.add_argument("--count", metavar="N", type=count, help=shown)
     parser.add_argument("--csv", metavar="FILE", help="write all clips as a table, the most doubtful first")
     parser.add_argument("--html", metavar="FILE", help="write a page with players of the clips that are shown")
-    add_options(parser, "--task", "--language", "--json", json="all clips")
+    add_options(parser, "--language", "--json", json="all clips")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -75,13 +75,16 @@ def _ranked(arguments: argparse.Namespace) -> Doubts:
     folder = model_folder(arguments.model)
     data, trained_on = labeled(arguments, folder)
     saved = saved_recipe(folder)
-    task = arguments.task or (saved.task if saved else "classification")
-    if Transcript in targets_of(task):
-        return transcript_doubts(load(arguments.model, language=arguments.language), data, arguments.model)
-    encoder = load_frozen(arguments.model, own_weights=not trained_on)
-    if encoder.name != arguments.model:
-        say(f"{arguments.model} was trained on these labels, so {encoder.name} is used, from which it started.")
-    return label_doubts(encoder, data, targets=targets_of(task))
+
+    def ranked(task: str) -> Doubts:
+        if Transcript in targets_of(task):
+            return transcript_doubts(load(arguments.model, language=arguments.language), data, arguments.model)
+        encoder = load_frozen(arguments.model, own_weights=not trained_on)
+        if encoder.name != arguments.model:
+            say(f"{arguments.model} was trained on these labels, so {encoder.name} is used, from which it started.")
+        return label_doubts(encoder, data, targets=targets_of(task))
+
+    return for_task(arguments, ranked, usual=saved.task if saved else None)
 
 
 def table(found: Doubts) -> list[dict[str, Any]]:

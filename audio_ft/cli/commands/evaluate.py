@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import blocks, columns, say, show_result
 from audio_ft.cli.inputs import labeled, run_of
-from audio_ft.cli.options import REPEATABLE, add_beam_options, add_labeled_options, add_options, beam_of
+from audio_ft.cli.options import (
+    REPEATABLE,
+    add_beam_options,
+    add_labeled_options,
+    add_options,
+    beam_of,
+    require_task,
+)
 from audio_ft.formatting import capitalized, format_duration, format_size
 
 if TYPE_CHECKING:
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   audio-ft evaluate runs/first recordings --split test
-  audio-ft evaluate me/keywords other_recordings.csv --set data.target=word --set data.group=speaker --json
+  audio-ft evaluate me/keywords other_recordings.csv --target word --group speaker --json
   audio-ft evaluate runs/first recordings --slice voice --slice duration
 
 If DATA is the training data of the model, columns and splits are those of the training, so the test split is the one
@@ -51,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.run import PREDICTIONS_FILE
 
     model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
+    require_task(arguments, model)
     data, need = labeled(arguments, model.folder)
     finished = run_of(model)
     trained = load_sides(finished.folder) if finished else None
@@ -66,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     facts = description(
         evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=arguments.slice or None
     )
-    if finished and need and not (arguments.where or arguments.set):
+    if finished and need and (arguments.where or arguments.set or arguments.target or arguments.group):
         # slices.json in the folder of the run, for its report and its card.
         describe(finished)
     speed = asdict(measure(model, evaluation.sources))

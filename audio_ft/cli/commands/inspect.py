@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import blocks, columns, say, show_result
+from audio_ft.cli.console import blocks, columns, in_options, say, show_result
 from audio_ft.cli.inputs import empty_recipe
-from audio_ft.cli.options import FLAG, add_options, changed
+from audio_ft.cli.options import FLAG, add_data_options, add_options, changed
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted, escaped, format_duration
 
@@ -37,7 +37,8 @@ MOST_CLASSES, MOST_UNREADABLE, MOST_KEYS = 24, 12, 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `inspect`."""
-    add_options(parser, "data", "--task", "--target", "--group", "--where", "--set", set=SETTINGS)
+    add_options(parser, "data")
+    add_data_options(parser, set=SETTINGS)
     parser.add_argument("--decode", action=argparse.BooleanOptionalAction, help="read every sample, or only headers "
                         "(default: every sample of up to three hours)")  # fmt: skip
     parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
@@ -50,21 +51,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print what the data holds; data that training would refuse ends in that error."""
     from audio_ft.doctor.inspect import inspect
+    from audio_ft.targets import Transcript
     from audio_ft.tasks import targets_of
 
     if arguments.undo:
         _undo(arguments)
         return
-    recipe, targets = changed(empty_recipe(), arguments), targets_of(changed(empty_recipe(), arguments).task)
+    recipe = changed(empty_recipe(), arguments)
+    chosen = arguments.task or recipe.task != empty_recipe().task
+    targets = targets_of(recipe.task) if chosen else None
     complete = arguments.decode is None and bool(arguments.html or arguments.fix)
     found = inspect(recipe.data, targets=targets, decode=True if complete else arguments.decode)
     if arguments.html:
         from audio_ft.reporting.html.inspection import write_inspection
 
         say(f"page: {write_inspection(found, arguments.html)}")
+    if not chosen and found.kind == Transcript.kind:
+        say("task        transcription, because transcripts were found and no labels (--task chooses)")
+        targets = targets_of("transcription")
     show_result(arguments, found.to_dict(), as_text(found))
     if arguments.fix:
-        _fix(arguments, found, recipe.data, targets)
+        _fix(arguments, found, recipe.data, targets or targets_of(recipe.task))
     if found.problem is not None:
         raise InputError(found.problem)
 
@@ -126,7 +133,9 @@ def _lines(name: str, text: str) -> list[str]:
     """Return "name   text", wrapped under itself; a no-break space becomes a space that no line ends with."""
     first, rest = f"{name:<{INDENT}}", " " * INDENT
     width = min(max(shutil.get_terminal_size((80, 24)).columns, 60), 100)
-    wrapped = textwrap.wrap(escaped(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    wrapped = textwrap.wrap(
+        escaped(in_options(text)), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    )
     return [line.replace("\u00a0", " ") for line in wrapped]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import say, show
-from audio_ft.cli.inputs import empty_recipe, saved_recipe
+from audio_ft.cli.inputs import empty_recipe, saved_recipe, with_columns
 from audio_ft.cli.options import add_options
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   audio-ft lm runs/speech words.arpa                     from the training transcripts of a run
   audio-ft lm sentences.txt words.arpa --order 2         from a text with a sentence a line
-  audio-ft lm recordings words.arpa --set data.target=sentence --set text.language=tr
+  audio-ft lm recordings words.arpa --target sentence --set text.language=tr
   audio-ft predict runs/speech talk.wav --lm words.arpa
 
 Of data with splits, only the training split is read. Words are spelled as in the run, otherwise in lower case without
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="TEXT_OR_DATA", help="text file, run, or data with transcripts")
     parser.add_argument("output", metavar="OUT.arpa", help="file to write")
     parser.add_argument("--order", metavar="N", type=int, default=3, help="longest n-grams, 2 to 5 (default: 3)")
-    add_options(parser, "--set", set="a setting of the data or text: data.target=…, text.language=…")
+    add_options(parser, "--target", "--where", "--set", set="another setting of the data or text: text.language=tr")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     source = Path(arguments.source).expanduser()
     recipe = (saved_recipe(source) or empty_recipe(str(source))).override(arguments.set)
+    recipe = recipe.replace(data=with_columns(recipe.data, arguments))
     text = recipe.text.resolved(case="lower", punctuation="remove")
     spelled = [text.apply(sentence) for sentence in _sentences(source, recipe)]
     sentences = [sentence.split() for sentence in spelled if sentence]

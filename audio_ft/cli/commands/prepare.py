@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import say, show
 from audio_ft.cli.inputs import chosen_recipe, local
-from audio_ft.cli.options import CHAINS, add_options, changed
+from audio_ft.cli.options import CHAINS, add_data_options, add_options, changed, for_task
 
 if TYPE_CHECKING:
     from audio_ft.data.prepare import Prepared
@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "data")
     parser.add_argument("output", metavar="OUT", help="folder to write")
     parser.add_argument("--model", metavar="ID_OR_PATH", help="features of this model's extractor instead of log-mel")
-    add_options(parser, "--recipe", "--set", "--task", "--target", "--group", "--where", set=CHAINS)
+    add_options(parser, "--recipe")
+    add_data_options(parser, set=CHAINS)
     parser.add_argument("--seed", type=int, help="seed of the splits, where the data has none (default: 0)")
 
 
@@ -44,13 +45,17 @@ def run(arguments: argparse.Namespace) -> None:
         adapter = load_adapter(recipe.model, recipe.revision)
         recipe.steps.require_rate(adapter.sample_rate)
         features = ModelInput(adapter, recipe.model)
-    prepared = prepare(
-        recipe.data,
-        recipe.steps,
-        Path(local(arguments.output)),
-        targets=targets_of(recipe.task),
-        features=features,
-        max_corrupt=recipe.max_corrupt,
+    prepared = for_task(
+        arguments,
+        lambda task: prepare(
+            recipe.data,
+            recipe.steps,
+            Path(local(arguments.output)),
+            targets=targets_of(task),
+            features=features,
+            max_corrupt=recipe.max_corrupt,
+        ),
+        usual=recipe.task if arguments.recipe else None,
     )
     for warning in prepared.warnings:
         say(f"warning: {warning}")

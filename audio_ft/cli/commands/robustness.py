@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, run_of
-from audio_ft.cli.options import REPEATABLE, add_labeled_options, add_options
+from audio_ft.cli.options import REPEATABLE, add_labeled_options, add_options, require_task
 from audio_ft.errors import InputError
 from audio_ft.formatting import capitalized
 
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     only = arguments.only
     chosen_perturbations(only)
     model = load(arguments.model)
+    require_task(arguments, model)
     data, need = labeled(arguments, model.folder)
     data = data.replace(limit=min(arguments.limit, data.limit or arguments.limit))
     finished = run_of(model)

@@ -115,7 +115,7 @@ def _chosen(columns: Columns, setting: str | None, role: str, path: str) -> Time
         column, _, unit = setting.rpartition(":")
     times = read_times(columns[named(columns, column, path)])
     if times is None:
-        raise InputError(f"{path}: column {column!r} ({role}=) holds no times; expected numbers, 0:01.2 or 1.2 s")
+        raise InputError(f"{path}: column {column!r} (data.{role}) holds no times; expected numbers, 0:01.2 or 1.2 s")
     return TimeColumn(column, unit or times.unit or _role(column)[1], times)
 
 
@@ -125,7 +125,7 @@ def _only(found: Sequence[TimeColumn], role: str, path: str) -> TimeColumn | Non
     if len(several) > 1:
         names = ", ".join(one.name for one in several)
         raise InputError(f"{path}: columns {names} could each be the {role} of a part of a file; choose one with "
-                         f"{role}=NAME, or set start='' to use whole files")  # fmt: skip
+                         f"data.{role}=NAME, or set data.start='' to use whole files")  # fmt: skip
     return several[0] if several else None
 
 
@@ -135,10 +135,10 @@ def _spans(found: SpanColumns, recordings: Recordings, rows: Rows, path: str) ->
     if len(found.columns) == 1 and not found.chosen:
         if not any(found.start.times.values):
             return whole, "", []
-        said = (f"column {found.start.name!r} seems to give the start of a row in its file, and none its end; name "
-                f"that with end=NAME, or set start={found.start.name!r} to read to the end of each file")  # fmt: skip
+        said = (f"column {found.start.name!r} seems to give the start of a row in its file, and none its end; "
+                f"name it with data.end=NAME, or set data.start={found.start.name!r} to read to the end")  # fmt: skip
         if recordings.repeated:
-            raise InputError(f"{path}: {said}, or start='' to use whole files")
+            raise InputError(f"{path}: {said}, or data.start='' to use whole files")
         return whole, "", [f"{said}; files are not cut, so each row is its whole file"]
     known, why = decide_unit(found, recordings, path)
     if known is None:
@@ -149,7 +149,7 @@ def _spans(found: SpanColumns, recordings: Recordings, rows: Rows, path: str) ->
     for key, (start, stop) in zip(rows.keys, spans, strict=True):
         if start < 0 or (stop is not None and stop <= start):
             raise InputError(f"{path}: {key} is listed from {start:g} to {stop:g} s, not a part; correct "
-                             f"{found.names}, or leave the row out with a filter, where='COLUMN!=VALUE'")  # fmt: skip
+                             f"{found.names}, or leave the row out with data.where='COLUMN!=VALUE'")  # fmt: skip
     what = ", ".join(name for name in ("start", "end", "duration") if getattr(known, name))
     units = " and ".join(dict.fromkeys(UNIT_NAMES.get(one.unit, one.unit) for one in known.columns))
     return spans, f"parts of files: {what} in {units}, from {known.names}", []
@@ -176,8 +176,8 @@ def channels_of(
     known = set(numbers) - {None}
     if not known or _OTHER in known:
         if setting:
-            raise InputError(f"{path}: column {column!r} (channel=) holds no channels; expected numbers, A and B, or "
-                             "left and right")  # fmt: skip
+            raise InputError(f"{path}: column {column!r} (data.channel) holds no channels; expected numbers, A and B, "
+                             "or left and right")  # fmt: skip
         return everything, []
     counts = [info.channels if (info := recordings.info(row)) else 1 for row in range(len(numbers))]
     if max(counts) == 1 and not setting:
@@ -185,7 +185,7 @@ def channels_of(
     letters = any(as_text(cell).strip().lower() in _SIDES for cell in columns[column])
     if known == {1} and not base and not letters:
         raise InputError(f"{path}: column {column!r} is 1 in all rows, which may be the first channel or the second; "
-                         f"set channel='{column}:1' (1 is the first) or '{column}:0', or '' for all")  # fmt: skip
+                         f"set data.channel='{column}:1' (1 is the first) or '{column}:0', or '' for all")  # fmt: skip
     first = int(base) if base else 0 if letters or 0 in known else 1
     chosen = [None if number is None or count == 1 else number - first
               for number, count in zip(numbers, counts, strict=True)]  # fmt: skip
@@ -193,7 +193,8 @@ def channels_of(
     if outside is not None:
         said = f"{numbers[outside]} is not a channel of a file with {counts[outside]} channels"
         if setting:
-            raise InputError(f"{path}: column {column!r}, row {outside + 1}: {said}; correct it, or set channel=''")
+            fix = "correct it, or set data.channel=''"
+            raise InputError(f"{path}: column {column!r}, row {outside + 1}: {said}; {fix}")
         return everything, [f"column {column!r} is not used: {said}"]
     return chosen, [f"channels of files: from column {column!r}" + ("" if letters else f", {first} is the first")]
 

@@ -141,7 +141,7 @@ def decide_unit(found: SpanColumns, recordings: Recordings, path: str) -> tuple[
         if not found.chosen and fits[right].whole:
             return None, _elsewhere(found) if fits[right].elsewhere else ""
         return found.with_unit(right), ""
-    first, setting = fits["s"], f"start='{found.start.name}:ms' (or s, samples) and the same for end or duration"
+    first, setting = fits["s"], f"data.start='{found.start.name}:ms' (or s, samples) and the same for end or duration"
     if not found.chosen and any(fit.whole for fit in fits.values()):
         return None, _elsewhere(found)
     if not found.chosen and first.fits < _FAILS:
@@ -149,10 +149,10 @@ def decide_unit(found: SpanColumns, recordings: Recordings, path: str) -> tuple[
                       f"places in another recording; if not, set {setting}")  # fmt: skip
     if first.fits < _FITS:
         raise InputError(f"{path}: {1 - first.fits:.0%} of the rows do not fit their files by {found.names} "
-                         f"({first.example}); correct them, or set {setting}, or start=''")  # fmt: skip
+                         f"({first.example}); correct them, or set {setting}, or data.start=''")  # fmt: skip
     fitting = " or ".join(UNIT_NAMES.get(unit, unit) for unit, fit in fits.items() if fit.fits >= _FITS)
     raise InputError(f"{path}: {found.names} may be in {fitting}, and the files do not tell; set {setting}, or "
-                     "start='' to use whole files")  # fmt: skip
+                     "data.start='' to use whole files")  # fmt: skip
 
 
 def _elsewhere(found: SpanColumns) -> str:

@@ -150,7 +150,8 @@ def _source(found: Dataset | Mapping[str, Dataset], audio: str | None, name: str
             notes += new
         else:
             raise InputError(
-                f"{prefix}: column {column!r} holds paths, not recordings; set audio= to the column of recordings"
+                f"{prefix}: column {column!r} holds paths, not recordings; name the column of recordings with "
+                "data.audio=NAME"
             )
     return Source(merged(parts), column, notes=tuple(notes))
 

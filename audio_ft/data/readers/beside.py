@@ -164,7 +164,7 @@ def _source(tree: Tree, cells: Mapping[str, Mapping[str, Any]], where: str, note
     lines = [f"{said} are read from {where}", *notes]
     if group:
         lines.append(
-            f"folders such as {columns[FOLDER][0]} are treated as groups (speakers); group=NAME or '' changes it"
+            f"folders such as {columns[FOLDER][0]} are treated as groups (speakers); data.group=NAME or '' changes it"
         )
     if without := sorted(tree.audio.keys() - cells.keys()):
         lines.append(f"{counted(len(without), 'recording')} without any left out (first: {without[0]})")

@@ -24,8 +24,8 @@ def _check_not_speakers(tree: Tree, rows: Rows) -> None:
     names = sorted(set(rows.columns[LABEL]))
     if len(names) > 1 and all(map(_PERSON.fullmatch, names)):
         raise InputError(f"{tree.root}: folders {first_five(names)} are speakers by their names, not classes; give the "
-                         "labels with name_pattern='{label}_{take}' or a metadata.csv, or set target=label group='' to "
-                         "recognize the speakers")  # fmt: skip
+                         "labels with data.name_pattern='{label}_{take}' or a metadata.csv, or set data.target=label "
+                         "and data.group='' to recognize the speakers")  # fmt: skip
 
 
 def by_folders(tree: Tree, classes: bool = False) -> Source | None:
@@ -39,7 +39,7 @@ def by_folders(tree: Tree, classes: bool = False) -> Source | None:
         if tree.audio:
             raise InputError(f"{tree.root}: recordings without labels; put them in one folder a class, or add "
                              "a metadata.csv with the columns file_name and label, or say where the label is in the "
-                             "file names: name_pattern='{speaker}_{label}_{take}'")  # fmt: skip
+                             "file names: data.name_pattern='{speaker}_{label}_{take}'")  # fmt: skip
         return None
     within = [f"folder {top.rstrip('/')} holds all class folders"] if top else []
     if len(names) > 1 and all(map(_FOLD_FOLDER.fullmatch, names)):

@@ -192,7 +192,7 @@ def _labeled(tree: Tree, listed: Source) -> Source:
     }
     there = f"its columns are {', '.join(names)}" if names else "it has no other column"
     notes = [f"the manifest next to the class folders has no label column ({there}), so the folders are the labels; "
-             "set target=NAME to use a column instead"]  # fmt: skip
+             "set data.target=NAME to use a column instead"]  # fmt: skip
     unused = sorted(row_of.keys() - rows.keys)
     if unused:
         notes.append(
@@ -227,6 +227,10 @@ def _by_names(tree: Tree) -> Source | None:
         return None
     example = ", ".join(f"{name}={cells[0]}" for name, cells in named.items() if cells[0])
     note = f"labels are read from file names as in {corpus.name}: {found.rows.keys[0]} is {example}; set "
-    note += "target=folder for the folders, or name_pattern=" if several else "name_pattern= to read them otherwise"
+    note += (
+        "data.target=folder for the folders, or data.name_pattern=FORM"
+        if several
+        else "data.name_pattern=FORM to read them otherwise"
+    )
     columns = found.rows.columns | ({"folder": folders} if several else {}) | named
     return replace(found, rows=replace(found.rows, columns=columns), target=corpus.label, notes=(note,))

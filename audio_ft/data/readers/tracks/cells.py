@@ -49,7 +49,7 @@ def with_regions(source: Source, path: Path, data: Data) -> Source:
     if not names:
         return source
     if not _are_targets(names, source, data):
-        note = f"column {names[0]!r} has regions of the recordings, which are not used; target={names[0]} reads them"
+        note = f"column {names[0]!r} has regions of the recordings, not used; data.target={names[0]} reads them"
         return replace(source, notes=(*source.notes, note))
     rows, notes = _one_annotation(source.rows, data.where)
     lists = {name: list(map(_list, rows.columns[name])) for name in names}
@@ -62,7 +62,7 @@ def with_regions(source: Source, path: Path, data: Data) -> Source:
     if moments := len(every) - len(pairs):
         notes.append(f"{counted(moments, 'region')} of {path.name} without a duration left out")
     if not pairs:
-        raise InputError(f"{path}: no recording has a region; label some, or set target= to another column")
+        raise InputError(f"{path}: no recording has a region; label some, or set data.target=NAME to another column")
     found: dict[str, list[Placed]] = defaultdict(list)
     for row, region, _ in pairs:
         found[rows.keys[row]].append(Placed(path, region))
@@ -134,4 +134,4 @@ def _one_annotation(rows: Rows, where: Sequence[str]) -> tuple[Rows, list[str]]:
     named = ", ".join(sorted({str(people[row]) for own in several for row in own}))
     said = "the ground truth is used, or that of who annotated most"
     note = f"{counted(len(several), 'recording')} with several annotations (of {named}): {said}"
-    return rows.take(kept), [f"{note}; where='{ANNOTATOR}=NAME' chooses one"]
+    return rows.take(kept), [f"{note}; data.where='{ANNOTATOR}=NAME' chooses one"]
