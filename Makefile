@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test fuzz check docs format tree cards clean
+.PHONY: help quickstart test fuzz bench check docs format tree cards clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,6 +18,9 @@ test: $(STAMP) ## run the tests on two processes, in random order
 fuzz: $(STAMP) ## give broken files to every reader for one minute (SECONDS=600 for ten)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,fuzz]'
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz --seconds $(or $(SECONDS),60)
+
+bench: $(STAMP) ## measure ours beside others (benchmarks/README.md; ROW=cleaning for one row)
+	$(BIN)/python benchmarks/bench.py $(ROW)
 
 check: $(STAMP) docs ## check lint, formatting, docstrings, types, imports and the links of the documentation
 	$(BIN)/ruff check .

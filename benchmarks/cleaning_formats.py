@@ -23,6 +23,7 @@ import librosa
 import numpy as np
 import soundfile
 import soxr
+from bench import Measurement, report
 from scipy.signal import butter, filtfilt
 
 from audio_ft.audio.clip import read
@@ -33,6 +34,7 @@ from audio_ft.parallel import one_thread
 
 SENTENCES = Path(__file__).parents[1] / "audio_ft" / "assets" / "sentences"
 RATE, SECONDS, ROUNDS = 44_100, 5, 5
+# How many times as fast as the textbook, and at most how many times the C routines.
 TARGETS = {"wav": (1.4, 1.3), "flac": (1.15, 1.3), "mp3": (1.1, 1.3)}
 
 
@@ -83,20 +85,18 @@ def milliseconds(work: Callable[[str], None], paths: list[str]) -> float:
 
 
 def main() -> None:
-    """Print a row a format."""
+    """Measure each format."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     rivals: dict[str, Callable[[str], Any]] = {"ours": ours, "textbook": textbook, "C routines": c_routines}
-    print(f"{'':6}{'ours':>8}{'textbook':>10}{'C routines':>12}   textbook / ours (target)   ours / C (target)")
+    lines = []
     with tempfile.TemporaryDirectory() as scratch, one_thread():
         for suffix, (faster, above) in TARGETS.items():
             paths = recordings(Path(scratch), count, suffix)
             rounds = [{name: milliseconds(work, paths) for name, work in rivals.items()} for _ in range(ROUNDS + 1)]
             found = {name: statistics.median(one[name] for one in rounds[1:]) for name in rivals}
-            ratios = (
-                f"{found['textbook'] / found['ours']:.2f} ({faster}){'':15}{found['ours'] / found['C routines']:.2f}"
-            )
-            times = f"{found['ours']:8.1f}{found['textbook']:10.1f}{found['C routines']:12.1f}"
-            print(f"{suffix:6}{times}   {ratios} ({above})")
+            for rival, at_most in (("textbook", 1 / faster), ("C routines", above)):
+                lines.append(Measurement(f"cleaning {suffix}, ms a clip", found["ours"], rival, found[rival], at_most))
+    report(lines)
 
 
 if __name__ == "__main__":
