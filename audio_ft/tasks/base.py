@@ -165,7 +165,7 @@ class Task(ABC):
         adapter.save_extractor(folder)
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
-        """Return the adapter with a window for training clips of these durations, in seconds.
+        """Return the adapter with a window for training clips of these durations, in seconds, as the network gets them.
 
         Without a `window` it is the whole seconds that cover almost all clips; the few longer ones are cut into windows
         and their outputs pooled, so that one long outlier does not make all clips expensive.

@@ -21,7 +21,7 @@ from audio_ft.tasks.base import NO_TOKEN, Array, Inputs, Places, Task, Tensor
 from audio_ft.tasks.round_trip import check_round_trip
 
 Waves: TypeAlias = Sequence[NDArray[np.float32]]  # clean recordings (time,)
-# Speed augmentation slows clips down to 0.9 of their speed, so the window leaves room for slower clips.
+# Room for longer clips in the other splits: it costs nothing, since batches are as long as their longest clip.
 SLACK = 1.15
 # Longest window of any network, in seconds; attention grows with its square.
 LONGEST = 30.0
@@ -65,7 +65,7 @@ class Transcription(Task):
         return self.target.text
 
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
-        """Return the adapter with a window that contains every clip completely, even slightly slowed down."""
+        """Return the adapter with a window that contains every clip completely, with some room."""
         if window is None and len(durations):
             window = math.ceil(SLACK * float(durations.max())) or 1
         return adapter.with_window(min(window or LONGEST, LONGEST))

@@ -1,17 +1,20 @@
 """Resolve a recipe: decide every setting that it leaves open, and refuse what cannot work, with the reason.
 
-`resolve_input` decides what cleaning needs to know, from the headers of the recordings; `resolve` the rest, once the
-training clips are clean. Each value remembers its origin: "recipe", or "default: " and the reason.
+`check_input` refuses before anything is cleaned. Once the training clips are clean, `resolve_input` decides window and
+augmentation, and `resolve` the rest. Each value remembers its origin: "recipe", or "default: " and the reason.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audio_ft.augmentation import Mixup, Noise, Shift, Speed
+from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import metrics_of
 from audio_ft.targets.detection import Detection
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import TrainingArguments
 
+    from audio_ft.augmentation.base import Augment
     from audio_ft.models.base import Adapter
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.base import Task
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 # Ten hours, in seconds: below it, training clips are changed unless the recipe says otherwise.
 LITTLE_AUDIO = 36_000.0
 LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
+# Of augmentation, to see how long it makes clips, and how many of the lengths are kept.
+DRAWS, KEPT_DRAWS = 64, 9
 # A new head is untrained and the layers below it are not; with one rate the head lags or the layers forget.
 HEAD_FACTOR = 10.0
 # The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
@@ -96,11 +102,8 @@ class Resolved:
         return "; ".join(f"{name} {values[name]}" for name in LOGGED if values[name].origin != RECIPE)
 
 
-def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArray[Any], seconds: float) -> Input:
-    """Decide window and augmentation, from the `durations` of training clips and the `seconds` of all of them.
-
-    Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some noise
-    replace the missing ones. Large sets have enough.
+def check_input(recipe: Recipe, adapter: Adapter, task: Task) -> None:
+    """Check what can be known before recordings are cleaned.
 
     Raises:
         InputError: a setting that this task makes no use of, or a window that the checkpoint does not have.
@@ -108,23 +111,39 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     _check_used(recipe, task)
     _check_metric(recipe, task)
     _check_classes(recipe, task)
-    adapter = task.fit_window(adapter, durations, recipe.window)
-    if recipe.window and recipe.window > adapter.window:
+    longest = task.fit_window(adapter, np.zeros(0), recipe.window).window
+    if recipe.window and recipe.window > longest:
         raise InputError(
-            f"window={recipe.window:g}: here the network takes {adapter.window:g} s at once at most; longer recordings "
-            "are cut. Take that or less, or leave window out."
+            f"window={recipe.window:g}: here the network takes {longest:g} s at once at most; longer recordings are "
+            "cut. Take that or less, or leave window out."
         )
+
+
+def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArray[Any], seconds: float) -> Input:
+    """Decide augmentation and window, from the `durations` of clean training clips and their `seconds` before cleaning.
+
+    Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some noise
+    replace the missing ones. Large sets have enough. The window has room for clips that augmentation makes longer.
+    """
+    few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
+    augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
+    if recipe.augment is not None:
+        augment = Value(recipe.augments, RECIPE)
+    received = np.outer(durations, lengthened(augment.value, adapter.sample_rate)).ravel()
+    adapter = task.fit_window(adapter, received, recipe.window)
     # A window that follows each batch has no value: written down, it would be the same for all when trained again.
     window = None if adapter.dynamic_window else adapter.window
     fitted = "as long as the longest clip of each batch" if window is None else "in seconds, to hold the training clips"
-    few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
-    augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
-    values = {
-        "window": Value(window, RECIPE) if recipe.window else default(window, fitted),
-        "augment": augment if recipe.augment is None else Value(recipe.augments, RECIPE),
-    }
+    values = {"window": Value(window, RECIPE) if recipe.window else default(window, fitted), "augment": augment}
     resolved = recipe.replace(task=task.name, text=task.target.text, augment=values["augment"].value, window=window)
     return Input(resolved, adapter, values)
+
+
+def lengthened(augments: Iterable[Augment], rate: int) -> NDArray[np.float64]:
+    """Return by which factors augmentation changes the length of a second of noise, from least to most, and 1."""
+    noise = np.random.default_rng(0).normal(0, 0.01, rate).astype(np.float32)
+    changed = [len(apply_wave(augments, noise, rate, generator(0, 0, draw))) / rate for draw in range(DRAWS)]
+    return np.unique([1.0, *np.quantile(changed, np.linspace(0, 1, KEPT_DRAWS))])
 
 
 def resolve(given: Input, task: Task, rows: int, typical_length: int, targets: NDArray[Any]) -> Resolved:

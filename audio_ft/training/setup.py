@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, estimate_seconds, header_seconds
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
 from audio_ft.data import Loaded, load
 from audio_ft.data.certificate import Certificate
 from audio_ft.errors import InputError
@@ -23,7 +23,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, Task, try_out
 from audio_ft.training.leaks import refuse_leaks, with_copies_together
-from audio_ft.training.resolve import Resolved, resolve, resolve_input
+from audio_ft.training.resolve import Resolved, check_input, resolve, resolve_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 # Only these splits lose clips that cannot be trained on; every clip of test is scored.
 FITTED = ("train", "validation")
-# The window is resolved by the headers of at most this many training recordings.
-SAMPLED = 20_000
 
 
 @dataclass(frozen=True)
@@ -87,9 +85,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     for line in task.check_targets({name: (list(rows["target"]), rows["key"]) for name, rows in loaded.splits.items()}):
         log(line)
     try_out(task, checkpoint)
-    given = resolve_input(recipe, adapter, task, header_seconds(train, SAMPLED), estimate_seconds(train))
-    adapter, recipe = given.adapter, given.recipe
-    recipe.steps.require_rate(adapter.sample_rate)
+    check_input(recipe, adapter, task)
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     _check_readable(cleaned, recipe.max_corrupt, log)
@@ -98,6 +94,8 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     if again := with_copies_together(asked, loaded, certificate, rows, task.target, log):
         return prepare(again, log)
     refuse_leaks(certificate, recipe, log)
+    given = resolve_input(recipe, adapter, task, cleaned["train"].column("seconds"), cleaned["train"].seconds_before)
+    adapter, recipe = given.adapter, given.recipe
     excluded = {}
     for split in FITTED:
         cleaned[split], excluded[split] = _without_unfit(split, rows[split], task, adapter, log)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from checkpoints import WORDS, tiny_checkpoint
 
 from audio_ft import Data, Recipe
-from audio_ft.augmentation import Gain
+from audio_ft.augmentation import Gain, Speed
 from audio_ft.errors import InputError
 from audio_ft.training.defaults import HALVED, RECIPE
 from audio_ft.training.resolve import LITTLE_AUDIO, LITTLE_AUDIO_AUGMENT, Resolved, resolve_input
@@ -69,6 +72,24 @@ def test_large_sets_are_left_as_they_are(tiny: str) -> None:
     given = resolve_input(recipe, found.adapter, found.task, durations, LITTLE_AUDIO)
     assert given.recipe.augment == ()
     assert given.values["augment"].origin == "default: not under 10 hours of audio"
+
+
+def test_the_window_follows_what_cleaning_leaves(tiny: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for split, label, take in product(("train", "validation", "test"), ("go", "no"), range(2)):
+        sound = rng.normal(0, 0.1, round(rng.uniform(1.4, 1.85) * 8_000))
+        file = tmp_path / split / label / f"{take}.wav"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(file, np.pad(sound, (16_000, 24_000)), 8_000)
+
+    def window(**settings: Any) -> float:
+        recipe = Recipe(model=tiny, data=Data(path=str(tmp_path)), allow_leaks=True, **settings)
+        return prepare(recipe, lambda _: None).adapter.window
+
+    # Five more seconds are silence; slowed down to half its speed, a sound lasts twice as long.
+    assert window(augment=()) == 2
+    assert window(augment=(Speed(range=(0.5, 0.5), probability=1.0),)) == 4
+    assert window(augment=(Speed(range=(2.0, 2.0), probability=1.0),)) == 2
 
 
 def test_half_the_batch_makes_the_same_steps(plain: Resolved) -> None:
