@@ -1,6 +1,7 @@
 # Each target sets itself up: `.venv` is made from pyproject.toml with the tested versions of constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
+CORE := .venv/.core
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
@@ -9,7 +10,7 @@ STAMP := .venv/.installed
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-quickstart: $(STAMP) ## train and score a model on included recordings: no network, no GPU, about two minutes
+quickstart: $(CORE) ## train and score a model on included recordings: no network, no GPU, about two minutes
 	$(BIN)/audio-ft quickstart
 
 test: $(STAMP) ## run the tests on two processes, in random order
@@ -46,10 +47,15 @@ clean: ## remove .venv, builds and caches
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml constraints.txt
+# The core alone: what quickstart needs, without extras and development tools.
+$(CORE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make needs Python 3.11 or newer for the versions in constraints.txt (PYTHON=python3.11 make …);" \
 	  "with Python 3.10 use: pip install ."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(STAMP): $(CORE)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -79,33 +79,48 @@ def _training(value: Any) -> Mapping[str, Any]:
 class Recipe(Settings):
     """Collect everything that decides the weights; two equal recipes on equal data give equal models.
 
-    `training` is handed to transformers' TrainingArguments untouched, above our automatic settings (batch size, epochs
-    enough to learn, precision, evaluation, best checkpoint). The other fields, in the order in which they act:
-
-    - `model`, `revision`: a checkpoint folder or Hub id; `data`: where recordings and targets are; `task`:
-      classification, transcription (ctc, seq2seq) or events; `text`: how transcripts are spelled, and in which
-      language; `events`: how events are found and compared.
-    - `chain`: cleaning steps; `augment`: changes to training clips only (None: speed and noise below ten hours);
-      `window`: the longest piece of audio that the network takes at once, in seconds (None: whole seconds that cover
-      the training clips, at most 30; for Whisper's transcription, those that cover each batch).
-    - `pooling` (mean, max, attention, statistics), `weighted_layers`, `dropout` (None: the checkpoint's own).
-    - `loss` (cross_entropy, focal), `focal_gamma`, `class_weights` ("balanced" or a weight for each label), `sampling`
-      (none, over, under).
-    - `freeze` (none, feature_encoder, layers:N for all below layer N, encoder for all but the head, gradual),
-      `head_learning_rate` (None: ten times the rest where the head is new), `layer_decay` (each layer's learning rate
-      as a share of the one above it), `average_weights` (keep the running average of the weights instead of single
-      steps).
-    - `peft` (lora: low-rank matrices of `lora_rank` added to attention's queries and values, merged into the saved
-      weights, and with `keep_adapter` also saved alone; adapter: the small layers with which MMS learns a language);
-      `load_in_8bit` (with lora: the frozen weights are held in 8 bits during training).
-    - `wise_ft_alpha`: position of the saved weights between checkpoint (0) and fine-tuned weights (1); `extra_eval`: a
-      second data set on which the network is scored before and after training, to show what it forgot.
-    - `metric` that chooses the best checkpoint, `patience` in evaluations without improvement, `precision` (auto,
-      float32, bf16, fp16), `seed`.
-    - `max_corrupt`: the share of unreadable recordings above which training stops; `allow_leaks`: train although
-      recordings are on two sides of the splits, which run, report and card then say.
-    - `intended_use`, `limits`, `consent`: sentences for the model card, and the `license` of the model (as the Hub
-      writes it: apache-2.0, cc-by-4.0 …); `push_to_hub`: a repository id.
+    Attributes:
+        model: a checkpoint, as a folder or an id on the Hub.
+        data: where recordings and targets are.
+        name: what the run is called, and its folder in runs/.
+        task: classification, transcription (ctc or seq2seq, as the checkpoint has it) or events.
+        text: how transcripts are spelled, and in which language.
+        events: how events are found and compared.
+        revision: branch, tag or commit of the checkpoint on the Hub.
+        chain: cleaning steps, in order.
+        augment: changes to training clips only; None: speed and noise below ten hours.
+        window: the longest piece of audio that the network takes at once, in seconds; None: whole seconds that hold the
+            training clips, at most 30; for Whisper's transcription, those that hold each batch.
+        pooling: how frames become one vector: mean, max, attention or statistics.
+        weighted_layers: learn a weighted mean of all layers, instead of taking the last.
+        dropout: of the whole network; None: the checkpoint's own.
+        loss: cross_entropy, or focal for classes that are hard.
+        focal_gamma: how much the focal loss favors hard clips.
+        class_weights: "balanced", or a weight in the loss for each label.
+        sampling: none, over or under: whether classes are drawn equally often.
+        freeze: none, feature_encoder, layers:N for all below layer N, encoder for all but the head, gradual.
+        head_learning_rate: None: ten times the rest where the head is new.
+        layer_decay: each layer's learning rate as a share of the one above it.
+        average_weights: keep the running average of the weights instead of single steps.
+        peft: lora: low-rank matrices added to attention's queries and values, merged into the saved weights; adapter:
+            the small layers with which MMS learns a language; None: all weights that are not frozen.
+        lora_rank: the rank of these matrices.
+        keep_adapter: save the low-rank matrices alone, too.
+        load_in_8bit: hold the frozen weights in 8 bits during training, with lora.
+        wise_ft_alpha: position of the saved weights between checkpoint (0) and fine-tuned weights (1).
+        extra_eval: a second data set on which the network is scored before and after, to show what it forgot.
+        metric: the score that chooses the best checkpoint; None: the usual one of the task.
+        patience: evaluations without improvement after which training stops early; 0: never.
+        precision: auto, float32, bf16 or fp16.
+        seed: of weights, batches and augmentation.
+        max_corrupt: the share of unreadable recordings above which training stops.
+        allow_leaks: train although recordings are on two sides of the splits, which run, report and card then say.
+        training: handed to transformers' TrainingArguments untouched, above our automatic settings.
+        intended_use: for the model card: what the model is for.
+        limits: for the model card: what it cannot do.
+        consent: for the model card: that the speakers agreed, and how.
+        license: of the model, as the Hub writes it (apache-2.0, cc-by-4.0 …).
+        push_to_hub: a repository id; checkpoints and the finished run go there.
 
     Raises:
         InputError: a setting of another type or outside its range, or two that do not go together.

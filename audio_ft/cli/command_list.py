@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,11 +15,27 @@ from audio_ft.errors import InputError, did_you_mean
 
 FOLDER = Path(__file__).parent / "commands"
 KIND = "commands"
+# In the order of work; a command names its own in `STAGE`.
+STAGES = ("data", "train", "judge", "use", "share")
+_STAGE = re.compile(r'^STAGE = "(\w+)"', re.MULTILINE)
 
 
 def built_in() -> dict[str, str]:
     """Return the commands of this package and what each does, without importing them: help must not wait."""
-    return {file.stem: linecache.getline(str(file), 1).strip().strip('"') for file in sorted(FOLDER.glob("[!_]*.py"))}
+    return {file.stem: linecache.getline(str(file), 1).strip().strip('"') for file in _files()}
+
+
+def by_stage() -> dict[str, dict[str, str]]:
+    """Return the commands of this package and what each does, by stage, without importing them."""
+    stages: dict[str, dict[str, str]] = {stage: {} for stage in STAGES}
+    for name, what in built_in().items():
+        found = _STAGE.search("".join(linecache.getlines(str(FOLDER / f"{name}.py"))))
+        stages[found[1] if found else STAGES[-1]][name] = what
+    return stages
+
+
+def _files() -> list[Path]:
+    return sorted(FOLDER.glob("[!_]*.py"))
 
 
 def load(name: str) -> ModuleType:
@@ -44,8 +61,10 @@ def parser_of(name: str) -> Parser:
         InputError: no such command.
     """
     command = load(name)
-    description = (command.__doc__ or "").partition("\n")[0]
-    parser = Parser(prog=f"audio-ft {name}", description=description, epilog=getattr(command, "EPILOG", None))
+    what = (command.__doc__ or "").partition("\n")[0]
+    # Examples come before the options: they answer most questions.
+    description = "\n\n".join(filter(None, (what, getattr(command, "EPILOG", ""))))
+    parser = Parser(prog=f"audio-ft {name}", description=description)
     command.add_arguments(parser)
     add_options(parser, "--debug", "--quiet")
     return parser

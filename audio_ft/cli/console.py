@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -76,6 +77,11 @@ def say(message: str) -> None:
 def show(*lines: str) -> None:
     """Write a result on standard output, line by line."""
     sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
+
+
+def screen_width() -> int | None:
+    """Return the columns of the terminal that results go to, None where they go to a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show_result(arguments: argparse.Namespace, content: Any, lines: Iterable[str]) -> None:

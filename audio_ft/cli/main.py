@@ -13,14 +13,16 @@ from audio_ft.cli.options import FLAG, add_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ABOUT = "Fine-tune Wav2Vec2, HuBERT and Whisper on your own recordings."
 EXAMPLES = """examples:
   audio-ft quickstart
   audio-ft inspect recordings
-  audio-ft train --model facebook/wav2vec2-base --data recordings --output-dir runs/first
+  audio-ft train --model openai/whisper-tiny.en --data recordings \\
+                 --output-dir runs/first
   audio-ft evaluate runs/first recordings --split test
-  audio-ft predict runs/first door.wav
-
-`audio-ft COMMAND --help` explains a command. Exit codes: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped."""
+  audio-ft predict runs/first door.wav"""
+EXIT_CODES = """`audio-ft COMMAND --help` explains a command. Exit codes: 0 done, 1 failed,
+2 wrong arguments or data, 130 stopped."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,13 +55,12 @@ def _dispatch(before: Sequence[str], words: Sequence[str]) -> int | None:
 
 def top_parser() -> Parser:
     """Return the parser of what comes before the command."""
-    commands = "\n".join(f"  {name:<12}{what.removesuffix('.')}" for name, what in command_list.built_in().items())
-    parser = Parser(
-        prog="audio-ft",
-        usage="audio-ft [--debug] [--quiet] COMMAND …",
-        description=f"Fine-tune Wav2Vec2, HuBERT and Whisper on your own recordings.\n\ncommands:\n{commands}",
-        epilog=EXAMPLES,
-    )
+    lines = [ABOUT, EXAMPLES]
+    for stage, commands in command_list.by_stage().items():
+        listed = (f"  {name:<12}{what.removesuffix('.')}" for name, what in commands.items())
+        lines.append("\n".join((f"{stage}:", *listed)))
+    usage = "audio-ft [--debug] [--quiet] COMMAND …"
+    parser = Parser(prog="audio-ft", usage=usage, description="\n\n".join(lines), epilog=EXIT_CODES)
     parser.add_argument("--version", **FLAG, help="show the version and the decoders in use")
     add_options(parser, "--debug", "--quiet")
     return parser

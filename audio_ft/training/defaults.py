@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RECIPE = "recipe"
 HALVED = "default: memory was too small for more clips at once"
+OUR_REASON = "how audio_ft runs Trainer"
+OUR_OWN = f"default: {OUR_REASON}"
 # The learning rate with `peft`: few new weights next to frozen ones need far larger steps.
 PEFT_LEARNING_RATE = 1e-3
 
@@ -65,7 +67,7 @@ def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, m
         },
         "four times an epoch at least": {"logging_steps": max(1, min(50, steps // 4))},
         "this machine": for_machine(recipe, device, available_cores() // processes),
-        "how audio_ft runs Trainer": for_trainer(recipe, adapter),
+        OUR_REASON: for_trainer(recipe, adapter),
     }
     found = {name: default(value, reason) for reason, group in groups.items() for name, value in group.items()}
     if recipe.peft:

@@ -32,6 +32,7 @@ FLAGS = {
     "quickstart": "--task --output-dir --data --epochs --overwrite",
     "inspect": "data --decode --no-decode --html --fix --undo --json --task --target --group --where --set",
     "completion": "shell",
+    "settings": "word --model --data --task --target --group --where --set --json",
     "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "source target --recipe --set",
     "prepare": "data output --model --seed --recipe --set --task --target --group --where",
@@ -72,6 +73,47 @@ def test_the_first_line_of_a_command_s_file_is_its_help(command):
     line = command_list.built_in()[command]
     assert line == command_list.load(command).__doc__
     assert f"  {command:<12}{line.removesuffix('.')}\n" in cli.top_parser().format_help()
+
+
+def test_help_is_by_stage_with_a_line_each_that_fits_and_examples_first():
+    lines = cli.top_parser().format_help().splitlines()
+    assert max(map(len, lines)) <= 80
+    places = [lines.index(f"{heading}:") for heading in ("examples", *command_list.STAGES)]
+    assert places == sorted(places)
+    stages = command_list.by_stage()
+    assert {name for commands in stages.values() for name in commands} == set(FLAGS)
+    assert all(stage == command_list.load(name).STAGE for stage, commands in stages.items() for name in commands)
+
+
+def test_the_examples_of_a_command_come_before_its_options():
+    text = command_list.parser_of("predict").format_help()
+    assert text.index("  audio-ft predict runs/first") < text.index("  --format {text")
+
+
+def test_settings_are_found_by_words_and_by_what_others_call_them(capsys):
+    assert cli.main(["settings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines[1:]]
+    assert {"data.target", "text.language", "events.threshold", "patience", "learning_rate", "warmup_steps"} <= {*names}
+    assert "output_dir" not in names
+    assert all(len(line.split()) > 3 for line in lines[1:]), "a setting without a description"
+    assert cli.main(["settings", "batch", "--json"]) == 0
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert "batch_size" in found["per_device_train_batch_size"]["aliases"]
+    assert cli.main(["settings", "lr"]) == 0
+    assert "--set learning_rate=…" in capsys.readouterr().out
+    assert cli.main(["settings", "patiens"]) == 2
+    assert "Did you mean 'patience'?" in capsys.readouterr().err
+
+
+def test_settings_of_a_model_and_data_are_values_with_their_origin(capsys):
+    one = ["settings", "--model", MODEL, "--data", str(WORDS), "--set", "limit=16", "--set", "epochs=3", "--json"]
+    assert cli.main(one) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["num_train_epochs"] == {"value": 3, "origin": "recipe"}
+    assert values["learning_rate"]["origin"].startswith("default: suits wav2vec2")
+    assert cli.main(["settings", "--model", MODEL]) == 2
+    assert "--model and --data together" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", FLAGS)

@@ -11,6 +11,7 @@ from audio_ft.cli.inputs import finished, repository_of
 from audio_ft.cli.options import add_options
 from audio_ft.file_io import write_text
 
+STAGE = "share"
 EPILOG = """examples:
   audio-ft card runs/first
   audio-ft card me/doors --output README.md

@@ -1,4 +1,4 @@
-"""Clean one recording or a folder, to listen to what the model will get."""
+"""Clean a recording or a folder, to hear what the model will get."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from audio_ft.errors import InputError
 if TYPE_CHECKING:
     from audio_ft.cleaning.chain import Chain
 
+STAGE = "data"
 EPILOG = """examples:
   audio-ft clean door.m4a door_clean.wav
   audio-ft clean recordings listen --set chain=Resample,Mono,Trim

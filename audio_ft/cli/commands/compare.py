@@ -1,4 +1,4 @@
-"""Compare two runs on the same clips: better, worse or not distinguishable."""
+"""Compare two runs on the same clips: better, worse or neither."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from audio_ft.cli.options import SHARED, add_options
 if TYPE_CHECKING:
     from audio_ft.evaluation.compare_runs import Paired
 
+STAGE = "judge"
 EPILOG = """examples:
   audio-ft compare runs/first runs/second
   audio-ft compare runs/first runs/second --split validation --json

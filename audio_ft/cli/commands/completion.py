@@ -1,4 +1,4 @@
-"""Print a script that completes commands, options and files in your shell."""
+"""Print a script that completes commands and options in your shell."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from audio_ft.cli.options import FLAG, add_options
 from audio_ft.extensions import names
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
+STAGE = "use"
 EPILOG = """Put it where your shell looks for it, once:
   audio-ft completion bash > ~/.local/share/bash-completion/completions/audio-ft
   audio-ft completion zsh > ~/.zfunc/_audio-ft      (with `fpath+=~/.zfunc` above `compinit` in ~/.zshrc)
@@ -36,5 +37,6 @@ def run(arguments: argparse.Namespace) -> None:
             # What takes free text completes names of files.
             if action.nargs != 0 and action.choices is None and action.type is None:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
-        commands.add_parser(name, parents=[parser], add_help=False, help=parser.description)
+        what = (parser.description or "").partition("\n")[0]
+        commands.add_parser(name, parents=[parser], add_help=False, help=what)
     show(*shtab.complete(whole, arguments.shell).split("\n"))

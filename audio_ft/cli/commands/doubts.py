@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Lines on the screen; more if more targets are estimated to be wrong.
 COUNT, MOST = 20, 50
 WIDEST = 44
+STAGE = "data"
 EPILOG = """examples:
   audio-ft doubts openai/whisper-tiny.en recordings
   audio-ft doubts runs/first recordings --csv doubts.csv --html doubts.html

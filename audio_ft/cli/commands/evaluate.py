@@ -1,4 +1,4 @@
-"""Score a model on a split, with 95 % intervals, slices, calibration and speed."""
+"""Score a model, with 95 % intervals, slices, calibration and speed."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from audio_ft.formatting import capitalized, format_duration, format_size
 if TYPE_CHECKING:
     from audio_ft.evaluation.evaluate import Evaluation
 
+STAGE = "judge"
 EPILOG = """examples:
   audio-ft evaluate runs/first recordings --split test
   audio-ft evaluate me/keywords other_recordings.csv --target word --group speaker --json

@@ -1,4 +1,4 @@
-"""Show what data holds: counts, durations, rates, classes, faults, and what a split would leak."""
+"""Show what data holds, what is wrong with it, and how to fix it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from audio_ft.doctor.inspection import Inspection
     from audio_ft.targets import Target
 
+STAGE = "data"
 EPILOG = """examples:
   audio-ft inspect recordings
   audio-ft inspect calls.csv --target intent --group caller

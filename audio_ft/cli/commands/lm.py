@@ -14,6 +14,7 @@ from audio_ft.cli.options import add_options
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
+STAGE = "train"
 EPILOG = """examples:
   audio-ft lm runs/speech words.arpa                     from the training transcripts of a run
   audio-ft lm sentences.txt words.arpa --order 2         from a text with a sentence a line

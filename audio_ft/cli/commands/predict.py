@@ -1,4 +1,4 @@
-"""Predict labels, transcripts or events of recordings, with the model's own cleaning."""
+"""Predict labels, transcripts or events of recordings."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TABLE_LABELS = 3
 FORMATS = ("text", "json", "srt", "vtt", "audacity", "rttm", "textgrid")
 CALLED = {"srt": "Subtitles", "vtt": "Subtitles", "audacity": "Label tracks", "textgrid": "TextGrids", "rttm": "RTTM"}
+STAGE = "use"
 EPILOG = """examples:
   audio-ft predict runs/first door.wav
   audio-ft predict runs/first recordings 'more/**/*.mp3' --json --output predictions.jsonl

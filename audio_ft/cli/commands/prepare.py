@@ -1,4 +1,4 @@
-"""Clean a data set into a folder of processed recordings, features and split lists."""
+"""Clean a data set into a folder of recordings, features and lists."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from audio_ft.cli.options import CHAINS, add_data_options, add_options, changed,
 if TYPE_CHECKING:
     from audio_ft.data.prepare import Prepared
 
+STAGE = "data"
 EPILOG = """examples:
   audio-ft prepare recordings prepared
   audio-ft prepare calls.csv prepared --target intent --group caller --seed 1

@@ -10,6 +10,7 @@ from audio_ft.cli.console import columns, say, show
 from audio_ft.cli.options import FLAG, add_options
 from audio_ft.formatting import format_size
 
+STAGE = "share"
 EPILOG = """examples:
   audio-ft push runs/first me/keywords --dry-run
   audio-ft push runs/first me/keywords --private

@@ -1,4 +1,4 @@
-"""Train and score a model on recordings that are included: no network, no GPU, about two minutes."""
+"""Train and score a model on included recordings, in two minutes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from audio_ft.errors import InputError
 
 ASSETS = Path(__file__).parents[2] / "assets"
 MODEL = ASSETS / "wav2vec2-mini"
+STAGE = "train"
 EPILOG = """Fifty synthetic voices say eight words. A small Wav2Vec2 is trained on thirty of them, the best checkpoint
 is selected on eight others, and the score is computed on the last twelve. With --task transcription the same voices
 read short sentences, which the model learns to transcribe; the sentences of the last twelve voices are new too."""

@@ -1,4 +1,4 @@
-"""Write a run as one HTML page: scores, curves, confusions, and errors to listen to."""
+"""Write a run as one HTML page: scores, curves, errors to listen to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from audio_ft.cli.inputs import finished, repository_of
 from audio_ft.cli.options import FLAG, add_options, number
 from audio_ft.formatting import format_size
 
+STAGE = "judge"
 EPILOG = """examples:
   audio-ft report runs/first
   audio-ft report runs/first --output first.html --errors 50

@@ -13,6 +13,7 @@ from audio_ft.cli.options import add_options
 if TYPE_CHECKING:
     from audio_ft.training.reproduce import Reproduction
 
+STAGE = "train"
 EPILOG = """examples:
   audio-ft reproduce runs/first
   audio-ft reproduce me/keywords --data recordings --model facebook/wav2vec2-base --json

@@ -1,4 +1,4 @@
-"""Score a model in noise, reverberation, telephone sound, clipping, other speeds and cut recordings."""
+"""Score a model in noise, reverberation, telephone sound and more."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from audio_ft.errors import InputError
 from audio_ft.formatting import capitalized
 
 LIMIT = 200
+STAGE = "judge"
 EPILOG = """examples:
   audio-ft robustness runs/first recordings
   audio-ft robustness runs/first recordings --only babble --only reverberation --limit 50

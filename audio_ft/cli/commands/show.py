@@ -1,4 +1,4 @@
-"""Plot or save features of recordings: waveform, spectrogram, MFCC and a dozen more."""
+"""Plot or save features of recordings: spectrogram, MFCC and more."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from audio_ft.errors import AudioError, InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+STAGE = "data"
 EPILOG = """examples:
   audio-ft show door.wav
   audio-ft show door.wav --feature mfcc mfcc_delta chroma --output door.svg

@@ -1,4 +1,4 @@
-"""Suggest which recordings to label next, and write pseudo-labels."""
+"""Suggest which recordings to label next; write pseudo-labels."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from audio_ft.evaluation.suggest import Suggested
 
 COUNT, CONFIDENCE = 20, 0.95
+STAGE = "data"
 EPILOG = """examples:
   audio-ft suggest runs/first unlabeled --count 50
   audio-ft suggest runs/first unlabeled --pseudo-labels predicted.csv --confidence 0.98

@@ -1,4 +1,4 @@
-"""Fine-tune a model as a recipe file or options say."""
+"""Fine-tune a model, as options or a recipe file say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from audio_ft.cli.inputs import empty_recipe, read_recipe
 from audio_ft.cli.recipe_script import add_recipe_options, train_recipe
 from audio_ft.errors import InputError
 
+STAGE = "train"
 EPILOG = """examples:
   audio-ft train --model facebook/wav2vec2-base --data recordings --output-dir runs/first
   audio-ft train recipes/wav2vec2_keywords.py --set learning_rate=1e-4 --set data.group=speaker
