@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forked import in_fork
+from forked import Forked
 from hub_server import Hub, running_hub
 
 from audio_ft.training import parity_check
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[CACHE] = tempfile.mkdtemp(prefix="audio_ft-tests-")
     os.environ["HF_HOME"] = config.stash[CACHE]
     os.environ["AUDIO_FT_CACHE"] = os.path.join(config.stash[CACHE], "audio_ft")
-    parity_check.in_clean_process = in_fork
+    parity_check.CleanProcess = Forked
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,10 +11,11 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 from audio_ft.training import parity_check
 
-in_new_process = parity_check.in_clean_process
+in_new_process = parity_check.CleanProcess
 
 SERVER = """
 import json, os, sys, tempfile, traceback
@@ -52,8 +53,21 @@ for line in sys.stdin:
 _server: list[subprocess.Popen[str]] = []
 
 
+class Forked(parity_check.CleanProcess):
+    """Run PROGRAM as `CleanProcess` does, without its imports."""
+
+    def start(self) -> None:  # type: ignore[override]
+        pass
+
+    def ask(self, *asked: Any) -> None:
+        self.outcome = in_fork(parity_check.PROGRAM, *self.arguments(*asked))
+
+    def answer(self) -> subprocess.CompletedProcess[str]:
+        return self.outcome
+
+
 def in_fork(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program as `parity_check.in_clean_process` does, without its imports."""
+    """Run a program in a fork of the server."""
     if not _server:
         pipe = subprocess.PIPE
         command = [sys.executable, "-c", SERVER]

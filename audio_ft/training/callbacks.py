@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # In a log file, which has no progress bar, the longest time in seconds without a line.
 SILENCE = 60.0
+# Seconds that are enough to import torch and transformers beside the last steps.
+NEAR_END = 15.0
 
 
 class EpochSetter(TrainerCallback):
@@ -34,6 +36,23 @@ class EpochSetter(TrainerCallback):
     def on_epoch_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Set the epoch on both."""
         self.sampler.epoch = self.collator.epoch = int((state.epoch or 0) + 1e-6)
+
+
+class NearEnd(TrainerCallback):
+    """Call a function at the end of each step after which little time is left."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Remember when training started or resumed."""
+        self.start, self.first_step = time.monotonic(), state.global_step
+
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Call it if the steps that are left take as long as those before."""
+        a_step = (time.monotonic() - self.start) / (state.global_step - self.first_step)
+        if (state.max_steps - state.global_step) * a_step < NEAR_END:
+            self.call()
 
 
 class MetricsFile(TrainerCallback):

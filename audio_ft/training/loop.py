@@ -46,12 +46,18 @@ class Fitted:
     trackers: Trackers
 
 
-def fit(prepared: Prepared, folder: Path, log: Callable[[str], None], on_line: Callable[[], None]) -> Fitted:
+def fit(
+    prepared: Prepared,
+    folder: Path,
+    log: Callable[[str], None],
+    on_line: Callable[[], None],
+    near_end: Callable[[], object],
+) -> Fitted:
     """Fine-tune, from the folder's last checkpoint if there is one, and return the best network by validation alone.
 
     When the accelerator's memory is too small for the batch, half of it is tried with twice the accumulation: each
     step has the same clips, so the last checkpoint stays valid. `log` receives lines of progress, `on_line` is called
-    after each line of metrics.jsonl.
+    after each line of metrics.jsonl, `near_end` when some seconds of the training are left.
 
     Raises:
         InputError: settings that TrainingArguments or the network refuse.
@@ -65,7 +71,7 @@ def fit(prepared: Prepared, folder: Path, log: Callable[[str], None], on_line: C
     resolved = prepared.resolved
     while True:
         try:
-            return _fit(prepared, resolved, folder, log, on_line)
+            return _fit(prepared, resolved, folder, log, on_line, near_end)
         except torch.OutOfMemoryError as error:
             batch = int(resolved.arguments()["per_device_train_batch_size"])
             if batch == 1:
@@ -88,7 +94,12 @@ def fit(prepared: Prepared, folder: Path, log: Callable[[str], None], on_line: C
 
 
 def _fit(
-    prepared: Prepared, resolved: Resolved, folder: Path, log: Callable[[str], None], on_line: Callable[[], None]
+    prepared: Prepared,
+    resolved: Resolved,
+    folder: Path,
+    log: Callable[[str], None],
+    on_line: Callable[[], None],
+    near_end: Callable[[], object],
 ) -> Fitted:
     from transformers import set_seed
 
@@ -109,7 +120,7 @@ def _fit(
     parameters = {"total": model.num_parameters(), "trainable": model.num_parameters(only_trainable=True)}
     with tracked(arguments.report_to, folder) as trackers:
         trainer = AudioTrainer(prepared, resolved, model, arguments)
-        add_callbacks(trainer, folder, log, on_line)
+        add_callbacks(trainer, folder, log, on_line, near_end)
         for line in briefing(trainer, parameters, resume):
             log(line)
         with deterministic_sums() if arguments.device.type == "cpu" else nullcontext():
@@ -152,11 +163,17 @@ def select_trainable(prepared: Prepared, model: PreTrainedModel) -> Adapters | N
     return Adapters(recipe, model, adapter, prepared.task.from_scratch)
 
 
-def add_callbacks(trainer: AudioTrainer, folder: Path, log: Callable[[str], None], on_line: Callable[[], None]) -> None:
-    """Add callbacks for progress, metrics.jsonl and, if the recipe says so, uploads to the Hub."""
+def add_callbacks(
+    trainer: AudioTrainer,
+    folder: Path,
+    log: Callable[[str], None],
+    on_line: Callable[[], None],
+    near_end: Callable[[], object],
+) -> None:
+    """Add callbacks for progress, metrics.jsonl, the end and, if the recipe says so, uploads to the Hub."""
     from transformers import PrinterCallback
 
-    from audio_ft.training.callbacks import MetricsFile, Progress
+    from audio_ft.training.callbacks import MetricsFile, NearEnd, Progress
     from audio_ft.training.checkpoint_upload import Uploads
 
     recipe = trainer.prepared.recipe
@@ -165,6 +182,7 @@ def add_callbacks(trainer: AudioTrainer, folder: Path, log: Callable[[str], None
         return
     trainer.add_callback(Progress(log, trainer.resolved.metric))
     trainer.add_callback(MetricsFile(folder / METRICS_FILE, on_line))
+    trainer.add_callback(NearEnd(near_end))
     if recipe.push_to_hub and sends_checkpoints(recipe):
         trainer.add_callback(Uploads(trainer.prepared, folder, log))
 

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,21 +30,81 @@ TOLERANCE = 1e-3
 CLEAN_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def check_parity(prepared: Prepared, model: Any, folder: Path) -> None:
-    """Compare the outputs of the saved model for one validation clip in a clean process and in this one.
+class CleanProcess:
+    """Run PROGRAM in a process without audio_ft, network and GPU, which can be started before it is asked.
+
+    Importing torch and transformers takes seconds, which then pass beside the training. `scratch` is a folder for the
+    wave that it is asked about.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start the process unless it runs already, and return it; it waits for `ask`, or for the end of this one."""
+        if self._process is None:
+            pipe, environment = subprocess.PIPE, os.environ | CLEAN_ENVIRONMENT
+            command = [sys.executable, "-c", WAIT + PROGRAM]
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
+        return self._process
+
+    def ask(self, folder: Path, wave: NDArray[np.float32], prompt: str) -> None:
+        """Ask for the outputs of the model in a folder for a wave (time,)."""
+        process = self.start()
+        with suppress(BrokenPipeError):  # what ended it is in `answer`
+            process.stdin.write(json.dumps(self.arguments(folder, wave, prompt)) + "\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+
+    def arguments(self, folder: Path, wave: NDArray[np.float32], prompt: str) -> list[str]:
+        """Write the wave to a file and return the arguments of PROGRAM."""
+        file = self.scratch / "wave.npy"
+        np.save(file, wave)
+        return [str(folder.resolve()), str(file), prompt]
+
+    def answer(self) -> subprocess.CompletedProcess[str]:
+        """Wait for the process that was asked, and return what it wrote."""
+        process = self.start()
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def stop(self) -> None:
+        """End the process if it runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@contextmanager
+def clean_process() -> Iterator[CleanProcess]:
+    """Offer a clean process within the context."""
+    with tempfile.TemporaryDirectory() as scratch:
+        process = CleanProcess(Path(scratch))
+        try:
+            yield process
+        finally:
+            process.stop()
+
+
+def ask_clean_process(prepared: Prepared, folder: Path, process: CleanProcess) -> NDArray[np.float32]:
+    """Ask for the outputs of the saved model for one validation clip, and return that as the network receives it."""
+    windows = prepared.windows("validation")
+    wave = windows.wave(int(np.argsort(windows.lengths)[len(windows) // 2]))  # of median length
+    wave = np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))
+    process.ask(folder, wave, prepared.recipe.text.prompt)
+    return wave
+
+
+def check_parity(
+    prepared: Prepared, model: Any, wave: NDArray[np.float32], folder: Path, process: CleanProcess
+) -> None:
+    """Compare what the clean process computes for a clip with what the saved model, loaded here, does.
 
     Raises:
-        AudioFTError: the model does not load, or its outputs differ.
+        AudioFTError: the model does not load there, or its outputs differ.
     """
-    # The validation clip of median length, as the network receives it.
-    windows = prepared.windows("validation")
-    wave = windows.wave(int(np.argsort(windows.lengths)[len(windows) // 2]))
-    wave = np.pad(wave, (0, max(0, prepared.adapter.shortest - len(wave))))
     ours = _outputs_here(prepared.task, model, prepared.adapter, wave)
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "wave.npy"
-        np.save(file, wave)
-        outcome = in_clean_process(PROGRAM, str(folder.resolve()), str(file), prepared.recipe.text.prompt)
+    outcome = process.answer()
     if outcome.returncode:
         raise AudioFTError(f"The saved model in {folder} fails in a clean process: {outcome.stderr.strip()[-800:]}")
     theirs = json.loads(outcome.stdout.strip().splitlines()[-1])
@@ -70,6 +132,16 @@ def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.flo
     return {**text, "logits": logits.float().cpu().tolist()}
 
 
+# Imports what PROGRAM needs, and waits for its arguments; without any, the process that started it has ended.
+WAIT = """
+import json, sys
+import numpy, torch
+from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedModel
+asked = sys.stdin.readline()
+if not asked:
+    sys.exit()
+sys.argv[1:] = json.loads(asked)
+"""
 # Loads the folder argv[1] with transformers alone, as other people will, and prints its outputs for the wave argv[2];
 # argv[3] is a prompt for models that generate. Where the layers above the encoder are meant for each frame, and
 # transformers has no class for that, they are applied to each. A pooling that transformers lacks needs audio_ft.
@@ -112,12 +184,6 @@ else:
     text = {"text": processor.batch_decode(logits.argmax(-1))[0].strip()} if spells else {}
     print(json.dumps({**text, "logits": logits[0].tolist()}))
 """
-
-
-def in_clean_process(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program in a new process without network and GPU."""
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | CLEAN_ENVIRONMENT, check=False)
 
 
 def _agree(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:

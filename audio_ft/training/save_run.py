@@ -13,7 +13,7 @@ from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, remove, replacing
 from audio_ft.run import BASELINES_FILE, CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
 from audio_ft.system import describe, versions
-from audio_ft.training.parity_check import check_parity
+from audio_ft.training.parity_check import CleanProcess, ask_clean_process, check_parity
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
 from audio_ft.training.weights.retention import score_split, tuned
 
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from audio_ft.evaluation.scoring import Scored
+    from audio_ft.metrics import Score
     from audio_ft.training.loop import Fitted
     from audio_ft.training.run_folder import Clock
     from audio_ft.training.setup import Prepared
 
 
-def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, smoke: bool = False) -> Run:
+def finish(
+    prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, process: CleanProcess, *, smoke: bool = False
+) -> Run:
     """Save and score a fitted network, check it in a clean process, and return the run.
 
     Raises:
@@ -38,20 +41,17 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
     recipe, adapter, target = prepared.recipe, prepared.adapter, prepared.task.target
     model_folder = folder / MODEL_FOLDER
     save_model(prepared, fitted, model_folder)
+    asked = ask_clean_process(prepared, model_folder, process)
     # Score the saved model in float32, as users will load it, rather than the network in memory.
     model: Any = prepared.task.load(adapter, model_folder)
     model.to(fitted.model.device)
     scored = {split: score_split(prepared, model, split) for split in ("validation", "test")}
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
-    check_parity(prepared, model, model_folder)
-    train, test = prepared.rows("train"), prepared.rows("test")
-    simple = baseline_predictions(target, train, test, adapter.sample_rate, seed=recipe.seed)
-    write_baselines(simple, folder / BASELINES_FILE)
-    truth = target.encode(test.table.select(test.readable)["target"])
-    baselines = {name: target.score(found, truth, test.groups, seed=recipe.seed) for name, found in simple.items()}
+    test, baselines = prepared.rows("test"), score_baselines(prepared, folder / BASELINES_FILE)
     save_sides(
         {split: side_of(prepared.rows(split), target) for split in ("train", "validation")}, folder / FINGERPRINTS_FILE
     )
+    check_parity(prepared, model, asked, model_folder, process)
     run = Run(
         folder=folder,
         recipe=recipe,
@@ -86,6 +86,16 @@ def finish(prepared: Prepared, fitted: Fitted, folder: Path, clock: Clock, *, sm
     for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE):
         remove(folder / name)
     return run
+
+
+def score_baselines(prepared: Prepared, file: Path) -> dict[str, Mapping[str, Score]]:
+    """Score the baselines on the test split, and write their predictions."""
+    target, seed = prepared.task.target, prepared.recipe.seed
+    train, test = prepared.rows("train"), prepared.rows("test")
+    simple = baseline_predictions(target, train, test, prepared.adapter.sample_rate, seed=seed)
+    write_baselines(simple, file)
+    truth = target.encode(test.table.select(test.readable)["target"])
+    return {name: target.score(found, truth, test.groups, seed=seed) for name, found in simple.items()}
 
 
 def chosen_facts(prepared: Prepared) -> dict[str, Any]:

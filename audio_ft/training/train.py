@@ -18,6 +18,7 @@ from audio_ft.run import Run
 from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import results
+from audio_ft.training.parity_check import clean_process
 from audio_ft.training.run_folder import Clock, begin, refuse_finished, released_on_failure
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
@@ -85,12 +86,12 @@ def _train(
         if first:
             begin(folder, prepared, overwrite, clock)
     clock.enter("training")
-    with quiet_transformers():
+    with quiet_transformers(), clean_process() as process:
         with released_on_failure(folder, clock) if first else nullcontext():
-            fitted = fit(prepared, folder, log, clock.save)
+            fitted = fit(prepared, folder, log, clock.save, process.start)
         clock.enter("scoring")
         with PartialState().main_process_first():
-            run = finish(prepared, fitted, folder, clock, smoke=smoke) if first else Run.load(folder)
+            run = finish(prepared, fitted, folder, clock, process, smoke=smoke) if first else Run.load(folder)
     if first:
         fitted.trackers.log_scores(fitted.model, run.scores["test"])
         for line in results(run):

@@ -26,7 +26,7 @@ from audio_ft.recipe import Recipe
 recipes, out = sys.argv[1], Path(sys.argv[2])
 for index, plain in enumerate(json.loads(Path(recipes).read_text())):
     prepared = prepare(Recipe.from_dict(plain), lambda line: None)
-    fitted = fit(prepared, out / str(index), lambda line: None, lambda: None)
+    fitted = fit(prepared, out / str(index), lambda line: None, lambda: None, lambda: None)
     rank = torch.distributed.get_rank()
     total = sum(parameter.double().abs().sum().item() for parameter in fitted.model.parameters())
     (out / f"{index}-{rank}.json").write_text(json.dumps({"total": total, "history": fitted.history}))

@@ -22,7 +22,7 @@ EXTRACTOR = "preprocessor_config.json"
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """Return a recipe of one step whose result is proved as users' are, by a process that imports everything itself."""
-    monkeypatch.setattr(parity_check, "in_clean_process", in_new_process)
+    monkeypatch.setattr(parity_check, "CleanProcess", in_new_process)
     model = tiny_checkpoint("wav2vec2-group", tmp_path / "checkpoint")
     return Recipe(
         model=model, data=Data(path=WORDS, limit=16), training={"max_steps": 1, "per_device_train_batch_size": 8}
