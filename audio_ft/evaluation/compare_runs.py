@@ -11,11 +11,10 @@ from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.metrics.comparison import Comparison, compare
 from audio_ft.metrics.compute import plain_scores
+from audio_ft.run import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame, MultiIndex
-
-    from audio_ft.run import Run
 
 # Decoders may differ by so many seconds; a greater difference shows another recording of the same name.
 SAME_LENGTH = 0.1

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import Cleaner, clean
-from audio_ft.data import load
+from audio_ft.data import Data, load
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.errors import InputError
 from audio_ft.evaluation.probe import Probed, out_of_fold
@@ -19,13 +20,10 @@ from audio_ft.file_io import finite
 from audio_ft.formatting import counted
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.redaction import display_name
+from audio_ft.targets import Target
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from numpy.typing import NDArray
-
-    from audio_ft.data import Data
-    from audio_ft.targets import Target
 
 # A number is counted as doubtful beyond so many robust standard deviations (Iglewicz and Hoaglin 1993).
 OUTLYING = 3.5

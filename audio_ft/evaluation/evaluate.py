@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audio_ft.audio.codec.source import Part
 from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.cleaning.place import source_of
+from audio_ft.data import Data
+from audio_ft.data.certificate import Certificate, Side
 from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import EVALUATED, compared_with, scores_without_leaks
 from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.scoring import Rows, load_split, score_rows
 from audio_ft.evaluation.slices import check_columns, known_columns
-from audio_ft.metrics import resampling
+from audio_ft.inference.predictor import Model
+from audio_ft.metrics import Score, resampling
 from audio_ft.settings.rules import as_json
-
-if TYPE_CHECKING:
-    from audio_ft.audio.codec.source import Part
-    from audio_ft.data import Data
-    from audio_ft.data.certificate import Certificate, Side
-    from audio_ft.inference.predictor import Model
-    from audio_ft.metrics import Score
 
 # Recordings that are returned for timing.
 SAMPLED = 20

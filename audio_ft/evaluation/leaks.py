@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.data.certificate import Certificate, Side, certify
 from audio_ft.errors import InputError
+from audio_ft.evaluation.scoring import Rows
 from audio_ft.file_io import replacing
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from audio_ft.evaluation.scoring import Rows
-    from audio_ft.metrics import Score
-    from audio_ft.targets import Target
+from audio_ft.metrics import Score
+from audio_ft.targets import Target
 
 
 def side_of(rows: Rows, target: Target) -> Side:

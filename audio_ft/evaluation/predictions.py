@@ -7,19 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.cleaning.place import PLACE
 from audio_ft.errors import InputError
-from audio_ft.run import PREDICTIONS_FILE
+from audio_ft.evaluation.scoring import Rows
+from audio_ft.metrics import Score
+from audio_ft.run import PREDICTIONS_FILE, Run
+from audio_ft.targets import Target
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
-
-    from audio_ft.evaluation.scoring import Rows
-    from audio_ft.metrics import Score
-    from audio_ft.run import Run
-    from audio_ft.targets import Target
 
 
 @dataclass(frozen=True)

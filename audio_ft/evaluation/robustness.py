@@ -17,21 +17,20 @@ import numpy as np
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.cleaning.place import source_of
+from audio_ft.data import Data
 from audio_ft.errors import AudioError, InputError
 from audio_ft.evaluation.perturbations import PERTURBATIONS, Perturbation
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.scoring import load_split
 from audio_ft.file_io import read_json, write_json
+from audio_ft.inference.predictor import Model
 from audio_ft.metrics import Score, direction, resampling
 from audio_ft.metrics.comparison import compare
 from audio_ft.redaction import as_path
+from audio_ft.targets import Target
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-    from audio_ft.data import Data
-    from audio_ft.inference.predictor import Model
-    from audio_ft.targets import Target
 
 ROBUSTNESS_FILE = "robustness.json"
 # Raised when the shape or meaning of robustness.json changes, so that an older file is not reused.

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audio_ft.data import load
+from audio_ft.cleaning.chain import Chain
+from audio_ft.cleaning.dataset import Cleaned
+from audio_ft.data import Data, Loaded, load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.inference.batching import Collator, outputs_of, windows_of
+from audio_ft.inference.predictor import Model
+from audio_ft.metrics import Score
+from audio_ft.models.base import Adapter
+from audio_ft.tasks.base import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from datasets import Dataset
-    from numpy.typing import NDArray
-
-    from audio_ft.cleaning.chain import Chain
-    from audio_ft.cleaning.dataset import Cleaned
-    from audio_ft.data import Data, Loaded
-    from audio_ft.inference.predictor import Model
-    from audio_ft.metrics import Score
-    from audio_ft.models.base import Adapter
-    from audio_ft.tasks.base import Task
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,16 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.data.columns import GROUP, among, plain
 from audio_ft.errors import InputError
+from audio_ft.evaluation.predictions import Predictions
 from audio_ft.metrics import Score, direction
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.evaluation.predictions import Predictions
-    from audio_ft.targets import Target
+from audio_ft.targets import Target
 
 # A smaller slice says next to nothing: 10 of 10 right is [0.72, 1].
 LEAST_CLIPS = 10

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.calibration import calibration, selective
@@ -14,10 +14,7 @@ from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.slices import slices, verdict
 from audio_ft.file_io import file_digest, read_json, write_json
 from audio_ft.metrics import Score
-from audio_ft.run import PREDICTIONS_FILE
-
-if TYPE_CHECKING:
-    from audio_ft.run import Run
+from audio_ft.run import PREDICTIONS_FILE, Run
 
 logger = logging.getLogger(__name__)
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.cleaning.dataset import Cleaner, clean, header_seconds
-from audio_ft.data import load
+from audio_ft.data import Data, load
 from audio_ft.errors import InputError
 from audio_ft.evaluation.doubts import MAD, OUTLYING, Doubt, Doubts
 from audio_ft.formatting import counted
 from audio_ft.inference.batching import BATCH, Collator, Windows
+from audio_ft.inference.predictor import Model
 from audio_ft.metrics.alignment import errors
 from audio_ft.metrics.text_normalizers import normalizer
+from audio_ft.models.base import Adapter
 from audio_ft.redaction import display_name
 from audio_ft.tasks.base import NO_TOKEN, forward
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_ft.data import Data
-    from audio_ft.inference.predictor import Model
-    from audio_ft.models.base import Adapter
 
 
 def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
