@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.data import columns, pseudo_labels, sources, splits
@@ -19,7 +18,7 @@ from audio_ft.data.read_targets import read_targets, refuse_unknown
 from audio_ft.data.rights import rights_in
 from audio_ft.data.rows import Rows, Source, whole_keys
 from audio_ft.data.spec import Data
-from audio_ft.data.tables import fingerprint_of, metas_of, numbered, table_of
+from audio_ft.data.tables import tables_of
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label, Labels, Number, Target
@@ -134,11 +133,8 @@ def _load(
     if data.limit is not None:
         parts = {name: _sample(split, data.limit, data.seed, kind) for name, split in parts.items()}
         rule += f"; at most {data.limit:,} clips a split"
-    metas = {name: metas_of(split, {source.audio, column, group}) for name, split in parts.items()}
-    keys = numbered(key for split in parts.values() for key in split.keys)
-    tables = {name: table_of(split, list(islice(keys, len(split))), metas[name], kind) for name, split in parts.items()}
+    tables, fingerprint = tables_of(parts, {source.audio, column, group}, kind)
     warnings = (*notes, *splits.leaks(parts, target, group))
-    fingerprint = fingerprint_of(parts, metas, kind)
     pseudo = sum(pseudo_labels.marks(parts["train"])) if "train" in parts else 0
     return Loaded(
         tables, target, column, group, rule, warnings, source.chain, fingerprint, reading, folds, pseudo, rights
@@ -153,7 +149,7 @@ def _sample(rows: Rows, limit: int, seed: int, kind: type[Target]) -> Rows:
 def _unused(source: Source, rows: Rows, folded: bool) -> list[str]:
     """Return a note on folds or splits of the data that are not used."""
     if not folded:
-        return list(unused_folds(rows.columns))
+        return unused_folds(rows.columns)
     given = source.rows.split_names
     return [] if given == ("",) else [f"splits {', '.join(given)} of the data not used, because of data.folds"]
 

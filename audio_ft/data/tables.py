@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,15 +20,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def numbered(keys: Iterable[str]) -> Iterator[str]:
-    """Yield the keys, with "#2" and so on added to repeated ones."""
+def tables_of(parts: Mapping[str, Rows], used: set[str | None], kind: type[Target]) -> tuple[dict[str, Dataset], str]:
+    """Return the tables of splits, and their digest; `used` are the columns that are not among the others.
+
+    A key that occurs again gets "#2" and so on.
+    """
+    tables, metas = {}, {name: _metas_of(rows, used) for name, rows in parts.items()}
     seen: Counter[str] = Counter()
-    for key in keys:
-        seen[key] += 1
-        yield key if seen[key] == 1 else f"{key}#{seen[key]}"
+    for name, rows in parts.items():
+        keys = []
+        for key in rows.keys:
+            seen[key] += 1
+            keys.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
+        tables[name] = _table_of(rows, keys, metas[name], kind)
+    return tables, _fingerprint_of(parts, metas, kind)
 
 
-def metas_of(rows: Rows, used: set[str | None]) -> list[str]:
+def _metas_of(rows: Rows, used: set[str | None]) -> list[str]:
     """Return the other columns of each row as JSON text; NaN becomes null."""
     others = {name: cells for name, cells in rows.columns.items() if name not in used}
     return [
@@ -38,7 +46,7 @@ def metas_of(rows: Rows, used: set[str | None]) -> list[str]:
     ]  # fmt: skip
 
 
-def table_of(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
+def _table_of(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
     """Return the rows as a table with the columns audio, target, group, key and meta."""
     import pyarrow as pa
     from datasets import Dataset, Features, Value, concatenate_datasets
@@ -64,7 +72,7 @@ def table_of(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) 
     return concatenate_datasets([audio, Dataset(beside)], axis=1).select(places)
 
 
-def fingerprint_of(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:
+def _fingerprint_of(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], kind: type[Target]) -> str:
     """Return the digest of everything that training reads; recordings count by size and modification time."""
     digest = hashlib.sha256(kind.kind.encode())
     for name, split in rows.items():

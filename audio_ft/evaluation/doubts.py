@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import Data, load
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.errors import InputError
 from audio_ft.evaluation.probe import Probed, out_of_fold
-from audio_ft.evaluation.scoring import Rows
+from audio_ft.evaluation.scoring import Rows, clean_rows
 from audio_ft.file_io import finite
 from audio_ft.formatting import counted
 from audio_ft.inference.embeddings import Encoder
@@ -113,9 +112,7 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
     # The default cleaning of a plain checkpoint gives way to the one that prepared recordings went through.
     chain = Chain(()) if encoder.loose and loaded.chain is not None else encoder.chain.remaining(loaded.chain)
     encoder = encoder.covering(table)
-    rows = Rows(table, clean(table, Cleaner(chain, encoder.adapter.sample_rate), name="recordings"))
-    if not rows.cleaned.clips:
-        raise InputError(f"None of the recordings can be read (first: {': '.join(rows.cleaned.errors[0])}).")
+    rows = Rows(table, clean_rows(table, chain, encoder.adapter.sample_rate))
     left = table.select(rows.readable)
     given, keys = list(left["target"]), list(left["key"])
     probed = out_of_fold(target, given, encoder.embed(rows.cleaned), rows.groups, keys=keys)

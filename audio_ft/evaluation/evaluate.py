@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audio_ft.audio.codec.source import Part
-from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.cleaning.place import source_of
 from audio_ft.data import Data
 from audio_ft.data.certificate import Certificate, Side
-from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import EVALUATED, compared_with, scores_without_leaks
 from audio_ft.evaluation.predictions import Predictions, tabulated
-from audio_ft.evaluation.scoring import Rows, load_split, score_rows
+from audio_ft.evaluation.scoring import Rows, clean_rows, load_split, score_rows
 from audio_ft.evaluation.slices import check_columns, known_columns
 from audio_ft.inference.predictor import Model
 from audio_ft.metrics import Score, resampling
@@ -92,10 +90,7 @@ def evaluate(
     target, table = model.task.target, loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(target, table["group"], table["meta"]))
-    rows = Rows(table, clean(table, Cleaner(chain, model.adapter.sample_rate), name=split))
-    if not rows.cleaned.clips:
-        first = ": ".join(rows.cleaned.errors[0])
-        raise InputError(f"None of the recordings of the {split} split can be read (first: {first}).")
+    rows = Rows(table, clean_rows(table, chain, model.adapter.sample_rate, split))
     scored = score_rows(model.network, model.task, model.adapter, rows, seed=seed)
     present = rows.readable
     certificate = compared_with(trained, rows, target) if trained else None

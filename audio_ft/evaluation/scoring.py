@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import Cleaned
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
 from audio_ft.data import Data, Loaded, load
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
@@ -62,6 +62,19 @@ def load_split(model: Model, data: Data, split: str, need: Sequence[str]) -> tup
     model.chain.require_rate(model.adapter.sample_rate)
     loaded = load(data, need=tuple(need) or (split,), known=model.task.target)
     return loaded, model.chain.remaining(loaded.chain)
+
+
+def clean_rows(table: Dataset, chain: Chain, rate: int, split: str = "") -> Cleaned:
+    """Return the recordings of a table, or of one `split`, after cleaning at `rate` Hz.
+
+    Raises:
+        InputError: none of them can be read.
+    """
+    cleaned = clean(table, Cleaner(chain, rate), name=split or "recordings")
+    if not cleaned.clips:
+        where = f" of the {split} split" if split else ""
+        raise InputError(f"None of the recordings{where} can be read (first: {': '.join(cleaned.errors[0])}).")
+    return cleaned
 
 
 def score_rows(

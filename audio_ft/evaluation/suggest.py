@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data.rows import File, audio_table
 from audio_ft.errors import InputError
 from audio_ft.evaluation.calibration import fitted_temperature, tempered
+from audio_ft.evaluation.scoring import clean_rows
 from audio_ft.inference.batching import Collator, outputs_of, windows_of
 from audio_ft.inference.embeddings import embed
 
@@ -74,9 +74,7 @@ def suggest(model: Model, files: Sequence[str], validation: Predictions | None, 
     table, places = audio_table([File(str(path)) for path in files])
     table = table.select(places).add_column("key", list(map(str, files)))
     adapter = model.adapter
-    cleaned = clean(table, Cleaner(model.chain, adapter.sample_rate), name="recordings")
-    if not cleaned.clips:
-        raise InputError(f"None of the recordings can be read (first: {': '.join(cleaned.errors[0])}).")
+    cleaned = clean_rows(table, model.chain, adapter.sample_rate)
     windows = windows_of(cleaned, None, task, adapter)
     outputs = outputs_of(model.network, task, Collator(adapter, task), windows, describe="predicting")
     readable = cleaned.used

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.cleaning.dataset import Cleaner, clean, header_seconds
+from audio_ft.cleaning.dataset import header_seconds
 from audio_ft.data import Data, load
-from audio_ft.errors import InputError
 from audio_ft.evaluation.doubts import MAD, OUTLYING, Doubt, Doubts
+from audio_ft.evaluation.scoring import clean_rows
 from audio_ft.formatting import counted
 from audio_ft.inference.batching import BATCH, Collator, Windows
 from audio_ft.inference.predictor import Model
@@ -39,9 +40,7 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
     loaded = load(data.replace(folds=None, test_fold=None), known=task.target, need=("train",), together=True)
     table = loaded.splits["train"]
     adapter = task.fit_window(model.adapter, header_seconds(table, len(table)), None)
-    cleaned = clean(table, Cleaner(model.chain.remaining(loaded.chain), adapter.sample_rate), name="recordings")
-    if not cleaned.clips:
-        raise InputError(f"None of the recordings can be read (first: {': '.join(cleaned.errors[0])}).")
+    cleaned = clean_rows(table, model.chain.remaining(loaded.chain), adapter.sample_rate)
     windows = Windows(cleaned, None, adapter.window)
     whole = np.flatnonzero(np.bincount(windows.clips)[windows.clips] == 1)
     texts, keys, groups = (list(table[column]) for column in ("target", "key", "group"))
@@ -49,20 +48,17 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
     alignment, heard = _judged(model, adapter, windows, whole, spelled)
     rates = np.array([len(text) for text in spelled]) / (windows.lengths[whole] / adapter.sample_rate)
     unusual = {"alignment": _outlying(alignment) < -OUTLYING, "rate": np.abs(_outlying(np.log(rates + 1))) > OUTLYING}
-    normalize = normalizer(task.target.text.language)
+    measured = {
+        "alignment": alignment,
+        "character_error_rate": _error_rates(spelled, heard, task.target.text.language),
+        "characters_a_second": rates,
+    }
     clips = []
-    for place, row in enumerate(whole):
-        clip = windows.clips[row]
-        count = errors([normalize(spelled[place])], [normalize(heard[place])], unit="character")[0]
-        measures = {
-            "alignment": float(alignment[place]),
-            "character_error_rate": count.total / max(count.words, 1),
-            "characters_a_second": float(rates[place]),
-        }
-        reasons = {what: bool(found[place]) for what, found in unusual.items()}
+    for place, clip in enumerate(windows.clips[whole]):
+        measures = {what: float(values[place]) for what, values in measured.items()}
+        reason = _reason(measures, {what: bool(found[place]) for what, found in unusual.items()})
         quality = float(np.exp(alignment[place]))
-        clips.append(Doubt(keys[clip], groups[clip], texts[clip], heard[place], None, quality,
-                           _reason(measures, reasons), measures))  # fmt: skip
+        clips.append(Doubt(keys[clip], groups[clip], texts[clip], heard[place], None, quality, reason, measures))
     long = len(set(windows.clips.tolist())) - len(whole)
     method = [f"{counted(len(clips), 'clip')}, by the mean log-probability of their transcript in {display_name(name)}"]
     method += [f"{counted(long, 'clip')} longer than {adapter.window:g} s not judged"] if long else []
@@ -102,6 +98,14 @@ def _judged(
                 heard[place] = task.decode(int(token) for token in row if token != NO_TOKEN)
             progress.update(len(chosen))
     return alignment, heard
+
+
+def _error_rates(spelled: Sequence[str], heard: Sequence[str], language: str | None) -> NDArray[np.float64]:
+    """Return the character error rate of each clip (clips,), of texts as Whisper's normalizer writes them."""
+    normalize = normalizer(language)
+    counts = (errors([normalize(truth)], [normalize(text)], unit="character")[0]
+              for truth, text in zip(spelled, heard, strict=True))  # fmt: skip
+    return np.array([count.total / max(count.words, 1) for count in counts])
 
 
 def _outlying(values: NDArray[np.float64]) -> NDArray[np.float64]:

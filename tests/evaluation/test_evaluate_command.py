@@ -160,7 +160,7 @@ def test_an_unknown_column_is_refused_before_the_model_is_run(run, monkeypatch, 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a recording was cleaned or heard")
 
-    for heard in ("clean", "score_rows"):
+    for heard in ("clean_rows", "score_rows"):
         monkeypatch.setattr(evaluation, heard, refuse)
     assert cli.main(["evaluate", str(run), str(WORDS), "--slice", "duration", "--slice", "accent"]) == 2
     printed = capsys.readouterr().err
