@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache
+from pathlib import Path
 
 from audio_ft.audio.output_paths import bare
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import shown
 
+CORPORA_FILE = Path(__file__).parents[1] / "assets" / "corpora.yaml"
 _FIELD = re.compile(r"\{(?P<name>[^{}:]*)(?::(?P<width>\d{1,3}))?\}")
 
 
@@ -29,7 +31,7 @@ class Corpus:
 
     name: str
     pattern: re.Pattern[str]
-    group: str
+    group: str = "speaker"
     label: str = ""
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -45,115 +47,14 @@ class Corpus:
         return {name: [self.words.get(name, {}).get(row[name].lower(), row[name]) for row in rows] for name in names}
 
 
-def _corpus(name: str, pattern: str, *, group: str = "speaker", label: str = "", **words: str) -> Corpus:
-    """Return a corpus; `words` are "code word, code word" by column, codes in lower case."""
-    parsed = {column: dict(pair.strip().split(" ", 1) for pair in text.split(",")) for column, text in words.items()}
-    return Corpus(name, re.compile(rf"(?:^|/){pattern}$", re.IGNORECASE), group, label, parsed)
+@cache
+def corpora() -> tuple[Corpus, ...]:
+    """Return the corpora of assets/corpora.yaml, in its order."""
+    import yaml
 
-
-_emotional = partial(_corpus, label="emotion")
-
-CORPORA: tuple[Corpus, ...] = (
-    _corpus("speech-commands", r"(?P<speaker>[0-9a-f]{6,})_nohash_\d+"),
-    # "24-12-2023" is a date.
-    _corpus("LibriSpeech", r"(?!\d\d?-\d\d?-(?:19|20)\d\d$)(?P<speaker>\d+)-\d+-\d{4}"),
-    _corpus("LibriTTS", r"(?P<speaker>\d+)_\d{3,}_\d{6}_\d{6}"),
-    _corpus("VCTK", r"(?P<speaker>[ps]\d{3}|s5)_\d{3}(?:_mic[12])?"),
-    _emotional(
-        "RAVDESS",
-        r"(?P<modality>0[1-3])-(?P<channel>0[12])-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<statement>0[12])-"
-        r"(?P<repetition>0[12])-(?P<actor>\d\d)",
-        group="actor",
-        emotion="01 neutral, 02 calm, 03 happy, 04 sad, 05 angry, 06 fearful, 07 disgust, 08 surprised",
-        intensity="01 normal, 02 strong",
-        channel="01 speech, 02 song",
-    ),
-    _emotional(
-        "CREMA-D",
-        r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<level>LO|MD|HI|XX?)",
-        group="actor",
-        emotion="ang anger, dis disgust, fea fear, hap happy, neu neutral, sad sad",
-    ),
-    _emotional(
-        "Emo-DB",
-        r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<version>[a-z]?)",
-        emotion="w anger, l boredom, e disgust, a fear, f happiness, t sadness, n neutral",
-    ),
-    _emotional(
-        "TESS",
-        r"(?P<speaker>OAF?|YAF?)_(?P<spoken>[a-z]+)_(?P<emotion>angry|disgust|fear|happy|neutral|ps|sad)",
-        speaker="oa OAF, ya YAF",
-        emotion="ps pleasant surprise",
-    ),
-    _emotional(
-        "EmoV-DB",
-        r"(?P<speaker>bea|jenie|josh|sam)(?:_[a-z]+)?/(?:[a-z]+/)?"
-        r"(?P<emotion>amused|anger|angry|disgust|disgusted|neutral|sleepiness|sleepy)_\d+-\d+_(?P<sentence>\d{4})",
-        emotion="amused amused, anger anger, angry anger, disgust disgust, disgusted disgust, neutral neutral, "
-        "sleepiness sleepiness, sleepy sleepiness",
-    ),
-    _emotional(
-        "SAVEE",
-        r"(?P<speaker>DC|JE|JK|KL)[/_](?P<emotion>sa|su|[adfhn])(?P<sentence>\d\d)",
-        emotion="a anger, d disgust, f fear, h happiness, n neutral, sa sadness, su surprise",
-    ),
-    _emotional(
-        "ESD",
-        r"(?P<speaker>\d{4})/(?P<emotion>angry|happy|neutral|sad|surprise)/(?:(?:train|evaluation|test)/)?"
-        r"(?P=speaker)_\d{6}",
-    ),
-    # Its speakers are not named, only whether they are women, men or children.
-    _emotional(
-        "MESD",
-        r"(?P<emotion>anger|disgust|fear|happiness|neutral|sadness)_(?P<voice>[CFM])_(?P<corpus>[AB])_(?P<word>\w+)",
-        group="voice",
-    ),
-    _emotional(
-        "EMOVO",
-        r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm]\d)-(?P<sentence>[bdln]\d)",
-        emotion="dis disgust, gio joy, neu neutral, pau fear, rab anger, sor surprise, tri sadness",
-    ),
-    _emotional(
-        "JL-corpus",
-        r"(?P<speaker>(?:fe)?male\d)_(?P<emotion>angry|anxious|apologetic|assertive|concerned|encouraging|excited|happy|"
-        r"neutral|sad)_(?P<sentence>\d+[ab])_(?P<take>\d)",
-    ),
-    _emotional(
-        "AESDD", r"(?P<emotion>anger|disgust|fear|happiness|sadness)/[adfhs](?P<sentence>\d\d) ?\((?P<speaker>\d)\)b?"
-    ),
-    _emotional(
-        "BAVED",
-        r"(?P<speaker>\d+)-(?P<gender>[MF])-(?P<age>\d\d)-(?P<word>[0-6])-(?P<emotion>[0-2])-(?P<take>\d+)",
-        emotion="0 low, 1 normal, 2 high",
-    ),
-    _emotional(
-        "ShEMO",
-        r"(?P<speaker>[FM]\d\d)(?P<emotion>[AFHNSW])(?P<take>\d\d)",
-        emotion="a anger, f fear, h happiness, n neutral, s sadness, w surprise",
-    ),
-    _emotional(
-        "URDU",
-        r"(?P<speaker>S[MF]\d+)_F(?P<file>\d+)_(?P<emotion>[AHNS])(?P<number>\d+)",
-        emotion="a angry, h happy, n neutral, s sad",
-    ),
-    _corpus("IEMOCAP", r"Ses(?P<session>\d\d)[FM]_(?:impro|script)\w+_(?P<gender>[FM])\d{3}", group="session"),
-    _corpus("spoken-digit", r"(?P<digit>\d)_(?P<speaker>[a-z]+|\d\d)_(?P<take>\d+)", label="digit"),
-    _corpus(
-        "ESC-50",
-        r"(?P<fold>[1-5])-(?P<original_file>\d+)-(?P<take>[A-Z])-(?P<class_id>\d{1,2})",
-        group="original_file",
-        label="class_id",
-    ),
-    _corpus(
-        "UrbanSound8K",
-        # Without the folder of a fold, "2023-5-12-1" is a date.
-        r"(?:fold(?P<fold>\d+)/)?(?P<fsid>(?(fold)|(?!(?:19|20)\d\d-))\d+)-(?P<event>\d)-(?P<occurrence>\d+)-(?P<slice>\d+)",
-        group="fsid",
-        label="event",
-        event="0 air_conditioner, 1 car_horn, 2 children_playing, 3 dog_bark, 4 drilling, 5 engine_idling, "
-        "6 gun_shot, 7 jackhammer, 8 siren, 9 street_music",
-    ),
-)
+    # Every scalar is text: a code such as 01 is no number, and "n" is no truth value.
+    listed = yaml.load(CORPORA_FILE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    return tuple(Corpus(**one | {"pattern": re.compile(rf"(?:^|/){one['pattern']}$", re.IGNORECASE)}) for one in listed)
 
 
 def _ending(path: str) -> str:
@@ -163,7 +64,7 @@ def _ending(path: str) -> str:
 
 def known_names(paths: Sequence[str]) -> tuple[Corpus, dict[str, list[str]]] | None:
     """Return the corpus whose form all paths have, and the columns that they contain; None where there is none."""
-    return next(((one, found) for one in CORPORA if (found := one.columns(paths))), None)
+    return next(((one, found) for one in corpora() if (found := one.columns(paths))), None)
 
 
 def group_from_names(paths: Sequence[str]) -> tuple[str, list[str]] | None:

@@ -5,12 +5,13 @@ Mean pooling is the network's own; only that loads in plain transformers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from audio_ft.models.base import Adapter
+if TYPE_CHECKING:
+    from audio_ft.models.base import Adapter
 
 
 class _PoolingProjector(nn.Module):

@@ -6,7 +6,7 @@ from corpora import BUILDERS
 
 from audio_ft.cli.main import main
 from audio_ft.data import Data, load
-from audio_ft.data.name_patterns import CORPORA, known_names
+from audio_ft.data.name_patterns import corpora, known_names
 from audio_ft.errors import InputError
 from audio_ft.targets import Transcript
 
@@ -166,5 +166,5 @@ def test_each_corpus_is_recognized_as_itself(tmp_path):
                  "urdu", "emovdb", "esc50", "librispeech", "libritts", "vctk92", "speech_commands"):  # fmt: skip
         names = [str(path.relative_to(tmp_path / name)) for path in (tmp_path / name).rglob("*")
                  if path.suffix in (".wav", ".flac") and "_background" not in str(path)]  # fmt: skip
-        fitting = [corpus.name for corpus in CORPORA if corpus.columns(names)]
+        fitting = [corpus.name for corpus in corpora() if corpus.columns(names)]
         assert len(fitting) == 1, (name, fitting)
