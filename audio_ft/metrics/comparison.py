@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 from audio_ft.metrics.compute import measured_scores
 from audio_ft.metrics.intervals import Measured, Scale, standard_error, with_interval
 from audio_ft.metrics.registry import metric_of, metrics_of
@@ -74,8 +75,8 @@ class Comparison:
         if self.p_value is not None:
             test = f", McNemar's p {'< 0.001' if self.p_value < 0.001 else f'= {self.p_value:.3f}'}"
         return (
-            f"{verdict}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same {self.n:,} "
-            f"clip{'s' * (self.n != 1)}, a difference of {self.difference:+.3f} {interval}{test}."
+            f"{verdict}: {self.metric} {self.second:.3f} against {self.first:.3f} on the same "
+            f"{counted(self.n, 'clip')}, a difference of {self.difference:+.3f} {interval}{test}."
             f"{' They agree on every clip.' if self.identical else ''}"
         )
 

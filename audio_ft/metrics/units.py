@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 
 NO_CLIPS = "a score needs at least one clip; there are none"
 FloatArray = NDArray[np.float64]
@@ -36,7 +37,7 @@ def resampling(groups: Groups) -> str:
         return "clip: resampled by clip (no groups known)."
     count = _codes(groups).max() + 1
     if count < MIN_GROUPS:
-        few = "1 group" if count == 1 else f"{count} groups"
+        few = counted(count, "group")
         return f"clip: resampled by clip ({few}, {MIN_GROUPS} needed); the interval does not speak for new groups."
     return f"group: resampled by group ({count} groups)."
 

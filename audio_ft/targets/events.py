@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 from audio_ft.metrics.event_samples import Event, EventsSample, Tolerance, as_objects
 from audio_ft.metrics.samples import Sample
 from audio_ft.targets.base import Array, Target
@@ -81,8 +82,7 @@ class Events(Target):
     @classmethod
     def counted(cls, targets: Sequence[Any]) -> str:
         """Return the number of events and of classes."""
-        number = sum(map(len, targets))
-        return f"{number:,} event{'s' * (number != 1)} of {class_count(cls.names_in(targets))}"
+        return f"{counted(sum(map(len, targets)), 'event')} of {class_count(cls.names_in(targets))}"
 
     @classmethod
     def empty(cls, cell: Any) -> bool:
@@ -226,8 +226,8 @@ class Events(Target):
         missed, added = len(truth) - len(pairs), len(guesses) - len(pairs)
         return Judged.of(
             row,
-            reference=f"{len(truth):,} event{'s' * (len(truth) != 1)}",
-            prediction=f"{len(guesses):,} event{'s' * (len(guesses) != 1)}",
+            reference=counted(len(truth), "event"),
+            prediction=counted(len(guesses), "event"),
             wrong=missed + added > 0,
             badness=(missed + added) / max(len(truth), 1),
             verdict=f"{len(pairs):,} of {len(truth):,} events found, {added:,} added",

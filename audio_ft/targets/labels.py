@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import counted
 from audio_ft.metrics.samples import THRESHOLD, LabelsSample
 from audio_ft.targets.base import Array, Estimator
 from audio_ft.targets.cells import as_text, as_whole, whole_numbers
@@ -72,7 +73,7 @@ class Labels(Label):
         """Return the number of classes and of labels a clip."""
         numbers = [len(target) for target in targets] or [0]
         low, high = min(numbers), max(numbers)
-        each = f"{high:,} {'label' if high == 1 else 'labels'}" if low == high else f"{low:,} to {high:,} labels"
+        each = counted(high, "label") if low == high else f"{low:,} to {high:,} labels"
         return f"{class_count(cls.names_in(targets))} from {each} a clip"
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.formatting import escaped
+from audio_ft.formatting import counted, escaped
 from audio_ft.metrics import Score
 from audio_ft.metrics.alignment import align, errors
 from audio_ft.metrics.samples import TextSample
@@ -132,7 +132,7 @@ class Transcript(Target):
         words, counts = int(row["words"]), {name: int(row[name]) for name in COUNTED}
         wrong = sum(counts.values())
         parts = ", ".join(f"{count} {COUNTED[name]}" for name, count in counts.items() if count)
-        verdict = f"{parts}; {words:,} {'word' if words == 1 else 'words'} spoken" if wrong else "all right"
+        verdict = f"{parts}; {counted(words, 'word')} spoken" if wrong else "all right"
         return Judged.of(
             row,
             reference=str(row["reference"]),

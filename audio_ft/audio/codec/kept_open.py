@@ -18,37 +18,34 @@ if TYPE_CHECKING:
     import soundfile
 
 
-@dataclass(frozen=True)
-class _Open:
-    """An open recording: which state of which file it is, in which process, and the frame that it reads next."""
+@dataclass
+class Place:
+    """Hold an open recording and the frame that it reads next."""
 
-    mark: tuple[Any, ...]
     sound: soundfile.SoundFile
-    position: int
+    position: int = 0
 
 
 class _Kept(threading.local):
-    last: _Open | None = None
+    last: tuple[tuple[Any, ...], Place] | None = None
 
 
 _kept = _Kept()
 
 
-def take(recording: AudioSource) -> tuple[soundfile.SoundFile, int] | None:
-    """Return the recording as it was kept, with the frame that it reads next, or None; it is no longer kept then."""
+def take(recording: AudioSource) -> Place | None:
+    """Return the recording as it was kept, or None; it is no longer kept then."""
     last, _kept.last = _kept.last, None
-    if last is not None and last.mark == _mark(recording):
-        return last.sound, last.position
-    return None
+    return last[1] if last is not None and last[0] == _mark(recording) else None
 
 
-def keep(recording: AudioSource, sound: soundfile.SoundFile, position: int) -> None:
-    """Keep a recording open that reads frame `position` next; one that is not a file is closed."""
+def keep(recording: AudioSource, place: Place) -> None:
+    """Keep a recording open; one that is not a file is closed."""
     mark = _mark(recording)
     if mark is None:
-        sound.close()
+        place.sound.close()
     else:
-        _kept.last = _Open(mark, sound, position)
+        _kept.last = mark, place
 
 
 def _mark(recording: AudioSource) -> tuple[Any, ...] | None:

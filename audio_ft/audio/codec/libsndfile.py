@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.audio.codec.kept_open import keep, take
+from audio_ft.audio.codec.kept_open import Place, keep, take
 from audio_ft.audio.codec.sniff import Decoder
 from audio_ft.audio.codec.source import AudioSource
 from audio_ft.errors import AudioError
@@ -206,21 +206,12 @@ def _info(sound: soundfile.SoundFile, name: str) -> AudioInfo:
     return AudioInfo(frames, rate, channels, frames / rate, sound.format, "soundfile")
 
 
-@dataclass
-class _Place:
-    """An open recording and the frame that it reads next."""
-
-    sound: soundfile.SoundFile
-    position: int
-
-
 @contextmanager
-def _at_part(recording: AudioSource, span: Span) -> Iterator[_Place]:
+def _at_part(recording: AudioSource, span: Span) -> Iterator[Place]:
     """Open a recording, which is kept open after a part of it if finding the next one takes long."""
-    kept = take(recording) if span.start else None
-    place = _Place(*kept) if kept and (_can_seek(kept[0]) or kept[1] <= span.start * kept[0].samplerate) else None
-    if place is None:
-        place = _Place(_opened(recording), 0)
+    place = take(recording) if span.start else None
+    if place is None or not (_can_seek(place.sound) or place.position <= span.start * place.sound.samplerate):
+        place = Place(_opened(recording))
     done = False
     try:
         yield place
@@ -229,7 +220,7 @@ def _at_part(recording: AudioSource, span: Span) -> Iterator[_Place]:
         # A Vorbis that was read before gives other samples after a seek; where seeking is fast nothing is gained.
         slow = place.sound.subtype.startswith("MPEG") or place.sound.subtype == "OPUS" or not _can_seek(place.sound)
         if done and slow and span != Span():
-            keep(recording, place.sound, place.position)
+            keep(recording, place)
         else:
             place.sound.close()
 

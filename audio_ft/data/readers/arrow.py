@@ -86,10 +86,9 @@ def _table(paths: Sequence[str]) -> Dataset:
             table = concatenate_datasets([Dataset(feather.read_table(path)) for path in paths])
     for name, feature in table.features.items():
         if getattr(feature, "dtype", None) in ("binary", "large_binary") and among(name, *AUDIO):
-            cells = table.with_format("arrow")[:].column(name).combine_chunks().cast(pa.binary())
-            empty = pa.nulls(len(table), pa.string())
-            struct = pa.StructArray.from_arrays([cells, empty], ["bytes", "path"])
             own = table.with_format("arrow")[:]
+            cells = [own.column(name).combine_chunks().cast(pa.binary()), pa.nulls(len(table), pa.string())]
+            struct = pa.StructArray.from_arrays(cells, ["bytes", "path"])
             return Dataset(own.set_column(own.column_names.index(name), name, struct))
     return table
 

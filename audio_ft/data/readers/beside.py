@@ -50,10 +50,10 @@ def read_beside(tree: Tree, *, texts: bool, lists: bool = True) -> Source | None
         return _source(tree, _fields(tree, fields), "files of the same name")
     if not texts:
         return None
-    spoken = {path: own for path, own in files.items() if own.keys() & set(_TEXTS)}
+    spoken = {path: next(own[end] for end in _TEXTS if end in own)
+              for path, own in files.items() if own.keys() & set(_TEXTS)}  # fmt: skip
     if len(spoken) > _MOST * len(tree.audio):
-        found = {path: read_text(tree.root / own[next(end for end in _TEXTS if end in own)])
-                 for path, own in spoken.items()}  # fmt: skip
+        found = {path: read_text(tree.root / file) for path, file in spoken.items()}
         if any(map(begins_track, found.values())):
             return None
         said = sum(bool(_SAMPLES.match(text)) for text in found.values())
@@ -61,9 +61,7 @@ def read_beside(tree: Tree, *, texts: bool, lists: bool = True) -> Source | None
         notes = ["the two numbers of samples before each transcript left out"] if timed else []
         cells = {path: {TEXT: " ".join((_SAMPLES.sub("", text, count=1) if timed else text).split())}
                  for path, text in found.items()}  # fmt: skip
-        first = next(iter(spoken.values()))
-        example = first[next(end for end in _TEXTS if end in first)]
-        return _source(tree, cells, f"text files of the same name, such as {example}", notes)
+        return _source(tree, cells, f"text files of the same name, such as {next(iter(spoken.values()))}", notes)
     named, used = _listed(tree) if lists else ({}, [])
     if not named:
         return None

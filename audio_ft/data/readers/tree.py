@@ -12,7 +12,7 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.data.columns import FILE
-from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
+from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.rows import Columns, File, Rows
 from audio_ft.errors import InputError
@@ -24,10 +24,9 @@ SPLIT_NAMES = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "development"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluate", "evaluation"), "test"),
 }
-# Files that list recordings of a split, one a line, and words that their names have beside the split.
-_LIST_SUFFIXES = (".txt", ".lst", ".list")
+# What the name of a list of recordings has beside the split.
 _LIST_WORD = re.compile(r"file|list|set|s$")
-_TEXT_SUFFIXES = (".txt", ".lst", ".list", ".lab", ".trn", ".transcript", ".cls", ".data")
+_TEXT_SUFFIXES = LIST_SUFFIXES | {".lab", ".trn", ".transcript", ".cls", ".data"}
 _TEXT_NAMES = ("wav.scp", "text", "prompts", "PROMPTS", "prompts-original")
 _PROSE = ("readme", "license", "licence", "copying", "copyright", "citation")
 
@@ -124,7 +123,7 @@ def scan(root: Path) -> Tree:
             tree.manifests.append(path)
         elif suffix in TRACK_SUFFIXES and file_at(entry.path).size >= 0:
             tree.tracks.append(path)
-        elif suffix in _LIST_SUFFIXES and split_in(path) and file_at(entry.path).size >= 0:
+        elif suffix in LIST_SUFFIXES and split_in(path) and file_at(entry.path).size >= 0:
             tree.lists.append(path)
         elif suffix != ".md" and not entry.name.lower().startswith(_PROSE):
             if (suffix in _TEXT_SUFFIXES or entry.name in _TEXT_NAMES) and file_at(entry.path).size >= 0:
