@@ -86,12 +86,7 @@ def push(
         AudioFTError: the Hub rejects the push, cannot be reached, or does not list afterwards what was sent.
     """
     check_repo_id(repo_id)
-    run.require_model()
-    if run.smoke and not smoke:
-        raise InputError(
-            f"{run.folder} is a smoke run, whose scores mean nothing. Train without --smoke, or push it anyway with "
-            "--smoke: its card then says what it is."
-        )
+    _check_run(run, smoke=smoke)
     if create_pr and revision not in (None, MAIN):
         raise InputError(f"A pull request is opened against {MAIN}; leave out --revision or --create-pr.")
     files = repository_files(run, repo_id, predictions=predictions)
@@ -106,6 +101,16 @@ def push(
         title = f"Add {'smoke run ' if run.smoke else ''}{run.recipe.name or 'model'}"
         made = commit(api, place, files, title, stale)
     return Pushed(repo_id, made.url, made.oid, sizes, made.changed)
+
+
+def _check_run(run: Run, *, smoke: bool) -> None:
+    """Refuse a run without its model, and a smoke run unless it is meant."""
+    run.require_model()
+    if run.smoke and not smoke:
+        raise InputError(
+            f"{run.folder} is a smoke run, whose scores mean nothing. Train without --smoke, or push it anyway with "
+            "--smoke: its card then says what it is."
+        )
 
 
 def check_before_training(recipe: Recipe, repository: str, *, create: bool = True) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -18,10 +18,9 @@ from audio_ft.metrics.samples import Sample
 from audio_ft.settings.rules import shown
 from audio_ft.targets.cells import Tiers, missing
 from audio_ft.targets.detection import Detection
-from audio_ft.targets.judged import Confusion, Judged, Word
+from audio_ft.targets.judged import Reported
 from audio_ft.targets.reading import Form, Reading
 from audio_ft.targets.transcripts import Text
-from audio_ft.targets.wording import Wording
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,7 +31,7 @@ Estimator = Callable[[], Any]
 
 
 @dataclass(frozen=True)
-class Target(ABC):
+class Target(Reported):
     """Define one kind of target: how cells are read, encoded, scored, stored, judged and put into words.
 
     A subclass with a `kind` registers itself; other code calls the target's methods and never branches on its kind.
@@ -67,7 +66,6 @@ class Target(ABC):
     events: Detection = field(default_factory=Detection)
 
     kind: ClassVar[str]
-    wording: ClassVar[Wording]
     sample: ClassVar[type[Sample]]
     second_score: ClassVar[str]
     selection_metric: ClassVar[str]
@@ -260,29 +258,6 @@ class Target(ABC):
     def describe(self, references: Mapping[str, Array]) -> list[str]:
         """Return lines about the targets of each split, logged before training."""
         return []
-
-    def judge(self, row: Mapping[str, Any]) -> Judged:
-        """Return a row of predictions.parquet for the report: text, verdict and order of errors."""
-        truth, guess = str(row["reference"]), str(row["prediction"])
-        verdict = "right" if truth == guess else "wrong"
-        return Judged.of(row, reference=truth, prediction=guess, wrong=truth != guess, badness=1.0, verdict=verdict)
-
-    def lead(self, clips: Sequence[Judged]) -> str:
-        """Return the result as a clause for the top of the report."""
-        right = sum(not clip.wrong for clip in clips)
-        return f"{right:,} of {len(clips):,} test recordings are {self.wording.right}"
-
-    def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
-        """Return the sentence that introduces the confusions."""
-        return f"{sum(clip.wrong for clip in clips):,} of {len(clips):,} test recordings are predicted wrongly."
-
-    def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
-        """Return the most frequent confusions of classes or words."""
-        return []
-
-    def words(self, clip: Judged) -> tuple[Word, ...]:
-        """Return truth and prediction of a clip word by word, for targets of words."""
-        return ()
 
 
 def target_class(kind: str) -> type[Target]:

@@ -1,10 +1,14 @@
-"""Predictions next to the truth, as the report shows them, one record a clip."""
+"""Predictions next to the truth, as the report shows them: a record for each clip, and the sentences on all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from audio_ft.metrics import Score
+from audio_ft.targets.wording import Wording
 
 
 @dataclass(frozen=True)
@@ -82,3 +86,32 @@ class Confusion:
     predicted: str
     clips: int
     of: int
+
+
+class Reported(ABC):
+    """Say what the report says of predictions; the part of `Target` that puts them into words."""
+
+    wording: ClassVar[Wording]
+
+    def judge(self, row: Mapping[str, Any]) -> Judged:
+        """Return a row of predictions.parquet for the report: text, verdict and order of errors."""
+        truth, guess = str(row["reference"]), str(row["prediction"])
+        verdict = "right" if truth == guess else "wrong"
+        return Judged.of(row, reference=truth, prediction=guess, wrong=truth != guess, badness=1.0, verdict=verdict)
+
+    def lead(self, clips: Sequence[Judged]) -> str:
+        """Return the result as a clause for the top of the report."""
+        right = sum(not clip.wrong for clip in clips)
+        return f"{right:,} of {len(clips):,} test recordings are {self.wording.right}"
+
+    def predictions_lead(self, clips: Sequence[Judged], scores: Mapping[str, Score]) -> str:
+        """Return the sentence that introduces the confusions."""
+        return f"{sum(clip.wrong for clip in clips):,} of {len(clips):,} test recordings are predicted wrongly."
+
+    def confusions(self, clips: Sequence[Judged]) -> list[Confusion]:
+        """Return the most frequent confusions of classes or words."""
+        return []
+
+    def words(self, clip: Judged) -> tuple[Word, ...]:
+        """Return truth and prediction of a clip word by word, for targets of words."""
+        return ()
