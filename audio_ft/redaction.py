@@ -7,15 +7,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.data.parts.same_recording import hidden_key
 from audio_ft.recipe import Recipe
+from audio_ft.run import Run
 from audio_ft.settings.secrets import hide
-
-if TYPE_CHECKING:
-    from audio_ft.run import Run
-
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
@@ -14,9 +15,6 @@ from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json, shown
 from audio_ft.settings.secrets import hide_all
 from audio_ft.targets import Target, target_class
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 RUN_FILE = "run.json"
 MODEL_FOLDER = "model"

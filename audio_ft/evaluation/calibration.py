@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from audio_ft.evaluation.predictions import Predictions
+from audio_ft.metrics import Score
 
-    from audio_ft.evaluation.predictions import Predictions
-    from audio_ft.metrics import Score
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 # Guo et al. 2017 and most since.
 BINS = 15

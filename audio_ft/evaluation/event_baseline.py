@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.vad import Spectrum
 from audio_ft.metrics.event_samples import Event, as_objects
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Wave = NDArray[np.float32]
+Wave = NDArray[np.float32]
 
 # Shorter pieces between two pauses are clicks.
 SHORTEST_SECONDS = 0.05

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audio_ft.models.base import Adapter
+from audio_ft.models.base import Adapter, Count, Features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     import torch
-    from numpy.typing import NDArray
-
-    from audio_ft.models.base import Count, Features
 
 # ASTFeatureExtractor's analysis window and hop, in samples at every sample rate.
 WINDOW, HOP = 400, 160

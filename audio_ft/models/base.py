@@ -7,20 +7,20 @@ there. It must define what is abstract or has no value below; the rest has defau
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    Features = dict[str, Any]
+Features = dict[str, Any]
 
 # A number of samples or frames: one, or a tensor of many.
 Count = TypeVar("Count", int, "torch.Tensor")

@@ -5,13 +5,12 @@ Mean pooling is the network's own; only that loads in plain transformers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from audio_ft.models.base import Adapter
+from audio_ft.models.base import Adapter
 
 
 class _PoolingProjector(nn.Module):

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.audio.pcm16 import quantize
 from audio_ft.errors import InputError
+from audio_ft.models.base import Count, Features
 from audio_ft.models.masking import SelfMaskingAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import torch
-    from numpy.typing import NDArray
     from transformers import PreTrainedConfig, PreTrainedModel
-
-    from audio_ft.models.base import Count, Features
 
 # The variance floor of transformers' Wav2Vec2FeatureExtractor; another value would change predictions for quiet clips.
 VARIANCE_FLOOR = 1e-7

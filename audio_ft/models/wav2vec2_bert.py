@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from audio_ft.models.base import Count, Features
 from audio_ft.models.masking import SelfMaskingAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import torch
-    from numpy.typing import NDArray
-
-    from audio_ft.models.base import Count, Features
 
 # SeamlessM4TFeatureExtractor's analysis window and hop, in samples at every sample rate.
 WINDOW, HOP = 400, 160

@@ -7,25 +7,22 @@ The shapes in the files are compared with those of the network before memory is 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
+from audio_ft.models.base import Adapter
 from audio_ft.models.checkpoint import first_line, lora_folder, weights_folder
 from audio_ft.models.load import from_pretrained
 from audio_ft.models.lora import merge_lora
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
     from transformers import PreTrainedModel
 
-    from audio_ft.models.base import Adapter
-
-    Shapes = dict[str, tuple[int, ...]]
+Shapes = dict[str, tuple[int, ...]]
 
 # Only training uses it, and checkpoints that were trained without masking lack it.
 OPTIONAL = ("masked_spec_embed",)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audio_ft.models.base import Adapter
+from audio_ft.models.base import Adapter, Count, Features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     import torch
-    from numpy.typing import NDArray
     from transformers import PreTrainedModel
-
-    from audio_ft.models.base import Count, Features
 
 # conv2's stride: two mel frames make one encoder position.
 FRAMES_PER_POSITION = 2
