@@ -1,9 +1,12 @@
-"""Take rows out of the text of a csv and put them back, without changing any other row."""
+"""Take rows out of the text of a csv, change cells in it, and put both back, without touching any other row."""
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
+
+from audio_ft.file_io import inert_cell
 
 
 def without(text: str, rows: Mapping[int, str] | Iterable[int]) -> tuple[str, list[tuple[int, str]]]:
@@ -30,6 +33,46 @@ def restored(text: str, rows: Sequence[tuple[int, str]]) -> str:
     for row, line in sorted(rows):
         lines.insert(row, line)
     return header + "".join(lines)
+
+
+def changed(text: str, column: str, cells: Mapping[int, str]) -> tuple[str, list[tuple[int, str, str]]]:
+    r"""Return a csv with other cells in one column, and the number of each such row, its text before and after.
+
+    Example:
+        >>> changed("name,label\na,x\nb,y\n", "label", {1: "z"})
+        ('name,label\na,x\n"b","z"\n', [(1, 'b,y\n', '"b","z"\n')])
+    """
+    header, *lines = _records(text)
+    place = _cells(header).index(inert_cell(column))
+    changes = []
+    for row, cell in sorted(cells.items()):
+        values = _cells(lines[row])
+        values[place] = inert_cell(cell)
+        written = io.StringIO(newline="")
+        csv.writer(written, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(values)
+        changes.append((row, lines[row], written.getvalue()))
+        lines[row] = written.getvalue()
+    return header + "".join(lines), changes
+
+
+def changed_back(text: str, changes: Iterable[tuple[str, str]]) -> str:
+    r"""Return a csv with the texts (before, after) of changed rows as before.
+
+    Raises:
+        ValueError: a row is not as it was after the change.
+
+    Example:
+        >>> changed_back('name,label\n"b","z"\n', [('b,y\n', '"b","z"\n')])
+        'name,label\nb,y\n'
+    """
+    header, *lines = _records(text)
+    for before, after in changes:
+        lines[lines.index(after)] = before
+    return header + "".join(lines)
+
+
+def _cells(record: str) -> list[str]:
+    return next(csv.reader(io.StringIO(record, newline="")))
 
 
 def _records(text: str) -> list[str]:

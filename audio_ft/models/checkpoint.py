@@ -28,7 +28,8 @@ DEEPEST = 100
 LARGEST_NUMBER = 1_000_000_000
 # Numbers that decide memory and time before the weights are compared with them.
 LIMITS: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(("num_hidden_layers", "encoder_layers", "decoder_layers", "num_adapter_layers"), (0, 1_000)),
+    # The largest published encoders have 48; transformers takes seconds to build a thousand without weights.
+    **dict.fromkeys(("num_hidden_layers", "encoder_layers", "decoder_layers", "num_adapter_layers"), (0, 200)),
     # transformers makes some vectors of these lengths even where it makes a network without weights.
     **dict.fromkeys(("hidden_size", "d_model", "output_hidden_size", "classifier_proj_size"), (1, 1_000_000)),
     **dict.fromkeys(("vocab_size", "num_labels", "max_source_positions", "max_target_positions"), (0, 10_000_000)),
@@ -40,6 +41,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "sampling_rate": (1_000, 1_000_000),
     "n_samples": (1, 1_000_000_000),
 }
+# Ends of the names of probabilities, of which torch refuses others only when training begins.
+PROBABILITIES = ("dropout", "layerdrop", "_prob")
 # Of lists in the files that decide sizes; a million numbers take transformers ten seconds to refuse.
 LONGEST_LIST = {"conv_dim": 100, "conv_stride": 100, "conv_kernel": 100, "architectures": 100}
 LONGEST_OTHER = 20_000
@@ -197,8 +200,9 @@ def _walk(content: Any, file: Path, longest: int) -> Iterator[tuple[str, Any]]:
 
 def _check_number(file: Path, key: str, value: Any) -> None:
     """Check one value of a file that decides sizes."""
-    low, high = LIMITS.get(key, (-LARGEST_NUMBER, LARGEST_NUMBER))
-    if key in LIMITS and isinstance(value, str | bool):
+    usual = (0, 1) if key.endswith(PROBABILITIES) else (-LARGEST_NUMBER, LARGEST_NUMBER)
+    low, high = LIMITS.get(key, usual)
+    if (key in LIMITS or key.endswith(PROBABILITIES)) and isinstance(value, str | bool):
         raise InputError(f"{file}: {key}: expected a number, got {str(value)[:100]!r}; correct it.")
     if not isinstance(value, int | float) or isinstance(value, bool):
         return

@@ -30,7 +30,7 @@ COMMON = {"-h", "--help", "--debug", "--quiet"}
 # Scripts rely on these: adding is fine (and needs a line here), removing and renaming breaks somebody.
 FLAGS = {
     "quickstart": "--task --output-dir --data --epochs --overwrite",
-    "inspect": "data --decode --no-decode --html --fix --undo --json --task --target --group --where --set",
+    "inspect": "data --decode --no-decode --html --fix --doubts --undo --json --task --target --group --where --set",
     "completion": "shell",
     "settings": "word --model --data --task --target --group --where --set --json",
     "show": "source --feature --output --save --log-frequency --dark --list",

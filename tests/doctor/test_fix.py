@@ -1,5 +1,6 @@
 """--fix: what is excluded and why, what the new manifest keeps, and that it can be undone."""
 
+import csv
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from audio_ft.audio.clip import Clip, write
 from audio_ft.cli.main import main
 from audio_ft.data import Data, load
 from audio_ft.data.loader import ANY_CLASSES
+from audio_ft.doctor.decisions import Decisions
 from audio_ft.doctor.fix import UNDO, fix, undo
 from audio_ft.doctor.inspect import inspect
 from audio_ft.errors import InputError
@@ -141,6 +143,91 @@ def test_parts_of_recordings_are_kept(tmp_path):
     parts = load(Data(str(tmp_path / "good.csv"))).splits
     times = {pair for part in parts.values() for pair in zip(part["start"], part["end"], strict=True)}
     assert sorted(times) == [pytest.approx((0.0, 0.7)), pytest.approx((0.9, 1.6))]
+
+
+def doubts(file, *rows, column="label"):
+    """Write a table of doubts with rows (file name, target, suggestion, decision)."""
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["rank", "file_name", "group", column, "suggestion", "decision", "quality"])
+        writer.writerows([1, name, "", target, other, decision, 0.1] for name, target, other, decision in rows)
+    return file
+
+
+def test_what_a_person_decided_is_applied_and_undone(voices, tmp_path, capsys):
+    shutil.copy(voices / "train" / "03.wav", voices / "train" / "05.wav")  # would be excluded as a copy
+    before = {path: path.read_bytes() for path in voices.rglob("*.*")}
+    table = doubts(
+        tmp_path / "doubts.csv",
+        ("train/00.wav", "yes", "no", "accept"),
+        ("train/01.wav", "no", "yes", "Exclude"),
+        ("train/05.wav", "no", "yes", "keep"),
+        ("train/04.wav", "yes", "no", ""),
+    )
+    manifest = tmp_path / "good.csv"
+    assert main(["inspect", str(voices), "--fix", str(manifest), "--doubts", str(table)]) == 0
+    assert "23 of 24 rows, 1 with another target" in capsys.readouterr().err
+    assert log_of(manifest) == {"train/00.wav": "doubts: accept", "train/01.wav": "doubts: exclude"}
+    old, new = load(Data(str(voices))), load(Data(str(manifest)))
+    expected = list(old.splits["train"]["target"])
+    assert list(new.splits["train"]["target"]) == ["no", *expected[2:]]
+    assert list(new.splits["test"]["target"]) == list(old.splits["test"]["target"])
+    assert {path: path.read_bytes() for path in voices.rglob("*.*")} == before
+    assert undo(manifest) == 2
+    assert list(load(Data(str(manifest))).splits["train"]["target"]) == expected
+
+
+def test_undoing_a_row_that_was_changed_again_is_refused(voices, tmp_path):
+    table = doubts(tmp_path / "doubts.csv", ("train/00.wav", "yes", "no", "accept"))
+    data, manifest = Data(str(voices)), tmp_path / "good.csv"
+    fix(data, inspect(data), manifest, decisions=Decisions.read(table, "label"))
+    manifest.write_text(manifest.read_text().replace('"no"', '"maybe"'))
+    with pytest.raises(InputError, match="changed again since"):
+        undo(manifest)
+    assert '"maybe"' in manifest.read_text()
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (("train/00.wav", "yes", "no", "yes please"), "there is no decision 'yes please'"),
+        (("train/00.wav", "yes", "no", ""), "nothing is decided"),
+        (("train/00.wav", "yes", "", "accept"), "the accepted suggestion is empty"),
+        (("train/00.wav", "no", "yes", "accept"), "was 'no' when it was doubted and is 'yes'"),
+        (("other.wav", "yes", "no", "exclude"), "not in the data"),
+    ],
+)
+def test_decisions_that_cannot_be_applied_are_refused(voices, tmp_path, capsys, row, sentence):
+    table = doubts(tmp_path / "doubts.csv", row)
+    assert main(["inspect", str(voices), "--fix", str(tmp_path / "good.csv"), "--doubts", str(table)]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.glob("good*"))
+
+
+def test_several_labels_numbers_and_transcripts_are_corrected_too(tmp_path):
+    cells = {
+        "tags": ("labels", "tags", "dog;cat", "cat;bird"),
+        "number": ("number", "label", "0.25", "0.75"),
+        "text": ("transcript", "text", "one two", "one, two"),
+    }
+    for name, (kind, column, given, new) in cells.items():
+        folder = tmp_path / name
+        rows = [f"file_name,speaker,{column}"]
+        for number in range(12):
+            tone(folder / f"{number:02d}.wav", number)
+            rows.append(f'{number:02d}.wav,s{number // 2},"{given if number % 2 else given.replace("o", "u")}"')
+        if kind == "number":
+            rows = [rows[0], *(f'{row[:-1]}{number}"' for number, row in enumerate(rows[1:]))]
+        (folder / "table.csv").write_text("\n".join(rows) + "\n")
+        data = Data(str(folder / "table.csv"))
+        targets = (Transcript,) if kind == "transcript" else ANY_CLASSES
+        given = f"{given}1" if kind == "number" else given
+        table = doubts(tmp_path / f"{name}.csv", ("01.wav", given, new, "accept"), column=column)
+        manifest = folder / "good.csv"
+        fix(data, inspect(data, targets=targets), manifest, targets=targets, decisions=Decisions.read(table, column))
+        parts = load(Data(str(manifest)), targets=targets).splits
+        read = dict(pair for part in parts.values() for pair in zip(part["key"], part["target"], strict=True))
+        assert read["01.wav"] == {"labels": ["bird", "cat"], "number": 0.75}.get(kind, new)
 
 
 def test_what_a_manifest_cannot_hold_is_refused(voices, tmp_path):

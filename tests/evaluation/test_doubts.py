@@ -127,7 +127,8 @@ def test_the_command_writes_all_clips_and_changes_nothing(planted, tmp_path, cap
                      "--html", str(page), "--count", "3"]) == 0  # fmt: skip
     rows, content = list(csv.DictReader(output.open())), json.loads(capsys.readouterr().out)
     assert len(rows) == 48
-    assert set(rows[0]) == {"rank", "file_name", "group", "label", "suggestion", "confidence", "quality", "reason"}
+    assert set(rows[0]) == {"rank", "file_name", "group", "label", "suggestion", "decision", "confidence", "quality",
+                            "reason"}  # fmt: skip
     assert [clip["file"] for clip in content["clips"]] == [row["file_name"] for row in rows]
     assert table.read_bytes() == before
     html = page.read_text("utf-8")

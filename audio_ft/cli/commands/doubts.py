@@ -26,8 +26,9 @@ EPILOG = """examples:
 The checkpoint stays as it is: linear probes on its layers predict each clip from the clips of other speakers, and
 cleanlab ranks the clips by the probability of their label. A run is replaced by the checkpoint that it started from if
 DATA is what it was trained on, because a fine-tuned network has learned wrong labels, too. Transcripts are ranked by
-their probability in a model that transcribes. All splits are checked. Nothing is changed: listen, and correct the
-labels where they are kept."""
+their probability in a model that transcribes. All splits are checked, and nothing is changed. To correct labels,
+listen, write accept, exclude or keep into the column decision of the csv (a suggestion may be edited first), and run
+audio-ft inspect recordings --fix good.csv --doubts doubts.csv."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +91,7 @@ def _ranked(arguments: argparse.Namespace) -> Doubts:
 
 def table(found: Doubts) -> list[dict[str, Any]]:
     """Return the clips as rows of a table."""
+    from audio_ft.doctor.decisions import COLUMN, SUGGESTION
     from audio_ft.file_io import as_cell
 
     return [
@@ -98,7 +100,8 @@ def table(found: Doubts) -> list[dict[str, Any]]:
             "file_name": clip.file,
             "group": clip.group or "",
             found.column: as_cell(clip.target, clip.file),
-            "suggestion": as_cell(clip.suggestion, clip.file),
+            SUGGESTION: as_cell(clip.suggestion, clip.file),
+            COLUMN: "",
             "confidence": "" if clip.confidence is None else f"{clip.confidence:.4f}",
             "quality": f"{clip.quality:.6f}",
             **{name: f"{value:.4f}" for name, value in clip.measures.items()},

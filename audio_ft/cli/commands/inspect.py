@@ -29,6 +29,7 @@ EPILOG = """examples:
   audio-ft inspect calls.csv --target intent --group caller
   audio-ft inspect recordings --html findings.html
   audio-ft inspect recordings --fix good.csv
+  audio-ft inspect recordings --fix good.csv --doubts doubts.csv
   audio-ft inspect recordings --decode --json > facts.json"""
 SETTINGS = "how data is read: data.separator=',', data.kind=number, text.language=de"
 INDENT = 12
@@ -45,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
     parser.add_argument("--fix", metavar="OUT.csv", help="write a manifest without recordings that are unreadable, "
                         "silent, copies or copies with different targets, and a log that undoes it")  # fmt: skip
-    parser.add_argument("--undo", **FLAG, help="put back what --fix left out of the manifest DATA")
+    parser.add_argument("--doubts", metavar="FILE.csv", help="with --fix: what was decided in the table of audio-ft "
+                        "doubts --csv, where the column decision says accept, exclude or keep")  # fmt: skip
+    parser.add_argument("--undo", **FLAG, help="put back what --fix left out or changed in the manifest DATA")
     add_options(parser, "--json", json="everything")
 
 
@@ -58,6 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.undo:
         _undo(arguments)
         return
+    if arguments.doubts and not arguments.fix:
+        raise InputError("--doubts is applied by --fix; add --fix OUT.csv for the new manifest.")
     recipe = changed(empty_recipe(), arguments)
     chosen = arguments.task or recipe.task != empty_recipe().task
     targets = targets_of(recipe.task) if chosen else None
@@ -78,20 +83,23 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _fix(arguments: argparse.Namespace, found: Inspection, data: Data, targets: Sequence[type[Target]]) -> None:
-    """Write a manifest without what cannot be learned from, and say how to use it and how to undo it."""
+    """Write a corrected manifest, and say how to use it and how to undo it."""
+    from audio_ft.doctor.decisions import Decisions
     from audio_ft.doctor.fix import fix
 
-    fixed = fix(data, found, arguments.fix, targets=targets)
+    decisions = Decisions.read(arguments.doubts, found.target or "") if arguments.doubts else None
+    fixed = fix(data, found, arguments.fix, targets=targets, decisions=decisions)
     task = ["--task", arguments.task] if arguments.task else []
     settings = [part for setting in fixed.settings for part in ("--set", setting)]
-    say(f"fixed: {fixed.manifest} has {fixed.kept:,} of {fixed.rows:,} rows; no recording was changed. "
-        f"{fixed.undo.name} says why each of the others was excluded.")  # fmt: skip
+    relabeled = f", {fixed.relabeled:,} with another target" if decisions else ""
+    say(f"fixed: {fixed.manifest} has {fixed.kept:,} of {fixed.rows:,} rows{relabeled}; no recording was changed. "
+        f"{fixed.undo.name} says why each of the others was excluded{' or changed' if decisions else ''}.")  # fmt: skip
     say(f"to train on it: audio-ft train --data {shlex.join([str(fixed.manifest), *task, *settings])}")
     say(f"to undo it: audio-ft inspect {shlex.quote(str(fixed.manifest))} --undo")
 
 
 def _undo(arguments: argparse.Namespace) -> None:
-    """Put back the rows that --fix left out of a manifest."""
+    """Put back the rows that --fix left out of a manifest or changed in it."""
     from audio_ft.doctor.fix import undo
 
     number = undo(arguments.data)
