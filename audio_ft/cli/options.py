@@ -156,6 +156,12 @@ def for_task(arguments: argparse.Namespace, work: Callable[[str], T], *, usual: 
         return work("transcription")
 
 
+def require_page(arguments: argparse.Namespace) -> None:
+    """Raise `InputError` if --anonymize is set for a command whose page was not asked for."""
+    if arguments.anonymize and not arguments.html:
+        raise InputError("--anonymize is about the page; add --html FILE, or leave it out.")
+
+
 def beam_of(arguments: argparse.Namespace) -> Beam | None:
     """Return the beam search that the options ask for, or None.
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.readers.delimited import FILE_COLUMN, read_delimited
+from audio_ft.data.columns import FILE
+from audio_ft.data.readers.delimited import read_delimited
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings.rules import shown
@@ -42,10 +43,10 @@ class Decisions:
         """
         file = Path(path).expanduser()
         table, _ = read_delimited(read_text(file), file, (), lambda: ())
-        for name in (FILE_COLUMN, column, SUGGESTION, COLUMN):
+        for name in (FILE, column, SUGGESTION, COLUMN):
             if name not in table:
                 raise InputError(f"{file}: has no column {name!r}; give a table of this data by audio-ft doubts --csv.")
-        rows = [[str(cell).strip() for cell in row] for row in zip(table[FILE_COLUMN], table[COLUMN], strict=True)]
+        rows = [[str(cell).strip() for cell in row] for row in zip(table[FILE], table[COLUMN], strict=True)]
         for key, decision in rows:
             if decision.lower() not in ("", ACCEPT, EXCLUDE, KEEP):
                 hint = did_you_mean(decision, (ACCEPT, EXCLUDE, KEEP), list_all=True)

@@ -68,6 +68,7 @@ class Doubts:
         unreadable: key and reason of each recording that was left out.
         warnings: what a user should know about the data.
         table: the recordings, undecoded.
+        grouped_by: the column of groups, None without.
     """
 
     clips: tuple[Doubt, ...]
@@ -78,6 +79,7 @@ class Doubts:
     unreadable: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     table: Dataset = field(repr=False)
+    grouped_by: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the recordings as JSON values."""
@@ -131,6 +133,7 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
         unreadable=rows.cleaned.errors,
         warnings=loaded.warnings,
         table=table,
+        grouped_by=loaded.group,
     )
 
 

@@ -71,6 +71,7 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
         unreadable=cleaned.errors,
         warnings=loaded.warnings,
         table=table,
+        grouped_by=loaded.group,
     )
 
 

@@ -30,7 +30,8 @@ COMMON = {"-h", "--help", "--debug", "--quiet"}
 # Scripts rely on these: adding is fine (and needs a line here), removing and renaming breaks somebody.
 FLAGS = {
     "quickstart": "--task --output-dir --data --epochs --overwrite",
-    "inspect": "data --decode --no-decode --html --fix --doubts --undo --json --task --target --group --where --set",
+    "inspect": "data --decode --no-decode --html --anonymize --fix --doubts --undo --json --task --target --group "
+    "--where --set",
     "completion": "shell",
     "settings": "word --model --data --task --target --group --where --set --json",
     "show": "source --feature --output --save --log-frequency --dark --list",
@@ -40,7 +41,7 @@ FLAGS = {
     " --push-to-hub --allow-leaks",
     "evaluate": "model data --split --json --task --target --group --set --where --slice --language"
     " --lm --lm-words --lm-weight --word-score --beams",
-    "doubts": "model data --target --group --set --where --count --csv --html --task --language --json",
+    "doubts": "model data --target --group --set --where --count --csv --html --anonymize --task --language --json",
     "suggest": "model folder --count --pseudo-labels --confidence --json",
     "robustness": "model data --split --json --task --target --group --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints import MINI, WORDS, fetched_whisper
+import soundfile
+from checkpoints import MINI, RATE, WORDS, fetched_whisper, speech, tiny_transcriber
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -151,6 +152,28 @@ def test_without_cleanlab_the_error_says_how_to_install_it(planted, monkeypatch)
     monkeypatch.setitem(sys.modules, "cleanlab.rank", None)
     with pytest.raises(InputError, match=r"pip install 'audio-ft\[doubts\]'"):
         label_doubts(Encoder.load(MINI), Data(path=str(planted[0])))
+
+
+def test_transcripts_are_measured_and_an_anonymized_page_has_none_of_them(tmp_path, capsys):
+    model = tiny_transcriber(tmp_path / "model")
+    rows = [["file_name", "text", "speaker"]]
+    for number in range(6):
+        soundfile.write(tmp_path / f"qwobert{number}.wav", speech(RATE, number), RATE)
+        text = "mumpitz " * (1 + 40 * (number == 3)) + "a" * number
+        rows.append([f"qwobert{number}.wav", text, f"Xanthippe{number}"])
+    with (tmp_path / "table.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    output, page = tmp_path / "doubts.csv", tmp_path / "page.html"
+    assert cli.main(["doubts", model, str(tmp_path / "table.csv"), "--task", "transcription", "--csv", str(output),
+                     "--html", str(page), "--anonymize"]) == 0  # fmt: skip
+    found = {row["file_name"]: row for row in csv.DictReader(output.open())}
+    assert {"alignment", "character_error_rate", "characters_a_second"} <= set(found["qwobert0.wav"])
+    assert float(found["qwobert0.wav"]["characters_a_second"]) == pytest.approx(8.0, abs=1.5)
+    assert "characters a second" in found["qwobert3.wav"]["reason"]
+    content = page.read_text("utf-8").lower()
+    assert not [secret for secret in ("qwobert", "mumpitz", "xanthippe", "data:audio") if secret in content]
+    assert "word word" in content
+    assert "recording 4" in content
 
 
 @pytest.mark.real

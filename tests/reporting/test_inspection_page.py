@@ -90,3 +90,30 @@ def test_a_histogram_counts_every_value():
     bars = figure.axes[0].patches
     assert sum(bar.get_height() for bar in bars) == 4
     assert sum(bar.get_height() for bar in histogram([2.0, 2.0], name="SNR").axes[0].patches) == 2
+
+
+def test_an_anonymized_page_has_no_names_no_transcripts_and_no_sound(tmp_path, capsys):
+    home = tmp_path / "zuleikahome"
+    home.mkdir()
+    rows = ["file_name,text,vroni_person,split"]
+    for number in range(12):
+        split = ("train", "validation", "test")[number // 4]
+        write(Clip.tone(200 + 20 * number, 0.3), home / f"qwobert{number}.wav")
+        rows.append(f"qwobert{number}.wav,call mumpitz {number},Xanthippe {number},{split}")
+    (home / "qwobert2.wav").write_bytes(b"RIFF")
+    (home / "qwobert9.wav").write_bytes((home / "qwobert1.wav").read_bytes())
+    (home / "brzeczyc.csv").write_text("\n".join(rows) + "\n")
+    page = tmp_path / "page.html"
+    words = ["inspect", str(home / "brzeczyc.csv"), "--task", "transcription", "--group", "vroni_person"]
+    assert main([*words, "--anonymize"]) == 2
+    assert "--anonymize is about the page" in capsys.readouterr().err
+    assert main([*words, "--html", str(page), "--anonymize"]) == 0
+    assert main([*words, "--html", str(plain := tmp_path / "plain.html")]) == 0
+    for secret in ("zuleika", "qwobert", "vroni", "xanthippe", "mumpitz", "brzeczyc"):
+        assert secret not in page.read_text("utf-8").lower(), secret
+    assert "qwobert1.wav" in plain.read_text("utf-8")
+    content = page.read_text("utf-8")
+    assert "data:audio" not in content
+    assert "word word word" in content
+    assert re.search(r"2 recordings are in two splits, with equal content", content)
+    assert "players are left out" in content

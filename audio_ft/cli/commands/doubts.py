@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, saved_recipe
-from audio_ft.cli.options import DATA_SETTINGS, add_data_options, add_options, for_task, number
+from audio_ft.cli.options import DATA_SETTINGS, add_data_options, add_options, for_task, number, require_page
 from audio_ft.formatting import format_size
 
 if TYPE_CHECKING:
@@ -42,14 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", metavar="N", type=count, help=shown)
     parser.add_argument("--csv", metavar="FILE", help="write all clips as a table, the most doubtful first")
     parser.add_argument("--html", metavar="FILE", help="write a page with players of the clips that are shown")
-    add_options(parser, "--language", "--json", json="all clips")
+    add_options(parser, "--anonymize", "--language", "--json", json="all clips")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Rank the clips and show the most doubtful ones."""
     from audio_ft.file_io import write_table
+    from audio_ft.reporting.anonymize import DATA
+    from audio_ft.reporting.anonymous_data import anonymized_doubts
     from audio_ft.reporting.html.doubts import write_doubts
 
+    require_page(arguments)
     found = _ranked(arguments)
     for warning in found.warnings:
         say(f"warning: {warning}")
@@ -62,7 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
         write_table(file, table(found))
         say(f"{len(found.clips):,} clips are in {file}.")
     if arguments.html:
-        page = write_doubts(found, Path(arguments.html).expanduser(), arguments.data, count)
+        shown, name = (anonymized_doubts(found), DATA) if arguments.anonymize else (found, arguments.data)
+        page = write_doubts(shown, Path(arguments.html).expanduser(), name, count, audio=not arguments.anonymize)
         say(f"{page} ({format_size(page.stat().st_size)})")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import blocks, columns, in_options, say, show_result
 from audio_ft.cli.inputs import empty_recipe
-from audio_ft.cli.options import FLAG, add_data_options, add_options, changed
+from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, require_page
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted, escaped, format_duration
 
@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--decode", action=argparse.BooleanOptionalAction, help="read every sample, or only headers "
                         "(default: every sample of up to three hours)")  # fmt: skip
     parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
+    add_options(parser, "--anonymize")
     parser.add_argument("--fix", metavar="OUT.csv", help="write a manifest without recordings that are unreadable, "
                         "silent, copies or copies with different targets, and a log that undoes it")  # fmt: skip
     parser.add_argument("--doubts", metavar="FILE.csv", help="with --fix: what was decided in the table of audio-ft "
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.undo:
         _undo(arguments)
         return
+    require_page(arguments)
     if arguments.doubts and not arguments.fix:
         raise InputError("--doubts is applied by --fix; add --fix OUT.csv for the new manifest.")
     recipe = changed(empty_recipe(), arguments)
@@ -69,9 +71,11 @@ def run(arguments: argparse.Namespace) -> None:
     complete = arguments.decode is None and bool(arguments.html or arguments.fix)
     found = inspect(recipe.data, targets=targets, decode=True if complete else arguments.decode)
     if arguments.html:
+        from audio_ft.reporting.anonymous_data import anonymized_inspection
         from audio_ft.reporting.html.inspection import write_inspection
 
-        say(f"page: {write_inspection(found, arguments.html)}")
+        shown = anonymized_inspection(found) if arguments.anonymize else found
+        say(f"page: {write_inspection(shown, arguments.html, audio=not arguments.anonymize)}")
     if not chosen and found.kind == Transcript.kind:
         say("task        transcription, because transcripts were found and no labels (--task chooses)")
         targets = targets_of("transcription")

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def write_doubts(found: Doubts, output: Path, data: str, count: int) -> Path:
+def write_doubts(found: Doubts, output: Path, data: str, count: int, *, audio: bool = True) -> Path:
     """Write the `count` most doubtful clips as one HTML file, and return its path; `data` is the path of the data.
+
+    Without `audio`, the page has no players.
 
     Raises:
         InputError: its folder does not exist.
@@ -29,19 +31,20 @@ def write_doubts(found: Doubts, output: Path, data: str, count: int) -> Path:
 
     if not output.parent.is_dir():
         raise InputError(f"{output}: the folder {output.parent} does not exist; create it, or set another --html.")
-    rows = {key: row for row, key in enumerate(list(found.table["key"]))}
+    rows = {key: row for row, key in enumerate(list(found.table["key"]))} if audio else {}
     clips = [
         {
             "clip": clip,
             "target": in_words(clip.target),
             "suggestion": in_words(clip.suggestion),
-            "player": _player(found.table, rows[clip.file]),
+            "player": _player(found.table, rows[clip.file]) if audio else None,
         }
         for clip in tqdm(found.clips[:count], desc="players", unit="clip", delay=2, leave=False, disable=None)
     ]
     kind = target_class(found.kind)
     what = "transcripts" if kind.by_words else "numbers" if kind.regression else "labels"
-    page = {"found": found, "data": display_name(data), "clips": clips, "by_words": kind.by_words, "what": what}
+    page = {"found": found, "data": display_name(data), "clips": clips, "by_words": kind.by_words, "what": what,
+            "audio": audio}  # fmt: skip
     write_bytes(output, render(page, "doubts.html").encode("utf-8", "replace"))
     return output
 

@@ -46,18 +46,20 @@ class Shown:
     player: Player | None
 
 
-def write_inspection(found: Inspection, output: str | os.PathLike[str]) -> Path:
+def write_inspection(found: Inspection, output: str | os.PathLike[str], *, audio: bool = True) -> Path:
     """Write an inspection as one HTML file that needs neither network nor other files, and return its path.
+
+    Without `audio`, the page has no players and no waveforms.
 
     Raises:
         InputError: the file cannot be written.
     """
     target = Path(output)
-    write_bytes(target, render(gather(found), "inspection.html").encode("utf-8", "replace"))
+    write_bytes(target, render(gather(found, audio=audio), "inspection.html").encode("utf-8", "replace"))
     return target
 
 
-def gather(found: Inspection) -> dict[str, Any]:
+def gather(found: Inspection, *, audio: bool = True) -> dict[str, Any]:
     """Return what the template shows as `page`."""
     known = {one.key: one for one in found.recordings}
     total: Counter[str] = Counter()
@@ -65,11 +67,12 @@ def gather(found: Inspection) -> dict[str, Any]:
         total.update(facts.classes)
     return {
         "found": found,
+        "audio": audio,
         "made": date.today().isoformat(),
         "problem": found.problem and found.problem.replace(found.path, display_name(found.path)),
         "lead": _lead(found),
-        "audio": _audio(found),
-        "findings": [_finding(finding, known) for finding in progress(found.findings, "findings")],
+        "formats": _formats(found),
+        "findings": [_finding(finding, known, audio) for finding in progress(found.findings, "findings")],
         "classes": [name for name, _ in total.most_common()],
         "histograms": list(_histograms(found)),
         "rows": sorted(found.recordings, key=lambda one: (-len(one.findings), one.key))[:ROWS],
@@ -83,7 +86,7 @@ def _lead(found: Inspection) -> str:
     return f"{begin}: {' and '.join(said) if said else 'nothing to fix'}."
 
 
-def _audio(found: Inspection) -> list[tuple[str, str]]:
+def _formats(found: Inspection) -> list[tuple[str, str]]:
     """Return rates, channels and formats, each with the number of its recordings."""
     rates = {f"{rate:,} Hz": count for rate, count in found.rates.items()}
     return [("Rates", _counts(rates)), ("Channels", _counts(found.channels)), ("Formats", _counts(found.formats))]
@@ -95,15 +98,17 @@ def _counts(counts: Mapping[Any, int]) -> str:
     return ", ".join(f"{value} × {count:,}" for value, count in counts.items())
 
 
-def _finding(finding: Finding, known: Mapping[str, Recording]) -> dict[str, Any]:
+def _finding(finding: Finding, known: Mapping[str, Recording], audio: bool) -> dict[str, Any]:
     """Return a finding with its first recordings to listen to, and the names of more."""
-    shown = [_shown(known[key]) for key in finding.keys[:PLAYERS] if key in known]
+    shown = [_shown(known[key], audio) for key in finding.keys[:PLAYERS] if key in known]
     more = finding.keys[len(shown) : len(shown) + NAMES]
     return {"finding": finding, "shown": shown, "more": more, "left": len(finding.keys) - len(shown) - len(more)}
 
 
-def _shown(recording: Recording) -> Shown:
+def _shown(recording: Recording, audio: bool) -> Shown:
     facts = recording.header.error or _facts(recording)
+    if not audio:
+        return Shown(recording, facts, "", None)
     try:
         clip = read(recording.source.content(), seconds=PLAYER_SECONDS)
     except AudioError:
