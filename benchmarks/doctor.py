@@ -3,10 +3,11 @@
     python benchmarks/doctor.py ../shared/data/emotion_de ../shared/data/digits ../shared/data/prompts_asr
 
 Of each data set, every kind of fault is planted in 30 recordings; the others are left as they are. The thresholds were
-chosen on emotion_de, the other sets were only measured. Where a set has real faults (500 recordings of digits have 8
-bits, others hiss), they count as false alarms here. Hum is measured in recordings of a second or more, which few of
-digits are. An mp3 of 64 kbit/s is cut off only at high rates, and these sets have 16 or 8 kHz: for it their samples are
-taken as recorded at 44.1 kHz, and one row shows them before the mp3. Takes about two minutes.
+chosen on emotion_de, the others were only measured. Where a set has real faults (one speaker of digits hisses), they
+count as false alarms here. Hum is measured in recordings of a second or more, and faint hiss in those of half a second,
+which few of digits are: inspect calls the others too short to judge. An mp3 of 64 kbit/s is cut off only at high rates,
+and these sets have 16 or 8 kHz: for it their samples are taken as recorded at 44.1 kHz, and one row shows them before
+the mp3. Takes about two minutes.
 """
 
 from __future__ import annotations

@@ -6,13 +6,16 @@ import csv
 import json
 import os
 import struct
+import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkpoints import MINI
 
-from audio_ft.audio.clip import Clip, read, write
+from audio_ft.audio.clip import Clip, probe, read, write
 from audio_ft.cli.main import main
 from audio_ft.errors import AudioError
 
@@ -137,3 +140,59 @@ def test_a_file_that_shrinks_while_it_is_read_is_short_or_refused(tmp_path: Path
     monkeypatch.setattr(module, "open_source", shrinking)
     with suppress(AudioError):
         assert read(file).seconds < 0.5
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg"])
+def test_a_file_that_grows_while_it_is_read_gives_what_its_header_says(tmp_path: Path, monkeypatch, kind: str) -> None:
+    import audio_ft.audio.clip as module
+
+    file = tmp_path / f"a.{kind}"
+    write(Clip.tone(440, 1.0), file)
+    whole, opened = read(file), module.open_source
+
+    def growing(source):
+        with file.open("ab") as stream:
+            stream.write(bytes(20_000))
+        return opened(source)
+
+    monkeypatch.setattr(module, "open_source", growing)
+    with suppress(AudioError):
+        assert read(file).seconds == whole.seconds
+
+
+def test_a_file_without_permission_is_set_aside_and_named() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        for number in range(3):
+            write(Clip.tone(200 + number, 0.4), folder / f"{number}.wav")
+            (folder / f"{number}.wav").chmod(0o000 if number == 1 else 0o644)
+        found = as_nobody(lambda: [_reason(folder / f"{number}.wav") for number in range(3)])
+        (folder / "1.wav").chmod(0o644)
+    assert found == ["", "permission denied", ""]
+
+
+def _reason(file: Path) -> str:
+    """Return why neither a header nor samples can be read, "" if they can."""
+    try:
+        return "" if probe(str(file)).seconds == read(file).seconds else "differs"
+    except AudioError as error:
+        return error.reason
+
+
+def as_nobody(work: Callable[[], Any]) -> Any:
+    """Return what a function returns in a process that may not read all files, as root may."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.seteuid(65_534)
+            os.write(writer, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        said = stream.read()
+    os.waitpid(child, 0)
+    return json.loads(said)

@@ -70,7 +70,11 @@ def suggest(model: Model, files: Sequence[str], validation: Predictions | None, 
     """
     task, target = model.task, model.task.target
     if not target.ranked:
-        raise InputError(f"suggest needs a model that predicts labels, and this one predicts {target.wording.short}.")
+        instead = "audio-ft doubts ranks transcripts to check" if target.by_words else "choose by hand, or at random"
+        raise InputError(
+            f"suggest needs a model that predicts labels, whose confidence can be calibrated, and this one predicts "
+            f"{target.wording.short}; {instead}."
+        )
     table, places = audio_table([File(str(path)) for path in files])
     table = table.select(places).add_column("key", list(map(str, files)))
     adapter = model.adapter

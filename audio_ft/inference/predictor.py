@@ -19,6 +19,7 @@ from audio_ft.inference.batching import BATCH, stacked
 from audio_ft.inference.longform import Notes, Piece, join, pieces
 from audio_ft.inference.sources import as_clip, openable, require_mono
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import computing
 from audio_ft.tasks.base import Places, Task, forward
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from audio_ft.inference.sources import Source
-    from audio_ft.tasks.transcription import Transcription
+    from audio_ft.tasks.transcription import Transcribed, Transcription
 
 # Pieces of a long recording in one batch; more would need more memory.
 TOGETHER = 2
@@ -121,7 +122,8 @@ class Model:
         windows, places, parts = self._windows(sources, facts), list[tuple[int, float, float]](), []
         while batch := list(islice(windows, BATCH)):
             places += [place for place, _ in batch]
-            inputs = self.adapter.collate([self.adapter.extract(samples) for _, samples in batch])
+            with computing(self.folder):
+                inputs = self.adapter.collate([self.adapter.extract(samples) for _, samples in batch])
             parts.append(forward(self.network, self.task, self.adapter, inputs))
         columns = [np.asarray(column) for column in zip(*places, strict=True)]
         predictions = self.task.predictions(stacked(parts), Places(*columns), len(facts)) if parts else ()
@@ -185,8 +187,7 @@ class Model:
             except AudioError as error:
                 cleaned.append(error)
         waves = [found[1] for found in cleaned if not isinstance(found, AudioError) and found[1] is not None]
-        task = cast("Transcription", self.task)
-        transcripts = iter(task.transcribe(self.network, self.adapter, waves) if waves else [])
+        transcripts = iter(self._transcribed(waves))
         for found in cleaned:
             if isinstance(found, AudioError):
                 yield found
@@ -210,9 +211,15 @@ class Model:
 
     def _pieces(self, source: Source, notes: Notes) -> Iterator[tuple[Piece, Sequence[dict[str, Any]]]]:
         """Yield each piece of a recording with its words, in order."""
-        task = cast("Transcription", self.task)
         found = pieces(openable(source), self.chain, self.adapter.sample_rate, self.adapter.window, notes)
         while batch := list(islice(found, TOGETHER)):
             waves = [piece.samples for piece in batch if not piece.silent]
-            transcripts = iter(task.transcribe(self.network, self.adapter, waves, words=True) if waves else [])
+            transcripts = iter(self._transcribed(waves, words=True))
             yield from ((piece, () if piece.silent else next(transcripts).words) for piece in batch)
+
+    def _transcribed(self, waves: Sequence[NDArray[np.float32]], *, words: bool = False) -> list[Transcribed]:
+        """Return what is said in waves (time,) that fit the window."""
+        if not waves:
+            return []
+        with computing(self.folder):
+            return cast("Transcription", self.task).transcribe(self.network, self.adapter, waves, words=words)

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audio_ft import extensions
-from audio_ft.errors import InputError, did_you_mean
+from audio_ft.errors import AudioFTError, InputError, did_you_mean
 from audio_ft.file_io import read_json
 from audio_ft.models.base import Adapter
 from audio_ft.models.checkpoint import check_settings, checkpoint_folder, first_line, weights_folder
@@ -18,6 +20,9 @@ from audio_ft.settings.rules import shown
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+# Seconds of noise with which a feature extractor is tried.
+TRIED = 0.2
 
 
 def adapters() -> dict[str, type[Adapter]]:
@@ -41,7 +46,34 @@ def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
             f"{checkpoint} has convolutions above its layers (add_adapter), which no task supports; start from "
             "the checkpoint that it was made from."
         )
-    return adapters()[config.model_type](config, _load_extractor(checkpoint, revision))
+    extractor = _load_extractor(checkpoint, revision)
+    with computing(checkpoint):
+        adapter = adapters()[config.model_type](config, extractor)
+        # Settings of the extractor are used, and not only read, before recordings are.
+        length = max(round(TRIED * adapter.sample_rate), adapter.shortest)
+        adapter.collate([adapter.extract(np.random.default_rng(0).normal(0, 0.01, length).astype(np.float32))])
+    return adapter
+
+
+@contextmanager
+def computing(checkpoint: str | Path) -> Iterator[None]:
+    """Turn what other libraries raise while a checkpoint computes into one sentence; too little memory stays as it is.
+
+    Raises:
+        InputError: its configuration does not fit its weights, or what its adapter expects.
+    """
+    try:
+        yield
+    except (AudioFTError, OSError, MemoryError):
+        raise
+    # Of any class: a setting of another kind fails wherever it is used first.
+    except Exception as error:
+        if "out of memory" in str(error):
+            raise
+        raise InputError(
+            f"{checkpoint} was loaded, and computing with it fails ({type(error).__name__}: {first_line(error)}); "
+            "check its config.json and preprocessor_config.json, or use another checkpoint."
+        ) from error
 
 
 def load_config(checkpoint: str | Path, revision: str | None = None) -> PreTrainedConfig:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.models.base import Adapter
+from audio_ft.models.load import computing
 from audio_ft.targets import Target
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks.ctc_beam import Beam
@@ -237,7 +238,7 @@ def forward(model: Any, task: Task, adapter: Adapter, batch: Mapping[str, torch.
     import torch
 
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), computing(model.name_or_path):
         outputs = task.predict_step(model, adapter, {name: value.to(model.device) for name, value in batch.items()})
     return finite(outputs).cpu().numpy()
 
@@ -258,15 +259,7 @@ def try_out(task: Task, checkpoint: Checkpoint) -> None:
         model = task.build(checkpoint, HeadSettings())
         if model.can_generate() and model.generation_config is not None:
             model.generation_config.max_new_tokens = TRIED_TOKENS
-        try:
-            forward(model, task, adapter, adapter.collate([adapter.extract(noise)]))
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"{checkpoint.name} was loaded, and predicting with it fails ({error}); check its configuration, or "
-                "start from another checkpoint."
-            ) from error
+        forward(model, task, adapter, adapter.collate([adapter.extract(noise)]))
 
 
 def finite(outputs: Tensor) -> Tensor:

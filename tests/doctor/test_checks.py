@@ -9,7 +9,7 @@ import soundfile
 from audio_ft.audio.clip import Clip, probe, read, write
 from audio_ft.audio.resampling import resample
 from audio_ft.data.probe import Probed
-from audio_ft.doctor.checks import CHECKS, found_in
+from audio_ft.doctor.checks import CHECKS, HISS_DB, found_in, of_samples
 from audio_ft.doctor.measure import PIECE_SECONDS, measure
 
 pytestmark = pytest.mark.real
@@ -75,6 +75,28 @@ def test_faults_of_files_are_found(speech, tmp_path):
     assert "outside full scale" in checked(str(tmp_path / "unit.wav"))
     pause = np.zeros((1, 16_000 * 20), np.float32)
     assert checked(plain(np.concatenate([speech.samples, pause], axis=1))) == {"mostly silent"}
+
+
+def test_what_is_too_short_is_called_so_and_not_hiss_or_hum(speech):
+    loud = int(np.abs(speech.samples[0]).argmax())
+    short = speech.samples[:, loud - 3_000 : loud + 3_000]  # 0.375 s
+    noise = np.random.default_rng(0).standard_normal(short.shape) * np.sqrt(np.mean(short**2))
+    for ratio, expected in ((14.0, set()), (5.0, {"hiss"})):
+        content = plain((short + noise * 10 ** (-ratio / 20)) / 2)
+        assert checked(content) == expected
+        header, one = Probed("a.wav", rate=16_000), measure(content)
+        said = {finding.name: finding for finding in of_samples([header], [one])}["too short to judge"]
+        assert said.severity == "info"
+        assert ("1 recording for hiss" in said.sentence) == (not expected)
+        assert "1 recording for hum" in said.sentence
+
+
+def test_the_noise_of_eight_bits_is_named_once(speech):
+    dither = np.random.default_rng(0).uniform(-1, 1, speech.samples.shape)
+    coarse = np.round(speech.samples / np.abs(speech.samples).max() * 20 + dither) / 128
+    assert checked(plain(coarse)) >= {"coarse"}
+    assert "hiss" not in checked(plain(coarse))
+    assert measure(plain(coarse)).hiss > HISS_DB
 
 
 def test_long_recordings_are_measured_in_pieces(speech, tmp_path):

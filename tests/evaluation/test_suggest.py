@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints import WORDS
+from checkpoints import WORDS, tiny_transcriber
 
 import audio_ft as aft
 from audio_ft.cli import main as cli
@@ -75,3 +75,10 @@ def test_pseudo_labels_need_a_run_to_calibrate_them(small_run, unlabeled, tmp_pa
     assert cli.main(["suggest", str(model), str(unlabeled), "--pseudo-labels", str(output)]) == 2
     assert "Pseudo-labels need a calibrated confidence" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_a_transcriber_is_refused_with_what_works(unlabeled, tmp_path, capsys):
+    assert cli.main(["suggest", tiny_transcriber(tmp_path / "model"), str(unlabeled)]) == 2
+    said = capsys.readouterr().err
+    assert "suggest needs a model that predicts labels" in said
+    assert "audio-ft doubts ranks transcripts to check" in said
