@@ -48,6 +48,11 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, whose end says where it was cut."""
+    return text if len(text) <= most else f"{text[: most - 2]} …"
+
+
 def counted(number: int, noun: str) -> str:
     """Return "1 file", "2 files"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -19,7 +19,6 @@ from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.features import LogMel
 from audio_ft.audio.features.export import write_arrays
 from audio_ft.audio.output_paths import check_no_overlap, output_names
-from audio_ft.audio.windows import windows
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import estimate_seconds
 from audio_ft.cleaning.place import PLACE, source_of
@@ -27,57 +26,17 @@ from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Repor
 from audio_ft.data import Data, Loaded, load
 from audio_ft.data.columns import FILE
 from audio_ft.data.loader import ANY_CLASSES
+from audio_ft.data.model_input import ModelInput
 from audio_ft.data.rows import stored_paths
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
 from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.formatting import escaped
-from audio_ft.models.base import Adapter
 from audio_ft.targets import Target
 
 PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
 MARKER, UNREADABLE, README, RAW = "prepared.json", "unreadable.csv", "README.txt", "raw_file"
-
-
-@dataclass(frozen=True)
-class ModelInput:
-    """Compute the features of a clip with a checkpoint's own extractor, without padding.
-
-    A clip longer than the checkpoint's window gives one array a window, stacked.
-    """
-
-    adapter: Adapter
-    model: str
-
-    def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Return float32 (time,) for raw-wave models and (mel, frames) for Whisper, or these stacked.
-
-        Raises:
-            InputError: the clip has several channels or another rate than the model's.
-        """
-        if clip.rate != self.adapter.sample_rate or clip.channels != 1:
-            raise InputError(
-                f"The chain returns {clip.channels} channels at {clip.rate:,} Hz, and {self.model} expects one at "
-                f"{self.adapter.sample_rate:,} Hz; add Resample({self.adapter.sample_rate}) and Mono() to the chain."
-            )
-        size = round(self.adapter.window * clip.rate)
-        parts = [self._features(clip.samples[0][start:stop]) for start, stop in windows(clip.length, size)]
-        return parts[0] if len(parts) == 1 else np.stack(parts)
-
-    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the features of one window."""
-        features = self.adapter.extract(samples)
-        for name, values in self.adapter.collate([features]).items():
-            if name in features:
-                return np.asarray(values[0], np.float32)[..., : np.shape(features[name])[-1]]
-        raise InputError(
-            f"{self.model}: its extractor returns no features under a known name; prepare log-mel features instead."
-        )
-
-    def describe(self) -> str:
-        """Describe the arrays."""
-        return f"float32 input of {self.model}, by its own feature extractor, without padding"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from audio_ft.metrics.base import AudioMetric, Measured, divide, f1, macro, precision, recall
 from audio_ft.metrics.event_samples import Criterion
-from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.units import FloatArray, kish
 from audio_ft.metrics.view import View
 
 # Errors cluster in recordings (a noisy one, an unknown voice): the correlation of two events of one recording that is
@@ -37,7 +37,7 @@ class EventScore(AudioMetric):
         found, true, predicted = (view.weights @ counts[:, side] for side in range(3))  # (b, classes)
         each, sizes = cls.quotient(found, true, predicted)
         whole, size = cls.quotient(*(side.sum(axis=1) for side in (found, true, predicted)))
-        spread = _clusters(counts[:, 1].sum(axis=1))
+        spread = kish(counts[:, 1].sum(axis=1), _WITHIN_RECORDING)
         scores = {cls.names[0]: Measured(whole, effective=np.maximum(size, 1.0) / spread)}
         if len(cls.names) > 1:
             average = macro(each, sizes)
@@ -47,12 +47,6 @@ class EventScore(AudioMetric):
             for label, values, count in zip(view.sample.labels, each.T, sizes.T, strict=True):
                 scores[f"{cls.per_class}[{label}]"] = Measured(values, effective=np.maximum(count, 1.0) / spread)
         return scores
-
-
-def _clusters(events: FloatArray) -> float:
-    """Return Kish's design effect of recordings with so many events each (n,)."""
-    total = float(events.sum())
-    return 1 + (float((events**2).sum()) / total - 1) * _WITHIN_RECORDING if total else 1.0
 
 
 class EventF1(EventScore):
@@ -107,4 +101,4 @@ class SegmentErrorRate(AudioMetric):
         above, below = view.weights @ errors, view.weights @ true
         if not true.any():  # a rate needs something that sounds
             return {cls.names[0]: Measured(np.full(len(above), np.nan))}
-        return {cls.names[0]: Measured(divide(above, below), effective=below / _clusters(true))}
+        return {cls.names[0]: Measured(divide(above, below), effective=below / kish(true, _WITHIN_RECORDING))}

@@ -11,7 +11,7 @@ import numpy as np
 
 from audio_ft.metrics.base import AudioMetric, Measured, divide
 from audio_ft.metrics.samples import Tally
-from audio_ft.metrics.units import FloatArray
+from audio_ft.metrics.units import FloatArray, kish
 from audio_ft.metrics.view import View
 
 # Errors cluster in clips (a noisy recording, an omitted sentence): the correlation of two words of a clip that is
@@ -72,6 +72,4 @@ def _rate(view: View, errors: FloatArray, words: FloatArray) -> Measured:
     above, below = view.weights @ errors, view.weights @ words
     if not words.any():  # the rate is the number of insertions, as in jiwer
         return Measured(above, effective=np.ones(len(above)))
-    # Kish's design effect; the cluster size is the number of words in the clip of the average word.
-    design = 1 + (float((words**2).sum() / words.sum()) - 1) * _WITHIN_CLIP
-    return Measured(divide(above, below), effective=below / design)
+    return Measured(divide(above, below), effective=below / kish(words, _WITHIN_CLIP))

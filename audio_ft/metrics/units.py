@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +92,9 @@ class Units:
     def design_effect(self, share: float = 1.0) -> float:
         """Return the expected design effect of the groups; 1 when clips are resampled.
 
-        Kish's 1 + (m - 1) icc, m the size of the group that the average clip is in (Kish 1965, Survey Sampling, 5.4).
         `share` is the part of the clips that a score is based on (those of one class), assumed to be spread evenly.
         """
-        return 1 + max(0.0, float((self.sizes**2).sum()) / len(self.codes) * share - 1) * _PRIOR_ICC
+        return kish(self.sizes, _PRIOR_ICC, share)
 
     def weights(self, seed: int, resamples: int) -> Iterator[FloatArray]:
         """Yield blocks (b, clips) of how often each clip is drawn in each of `resamples` resamples.
@@ -109,6 +109,16 @@ class Units:
             drawn = rng.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
             times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
             yield times if self.by_clip else times[:, self.codes]
+
+
+def kish(sizes: NDArray[Any], correlation: float, share: float = 1.0) -> float:
+    """Return Kish's design effect of clusters of so many members, of which a `share` counts; 1 where all are empty.
+
+    It is 1 + (m - 1) icc, m the size of the cluster that the average member is in and icc the correlation of two
+    members of one cluster (Kish 1965, Survey Sampling, 5.4).
+    """
+    total = float(sizes.sum())
+    return 1 + max(0.0, float((sizes**2).sum()) / total * share - 1) * correlation if total else 1.0
 
 
 def bootstrap(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, ClassVar, Literal, cast
 
+from audio_ft.formatting import shortened
 from audio_ft.settings import Settings
 from audio_ft.settings.rules import Rule
 from audio_ft.targets.languages import LANGUAGE, language_code, spaced
@@ -212,8 +213,7 @@ def _repeated(splits: Splits) -> Iterator[str]:
     for name, texts in spelled.items():
         both = [row for row, text in enumerate(texts) if text and text in trained]
         if both:
-            first = " ".join(splits[name][0][both[0]].split())
-            shown = first if len(first) <= 60 else first[:58] + " …"
+            shown = shortened(" ".join(splits[name][0][both[0]].split()), 60)
             yield (
                 f"{len(both):,} of {len(texts):,} transcripts of {name} are in train too (first: {shown!r}): "
                 "scores there flatter the model"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import shortened
 from audio_ft.targets.tags import MARK
 from audio_ft.targets.transcripts import Text, fault
 
@@ -132,4 +133,4 @@ def _fix(task: Spelling, transcript: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= SHOWN else text[: SHOWN - 2] + " …")
+    return repr(shortened(text, SHOWN))

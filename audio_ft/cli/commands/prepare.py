@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prepare as the arguments say."""
-    from audio_ft.data.prepare import ModelInput, prepare
+    from audio_ft.data.model_input import ModelInput
+    from audio_ft.data.prepare import prepare
     from audio_ft.models import load_adapter
     from audio_ft.tasks import targets_of
 

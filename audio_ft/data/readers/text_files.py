@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import shortened
 
 # The mark of UTF-32 begins with that of UTF-16, so it comes first.
 _MARKS = {
@@ -66,8 +67,7 @@ def _invalid_byte(content: bytes, byte: int) -> str:
     """Say which byte in which line is not UTF-8, and show the line in the most likely other encoding."""
     number = content.count(b"\n", 0, byte)
     line = content.split(b"\n", number + 1)[number].decode("cp1252", errors="replace").strip()
-    shown = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 2]} …"
     return (
         f", line {number + 1:,}: expected UTF-8 text, but byte {byte:,} (0x{content[byte]:02X}) is not; "
-        f"as Windows-1252 the line reads {shown!r}"
+        f"as Windows-1252 the line reads {shortened(line, _LONGEST_LINE)!r}"
     )
