@@ -8,17 +8,19 @@ from .data import Data
 from .data.prepare import prepare
 from .doctor.inspect import inspect
 from .errors import AudioError, AudioFTError, InputError
-from .evaluation.compare_runs import compare_runs
-from .evaluation.doubts import label_doubts
+from .evaluation.compare_runs import compare
+from .evaluation.doubts import doubts
 from .evaluation.evaluate import Evaluation, evaluate
+from .evaluation.robustness import robustness
 from .evaluation.suggest import suggest
+from .hub.bundle import card
 from .hub.load import load
 from .hub.push import push
 from .inference.embeddings import Encoder
 from .inference.predictor import Model
 from .metrics import Score
 from .recipe import Recipe
-from .reporting.html import write_report
+from .reporting.html.page import report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
@@ -45,21 +47,23 @@ __all__ = [
     "Score",
     "Text",
     "augmentation",
-    "compare_runs",
+    "card",
+    "compare",
     "cross_validate",
+    "doubts",
     "evaluate",
     "features",
     "inspect",
-    "label_doubts",
     "load",
     "main",
     "plots",
     "prepare",
     "push",
     "read",
+    "report",
     "reproduce",
+    "robustness",
     "steps",
     "suggest",
     "train",
-    "write_report",
 ]

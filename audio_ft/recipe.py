@@ -200,17 +200,8 @@ class Recipe(Settings):
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        for name in (
-            "format",
-            "name",
-            "extra_eval",
-            "intended_use",
-            "limits",
-            "consent",
-            "license",
-            "push_to_hub",
-            "allow_leaks",
-        ):
+        beside = ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks")
+        for name in beside:
             known.pop(name)
         if self.events == Detection():
             known.pop("events")
@@ -223,6 +214,16 @@ class Recipe(Settings):
             if known["data"].get(name) == ([] if name == "columns" else None):
                 known["data"].pop(name, None)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+    def _repr_html_(self) -> str:
+        """Return the settings that differ from their defaults, for notebooks."""
+        from audio_ft.plots.notebook import facts_html
+
+        usual = type(self)(model=self.model, data=self.data)
+        rows = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("model", "data")}
+        changed = {name: value for name, value in rows.items() if value != getattr(usual, name)}
+        always = {"model": self.model, "data": self.data.path}
+        return facts_html(self.name or "recipe", always | changed, "All other settings have their defaults.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, with the format of its file."""

@@ -119,6 +119,15 @@ class Run:
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError(f"{file} is damaged ({error}); copy it again, or train again.") from error
 
+    @classmethod
+    def of(cls, run: Run | str | Path) -> Run:
+        """Return a run, given as such or by its folder.
+
+        Raises:
+            InputError: see `load`.
+        """
+        return run if isinstance(run, Run) else cls.load(run)
+
     def require_model(self) -> None:
         """Refuse a cross-validation where one model is needed.
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from audio_ft.data import Data, load
-from audio_ft.evaluation.doubts import label_doubts
+from audio_ft.evaluation.doubts import doubts
 from audio_ft.inference.embeddings import Encoder
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -79,7 +79,7 @@ def measured(encoder: Encoder, paths: list[str], labels: list[str], groups: list
         with manifest.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("file_name", "label", "speaker"), *zip(paths, given, groups, strict=True)])
         started = time.perf_counter()
-        found = label_doubts(encoder, Data(path=str(manifest)))
+        found = doubts(encoder, Data(path=str(manifest)))
     wrong = {Path(paths[row]).name for row in swapped}
     hits = sum(Path(clip.file).name in wrong for clip in found.clips[:count])
     print(

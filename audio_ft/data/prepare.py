@@ -51,7 +51,7 @@ class Prepared:
 
 
 def prepare(
-    data: Data,
+    data: Data | str | Path,
     chain: Chain,
     folder: str | Path,
     *,
@@ -67,7 +67,7 @@ def prepare(
     Raises:
         InputError: data, chain or folder cannot be used, or more than `max_corrupt` of the recordings not read.
     """
-    folder, compute = Path(folder), features or LogMel()
+    data, folder, compute = Data.accept(data), Path(folder), features or LogMel()
     if Path(data.path).is_dir():
         check_no_overlap(Path(data.path), folder)
     loaded = load(data, targets=targets, need=SPLITS)

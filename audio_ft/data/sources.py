@@ -73,13 +73,13 @@ def _read(data: Data, classes: bool) -> Source:
         return _from_archives(shards(data.path), data, classes)
     if path.is_dir():
         if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
-            return read_saved(path, data.audio)
+            return read_saved(path, data)
         tree = scan(path)
         if not tree.audio and not tree.tables() and (archives := archives_in(path)):
             return _from_archives(archives, data, classes)
         tables = [path / name for name in tree.manifests if name.endswith(TABLES)]
         if tables and not tree.audio:
-            return read_parquet(tables, path, data.audio)
+            return read_parquet(tables, path, data)
         return read_folder(tree, data, classes=classes and data.target is None and data.audio is None)
     if path.is_file() and is_archive(path):
         return _from_archives([path], data, classes)
@@ -93,7 +93,7 @@ def _read(data: Data, classes: bool) -> Source:
         if suffix not in TABLES:
             listed = read_manifests(path.parent, {"": path.name}, data, {})
             return (read_tracks(scan(path.parent), data, listed, implied_by) if data.tracks else None) or listed
-        source = read_parquet([path], path.parent, data.audio)
+        source = read_parquet([path], path.parent, data)
         # A single file is one table, like any manifest: neither its name nor its folder's is a split.
         return replace(source, rows=source.rows.in_splits(""))
     if suffix in MANIFEST_SUFFIXES | LIST_SUFFIXES or not _HUB_ID.fullmatch(data.path) or data.path.startswith("."):

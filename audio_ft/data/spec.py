@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from audio_ft.data.columns import parse_condition
+from audio_ft.data.in_memory import is_table, saved
 from audio_ft.data.name_patterns import name_pattern
 from audio_ft.data.splits import SPLITS
 from audio_ft.errors import InputError
@@ -164,6 +165,18 @@ class Data(Settings):
     folds: Annotated[str | int | None, either(whole(2, 1000), path("a column"))] = None
     test_fold: Annotated[str | int | None, either(whole(), text())] = None
     together: Annotated[tuple[tuple[str, ...], ...] | None, TOGETHER] = None
+
+    @classmethod
+    def accept(cls, value: Any) -> Data:
+        """Return data given as itself, as its path, or as a table in memory, whose paths start from the working folder.
+
+        Raises:
+            InputError: see the class; or a table that cannot be saved in the cache.
+        """
+        if not is_table(value):
+            return super().accept(value)
+        place = saved(value)
+        return cls(path=str(place), root=os.getcwd() if place.suffix == ".parquet" else None)
 
     def check(self) -> None:
         """Refuse shares that leave nothing to train on, and a separator where there is nothing to separate."""

@@ -41,7 +41,7 @@ QUICK_SECONDS = 3 * 3600.0
 
 
 def inspect(
-    data: Data,
+    data: Data | str | Path,
     *,
     targets: Sequence[type[Target]] | None = None,
     decode: bool | None = None,
@@ -55,6 +55,7 @@ def inspect(
     Raises:
         InputError: the path does not exist, contains no recordings, or has a manifest that cannot be read.
     """
+    data = Data.accept(data)
     loaded, rows, problem = _read(data, targets or ANY_CLASSES, others=targets is None)
     headers = {name: list(probe_all(part, name=name)) for name, part in rows.items()}
     examination = Examination.of(data.path, rows, headers)
@@ -62,8 +63,7 @@ def inspect(
     results = examination.run() if decoded else {}
     measured = {key: result.measured for key, result in results.items() if result.measured}
     errors = {key: result.error for key, result in results.items() if result.measured is None}
-    for name, part in headers.items():
-        headers[name] = [replace(one, error=errors.get(one.key, one.error)) for one in part]
+    headers = {name: _with_errors(part, errors) for name, part in headers.items()}
     kind = type(loaded.target) if loaded else (targets or ANY_CLASSES)[-1]
     facts = {name: facts_of(part, headers[name], kind) for name, part in rows.items()}
     every = [one for part in headers.values() for one in part]
@@ -100,6 +100,11 @@ def inspect(
         reading=loaded.reading if loaded else "",
         leaks=certify(sides).summary() if decoded and len(sides) > 1 else "",
     )
+
+
+def _with_errors(headers: Iterable[Probed], errors: Mapping[str, str | None]) -> list[Probed]:
+    """Return what headers say, with the errors of reading every sample."""
+    return [replace(one, error=errors.get(one.key, one.error)) for one in headers]
 
 
 def _read(

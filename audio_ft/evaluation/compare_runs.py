@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
-from audio_ft.metrics.comparison import Comparison, compare
+from audio_ft.metrics import comparison
+from audio_ft.metrics.comparison import Comparison
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.run import Run
 
@@ -40,13 +42,25 @@ class Paired:
     only_second: tuple[str, ...]
     unlike: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        """Return the verdict and the score of both runs, for notebooks."""
+        from audio_ft.plots.notebook import facts_html
 
-def compare_runs(first: Run, second: Run, split: str = "test") -> Paired:
-    """Compare two runs on the clips of a split that both predicted, matched by file name.
+        one = self.headline
+        difference = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+        rows = {"first": f"{one.first:.3f}", "second": f"{one.second:.3f}", "difference": difference}
+        return facts_html(
+            f"{one.metric}: {one.verdict}", rows, f"{one.n:,} clips of the {self.split} split that both predicted"
+        )
+
+
+def compare(first: Run | str | Path, second: Run | str | Path, split: str = "test") -> Paired:
+    """Compare two runs, or their folders, on the clips of a split that both predicted, matched by file name.
 
     Raises:
         InputError: the runs have different targets or references, or no clip in common.
     """
+    first, second = Run.of(first), Run.of(second)
     _require_alike(first, second)
     one, two = (Predictions.of(run).split(split) for run in (first, second))
     files, theirs = _clips(one.table), _clips(two.table)
@@ -95,7 +109,7 @@ def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
     known = plain_scores(first), plain_scores(second)
     names = [target.headline, *(name for name in known[0] if name != target.headline and name in known[1])]
     groups = one.groups or two.groups
-    return [compare(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
+    return [comparison.compare(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
 
 
 def _require_alike(first: Run, second: Run) -> None:

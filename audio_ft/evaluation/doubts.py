@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class Doubts:
         return {"clips": clips, **{name: getattr(self, name) for name in others}}
 
 
-def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]] = ANY_CLASSES) -> Doubts:
+def doubts(encoder: Encoder, data: Data | str | Path, *, targets: Sequence[type[Target]] = ANY_CLASSES) -> Doubts:
     """Rank the clips of all splits of labeled data by how probably their label is wrong.
 
     Args:
@@ -101,7 +102,7 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
     Example:
         >>> import audio_ft as aft
         >>> encoder = aft.Encoder.load("openai/whisper-tiny.en")  # doctest: +SKIP
-        >>> found = aft.label_doubts(encoder, aft.Data("recordings"))  # doctest: +SKIP
+        >>> found = aft.doubts(encoder, "recordings")  # doctest: +SKIP
         >>> found.clips[0].target, found.clips[0].suggestion  # doctest: +SKIP
         ('yes', 'no')
 
@@ -109,7 +110,9 @@ def label_doubts(encoder: Encoder, data: Data, *, targets: Sequence[type[Target]
         InputError: the data cannot be read or has too few clips, or cleanlab is not installed.
     """
     rank = _cleanlab("rank")
-    loaded = load(data.replace(folds=None, test_fold=None), targets=targets, need=("train",), together=True)
+    loaded = load(
+        Data.accept(data).replace(folds=None, test_fold=None), targets=targets, need=("train",), together=True
+    )
     table, target = loaded.splits["train"], loaded.target
     # The default cleaning of a plain checkpoint gives way to the one that prepared recordings went through.
     chain = Chain(()) if encoder.loose and loaded.chain is not None else encoder.chain.remaining(loaded.chain)

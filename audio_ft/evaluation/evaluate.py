@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from audio_ft.audio.codec.source import Part
@@ -52,6 +53,14 @@ class Evaluation:
     certificate: Certificate | None = None
     without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        """Return the scores with their intervals, for notebooks."""
+        from audio_ft.plots.notebook import facts_html
+        from audio_ft.plots.training import title_of
+
+        rows = {title_of(name): score for name, score in self.scores.items()}
+        return facts_html(f"{self.split}: {self.n:,} clips", rows, f"95 % intervals, resampled by {self.resampling}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return {"scores": {name: {value, low, high, n}}}, a shape that stays stable, and "leaks" if known."""
         known: dict[str, Any] = {}
@@ -62,7 +71,7 @@ class Evaluation:
 
 def evaluate(
     model: Model,
-    data: Data,
+    data: Data | str | Path,
     split: str = "test",
     *,
     need: Sequence[str] = (),
@@ -74,7 +83,7 @@ def evaluate(
 
     Args:
         model: what `audio_ft.load` returned.
-        data: recordings with targets that the model knows.
+        data: recordings with targets that the model knows; a path or an id stands for `Data` with defaults.
         split: train, validation or test.
         need: splits to make where the data gives none: all three for data that the model was trained on, so that its
             training recordings stay out of the test; empty takes data without splits as the split asked for.
@@ -86,7 +95,7 @@ def evaluate(
         InputError: the data cannot be read, has labels that the model does not know or lacks a column, or no recording
             is readable.
     """
-    loaded, chain = load_split(model, data, split, need)
+    loaded, chain = load_split(model, Data.accept(data), split, need)
     target, table = model.task.target, loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(target, table["group"], table["meta"]))

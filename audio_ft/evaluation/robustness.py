@@ -81,9 +81,9 @@ class Trial:
         return trial, Predictions(pandas.DataFrame(columns), target, self.seed)
 
 
-def measure(
+def robustness(
     model: Model,
-    data: Data,
+    data: Data | str | Path,
     split: str = "test",
     *,
     need: Sequence[str] = (),
@@ -100,7 +100,7 @@ def measure(
 
     Args:
         model: what `audio_ft.load` returned.
-        data: recordings with targets that the model knows.
+        data: recordings with targets that the model knows; a path or an id stands for `Data` with defaults.
         split: train, validation or test.
         need: see `audio_ft.evaluate`.
         only: names of perturbations; all of them when empty.
@@ -112,6 +112,7 @@ def measure(
         InputError: the perturbation or split is unknown, the data cannot be used, no recording is readable, or `file`
             contains such a result and `overwrite` is not set.
     """
+    data = Data.accept(data)
     perturbations = chosen_perturbations(only, model.task.target)
     loaded, chain = load_split(model, data, split, need)
     trial = Trial(dataclasses.replace(model, chain=chain), loaded.splits[split], range(len(loaded.splits[split])), seed)

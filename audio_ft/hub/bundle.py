@@ -52,14 +52,17 @@ def repository_files(run: Run, repository: str, *, predictions: bool = False) ->
     return [CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
 
 
-def card(run: Run, repository: str | None = None) -> str:
-    """Return a run's model card as it is published; see `model_card`.
+def card(run: Run | str | Path, repository: str | None = None) -> str:
+    """Return the model card of a run, or of its folder, in Markdown as it is published: without local paths.
+
+    `repository` is the id on the Hub that the card is for; None is for the run's folder.
 
     Raises:
-        InputError: the recipe lacks a field that the card needs.
+        InputError: the recipe lacks a field that the card needs: intended_use, limits or consent.
     """
     from audio_ft.reporting.card import model_card
 
+    run = Run.of(run)
     return str(redact(model_card(redact_run(run), repository), local_paths(run.recipe, run.folder)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from pathlib import Path
 
 from audio_ft.errors import InputError
 from audio_ft.hub.bundle import repository_files
@@ -53,7 +54,7 @@ class Pushed:
 
 
 def push(
-    run: Run,
+    run: Run | str | Path,
     repo_id: str,
     *,
     private: bool = False,
@@ -70,7 +71,7 @@ def push(
     server gives them.
 
     Args:
-        run: a finished run.
+        run: a finished run, or its folder.
         repo_id: user/name on the Hub.
         private: make a new repository private; an existing public one is an error.
         revision: an existing branch to push to.
@@ -86,6 +87,7 @@ def push(
         AudioFTError: the Hub rejects the push, cannot be reached, or does not list afterwards what was sent.
     """
     check_repo_id(repo_id)
+    run = Run.of(run)
     _check_run(run, smoke=smoke)
     if create_pr and revision not in (None, MAIN):
         raise InputError(f"A pull request is opened against {MAIN}; leave out --revision or --create-pr.")

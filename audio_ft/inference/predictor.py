@@ -17,7 +17,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.errors import AudioError
 from audio_ft.inference.batching import BATCH, stacked
 from audio_ft.inference.longform import Notes, Piece, join, pieces
-from audio_ft.inference.sources import as_clip, openable, require_mono
+from audio_ft.inference.sources import as_clip, openable, require_mono, several
 from audio_ft.models.base import Adapter
 from audio_ft.models.load import computing
 from audio_ft.tasks.base import Places, Task, forward
@@ -67,6 +67,17 @@ class Model:
     task: Task
     chain: Chain
 
+    def _repr_html_(self) -> str:
+        """Return what the model is and how it cleans, for notebooks."""
+        from audio_ft.plots.notebook import facts_html
+
+        rows = {
+            "network": f"{self.adapter.name}, {self.network.num_parameters():,} parameters",
+            "predicts": ", ".join(self.task.target.names) or self.task.target.wording.short,
+            "cleaning": self.chain.describe(),
+        }
+        return facts_html(str(self.folder), rows)
+
     def __call__(self, source: Source | Sequence[Source], top_k: int | None = None, *, words: bool = False) -> Any:
         """Return the prediction for one source, or a list of predictions for a list of sources.
 
@@ -75,8 +86,8 @@ class Model:
         Raises:
             AudioError: a recording cannot be read.
         """
-        if isinstance(source, list):
-            return list(self.stream(source, top_k, words=words))
+        if (sources := several(source)) is not None:
+            return list(self.stream(sources, top_k, words=words))
         return next(self.stream(cast("list[Source]", [source]), top_k, words=words))
 
     def stream(

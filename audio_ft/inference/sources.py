@@ -28,6 +28,13 @@ def openable(source: Source) -> Any:
     return source if in_blocks else as_clip(source)
 
 
+def several(source: Any) -> list[Any] | None:
+    """Return the sources in a list, a pandas column or a data set of `datasets`; None for what is one recording."""
+    library = type(source).__module__.partition(".")[0]
+    table = library in ("pandas", "datasets") and hasattr(source, "__len__") and not hasattr(source, "get_all_samples")
+    return list(source) if isinstance(source, list) or table else None
+
+
 def as_clip(source: Source) -> Clip:
     """Return audio in any accepted form as a Clip.
 
@@ -37,14 +44,22 @@ def as_clip(source: Source) -> Clip:
     """
     if isinstance(source, Clip):
         return source
+    if decoder := getattr(source, "get_all_samples", None):  # how `datasets` decodes, by torchcodec: (channels, time)
+        decoded = decoder()
+        return Clip(_samples(decoded.data), int(decoded.sample_rate))
     if isinstance(source, tuple):
         if len(source) != 2 or isinstance(source[0], str | os.PathLike):
             raise InputError("A tuple is one recording, (array, rate in Hz); give several recordings as a list.")
         return Clip(_samples(source[0]), int(source[1]))
     if isinstance(source, dict):
+        if "audio" in source:  # a row of a data set
+            return as_clip(source["audio"])
+        if place := source.get("bytes") or source.get("path"):  # audio that is not decoded
+            return read(place)
         if not {"array", "sampling_rate"} <= source.keys():
             raise InputError(
-                f'Audio as a dict has "array" and "sampling_rate"; this one has {", ".join(map(str, source))}.'
+                'Audio as a dict has "array" and "sampling_rate", "bytes" or "path", or is a row with "audio"; this '
+                f"one has {', '.join(map(str, source))}."
             )
         return Clip(_samples(source["array"]), int(source["sampling_rate"]))
     if isinstance(source, np.ndarray):
@@ -54,7 +69,7 @@ def as_clip(source: Source) -> Clip:
 
 def _samples(array: Any) -> NDArray[np.float32]:
     """Return samples as float32 between -1 and 1; integers are scaled by the range of their type."""
-    samples = np.asarray(array)
+    samples = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
     if np.issubdtype(samples.dtype, np.floating):
         return np.asarray(samples, np.float32)
     if samples.dtype == np.uint8:

@@ -16,7 +16,7 @@ from audio_ft.recipe import Recipe
 from audio_ft.run import RUN_FILE, Run
 from audio_ft.tasks import targets_of
 from audio_ft.training.arguments import check_training
-from audio_ft.training.messages import of_folds
+from audio_ft.training.messages import of_folds, progress
 from audio_ft.training.pooling import pooled, require_same_labels
 from audio_ft.training.run_folder import STARTED_FILE, refuse_finished
 from audio_ft.training.train import train
@@ -30,7 +30,7 @@ def cross_validate(
     *,
     overwrite: bool = False,
     smoke: bool = False,
-    log: Callable[[str], None] = logger.info,
+    log: Callable[[str], None] = progress,
     report: Callable[[str], None] | None = None,
 ) -> Run:
     """Train once for each fold of `recipe.data.folds`, test on that fold, and score all predictions together.

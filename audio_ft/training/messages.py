@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,18 @@ if TYPE_CHECKING:
 OF_TRANSCRIPTS = ("wer", "wer_normalized", "cer", "substitution_rate", "deletion_rate", "insertion_rate")
 OF_LABELS = ("accuracy", "f1_macro", "unweighted_average_recall", "mean_average_precision", "roc_auc_macro")
 OF_NUMBERS = ("concordance", "pearson", "mean_absolute_error", "root_mean_squared_error")
+logger = logging.getLogger("audio_ft.training")
+
 HEADLINES = (*OF_TRANSCRIPTS, *OF_LABELS, *OF_NUMBERS)
+
+
+def progress(line: str) -> None:
+    """Log a line of progress; a notebook in which nobody has set up logging shows it."""
+    package = logging.getLogger("audio_ft")
+    if "ipykernel" in sys.modules and not package.hasHandlers():
+        package.addHandler(logging.StreamHandler(sys.stdout))
+        package.setLevel(logging.INFO)
+    logger.info(line)
 
 
 # What happens to recordings that are longer than the window, by `Task.long_recordings`.

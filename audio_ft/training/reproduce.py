@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from audio_ft.metrics import Score
 from audio_ft.metrics.names import headlines
 from audio_ft.run import RUN_FILE, Run
 from audio_ft.system import describe, versions
+from audio_ft.training.messages import progress
 from audio_ft.training.train import train
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
 
-logger = logging.getLogger(__name__)
 
 # Hardware facts that can change a result. Threads split the sums of a matrix product, whose last bits then differ: with
 # one thread instead of two, a small training ended six points apart.
@@ -94,18 +93,18 @@ class Reproduction:
 
 
 def reproduce(
-    run: Run,
+    run: Run | str | Path,
     output_dir: str | Path | None = None,
     *,
     model: str | None = None,
     data: str | None = None,
     overwrite: bool = False,
-    log: Callable[[str], None] = logger.info,
+    log: Callable[[str], None] = progress,
 ) -> Reproduction:
     """Train again from the recipe of a run and compare the scores; nothing is pushed.
 
     Args:
-        run: the run to reproduce.
+        run: the run to reproduce, or its folder.
         output_dir: folder of the new run; None appends "-again" to the run's folder. A stopped training there is
             resumed, and a finished one is compared without training.
         model: path or repository of the checkpoint, if it has moved.
@@ -117,6 +116,7 @@ def reproduce(
         InputError: data or checkpoint that cannot be found, or a folder with another run in it.
         AudioFTError: the training fails.
     """
+    run = Run.of(run)
     run.require_model()
     recipe = _moved(run.recipe, model, data)
     # "." and ".." have no name to append "-again" to.

@@ -17,7 +17,7 @@ from audio_ft.redaction import as_path
 from audio_ft.run import Run
 from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
-from audio_ft.training.messages import results
+from audio_ft.training.messages import progress, results
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.run_folder import Clock, begin, refuse_finished, released_on_failure
 from audio_ft.training.save_run import finish
@@ -32,7 +32,7 @@ def train(
     *,
     overwrite: bool = False,
     smoke: bool = False,
-    log: Callable[[str], None] = logger.info,
+    log: Callable[[str], None] = progress,
     report: Callable[[str], None] | None = None,
 ) -> Run:
     """Fine-tune as a recipe says and return the finished run, which is written to `output_dir`.

@@ -9,11 +9,12 @@ import re
 import numpy as np
 import pandas
 import pytest
-from scores import compare, score
+from scores import compare as compared
+from scores import score
 
 from audio_ft.cli import main as cli
 from audio_ft.data import Data
-from audio_ft.evaluation.compare_runs import compare_runs
+from audio_ft.evaluation.compare_runs import compare
 from audio_ft.recipe import Recipe
 from audio_ft.run import PREDICTIONS_FILE, Run
 from audio_ft.targets.transcripts import Text
@@ -107,10 +108,12 @@ def test_scores_are_those_of_the_same_clips_by_file_whatever_their_order(tmp_pat
         tmp_path / "b", {place for place, clip in enumerate(mixed) if clip in range(9, 14)},
         files=[FILES[clip] for clip in mixed], truth=[TRUTH[clip] for clip in mixed],
     )  # fmt: skip
-    found = compare_runs(first, second)
+    found = compare(first, second)
     in_order = np.argsort(mixed)
     ids = [LABELS.index(name) for name in TRUTH]
-    assert found.headline == compare("label", probabilities(first), probabilities(second)[in_order], ids, labels=LABELS)
+    assert found.headline == compared(
+        "label", probabilities(first), probabilities(second)[in_order], ids, labels=LABELS
+    )
     scores = score("label", probabilities(first), ids, resamples=2)
     assert {each.metric for each in found.others} == {name for name in scores if "[" not in name} - {"accuracy"}
     assert [each.first for each in found.others] == pytest.approx([scores[each.metric].value for each in found.others])
@@ -119,13 +122,13 @@ def test_scores_are_those_of_the_same_clips_by_file_whatever_their_order(tmp_pat
 def test_labels_in_another_order_are_matched_by_name(tmp_path):
     first = words(tmp_path / "a", range(12))
     second = words(tmp_path / "b", range(12), labels=LABELS[::-1])
-    assert compare_runs(first, second).headline.identical
+    assert compare(first, second).headline.identical
 
 
 def test_clips_that_only_one_run_has_are_named_and_left_out(tmp_path, capsys):
     first = words(tmp_path / "a", (), files=FILES[:50], truth=TRUTH[:50])
     second = words(tmp_path / "b", (), files=FILES[2:], truth=TRUTH[2:])
-    found = compare_runs(first, second)
+    found = compare(first, second)
     assert found.headline.n == 48
     assert found.only_first == ("test/0.wav", "test/1.wav")
     assert found.only_second == tuple(FILES[50:])
@@ -138,12 +141,12 @@ def test_clips_that_only_one_run_has_are_named_and_left_out(tmp_path, capsys):
 def test_other_recordings_of_the_same_name_are_reported(tmp_path, capsys):
     first = words(tmp_path / "a", range(9), seconds=[1.0] * 60)
     second = words(tmp_path / "b", range(5), seconds=[1.02] * 57 + [1.4, 0.8, 2.0])
-    assert compare_runs(first, second).unlike == tuple(FILES[57:])
+    assert compare(first, second).unlike == tuple(FILES[57:])
     assert cli.main(["compare", str(first.folder), str(second.folder), "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["unlike"] == FILES[57:]
     assert f"warning: 3 of 60 clips have another length in {second.folder} (first: test/57.wav)" in err
-    assert compare_runs(first, words(tmp_path / "old", range(5))).unlike == ()
+    assert compare(first, words(tmp_path / "old", range(5))).unlike == ()
 
 
 def test_a_file_that_is_there_twice_is_paired_in_order(tmp_path):
@@ -151,13 +154,13 @@ def test_a_file_that_is_there_twice_is_paired_in_order(tmp_path):
     truth = TRUTH[:30] * 2
     first = words(tmp_path / "a", {0}, files=twice, truth=truth)
     second = words(tmp_path / "b", {30}, files=twice, truth=truth)
-    found = compare_runs(first, second)
+    found = compare(first, second)
     assert (found.headline.n, found.headline.identical, found.headline.difference) == (60, False, 0.0)
 
 
 def test_groups_are_resampled_where_there_are_enough(tmp_path):
     groups = [str(clip % 6) for clip in range(60)]
-    found = compare_runs(words(tmp_path / "a", range(25), group=groups), words(tmp_path / "b", range(5)))
+    found = compare(words(tmp_path / "a", range(25), group=groups), words(tmp_path / "b", range(5)))
     assert found.headline.resampling == "group: resampled by group (6 groups)."
     assert found.headline.p_value is None
 
@@ -166,13 +169,13 @@ def test_transcripts_are_compared_by_word_errors_in_their_language(tmp_path):
     references = ["You won't hear twenty beeps."] * 20
     first = texts(tmp_path / "a", ["you will hear 20 beeps"] * 20, references)
     second = texts(tmp_path / "b", ["You will not hear 20 beeps"] * 20, references)
-    found = compare_runs(first, second)
+    found = compare(first, second)
     assert found.headline.metric == "wer"
     normalized = next(each for each in found.others if each.metric == "wer_normalized")
     assert normalized.second > 0
     second = dataclasses.replace(second, recipe=dataclasses.replace(second.recipe, text=Text(language="en")))
     assert (first.target.text.language, second.target.text.language) == (None, "en")
-    normalized = next(each for each in compare_runs(first, second).others if each.metric == "wer_normalized")
+    normalized = next(each for each in compare(first, second).others if each.metric == "wer_normalized")
     assert (normalized.first, normalized.second) == (pytest.approx(1 / 6), 0.0)
 
 
@@ -181,15 +184,15 @@ def test_several_labels_and_numbers_are_compared_too(tmp_path):
     numbers = {"file": FILES, "reference": rng.normal(size=60)}
     first = write_run(tmp_path / "a", "number", numbers | {"prediction": rng.normal(size=60)})
     second = write_run(tmp_path / "b", "number", numbers | {"prediction": numbers["reference"] * 0.9})
-    assert compare_runs(first, second).headline.verdict == "better"
+    assert compare(first, second).headline.verdict == "better"
     truth = rng.random((60, 2)) < 0.5
     names = [[label for label, has in zip(LABELS, row, strict=True) if has] for row in truth]
     several = {"file": FILES, "reference": names, "probabilities": list(0.2 + 0.6 * truth)}
     third = write_run(tmp_path / "c", "labels", several, labels=LABELS)
     backwards = several | {"reference": [row[::-1] for row in names], "probabilities": list(0.8 - 0.6 * truth)}
     fourth = write_run(tmp_path / "d", "labels", backwards, labels=LABELS)
-    assert compare_runs(third, fourth).headline.verdict == "worse"
-    assert compare_runs(third, third).headline.metric == "f1_micro"
+    assert compare(third, fourth).headline.verdict == "worse"
+    assert compare(third, third).headline.metric == "f1_micro"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import audio_ft as aft
 from audio_ft.cli import main as cli
 from audio_ft.data import Data, splits
 from audio_ft.errors import InputError
-from audio_ft.evaluation.doubts import label_doubts
+from audio_ft.evaluation.doubts import doubts
 from audio_ft.evaluation.probe import AVERAGED, FOLDS, PENALTIES, out_of_fold, standardized_within
 from audio_ft.evaluation.transcript_doubts import transcript_doubts
 from audio_ft.inference.embeddings import Encoder
@@ -111,7 +111,7 @@ def planted(tmp_path_factory):
 
 def test_planted_errors_come_first_with_their_true_label(planted):
     table, wrong = planted
-    found = label_doubts(Encoder.load(MINI), Data(path=str(table)))
+    found = doubts(Encoder.load(MINI), Data(path=str(table)))
     first = [clip for clip in found.clips[:PLANTED] if clip.file.rpartition("/")[2] in wrong]
     assert len(first) >= 0.6 * PLANTED  # a random order finds one or two
     right = sum(clip.suggestion == wrong[clip.file.rpartition("/")[2]] for clip in first)
@@ -151,7 +151,7 @@ def test_without_cleanlab_the_error_says_how_to_install_it(planted, monkeypatch)
     monkeypatch.setitem(sys.modules, "cleanlab", None)
     monkeypatch.setitem(sys.modules, "cleanlab.rank", None)
     with pytest.raises(InputError, match=r"pip install 'audio-ft\[doubts\]'"):
-        label_doubts(Encoder.load(MINI), Data(path=str(planted[0])))
+        doubts(Encoder.load(MINI), Data(path=str(planted[0])))
 
 
 def test_transcripts_are_measured_and_an_anonymized_page_has_none_of_them(tmp_path, capsys):

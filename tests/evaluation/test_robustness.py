@@ -17,10 +17,9 @@ import audio_ft as aft
 from audio_ft.audio.clip import Clip, read, write
 from audio_ft.cli import main as cli
 from audio_ft.errors import AudioError
-from audio_ft.evaluation import robustness
 from audio_ft.evaluation.evaluate import evaluate
 from audio_ft.evaluation.perturbations import PERTURBATIONS, Perturbation
-from audio_ft.evaluation.robustness import measure
+from audio_ft.evaluation.robustness import ROBUSTNESS_FILE, robustness
 from audio_ft.inference.predictor import Model
 from audio_ft.targets import Transcript
 
@@ -57,7 +56,7 @@ class Counting:
 
 def test_scores_are_those_of_clips_changed_before_the_models_own_cleaning(model, few):
     data = aft.Data(path=str(few))
-    found = measure(model, data, only=["white_noise", "clipping"])
+    found = robustness(model, data, only=["white_noise", "clipping"])
     clean = evaluate(model, data).scores["accuracy"]
     assert found["clean"]["value"] == pytest.approx(clean.value)
     assert found["n"] == clean.n == 8
@@ -79,31 +78,31 @@ def test_a_stopped_run_goes_on_where_it_was(model, few, tmp_path, monkeypatch):
     data, file, only = aft.Data(path=str(few)), tmp_path / "robustness.json", ["gain"]
     Counting.watch(monkeypatch, stop_after=3)
     with pytest.raises(KeyboardInterrupt):
-        measure(model, data, only=only, file=file)
+        robustness(model, data, only=only, file=file)
     kept = json.loads(file.read_text())
     assert not kept["complete"]
     assert len(levels(kept)) == 2
     counting = Counting.watch(monkeypatch)
-    found = measure(model, data, only=only, file=file)
+    found = robustness(model, data, only=only, file=file)
     assert counting.asked == 1 + 3  # the clean clips, and the levels that were missing
     assert levels(kept).items() <= levels(found).items()
-    assert found == measure(model, data, only=only)
+    assert found == robustness(model, data, only=only)
     counting = Counting.watch(monkeypatch)
-    assert measure(model, data, only=only, file=file) == found
+    assert robustness(model, data, only=only, file=file) == found
     assert counting.asked == 0
     assert json.loads(file.read_text()) == found
 
 
 def test_other_data_another_seed_or_a_newer_stress_is_measured_anew(model, few, tmp_path, monkeypatch):
     data, file = aft.Data(path=str(few)), tmp_path / "robustness.json"
-    measure(model, data, only=["telephone", "mu_law"], file=file)
+    robustness(model, data, only=["telephone", "mu_law"], file=file)
     counting = Counting.watch(monkeypatch)
-    measure(model, data, only=["telephone", "mu_law"], file=file, seed=1, overwrite=True)
+    robustness(model, data, only=["telephone", "mu_law"], file=file, seed=1, overwrite=True)
     assert counting.asked == 3
-    measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file, overwrite=True)
+    robustness(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file, overwrite=True)
     assert counting.asked == 6
     monkeypatch.setitem(PERTURBATIONS, "mu_law", dataclasses.replace(PERTURBATIONS["mu_law"], version=2))
-    found = measure(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file)
+    found = robustness(model, dataclasses.replace(data, limit=4), only=["telephone", "mu_law"], file=file)
     assert counting.asked == 8
     assert found["complete"]
     assert {one["name"]: one["version"] for one in found["perturbations"]} == {"telephone": 1, "mu_law": 2}
@@ -113,19 +112,19 @@ def test_a_finished_result_of_something_else_is_not_replaced_unasked_and_an_unfi
     model, few, tmp_path, monkeypatch
 ):
     data, file = aft.Data(path=str(few)), tmp_path / "robustness.json"
-    finished = measure(model, data, only=["mu_law"], file=file)
+    finished = robustness(model, data, only=["mu_law"], file=file)
     counting = Counting.watch(monkeypatch)
     with pytest.raises(aft.InputError, match=r"of 8 clips of the test split of \S+/few, and this is another seed"):
-        measure(model, data, only=["mu_law"], file=file, seed=1)
+        robustness(model, data, only=["mu_law"], file=file, seed=1)
     with pytest.raises(aft.InputError, match="and this is another split and other clips"):
-        measure(model, dataclasses.replace(data, limit=4), "train", only=["mu_law"], file=file)
+        robustness(model, dataclasses.replace(data, limit=4), "train", only=["mu_law"], file=file)
     assert counting.asked == 0
     assert json.loads(file.read_text()) == finished
     Counting.watch(monkeypatch, stop_after=3)
     with pytest.raises(KeyboardInterrupt):
-        measure(model, data, only=["gain"], file=file)
+        robustness(model, data, only=["gain"], file=file)
     monkeypatch.setattr(Model, "attempts", ATTEMPTS)
-    assert measure(model, dataclasses.replace(data, limit=4), only=["mu_law"], file=file)["n"] == 4
+    assert robustness(model, dataclasses.replace(data, limit=4), only=["mu_law"], file=file)["n"] == 4
 
 
 def test_clips_that_cannot_be_read_are_left_out_and_counted(model, few, monkeypatch):
@@ -139,7 +138,7 @@ def test_clips_that_cannot_be_read_are_left_out_and_counted(model, few, monkeypa
     monkeypatch.setitem(
         PERTURBATIONS, "failing", Perturbation("failing", "failing", "", (0.5, 1.0), "failing at {}", failing)
     )
-    found = measure(model, aft.Data(path=str(few)), only=["failing"])
+    found = robustness(model, aft.Data(path=str(few)), only=["failing"])
     assert found["n"] == 7
     some, none = levels(found)["failing", 0.5], levels(found)["failing", 1.0]
     assert 0 < some["failed"] < 7
@@ -151,11 +150,11 @@ def test_clips_that_cannot_be_read_are_left_out_and_counted(model, few, monkeypa
 
 def test_unreadable_data_and_unknown_perturbations_are_errors(model, few):
     with pytest.raises(aft.InputError, match=r"no perturbation is called 'rain'; choose from white_noise, babble"):
-        measure(model, aft.Data(path=str(few)), only=["rain"])
+        robustness(model, aft.Data(path=str(few)), only=["rain"])
     for file in few.glob("*.ogg"):
         file.write_bytes(b"no audio")
     with pytest.raises(aft.InputError, match="None of the recordings of the test split"):
-        measure(model, aft.Data(path=str(few)), only=["gain"])
+        robustness(model, aft.Data(path=str(few)), only=["gain"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +184,7 @@ def test_transcripts_are_judged_by_word_errors_and_the_worst_is_named(tmp_path):
     (tmp_path / "metadata.csv").write_text("\n".join(rows))
     adapter = load_adapter(str(ASSETS / "wav2vec2-mini"))
     model: Any = Dictation(tmp_path, aft.DEFAULT_CHAIN, adapter, SimpleNamespace(target=Transcript()))
-    found = measure(model, aft.Data(path=str(tmp_path)), only=["white_noise", "gain"])
+    found = robustness(model, aft.Data(path=str(tmp_path)), only=["white_noise", "gain"])
     assert (found["metric"], found["greater_is_better"], found["clean"]["value"]) == ("wer", False, 0.0)
     at = levels(found)
     assert at["white_noise", 0.0]["score"]["value"] == pytest.approx(12 / 30)  # one word more for each clip
@@ -211,7 +210,7 @@ def test_the_command_shows_a_line_for_each_perturbation_and_saves_robustness_jso
     assert out[2].startswith("Opus, kbit/s ")
     assert all(f"{level:g}: " in out[2] for level in PERTURBATIONS["opus"].levels)
     assert out[-1].endswith(".")
-    kept = json.loads((folder / robustness.ROBUSTNESS_FILE).read_text())
+    kept = json.loads((folder / ROBUSTNESS_FILE).read_text())
     assert cli.main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == kept
     capsys.readouterr()
@@ -219,11 +218,11 @@ def test_the_command_shows_a_line_for_each_perturbation_and_saves_robustness_jso
     message = capsys.readouterr().err
     assert "robustness.json contains a finished result of 4 clips of the test split of" in message
     assert "and this is other clips. Keep both with --output FILE, or replace the old one with --overwrite." in message
-    assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept
+    assert json.loads((folder / ROBUSTNESS_FILE).read_text()) == kept
     assert cli.main([*words[:-1], "5", "--output", str(tmp_path / "five.json")]) == 0
-    assert json.loads((folder / robustness.ROBUSTNESS_FILE).read_text()) == kept
+    assert json.loads((folder / ROBUSTNESS_FILE).read_text()) == kept
     assert cli.main([*words[:-1], "5", "--overwrite"]) == 0
-    kept = json.loads((folder / robustness.ROBUSTNESS_FILE).read_text())
+    kept = json.loads((folder / ROBUSTNESS_FILE).read_text())
     assert kept == json.loads((tmp_path / "five.json").read_text())
     assert kept["n"] == 5
     assert cli.main([*words[:3], "--only", "hail"]) == 2

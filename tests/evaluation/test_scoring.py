@@ -7,7 +7,7 @@ from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft.evaluation.predictions import Predictions
-from audio_ft.evaluation.robustness import measure
+from audio_ft.evaluation.robustness import robustness
 
 
 @pytest.fixture(scope="module")
@@ -46,5 +46,5 @@ def test_evaluation_and_stored_predictions_have_them_too(run: aft.Run) -> None:
 
 
 def test_the_clean_side_of_robustness_has_them_too(run: aft.Run) -> None:
-    found = measure(aft.load(run.folder), run.recipe.data, only=["gain"])
+    found = robustness(aft.load(run.folder), run.recipe.data, only=["gain"])
     assert found["clean"] == pytest.approx(run.scores["test"][found["metric"]].to_dict(), abs=1e-6)

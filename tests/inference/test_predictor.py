@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas
 import pytest
+import torch
+from datasets import Dataset
 
 import audio_ft as aft
 from audio_ft.audio.clip import Clip, read, write
@@ -46,6 +50,7 @@ def test_a_prediction_gives_each_label_a_probability_the_most_probable_first(mod
 
 def test_all_forms_of_one_recording_get_one_prediction(model, files, clips):
     file, clip = files[0], clips[0]
+    decoded = SimpleNamespace(data=torch.tensor(clip.samples), sample_rate=clip.rate)
     forms = [
         str(file),
         file,
@@ -55,12 +60,23 @@ def test_all_forms_of_one_recording_get_one_prediction(model, files, clips):
         (clip.samples, clip.rate),
         (clip.samples[0], clip.rate),
         {"array": clip.samples[0], "sampling_rate": clip.rate},
+        (torch.tensor(clip.samples, requires_grad=True), clip.rate),
+        {"audio": {"bytes": file.read_bytes(), "path": None}, "label": "yes"},  # rows of `datasets`
+        {"audio": {"bytes": None, "path": str(file)}},
+        SimpleNamespace(get_all_samples=lambda: decoded),
     ]
     expected = vector(model(file))
     for form in forms:
         np.testing.assert_allclose(vector(model(form)), expected, atol=1e-5)
     with file.open("rb") as stream:
         np.testing.assert_allclose(vector(model(stream)), expected, atol=1e-5)
+
+
+def test_columns_and_data_sets_are_lists_of_recordings(model, files):
+    expected = [vector(each) for each in model(files[:2])]
+    paths = [str(file) for file in files[:2]]
+    for several in (pandas.Series(paths), Dataset.from_dict({"audio": [{"path": path} for path in paths]})):
+        np.testing.assert_allclose([vector(each) for each in model(several)], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "scale", "zero"), [("int16", 2**15, 0), ("int32", 2**31, 0), ("uint8", 2**7, 128)])

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.signal
+from checkpoints import WORDS
 from waiting import HUNG
 
+import audio_ft as aft
 from audio_ft import Clip, InputError, Run, read
 from audio_ft.metrics import Score
 from audio_ft.plots.notebook import run_html
@@ -173,3 +175,23 @@ def test_no_sample_is_clipped_on_the_way_to_a_file(tmp_path):
         loud.write(tmp_path / "loud.flac")
     with pytest.raises(InputError, match=r"tone\.m4a: expected a name ending in \.wav, \.flac, \.ogg, \.mp3"):
         loud.write(tmp_path / "tone.m4a")
+
+
+def test_recipes_models_scores_and_comparisons_show_themselves(small_run):
+    run, model = Run.load(small_run), aft.load(small_run)
+    shown = " ".join(parsed(run.recipe._repr_html_()).texts)
+    assert run.recipe.model in shown
+    assert "defaults" in shown
+    assert "Each recording is cleaned like this" in " ".join(parsed(model._repr_html_()).texts)
+    found = aft.evaluate(model, f"{WORDS}/test")
+    assert str(found.scores["accuracy"]) in parsed(found._repr_html_()).texts
+    assert "accuracy: not distinguishable" in parsed(aft.compare(small_run, str(small_run))._repr_html_()).texts
+
+
+def test_a_notebook_shows_progress_without_logging_set_up():
+    code = (
+        "import sys, types\nsys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
+        "from audio_ft.training.messages import progress\nprogress('window 2 s')\nprogress('steps 30')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HUNG, check=True)
+    assert result.stdout.splitlines() == ["window 2 s", "steps 30"]

@@ -27,7 +27,7 @@ from audio_ft.cleaning.steps import Mono, Normalize, Trim
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.formatting import format_size
 from audio_ft.metrics import Score, names
-from audio_ft.reporting.html import cleaning, write_report
+from audio_ft.reporting.html import cleaning, report
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS, TracedClip, player
 from audio_ft.reporting.html.scores import axis_of, bar, verdict
 from audio_ft.run import PREDICTIONS_FILE, Run
@@ -153,7 +153,7 @@ def run(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def page(run: Run) -> Page:
-    file = write_report(run, errors=4)
+    file = report(run, errors=4)
     assert file == run.folder / "report.html"
     return Page(file.read_text(encoding="utf-8"))
 
@@ -188,7 +188,7 @@ def test_the_page_shows_no_local_folder(run: Run, page: Page):
 
 def test_a_smoke_run_is_marked(run: Run, page: Page, tmp_path: Path):
     marked = dataclasses.replace(run, smoke=True)
-    assert "Smoke run." in write_report(marked, tmp_path / "page.html", audio=False).read_text(encoding="utf-8")
+    assert "Smoke run." in report(marked, tmp_path / "page.html", audio=False).read_text(encoding="utf-8")
     assert "Smoke run." not in page.text
 
 
@@ -196,7 +196,7 @@ def test_settings_are_shown_without_local_folders(run: Run, tmp_path: Path):
     training = {"deepspeed": "/home/somebody/private/zero.json"}
     recipe = dataclasses.replace(run.recipe, training=training, augment=(Noise(folder="/home/somebody/street"),))
     shown_run = dataclasses.replace(run, recipe=recipe)
-    page = Page(write_report(shown_run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
+    page = Page(report(shown_run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
     assert "somebody" not in page.source
     assert "zero.json" in page.text
     assert "street" in page.text
@@ -242,7 +242,7 @@ def perturbed(run: Run, folder: Path, **settings) -> Run:
 
 
 def test_robustness_is_shown_once_it_is_complete(run, page, tmp_path, caplog):
-    complete = Page(write_report(perturbed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
+    complete = Page(report(perturbed(run, tmp_path / "run"), audio=False, errors=0).read_text(encoding="utf-8"))
     check_page(complete)
     assert "40 recordings of the test split were scored without change (accuracy 0.900 [0.800, 0.950])" in complete.text
     assert "Worst is noise of 0 dB: accuracy 0.125." in complete.text
@@ -252,10 +252,10 @@ def test_robustness_is_shown_once_it_is_complete(run, page, tmp_path, caplog):
     assert f"{HOSTILE} worse 3 unreadable 0.125 [0.100, 0.200] -0.775" in complete.text
     assert "nothing left 40 unreadable – –" in complete.text
     elsewhere = perturbed(run, tmp_path / "elsewhere", data="/data/others")
-    assert "the test split of others were" in Page(write_report(elsewhere, audio=False).read_text("utf-8")).text
+    assert "the test split of others were" in Page(report(elsewhere, audio=False).read_text("utf-8")).text
     half = perturbed(run, tmp_path / "half", complete=False)
     copied = perturbed(run, tmp_path / "copied", of={"model": ["another's"]})
-    pages = [Page(write_report(one, audio=False).read_text("utf-8")) for one in (half, copied)]
+    pages = [Page(report(one, audio=False).read_text("utf-8")) for one in (half, copied)]
     assert f"{copied.folder / 'robustness.json'} belongs to another training" in caplog.text
     for without in (page, *pages):
         assert "robustness" not in {attributes.get("id") for attributes in without.all("section")}
@@ -263,7 +263,7 @@ def test_robustness_is_shown_once_it_is_complete(run, page, tmp_path, caplog):
 
 def test_a_page_without_its_data_says_why_it_has_no_players(run: Run, tmp_path: Path):
     gone = dataclasses.replace(run.recipe, data=Data(path=str(tmp_path / "moved away")))
-    page = Page(write_report(dataclasses.replace(run, recipe=gone), tmp_path / "page.html").read_text("utf-8"))
+    page = Page(report(dataclasses.replace(run, recipe=gone), tmp_path / "page.html").read_text("utf-8"))
     check_page(page)
     assert not page.all("audio")
     assert "could not be found" in page.text
@@ -273,7 +273,7 @@ def test_a_page_without_its_data_says_why_it_has_no_players(run: Run, tmp_path: 
 
 
 def test_recordings_can_be_left_out(run: Run, tmp_path: Path):
-    page = Page(write_report(run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
+    page = Page(report(run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
     assert not page.all("audio")
     assert "made without recordings" in page.text
 
@@ -293,14 +293,14 @@ def test_names_labels_and_transcripts_are_escaped(run: Run, tmp_path: Path):
     recipe = dataclasses.replace(run.recipe, name=HOSTILE, data=Data(path=str(tmp_path / HOSTILE.replace("/", ""))))
     data = {**run.data, "warnings": [HOSTILE], "group": HOSTILE, "rule": HOSTILE}
     shown_run = scored_run(run, tmp_path / "labels", rows, labels=FORMS, data=data, recipe=recipe)
-    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    page = Page(report(shown_run).read_text(encoding="utf-8"))
     check_page(page)
     assert HOSTILE in page.text
     assert not [image for image in page.all("img") if image.get("src") == "x"]
 
     rows = [transcript(f"{place}.wav", f"hear {HOSTILE}", f"{HOSTILE} {place}") for place in range(12)]
     shown_run = scored_run(run, tmp_path / "texts", rows, kind="transcript", labels=(), data=data, recipe=recipe)
-    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    page = Page(report(shown_run).read_text(encoding="utf-8"))
     check_page(page)
     assert HOSTILE in page.text
 
@@ -309,7 +309,7 @@ def test_a_file_name_that_is_not_utf8_is_escaped(run: Run, tmp_path: Path):
     rows = [transcript("caf\\xe9.wav", "one", "two")]
     shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=())
     shown_run = dataclasses.replace(shown_run, data={**run.data, "warnings": ["caf\udce9.wav is listed twice"]})
-    assert "caf\\udce9.wav is listed twice" in write_report(shown_run).read_text(encoding="utf-8")
+    assert "caf\\udce9.wav is listed twice" in report(shown_run).read_text(encoding="utf-8")
 
 
 def test_transcripts_are_aligned_with_the_reference_word_by_word(run: Run, tmp_path: Path):
@@ -319,7 +319,7 @@ def test_transcripts_are_aligned_with_the_reference_word_by_word(run: Run, tmp_p
         transcript("c.wav", "good bye", "good bye"),
     ]
     shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=(), data={**run.data, "group": None})
-    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    page = Page(report(shown_run).read_text(encoding="utf-8"))
     check_page(page)
     kinds = [attributes["class"] for attributes in page.all("span") if attributes.get("class", "").startswith("word ")]
     legend = 4
@@ -346,7 +346,7 @@ def test_a_class_without_a_clip_has_empty_cells(run: Run, tmp_path: Path):
         for place, label in enumerate("abbb")
     ]
     shown_run = scored_run(run, tmp_path / "run", rows, labels=("a", "b", "c"))
-    page = Page(write_report(shown_run, audio=False).read_text(encoding="utf-8"))
+    page = Page(report(shown_run, audio=False).read_text(encoding="utf-8"))
     check_page(page)
     scores = shown_run.scores["test"]
     assert "recall[a]" not in scores
@@ -389,7 +389,7 @@ def test_other_kinds_of_target_have_a_page_too(run: Run, tmp_path: Path, kind: s
     labels = ("a", "b") if kind == "labels" else ("value",)
     shown_run = scored_run(run, tmp_path / "run", rows, kind=kind, labels=labels)
     assert [clip.file for clip in judged(Predictions.of(shown_run))] == order
-    page = Page(write_report(shown_run).read_text(encoding="utf-8"))
+    page = Page(report(shown_run).read_text(encoding="utf-8"))
     check_page(page)
     for name in names.headlines(shown_run.scores["test"]):
         assert str(shown_run.scores["test"][name]) in page.text
@@ -412,7 +412,7 @@ def test_a_page_of_five_hundred_errors_is_below_ten_megabytes(run: Run, tmp_path
     rows = [transcript(f"test/{place:03}.wav", f"one two three {place}", "won to tree") for place in range(500)]
     recipe = dataclasses.replace(run.recipe, data=Data(path=str(recordings)), chain=Chain((Mono(), Normalize())))
     shown_run = scored_run(run, tmp_path / "run", rows, kind="transcript", labels=(), recipe=recipe)
-    file = write_report(shown_run)
+    file = report(shown_run)
     page = Page(file.read_text(encoding="utf-8"))
     assert len([audio for audio in page.all("audio") if audio["aria-label"].startswith("Recording")]) == 24
     assert len([row for row in page.all("tr") if "data-wrong" in row]) == 500
@@ -421,29 +421,29 @@ def test_a_page_of_five_hundred_errors_is_below_ten_megabytes(run: Run, tmp_path
 
 def test_the_page_is_written_completely_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match="does not exist"):
-        write_report(run, tmp_path / "nowhere" / "page.html")
+        report(run, tmp_path / "nowhere" / "page.html")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     # slices.json is written into the run's folder before the disk is full.
-    write_report(run, tmp_path / "page.html", audio=False).unlink()
-    monkeypatch.setattr("audio_ft.reporting.html.report.os.replace", full)
+    report(run, tmp_path / "page.html", audio=False).unlink()
+    monkeypatch.setattr("audio_ft.reporting.html.page.os.replace", full)
     with pytest.raises(InputError, match="no space left on the disk"):
-        write_report(run, tmp_path / "page.html", audio=False)
+        report(run, tmp_path / "page.html", audio=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_writable_is_rejected_before_the_work(run: Run, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("audio_ft.reporting.html.report.os.access", lambda path, mode: False)
-    monkeypatch.setattr("audio_ft.reporting.html.report.gather", None)
+    monkeypatch.setattr("audio_ft.reporting.html.page.os.access", lambda path, mode: False)
+    monkeypatch.setattr("audio_ft.reporting.html.page.gather", None)
     with pytest.raises(InputError, match=r"is not writable; set another --output"):
-        write_report(run, tmp_path / "page.html")
+        report(run, tmp_path / "page.html")
 
 
 def test_a_run_without_its_predictions_is_rejected(run: Run, tmp_path: Path):
     with pytest.raises(InputError, match=PREDICTIONS_FILE):
-        write_report(dataclasses.replace(run, folder=tmp_path))
+        report(dataclasses.replace(run, folder=tmp_path))
 
 
 # --- errors, scores and cleaning

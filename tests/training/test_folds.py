@@ -76,7 +76,7 @@ def check_views(found, capsys):
     again = aft.Run.load(found.folder)
     assert again.scores == found.scores
     assert again.folds == found.folds
-    page = aft.write_report(again, errors=2).read_text()
+    page = aft.report(again, errors=2).read_text()
     for part in ("fine-tuned 2 times", 'id="folds"', "<audio"):
         assert part in page
     texts = ["--set", "intended_use=a", "--set", "limits=b", "--set", "consent=c"]

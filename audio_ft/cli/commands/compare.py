@@ -36,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare the two runs."""
-    from audio_ft.evaluation.compare_runs import compare_runs
+    from audio_ft.evaluation.compare_runs import compare
 
     first, second = (finished(place, predictions=True) for place in (arguments.first, arguments.second))
-    paired = compare_runs(first, second, arguments.split)
+    paired = compare(first, second, arguments.split)
     for name, files in ((arguments.first, paired.only_first), (arguments.second, paired.only_second)):
         if files:
             more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _ranked(arguments: argparse.Namespace) -> Doubts:
     """Return the clips, by a transcriber if the targets are transcripts, otherwise by probes."""
-    from audio_ft.evaluation.doubts import label_doubts
+    from audio_ft.evaluation.doubts import doubts
     from audio_ft.evaluation.transcript_doubts import transcript_doubts
     from audio_ft.hub.load import load, load_frozen, model_folder
     from audio_ft.targets import Transcript
@@ -88,7 +88,7 @@ def _ranked(arguments: argparse.Namespace) -> Doubts:
         encoder = load_frozen(arguments.model, own_weights=not trained_on)
         if encoder.name != arguments.model:
             say(f"{arguments.model} was trained on these labels, so {encoder.name} is used, from which it started.")
-        return label_doubts(encoder, data, targets=targets_of(task))
+        return doubts(encoder, data, targets=targets_of(task))
 
     return for_task(arguments, ranked, usual=saved.task if saved else None)
 

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the page, and print where it is and how large."""
     from audio_ft.reporting.anonymize import anonymized
-    from audio_ft.reporting.html import ERRORS, write_report
+    from audio_ft.reporting.html import ERRORS, report
     from audio_ft.run import PREDICTIONS_FILE
 
     errors = ERRORS if arguments.errors is None else arguments.errors
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     found, repository = finished(arguments.run, predictions=True), repository_of(arguments.run)
     with tempfile.TemporaryDirectory() as scratch:
         if repository:
-            # write_report also saves what the page shows beside the run, which must not be the Hub's cache.
+            # report also saves what the page shows beside the run, which must not be the Hub's cache.
             shutil.copy(found.folder / PREDICTIONS_FILE, scratch)
             found = dataclasses.replace(found, folder=Path(scratch))
             output = output or Path(f"{Path(repository).name}.html")
@@ -62,5 +62,5 @@ def run(arguments: argparse.Namespace) -> None:
             copy = Path(scratch) / "anonymized"
             copy.mkdir()
             found = anonymized(found, copy)
-        file = write_report(found, output, errors=errors, audio=not (arguments.no_audio or arguments.anonymize))
+        file = report(found, output, errors=errors, audio=not (arguments.no_audio or arguments.anonymize))
     show(f"{file} ({format_size(file.stat().st_size)})")

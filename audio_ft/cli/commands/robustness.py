@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and save every finished level."""
-    from audio_ft.evaluation.robustness import ROBUSTNESS_FILE, chosen_perturbations, measure
+    from audio_ft.evaluation.robustness import ROBUSTNESS_FILE, chosen_perturbations, robustness
     from audio_ft.hub.load import load
 
     only = arguments.only
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"{file}: {file.parent} is not a folder that can be written to; give another file with --output."
         )
-    found = measure(model, data, arguments.split, need=need, only=only, file=file, overwrite=arguments.overwrite)
+    found = robustness(model, data, arguments.split, need=need, only=only, file=file, overwrite=arguments.overwrite)
     show_result(arguments, found, as_text(found, only))
     if file:
         say(f"saved in {file}.")

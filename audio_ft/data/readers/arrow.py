@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TABLES = (".parquet", ".arrow", ".feather")
 
 
-def read_saved(folder: Path, audio: str | None) -> Source:
+def read_saved(folder: Path, data: Data) -> Source:
     """Read a folder written by `Dataset.save_to_disk` or `DatasetDict.save_to_disk`.
 
     Raises:
@@ -39,12 +39,12 @@ def read_saved(folder: Path, audio: str | None) -> Source:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: this saved data set cannot be read ({error}); save it again") from error
     if isinstance(found, Dataset):
-        return _source(with_recordings(found, str(folder)), audio, folder.name, [folder])
+        return _source(with_recordings(found, str(folder)), data.audio, folder.name, _bases(data, [folder]))
     tables = {split: with_recordings(table, f"{folder}/{split}") for split, table in found.items()}
-    return _source(tables, audio, folder.name, [folder])
+    return _source(tables, data.audio, folder.name, _bases(data, [folder]))
 
 
-def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source:
+def read_parquet(files: Sequence[Path], root: Path, data: Data) -> Source:
     """Read Parquet, Arrow and Feather files.
 
     Their splits are those in their names ("train-00000-of-00002") or in the names of their folders.
@@ -66,7 +66,13 @@ def read_parquet(files: Sequence[Path], root: Path, audio: str | None) -> Source
         raise InputError(
             f"{files[0]}: not readable as Parquet or Arrow ({_first_line(error)}); write it again"
         ) from error
-    return _source(found, audio, root.name, [root, *dict.fromkeys(file.parent for file in sorted(files))])
+    near = [root, *dict.fromkeys(file.parent for file in sorted(files))]
+    return _source(found, data.audio, root.name, _bases(data, near))
+
+
+def _bases(data: Data, near: Sequence[Path]) -> Sequence[Path]:
+    """Return the folders that paths in a table start from: `data.root` alone, if it is set."""
+    return near if data.root is None else [Path(data.root).expanduser()]
 
 
 def _table(paths: Sequence[str]) -> Dataset:

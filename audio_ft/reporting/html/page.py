@@ -28,8 +28,8 @@ ERRORS = 24
 ROWS = 2_000
 
 
-def write_report(
-    run: Run, output: str | os.PathLike[str] | None = None, *, errors: int = ERRORS, audio: bool = True
+def report(
+    run: Run | str | Path, output: str | os.PathLike[str] | None = None, *, errors: int = ERRORS, audio: bool = True
 ) -> Path:
     """Write a run as one HTML file that needs neither network nor other files, and return its path.
 
@@ -37,7 +37,7 @@ def write_report(
     the effects of cleaning; if the data is missing, the page is written without them and says so.
 
     Args:
-        run: a finished run.
+        run: a finished run, or its folder.
         output: file to write; report.html in the run's folder if None.
         errors: how many of the worst errors get a player and a spectrogram.
         audio: whether the page contains recordings.
@@ -45,6 +45,7 @@ def write_report(
     Raises:
         InputError: the run's predictions are missing, or the file cannot be written.
     """
+    run = Run.of(run)
     target = run.folder / REPORT_FILE if output is None else Path(output)
     if not target.parent.is_dir():
         raise InputError(f"{target}: the folder {target.parent} does not exist; create it, or set another --output.")
