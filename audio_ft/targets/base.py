@@ -16,7 +16,7 @@ from audio_ft.metrics import Score
 from audio_ft.metrics.compute import score
 from audio_ft.metrics.samples import Sample
 from audio_ft.settings.rules import shown
-from audio_ft.targets.cells import Tiers, missing
+from audio_ft.targets.cells import Tiers, missing, sorted_names
 from audio_ft.targets.detection import Detection
 from audio_ft.targets.judged import Reported
 from audio_ft.targets.reading import Form, Reading
@@ -143,14 +143,22 @@ class Target(Reported):
         raise NotImplementedError(f"a target of kind {cls.kind!r} has no times")
 
     @classmethod
-    def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
-        """Return the names of the classes in targets, sorted; () where there are none."""
+    def labels_of(cls, target: Any) -> Sequence[str]:
+        """Return the names of classes in one target, as often as it has them; () where there are none."""
         return ()
 
     @classmethod
+    def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
+        """Return the names of the classes in targets, sorted; () where there are none."""
+        return sorted_names(label for target in targets for label in cls.labels_of(target))
+
+    @classmethod
     def strata(cls, targets: Sequence[Any]) -> list[list[int]]:
-        """Return the strata of each row, which splits keep the shares of."""
-        return [[0]] * len(targets)
+        """Return the strata of each row, which splits keep the shares of: its classes as numbers."""
+        codes = {name: code for code, name in enumerate(cls.names_in(targets))}
+        if not codes:
+            return [[0]] * len(targets)
+        return [[codes[label] for label in cls.labels_of(target)] for target in targets]
 
     @classmethod
     def check_train(cls, targets: Sequence[Any]) -> None:

@@ -109,15 +109,9 @@ class Events(Target):
         return [found[times] for times in sorted(found)]
 
     @classmethod
-    def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
-        """Return the labels, sorted."""
-        return sorted_names(event["label"] for target in targets for event in target)
-
-    @classmethod
-    def strata(cls, targets: Sequence[Any]) -> list[list[int]]:
-        """Return the classes of each recording as numbers, once for each event."""
-        codes = {name: code for code, name in enumerate(cls.names_in(targets))}
-        return [[codes[event["label"]] for event in target] for target in targets]
+    def labels_of(cls, target: Any) -> Sequence[str]:
+        """Return the label of each event."""
+        return [event["label"] for event in target]
 
     @classmethod
     def check_train(cls, targets: Sequence[Any]) -> None:

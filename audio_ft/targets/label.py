@@ -96,17 +96,6 @@ class Label(Target):
         return (target,)
 
     @classmethod
-    def names_in(cls, targets: Sequence[Any]) -> tuple[str, ...]:
-        """Return the labels, sorted."""
-        return sorted_names(label for target in targets for label in cls.labels_of(target))
-
-    @classmethod
-    def strata(cls, targets: Sequence[Any]) -> list[list[int]]:
-        """Return the classes of each row as numbers."""
-        codes = {name: code for code, name in enumerate(cls.names_in(targets))}
-        return [[codes[label] for label in cls.labels_of(target)] for target in targets]
-
-    @classmethod
     def warnings(cls, splits: Mapping[str, tuple[Sequence[Any], Sequence[str]]], names: Sequence[str]) -> list[str]:
         """Return a warning for each set of labels that differ only by case, spaces or the coding of accents."""
         alike: dict[str, list[str]] = defaultdict(list)

@@ -153,9 +153,12 @@ class Task(ABC):
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch and the network's outputs."""
 
-    @abstractmethod
     def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
-        """Return the outputs to keep for a batch, (batch, …); `outputs` are those of `loss`, if it was computed."""
+        """Return the outputs to keep for a batch, (batch, …), by default its logits in float32.
+
+        `outputs` are those of `loss`, if it was computed.
+        """
+        return (model(**inputs).logits if outputs is None else outputs).float()
 
     @abstractmethod
     def predictions(self, outputs: Array, places: Places, count: int) -> Array:

@@ -121,10 +121,6 @@ class Classification(Task):
         logits = model(**inputs).logits
         return self.objective.loss(logits.float(), labels, head, self.target.names), logits
 
-    def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
-        """Return the logits float32 (batch, outputs)."""
-        return (model(**inputs).logits if outputs is None else outputs).float()
-
     def predictions(self, outputs: Array, places: Places, count: int) -> Array:
         """Average the windows' logits over each clip, then return probabilities (clips, labels) or numbers (clips,)."""
         clips = places.clips

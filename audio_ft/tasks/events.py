@@ -130,10 +130,6 @@ class Events(Task):
         real = wanted[..., 0] != NO_TOKEN
         return objective_of(Labels).loss(shared[real], wanted[real], head, self.target.names), logits
 
-    def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
-        """Return the logits float32 (batch, frames, classes)."""
-        return (model(**inputs).logits if outputs is None else outputs).float()
-
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with a window of ten seconds, or one that holds all clips where they are shorter."""
         if window is None and len(durations):
