@@ -9,10 +9,9 @@ from audio_ft.audio.clip import read
 from audio_ft.cleaning.place import source_of
 from audio_ft.errors import AudioError, InputError
 from audio_ft.evaluation.doubts import Doubts
-from audio_ft.file_io import write_bytes
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.recordings import Player, player
-from audio_ft.reporting.html.render import render
+from audio_ft.reporting.html.render import write_page
 from audio_ft.targets import target_class
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def write_doubts(found: Doubts, output: Path, data: str, count: int, *, audio: b
     what = "transcripts" if kind.by_words else "numbers" if kind.regression else "labels"
     page = {"found": found, "data": display_name(data), "clips": clips, "by_words": kind.by_words, "what": what,
             "audio": audio}  # fmt: skip
-    write_bytes(output, render(page, "doubts.html").encode("utf-8", "replace"))
+    write_page(page, output, "doubts.html")
     return output
 
 

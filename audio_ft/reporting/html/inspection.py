@@ -15,13 +15,12 @@ from audio_ft.audio.player import waveform_svg
 from audio_ft.data.findings import Finding
 from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.errors import AudioError
-from audio_ft.file_io import write_bytes
 from audio_ft.formatting import counted, format_duration
 from audio_ft.plots.comparisons import histogram
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import SMALL, Picture, picture
 from audio_ft.reporting.html.recordings import PLAYER_SECONDS, Player, player, progress
-from audio_ft.reporting.html.render import render
+from audio_ft.reporting.html.render import write_page
 
 # A finding shows so many recordings, and names so many more. Twenty findings of ten-second clips take three megabytes.
 PLAYERS, NAMES = 3, 200
@@ -55,7 +54,7 @@ def write_inspection(found: Inspection, output: str | os.PathLike[str], *, audio
         InputError: the file cannot be written.
     """
     target = Path(output)
-    write_bytes(target, render(gather(found, audio=audio), "inspection.html").encode("utf-8", "replace"))
+    write_page(gather(found, audio=audio), target, "inspection.html")
     return target
 
 

@@ -11,13 +11,12 @@ from typing import Any
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import describe
-from audio_ft.file_io import write_bytes
 from audio_ft.plots.audio import feature
 from audio_ft.redaction import EXCLUDED, display_name, redact_run
 from audio_ft.reporting import record
 from audio_ft.reporting.html import cleaning, evaluation, figures, scores, timelines
 from audio_ft.reporting.html.recordings import Recordings, player, progress
-from audio_ft.reporting.html.render import render
+from audio_ft.reporting.html.render import write_page
 from audio_ft.run import Run
 from audio_ft.targets.judged import Judged
 
@@ -52,8 +51,7 @@ def report(
     # Checked before the page is made, which takes minutes.
     if not os.access(target.parent, os.W_OK):
         raise InputError(f"{target}: the folder {target.parent} is not writable; set another --output.")
-    # A file name may hold characters that UTF-8 cannot encode.
-    write_bytes(target, render(gather(run, errors, audio)).encode("utf-8", "replace"))
+    write_page(gather(run, errors, audio), target, "page.html")
     return target
 
 

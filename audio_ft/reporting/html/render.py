@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft import __version__
+from audio_ft.file_io import write_bytes
 from audio_ft.formatting import capitalized, escaped, format_duration
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import colors
@@ -18,8 +19,12 @@ from audio_ft.reporting.html.scores import bar
 TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 
 
-def render(page: Mapping[str, Any], template: str = "page.html") -> str:
-    """Return the page of a template as one HTML document that loads nothing from the network."""
+def write_page(page: Mapping[str, Any], target: Path, template: str) -> None:
+    """Write the page of a template as one HTML file that needs neither network nor other files.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -42,7 +47,7 @@ def render(page: Mapping[str, Any], template: str = "page.html") -> str:
     js = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii")
     # Style and script are our own files and hold nothing of the run; everything else is escaped.
-    return environment.get_template(template).render(
+    text = environment.get_template(template).render(
         page=page,
         version=__version__,
         longest=f"{PLAYER_SECONDS:g}",
@@ -51,3 +56,5 @@ def render(page: Mapping[str, Any], template: str = "page.html") -> str:
         js=Markup(js),
         digest=digest,
     )
+    # A file name may hold characters that UTF-8 cannot encode.
+    write_bytes(target, text.encode("utf-8", "replace"))
