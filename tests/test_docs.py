@@ -59,8 +59,9 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     assert len((tmp_path / "predictions.jsonl").read_text("utf-8").splitlines()) == 96
 
 
-@pytest.mark.parametrize("page", ["guides/extending.md"])
-def test_examples_of_a_page_run(page):
+@pytest.mark.parametrize("page", ["guides/extending.md", "guides/features.md"])
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for language, text in blocks(REPOSITORY / "docs" / page):
         if language == "python":
