@@ -91,6 +91,9 @@ class Recipe(Settings):
         augment: changes to training clips only; None: speed and noise below ten hours.
         window: the longest piece of audio that the network takes at once, in seconds; None: whole seconds that hold the
             training clips, at most 30; for Whisper's transcription, those that hold each batch.
+        method: fine-tune, or probe: only a linear model on the best frozen layer, found in seconds.
+        probe: start a new classification head from the linear probe of the last layer, and keep the best probe where
+            fine-tuning does not beat it on validation.
         pooling: how frames become one vector: mean, max, attention or statistics.
         weighted_layers: learn a weighted mean of all layers, instead of taking the last.
         dropout: of the whole network; None: the checkpoint's own.
@@ -99,7 +102,7 @@ class Recipe(Settings):
         class_weights: "balanced", or a weight in the loss for each label.
         sampling: none, over or under: whether classes are drawn equally often.
         freeze: none, feature_encoder, layers:N for all below layer N, encoder for all but the head, gradual.
-        head_learning_rate: None: ten times the rest where the head is new.
+        head_learning_rate: None: that of the rest, ten times as much for a new head that does not start from a probe.
         layer_decay: each layer's learning rate as a share of the one above it.
         average_weights: keep the running average of the weights instead of single steps.
         peft: lora: low-rank matrices added to attention's queries and values, merged into the saved weights; adapter:
@@ -138,6 +141,8 @@ class Recipe(Settings):
     chain: Annotated[Chain | Sequence[Step], Rule(LISTED, _chain)] = DEFAULT_CHAIN
     augment: Annotated[Sequence[Augment] | None, Rule(LISTED, partial(Augment.list_of, names=True))] = None
     window: Annotated[float | None, rules.number(0, 3600, above=True)] = None
+    method: Annotated[str, rules.choice("fine-tune", "probe")] = "fine-tune"
+    probe: bool = True
     pooling: Annotated[str, rules.choice(*POOLINGS)] = "mean"
     weighted_layers: bool = False
     dropout: Annotated[float | None, rules.number(0, 0.99)] = None
@@ -195,6 +200,19 @@ class Recipe(Settings):
     def augments(self) -> tuple[Augment, ...]:
         """Return the changes to training clips, once it is resolved which."""
         return tuple(self.augment or ())
+
+    @property
+    def starts_from_probe(self) -> bool:
+        """Return whether a new head may start from the linear probe, which averages the frames of the last layer.
+
+        A LoRA adapter that is kept alone has to fit the head of the checkpoint as transformers builds it.
+        """
+        return self.probe and self.pooling == "mean" and not (self.weighted_layers or self.keep_adapter)
+
+    @property
+    def may_keep_probe(self) -> bool:
+        """Return whether the probe may be saved in place of the fine-tuned weights, if it is better on validation."""
+        return self.probe and self.wise_ft_alpha is None and not self.keep_adapter
 
     @property
     def digest(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
-from audio_ft.metrics import Score
+from audio_ft.metrics import Score, direction
 from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json, shown
 from audio_ft.settings.secrets import hide_all
@@ -25,6 +25,10 @@ BASELINES_FILE = "baselines.parquet"
 ADAPTER_FOLDER = "adapter"
 # The scores of the untuned checkpoint, while training.
 UNTUNED_FILE = "untuned.json"
+# The linear probe of the untuned checkpoint, while training.
+PROBE_FILE = "probe.npz"
+# What tables call that probe, the baseline that shares the checkpoint with the model.
+PROBE = "linear probe"
 # In the model folder, next to the files of transformers.
 CHAIN_FILE = "chain.json"
 RECIPE_FILE = "recipe.json"
@@ -77,6 +81,28 @@ class Run:
     def target(self) -> Target:
         """Return what the model predicts."""
         return target_class(self.kind)(tuple(self.labels), self.recipe.text, self.recipe.events)
+
+    @property
+    def kept(self) -> str:
+        """Return which weights were kept and why, "step 480: …" or "linear probe: …"; "" in a cross-validation."""
+        if not self.best:
+            return ""
+        return f"{self.best.get('kept', 'step {:,}'.format(self.best['step']))}: {self.best['why']}"
+
+    @property
+    def below_probe(self) -> str:
+        """Return a sentence where the main test score is worse than that of the checkpoint's linear probe, else ""."""
+        name = self.target.headline
+        ours, probe = (scores.get(name) for scores in (self.scores["test"], self.baselines.get(PROBE, {})))
+        if ours is None or probe is None:
+            return ""
+        gain = (ours.value - probe.value) * (1 if direction(name) else -1)
+        if gain >= 0:
+            return ""
+        return (
+            f"Fine-tuning did not pay: {name} is {ours.value:.3f}, and {probe.value:.3f} with the linear probe of the "
+            "frozen checkpoint."
+        )
 
     @property
     def used(self) -> dict[str, Any]:

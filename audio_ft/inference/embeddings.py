@@ -117,6 +117,62 @@ def embed(
     return _by_clip(np.concatenate(parts)[back], np.concatenate(frames)[back], windows.clips)
 
 
+def layer_vectors(
+    network: Any, adapter: Adapter, windows: Windows, chosen: NDArray[np.int64], *, bf16: bool = False
+) -> NDArray[np.float32]:
+    """Return what the classifier's linear layers would take if the network ended at a layer, (n, layers, width).
+
+    Layers count from 1; of deep networks `MOST_LAYERS` are used, see `layers_used`.
+
+    Args:
+        network: a classification network that `adapter.fit` has adapted to the adapter's window.
+        adapter: the adapter of the network.
+        windows: clean recordings.
+        chosen: the windows to use, (n,).
+        bf16: whether to compute in bfloat16 where that is safe.
+    """
+    import torch
+    from tqdm.auto import tqdm
+
+    collator, layers = Collator(adapter), adapter.layers(network)
+    order = np.argsort(windows.lengths[chosen], kind="stable")
+    parts: list[NDArray[np.float32]] = []
+    found: list[torch.Tensor] = []
+
+    def keep(module: Any, inputs: Any, output: Any) -> None:
+        found.append(output[0] if isinstance(output, tuple) else output)
+
+    hooks = [layers[number - 1].register_forward_hook(keep) for number in layers_used(len(layers))]
+    try:
+        with tqdm(total=len(order), desc="probing", unit="clip", delay=2, leave=False) as progress:
+            for start in range(0, len(order), BATCH):
+                rows = chosen[order[start : start + BATCH]]
+                inputs = {name: value.to(network.device)
+                          for name, value in collator(windows.__getitems__(rows.tolist())).items()}  # fmt: skip
+                found.clear()
+                with torch.inference_mode(), torch.autocast(network.device.type, torch.bfloat16, enabled=bf16):
+                    adapter.encoder(network)(**inputs)
+                    vectors = [_ended(network, adapter, hidden, inputs) for hidden in found]
+                parts.append(torch.stack(vectors, 1).cpu().numpy())
+                progress.update(len(rows))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return np.concatenate(parts)[np.argsort(order)]
+
+
+def layers_used(count: int) -> list[int]:
+    """Return the layers of a network that are probed, from 1 to `count`."""
+    return sorted({int(layer) for layer in np.linspace(1, count, min(count, MOST_LAYERS)).round()})
+
+
+def _ended(network: Any, adapter: Adapter, hidden: torch.Tensor, inputs: dict[str, Any]) -> torch.Tensor:
+    """Return the pooled vectors of a layer's output, with the norms that a network that ended there would apply."""
+    for module in adapter.above_layers(network):
+        hidden = module(hidden)
+    return adapter.pooled(network, hidden.float(), inputs).float()
+
+
 def _batch(
     network: Any, adapter: Adapter, inputs: dict[str, torch.Tensor], lengths: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -92,6 +92,10 @@ class AudioSpectrogramTransformer(Adapter):
         mel = self._mel(features).T
         return {"input_values": np.ascontiguousarray(apply_features(augments, mel, rng).T)}
 
+    def pooled(self, model: Any, hidden: torch.Tensor, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return the mean of the two special tokens, normalized by the head."""
+        return model.classifier.layernorm((hidden[:, 0] + hidden[:, 1]) / 2)  # type: ignore[no-any-return]
+
     def classifier(self, model: Any) -> torch.nn.Linear:
         """Return the linear layer behind the head's own norm."""
         return model.classifier.dense  # type: ignore[no-any-return]

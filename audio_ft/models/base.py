@@ -164,6 +164,23 @@ class Adapter(ABC):
         """Return the linear layer of a classification model from which the logits come."""
         return model.classifier  # type: ignore[no-any-return]
 
+    def pooled(self, model: Any, hidden: torch.Tensor, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return the vectors (batch, width) that a classifier's linear layers make of an encoder's output.
+
+        `hidden` (batch, positions, width) is of the batch `inputs`; padding does not count where the network masks it.
+        """
+        import torch
+
+        frames = self.batch_frames(inputs)
+        own = (torch.arange(hidden.shape[1], device=hidden.device) < frames[:, None]).unsqueeze(-1)
+        return (hidden * own).sum(1) / frames[:, None]
+
+    def keep_layers(self, model: Any, count: int) -> None:
+        """Remove the transformer layers above the lowest `count`, in place."""
+        encoder: Any = self.encoder(model)
+        del encoder.get_submodule(self.layers_module)[count:]
+        model.config.num_hidden_layers = encoder.config.num_hidden_layers = count
+
     def fit(self, model: PreTrainedModel) -> PreTrainedModel:
         """Adapt a freshly loaded model to this adapter's window and padding rule, in place, and return it."""
         return model

@@ -146,6 +146,10 @@ class Whisper(Adapter):
         model.config.max_source_positions = encoder.config.max_source_positions = positions
         return model
 
+    def pooled(self, model: Any, hidden: torch.Tensor, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return the mean over the whole window, as transformers' classifier takes it."""
+        return hidden.mean(1)
+
     def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return the audio encoder."""
         return model.get_encoder() if hasattr(model, "model") else model.get_submodule("encoder")

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Array: TypeAlias = NDArray[Any]
-# Builds a scikit-learn estimator.
-Estimator = Callable[[], Any]
+Estimator = Callable[[], Any]  # builds one of scikit-learn
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,6 @@ class Target(Reported):
         return {}
 
     # A data set's own target.
-
     @property
     def headline(self) -> str:
         """Return the main score, by which models are compared."""
@@ -223,6 +221,10 @@ class Target(Reported):
         `build` makes a regressor where `regression` is set, else a classifier. None where the target cannot be learned
         from one row a clip.
         """
+        return None
+
+    def fit_linear(self, build: Estimator, features: Array, references: Array) -> tuple[Array, Array] | None:
+        """Return weights (outputs, k) and bias (outputs,) of its logits or numbers; see `fit_predict`."""
         return None
 
     # Predictions as users and files have them.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Labels shown beside the truth, confusions worth a line, and classes in a line of the log.
 MOST_PROBABLE, CONFUSIONS, SHOWN_CLASSES = 3, 8, 12
+# The logit of a class without a training clip, in a linear model.
+NEVER = -20.0
 
 CLASS_COLUMNS = (
     ("label", "labels", "positive_labels"),
@@ -136,6 +138,10 @@ class Label(Target):
         """Return probabilities (n, labels); a class without a training clip has probability 0."""
         return class_probabilities(build, features, references, others, len(self.names))
 
+    def fit_linear(self, build: Estimator, features: Array, references: Array) -> tuple[Array, Array]:
+        """Return the weights (labels, k) and bias (labels,) of logits."""
+        return class_logits(build, features, references, len(self.names))
+
     def as_dict(self, prediction: Any) -> dict[str, Any]:
         """Return {label: probability}, most probable first."""
         values = np.atleast_1d(prediction)
@@ -215,3 +221,19 @@ def class_probabilities(build: Estimator, features: Array, ids: Array, others: A
     else:
         probabilities[:, seen] = build().fit(features, ids).predict_proba(others)
     return probabilities
+
+
+def class_logits(build: Estimator, features: Array, ids: Array, classes: int) -> tuple[Array, Array]:
+    """Return weights (classes, k) and bias (classes,) of a linear classifier trained on class ids (m,)."""
+    seen = np.unique(ids)
+    weights, bias = np.zeros((classes, features.shape[1])), np.full(classes, NEVER)
+    if len(seen) == 1:  # nothing to separate
+        bias[seen] = 0.0
+        return weights, bias
+    fitted = build().fit(features, ids)
+    if len(seen) == 2:  # scikit-learn has one output, the difference of the two
+        weights[seen] = np.concatenate([-fitted.coef_, fitted.coef_]) / 2
+        bias[seen] = np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
+    else:
+        weights[seen], bias[seen] = fitted.coef_, fitted.intercept_
+    return weights, bias

@@ -14,7 +14,7 @@ from audio_ft.metrics.samples import THRESHOLD, LabelsSample
 from audio_ft.targets.base import Array, Estimator
 from audio_ft.targets.cells import as_text, as_whole, whole_numbers
 from audio_ft.targets.judged import Judged
-from audio_ft.targets.label import Label, class_count, class_probabilities
+from audio_ft.targets.label import Label, class_count, class_logits, class_probabilities
 from audio_ft.targets.lists import listed
 from audio_ft.targets.reading import Form, Reading
 from audio_ft.targets.separators import pieces, split_by, unquoted
@@ -124,6 +124,11 @@ class Labels(Label):
             class_probabilities(build, features, column.astype(np.int64), others, 2)[:, 1] for column in references.T
         ]
         return np.stack(columns, axis=1)
+
+    def fit_linear(self, build: Estimator, features: Array, references: Array) -> tuple[Array, Array]:
+        """Return the weights (labels, k) and bias (labels,) of one logit a label."""
+        pairs = [class_logits(build, features, column.astype(np.int64), 2) for column in references.T]
+        return np.stack([w[1] - w[0] for w, _ in pairs]), np.stack([b[1] - b[0] for _, b in pairs])
 
     def predicted(self, prediction: Mapping[str, float]) -> Any:
         """Return the labels with a probability of at least one half."""

@@ -131,6 +131,11 @@ class Number(Target):
         """Return the values that a regressor predicts (n,)."""
         return np.asarray(build().fit(features, references.astype(np.float64)).predict(others), np.float64)
 
+    def fit_linear(self, build: Estimator, features: Array, references: Array) -> tuple[Array, Array]:
+        """Return the weights (1, k) and bias (1,) of the value."""
+        fitted = build().fit(features, references.astype(np.float64))
+        return fitted.coef_[None], np.atleast_1d(fitted.intercept_)
+
     def as_dict(self, prediction: Any) -> dict[str, Any]:
         """Return {"value": number}."""
         return {"value": float(prediction)}

@@ -87,6 +87,7 @@ class Task(ABC):
             (averaged), "joined" (concatenated) or "blended" (frame by frame, where they overlap).
         tunes: whether `tuned` has to see the validation split.
         from_scratch: whether the head is newly initialized; it then learns faster than the layers below it.
+        probes: whether its targets can be learned by a linear model on one vector a clip.
         scores_untuned: whether the checkpoint is scored before training, as a baseline.
         selection_metric: the score by which the best checkpoint is chosen, where it is not that of the target.
         enough_steps: optimizer steps that the automatic number of epochs reaches; fewer rarely converge.
@@ -108,6 +109,7 @@ class Task(ABC):
     batch: ClassVar[int] = 16
     label_smoothing: ClassVar[float] = 0.0
     ignores: ClassVar[tuple[str, ...]] = ("text.prompt", "text.timestamps", "events")
+    probes: ClassVar[bool] = False
     scores_untuned: ClassVar[bool] = False
     selection_metric: ClassVar[str] = ""
     tunes: ClassVar[bool] = False

@@ -48,6 +48,7 @@ class Classification(Task):
     name = "classification"
     architectures = ("ForSequenceClassification", "ForAudioClassification")
     targets = (Labels, Number, Label)
+    probes = True
     # Steadier on few clips, and the probabilities are less extreme.
     label_smoothing = 0.1
 

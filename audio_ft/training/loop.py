@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import AudioFTError
 from audio_ft.hub.push import sends_checkpoints
-from audio_ft.run import ADAPTER_FOLDER
+from audio_ft.run import ADAPTER_FOLDER, PROBE
 from audio_ft.system import device_names
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments, precision_of
-from audio_ft.training.messages import briefing
+from audio_ft.training.messages import briefing, data_briefing
+from audio_ft.training.probe import Probed, probe
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Trackers, tracked
 from audio_ft.training.weights.lora import Adapters
 from audio_ft.training.weights.retention import Retention, score_untuned
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, TrainingArguments
 
     from audio_ft.metrics import Score
+    from audio_ft.models.linear_head import LinearHead
     from audio_ft.training.resolve import Resolved
     from audio_ft.training.setup import Prepared
     from audio_ft.training.trainer import AudioTrainer
@@ -33,7 +38,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Hold a fitted network, its training history and why this checkpoint was kept."""
+    """Hold a fitted network, its training history and why this checkpoint was kept.
+
+    `baselines` are the predictions of its linear probe for the test clips, by name; {} without one.
+    """
 
     model: PreTrainedModel
     untuned: Mapping[str, Score]
@@ -44,6 +52,7 @@ class Fitted:
     precision: str
     settings: Mapping[str, Any]
     trackers: Trackers
+    baselines: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def fit(
@@ -110,10 +119,18 @@ def _fit(
     settings = {"run_name": folder.resolve().name, **resolved.arguments()}
     arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
     set_seed(arguments.seed)
-    checkpoint = Checkpoint(prepared.adapter, recipe.model, recipe.revision)
-    build = partial(prepared.task.build, checkpoint, resolved.head)
-    model = build()
+    model = build(prepared, resolved)
     untuned = score_untuned(prepared, model, arguments, folder, log)
+    if recipe.method == "probe":
+        for line in data_briefing(prepared):
+            log(line)
+    probed = probe(prepared, model, arguments, folder, log)
+    if probed and recipe.method == "probe":
+        return only_probed(prepared, probed, arguments, folder)
+    start = probed.start if probed and recipe.starts_from_probe else None
+    if start:
+        start.install(model, prepared.adapter)
+        resolved = resolved.starting_from_probe()
     retention = Retention(prepared, model)
     retention.measure("untuned", untuned)
     adapters = select_trainable(prepared, model)
@@ -131,22 +148,53 @@ def _fit(
     if adapters is not None:
         if recipe.keep_adapter:
             adapters.save(folder / ADAPTER_FOLDER, recipe.model)
-        model = retention.model = adapters.merge(build)
+        model = retention.model = adapters.merge(partial(build, prepared, resolved, start))
     retention.measure("fine-tuned")
     if recipe.wise_ft_alpha is not None:
         retention.interpolate(recipe.wise_ft_alpha)
         retention.measure("interpolated")
+    best = describe_best(trainer)
+    if probed and recipe.may_keep_probe and probed.beats(best["metric"], best.get("value", math.nan)):
+        model, best = probed.build(prepared), describe_probe(probed, best["metric"], best["value"])
     return Fitted(
         model=model,
         untuned=untuned,
         retention=retention.scores,
         history=tuple(trainer.state.log_history),
-        best=describe_best(trainer),
+        best=best,
         parameters=parameters,
         precision=precision_of(arguments),
         settings=resolved.used(arguments, trainer.head_rate),
         trackers=trackers,
+        baselines={PROBE: probed.predictions} if probed else {},
     )
+
+
+def build(prepared: Prepared, resolved: Resolved, start: LinearHead | None = None) -> PreTrainedModel:
+    """Return the checkpoint with the task's head, which starts from a probe where there is one."""
+    recipe, adapter = prepared.recipe, prepared.adapter
+    model = prepared.task.build(Checkpoint(adapter, recipe.model, recipe.revision), resolved.head)
+    if start:
+        start.install(model, adapter)
+    return model
+
+
+def only_probed(prepared: Prepared, probed: Probed, arguments: TrainingArguments, folder: Path) -> Fitted:
+    """Return the probe as the fitted network."""
+    model: Any = probed.build(prepared)
+    model.to(arguments.device)
+    with tracked([], folder) as trackers:
+        return Fitted(
+            model=model,
+            untuned={},
+            retention={},
+            history=(),
+            best=describe_probe(probed, prepared.resolved.metric),
+            parameters={"total": model.num_parameters(), "trainable": probed.best.weights.size + probed.best.bias.size},
+            precision=precision_of(arguments),
+            settings={"metric": dataclasses.asdict(prepared.resolved.others["metric"])},
+            trackers=trackers,
+        )
 
 
 def select_trainable(prepared: Prepared, model: PreTrainedModel) -> Adapters | None:
@@ -185,6 +233,14 @@ def add_callbacks(
     trainer.add_callback(NearEnd(near_end))
     if recipe.push_to_hub and sends_checkpoints(recipe):
         trainer.add_callback(Uploads(trainer.prepared, folder, log))
+
+
+def describe_probe(probed: Probed, metric: str, tuned: float | None = None) -> dict[str, Any]:
+    """Return that the probe was kept and why: it was asked for, or fine-tuning reached only `tuned` on validation."""
+    value = probed.scores.get(metric)
+    shown = "" if value is None else f", {metric} {value:.4f} on the validation split"
+    why = f"{probed}{shown}" if tuned is None else f"{probed}{shown}, where fine-tuning reached {tuned:.4f}"
+    return {"kept": PROBE, "metric": metric, "step": 0, "why": why} | ({} if value is None else {"value": value})
 
 
 def describe_best(trainer: AudioTrainer) -> dict[str, Any]:

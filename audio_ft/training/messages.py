@@ -63,13 +63,7 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     saved = 2 * (4 * total + 8 * trainable) + 4 * total
     cache = expected_bytes(sum(cleaned.seconds for cleaned in prepared.cleaned.values()), adapter.sample_rate)
     lines = [
-        f"{recipe.model} on {recipe.data.path}",
-        f"split       {prepared.loaded.rule}",
-        f"targets     column {prepared.loaded.column!r}: {prepared.loaded.reading}",
-        *_data_lines(prepared),
-        *task.describe(prepared.targets),
-        f"cleaning    {recipe.steps.describe()}",
-        f"window      {adapter.window:g} s (longer recordings are cut {LONG[task.long_recordings]})",
+        *data_briefing(prepared),
         f"network     {total:,} parameters, {trainable:,} of them trainable; "
         f"{precision_of(arguments)}, {arguments.device}",
         f"steps       {steps:,} optimizer steps: {epochs} of at most {an_epoch:,}, "
@@ -91,6 +85,20 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
         )
     lines += [f"resuming from {resume.name}"] if resume else _disk_warnings(Path(str(arguments.output_dir)), saved)
     return lines
+
+
+def data_briefing(prepared: Prepared) -> list[str]:
+    """Describe in lines the data of a training: source, splits, classes, cleaning and window."""
+    recipe, task, window = prepared.recipe, prepared.task, prepared.adapter.window
+    return [
+        f"{recipe.model} on {recipe.data.path}",
+        f"split       {prepared.loaded.rule}",
+        f"targets     column {prepared.loaded.column!r}: {prepared.loaded.reading}",
+        *_data_lines(prepared),
+        *task.describe(prepared.targets),
+        f"cleaning    {recipe.steps.describe()}",
+        f"window      {window:g} s (longer recordings are cut {LONG[task.long_recordings]})",
+    ]
 
 
 def _data_lines(prepared: Prepared) -> list[str]:
@@ -121,9 +129,11 @@ def results(run: Run) -> list[str]:
     """Return lines with the scores of a finished run next to its baselines, and the paths of its files."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
-    columns = {"fine-tuned": test, **run.baselines}
+    columns = {run.best.get("kept", "fine-tuned"): test, **run.baselines}
     lines = ["", _row("test split", columns, 26)]
     lines += [_row(name, (scores.get(name, "–") for scores in columns.values()), 26) for name in names]
+    if run.below_probe:
+        lines.append(f"warning: {run.below_probe}")
     if run.without_leaks:
         left = {"without leaks": run.without_leaks}
         lines += [_row("", left, 26)]
@@ -132,7 +142,7 @@ def results(run: Run) -> list[str]:
     lines += _retention_lines(run)
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
-        f"kept        step {run.best['step']}: {run.best['why']}",
+        f"kept        {run.kept}",
         f"model       {run.model_folder} (loads with plain transformers)",
         f"record      {run.folder / 'run.json'}, {run.folder / 'predictions.parquet'}",
         f"took        {run.seconds['total']:,.0f} s: cleaning {run.seconds['cleaning']:,.0f}, "

@@ -41,6 +41,12 @@ HEAD_FACTOR = 10.0
 # The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
 STEPS = ("learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps")
 DECIDING = (*STEPS, "lr_scheduler_type", "warmup_steps", "weight_decay", "optim", "max_grad_norm")
+# What a probe alone makes no use of: settings of the recipe, and of TrainingArguments.
+FINE_TUNING = (
+    "pooling", "weighted_layers", "dropout", "loss", "class_weights", "sampling", "freeze", "head_learning_rate",
+    "layer_decay", "peft", "wise_ft_alpha", "extra_eval",
+)  # fmt: skip
+OF_STEPS = ("learning_rate", "num_train_epochs", "warmup_steps", "weight_decay", "label_smoothing_factor")
 # Automatic choices that are logged before training; run.json has all of them.
 LOGGED = ("window", "augment", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "metric")
 
@@ -82,6 +88,13 @@ class Resolved:
         changed = {**self.training, **half, "gradient_accumulation_steps": Value(accumulation, HALVED)}
         return dataclasses.replace(self, training=changed)
 
+    def starting_from_probe(self) -> Resolved:
+        """Return the settings for a head that a probe has trained, which learns no faster than the layers below."""
+        if self.others["head_learning_rate"].origin == RECIPE:
+            return self
+        rate = default(self.training["learning_rate"].value, "as below it, because it starts from the linear probe")
+        return dataclasses.replace(self, others={**self.others, "head_learning_rate": rate})
+
     def used(self, arguments: TrainingArguments, head_rate: float | None) -> dict[str, dict[str, Any]]:
         """Return {name: {value, origin}} of what decided the weights; `head_rate` is the head's own, if it has one."""
         used = {}
@@ -109,6 +122,7 @@ def check_input(recipe: Recipe, adapter: Adapter, task: Task) -> None:
         InputError: a setting that this task makes no use of, or a window that the checkpoint does not have.
     """
     _check_used(recipe, task)
+    _check_probe(recipe, task)
     _check_metric(recipe, task)
     _check_classes(recipe, task)
     longest = task.fit_window(adapter, np.zeros(0), recipe.window).window
@@ -127,6 +141,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     """
     few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
     augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
+    if recipe.method == "probe":
+        augment = default((), "a probe takes clips as they are")
     if recipe.augment is not None:
         augment = Value(recipe.augments, RECIPE)
     received = np.outer(durations, lengthened(augment.value, adapter.sample_rate)).ravel()
@@ -204,6 +220,23 @@ def _check_used(recipe: Recipe, task: Task) -> None:
         )
     if recipe.peft is not None and recipe.freeze not in ("feature_encoder", "none"):
         raise InputError(f"peft={recipe.peft} chooses the trainable weights itself; leave out freeze={recipe.freeze}.")
+
+
+def _check_probe(recipe: Recipe, task: Task) -> None:
+    """Check that a recipe for a probe alone has a target that it can learn, and sets nothing that it ignores."""
+    if recipe.method != "probe":
+        return
+    if not task.probes:
+        raise InputError(
+            f"method=probe is a linear model on one vector a clip, which cannot learn {task.target.wording.short}; "
+            "leave it out to fine-tune."
+        )
+    usual = {item.name: item.default for item in dataclasses.fields(recipe)}
+    unused = [name for name in FINE_TUNING if getattr(recipe, name) != usual[name]]
+    unused += [name for name in OF_STEPS if name in recipe.training]
+    unused += ["augment"] * bool(recipe.augment)
+    if unused:
+        raise InputError(f"{', '.join(unused)}: method=probe does not use it; leave it out, or fine-tune.")
 
 
 def _check_metric(recipe: Recipe, task: Task) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
 from audio_ft.folder_lock import LOCK_FILE
-from audio_ft.run import RUN_FILE, UNTUNED_FILE
+from audio_ft.run import PROBE_FILE, RUN_FILE, UNTUNED_FILE
 from audio_ft.training.trackers import PLACES
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def released_on_failure(folder: Path, clock: Clock) -> Iterator[None]:
     except BaseException:
         clock.save()
         if last_checkpoint(folder) is None:
-            for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, CHECKPOINTS, *PLACES):
+            for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, PROBE_FILE, CHECKPOINTS, *PLACES):
                 remove(folder / name)
         raise
 

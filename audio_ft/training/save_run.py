@@ -11,7 +11,16 @@ from audio_ft.evaluation.baselines import baseline_predictions, write_baselines
 from audio_ft.evaluation.leaks import FINGERPRINTS_FILE, save_sides, scores_without_leaks, side_of
 from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, remove, replacing
-from audio_ft.run import BASELINES_FILE, CHAIN_FILE, MODEL_FOLDER, PREDICTIONS_FILE, RECIPE_FILE, UNTUNED_FILE, Run
+from audio_ft.run import (
+    BASELINES_FILE,
+    CHAIN_FILE,
+    MODEL_FOLDER,
+    PREDICTIONS_FILE,
+    PROBE_FILE,
+    RECIPE_FILE,
+    UNTUNED_FILE,
+    Run,
+)
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import CleanProcess, ask_clean_process, check_parity
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
@@ -47,7 +56,7 @@ def finish(
     model.to(fitted.model.device)
     scored = {split: score_split(prepared, model, split) for split in ("validation", "test")}
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
-    test, baselines = prepared.rows("test"), score_baselines(prepared, folder / BASELINES_FILE)
+    test, baselines = prepared.rows("test"), score_baselines(prepared, fitted, folder / BASELINES_FILE)
     save_sides(
         {split: side_of(prepared.rows(split), target) for split in ("train", "validation")}, folder / FINGERPRINTS_FILE
     )
@@ -83,16 +92,17 @@ def finish(
     )
     run.save()
     # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.
-    for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE):
+    for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE, PROBE_FILE):
         remove(folder / name)
     return run
 
 
-def score_baselines(prepared: Prepared, file: Path) -> dict[str, Mapping[str, Score]]:
-    """Score the baselines on the test split, and write their predictions."""
+def score_baselines(prepared: Prepared, fitted: Fitted, file: Path) -> dict[str, Mapping[str, Score]]:
+    """Score the baselines on the test split, those of the fitted network too, and write their predictions."""
     target, seed = prepared.task.target, prepared.recipe.seed
     train, test = prepared.rows("train"), prepared.rows("test")
     simple = baseline_predictions(target, train, test, prepared.adapter.sample_rate, seed=seed)
+    simple |= fitted.baselines
     write_baselines(simple, file)
     truth = target.encode(test.table.select(test.readable)["target"])
     return {name: target.score(found, truth, test.groups, seed=seed) for name, found in simple.items()}

@@ -49,13 +49,14 @@ class Trackers:
         places = [PLACES[name] for name in self.names]
         self.variables = {variable: str(folder.resolve() / below) for variable, below in places}
         self.closes_wandb = "wandb" in self.names and not _wandb_is_open()
+        self.callbacks: list[Any] = []
 
     def attach(self, trainer: Trainer) -> None:
         """Take the callbacks of a finished trainer, but not the trainer itself, which holds the optimizer's memory."""
         from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
         known = tuple(INTEGRATION_TO_CALLBACK[name] for name in self.names)
-        self.callbacks: list[Any] = [one for one in trainer.callback_handler.callbacks if isinstance(one, known)]
+        self.callbacks = [one for one in trainer.callback_handler.callbacks if isinstance(one, known)]
         self.settings = (trainer.args, trainer.state, trainer.control)
 
     def log_scores(self, model: Any, scores: Mapping[str, Score]) -> None:

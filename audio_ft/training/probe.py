@@ -1,0 +1,158 @@
+"""Probe the frozen checkpoint before training: a baseline, a start for the new head, and the least that is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audio_ft.evaluation.baselines import MAX_ROWS
+from audio_ft.evaluation.linear_probe import fit_probes
+from audio_ft.evaluation.probe import loss_of
+from audio_ft.file_io import replacing
+from audio_ft.inference.embeddings import layer_vectors, layers_used
+from audio_ft.metrics import direction
+from audio_ft.metrics.compute import plain_scores
+from audio_ft.models.linear_head import LinearHead
+from audio_ft.run import PROBE_FILE
+from audio_ft.tasks.base import Checkpoint, HeadSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, TrainingArguments
+
+    from audio_ft.inference.batching import Windows
+    from audio_ft.training.setup import Prepared
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Hold what linear probes found.
+
+    Attributes:
+        best: the probe with the least loss on validation.
+        start: the probe of the last layer, None where it is no better on validation than a constant.
+        layers: how many layers the network has.
+        penalty: the inverse penalty of `best`.
+        scores: the scores of `best` on validation, by name.
+        predictions: what `best` predicts for the readable test clips.
+        seconds: how long it took.
+    """
+
+    best: LinearHead
+    start: LinearHead | None
+    layers: int
+    penalty: float
+    scores: Mapping[str, float]
+    predictions: NDArray[Any]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"layer {self.best.layers} of {self.layers}, inverse penalty {self.penalty:g}"
+
+    def beats(self, metric: str, value: float) -> bool:
+        """Return whether the probe's score on validation is better than a value of the same metric."""
+        if metric not in self.scores:
+            return False
+        return self.scores[metric] > value if direction(metric) else self.scores[metric] < value
+
+    def build(self, prepared: Prepared) -> PreTrainedModel:
+        """Return the checkpoint with the best probe as its head, as `Task.build` returns it."""
+        recipe, adapter = prepared.recipe, prepared.adapter
+        model = prepared.task.build(Checkpoint(adapter, recipe.model, recipe.revision), HeadSettings())
+        self.best.install(model, adapter)
+        return model
+
+    def save(self, file: Path) -> None:
+        """Write the probe, so that a resumed training does not compute it again."""
+        heads = {"best": self.best} | ({"start": self.start} if self.start else {})
+        arrays = {f"{name}.{part}": value for name, head in heads.items() for part, value in vars(head).items()}
+        facts = {name: getattr(self, name) for name in ("layers", "penalty", "scores", "seconds")}
+        with replacing(file) as unfinished, unfinished.open("wb") as stream:
+            np.savez(stream, predictions=self.predictions, facts=json.dumps(facts), **arrays)
+
+    @classmethod
+    def load(cls, file: Path) -> Probed:
+        """Read what `save` wrote."""
+        with np.load(file) as found:
+            heads: dict[str, Any] = {
+                name: LinearHead(int(found[f"{name}.layers"]), *(found[f"{name}.{part}"] for part in
+                                 ("mean", "scale", "weights", "bias")))
+                for name in ("best", "start") if f"{name}.layers" in found
+            }  # fmt: skip
+            return cls(**{"start": None, **heads}, predictions=found["predictions"], **json.loads(str(found["facts"])))
+
+
+def probe(
+    prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, log: Callable[[str], None]
+) -> Probed | None:
+    """Fit linear probes on the layers of the checkpoint, and log the best; a resumed training reads them from the file.
+
+    None where the recipe does without them, or the task predicts something else than one target a clip.
+    """
+    from accelerate import PartialState
+
+    recipe, file = prepared.recipe, folder / PROBE_FILE
+    if not prepared.task.probes or not (recipe.probe or recipe.method == "probe"):
+        return None
+    with PartialState().main_process_first():
+        if not file.is_file():
+            model.to(arguments.device).eval()
+            found = _probed(prepared, model, arguments)
+            found.save(file)
+            log(f"probe       {found}: {_shown(prepared, found)} on validation; it took {found.seconds:.0f} s")
+    return Probed.load(file)
+
+
+def _shown(prepared: Prepared, found: Probed) -> str:
+    """Return the score that chooses, or the first one where that is the loss."""
+    name = prepared.resolved.metric if prepared.resolved.metric in found.scores else next(iter(found.scores))
+    return f"{name} {found.scores[name]:.3f}"
+
+
+def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArguments) -> Probed:
+    began = time.monotonic()
+    task, adapter, seed = prepared.task, prepared.adapter, prepared.recipe.seed
+    layers = layers_used(len(adapter.layers(model)))
+
+    def vectors(windows: Windows, chosen: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        rows = np.arange(len(windows)) if chosen is None else chosen
+        return layer_vectors(model, adapter, windows, rows, bf16=bool(arguments.bf16))
+
+    train, validation, test = (prepared.windows(split) for split in ("train", "validation", "test"))
+    chosen = np.arange(len(train))
+    if len(chosen) > MAX_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(train), MAX_ROWS, replace=False))
+    learned, references = prepared.targets["train"][train.clips[chosen]], prepared.targets["validation"]
+    present, known = np.unique(validation.clips), vectors(validation)
+
+    def validate(column: int, head: LinearHead) -> tuple[NDArray[Any], NDArray[Any]]:
+        found = task.predictions(head.logits(known[:, column]), validation.places, len(references))
+        return found[present], references[present]
+
+    probes = fit_probes(task.target, layers, vectors(train, chosen), learned, validate, seed=seed)
+    best = min(probes, key=lambda one: one.loss)
+    constant = task.target.constant(learned, len(present))
+    starts = constant is None or probes[-1].loss < loss_of(task.target, constant, references[present])
+    column = layers.index(best.head.layers)
+    scored = task.target.checked(*validate(column, best.head))
+    predictions = np.zeros(0)
+    # A probe alone is scored like any other model.
+    if prepared.recipe.method != "probe":
+        logits = best.head.logits(vectors(test)[:, column])
+        found = task.predictions(logits, test.places, len(prepared.targets["test"]))
+        predictions = found[prepared.rows("test").readable]
+    return Probed(
+        best=best.head,
+        start=probes[-1].head if starts else None,
+        layers=len(adapter.layers(model)),
+        penalty=best.penalty,
+        scores=plain_scores(scored),
+        predictions=predictions,
+        seconds=round(time.monotonic() - began, 1),
+    )
