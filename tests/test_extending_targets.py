@@ -115,7 +115,7 @@ def test_it_trains_and_scores(run):
     assert record["best"]["metric"] == "mean_absolute_error"
     scores = record["scores"]["test"]
     assert scores["mean_absolute_error"]["low"] <= scores["mean_absolute_error"]["value"]
-    assert set(record["baselines"]) == {"majority", "linear on MFCC"}
+    assert set(record["baselines"]) == {"majority", "linear on MFCC", "linear probe"}
 
 
 def test_it_evaluates_and_predicts_in_another_process(site, run, data):

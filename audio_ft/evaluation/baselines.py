@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Ten times scikit-learn's default penalty and the deltas of the features were chosen on the validation speakers of two
 # small data sets (spoken digits, acted emotion); the default overfits the training speakers.
 INVERSE_PENALTY = 0.1
-# More rows hardly change a linear model with 60 inputs, and a baseline must not take longer than the fine-tuning.
+# More rows hardly change a linear model with 120 inputs, and a baseline must not take longer than the fine-tuning.
 MAX_ROWS = 20_000
 
 

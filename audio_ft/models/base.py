@@ -134,6 +134,10 @@ class Adapter(ABC):
     def batch_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
         """Return how many encoder frames each clip of a batch has, padding left out, as int64 (batch,)."""
 
+    def pooled_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return how many frames of each clip transformers' own classifier averages, as int64 (batch,)."""
+        return self.batch_frames(inputs)
+
     def over_time(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return an encoder's hidden states (batch, positions, width) as (batch, frames, width), in order of time."""
         return hidden
@@ -171,7 +175,7 @@ class Adapter(ABC):
         """
         import torch
 
-        frames = self.batch_frames(inputs)
+        frames = self.pooled_frames(inputs)
         own = (torch.arange(hidden.shape[1], device=hidden.device) < frames[:, None]).unsqueeze(-1)
         return (hidden * own).sum(1) / frames[:, None]
 

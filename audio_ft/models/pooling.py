@@ -47,12 +47,16 @@ class _PoolingProjector(nn.Module):
         return torch.cat([mean, (variance + 1e-6).sqrt()], -1)
 
 
-def install_pooling(model: Any, adapter: Adapter, pooling: str) -> None:
-    """Replace a classification model's mean pooling, in place; its configuration then names the pooling."""
+def install_pooling(model: Any, adapter: Adapter, pooling: str, *, pools_padding: bool = False) -> None:
+    """Replace a classification model's mean pooling, in place; its configuration then names the pooling.
+
+    Models that were saved before Whisper's padding was left out have learned with it (`pools_padding`).
+    """
     if pooling == "mean":
         # The checkpoint may be one of ours, saved with another pooling.
-        if hasattr(model.config, "audio_ft_pooling"):
-            del model.config.audio_ft_pooling
+        for name in ("audio_ft_pooling", "audio_ft_pools_padding"):
+            if hasattr(model.config, name):
+                delattr(model.config, name)
         return
     projector = _PoolingProjector(model.projector, pooling)
     width = model.projector.out_features * (2 if pooling == "statistics" else 1)
@@ -60,9 +64,10 @@ def install_pooling(model: Any, adapter: Adapter, pooling: str) -> None:
     nn.init.normal_(classifier.weight, std=0.02)
     nn.init.zeros_(classifier.bias)
     model.projector, model.classifier = projector, classifier
-    model.config.audio_ft_pooling = pooling
+    model.config.audio_ft_pooling, model.config.audio_ft_pools_padding = pooling, pools_padding
+    frames = adapter.pooled_frames if pools_padding else adapter.batch_frames
 
     def remember(module: Any, args: tuple[object, ...], kwargs: dict[str, Any]) -> None:
-        projector.frames = adapter.batch_frames(kwargs)
+        projector.frames = frames(kwargs)
 
     model.register_forward_pre_hook(remember, with_kwargs=True)

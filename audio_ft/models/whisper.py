@@ -82,7 +82,14 @@ class Whisper(Adapter):
         return -(-self._touched(samples) // FRAMES_PER_POSITION)
 
     def batch_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
-        """Return all positions of the window for each clip: Whisper attends to the silence that fills it, too."""
+        """Return the positions that touch audio: behind them the window is one constant in all bands."""
+        mel = inputs["input_features"]
+        constant = (mel == mel[:, :1, -1:]).all(1)
+        padding = constant.flip(1).long().cumprod(1).sum(1)
+        return (-(-(mel.shape[-1] - padding) // FRAMES_PER_POSITION)).clamp(min=1)
+
+    def pooled_frames(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """Return all positions of the window: transformers' classifier averages its padding, too."""
         import torch
 
         mel = inputs["input_features"]
@@ -145,10 +152,6 @@ class Whisper(Adapter):
             encoder.max_source_positions = positions
         model.config.max_source_positions = encoder.config.max_source_positions = positions
         return model
-
-    def pooled(self, model: Any, hidden: torch.Tensor, inputs: Mapping[str, Any]) -> torch.Tensor:
-        """Return the mean over the whole window, as transformers' classifier takes it."""
-        return hidden.mean(1)
 
     def encoder(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return the audio encoder."""

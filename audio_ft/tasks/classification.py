@@ -96,14 +96,15 @@ class Classification(Task):
         from audio_ft.models.weights import load_network, refuse, refuse_not_finite, refuse_shapes, tensor_shapes
 
         # Read from the folder, since the adapter may be that of the initial checkpoint.
-        pooling = getattr(load_config(folder), "audio_ft_pooling", "mean")
+        config = load_config(folder)
+        pooling = getattr(config, "audio_ft_pooling", "mean")
         if pooling == "mean":
             return super().load(adapter, folder)
         if pooling not in POOLINGS:
             raise InputError(f"{folder}: there is no pooling {shown(pooling)}, which config.json names.")
         # The head is another one than that of transformers, and loaded below.
         model = load_network(self.auto, folder, adapter, new_head=True, ignore_mismatched_sizes=True)
-        install_pooling(model, adapter, pooling)
+        install_pooling(model, adapter, pooling, pools_padding=getattr(config, "audio_ft_pools_padding", True))
         stored, wanted = (
             tensor_shapes(Path(folder)),
             {name: tuple(one.shape) for name, one in model.state_dict().items()},

@@ -33,7 +33,8 @@ def test_statistics_equal_librosas(rate, seconds):
     expected = librosa.feature.mfcc(
         y=wave.astype(np.float64), sr=rate, n_mfcc=20, n_fft=length, hop_length=round(0.01 * rate), n_mels=40
     )
-    parts = [expected.mean(axis=1), expected.std(axis=1), np.diff(expected, axis=1).std(axis=1)]
+    quarters = [part if part.size else expected for part in np.array_split(expected, 4, axis=1)]
+    parts = [*(part.mean(axis=1) for part in quarters), expected.std(axis=1), np.diff(expected, axis=1).std(axis=1)]
     assert mfcc_statistics(wave, rate) == pytest.approx(np.concatenate(parts), abs=1e-3, rel=1e-4)
 
 
@@ -45,7 +46,7 @@ def test_statistics_equal_librosas(rate, seconds):
 )
 def test_any_clip_gives_finite_statistics(length, rate, level):
     statistics = mfcc_statistics(noise(length) * np.float32(level), rate)
-    assert statistics.shape == (60,)
+    assert statistics.shape == (120,)
     assert statistics.dtype == np.float32
     assert np.isfinite(statistics).all()
 

@@ -63,6 +63,22 @@ def test_poolings_of_our_own_load_again_and_are_checked(tmp_path: Path) -> None:
         restored(folder)
 
 
+def test_an_older_whisper_that_pools_over_padding_goes_on_doing_so(tmp_path: Path) -> None:
+    folder = saved(tmp_path, "whisper", pooling="max")
+    new = restored(folder)
+    assert new.config.audio_ft_pools_padding is False
+    plain = json.loads((folder / "config.json").read_text("utf-8"))
+    del plain["audio_ft_pools_padding"]
+    (folder / "config.json").write_text(json.dumps(plain), "utf-8")
+    old, adapter = restored(folder), load_adapter(str(folder))
+    batch = adapter.collate([adapter.extract(speech(8_000))])
+    answers = []
+    for model in (new, old):
+        model.eval()(**batch)
+        answers.append(int(model.projector.frames[0]))
+    assert answers == [adapter.frames(8_000), model.config.max_source_positions]
+
+
 def test_a_head_for_another_task_and_old_names_are_expected(tmp_path: Path) -> None:
     folder = Path(tiny_checkpoint("wav2vec2-group", tmp_path))
 

@@ -15,7 +15,7 @@ from audio_ft import Data, InputError, Recipe
 
 def recipe(model: str, **settings: Any) -> Recipe:
     training = {"num_train_epochs": 2, "per_device_train_batch_size": 8}
-    kept = {"peft": "lora", "lora_rank": 2, "load_in_8bit": True, "precision": "float32", "augment": ()}
+    kept = {"peft": "lora", "lora_rank": 2, "load_in_8bit": True, "precision": "float32", "augment": (), "probe": False}
     return Recipe(model=model, data=Data(path=WORDS, limit=24), training=training, **{**kept, **settings})
 
 

@@ -23,7 +23,8 @@ STEPS_AN_EPOCH, EPOCHS = 3, 2
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     training = {"num_train_epochs": EPOCHS, "per_device_train_batch_size": 8, "report_to": "tensorboard"}
     model = tiny_checkpoint("wav2vec2-group", tmp_path_factory.mktemp("tiny"))
-    return Recipe(model=model, data=Data(path=WORDS, limit=24), augment=(), precision="float32", training=training)
+    fixed = {"augment": (), "precision": "float32", "probe": False}
+    return Recipe(model=model, data=Data(path=WORDS, limit=24), training=training, **fixed)
 
 
 @pytest.fixture(scope="module")

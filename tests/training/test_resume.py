@@ -38,7 +38,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 def recipe(model: str, epochs: int, **settings: Any) -> Recipe:
     training = {"num_train_epochs": epochs, "per_device_train_batch_size": 8, "learning_rate": 1e-3}
     data = Data(path=WORDS, limit=24)
-    return Recipe(model=model, data=data, precision="float32", **{"training": training, **settings})
+    return Recipe(model=model, data=data, precision="float32", **{"training": training, "probe": False, **settings})
 
 
 def checkpoints(run: Path) -> list[int]:
@@ -86,7 +86,7 @@ def score_values(run: Any) -> dict[str, float]:
 
 def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path) -> None:
     augment = (Gain(), Shift(), SpecAugment(), Mixup())
-    whole = recipe(tiny, 12, augment=augment, sampling="over", class_weights="balanced")
+    whole = recipe(tiny, 12, augment=augment, sampling="over", class_weights="balanced", probe=True)
     straight = aft.train(whole, tmp_path / "straight")
     kill_after(tmp_path / "killed", 9, whole)
     reached = max(checkpoints(tmp_path / "killed"))

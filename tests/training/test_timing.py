@@ -18,7 +18,9 @@ from audio_ft.training.run_folder import Clock
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     training = {"num_train_epochs": 3, "per_device_train_batch_size": 8}
     model = tiny_checkpoint("wav2vec2-group", tmp_path_factory.mktemp("tiny"))
-    return Recipe(model=model, data=Data(path=WORDS, limit=24), augment=(), precision="float32", training=training)
+    return Recipe(
+        model=model, data=Data(path=WORDS, limit=24), augment=(), precision="float32", probe=False, training=training
+    )
 
 
 def test_the_seconds_of_every_start_count(recipe: Recipe, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def recipe(model: str, training: Mapping[str, Any] | None = None, **settings: Any) -> Recipe:
-    fixed: dict[str, Any] = {"data": Data(path=WORDS, limit=24), "augment": (), "precision": "float32"}
+    fixed: dict[str, Any] = {"data": Data(path=WORDS, limit=24), "augment": (), "precision": "float32", "probe": False}
     return Recipe(model=model, training={**TRAINING, **(training or {})}, **{**fixed, **settings})
 
 
@@ -99,7 +99,7 @@ def test_run_json_records_what_happened(small_run: Path) -> None:
         for score in plain["scores"][split].values():
             assert set(score) == {"value", "low", "high", "n"}
             assert score["low"] <= score["value"] <= score["high"]
-    assert set(plain["baselines"]) == {"majority", "linear on MFCC"}
+    assert set(plain["baselines"]) == {"majority", "linear on MFCC", "linear probe"}
     assert {split: facts["clips"] for split, facts in plain["splits"].items()} == dict.fromkeys(plain["splits"], 48)
     assert plain["splits"]["train"]["classes"] == dict.fromkeys(plain["labels"], 6)
     assert plain["history"]

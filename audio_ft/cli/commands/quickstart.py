@@ -101,7 +101,6 @@ def run(arguments: argparse.Namespace) -> None:
             model=str(MODEL),
             data=Data(path=data),
             augment=(),
-            head_learning_rate=5e-3,  # higher, for the head is new and the encoder is not
             training={
                 "learning_rate": lesson.learning_rate,
                 "per_device_train_batch_size": lesson.batch,

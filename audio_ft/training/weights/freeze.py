@@ -63,7 +63,8 @@ def parameter_groups(
         decay = weight_decay if name in decay_names else 0.0
         group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "weight_decay": decay})
         group["params"].append(parameter)
-    return list(groups.values())
+    # Trainer logs the rate of the first group as the learning rate.
+    return sorted(groups.values(), key=lambda group: group["lr"] != learning_rate)
 
 
 class GradualUnfreezing(TrainerCallback):
