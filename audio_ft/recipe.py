@@ -202,19 +202,6 @@ class Recipe(Settings):
         return tuple(self.augment or ())
 
     @property
-    def starts_from_probe(self) -> bool:
-        """Return whether a new head may start from the linear probe, which averages the frames of the last layer.
-
-        A LoRA adapter that is kept alone has to fit the head of the checkpoint as transformers builds it.
-        """
-        return self.probe and self.pooling == "mean" and not (self.weighted_layers or self.keep_adapter)
-
-    @property
-    def may_keep_probe(self) -> bool:
-        """Return whether the probe may be saved in place of the fine-tuned weights, if it is better on validation."""
-        return self.probe and self.wise_ft_alpha is None and not self.keep_adapter
-
-    @property
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from audio_ft.run import ADAPTER_FOLDER, PROBE
 from audio_ft.system import device_names
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments, precision_of
-from audio_ft.training.messages import briefing, data_briefing
+from audio_ft.training.messages import briefing
 from audio_ft.training.probe import Probed, probe
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Trackers, tracked
@@ -121,13 +120,10 @@ def _fit(
     set_seed(arguments.seed)
     model = build(prepared, resolved)
     untuned = score_untuned(prepared, model, arguments, folder, log)
-    if recipe.method == "probe":
-        for line in data_briefing(prepared):
-            log(line)
     probed = probe(prepared, model, arguments, folder, log)
     if probed and recipe.method == "probe":
         return only_probed(prepared, probed, arguments, folder)
-    start = probed.start if probed and recipe.starts_from_probe else None
+    start = probed.start_for(recipe) if probed else None
     if start:
         start.install(model, prepared.adapter)
         resolved = resolved.starting_from_probe()
@@ -149,13 +145,10 @@ def _fit(
         if recipe.keep_adapter:
             adapters.save(folder / ADAPTER_FOLDER, recipe.model)
         model = retention.model = adapters.merge(partial(build, prepared, resolved, start))
-    retention.measure("fine-tuned")
-    if recipe.wise_ft_alpha is not None:
-        retention.interpolate(recipe.wise_ft_alpha)
-        retention.measure("interpolated")
+    retention.finish()
     best = describe_best(trainer)
-    if probed and recipe.may_keep_probe and probed.beats(best["metric"], best.get("value", math.nan)):
-        model, best = probed.build(prepared), describe_probe(probed, best["metric"], best["value"])
+    if probed and probed.is_kept(recipe, best):
+        model, best = probed.build(prepared), probed.describe(best["metric"], best["value"])
     return Fitted(
         model=model,
         untuned=untuned,
@@ -189,7 +182,7 @@ def only_probed(prepared: Prepared, probed: Probed, arguments: TrainingArguments
             untuned={},
             retention={},
             history=(),
-            best=describe_probe(probed, prepared.resolved.metric),
+            best=probed.describe(prepared.resolved.metric),
             parameters={"total": model.num_parameters(), "trainable": probed.best.weights.size + probed.best.bias.size},
             precision=precision_of(arguments),
             settings={"metric": dataclasses.asdict(prepared.resolved.others["metric"])},
@@ -233,14 +226,6 @@ def add_callbacks(
     trainer.add_callback(NearEnd(near_end))
     if recipe.push_to_hub and sends_checkpoints(recipe):
         trainer.add_callback(Uploads(trainer.prepared, folder, log))
-
-
-def describe_probe(probed: Probed, metric: str, tuned: float | None = None) -> dict[str, Any]:
-    """Return that the probe was kept and why: it was asked for, or fine-tuning reached only `tuned` on validation."""
-    value = probed.scores.get(metric)
-    shown = "" if value is None else f", {metric} {value:.4f} on the validation split"
-    why = f"{probed}{shown}" if tuned is None else f"{probed}{shown}, where fine-tuning reached {tuned:.4f}"
-    return {"kept": PROBE, "metric": metric, "step": 0, "why": why} | ({} if value is None else {"value": value})
 
 
 def describe_best(trainer: AudioTrainer) -> dict[str, Any]:

@@ -19,14 +19,16 @@ from audio_ft.inference.embeddings import layer_vectors, layers_used
 from audio_ft.metrics import direction
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.models.linear_head import LinearHead
-from audio_ft.run import PROBE_FILE
+from audio_ft.run import PROBE, PROBE_FILE
 from audio_ft.tasks.base import Checkpoint, HeadSettings
+from audio_ft.training.messages import data_briefing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, TrainingArguments
 
     from audio_ft.inference.batching import Windows
+    from audio_ft.recipe import Recipe
     from audio_ft.training.setup import Prepared
 
 
@@ -55,11 +57,28 @@ class Probed:
     def __str__(self) -> str:
         return f"layer {self.best.layers} of {self.layers}, inverse penalty {self.penalty:g}"
 
-    def beats(self, metric: str, value: float) -> bool:
-        """Return whether the probe's score on validation is better than a value of the same metric."""
-        if metric not in self.scores:
+    def start_for(self, recipe: Recipe) -> LinearHead | None:
+        """Return the head to start from, which averages the frames of the last layer, or None.
+
+        A LoRA adapter that is kept alone has to fit the head of the checkpoint as transformers builds it.
+        """
+        other = recipe.pooling != "mean" or recipe.weighted_layers or recipe.keep_adapter
+        return None if other else self.start
+
+    def is_kept(self, recipe: Recipe, best: Mapping[str, Any]) -> bool:
+        """Return whether the probe is better on validation than the `best` checkpoint, and may take its place."""
+        metric, tuned = best["metric"], best.get("value")
+        if tuned is None or metric not in self.scores or recipe.wise_ft_alpha is not None or recipe.keep_adapter:
             return False
-        return self.scores[metric] > value if direction(metric) else self.scores[metric] < value
+        gain = self.scores[metric] - float(tuned)
+        return gain > 0 if direction(metric) else gain < 0
+
+    def describe(self, metric: str, tuned: float | None = None) -> dict[str, Any]:
+        """Return that the probe was kept and why: it was asked for, or fine-tuning reached only `tuned`."""
+        value = self.scores.get(metric)
+        why = str(self) if value is None else f"{self}, {metric} {value:.4f} on the validation split"
+        why = why if tuned is None else f"{why}, where fine-tuning reached {tuned:.4f}"
+        return {"kept": PROBE, "metric": metric, "step": 0, "why": why} | ({} if value is None else {"value": value})
 
     def build(self, prepared: Prepared) -> PreTrainedModel:
         """Return the checkpoint with the best probe as its head, as `Task.build` returns it."""
@@ -100,6 +119,9 @@ def probe(
     recipe, file = prepared.recipe, folder / PROBE_FILE
     if not prepared.task.probes or not (recipe.probe or recipe.method == "probe"):
         return None
+    if recipe.method == "probe":
+        for line in data_briefing(prepared):
+            log(line)
     with PartialState().main_process_first():
         if not file.is_file():
             model.to(arguments.device).eval()

@@ -142,7 +142,10 @@ def test_a_probe_is_read_again_as_it_was(tmp_path: Path) -> None:
         again = Probed.load(tmp_path / PROBE_FILE)
         assert str(again) == str(probed) == "layer 2 of 3, inverse penalty 0.1"
         assert (again.start is None) == (start is None)
-        assert again.beats("accuracy", 0.4)
-        assert not again.beats("loss", 9.0)
+        assert again.is_kept(recipe(), {"metric": "accuracy", "value": 0.4})
+        assert not again.is_kept(recipe(), {"metric": "accuracy", "value": 0.5})
+        assert not again.is_kept(recipe(), {"metric": "loss", "value": 9.0})
+        assert not again.is_kept(recipe(wise_ft_alpha=0.5), {"metric": "accuracy", "value": 0.4})
+        assert again.start_for(recipe(pooling="max")) is None
         np.testing.assert_array_equal(again.best.logits(np.ones((1, 4))), probed.best.logits(np.ones((1, 4))))
         np.testing.assert_array_equal(again.predictions, probed.predictions)

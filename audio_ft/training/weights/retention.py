@@ -56,6 +56,13 @@ class Retention:
                 raise InputError(f"extra_eval: {str(error).removeprefix('data: ')}") from error
             self.scores.setdefault("extra_eval", {})[state] = scores
 
+    def finish(self) -> None:
+        """Score the fine-tuned network, and interpolate its weights if the recipe says so."""
+        self.measure("fine-tuned")
+        if self.prepared.recipe.wise_ft_alpha is not None:
+            self.interpolate(self.prepared.recipe.wise_ft_alpha)
+            self.measure("interpolated")
+
     def interpolate(self, alpha: float) -> None:
         """Interpolate the weights between old (alpha 0) and new (1), except those of a new head."""
         done: set[int] = set()
