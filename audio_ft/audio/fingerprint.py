@@ -58,9 +58,11 @@ def _levels(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     from scipy.fft import rfft
 
     window, bands = np.hanning(WINDOW).astype(np.float32), _bands()
+    first, *_, last = np.flatnonzero(bands.any(axis=1))
+    bands = bands[first : last + 1]
     found = np.empty((len(frames), BITS + 1), np.float32)
     for start in range(0, len(frames), _BLOCK):
-        spectrum = rfft(frames[start : start + _BLOCK] * window)
+        spectrum = rfft(frames[start : start + _BLOCK] * window)[:, first : last + 1]
         found[start : start + _BLOCK] = (spectrum.real**2 + spectrum.imag**2) @ bands
     return found
 

@@ -1,13 +1,13 @@
-"""Find recordings that are copies of each other, by a sorted index of their fingerprints.
+"""Find recordings that are copies of each other, by sorted keys of their fingerprints, in about n log n steps.
 
-At most `COMMON` places are compared for a code, so the work is bounded by n log n; until that many are found it grows
-faster: 0.28 ms a clip among 12,500 clips and 0.83 ms among 100,000 (benchmarks/leaks.py).
+A key is made of some bits of two codes 64 ms apart, more bits the more codes there are, so that the number of keys that
+are equal by chance stays the same for each code. Places with equal keys are compared, then the clips that they are in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,23 @@ Places = NDArray[np.int64]
 AGREEMENT, AGREEMENT_OF_PARTS = 0.52, 0.75
 # Shorter overlaps agree by chance. Those that are not most of the shorter clip have to agree in more.
 LEAST_FRAMES, LEAST_SHARE, MOST = 20, 0.4, 0.8
-# Every code has these entries in the index, each by other bits, because a copy seldom keeps all of them.
+# The second code of a key is so many frames later: with the bits of one code alone, 16 times as many keys are equal by
+# chance (28 bits: 2 to the power of -22.4 of all pairs, and -26.6 in two codes), while copies have as many in common.
+LATER = 16
+# Every place has a key in so many tables, each of other bits, because a copy seldom keeps all of them.
 TABLES = 4
-# Of a longer clip only every second, third or fourth code is in the index.
-INDEXED, SPARSEST = 64, 4
-# A code that is common says little: at most so many places are looked up for it.
+# A key has two bits fewer than it takes to number all places, and at least so many.
+LEAST_BITS = 16
+# One of two places that are compared is a multiple of this.
+INDEXED = 4
+# A key that is common says little: a place is compared with at most so many others that have it.
 COMMON = 8
-# What must agree before two clips are compared: codes on either side of a hit, and a sample of all.
-AROUND, SAMPLED, LIKELY = 16, 48, 0.4
-_BLOCK = 500_000
+# Where two places must agree, in frames from them: at the edges first, which are seldom equal by chance, then all over;
+# then the clips, in a sample of frames.
+EDGES, AROUND, SAMPLED = (-16, -8, 24, 32), tuple(range(-16, 33, 3)), 48
+_LIKELY_EDGES, _LIKELY = 0.3, 0.4
+_GAP = np.zeros(2 * LATER, np.uint32)
+_BLOCK = 1 << 19
 
 
 class Copy(NamedTuple):
@@ -54,9 +62,14 @@ def find_copies(fingerprints: Sequence[Codes], sides: Sequence[int] = ()) -> lis
     each copy is found, but not all of their pairs. With `sides`, one for each clip, only those on different sides are
     compared.
     """
+    from tqdm import tqdm
+
     joined = _Joined.of(fingerprints, sides or range(len(fingerprints)))
+    likely = [np.zeros((0, 3), np.int64)]
+    for table in tqdm(range(TABLES), desc="comparing recordings", delay=2, leave=False):
+        likely += [_likely(joined, left, right) for left, right in _equal_keys(joined, table)]
     best: dict[tuple[int, int], Copy] = {}
-    for first, second, lag in _candidates(joined):
+    for first, second, lag in np.unique(np.concatenate(likely), axis=0).tolist():
         found = _compared(fingerprints[first], fingerprints[second], first, second, lag)
         if found and found.agreement > getattr(best.get((first, second)), "agreement", 0.0):
             best[first, second] = found
@@ -64,97 +77,91 @@ def find_copies(fingerprints: Sequence[Codes], sides: Sequence[int] = ()) -> lis
 
 
 class _Joined(NamedTuple):
-    """Hold all codes in a row, with silence between clips: `heard` are the places of codes, `clips` whose they are."""
+    """Hold all codes in a row with silence between clips, the side of each place, and where each clip is."""
 
-    sides: Places
     codes: Codes
+    sides: NDArray[np.int32]
     starts: Places
     lengths: Places
-    heard: Places
-    clips: Places
 
     @classmethod
     def of(cls, fingerprints: Sequence[Codes], sides: Sequence[int]) -> _Joined:
-        gap = np.zeros(AROUND, np.uint32)
-        codes = np.concatenate([*(part for one in fingerprints for part in (gap, one)), gap])
+        codes = np.concatenate([*(part for one in fingerprints for part in (_GAP, one)), _GAP])
         lengths = np.array([len(one) for one in fingerprints], np.int64)
-        starts = np.cumsum(lengths + AROUND) - lengths
-        heard = np.flatnonzero(codes)
-        clips = np.searchsorted(starts, heard, side="right") - 1
-        return cls(np.array(sides, np.int64), codes, starts, lengths, heard, clips)
+        taken = lengths + len(_GAP)
+        return cls(codes, np.repeat(np.array(sides, np.int32), taken), np.cumsum(taken) - lengths, lengths)
 
 
-def _candidates(joined: _Joined) -> Iterator[tuple[int, int, int]]:
-    """Yield (first, second, lag) of clips that agree around an equal code and on the whole, each once."""
-    from tqdm import tqdm
+def _equal_keys(joined: _Joined, table: int) -> Iterator[tuple[Places, Places]]:
+    """Yield pairs of places that have the same key in a table, each with the first ones that have it."""
+    # A sorted number is a hash of the key, a bit that is 0 at indexed places so that they come first, and the place.
+    digits = len(joined.codes).bit_length()
+    flag, numbers = np.uint64(1 << digits), _sorted_keys(joined, table, digits)
+    place, start = flag - np.uint64(1), 0
+    while start < len(numbers):
+        last = numbers[min(start + _BLOCK, len(numbers)) - 1]
+        stop = int(np.searchsorted(numbers, last | flag | place, side="right"))
+        part, start = numbers[start:stop], stop
+        keys = part >> np.uint64(digits + 1)
+        runs = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+        first, rows = np.repeat(runs, np.diff(runs, append=len(part))), np.arange(len(part))
+        for step in range(COMMON):
+            kept = first + step < rows
+            kept[kept] = part[first[kept] + step] & flag == 0
+            first, rows = first[kept], rows[kept]
+            if not len(rows):
+                break
+            yield (part[first + step] & place).astype(np.int64), (part[rows] & place).astype(np.int64)
 
-    codes, heard, indexed = joined.codes, joined.heard, _indexed(joined.clips)
-    bits = int(np.clip(np.ceil(np.log2(len(indexed) + 1)) + 4, 20, 28))
-    found = [np.zeros((0, 3), np.int64)]
-    blocks = range(0, len(heard), _BLOCK)
-    bar = tqdm(total=TABLES * len(blocks), desc="comparing recordings", delay=2, leave=False)
-    for table in range(TABLES):
-        mask = np.uint32(sum(1 << int(bit) for bit in np.random.default_rng(table).permutation(BITS)[:bits]))
-        keys = codes[heard[indexed]] & mask
-        order = np.argsort(keys, kind="stable")
-        keys, rows = keys[order], indexed[order]
-        for start in blocks:
-            left, right = _hits(codes[heard[start : start + _BLOCK]] & mask, keys)
-            found.append(_likely(joined, left + start, rows[right]))
-            bar.update()
-    bar.close()
-    yield from map(tuple, np.unique(np.concatenate(found), axis=0).tolist())
+
+def _sorted_keys(joined: _Joined, table: int, digits: int) -> NDArray[np.uint64]:
+    """Return the sorted numbers of a table, uint64 (places that are heard, and so is the code `LATER`)."""
+    early, late = joined.codes[:-LATER], joined.codes[LATER:]
+    heard = (early != 0) & (late != 0)
+    numbers = np.empty(np.count_nonzero(heard), np.uint64)
+    bits = max(LEAST_BITS, len(numbers).bit_length() - 2)
+    rng = np.random.default_rng(table)
+    one, two = (sum(1 << int(bit) for bit in rng.permutation(BITS)[: (bits + more) // 2]) for more in (0, 1))
+    filled = 0
+    for start in range(0, len(heard), _BLOCK):
+        places = np.flatnonzero(heard[start : start + _BLOCK]) + start
+        key = (early[places] & np.uint32(one)).astype(np.uint64) << np.uint64(32) | late[places] & np.uint32(two)
+        for _ in range(2):
+            key *= np.uint64(0x9E3779B97F4A7C15)
+            key ^= key >> np.uint64(32)
+        key = (key << np.uint64(1) | (places % INDEXED != 0)) << np.uint64(digits) | places.astype(np.uint64)
+        numbers[filled : filled + len(key)] = key
+        filled += len(key)
+    numbers.sort()
+    return numbers
 
 
 def _likely(joined: _Joined, left: Places, right: Places) -> Places:
-    """Return (first, second, lag) of those hits, places in `heard`, around which and on the whole two clips agree."""
-    codes, heard, clips = joined.codes, joined.heard, joined.clips
-    others = joined.sides[clips[left]] != joined.sides[clips[right]]
-    left, right = left[others], right[others]
-    around = np.arange(-AROUND, AROUND + 1, 2)
-    near = _agree(codes, (heard[left] + step for step in around), (heard[right] + step for step in around), AROUND // 2)
-    left, right = left[near], right[near]
-    swapped = clips[left] > clips[right]
-    one, two = np.where(swapped, right, left), np.where(swapped, left, right)
-    first, second = clips[one], clips[two]
-    lags = heard[one] - joined.starts[first] - heard[two] + joined.starts[second]
-    found = np.unique(np.stack([first, second, lags], axis=1), axis=0)
+    """Return (first, second, lag) of those pairs of places around which, and on the whole, two clips agree."""
+    codes, starts, lengths = joined.codes, joined.starts, joined.lengths
+    kept = joined.sides[left] != joined.sides[right]
+    left, right = left[kept], right[kept]
+    for around, likely in ((EDGES, _LIKELY_EDGES), (AROUND, _LIKELY)):
+        kept = _agree(codes, left[:, None] + around, right[:, None] + around, likely)
+        left, right = left[kept], right[kept]
+    left, right = np.minimum(left, right), np.maximum(left, right)
+    first, second = (np.searchsorted(starts, place, side="right") - 1 for place in (left, right))
+    found = np.unique(np.stack([first, second, left - starts[first] - right + starts[second]], axis=1), axis=0)
     first, second, lags = found.T
     begin = np.maximum(lags, 0)
-    length = np.minimum(joined.lengths[first], joined.lengths[second] + lags) - begin
-    steps = [begin + length * step // SAMPLED for step in range(SAMPLED)]
-    whole = _agree(codes, (joined.starts[first] + step for step in steps),
-                   (joined.starts[second] + step - lags for step in steps), SAMPLED // 8)  # fmt: skip
-    return found[whole]
+    shared = np.minimum(lengths[first], lengths[second] + lags) - begin
+    here = (starts[first] + begin)[:, None] + shared[:, None] * np.arange(SAMPLED) // SAMPLED
+    there = here + (starts[second] - lags - starts[first])[:, None]
+    return found[_agree(codes, here, there, _LIKELY)]
 
 
-def _indexed(clips: Places) -> Places:
-    """Return which of the codes, whose clips these are, are in the index."""
-    bounds = np.append(np.flatnonzero(np.diff(clips, prepend=-1)), len(clips))
-    counts = np.diff(bounds)
-    strides = np.repeat(np.clip(counts // INDEXED, 1, SPARSEST), counts)
-    positions = np.arange(len(clips)) - np.repeat(bounds[:-1], counts)
-    return np.flatnonzero(positions % strides == 0)
-
-
-def _hits(wanted: Codes, keys: Codes) -> tuple[Places, Places]:
-    """Return the pairs (place in `wanted`, place in the sorted `keys`) of equal codes."""
-    first = np.searchsorted(keys, wanted, side="left")
-    counts = np.minimum(np.searchsorted(keys, wanted, side="right") - first, COMMON)
-    left = np.repeat(np.arange(len(wanted)), counts)
-    return left, np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
-
-
-def _agree(codes: Codes, left: Iterable[Places], right: Iterable[Places], least: int) -> NDArray[np.bool_]:
-    """Return which pairs of clips agree at these places, of which they must both be heard at more than `least`."""
-    wrong: Any = 0
-    heard: Any = 0
-    for here, there in zip(left, right, strict=True):
-        one, two = codes[here], codes[there]
-        both = (one != 0) & (two != 0)
-        wrong = wrong + np.bitwise_count(one ^ two) * both.astype(np.int32)
-        heard = heard + both
-    return np.asarray((heard > least) & (2 * wrong < (1 - LIKELY) * BITS * heard))
+def _agree(codes: Codes, left: Places, right: Places, likely: float) -> NDArray[np.bool_]:
+    """Return which rows of places (pairs, frames) agree where both are heard, at least in two and in a quarter."""
+    one, two = codes[left], codes[right]
+    both = (one != 0) & (two != 0)
+    heard = both.sum(axis=1)
+    wrong = (np.bitwise_count(one ^ two) * both).sum(axis=1, dtype=np.int64)
+    return np.asarray((heard >= max(2, left.shape[1] // 4)) & (2 * wrong < (1 - likely) * BITS * heard))
 
 
 def _compared(one: Codes, two: Codes, first: int, second: int, lag: int) -> Copy | None:

@@ -119,6 +119,18 @@ def test_only_sides_are_compared_and_families_are_joined(clips):
     assert united_clips(find_copies(prints), 4) == [0, 0, 0, 3]
 
 
+def test_copies_are_found_among_many_others():
+    rng = np.random.default_rng(0)
+    prints = list(rng.integers(1, 2**32, (2_000, 100), dtype=np.uint32))
+    chosen = range(0, 2_000, 50)
+    wrong = np.packbits(rng.random((len(chosen), 80, 32)) < 0.1, axis=2).view(np.uint32)[..., 0]
+    copies = [prints[place][15:95] ^ flips for place, flips in zip(chosen, wrong, strict=True)]
+    found = find_copies([*prints, *copies], [0] * 2_000 + [1] * len(copies))
+    assert [(copy.first, copy.second, copy.lag) for copy in found] == [
+        (place, 2_000 + row, 15) for row, place in enumerate(chosen)
+    ]
+
+
 def side(clips, *keys, groups=(), digests=None, transcripts=()):
     return Side(keys, digests or [""] * len(keys), [codes(clip) for clip in clips], groups, transcripts)
 
