@@ -67,7 +67,7 @@ def load(
     with quiet_transformers():
         network: Any = task.load(adapter, folder)
         network.to(chosen).eval()
-    return Model(folder, network, adapter, task, chain)
+    return Model(folder, network, adapter, task, chain, tuned=(folder / CHAIN_FILE).is_file())
 
 
 def load_frozen(path_or_repo: str, *, own_weights: bool = True, device: str | None = None) -> Encoder:

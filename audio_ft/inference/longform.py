@@ -85,22 +85,23 @@ class Notes:
 
 
 def pieces(
-    source: Source | Clip, chain: Chain, rate: int, longest: float, notes: Notes | None = None
-) -> Iterator[Piece]:
+    source: Source | Clip, chain: Chain, rate: int, longest: float, notes: Notes | None = None, *,
+    utterances: bool = True,
+) -> Iterator[Piece]:  # fmt: skip
     """Yield a recording of any length in pieces of at most `longest` seconds, one channel at `rate` Hz.
 
     A recording that fits is one piece. A longer one is cut in silences of 0.8 s and more, unless that leaves less than
-    two seconds; without any, in pauses in the last two thirds of a piece, and otherwise at the quietest position of its
-    second half, with an overlap of up to two seconds on both sides. Each piece is cleaned by the chain like a training
-    clip; Trim moves its start and never cuts an overlap. Little more than one piece is in memory. `notes` receives
-    those of the reader and of the chain.
+    two seconds; without any, or without `utterances`, in pauses in the last two thirds of a piece, and otherwise at
+    the quietest position of its second half, with an overlap of up to two seconds on both sides. Each piece is cleaned
+    by the chain like a training clip; Trim moves its start and never cuts an overlap. Little more than one piece is in
+    memory. `notes` receives those of the reader and of the chain.
 
     Raises:
         AudioError: the recording cannot be read, raised when the position is reached.
         InputError: the chain returns another rate or several channels, or has a step that changes the duration.
     """
     notes = notes or Notes()
-    for piece in _uncleaned(notes.watch(blocks(source, BLOCK_SECONDS)), rate, longest):
+    for piece in _uncleaned(notes.watch(blocks(source, BLOCK_SECONDS)), rate, longest, utterances):
         cleaned = _cleaned(piece, chain)
         require_mono(cleaned.clip, rate)
         notes.add(cleaned.clip.notes)
@@ -128,7 +129,7 @@ def _cleaned(piece: Piece, chain: Chain) -> Piece:
     return replace(piece, clip=clip, start=start)
 
 
-def _uncleaned(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[Piece]:
+def _uncleaned(parts: Iterator[Clip], rate: int, longest: float, utterances: bool) -> Iterator[Piece]:
     """Cut a recording that is read in blocks, with a buffer for one piece and the shortest next one."""
     buffer = next(parts)
     # After resampling, which rounds up to whole samples, a piece must not exceed the window.
@@ -140,7 +141,7 @@ def _uncleaned(parts: Iterator[Clip], rate: int, longest: float) -> Iterator[Pie
             samples.setflags(write=False)  # not shared, so a clip need not copy them
             buffer = buffer.with_samples(samples)
         fits = fits and buffer.length <= most
-        while not fits and (found := _cut(buffer, most, whole=part is None)):
+        while not fits and (found := _cut(buffer, most, utterances, whole=part is None)):
             cut, reach, silent = found
             clip = _part(buffer, 0, cut + reach)
             yield Piece(clip, start / clip.rate, before / clip.rate, 2 * reach / clip.rate, silent)
@@ -153,17 +154,21 @@ def _part(clip: Clip, begin: int, end: int) -> Clip:
     return clip.with_samples(clip.samples[:, begin:end])
 
 
-def _cut(buffer: Clip, most: int, *, whole: bool) -> tuple[int, int, bool] | None:
+def _cut(buffer: Clip, most: int, utterances: bool, *, whole: bool) -> tuple[int, int, bool] | None:
     """Return the frame of the next cut, the overlap on each side in frames, and whether the piece before is silent.
 
     None: nothing is to be cut, or not yet; `whole`: the buffer contains all the rest of the recording.
     """
+    full = buffer.length > most and (whole or buffer.length >= most * (1 + SHORTEST))
+    if not (full or utterances):
+        return None
     spectrum = Spectrum.of(buffer)
     pauses = spectrum.pauses()
-    seconds = _end_of_utterance(pauses, buffer.seconds, min(UTTERANCE_SECONDS, most * SHORTEST / buffer.rate))
-    if seconds is not None and seconds * buffer.rate <= most:
-        return round(seconds * buffer.rate), 0, spectrum.until(seconds).is_silent()
-    if buffer.length <= most or not (whole or buffer.length >= most * (1 + SHORTEST)):
+    if utterances:
+        seconds = _end_of_utterance(pauses, buffer.seconds, min(UTTERANCE_SECONDS, most * SHORTEST / buffer.rate))
+        if seconds is not None and seconds * buffer.rate <= most:
+            return round(seconds * buffer.rate), 0, spectrum.until(seconds).is_silent()
+    if not full:
         return None
     least = most * SHORTEST
     low, high = least / buffer.rate, min(most, buffer.length - least) / buffer.rate

@@ -38,6 +38,9 @@ class Transcribed:
 class Transcription(Task):
     """Transcribe speech; a subclass adds the network, its labels and its decoding.
 
+    `generates` is whether the network generates its text for a whole window: a shorter piece then costs as much as a
+    longer one, and the times of words are extra work.
+
     References and predictions are texts (clips,). The reference is the transcript in the spelling of the target, so a
     checkpoint that predicts lower case is not penalized for capitals.
     """
@@ -49,6 +52,7 @@ class Transcription(Task):
     whole = True
     long_recordings = "joined"
     scores_untuned = True
+    generates: ClassVar[bool] = False
     ignores: ClassVar[tuple[str, ...]] = (
         "loss",
         "class_weights",

@@ -65,6 +65,7 @@ class Seq2Seq(Transcription):
     auto = "AutoModelForSpeechSeq2Seq"
     architectures = ("ForConditionalGeneration",)
     from_scratch = False
+    generates = True
     # The checkpoint can already transcribe; it only adapts to the voices and spelling of the data.
     enough_steps = 96
     epochs = (3, 12)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jiwer
@@ -24,6 +24,7 @@ from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import Mono, Normalize, Resample, Trim
 from audio_ft.errors import AudioError, InputError
 from audio_ft.inference.longform import SHORTEST, Piece, join, pieces
+from audio_ft.tasks.transcription import Transcribed
 
 RATE = 16_000
 PLAIN = Chain((Resample(RATE), Mono()))
@@ -84,6 +85,15 @@ def test_a_long_recording_is_cut_where_an_utterance_ends_and_a_short_one_is_not(
     assert [piece.start for piece in found[1:]] == pytest.approx(middles, abs=0.1)
     assert not any(piece.silent for piece in found)
     assert len(list(pieces(Clip(wave[: 29 * RATE], RATE), PLAIN, RATE, 30.0))) == 1
+
+
+def test_pieces_that_fill_the_window_contain_the_silence_between_utterances():
+    plan = [4, -1, 6, -0.9, 7, -1.2, 8, -0.5, 5, -2, 14, -1, 12]
+    wave = talk(plan)
+    found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0, utterances=False))
+    np.testing.assert_array_equal(laid_out(found, len(wave)), wave)
+    assert len(found) == 3 < len(list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0)))
+    assert [piece.overlap_before for piece in found] == [0, 0, 0]
 
 
 def test_silence_at_either_end_is_not_a_separate_piece():
@@ -373,6 +383,45 @@ def test_a_long_transcript_has_ordered_times_inside_the_recording(scribbler, tmp
     assert not [mark for mark in marks if 34 < mark < 72]  # the long pause
     short = [{name: segment[name] for name in ("start", "end", "text")} for segment in answer["segments"]]
     assert scribbler(tmp_path / "a.flac") == {"text": answer["text"], "segments": short}
+
+
+@dataclass
+class Batches:
+    """Note the batches that a transcriber's network gets, and whether times of words are asked for."""
+
+    task: object
+    seen: list
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def transcribe(self, network, adapter, waves, *, words=False):
+        self.seen.append((words, [len(wave) / RATE for wave in waves]))
+        return [
+            Transcribed(f"{place}.", [{"start": 0.1, "end": 0.2, "text": f"{place}."}] if words else ())
+            for place in range(len(waves))
+        ]
+
+
+@pytest.mark.parametrize(("words", "tuned"), [(False, True), (False, False), (True, True)])
+def test_times_cost_only_where_asked_for_or_needed_and_batches_are_of_similar_lengths(scribbler, words, tuned):
+    seen = []
+    task = Batches(scribbler.task, seen)
+    task.generates = True  # as Whisper
+    model = replace(scribbler, task=task, chain=PLAIN, tuned=tuned)
+    wave = talk([5, -1, 20, -1, 6, -1, 45, -1, 19, -1, 4])
+    answer = model(Clip(wave, RATE), words=words)
+    assert {timed for timed, _ in seen} == ({True} if words else {False, True})
+    assert all(len(batch) <= 4 for timed, batch in seen if not timed)
+    assert max(len(batch) for timed, batch in seen if timed) == 2
+    assert sum(len(batch) for _, batch in seen) == (7 if tuned else 5)
+    if not words:
+        found = list(pieces(Clip(wave, RATE), PLAIN, RATE, 30.0, utterances=tuned))
+        overlapping = [piece.clip.seconds for piece in found if piece.overlap_before or piece.overlap_after]
+        assert sorted(length for timed, batch in seen if timed for length in batch) == sorted(overlapping) != []
+        starts = [segment["start"] for segment in answer["segments"]]
+        assert starts == sorted(starts)
+        assert {tuple(segment) for segment in answer["segments"]} == {("start", "end", "text")}
 
 
 MODEL_PEAK = """
