@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
+from audio_ft.cli.live import Clock, Screen, above_the_bars, open_bars
 from audio_ft.errors import AudioFTError, InputError, did_you_mean
 from audio_ft.formatting import escaped
 from audio_ft.system import environment
@@ -74,9 +75,16 @@ def say(message: str) -> None:
     logger.log(logging.WARNING if warns else logging.INFO, "%s", message)
 
 
+def step(what: str) -> None:
+    """Name the step of the work that begins, "measuring the speed", which a terminal shows while it takes."""
+    logger.debug("%s", what)
+
+
 def show(*lines: str) -> None:
     """Write a result on standard output, line by line."""
-    sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
+    with above_the_bars():
+        sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
+        sys.stdout.flush()
 
 
 def screen_width() -> int | None:
@@ -172,11 +180,11 @@ def _ended(error: BaseException, debug: bool) -> int:
         code, sentence = FAILED, f"error: {unexpected} Run again with --debug for the traceback."
     if debug:
         sys.stderr.write(escaped("".join(traceback.format_exception(error)), lines=True))
-    if "tqdm" in sys.modules:
-        # The message starts on a new line once bars that the failure left open are closed.
-        for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
-            bar.close()
-    sys.stderr.write(f"audio-ft: {escaped(sentence)}\n")
+    # The message starts on a new line once bars that the failure left open are closed.
+    for bar in open_bars():
+        bar.close()
+    with above_the_bars():
+        sys.stderr.write(f"audio-ft: {escaped(sentence)}\n")
     return code
 
 
@@ -201,7 +209,7 @@ class _Lines(logging.Formatter):
 @contextmanager
 def _screen(debug: bool, quiet: bool) -> Iterator[None]:
     """Log our messages to standard error, and those of the libraries only with `debug`."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Screen(steps=debug)
     handler.setFormatter(_Lines("%(name)s: %(message)s" if debug else "%(message)s"))
     others = handler if debug else logging.NullHandler()
     root = logging.getLogger()
@@ -218,10 +226,14 @@ def _screen(debug: bool, quiet: bool) -> Iterator[None]:
             log.addHandler(added)
             stack.callback(log.removeHandler, added)
             stack.callback(log.setLevel, log.level)
-        logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+        # Under torchrun the first process alone says what it does.
+        moves = sys.stderr.isatty() and not (debug or quiet) and os.environ.get("LOCAL_RANK", "0") == "0"
+        logger.setLevel(logging.WARNING if quiet else logging.DEBUG if debug or moves else logging.INFO)
         logger.propagate = False
         if debug:
             root.setLevel(logging.INFO)
+        if moves:
+            stack.enter_context(Clock())
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from audio_ft.evaluation.scoring import Rows
     from audio_ft.targets import Target
+
+logger = logging.getLogger(__name__)
 
 # Ten times scikit-learn's default penalty and the deltas of the features were chosen on the validation speakers of two
 # small data sets (spoken digits, acted emotion); the default overfits the training speakers.
@@ -75,6 +78,7 @@ def baseline_predictions(
 
     `rate` is that of the rows in Hz.
     """
+    logger.debug("computing baselines")
     references = target.encode(train.table.select(train.readable)["target"])
     constant = target.constant(references, len(test.readable))
     if constant is None:

@@ -53,6 +53,7 @@ def load(
             model cannot use a beam.
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
+    logger.debug("loading %s", path_or_repo)
     folder = model_folder(path_or_repo, revision)
     if (folder / CHAIN_FILE).is_file():
         recipe, chain = Recipe.load(folder / RECIPE_FILE), Chain.load(folder / CHAIN_FILE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from audio_ft.training.resolve import Resolved
     from audio_ft.training.setup import Prepared
     from audio_ft.training.trainer import AudioTrainer
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ def _fit(
 
 def build(prepared: Prepared, resolved: Resolved, start: LinearHead | None = None) -> PreTrainedModel:
     """Return the checkpoint with the task's head, which starts from a probe where there is one."""
+    logger.debug("building the network")
     recipe, adapter = prepared.recipe, prepared.adapter
     model = prepared.task.build(Checkpoint(adapter, recipe.model, recipe.revision), resolved.head)
     if start:
@@ -221,7 +226,8 @@ def add_callbacks(
     trainer.remove_callback(PrinterCallback)
     if not trainer.is_world_process_zero():
         return
-    trainer.add_callback(Progress(log, trainer.resolved.metric))
+    patience = trainer.prepared.recipe.patience if trainer.args.eval_strategy != "no" else 0
+    trainer.add_callback(Progress(log, trainer.resolved.metric, patience))
     trainer.add_callback(MetricsFile(folder / METRICS_FILE, on_line))
     trainer.add_callback(NearEnd(near_end))
     if recipe.push_to_hub and sends_checkpoints(recipe):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from audio_ft.models.base import Adapter
     from audio_ft.tasks.base import Task
     from audio_ft.training.setup import Prepared
+
+logger = logging.getLogger(__name__)
 
 # Two float32 computations of one clip's logits, batched and padded differently.
 TOLERANCE = 1e-3
@@ -103,6 +106,7 @@ def check_parity(
     Raises:
         AudioFTError: the model does not load there, or its outputs differ.
     """
+    logger.debug("checking in a new process that the saved model gives the same")
     ours = _outputs_here(prepared.task, model, prepared.adapter, wave)
     outcome = process.answer()
     if outcome.returncode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from audio_ft.training.loop import Fitted
     from audio_ft.training.run_folder import Clock
     from audio_ft.training.setup import Prepared
+
+
+logger = logging.getLogger(__name__)
 
 
 def finish(
@@ -161,6 +165,7 @@ def save_model(prepared: Prepared, fitted: Fitted, folder: Path) -> None:
 
     The recipe has the resolved window, so that prediction cuts long recordings in the same way.
     """
+    logger.debug("saving the model")
     # Restore the checkpoint's mask settings, for ours were fitted to the training clips, and what Trainer turns off.
     for name in (*prepared.resolved.head.mask, "use_cache"):
         if hasattr(prepared.adapter.config, name):

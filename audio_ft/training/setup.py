@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audio_ft.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
 # Only these splits lose clips that cannot be trained on; every clip of test is scored.
@@ -71,9 +74,11 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     from audio_ft.training.sampler import BucketSampler
 
     asked = recipe
+    logger.debug("reading %s", recipe.model)
     adapter = load_adapter(recipe.model, recipe.revision)
     recipe.steps.require_rate(adapter.sample_rate)
     kind_of_task = task_for(recipe.task, adapter)
+    logger.debug("reading %s", recipe.data.path)
     loaded = load(recipe.data, targets=kind_of_task.targets, need=SPLITS)
     recipe = with_stored_chain(recipe, loaded)
     for warning in loaded.warnings:
@@ -84,12 +89,14 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     task = kind_of_task.plan(target, checkpoint, train["target"])
     for line in task.check_targets({name: (list(rows["target"]), rows["key"]) for name, rows in loaded.splits.items()}):
         log(line)
+    logger.debug("trying out %s on silence", recipe.model)
     try_out(task, checkpoint)
     check_input(recipe, adapter, task)
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     _check_readable(cleaned, recipe.max_corrupt, log)
     rows = {split: Rows(loaded.splits[split], cleaned[split]) for split in SPLITS}
+    logger.debug("looking for copies across splits")
     certificate = certificate_of(rows, task.target)
     if again := with_copies_together(asked, loaded, certificate, rows, task.target, log):
         return prepare(again, log)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import blocks, columns, say, show_result
+from audio_ft.cli.console import blocks, columns, say, show_result, step
 from audio_ft.cli.inputs import labeled, run_of
 from audio_ft.cli.options import (
     REPEATABLE,
@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
         say(f"excluded: {file}: {reason}")
     if finished and not (finished.folder / PREDICTIONS_FILE).is_file():
         finished = None
+    step("comparing slices")
     # The temperature is fitted on the run's own validation clips, whatever data is evaluated.
     validation = Predictions.of(finished).split("validation") if finished else None
     facts = description(
@@ -78,6 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     if finished and need and (arguments.where or arguments.set or arguments.target or arguments.group):
         # slices.json in the folder of the run, for its report and its card.
         describe(finished)
+    step("measuring the speed")
     speed = asdict(measure(model, evaluation.sources))
     content = evaluation.to_dict() | facts | {"speed": speed}
     show_result(arguments, content, as_text(evaluation, facts, speed))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import blocks, columns, in_options, say, show_result
+from audio_ft.cli.console import blocks, columns, in_options, say, show_result, step
 from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, require_page
 from audio_ft.errors import InputError
@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = arguments.task or recipe.task != empty_recipe().task
     targets = targets_of(recipe.task) if chosen else None
     complete = arguments.decode is None and bool(arguments.html or arguments.fix)
+    step(f"reading {arguments.data}")
     found = inspect(recipe.data, targets=targets, decode=True if complete else arguments.decode)
     if arguments.html:
         from audio_ft.reporting.anonymous_data import anonymized_inspection

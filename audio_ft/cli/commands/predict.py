@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from audio_ft.cli.console import DONE, WRONG, say
+from audio_ft.cli.live import above_the_bars
 from audio_ft.cli.options import add_beam_options, add_options, beam_of, number
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing, write_text
@@ -117,8 +118,8 @@ def _write(
 
     names = _names(files) if folder else {}
     width = min(max(len(escaped(file)) for file in files), 60)
-    # On a terminal, the predictions themselves show how far it is.
-    seen = folder is None and stream.isatty()
+    # On a terminal, the predictions themselves show how far it is; None hides the bar where there is no terminal.
+    seen = True if folder is None and stream.isatty() else None
     bar = tqdm(predictions, total=len(files), unit="file", desc="predicting", delay=2, leave=False, disable=seen)
     failed = 0
     for file, prediction in zip(files, bar, strict=True):
@@ -131,8 +132,9 @@ def _write(
             content = file_content(file, prediction, form, target)
             write_text(folder / f"{names[file]}{SUFFIXES[form]}", content, make_parents=True)
         else:
-            stream.write(stream_content(file, prediction, form, target, width, inert=inert))
-            stream.flush()
+            with above_the_bars():
+                stream.write(stream_content(file, prediction, form, target, width, inert=inert))
+                stream.flush()
     return failed
 
 

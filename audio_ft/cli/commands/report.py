@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from audio_ft.cli.console import show
+from audio_ft.cli.console import show, step
 from audio_ft.cli.inputs import finished, repository_of
 from audio_ft.cli.options import FLAG, add_options, number
 from audio_ft.formatting import format_size
@@ -62,5 +62,6 @@ def run(arguments: argparse.Namespace) -> None:
             copy = Path(scratch) / "anonymized"
             copy.mkdir()
             found = anonymized(found, copy)
+        step("writing the page")
         file = report(found, output, errors=errors, audio=not (arguments.no_audio or arguments.anonymize))
     show(f"{file} ({format_size(file.stat().st_size)})")

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, FAILED, say, show
+from audio_ft.cli.console import DONE, FAILED, say, show, step
 from audio_ft.cli.inputs import recordings_below
 from audio_ft.cli.options import FLAG
 from audio_ft.errors import AudioError, InputError
@@ -95,6 +95,7 @@ def draw(path: str, target: Path, *, names: Sequence[str], log_frequency: bool, 
 
 
 def _draw_file(source: Path, drawing: Callable[[str, Path], None], output: Path | None) -> int:
+    step(f"drawing {source.name}")
     target = output or Path(f"{source.name}.png")
     if target.is_dir():
         target = target / f"{source.name}.png"
