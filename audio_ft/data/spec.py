@@ -52,9 +52,8 @@ def _separator(value: Any) -> str:
 
 
 def _words(value: Any) -> tuple[str, ...]:
-    """Return words, given as a list or with commas between them."""
-    words: tuple[str, ...] = each(text()).read(value.split(",") if isinstance(value, str) else value)
-    return tuple(word.strip() for word in words if word.strip())
+    """Return words, given as names are, without empty ones."""
+    return tuple(filter(None, _names(value)))
 
 
 def _kind(value: Any) -> str:
