@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.dataset import expected_bytes
+from audio_ft.data.certificate import Certificate
 from audio_ft.formatting import format_duration, format_size
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
 from audio_ft.training.arguments import clips_a_step, precision_of
@@ -167,12 +168,18 @@ def of_folds(run: Run) -> list[str]:
     pooled = (run.baselines[baseline][names[0]] for baseline in run.baselines)
     lines += [
         _row("all folds together", [f"{scores[names[0]].n:,}", *(scores[name] for name in names), *pooled], 26),
+    ]
+    if left := run.without_leaks:
+        lines.append(_row("without leaks", [f"{left[names[0]].n:,}", *(left[name] for name in names)], 26))
+    lines += [
         "each clip was predicted once, by the network that did not train on its fold; 95 % intervals, "
         f"{run.intervals.partition(': ')[2] or run.intervals}",
         f"models      {run.folder / 'fold-…'}, one a fold; none has trained on all recordings",
         f"record      {run.folder / RUN_FILE}, {run.folder / PREDICTIONS_FILE}",
         f"took        {run.seconds['total']:,.0f} s",
     ]
+    if run.leaks:
+        lines.append(f"leaks       {Certificate.from_dict(run.leaks).summary()}")
     if run.smoke:
         lines.append("smoke run   data, model and settings fit together. Its scores mean nothing.")
     return lines

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_ft.data.certificate import Certificate
 from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import read_baselines
 from audio_ft.evaluation.predictions import Predictions
@@ -34,6 +35,9 @@ def pooled(recipe: Recipe, folder: Path, runs: Mapping[str, Run]) -> Run:
     one = next(iter(runs.values()))
     require_same_labels({name: run.labels for name, run in runs.items()})
     predictions = _predictions(runs)
+    # Runs of older versions have no certificate.
+    known = all(run.leaks for run in runs.values())
+    certificates = {name: Certificate.from_dict(run.leaks) for name, run in runs.items() if known}
     with replacing(folder / PREDICTIONS_FILE) as unfinished:
         predictions.table.to_parquet(unfinished, index=False)
     return Run(
@@ -59,6 +63,8 @@ def pooled(recipe: Recipe, folder: Path, runs: Mapping[str, Run]) -> Run:
         seconds={stage: round(sum(run.seconds[stage] for run in runs.values()), 1) for stage in one.seconds},
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         smoke=any(run.smoke for run in runs.values()),
+        leaks=Certificate.of_folds(list(certificates.values())).to_dict() if certificates else {},
+        without_leaks=_without_leaks(certificates, predictions),
         folds={name: {"folder": run.folder.name, "scores": run.scores["test"], "baselines": run.baselines}
                for name, run in runs.items()},
     )  # fmt: skip
@@ -84,6 +90,15 @@ def _predictions(runs: Mapping[str, Run]) -> Predictions:
     one = next(iter(runs.values()))
     tables = [Predictions.of(run).split("test").table.assign(fold=name) for name, run in runs.items()]
     return Predictions(pandas.concat(tables, ignore_index=True), one.target, one.recipe.seed)
+
+
+def _without_leaks(certificates: Mapping[str, Certificate], predictions: Predictions) -> dict[str, Score]:
+    """Return the scores without the clips that leak in their fold; {} if none or all of them do."""
+    leaks = np.zeros(len(predictions), bool)
+    for name, certificate in certificates.items():
+        own, table = certificate.leaked(), predictions.table
+        leaks |= (table["fold"] == name) & (table["file"].isin(own) | table["group"].isin(certificate.leaked_groups()))
+    return {} if leaks.all() or not leaks.any() else predictions.where(~leaks).score()
 
 
 def _baselines(runs: Mapping[str, Run], predictions: Predictions) -> dict[str, dict[str, Score]]:

@@ -159,6 +159,33 @@ def test_a_certificate_names_pairs_by_kind(clips):
     assert families([*splits.values()]) == (("A", "a"), ("B", "b"), ("C", "c"))
 
 
+def test_a_certificate_knows_the_samples_that_it_compared():
+    def sides(*digests):
+        return {"train": Side("A", ["0"], [np.zeros(0, np.uint32)]),
+                "test": Side("ab"[: len(digests)], digests, [np.zeros(0, np.uint32)] * len(digests))}  # fmt: skip
+
+    known = certify(sides("1", "2"))
+    assert certify(sides("2", "1")).split_of(known.digests, "test") == "test"
+    assert certify(sides("1")).split_of(known.digests, "test") is None
+    assert certify(sides("0")).split_of(known.digests, "test") == "train"
+
+
+def test_folds_are_certified_as_one():
+    def fold(train, test, groups):
+        empty = np.zeros(0, np.uint32)
+        return certify({name: Side(keys, list(digests), [empty] * len(keys), own) for (name, keys, digests), own in
+                        zip((("train", *train), ("test", *test)), groups, strict=True)})  # fmt: skip
+
+    found = Certificate.of_folds([
+        fold(("ab", "12"), ("cd", "13"), (["x", "x"], ["y", "y"])),
+        fold(("cd", "13"), ("ab", "12"), (["y", "y"], ["x", "x"])),
+    ])  # fmt: skip
+    assert found.leaked() == {"a", "c"}
+    assert found.clips == {"train": 4, "test": 4}
+    assert "4 clips of 2 folds compared" in found.summary()
+    assert Certificate.from_dict(found.to_dict()) == found
+
+
 def test_a_certificate_without_leaks_says_what_was_compared(clips):
     found = certify({"train": side(clips[:3], *"ABC"), "test": side(clips[4:6], *"ab")})
     assert not found.leaks

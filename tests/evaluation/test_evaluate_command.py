@@ -55,6 +55,7 @@ def test_the_json_has_a_stable_shape(result):
         "calibration",
         "selective",
         "speed",
+        "split_of_run",
     ]
     assert (result["split"], result["n"], result["headline"]) == ("test", 48, ["accuracy", "f1_macro"])
     assert set(result["per_class"]["yes"]) == {"f1", "precision", "recall"}

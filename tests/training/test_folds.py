@@ -58,6 +58,10 @@ def test_stopped_after_a_fold_it_goes_on_and_scores_all_together(tmp_path, monke
     with pytest.raises(InputError, match="already holds a finished run"):
         aft.cross_validate(recipe(), folder)
     check_baselines(found, table)
+    assert found.leaks["folds"] == 2
+    assert found.leaks["clips"]["test"] == len(table)
+    (said,) = (line for line in lines if line.startswith("leaks"))
+    assert f"({len(table)} clips of 2 folds compared with the others of each fold;" in said
     check_views(found, capsys)
 
 
@@ -77,13 +81,14 @@ def check_views(found, capsys):
     assert again.scores == found.scores
     assert again.folds == found.folds
     page = aft.report(again, errors=2).read_text()
-    for part in ("fine-tuned 2 times", 'id="folds"', "<audio"):
+    for part in ("clips of 2 folds compared with the others", "fine-tuned 2 times", 'id="folds"', "<audio"):
         assert part in page
     texts = ["--set", "intended_use=a", "--set", "limits=b", "--set", "consent=c"]
     assert cli(["card", str(found.folder), *texts]) == 0
     card = capsys.readouterr().out
     assert "Cross-validation, not one model" in card
     assert "| `2` |" in card
+    assert "clips of 2 folds compared with the others" in " ".join(card.split())
     assert cli(["card", str(found.folder / "fold-2"), *texts]) == 0
     assert f"Accuracy over all folds is {found.scores['test']['accuracy']}" in capsys.readouterr().out
     assert cli(["compare", str(found.folder), str(found.folder)]) == 0

@@ -110,3 +110,20 @@ def test_an_allowed_leak_is_recorded_with_the_score_of_the_rest(words, tmp_path,
         load(Data(str(folder))).splits["train"]["key"]
     )
     assert found["scores_without_leaks"] == {}
+    assert found["split_of_run"] == "train"
+
+
+def test_folds_that_leak_are_scored_without_the_leaks_too(words, tmp_path):
+    folder, tests = words
+    table = (folder / "metadata.csv").read_text().replace(",train", ",1").replace(",validation", ",1")
+    (folder / "metadata.csv").write_text(table.replace(",test", ",2").replace(",split", ",fold"))
+    folds = Data(str(folder), folds="fold")
+    lines = []
+    run = aft.cross_validate(
+        recipe(folder, allow_leaks=True).replace(data=folds), tmp_path / "run", report=lines.append
+    )
+    leaked = {pair[side] for pair in run.leaks["pairs"] for side in ("key", "other_key")}
+    assert leaked == {*tests, *(f"copy{key[:-4]}.mp3" for key in tests)}
+    assert run.without_leaks["accuracy"].n == run.scores["test"]["accuracy"].n - len(leaked)
+    assert any(line.startswith("without leaks") for line in lines)
+    assert leaks_text(run)[0].startswith("6 recordings of the test split")

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Score the model."""
     from audio_ft.evaluation.evaluate import evaluate
-    from audio_ft.evaluation.leaks import load_sides
+    from audio_ft.evaluation.leaks import EVALUATED, load_sides
     from audio_ft.evaluation.predictions import Predictions
     from audio_ft.evaluation.summary import describe, description
     from audio_ft.hub.load import load
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     require_task(arguments, model)
     data, need = labeled(arguments, model.folder)
     finished = run_of(model)
-    trained = load_sides(finished.folder) if finished else None
+    known, trained = finished, load_sides(finished.folder) if finished else None
     evaluation = evaluate(model, data, arguments.split, need=need, columns=arguments.slice, trained=trained)
     for warning in evaluation.warnings:
         say(f"warning: {warning}")
@@ -82,7 +82,18 @@ def run(arguments: argparse.Namespace) -> None:
     step("measuring the speed")
     speed = asdict(measure(model, evaluation.sources))
     content = evaluation.to_dict() | facts | {"speed": speed}
-    show_result(arguments, content, as_text(evaluation, facts, speed))
+    lines = as_text(evaluation, facts, speed)
+    if evaluation.certificate and known and known.leaks.get("digests"):
+        content["split_of_run"] = evaluation.certificate.split_of(known.leaks["digests"], EVALUATED)
+        lines += ["", _checked(content["split_of_run"])]
+    show_result(arguments, content, lines)
+
+
+def _checked(split: str | None) -> str:
+    """Return whether the recordings that were scored are those that the certificate of the run is about."""
+    if split:
+        return f"Scored: the {split} split as the leak certificate of the run checked it, by the digest of its samples."
+    return "Scored: none of the splits that the leak certificate of the run checked, by the digest of its samples."
 
 
 def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str, Any]) -> list[str]:
