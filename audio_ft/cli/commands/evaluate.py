@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     facts = description(
         evaluation.predictions, validation, evaluation.scores, split=evaluation.split, columns=arguments.slice or None
     )
-    if finished and need and (arguments.where or arguments.set or arguments.target or arguments.group):
+    if finished and need and not (arguments.where or arguments.set or arguments.target or arguments.group):
         # slices.json in the folder of the run, for its report and its card.
         describe(finished)
     step("measuring the speed")
