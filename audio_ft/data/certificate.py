@@ -1,19 +1,14 @@
-"""Leak certificate: which recordings, speakers and transcripts are on two sides of a split, and what was compared."""
+"""Leak certificate: which recordings and speakers are on two sides of a split, what was compared, and that in words."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from audio_ft.data.alike import look_alike, spellings
-from audio_ft.data.copies import LEAST_FRAMES, Codes, Copy, find_copies, united_clips
-from audio_ft.data.splits import FLATTERS, SPLITS, first_five
+from audio_ft.data.splits import FLATTERS, first_five
 from audio_ft.formatting import counted
 
 # How a recording on one side relates to one on the other. Gain cannot be told from coding after cleaning.
@@ -23,28 +18,12 @@ KINDS = {
     CHANGED: "re-encoded, resampled or gained",
     PART: "cut, or inside a longer one",
 }
-# A copy whose longer side is heard for this much longer is a part of it.
-_LONGER = 1.25
 # As benchmarks/leaks.py measures it on digits, emotion_de and prompts_asr.
 SENSITIVITY = (
     "of copies planted in three data sets (the same samples, MP3, Opus, resampled, 24 bits, gained, cut, inside a "
     "longer recording) 1,649 of 1,650 are found; those at another speed or pitch, below other sounds or heard for less "
     "than 0.1 s are not"
 )
-
-
-@dataclass(frozen=True)
-class Side:
-    """Hold what is compared of one split, one entry a clip.
-
-    `digests` are equal for equal samples ("" where unknown), `fingerprints` are those of `audio.fingerprint`.
-    """
-
-    keys: Sequence[str]
-    digests: Sequence[str]
-    fingerprints: Sequence[Codes]
-    groups: Sequence[str | None] = ()
-    transcripts: Sequence[str] = ()
 
 
 class Pair(NamedTuple):
@@ -98,7 +77,7 @@ class Certificate:
             transcripts={which: sum(fold.transcripts.get(which, 0) for fold in folds)
                          for which in dict.fromkeys(name for fold in folds for name in fold.transcripts)},
             silent=max(fold.silent for fold in folds),
-            digests={"test": _digest(fold.digests.get("test", "") for fold in folds)},
+            digests={"test": digest_of(fold.digests.get("test", "") for fold in folds)},
             folds=len(folds),
         )  # fmt: skip
 
@@ -169,89 +148,8 @@ class Certificate:
         return cls(plain["clips"], pairs, alike, plain["transcripts"], plain["silent"], *known)
 
 
-def certify(sides: Mapping[str, Side]) -> Certificate:
-    """Compare the clips, groups and transcripts of every two splits.
-
-    Example:
-        >>> import numpy as np
-        >>> codes = np.random.default_rng(0).integers(1, 2**32, 100, dtype=np.uint32)
-        >>> sides = {name: Side([f"{name}.wav"], [""], [codes[start:]]) for name, start in (("train", 0), ("test", 9))}
-        >>> print(next(certify(sides).sentences()))
-        1 recording of test is in train too: 1 re-encoded, resampled or gained (first: test.wav is train.wav); scores there flatter the model
-    """  # noqa: E501
-    names = [name for name in SPLITS if name in sides] + [name for name in sides if name not in SPLITS]
-    ordered = {name: sides[name] for name in names}
-    silent = sum(int(np.count_nonzero(codes)) < LEAST_FRAMES for side in sides.values() for codes in side.fingerprints)
-    shared = {f"{two} in {one}": _shared_transcripts(ordered[one], ordered[two])
-              for one, two in itertools.combinations(names, 2)}  # fmt: skip
-    return Certificate(
-        clips={name: len(side.keys) for name, side in ordered.items()},
-        pairs=tuple(_pairs(ordered)),
-        alike=tuple(_alike(ordered)),
-        transcripts={which: number for which, number in shared.items() if number},
-        silent=silent,
-        digests={name: _digest(side.digests) for name, side in ordered.items()},
-    )
-
-
-def families(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
-    """Return the keys of recordings that hold the same sound, on whatever side: one tuple for each that has copies."""
-    keys = [key for side in sides for key in side.keys]
-    firsts: dict[str, int] = {}
-    digests = [digest for side in sides for digest in side.digests]
-    equal = [Copy(firsts.setdefault(digest, place), place, 0, 1.0, 0) for place, digest in enumerate(digests) if digest]
-    copies = find_copies([codes for side in sides for codes in side.fingerprints])
-    found: dict[int, list[str]] = {}
-    for key, first in zip(keys, united_clips([*equal, *copies], len(keys)), strict=True):
-        found.setdefault(first, []).append(key)
-    return tuple(sorted(tuple(sorted(family)) for family in found.values() if len(family) > 1))
-
-
-def _pairs(sides: Mapping[str, Side]) -> Iterator[Pair]:
-    """Yield the clips on two sides that hold the same recording, each clip of the later side once for each earlier."""
-    place = [(name, row) for name, side in sides.items() for row in range(len(side.keys))]
-    codes = [codes for side in sides.values() for codes in side.fingerprints]
-    digests = [digest for side in sides.values() for digest in side.digests]
-    numbers = {name: number for number, name in enumerate(sides)}
-    copies = find_copies(codes, [numbers[name] for name, _ in place])
-    found = {(copy.first, copy.second): _kind(copy, codes) for copy in copies}
-    found |= dict.fromkeys(_equal(digests, [name for name, _ in place]), EXACT)
-    for (first, second), kind in sorted(found.items()):
-        (one, row), (two, other) = place[first], place[second]
-        yield Pair(kind, one, sides[one].keys[row], two, sides[two].keys[other])
-
-
-def _equal(digests: Sequence[str], names: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the places of equal digests on two sides: every later one with the first of each earlier side."""
-    firsts: dict[str, dict[str, int]] = {}
-    for place, (digest, name) in enumerate(zip(digests, names, strict=True)):
-        if digest:
-            seen = firsts.setdefault(digest, {})
-            yield from ((first, place) for other, first in seen.items() if other != name)
-            seen.setdefault(name, place)
-
-
-def _kind(copy: Copy, codes: Sequence[Codes]) -> str:
-    """Return whether a copy covers both clips, or one is longer."""
-    lengths = [np.count_nonzero(codes[clip]) for clip in (copy.first, copy.second)]
-    return PART if max(lengths) > _LONGER * copy.shared else CHANGED
-
-
-def _alike(sides: Mapping[str, Side]) -> Iterator[Alike]:
-    """Yield groups on two sides that look like one, unless the sides have groups in common anyway."""
-    for one, two in itertools.combinations(sides, 2):
-        here, there = ({group for group in sides[name].groups if group is not None} for name in (one, two))
-        if not here & there:
-            yield from (Alike(one, name, two, other) for name, other in look_alike(here, there))
-
-
-def _shared_transcripts(one: Side, two: Side) -> int:
-    """Return how many different transcripts of the second side the first one has too, whatever their spelling."""
-    known = {form for text in set(one.transcripts) for form in spellings(text)}
-    return sum(bool(spellings(text) & known) for text in set(two.transcripts))
-
-
-def _digest(digests: Iterable[str]) -> str:
+def digest_of(digests: Iterable[str]) -> str:
+    """Return a digest of the digests of samples, in any order."""
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
-from audio_ft.data.certificate import certify
+from audio_ft.data.certify import certify
 from audio_ft.data.find_target import TranscriptsFound, target_column
 from audio_ft.data.findings import Finding, ranked
 from audio_ft.data.loader import ANY_CLASSES

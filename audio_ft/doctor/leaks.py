@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from audio_ft.data.certificate import Side, families
+from audio_ft.data.certify import Side, families
 from audio_ft.data.findings import Finding
 from audio_ft.data.rows import Rows
 from audio_ft.doctor.measure import Measured

@@ -13,7 +13,8 @@ from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.fingerprint import fingerprint
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.data.alike import look_alike, spellings
-from audio_ft.data.certificate import CHANGED, EXACT, PART, Certificate, Side, certify, families
+from audio_ft.data.certificate import CHANGED, EXACT, PART, Certificate
+from audio_ft.data.certify import Side, certify, families
 from audio_ft.data.copies import find_copies, united_clips
 from audio_ft.evaluation.perturbations.transmission import encoded
 
