@@ -136,6 +136,16 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
+def share_processors() -> None:
+    """Let threads that wait for each other give up their processor soon (libgomp; torch must not be imported yet).
+
+    By default they spin for a millisecond and more, which other programs lack: beside twice as many of them as
+    processors, a training step of a small network took 8 to 16 times as long (benchmarks/train_step.py).
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
 @cache
 def keep_freed_memory() -> None:
     """Let this process reuse freed memory instead of giving it back to the system (glibc only; elsewhere no effect).

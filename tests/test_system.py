@@ -1,5 +1,6 @@
 """One choice of device for training and prediction, and numbers with units as people read them."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 import audio_ft as aft
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration, format_size
-from audio_ft.system import device_names, pick_device, precision
+from audio_ft.system import device_names, pick_device, precision, share_processors
 
 
 def machine_with(monkeypatch, kind, count=1):
@@ -94,3 +95,17 @@ def test_durations_read_well(seconds, words):
 )
 def test_sizes_read_well(size, words):
     assert format_size(size) == words
+
+
+def test_threads_that_wait_give_up_their_processor_unless_the_user_decides(monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    share_processors()
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "5")
+    share_processors()
+    assert os.environ["GOMP_SPINCOUNT"] == "5"
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    share_processors()
+    assert "GOMP_SPINCOUNT" not in os.environ

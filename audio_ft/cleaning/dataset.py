@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 # Rows in a block, which is one `map` call with a cache file: few enough that an interrupted run repeats little, enough
 # that the start of the workers is cheap.
 BLOCK = 1_000
+# Bytes of a fingerprint for each second.
+FINGERPRINT = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
 LAYOUT = 8
 # The row of an unreadable recording, which also has its `error`.
@@ -260,8 +262,8 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
 
 
 def expected_bytes(seconds: float, sample_rate: int) -> int:
-    """Estimate the size in bytes of the cache for `seconds` of audio: 16 bits a sample."""
-    return round(2 * seconds * sample_rate)
+    """Estimate the size in bytes of the cache for `seconds` of audio: 16 bits a sample, and the fingerprint."""
+    return round(seconds * (2 * sample_rate + FINGERPRINT))
 
 
 def estimate_seconds(split: Dataset, sample: int = 500) -> float:

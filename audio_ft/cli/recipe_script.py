@@ -12,6 +12,7 @@ from audio_ft.cli.console import Parser, guarded, say, show
 from audio_ft.cli.inputs import local
 from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, for_task
 from audio_ft.errors import InputError
+from audio_ft.system import share_processors
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -31,6 +32,7 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
         SystemExit: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    share_processors()
     file = Path(sys.argv[0])
 
     def work() -> None:

@@ -67,6 +67,11 @@ class AudioSpectrogramTransformer(Adapter):
         rows = (self.config.num_mel_bins - self.config.patch_size) // self.config.frequency_stride + 1
         return patches.unflatten(1, (rows, -1)).mean(1)
 
+    @property
+    def fewest_seconds(self) -> float:
+        """Return the longest window, up to which each spectrogram is padded."""
+        return self.longest_window
+
     def extract(self, samples: NDArray[np.float32]) -> Features:
         """Return the extractor's log-mel frames that hold audio, float32 (frames, mel bins)."""
         samples = np.pad(samples, (0, max(0, self.shortest - len(samples))))

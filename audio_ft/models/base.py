@@ -89,6 +89,11 @@ class Adapter(ABC):
     def shortest(self) -> int:
         """Return the fewest samples the network can take; shorter clips are padded with zeros up to it."""
 
+    @property
+    def fewest_seconds(self) -> float:
+        """Return how long each input of the network is at least; where it is as long as the longest clip, 0."""
+        return 0.0
+
     def with_window(self, seconds: float) -> Adapter:
         """Return the same adapter with a window that covers `seconds`, no longer than the checkpoint allows."""
         return type(self)(self.config, self.extractor, seconds)

@@ -51,6 +51,11 @@ class Whisper(Adapter):
         """Return the mel frames of one window."""
         return round(self.window * self.sample_rate / self.extractor.hop_length)
 
+    @property
+    def fewest_seconds(self) -> float:
+        """Return the window, or the shortest that follows the clips of a batch."""
+        return SHORTEST_WINDOW if self.dynamic_window else self.window
+
     def with_window(self, seconds: float) -> Adapter:
         """Return the adapter with a window of whole seconds covering `seconds`.
 

@@ -62,13 +62,14 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     memory = 4 * total + 12 * trainable
     # Two checkpoints (best and last) with the optimizer's moments, and the model.
     saved = 2 * (4 * total + 8 * trainable) + 4 * total
+    padding = trainer.bucket_sampler.padding(round(adapter.fewest_seconds * adapter.sample_rate))
     cache = expected_bytes(sum(cleaned.seconds for cleaned in prepared.cleaned.values()), adapter.sample_rate)
     lines = [
         *data_briefing(prepared),
         f"network     {total:,} parameters, {trainable:,} of them trainable; "
         f"{precision_of(arguments)}, {arguments.device}",
         f"steps       {steps:,} optimizer steps: {epochs} of at most {an_epoch:,}, "
-        f"{clips} clips each, learning rate {arguments.learning_rate:g}",
+        f"{clips} clips each ({padding:.1%} padding), learning rate {arguments.learning_rate:g}",
         f"needs       about {format_size(cache + saved)} of disk, "
         f"and {format_size(memory)} of memory besides the activations",
     ]

@@ -57,6 +57,13 @@ class BucketSampler(Sampler[int]):
         for batch in (*(full[place] for place in places), *rest):
             yield from batch.tolist()
 
+    def padding(self, fewest: int = 0) -> float:
+        """Return the share of padding in the batches of an epoch, which have `fewest` samples at least."""
+        lengths = self.lengths[np.array(list(self)) % len(self.lengths)]
+        batches = [lengths[at : at + self.batch_size] for at in range(0, len(lengths), self.batch_size)]
+        padded = sum(len(batch) * max(int(batch.max()), fewest) for batch in batches)
+        return 1 - float(lengths.sum()) / padded if padded else 0.0
+
     def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the rows of one epoch: every row of a class equally often, the remainder at random.
 
