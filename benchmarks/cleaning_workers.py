@@ -20,7 +20,8 @@ ONE_RUN = """
 import os, sys
 from datasets import Audio, Dataset, disable_progress_bars
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
-from audio_ft.cleaning.dataset import Cleaner, clean, estimate_seconds, expected_bytes
+from audio_ft.cleaning.dataset import Cleaner, clean
+from audio_ft.cleaning.forecast import estimate_seconds, expected_bytes
 disable_progress_bars()
 folder, count, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]

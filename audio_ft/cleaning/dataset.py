@@ -12,20 +12,20 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from audio_ft.audio.clip import probe, read
+from audio_ft.audio.clip import read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
 from audio_ft.audio.codec.source import NO_MEMORY, Part
 from audio_ft.audio.fingerprint import fingerprint
 from audio_ft.audio.pcm16 import dequantize, quantize
 from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
+from audio_ft.cleaning.forecast import estimate_seconds, expected_bytes
 from audio_ft.cleaning.place import places_of, source_of, stamp_of
 from audio_ft.errors import AudioError, InputError, naming
 from audio_ft.file_io import refuse_full_disk
@@ -44,8 +44,6 @@ logger = logging.getLogger(__name__)
 # Rows in a block, which is one `map` call with a cache file: few enough that an interrupted run repeats little, enough
 # that the start of the workers is cheap.
 BLOCK = 1_000
-# Bytes of a fingerprint for each second.
-FINGERPRINT = 1_000
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
 LAYOUT = 8
 # The row of an unreadable recording, which also has its `error`.
@@ -259,31 +257,6 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
             state = f"{os.path.abspath(path)}|{state}\n" + ("" if access else "no access\n")
         digest.update(state.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
-
-
-def expected_bytes(seconds: float, sample_rate: int) -> int:
-    """Estimate the size in bytes of the cache for `seconds` of audio: 16 bits a sample, and the fingerprint."""
-    return round(seconds * (2 * sample_rate + FINGERPRINT))
-
-
-def estimate_seconds(split: Dataset, sample: int = 500) -> float:
-    """Estimate the duration of a split in seconds, from the headers of at most `sample` recordings."""
-    durations = header_seconds(split, sample)
-    return float(np.mean(durations) * len(split)) if len(durations) else 0.0
-
-
-def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
-    """Return the durations in seconds in the headers of at most `sample` evenly spaced recordings."""
-    chosen = np.unique(np.linspace(0, len(split) - 1, min(sample, len(split))).astype(int))
-    durations = []
-    for place in places_of(split, chosen):
-        source = source_of(place)
-        if isinstance(source, Part) and source.stop is not None:
-            durations.append(source.stop - source.start)
-            continue
-        with suppress(AudioError):  # the map reads this file too and records the reason
-            durations.append(probe(source).seconds)
-    return np.asarray(durations, np.float64)
 
 
 def _summarize(rows: Dataset, split: Dataset, sample_rate: int) -> Cleaned:

@@ -20,7 +20,7 @@ from audio_ft.audio.features import LogMel
 from audio_ft.audio.features.export import write_arrays
 from audio_ft.audio.output_paths import check_no_overlap, output_names
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import estimate_seconds
+from audio_ft.cleaning.forecast import estimate_seconds
 from audio_ft.cleaning.place import PLACE, source_of
 from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim_folder, clean_files
 from audio_ft.data import Data, Loaded, load

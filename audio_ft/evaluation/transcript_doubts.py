@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.cleaning.dataset import header_seconds
+from audio_ft.cleaning.forecast import header_seconds
 from audio_ft.data import Data, load
 from audio_ft.evaluation.doubts import MAD, OUTLYING, Doubt, Doubts
 from audio_ft.evaluation.scoring import clean_rows

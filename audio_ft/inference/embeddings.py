@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.cleaning.dataset import header_seconds
+from audio_ft.cleaning.forecast import header_seconds
 from audio_ft.inference.batching import BATCH, Collator, Windows
 
 if TYPE_CHECKING:

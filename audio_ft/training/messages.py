@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cleaning.dataset import expected_bytes
+from audio_ft.cleaning.forecast import expected_bytes
 from audio_ft.data.certificate import Certificate
 from audio_ft.formatting import format_duration, format_size
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
