@@ -41,6 +41,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("num_attention_heads", "encoder_attention_heads", "decoder_attention_heads"), (1, 10_000)),
     **dict.fromkeys(("mask_time_length", "mask_feature_length"), (1, 10_000)),
     "num_conv_pos_embeddings": (1, 10_000),
+    "stride": (1, 100),
     "sampling_rate": (1_000, 1_000_000),
     "n_samples": (1, 1_000_000_000),
 }

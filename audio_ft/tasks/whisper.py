@@ -117,6 +117,11 @@ class Seq2Seq(Transcription):
                 f"This Whisper checkpoint's tokenizer has no token for text.language {text.language!r}; choose a "
                 "checkpoint that knows it, or a language close to it."
             )
+        if not hasattr(tokenizer, "set_prefix_tokens"):
+            raise InputError(
+                f"The checkpoint's tokenizer is a {type(tokenizer).__name__}, not Whisper's; restore its tokenizer "
+                "files from the checkpoint it was trained from."
+            )
         text = text if multilingual else text.replace(language="en")
         # An English-only checkpoint has no tokens for language and task.
         spoken = {"language": text.language, "task": "transcribe"} if multilingual else {"language": None, "task": None}

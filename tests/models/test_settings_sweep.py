@@ -18,6 +18,7 @@ SAMPLE = {
         ("config.json", "conv_stride", "list"),
         ("config.json", "activation_dropout", "deep"),
         ("preprocessor_config.json", "sampling_rate", "null"),
+        ("preprocessor_config.json", "stride", "1e9"),
     ),
     "whisper/text": (
         ("config.json", "decoder_start_token_id", "1e9"),
@@ -25,6 +26,7 @@ SAMPLE = {
         ("preprocessor_config.json", "dither", "{}"),
         ("preprocessor_config.json", "padding_side", "text"),
         ("generation_config.json", "max_length", "-1"),
+        ("tokenizer_config.json", "tokenizer_class", "text"),
     ),
 }
 
