@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
+from audio_ft.inference.converted import BACKENDS, with_ctranslate2
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
@@ -35,6 +37,7 @@ def load(
     device: str | None = None,
     beam: Beam | None = None,
     language: str | None = None,
+    backend: str = "transformers",
 ) -> Model:
     """Load a model with the chain it was trained on: a run's folder, its model folder, or a Hub repository.
 
@@ -47,10 +50,12 @@ def load(
         device: "cpu", "cuda" or another name that torch knows; None takes the accelerator if there is one.
         beam: settings of a CTC beam search with a language model.
         language: what is spoken ("fr", "french"); None takes the model's own, or what a multilingual Whisper hears.
+        backend: what computes the network: "transformers", or for a Whisper that transcribes "ctranslate2" (with
+            another type than int8: "ctranslate2:float32"). It is converted once into the cache.
 
     Raises:
         InputError: there is no such folder or repository, it has no model, this machine has no such device, or the
-            model cannot use a beam.
+            model cannot use a beam or the backend.
         AudioFTError: the Hub cannot be reached and the cache has no complete copy.
     """
     logger.debug("loading %s", path_or_repo)
@@ -65,10 +70,19 @@ def load(
     task = task if beam is None else task.with_language_model(beam)
     adapter = task.inference_adapter(adapter.with_window(recipe.window or adapter.longest_window))
     chosen = pick_device(device)
-    with quiet_transformers():
-        network: Any = task.load(adapter, folder)
-        network.to(chosen).eval()
-    return Model(folder, network, adapter, task, chain, tuned=(folder / CHAIN_FILE).is_file())
+
+    def network() -> Any:
+        with quiet_transformers():
+            loaded: Any = task.load(adapter, folder)
+            return loaded.to(chosen).eval()
+
+    name, _, kind = backend.partition(":")
+    if name not in BACKENDS:
+        raise InputError(f"backend={backend!r} is not known; use one of {', '.join(BACKENDS)}.")
+    model = Model(folder, None, adapter, task, chain, tuned=(folder / CHAIN_FILE).is_file())
+    if name == "ctranslate2":
+        return with_ctranslate2(model, network, kind or None, chosen)
+    return replace(model, network=network())
 
 
 def load_frozen(path_or_repo: str, *, own_weights: bool = True, device: str | None = None) -> Encoder:

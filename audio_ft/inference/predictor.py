@@ -25,7 +25,6 @@ from audio_ft.tasks.base import Places, Task, forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from transformers import PreTrainedModel
 
     from audio_ft.inference.sources import Source
     from audio_ft.tasks.transcription import Transcribed, Transcription
@@ -67,7 +66,7 @@ class Model:
     """
 
     folder: Path
-    network: PreTrainedModel
+    network: Any  # a PreTrainedModel, or what another backend computes with
     adapter: Adapter
     task: Task
     chain: Chain

@@ -45,8 +45,8 @@ FLAGS = {
     "suggest": "model folder --count --pseudo-labels --confidence --json",
     "robustness": "model data --split --json --task --target --group --set --where --only --limit --output --overwrite",
     "compare": "first second --split --json",
-    "predict": "model files --json --format --top-k --output --output-dir --language --lm --lm-words --lm-weight"
-    " --word-score --beams",
+    "predict": "model files --json --format --top-k --output --output-dir --language --backend --lm --lm-words"
+    " --lm-weight --word-score --beams",
     "lm": "source output --order --target --where --set",
     "report": "run --anonymize --output --errors --no-audio",
     "card": "run --anonymize --output --repo-id --set",
