@@ -1,10 +1,13 @@
 """Parts of one file read in turn are those of the whole file, whichever formats are kept open between them."""
 
 import multiprocessing
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import soundfile
+from waiting import HUNG
 
 from audio_ft.audio.clip import probe, read
 from audio_ft.audio.codec import libsndfile
@@ -89,3 +92,17 @@ def test_the_header_is_read_once_for_all_parts_of_a_file(tmp_path, monkeypatch):
     assert (seconds, len(number)) == ([0.5] * len(STARTS), 1)
     soundfile.write(path, np.zeros(RATE), RATE, format="WAV")
     assert probe(Part(path, 0.0, 5.0)).seconds == 1.0
+
+
+def test_a_process_ends_in_silence_with_a_recording_open(tmp_path):
+    """Python clears modules in any order at its end, and soundfile without its library complained on the screen."""
+    path = written(tmp_path / "a.mp3")
+    code = (
+        "import sys\nfrom audio_ft.audio.clip import read\nfrom audio_ft.audio.codec import kept_open\n"
+        "from audio_ft.audio.codec.source import Part\nread(Part(sys.argv[1], 1.0, 2.0))\n"
+        "import atexit\natexit._run_exitfuncs()\nassert kept_open._kept.last is None"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, timeout=HUNG, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

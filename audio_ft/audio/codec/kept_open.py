@@ -6,6 +6,7 @@ each thread; it is closed when a part of another one is read.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from contextlib import suppress
@@ -31,6 +32,12 @@ class _Kept(threading.local):
 
 
 _kept = _Kept()
+
+
+@atexit.register
+def _close() -> None:
+    """Close what the main thread keeps while soundfile can still close it; later it would complain on the screen."""
+    _kept.last = None
 
 
 def take(recording: AudioSource) -> Place | None:
