@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import dataclasses
 import functools
 import io
@@ -137,7 +138,7 @@ def altered(value: Any, rng: random.Random) -> Any:
                 elif kind == 1 and isinstance(inner, dict):
                     inner[str(rng.choice(VALUES))] = inner.pop(key)
                 else:
-                    inner[key] = rng.choice(VALUES)
+                    inner[key] = copy.deepcopy(rng.choice(VALUES))  # else a later change may put it into itself
                 break
             inner = inner[key]
     return value
