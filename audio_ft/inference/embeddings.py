@@ -118,23 +118,28 @@ def embed(
 
 
 def layer_vectors(
-    network: Any, adapter: Adapter, windows: Windows, chosen: NDArray[np.int64], *, bf16: bool = False
+    network: Any,
+    adapter: Adapter,
+    windows: Windows,
+    chosen: NDArray[np.int64],
+    *,
+    layers: list[int] | None = None,
+    bf16: bool = False,
 ) -> NDArray[np.float32]:
     """Return what the classifier's linear layers would take if the network ended at a layer, (n, layers, width).
-
-    Layers count from 1; of deep networks `MOST_LAYERS` are used, see `layers_used`.
 
     Args:
         network: a classification network that `adapter.fit` has adapted to the adapter's window.
         adapter: the adapter of the network.
         windows: clean recordings.
         chosen: the windows to use, (n,).
+        layers: the layers to use, from 1; None: those of `layers_used`.
         bf16: whether to compute in bfloat16 where that is safe.
     """
     import torch
     from tqdm.auto import tqdm
 
-    collator, layers = Collator(adapter), adapter.layers(network)
+    collator, modules = Collator(adapter), adapter.layers(network)
     order = np.argsort(windows.lengths[chosen], kind="stable")
     parts: list[NDArray[np.float32]] = []
     found: list[torch.Tensor] = []
@@ -142,9 +147,9 @@ def layer_vectors(
     def keep(module: Any, inputs: Any, output: Any) -> None:
         found.append(output[0] if isinstance(output, tuple) else output)
 
-    hooks = [layers[number - 1].register_forward_hook(keep) for number in layers_used(len(layers))]
+    hooks = [modules[layer - 1].register_forward_hook(keep) for layer in layers or layers_used(len(modules))]
     try:
-        with tqdm(total=len(order), desc="probing", unit="clip", delay=2, leave=False) as progress:
+        with tqdm(total=len(order), desc="frozen layers", unit="clip", delay=2, leave=False) as progress:
             for start in range(0, len(order), BATCH):
                 rows = chosen[order[start : start + BATCH]]
                 inputs = {name: value.to(network.device)

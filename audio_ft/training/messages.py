@@ -73,6 +73,8 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
         f"needs       about {format_size(cache + saved)} of disk, "
         f"and {format_size(memory)} of memory besides the activations",
     ]
+    if trainer.frozen:
+        lines.append(trainer.frozen)
     if chosen := trainer.resolved.describe():
         lines.append(f"automatic   {chosen}")
     if steps < task.enough_steps // 2:

@@ -14,6 +14,7 @@ from audio_ft.errors import AudioFTError, InputError
 from audio_ft.inference.batching import Collator, Windows
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.training.callbacks import EpochSetter
+from audio_ft.training.frozen import VectorCollator, Vectors, computed_once, described, why_each_epoch
 from audio_ft.training.sampler import BucketSampler
 from audio_ft.training.weights.ema import WeightAverage
 from audio_ft.training.weights.freeze import GradualUnfreezing, parameter_groups
@@ -41,7 +42,17 @@ class AudioTrainer(Trainer):
         size, balance = arguments.train_batch_size, recipe.sampling
         sampler = BucketSampler(windows.lengths, size, seed, classes=classes, balance=balance)
         collator = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
-        callbacks: list[TrainerCallback] = [EpochSetter(sampler, collator)]
+        # What a frozen encoder makes of clips that do not change is computed once.
+        self.frozen = ""
+        kept: dict[str, Vectors] = {}
+        if recipe.freeze == "encoder" and recipe.peft is None and task.probes:
+            if why := why_each_epoch(prepared, resolved, model, arguments):
+                self.frozen = f"frozen      the encoder is run in each epoch: {why}"
+            else:
+                kept = computed_once(prepared, model, arguments)
+                self.frozen = described(kept)
+        training: Any = VectorCollator(task) if kept else collator
+        callbacks: list[TrainerCallback] = [EpochSetter(sampler, training)]
         if recipe.patience and arguments.eval_strategy != "no":
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
         if recipe.freeze == "gradual":
@@ -49,16 +60,17 @@ class AudioTrainer(Trainer):
         super().__init__(
             model=model,
             args=arguments,
-            train_dataset=windows,
-            eval_dataset=validation,
-            data_collator=collator,
+            train_dataset=kept.get("train", windows),
+            eval_dataset=kept.get("validation", validation),
+            data_collator=training,
             compute_metrics=validation_scores(prepared, validation, resolved.metric),
             callbacks=callbacks,
         )
         # Our loss is a mean over the batch; Trainer must divide it by the accumulation steps.
         self.model_accepts_loss_kwargs = False
         self.prepared, self.resolved = prepared, resolved
-        self.bucket_sampler, self.eval_collator = sampler, Collator(adapter, task)
+        self.bucket_sampler = sampler
+        self.eval_collator: Any = VectorCollator(task) if kept else Collator(adapter, task)
         # Set by create_optimizer.
         self.head_rate: float | None = None
         self.average = WeightAverage(model) if recipe.average_weights else None
