@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -205,8 +205,7 @@ class Recipe(Settings):
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
         known = self.to_dict()
-        beside = ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks")
-        for name in beside:
+        for name in ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks"):
             known.pop(name)
         if self.events == Detection():
             known.pop("events")
@@ -261,26 +260,29 @@ class Recipe(Settings):
         """Return the recipe with `key=value` settings applied: recipe, `data.…`, or TrainingArguments fields.
 
         `target` is `data.target`, and names that others use (epochs, batch_size …) are ours; see `settings.names`.
-        Values are JSON where they parse as JSON, text otherwise. `chain` and `augment` also take names separated by
-        commas, each with its defaults.
+        Values are JSON where they parse as JSON, text otherwise; `chain` and `augment` also take names with commas.
 
         Raises:
-            InputError: an assignment without "=", or a value that does not fit. A name that neither the recipe nor
-                TrainingArguments has is found when the training is checked.
+            InputError: no "=", or a value that does not fit; unknown names are found when the training is checked.
         """
-        known, changes = {item.name for item in fields(self)}, dict[str, Any]()
         for assignment in assignments:
-            name, equals, value = assignment.partition("=")
-            if not equals:
+            if "=" not in assignment:
                 raise InputError(f"--set takes key=value, and {shown(assignment)} has no '='.")
+        pairs = (assignment.split("=", 1) for assignment in assignments)
+        return self.assigned((name, rules.parse_value(value)) for name, value in pairs)
+
+    def assigned(self, pairs: Iterable[tuple[str, Any]]) -> Recipe:
+        """Return the recipe with settings applied by any of their names, in order; see `override`."""
+        known, changes = {item.name for item in fields(self)}, dict[str, Any]()
+        for name, value in pairs:
             part, _, inner = (name := self.full_name(name)).partition(".")
             if inner and part in ("data", "text", "events", "extra_eval"):
-                before = changes.get(part) or (getattr(self, part) or self.data).to_dict()
-                changes[part] = before | {inner: rules.parse_value(value)}
+                before = changes.get(part) or getattr(self, part) or self.data
+                changes[part] = (before if isinstance(before, dict) else before.to_dict()) | {inner: value}
             elif name in known:
-                changes[name] = self.read(name, rules.parse_value(value))
+                changes[name] = self.read(name, value)
             else:
-                changes["training"] = {**changes.get("training", self.training), name: rules.parse_value(value)}
+                changes["training"] = {**changes.get("training", self.training), name: value}
         return self.replace(**changes)
 
     def save(self, file: str | Path) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import re
-import runpy
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import say
-from audio_ft.errors import AudioFTError, InputError, did_you_mean
+from audio_ft.cli.recipe_files import read_recipe
+from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from audio_ft.data import Data
@@ -40,28 +37,6 @@ def recordings_below(folder: Path) -> Tree:
     return tree
 
 
-def read_recipe(file: Path) -> Recipe:
-    """Run a recipe file and return its `recipe`.
-
-    Raises:
-        InputError: no such file, a mistake in it, or no `recipe`.
-    """
-    from audio_ft.recipe import Recipe
-
-    if not file.is_file():
-        hint = " For a model and data without a recipe: --model and --data." if not file.suffix else ""
-        raise InputError(f"There is no recipe file {file}.{hint}")
-    try:
-        found = runpy.run_path(str(file), run_name="audio_ft_recipe").get("recipe")
-    except AudioFTError:
-        raise
-    except (SyntaxError, ValueError, TypeError, NameError, AttributeError, ImportError, KeyError, OSError) as error:
-        raise InputError(f"{file}{_line(file, error)}: {error}{_field_hint(error)}") from error
-    if not isinstance(found, Recipe):
-        raise InputError(f"{file} has no `recipe`; a recipe file sets `recipe = Recipe(…)`.")
-    return found
-
-
 def empty_recipe(data: str = "none") -> Recipe:
     """Return the recipe of commands that need no model, or that get one from their options."""
     from audio_ft.data import Data
@@ -85,8 +60,6 @@ def chosen_recipe(source: str | None) -> Recipe:
     Raises:
         InputError: none of these.
     """
-    from audio_ft.recipe import Recipe
-
     if source is None:
         return empty_recipe()
     path = Path(source).expanduser()
@@ -94,7 +67,7 @@ def chosen_recipe(source: str | None) -> Recipe:
         return saved
     if path.is_dir():
         raise InputError(f"{source} has no recipe.json; give a finished run, a recipe.json or a recipe's .py file.")
-    return Recipe.load(path) if path.suffix == ".json" and path.is_file() else read_recipe(path)
+    return read_recipe(path)
 
 
 def repository_of(place: str) -> str | None:
@@ -185,20 +158,3 @@ def with_columns(data: Data, arguments: argparse.Namespace) -> Data:
 def _same_place(data: Data, path: str) -> bool:
     """Return whether a path leads to this data, whatever it is called there."""
     return data.path == path or Path(data.path).expanduser().resolve() == Path(path).resolve()
-
-
-def _line(file: Path, error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        return ""  # its message has the line
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    return f", line {lines[-1]}" if lines else ""
-
-
-def _field_hint(error: Exception) -> str:
-    """Return the closest field where a dataclass was given one that it does not have."""
-    from audio_ft.data import Data
-    from audio_ft.recipe import Recipe
-
-    match = re.match(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
-    kind = {"Recipe": Recipe, "Data": Data}.get(match[1]) if match else None
-    return "." + did_you_mean(match[2], [field.name for field in dataclasses.fields(kind)]) if match and kind else ""

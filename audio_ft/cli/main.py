@@ -9,6 +9,7 @@ from audio_ft import __version__
 from audio_ft.cli import command_list
 from audio_ft.cli.console import DONE, WRONG, Parser, guarded, show
 from audio_ft.cli.options import FLAG, add_options
+from audio_ft.cli.recipe_files import run_code
 from audio_ft.system import share_processors
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def _dispatch(before: Sequence[str], words: Sequence[str]) -> int | None:
         top.print_help(sys.stderr)
         return WRONG
     name, *arguments = words
-    code: int | None = command_list.load(name).run(command_list.parser_of(name).parse(arguments))
+    command, parsed = command_list.load(name), command_list.parser_of(name).parse(arguments)
+    for file in getattr(parsed, "code", ()):
+        run_code(file)
+    code: int | None = command.run(parsed)
     return code
 
 

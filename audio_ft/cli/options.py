@@ -53,6 +53,11 @@ SHARED: dict[str, dict[str, Any]] = {
     "--word-score": {"metavar": "S", "type": float, "help": "score added for each word (default: 0)"},
     "--beams": {"metavar": "N", "type": int, "help": "hypotheses kept at each step (default: 50)"},
     "--anonymize": {**FLAG, "help": "leave out names of people, places and recordings, transcripts and players"},
+    "--code": {
+        "metavar": "FILE.py",
+        **REPEATABLE,
+        "help": "run this file first, for its own steps, augmentations and metrics; repeatable",
+    },
     "--debug": {**FLAG, "help": "show tracebacks and what the libraries log"},
     "--quiet": {**FLAG, "help": "show results, warnings and errors only"},
 }
@@ -75,7 +80,7 @@ def add_data_options(parser: argparse.ArgumentParser, *, set: str, task: str = T
 
 def add_labeled_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a model, and labeled data to score it on."""
-    add_options(parser, "model", "data", "--split")
+    add_options(parser, "model", "data", "--split", "--code")
     add_data_options(parser, set=DATA_SETTINGS, task="the model's, which it has to be")
 
 

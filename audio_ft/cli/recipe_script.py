@@ -51,7 +51,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", metavar="RUN", help="folder for the run (default: runs/ and the recipe's name)")
     add_data_options(parser, set="any other setting of recipe, data, text or training (audio-ft settings lists them)")
     parser.add_argument("--smoke", **FLAG, help=SMOKE)
-    add_options(parser, "--overwrite", overwrite="a finished run in the output folder")
+    add_options(parser, "--overwrite", "--code", overwrite="a finished run in the output folder")
     parser.add_argument(
         "--allow-leaks", **FLAG, help="train although test recordings are in train too; the card says so"
     )

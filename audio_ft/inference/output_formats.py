@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import AudioError
 from audio_ft.file_io import inert_cell, json_text
 from audio_ft.formatting import escaped
+from audio_ft.inference.csv_rows import csv_header, csv_lines
 from audio_ft.inference.subtitles import srt, vtt
 from audio_ft.inference.tracks import Segments, audacity, rttm, textgrid
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # Each format with the suffix of its files.
 SUFFIXES = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
-SUFFIXES |= {"audacity": ".txt", "rttm": ".rttm", "textgrid": ".TextGrid"}
+SUFFIXES |= {"audacity": ".txt", "rttm": ".rttm", "textgrid": ".TextGrid", "csv": ".csv"}
 # Those that a suffix alone chooses.
 NAMED = {suffix.lower(): form for form, suffix in SUFFIXES.items() if suffix != ".txt"} | {".jsonl": "json"}
 # What is made of segments with times, by segments, name of the file and its duration in seconds (0: not known).
@@ -28,7 +29,7 @@ TIMED: Mapping[str, Callable[[Segments, str, float], str]] = {
     "textgrid": textgrid,
 }
 # Several recordings can share one of these.
-SHARED = ("text", "json", "rttm")
+SHARED = ("text", "json", "csv", "rttm")
 
 
 def file_content(file: str, prediction: Mapping[str, Any], form: str, target: Target) -> str:
@@ -37,6 +38,8 @@ def file_content(file: str, prediction: Mapping[str, Any], form: str, target: Ta
         return _timed(file, prediction, form, target)
     if form == "json":
         return json_text(_fields(file, prediction, target), indent=2) + "\n"
+    if form == "csv":
+        return csv_header(target) + csv_lines(file, prediction, target)
     return target.as_text(prediction)
 
 
@@ -50,6 +53,8 @@ def stream_content(
     """
     if form == "json":
         return json_text(_fields(file, prediction, target)) + "\n"
+    if form == "csv":
+        return csv_lines(file, prediction, target)
     if isinstance(prediction, AudioError):
         line = f"cannot be read: {prediction.reason}"
     elif form in TIMED:

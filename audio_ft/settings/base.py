@@ -174,7 +174,10 @@ class NamedSettings(Settings):
         found: type[Self] | None = cls._registry.get(name) or extensions.load(cls._group, name)
         if found is None:
             hint = did_you_mean(name, [*cls._registry, *extensions.names(cls._group)], list_all=True)
-            raise InputError(f"unknown {cls._key} {shown(name)}.{hint} Or install the package that adds it.")
+            raise InputError(
+                f"unknown {cls._key} {shown(name)}.{hint} Or install the package that adds it, or import the file that "
+                "defines it (--code FILE.py)."
+            )
         return super(NamedSettings, found).from_dict(settings)
 
     @classmethod

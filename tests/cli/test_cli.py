@@ -32,25 +32,28 @@ FLAGS = {
     "quickstart": "--task --output-dir --data --epochs --overwrite",
     "inspect": "data --decode --no-decode --html --anonymize --fix --doubts --undo --json --task --target --group "
     "--where --set",
+    "cache": "--clear --older --json",
     "completion": "shell",
-    "settings": "word --model --data --task --target --group --where --set --json",
+    "settings": "--code word --model --data --task --target --group --where --set --json",
     "show": "source --feature --output --save --log-frequency --dark --list",
-    "clean": "source target --recipe --set",
-    "prepare": "data output --model --seed --recipe --set --task --target --group --where",
-    "train": "recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
+    "clean": "--code source target --recipe --set",
+    "prepare": "--code data output --model --seed --recipe --set --task --target --group --where",
+    "train": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
     " --push-to-hub --allow-leaks",
-    "evaluate": "model data --split --json --task --target --group --set --where --slice --language"
+    "evaluate": "--code model data --split --json --task --target --group --set --where --slice --language"
     " --lm --lm-words --lm-weight --word-score --beams",
-    "doubts": "model data --target --group --set --where --count --csv --html --anonymize --task --language --json",
-    "suggest": "model folder --count --pseudo-labels --confidence --json",
-    "robustness": "model data --split --json --task --target --group --set --where --only --limit --output --overwrite",
-    "compare": "first second --split --json",
-    "predict": "model files --json --format --top-k --output --output-dir --language --backend --lm --lm-words"
-    " --lm-weight --word-score --beams",
+    "doubts": "--code model data --target --group --set --where --count --csv --html --anonymize --task --language"
+    " --json",
+    "suggest": "--code model folder --count --pseudo-labels --confidence --json",
+    "robustness": "--code model data --split --json --task --target --group --set --where --only --limit"
+    " --output --overwrite",
+    "compare": "--fail-if-worse first second --split --json",
+    "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
+    " --lm --lm-words --lm-weight --word-score --beams",
     "lm": "source output --order --target --where --set",
     "report": "run --anonymize --output --errors --no-audio",
     "card": "run --anonymize --output --repo-id --set",
-    "reproduce": "run --output-dir --model --data --overwrite --json",
+    "reproduce": "--code run --output-dir --model --data --overwrite --json",
     "push": "run repository --anonymize --private --revision --create-pr --predictions --smoke --dry-run --set",
 }
 
@@ -150,7 +153,7 @@ def test_no_command_shows_the_help_as_a_mistake(capsys):
         (["--dbug", "train"], "Did you mean '--debug'?"),
         (["train", "--ouput-dir", "x"], "Did you mean '--output-dir'?"),
         (["train", "--outp", "x"], "unknown argument '--outp'"),
-        (["train"], "RECIPE.py, or --model and --data"),
+        (["train"], "RECIPE, or --model and --data"),
         (["train", "--model", MODEL, "--data", "x"], "--output-dir"),
         (["evaluate", "run"], "required: DATA"),
         (["evaluate", "run", "data", "--split", "dev"], "invalid choice: 'dev'"),

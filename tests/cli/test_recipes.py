@@ -14,7 +14,7 @@ from waiting import HUNG
 
 from audio_ft.cli import main as cli
 from audio_ft.cli import recipe_script as door
-from audio_ft.cli.inputs import read_recipe
+from audio_ft.cli.recipe_files import read_recipe
 from audio_ft.cli.recipe_script import SMOKE_CLIPS, SMOKE_STEPS
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe

@@ -37,11 +37,12 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.hub import bundle
     from audio_ft.hub.repository import check_repo_id
     from audio_ft.reporting.anonymize import anonymized
-    from audio_ft.reporting.card import override_card_fields
+    from audio_ft.reporting.card import override_card_fields, require_card_fields, with_gaps_marked
 
     if arguments.repo_id is not None:
         check_repo_id(arguments.repo_id)
-    run = override_card_fields(finished(arguments.run), arguments.set)
+    given = override_card_fields(finished(arguments.run), arguments.set)
+    run = with_gaps_marked(given)
     with tempfile.TemporaryDirectory() as scratch:
         if arguments.anonymize:
             run = anonymized(run, Path(scratch))
@@ -52,3 +53,5 @@ def run(arguments: argparse.Namespace) -> None:
         file = Path(arguments.output).expanduser()
         write_text(file, card, make_parents=True)
         show(f"written: {file}")
+    # What is there was shown, its gaps marked; what is missing is an error all the same.
+    require_card_fields(given.recipe)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `clean`."""
     parser.add_argument("source", metavar="IN", help="a recording, or a folder of them (sub-folders included)")
     parser.add_argument("target", metavar="OUT", help="file (.wav, .flac, .ogg, .mp3) or folder to write")
-    add_options(parser, "--recipe", "--set", set=CHAINS)
+    add_options(parser, "--recipe", "--code", "--set", set=CHAINS)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,9 +6,9 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import columns, say, show_result
+from audio_ft.cli.console import DONE, FAILED, columns, say, show_result
 from audio_ft.cli.inputs import finished
-from audio_ft.cli.options import SHARED, add_options
+from audio_ft.cli.options import FLAG, SHARED, add_options
 
 if TYPE_CHECKING:
     from audio_ft.evaluation.compare_runs import Paired
@@ -17,6 +17,7 @@ STAGE = "judge"
 EPILOG = """examples:
   audio-ft compare runs/first runs/second
   audio-ft compare runs/first runs/second --split validation --json
+  audio-ft compare runs/released runs/new --fail-if-worse
   audio-ft compare me/keywords runs/second
 
 Both runs are scored on the same clips, matched by file name, so that clips which are hard for both do not count. The
@@ -31,11 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="RUN_A", help=SHARED["run"]["help"])
     parser.add_argument("second", metavar="RUN_B", help="the run to compare with it, given the same way")
     parser.add_argument("--split", default="test", choices=("validation", "test"), help="default: test")
+    worse = "exit with 1 if RUN_B is worse, for continuous integration"
+    parser.add_argument("--fail-if-worse", **FLAG, help=worse)
     add_options(parser, "--json", json="verdict, scores, differences and intervals")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Compare the two runs."""
+def run(arguments: argparse.Namespace) -> int:
+    """Compare the two runs; the exit code is 1 if the second is worse and that was asked for."""
     from audio_ft.evaluation.compare_runs import compare
 
     first, second = (finished(place, predictions=True) for place in (arguments.first, arguments.second))
@@ -58,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         "unlike": paired.unlike,
     }
     show_result(arguments, content, as_text(paired, arguments.first, arguments.second))
+    return FAILED if arguments.fail_if_worse and paired.headline.verdict == "worse" else DONE
 
 
 def as_text(paired: Paired, first: str, second: str) -> list[str]:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", metavar="N", type=count, help=shown)
     parser.add_argument("--csv", metavar="FILE", help="write all clips as a table, the most doubtful first")
     parser.add_argument("--html", metavar="FILE", help="write a page with players of the clips that are shown")
-    add_options(parser, "--anonymize", "--language", "--json", json="all clips")
+    add_options(parser, "--anonymize", "--language", "--code", "--json", json="all clips")
 
 
 def run(arguments: argparse.Namespace) -> None:

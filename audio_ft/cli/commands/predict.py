@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from audio_ft.cli.console import DONE, WRONG, say
 from audio_ft.cli.live import above_the_bars
-from audio_ft.cli.options import add_beam_options, add_options, beam_of, number
+from audio_ft.cli.options import FLAG, add_beam_options, add_options, beam_of, number
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing, write_text
 from audio_ft.formatting import escaped
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 # Labels in the table unless --top-k says otherwise; JSON holds them all.
 TABLE_LABELS = 3
-FORMATS = ("text", "json", "srt", "vtt", "audacity", "rttm", "textgrid")
+FORMATS = ("text", "json", "csv", "srt", "vtt", "audacity", "rttm", "textgrid")
+ALWAYS = ("text", "json", "csv")
+STDIN = "-"
 CALLED = {"srt": "Subtitles", "vtt": "Subtitles", "audacity": "Label tracks", "textgrid": "TextGrids", "rttm": "RTTM"}
 STAGE = "use"
 EPILOG = """examples:
   audio-ft predict runs/first door.wav
   audio-ft predict runs/first recordings 'more/**/*.mp3' --json --output predictions.jsonl
+  ffmpeg -i talk.mkv -f wav - | audio-ft predict runs/first - --csv
   audio-ft predict runs/speech talk.m4a --format srt --output talk.srt
   audio-ft predict runs/speech talks --format vtt --output-dir subtitles
   audio-ft predict runs/events days --format audacity --output-dir labels
@@ -41,10 +44,11 @@ printed in its place, and the exit code is 2 only when no file could be read. Wh
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
     add_options(parser, "model")
-    files = "recordings, folders or patterns such as 'day*/*.wav'"
+    files = "recordings, folders, patterns such as 'day*/*.wav', or - for audio on standard input"
     parser.add_argument("files", metavar="FILES", nargs="+", help=files)
     lines = 'an object a line, {"file"} and {"labels"}, {"text", "segments"}, {"events"} or {"error"},'
     add_options(parser, "--json", json=lines)
+    parser.add_argument("--csv", **FLAG, help="print a table with a row for each recording, or for each event")
     forms = "default: text, or by the name of --output; all but text and json need transcripts or events, with times"
     parser.add_argument("--format", choices=FORMATS, help=forms)
     count = number(int, lambda labels: labels >= 1, "a whole number of at least 1")
@@ -52,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", metavar="FILE", help="write to this file instead of the screen (*.jsonl: as JSON)")
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
-    add_options(parser, "--language")
+    add_options(parser, "--language", "--code")
     backends = "what computes a Whisper: transformers (default), or ctranslate2, which is faster"
     parser.add_argument("--backend", metavar="NAME", default="transformers", help=backends)
     add_beam_options(parser)
@@ -61,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Predict all files; the exit code is 2 when none can be read."""
     from audio_ft.hub.load import load
+    from audio_ft.inference.csv_rows import csv_header
     from audio_ft.inference.output_formats import SHARED
 
     files, form = found(arguments.files), _form(arguments)
@@ -70,20 +75,24 @@ def run(arguments: argparse.Namespace) -> int:
     model = load(arguments.model, beam=beam_of(arguments), language=arguments.language, backend=arguments.backend)
     target = model.task.target
     predicts = f"{arguments.model} predicts {target.wording.short}"
-    if form not in ("text", "json", *target.formats):
-        able = ", ".join(("text", "json", *target.formats))
+    if form not in (*ALWAYS, *target.formats):
+        able = ", ".join((*ALWAYS, *target.formats))
         raise InputError(f"{CALLED.get(form, form)} need times, and {predicts}; use one of the formats {able}.")
     if arguments.top_k and not target.ranked:
         raise InputError(f"--top-k is for labels, and {predicts}; leave it out.")
-    top_k = arguments.top_k or (None if form == "json" else TABLE_LABELS)
-    predictions = model.attempts(files, top_k, words=form != "text")
+    top_k = arguments.top_k or (TABLE_LABELS if form == "text" else None)
+    sources = [sys.stdin.buffer.read() if file == STDIN else file for file in files]
+    files = ["stdin" if file == STDIN else file for file in files]
+    predictions = model.attempts(sources, top_k, words=form != "text")
     folder = None if arguments.output_dir is None else Path(arguments.output_dir)
     with ExitStack() as stack:
         stream: TextIO = sys.stdout
         if arguments.output is not None:  # the file appears once all of it is written
             unfinished = stack.enter_context(replacing(Path(arguments.output)))
             stream = stack.enter_context(unfinished.open("w", encoding="utf-8"))
-        inert = Path(arguments.output or "").suffix.lower() in (".csv", ".tsv")
+        inert = Path(arguments.output or "").suffix.lower() == ".tsv"
+        if form == "csv" and folder is None:
+            stream.write(csv_header(target))
         failed = _write(files, predictions, form, target, folder, stream, inert=inert)
     if folder:
         say(f"written: predictions of {len(files) - failed:,} of {len(files):,} files in {folder}")
@@ -94,12 +103,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _form(arguments: argparse.Namespace) -> str:
     """Return the format that the options ask for."""
-    if arguments.json and arguments.format not in (None, "json"):
-        raise InputError(f"--json and --format {arguments.format} contradict each other; leave one out.")
     from audio_ft.inference.output_formats import NAMED
 
-    if arguments.json:
-        return "json"
+    asked = [name for name in ("json", "csv") if getattr(arguments, name)]
+    asked += [arguments.format] if arguments.format else []
+    if len(set(asked)) > 1:
+        raise InputError(f"{' and '.join(asked)} contradict each other as formats; leave one out.")
+    if asked:
+        return str(asked[0])
     return str(arguments.format or NAMED.get(Path(arguments.output or "").suffix.lower(), "text"))
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "data")
     parser.add_argument("output", metavar="OUT", help="folder to write")
     parser.add_argument("--model", metavar="ID_OR_PATH", help="features of this model's extractor instead of log-mel")
-    add_options(parser, "--recipe")
+    add_options(parser, "--recipe", "--code")
     add_data_options(parser, set=CHAINS)
     parser.add_argument("--seed", type=int, help="seed of the splits, where the data has none (default: 0)")
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     predictions = "send predictions.parquet too: names of recordings, speakers, targets and predictions"
     parser.add_argument("--predictions", **FLAG, help=predictions)
     parser.add_argument("--smoke", **FLAG, help="push a smoke run although its scores mean nothing; its card says so")
-    parser.add_argument("--dry-run", **FLAG, help="send nothing; list what would be sent")
+    parser.add_argument("--dry-run", **FLAG, help="send nothing; list what would be sent, and what is missing")
     add_options(parser, "--anonymize")
     text = "text of the card that the recipe lacks: intended_use=…, limits=…, consent=…, license=…"
     add_options(parser, "--set", set=text)
@@ -42,10 +42,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Push the run, or list what would be sent."""
     from audio_ft.hub.push import push
     from audio_ft.reporting.anonymize import anonymized
-    from audio_ft.reporting.card import override_card_fields
+    from audio_ft.reporting.card import override_card_fields, require_card_fields, with_gaps_marked
     from audio_ft.run import Run
 
-    run = override_card_fields(Run.load(Path(arguments.run).expanduser()), arguments.set)
+    given = override_card_fields(Run.load(Path(arguments.run).expanduser()), arguments.set)
+    run = with_gaps_marked(given) if arguments.dry_run else given
     options = ("private", "revision", "create_pr", "predictions", "dry_run", "smoke")
     with tempfile.TemporaryDirectory() as scratch:
         if arguments.anonymize:
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         rows = [*pushed.files, (f"{len(pushed.files)} files for {pushed.repository}", total)]
         show(*columns([(path, format_size(size)) for path, size in rows], right=True))
         say("This was a dry run: nothing was sent.")
+        require_card_fields(given.recipe)
         return
     if pushed.changed:
         say(f"{len(pushed.files)} files, {format_size(total)}, are in {pushed.repository}.")

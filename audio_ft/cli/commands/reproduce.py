@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", metavar="OUT", help="folder for the new run (default: RUN-again)")
     parser.add_argument("--model", metavar="ID_OR_PATH", help="the checkpoint, if it has moved")
     parser.add_argument("--data", metavar="DATA", help="the data, if it has moved")
-    add_options(parser, "--overwrite", "--json", overwrite="a finished reproduction in OUT", json="the comparison")
+    add_options(
+        parser, "--overwrite", "--code", "--json", overwrite="a finished reproduction in OUT", json="the comparison"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `settings`."""
     parser.add_argument("word", nargs="?", metavar="WORD", help="a setting, or a word in its name or description")
     parser.add_argument("--model", metavar="ID_OR_PATH", help="checkpoint: a folder or an id on the Hub")
-    add_options(parser, "--data")
+    add_options(parser, "--data", "--code")
     add_data_options(parser, set="a setting that the others depend on")
     add_options(parser, "--json", json="the list")
 

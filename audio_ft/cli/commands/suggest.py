@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     share = number(float, lambda value: 0 < value < 1, "between 0 and 1")
     sure = f"least calibrated confidence of a pseudo-label (default: {CONFIDENCE})"
     parser.add_argument("--confidence", metavar="P", type=share, default=CONFIDENCE, help=sure)
-    add_options(parser, "--json", json="all recordings in this order")
+    add_options(parser, "--code", "--json", json="all recordings in this order")
 
 
 def run(arguments: argparse.Namespace) -> None:

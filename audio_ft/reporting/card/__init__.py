@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from audio_ft.reporting.card.metadata import eval_results
-from audio_ft.reporting.card.render import model_card, override_card_fields, require_card_fields
+from audio_ft.reporting.card.render import model_card, override_card_fields, require_card_fields, with_gaps_marked
 
-__all__ = ["eval_results", "model_card", "override_card_fields", "require_card_fields"]
+__all__ = ["eval_results", "model_card", "override_card_fields", "require_card_fields", "with_gaps_marked"]

@@ -67,6 +67,12 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
     )
 
 
+def with_gaps_marked(run: Run) -> Run:
+    """Return the run with a text in the place of each one that only its author can write and has not written yet."""
+    gaps = {name: f"*Missing: set {name}.*" for name in REQUIRED_CARD_FIELDS if not getattr(run.recipe, name).strip()}
+    return dataclasses.replace(run, recipe=run.recipe.replace(**gaps)) if gaps else run
+
+
 def require_card_fields(recipe: Recipe) -> None:
     """Check that the recipe has the texts that only its author can write.
 
