@@ -15,6 +15,7 @@ from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import as_path
 from audio_ft.run import Run
+from audio_ft.system import share_processors
 from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import progress, results
@@ -48,6 +49,7 @@ def train(
         AudioFTError: a loss that is not finite, a saved model whose outputs differ from the trained one, or a Hub that
             refuses it.
     """
+    share_processors()  # before anything imports torch
     from accelerate import PartialState
 
     folder = Path(output_dir)
