@@ -37,7 +37,7 @@ format: $(STAMP) ## fix formatting, and what lint can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-tree: ## write the tree of audio_ft/ into README.md
+tree: ## write the tree of audio_ft/ into CONTRIBUTING.md
 	$(PYTHON) tools/tree.py
 
 cards: $(STAMP) ## write model_cards/ again; RUNS=folder adds the finished runs there

@@ -1,4 +1,4 @@
-"""Write the tree of audio_ft/ into README.md, a line for each room and each file on top, from their docstrings."""
+"""Write the tree of audio_ft/ into CONTRIBUTING.md: a line for each room and file on top, from their docstrings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-README = REPOSITORY / "README.md"
+PAGE = REPOSITORY / "CONTRIBUTING.md"
 BEGIN, END = "<!-- tree: written by `make tree` from the docstrings -->\n", "<!-- /tree -->\n"
 
 
@@ -28,13 +28,13 @@ def first_line(file: Path) -> str:
 
 
 def with_tree(text: str, package: Path) -> str:
-    """Return the text of README.md with the tree between its two markers."""
+    """Return the text of CONTRIBUTING.md with the tree between its two markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise SystemExit(f"README.md: the markers {BEGIN.strip()} and {END.strip()} are missing; add them")
+        raise SystemExit(f"CONTRIBUTING.md: the markers {BEGIN.strip()} and {END.strip()} are missing; add them")
     return f"{before}{BEGIN}{tree(package)}\n{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(with_tree(README.read_text("utf-8"), REPOSITORY / "audio_ft"), "utf-8")
+    PAGE.write_text(with_tree(PAGE.read_text("utf-8"), REPOSITORY / "audio_ft"), "utf-8")

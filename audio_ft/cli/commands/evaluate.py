@@ -33,7 +33,7 @@ If DATA is the training data of the model, columns and splits are those of the t
 it was not trained on. Other data without splits is scored as a whole.
 
 --json also holds "per_class", "slices", "calibration", "selective" (accuracy against the share of clips kept) and
-"speed"; README.md describes them."""
+"speed"; docs/guides/evaluation.md describes them."""
 # Lines of classes and of slices; the weakest come first.
 CLASSES, SLICES = 10, 5
 

@@ -1,4 +1,4 @@
-"""README.md shows the package as it is."""
+"""CONTRIBUTING.md shows the package as it is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ REPOSITORY = Path(__file__).parents[1]
 
 def test_the_tree_is_that_of_the_package():
     tree = runpy.run_path(str(REPOSITORY / "tools" / "tree.py"))
-    text = (REPOSITORY / "README.md").read_text("utf-8")
-    assert tree["with_tree"](text, REPOSITORY / "audio_ft") == text, "README.md's tree is out of date: run `make tree`"
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
+    assert tree["with_tree"](text, REPOSITORY / "audio_ft") == text, "run `make tree`"
 
 
 def test_a_room_and_a_file_on_top_are_a_line_each(tmp_path):
