@@ -57,14 +57,15 @@ def transcripts_instead(data: Data) -> TranscriptsFound | None:
         return None
     classes = 0
     with suppress(InputError):
+        # Several columns that could be the label are more than one.
+        names = sources.read(data).rows.columns
+        classes = sum(columns.among(name, *Label.column_names) for name in names)
         classes = len(set(_cells(data, Label)[1]))
     if classes > 1:
         return None
     try:
-        column, names = _cells(data, Transcript)[0], sources.read(data).rows.columns
+        column, _ = _cells(data, Transcript)
     except InputError:
-        return None
-    if not classes and any(columns.among(name, *Label.column_names) for name in names):
         return None
     labels = "labels of a single class" if classes else "no labels"
     return TranscriptsFound(data.path, f"transcripts in column {column!r} and {labels} were found")

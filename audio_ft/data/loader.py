@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.data import columns, pseudo_labels, sources, splits
 from audio_ft.data.find_target import target_column, transcripts_instead
 from audio_ft.data.folds import in_folds, unused_folds, uses_folds
-from audio_ft.data.name_patterns import group_from_folders, group_from_names
+from audio_ft.data.name_patterns import group_from_folders, group_from_names, speakers_in_names
 from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.parts.same_recording import inseparable
@@ -167,8 +167,12 @@ def _groups(rows: Rows, data: Data, target: str, source: Source) -> tuple[str | 
     if chosen == "":
         return None, [], []
     read = group_from_names([one.path for one in rows.recordings])
-    read = read or group_from_folders(rows.keys, list(map(as_text, rows.columns[target])))
-    return (read[0], list(read[1]), []) if read else (None, [], [])
+    labels = list(map(as_text, rows.columns[target]))
+    if read := read or group_from_folders(rows.keys, labels):
+        return read[0], list(read[1]), []
+    pattern = speakers_in_names(rows.keys, labels)
+    said = f"file names may begin with the speaker ({rows.keys[0]}); if so, data.name_pattern='{pattern}'"
+    return None, [], [f"{said} keeps speakers apart"] if pattern else []
 
 
 def _splits(

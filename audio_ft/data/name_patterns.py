@@ -96,6 +96,27 @@ def group_from_folders(keys: Sequence[str], labels: Sequence[str]) -> tuple[str,
     return None
 
 
+def speakers_in_names(keys: Sequence[str], labels: Sequence[str]) -> str | None:
+    """Return the pattern of files in class folders whose names may begin with the speaker ("yes/anna_01.wav"), or None.
+
+    Beginnings are speakers only if most of them are in several classes, and each has several recordings; whether they
+    are is not known, so this is for a note and not for a split.
+    """
+    for sign in "_-.":
+        pattern = f"{{label}}/{{speaker}}{sign}{{}}"
+        compiled = name_pattern(pattern)
+        found = [compiled.fullmatch(_ending(key)) for key in keys]
+        if not all(match and match["label"] == label for match, label in zip(found, labels, strict=True)):
+            continue
+        classes: dict[str, set[str]] = {}
+        for match in filter(None, found):
+            classes.setdefault(match["speaker"], set()).add(match["label"])
+        several = sum(len(own) > 1 for own in classes.values())
+        if 2 < len(classes) <= len(keys) / 2 and several > len(classes) / 2:
+            return pattern
+    return None
+
+
 def name_pattern(text: str) -> re.Pattern[str]:
     """Return the regular expression of a pattern such as "{speaker}_{label}_{take}" or "{speaker:2}{text:3}{label:1}".
 

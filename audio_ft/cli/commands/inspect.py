@@ -137,7 +137,7 @@ def _summary(found: Inspection) -> list[str]:
     if found.leaks:
         lines += _lines("leaks", found.leaks)
     if found.target:
-        group = f"groups by {found.group}" if found.group else "no groups known"
+        group = f"groups by {found.group}" if found.group else "no groups known (--group NAME keeps speakers apart)"
         lines += _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")
         lines += _lines("targets", found.reading)
     return lines
