@@ -57,20 +57,29 @@ def parallel_map(
     Raises:
         AudioFTError: an item alone makes a worker die, and there is no `died`. Or whatever `function` raises.
     """
-    from tqdm import tqdm
-
     workers = workers or available_cores()
-    bar = {"total": total, "desc": describe, "unit": unit, "delay": 2, "leave": False}
+    options: dict[str, Any] = {"total": total, "desc": describe, "unit": unit}
     if workers == 1 or total <= FEW:
         with one_thread():
-            for item in tqdm(items, **bar):
+            for item in progress_bar(items, **options):
                 yield function(item)
         return
     waiting = iter(items)
-    with tqdm(**bar) as progress:
+    with progress_bar(**options) as progress:
         for result in _surviving(function, waiting, workers, died, describe):
             progress.update()
             yield result
+
+
+def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
+    """Return a bar of tqdm, over items or to update, that shows after two seconds on a terminal or in a notebook.
+
+    `options` are tqdm's, over the defaults here.
+    """
+    from tqdm.auto import tqdm
+
+    # `disable=None` hides it where there is no terminal: a carriage return in a log is a fault.
+    return tqdm(items, **{"delay": 2, "leave": False, "disable": None} | options)
 
 
 def _surviving(

@@ -257,3 +257,10 @@ def test_a_long_file_and_a_long_function_are_found(tmp_path: Path):
 )
 def test_what_is_allowed_passes(rule: Callable[[Parsed], Iterator[str]], files: dict[str, str]):
     assert not list(rule({Path(path): ast.parse(text) for path, text in files.items()}))
+
+
+def test_progress_bars_come_from_one_place(house: Parsed):
+    """It hides them where there is no terminal; a bar of one's own writes carriage returns into logs."""
+    own = {"parallel.py", "cli/live.py"}
+    makers = {path.as_posix() for path, tree in house.items() if "from tqdm" in ast.unparse(tree)}
+    assert makers == own

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.audio.fingerprint import BITS
+from audio_ft.parallel import progress_bar
 
 Codes = NDArray[np.uint32]
 Places = NDArray[np.int64]
@@ -62,11 +63,9 @@ def find_copies(fingerprints: Sequence[Codes], sides: Sequence[int] = ()) -> lis
     each copy is found, but not all of their pairs. With `sides`, one for each clip, only those on different sides are
     compared.
     """
-    from tqdm import tqdm
-
     joined = _Joined.of(fingerprints, sides or range(len(fingerprints)))
     likely = [np.zeros((0, 3), np.int64)]
-    for table in tqdm(range(TABLES), desc="comparing recordings", delay=2, leave=False):
+    for table in progress_bar(range(TABLES), desc="comparing recordings"):
         likely += [_likely(joined, left, right) for left, right in _equal_keys(joined, table)]
     best: dict[tuple[int, int], Copy] = {}
     for first, second, lag in np.unique(np.concatenate(likely), axis=0).tolist():

@@ -18,6 +18,7 @@ from audio_ft.data.rows import Rows
 from audio_ft.errors import AudioError
 from audio_ft.file_io import file_digest
 from audio_ft.formatting import escaped
+from audio_ft.parallel import progress_bar
 from audio_ft.system import available_cores
 
 # FFmpeg names its demultiplexers by all formats that they read.
@@ -49,10 +50,8 @@ class Probed:
 
 def probe_all(rows: Rows, *, name: str = "") -> Iterator[Probed]:
     """Yield the facts of each recording, in order, from its header."""
-    from tqdm import tqdm
-
     waiting = ((key, recording.content()) for key, recording in zip(rows.keys, rows.recordings, strict=True))
-    bar = tqdm(total=len(rows), desc=escaped(f"reading {name}".strip()), unit=" files", delay=2, leave=False)
+    bar = progress_bar(total=len(rows), desc=escaped(f"reading {name}".strip()), unit=" files")
     # Reading headers mostly waits for the disk.
     with bar, ThreadPoolExecutor(available_cores() * 4) as threads:
         while batch := list(islice(waiting, _BATCH)):

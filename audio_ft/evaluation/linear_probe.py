@@ -12,6 +12,7 @@ from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import MAX_ROWS
 from audio_ft.evaluation.probe import loss_of
 from audio_ft.models.linear_head import LinearHead
+from audio_ft.parallel import progress_bar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,10 +87,8 @@ def _search(
     target: Target, layers: list[int], vectors: NDArray[np.float32], references: NDArray[Any]
 ) -> Iterator[tuple[int, float, LinearHead]]:
     """Yield column, penalty and head for each layer and penalty."""
-    from tqdm.auto import tqdm
-
     grid = [(column, penalty) for column in range(len(layers)) for penalty in PENALTIES]
-    for column, penalty in tqdm(grid, desc="fitting probes", unit="probe", delay=2, leave=False):
+    for column, penalty in progress_bar(grid, desc="fitting probes", unit="probe"):
         yield column, penalty, _fitted(target, layers[column], penalty, vectors[:, column], references)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from audio_ft.data import splits
 from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import MAX_ROWS, logistic, ridge
+from audio_ft.parallel import progress_bar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,10 +128,8 @@ def standardized_within(features: NDArray[np.float32], groups: Sequence[str | No
 
 def _search(features: NDArray[np.float32], predict: Any) -> Iterator[tuple[Probe, NDArray[Any]]]:
     """Yield the predictions of a probe for each layer and penalty."""
-    from tqdm.auto import tqdm
-
     grid = [Probe(layer, penalty) for layer in range(features.shape[1]) for penalty in PENALTIES]
-    for probe in tqdm(grid, desc="probing layers", unit="probe", delay=2, leave=False):
+    for probe in progress_bar(grid, desc="probing layers", unit="probe"):
         yield probe, predict(features[:, probe.layer], probe.penalty)
 
 

@@ -26,6 +26,7 @@ from audio_ft.file_io import read_json, write_json
 from audio_ft.inference.predictor import Model
 from audio_ft.metrics import Score, direction, resampling
 from audio_ft.metrics.comparison import compare
+from audio_ft.parallel import progress_bar
 from audio_ft.redaction import as_path
 from audio_ft.targets import Target
 
@@ -156,9 +157,7 @@ def _measured(
     trial: Trial, waiting: Sequence[tuple[Perturbation, float]], kept: dict[str, Any], file: Path | None
 ) -> dict[str, Any]:
     """Return the result with the levels that were kept and those that were waiting, saved after each."""
-    from tqdm.auto import tqdm
-
-    with tqdm(total=len(trial.indices) * (len(waiting) + 1), unit="clip", delay=2, leave=False) as bar:
+    with progress_bar(total=len(trial.indices) * (len(waiting) + 1), unit="clip") as bar:
         bar.set_description("clean")
         first = trial.predict(lambda clip, index: clip, bar.update)
         if all(isinstance(prediction, AudioError) for prediction in first):

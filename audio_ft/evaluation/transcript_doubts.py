@@ -18,6 +18,7 @@ from audio_ft.inference.predictor import Model
 from audio_ft.metrics.alignment import errors
 from audio_ft.metrics.text_normalizers import normalizer
 from audio_ft.models.base import Adapter
+from audio_ft.parallel import progress_bar
 from audio_ft.redaction import display_name
 from audio_ft.tasks.base import NO_TOKEN, forward
 
@@ -80,13 +81,12 @@ def _judged(
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Return the mean log-probability of each text, and what the model writes instead."""
     import torch
-    from tqdm.auto import tqdm
 
     task: Any = model.task
     collator = Collator(adapter, task)
     alignment, heard = np.zeros(len(rows)), [""] * len(rows)
     order = np.argsort(windows.lengths[rows], kind="stable")
-    with tqdm(total=len(order), desc="aligning", unit="clip", delay=2, leave=False) as progress:
+    with progress_bar(total=len(order), desc="aligning", unit="clip") as progress:
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             batch = collator(windows.__getitems__(rows[chosen].tolist()))

@@ -11,6 +11,7 @@ from audio_ft.audio.pcm16 import dequantize
 from audio_ft.audio.windows import windows
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.augmentation.mixup import Mixup, blend
+from audio_ft.parallel import progress_bar
 from audio_ft.tasks.base import NO_TOKEN, Places, forward
 
 if TYPE_CHECKING:
@@ -159,11 +160,9 @@ def outputs_of(
     model: PreTrainedModel, task: Task, collator: Collator, windows: Windows, *, describe: str = "scoring"
 ) -> NDArray[Any]:
     """Return a task's outputs (windows, …) in the order of the rows; similar lengths are computed together."""
-    from tqdm.auto import tqdm
-
     order = np.argsort(windows.lengths, kind="stable")
     parts: list[NDArray[Any]] = []
-    with tqdm(total=len(order), desc=describe, unit="clip", delay=2, leave=False) as progress:
+    with progress_bar(total=len(order), desc=describe, unit="clip") as progress:
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             batch = collator(windows.__getitems__(rows.tolist()))

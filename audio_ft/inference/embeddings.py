@@ -9,6 +9,7 @@ import numpy as np
 
 from audio_ft.cleaning.forecast import header_seconds
 from audio_ft.inference.batching import BATCH, Collator, Windows
+from audio_ft.parallel import progress_bar
 
 if TYPE_CHECKING:
     import torch
@@ -100,12 +101,10 @@ def embed(
         cleaned: clean recordings; those that are not used have no vector, the others keep their order.
         describe: text of the progress bar.
     """
-    from tqdm.auto import tqdm
-
     windows, collator = Windows(cleaned, None, adapter.window), Collator(adapter)
     order = np.argsort(windows.lengths, kind="stable")
     parts, frames = [], []
-    with tqdm(total=len(order), desc=describe, unit="clip", delay=2, leave=False) as progress:
+    with progress_bar(total=len(order), desc=describe, unit="clip") as progress:
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             vectors, counts = _batch(network, adapter, collator(windows.__getitems__(chosen.tolist())),
@@ -137,7 +136,6 @@ def layer_vectors(
         bf16: whether to compute in bfloat16 where that is safe.
     """
     import torch
-    from tqdm.auto import tqdm
 
     collator, modules = Collator(adapter), adapter.layers(network)
     order = np.argsort(windows.lengths[chosen], kind="stable")
@@ -149,7 +147,7 @@ def layer_vectors(
 
     hooks = [modules[layer - 1].register_forward_hook(keep) for layer in layers or layers_used(len(modules))]
     try:
-        with tqdm(total=len(order), desc="frozen layers", unit="clip", delay=2, leave=False) as progress:
+        with progress_bar(total=len(order), desc="frozen layers", unit="clip") as progress:
             for start in range(0, len(order), BATCH):
                 rows = chosen[order[start : start + BATCH]]
                 inputs = {name: value.to(network.device)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import write_text
+from audio_ft.parallel import progress_bar
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL = frozenset((BEGIN, END, UNKNOWN))
@@ -91,10 +92,8 @@ def estimate(sentences: Iterable[Sequence[str]], order: int = 3) -> LanguageMode
 
 def _counted(sentences: Iterable[Sequence[str]], order: int) -> list[Counter[NGram]]:
     """Count the n-grams of each order, with a start and an end around each sentence."""
-    from tqdm.auto import tqdm
-
     levels: list[Counter[NGram]] = [Counter() for _ in range(order)]
-    for words in tqdm(sentences, desc="counting", unit="sentence", delay=2, leave=False):
+    for words in progress_bar(sentences, desc="counting", unit="sentence"):
         if SPECIAL & set(words):
             raise InputError(
                 f"{', '.join(sorted(SPECIAL))} are reserved in ARPA files, and one is a word of the sentence "

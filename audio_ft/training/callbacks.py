@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 
 from audio_ft.file_io import append_json_line, finite, read_json_lines, write_text
 from audio_ft.formatting import escaped
+from audio_ft.parallel import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,12 +100,12 @@ class Progress(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Open the bar at the step where training starts or resumes."""
-        from tqdm.auto import tqdm
-
         self.start = self.last_line = time.monotonic()
         self.first_step, self.best = state.global_step, state.best_metric
         # What matters comes first: a narrow terminal cuts the end.
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=TRAINING, delay=2, bar_format=FORM)
+        self.bar = progress_bar(
+            total=state.max_steps, initial=state.global_step, desc=TRAINING, leave=True, bar_format=FORM
+        )
 
     def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Move the bar."""

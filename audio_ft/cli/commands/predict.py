@@ -17,6 +17,7 @@ from audio_ft.cli.options import FLAG, add_beam_options, add_options, beam_of, n
 from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import replacing, write_text
 from audio_ft.formatting import escaped
+from audio_ft.parallel import progress_bar
 
 if TYPE_CHECKING:
     from audio_ft.targets import Target
@@ -125,15 +126,13 @@ def _write(
     inert: bool,
 ) -> int:
     """Write a file for each prediction into the folder, if any, or all to the stream; return how many are errors."""
-    from tqdm.auto import tqdm
-
     from audio_ft.inference.output_formats import SUFFIXES, TIMED, file_content, stream_content
 
     names = _names(files) if folder else {}
     width = min(max(len(escaped(file)) for file in files), 60)
     # On a terminal, the predictions themselves show how far it is; None hides the bar where there is no terminal.
     seen = True if folder is None and stream.isatty() else None
-    bar = tqdm(predictions, total=len(files), unit="file", desc="predicting", delay=2, leave=False, disable=seen)
+    bar = progress_bar(predictions, total=len(files), unit="file", desc="predicting", disable=seen)
     failed = 0
     for file, prediction in zip(files, bar, strict=True):
         failed += isinstance(prediction, AudioError)

@@ -12,6 +12,7 @@ from pathlib import Path
 from audio_ft.cleaning.cache import cache_folder
 from audio_ft.errors import InputError
 from audio_ft.file_io import replacing
+from audio_ft.parallel import progress_bar
 
 # What has to be installed for an address.
 _PACKAGES = {
@@ -37,13 +38,11 @@ def downloaded(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     Raises:
         InputError: a package for an address is missing, or none of the addresses can be had.
     """
-    from tqdm import tqdm
-
     wanted = sorted({name for name in names if is_address(name)})
     folder = cache_folder() / "downloads"
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         work = threads.map(lambda address: _download(address, folder), wanted)
-        results = list(tqdm(work, total=len(wanted), desc="downloading", unit=" files", delay=2, leave=False))
+        results = list(progress_bar(work, total=len(wanted), desc="downloading", unit=" files"))
     files = {address: found for address, found in zip(wanted, results, strict=True) if isinstance(found, str)}
     failed = [(address, found) for address, found in zip(wanted, results, strict=True) if not isinstance(found, str)]
     if failed and not files:

@@ -17,6 +17,7 @@ from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.rows import Columns, File, Rows
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
+from audio_ft.parallel import progress_bar
 
 # Names of splits in data sets, and ours.
 SPLIT_NAMES = {
@@ -108,10 +109,8 @@ def scan(root: Path) -> Tree:
     Raises:
         InputError: the folder itself cannot be listed.
     """
-    from tqdm import tqdm
-
     tree = Tree(root)
-    for path, entry in tqdm(_walk(tree), desc="listing", unit=" files", delay=2, leave=False):
+    for path, entry in progress_bar(_walk(tree), desc="listing", unit=" files"):
         suffix = os.path.splitext(path)[1].lower()
         if _is_folder(entry):
             (tree.skipped if entry.name.startswith("_") else tree.folders).append(path)

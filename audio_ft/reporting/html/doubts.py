@@ -9,6 +9,7 @@ from audio_ft.audio.clip import read
 from audio_ft.cleaning.place import source_of
 from audio_ft.errors import AudioError, InputError
 from audio_ft.evaluation.doubts import Doubts
+from audio_ft.parallel import progress_bar
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.recordings import Player, player
 from audio_ft.reporting.html.render import write_page
@@ -26,8 +27,6 @@ def write_doubts(found: Doubts, output: Path, data: str, count: int, *, audio: b
     Raises:
         InputError: its folder does not exist.
     """
-    from tqdm.auto import tqdm
-
     if not output.parent.is_dir():
         raise InputError(f"{output}: the folder {output.parent} does not exist; create it, or set another --html.")
     rows = {key: row for row, key in enumerate(list(found.table["key"]))} if audio else {}
@@ -38,7 +37,7 @@ def write_doubts(found: Doubts, output: Path, data: str, count: int, *, audio: b
             "suggestion": in_words(clip.suggestion),
             "player": _player(found.table, rows[clip.file]) if audio else None,
         }
-        for clip in tqdm(found.clips[:count], desc="players", unit="clip", delay=2, leave=False, disable=None)
+        for clip in progress_bar(found.clips[:count], desc="players", unit="clip")
     ]
     kind = target_class(found.kind)
     what = "transcripts" if kind.by_words else "numbers" if kind.regression else "labels"

@@ -16,6 +16,7 @@ from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError
+from audio_ft.parallel import progress_bar
 from audio_ft.run import Run
 
 if TYPE_CHECKING:
@@ -94,6 +95,4 @@ def player(clip: Clip) -> Player | None:
 
 def progress(items: Sequence[Any], description: str) -> Iterable[Any]:
     """Yield the items, with a progress bar on terminals if it takes over two seconds."""
-    from tqdm.auto import tqdm
-
-    return tqdm(items, desc=description, unit="recording", delay=2, leave=False, disable=None)
+    return progress_bar(items, desc=description, unit="recording")

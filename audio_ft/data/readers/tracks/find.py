@@ -15,6 +15,7 @@ from audio_ft.data.readers.tracks.region import Track
 from audio_ft.data.readers.tree import Tree, scan
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
+from audio_ft.parallel import progress_bar
 
 Finder = Callable[[str], "str | None"]
 
@@ -92,9 +93,7 @@ def _files(tree: Tree, chosen: str | None) -> dict[str, list[tuple[Path, str]]]:
 
 def _owned(suffix: str, files: list[tuple[Path, str]], recording_of: Finder) -> Tracks:
     """Return the tracks of one suffix with their recordings."""
-    from tqdm import tqdm
-
-    bar = tqdm(files, desc="reading tracks", unit=" files", delay=2, leave=False)
+    bar = progress_bar(files, desc="reading tracks", unit=" files")
     read = {path: FORMATS[suffix].read(path) for path, _ in bar}
     of = {path: next(_owners(name, read[path], recording_of), None) for path, name in files}
     named = {region.recording for path, track in read.items() for region in track.regions if region.recording}
