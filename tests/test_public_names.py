@@ -13,7 +13,7 @@ import audio_ft
 from audio_ft.cli import command_list
 
 # What a command does, Python does too; these commands make no sense from Python, or are methods there.
-WITHOUT_A_FUNCTION = {"completion", "lm", "quickstart", "settings", "show"}
+WITHOUT_A_FUNCTION = {"cache", "completion", "lm", "quickstart", "settings", "show"}
 IN_PYTHON = {"clean": "Chain", "predict": "load"}
 
 
