@@ -69,7 +69,7 @@ def learning_curves(run: Trained, *, theme: Theme = LIGHT, width: float = WIDTH)
             marker = MARKERS[number] if len(steps) <= 40 else ""
             axes.plot(steps, values, marker=marker, label=title_of(name), **look)
         axes.set_ylabel(label)
-        _mark_best(axes, run.best.get("step"), theme, labeled=axes is grid[0])
+        _mark_best(axes, None if "kept" in run.best else run.best.get("step"), theme, labeled=axes is grid[0])
         # Above the axes, where it hides no points.
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, borderaxespad=0.2)
     grid[-1].set_xlabel("Optimizer step")

@@ -150,21 +150,28 @@ def _fit(
             adapters.save(folder / ADAPTER_FOLDER, recipe.model)
         model = retention.model = adapters.merge(partial(build, prepared, resolved, start))
     retention.finish()
-    best = describe_best(trainer)
-    if probed and probed.is_kept(recipe, best):
-        model, best = probed.build(prepared), probed.describe(best["metric"], best["value"])
-    return Fitted(
+    fitted = Fitted(
         model=model,
         untuned=untuned,
         retention=retention.scores,
         history=tuple(trainer.state.log_history),
-        best=best,
+        best=describe_best(trainer),
         parameters=parameters,
         precision=precision_of(arguments),
         settings=resolved.used(arguments, trainer.head_rate),
         trackers=trackers,
         baselines={PROBE: probed.predictions} if probed else {},
     )
+    return better(prepared, fitted, probed) if probed else fitted
+
+
+def better(prepared: Prepared, fitted: Fitted, probed: Probed) -> Fitted:
+    """Return the fine-tuned network, or the probe in its place where that is better on validation."""
+    best = fitted.best
+    if not probed.is_kept(prepared.recipe, best):
+        return fitted
+    model, why = probed.build(prepared), probed.describe(best["metric"], best["value"])
+    return dataclasses.replace(fitted, model=model, best=why, parameters=probed.parameters(model))
 
 
 def build(prepared: Prepared, resolved: Resolved, start: LinearHead | None = None) -> PreTrainedModel:
@@ -188,7 +195,7 @@ def only_probed(prepared: Prepared, probed: Probed, arguments: TrainingArguments
             retention={},
             history=(),
             best=probed.describe(prepared.resolved.metric),
-            parameters={"total": model.num_parameters(), "trainable": probed.best.weights.size + probed.best.bias.size},
+            parameters=probed.parameters(model),
             precision=precision_of(arguments),
             settings={"metric": dataclasses.asdict(prepared.resolved.others["metric"])},
             trackers=trackers,

@@ -87,6 +87,10 @@ class Probed:
         self.best.install(model, adapter)
         return model
 
+    def parameters(self, model: PreTrainedModel) -> dict[str, int]:
+        """Return how many weights the probe as a network has, and how many of them it learned."""
+        return {"total": model.num_parameters(), "trainable": self.best.weights.size + self.best.bias.size}
+
     def save(self, file: Path) -> None:
         """Write the probe, so that a resumed training does not compute it again."""
         heads = {"best": self.best} | ({"start": self.start} if self.start else {})
