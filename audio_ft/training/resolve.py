@@ -36,6 +36,9 @@ LITTLE_AUDIO = 36_000.0
 LITTLE_AUDIO_AUGMENT = (Speed(probability=1.0), Noise(snr=(10.0, 30.0)))
 # Of augmentation, to see how long it makes clips, and how many of the lengths are kept.
 DRAWS, KEPT_DRAWS = 64, 9
+# Clips of two seconds would all be padded to three, since Whisper's window is whole seconds: 38 % padding instead of 8,
+# half as much work again, and a frozen probe falls from .90 to .87 on the validation split of emotion_de.
+ROOM = 1.25
 # A new head is untrained and the layers below it are not; with one rate the head lags or the layers forget.
 HEAD_FACTOR = 10.0
 # The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
@@ -137,7 +140,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     """Decide augmentation and window, from the `durations` of clean training clips and their `seconds` before cleaning.
 
     Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some noise
-    replace the missing ones. Large sets have enough. The window has room for clips that augmentation makes longer.
+    replace the missing ones. Large sets have enough. The window has room for clips that augmentation makes longer, unless
+    that makes each clip more expensive by more than `ROOM`: then the ends of the longest are cut.
     """
     few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
     augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
@@ -146,7 +150,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     if recipe.augment is not None:
         augment = Value(recipe.augments, RECIPE)
     received = np.outer(durations, lengthened(augment.value, adapter.sample_rate)).ravel()
-    adapter = task.fit_window(adapter, received, recipe.window)
+    fitted, roomy = (task.fit_window(adapter, lengths, recipe.window) for lengths in (durations, received))
+    adapter = roomy if roomy.fewest_seconds <= ROOM * fitted.fewest_seconds else fitted
     # A window that follows each batch has no value: written down, it would be the same for all when trained again.
     window = None if adapter.dynamic_window else adapter.window
     fitted = "as long as the longest clip of each batch" if window is None else "in seconds, to hold the training clips"

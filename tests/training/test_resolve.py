@@ -92,6 +92,18 @@ def test_the_window_follows_what_cleaning_leaves(tiny: str, tmp_path: Path) -> N
     assert window(augment=(Speed(range=(2.0, 2.0), probability=1.0),)) == 2
 
 
+def test_a_window_that_all_clips_pay_for_grows_a_little_only(tiny: str, tmp_path: Path) -> None:
+    """Whisper computes whole windows of whole seconds; Wav2Vec2's batches are as long as their longest clip."""
+    whisper = prepared(tiny_checkpoint("whisper", tmp_path))
+    slower = Recipe(model=tiny, data=Data(path=WORDS), augment=(Speed(range=(0.9, 0.9), probability=1.0),))
+
+    def window(found: Prepared, seconds: float) -> float:
+        return resolve_input(slower, found.adapter, found.task, np.full(8, seconds), 60.0).adapter.window
+
+    assert [window(whisper, seconds) for seconds in (2.0, 5.9)] == [2, 7]
+    assert [window(prepared(tiny), seconds) for seconds in (2.0, 5.9)] == [3, 7]
+
+
 def test_half_the_batch_makes_the_same_steps(plain: Resolved) -> None:
     half = plain.halved().halved()
     values = half.arguments()
