@@ -140,8 +140,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     """Decide augmentation and window, from the `durations` of clean training clips and their `seconds` before cleaning.
 
     Little audio means few voices; other speeds (which move pitch and formants as another speaker would) and some noise
-    replace the missing ones. Large sets have enough. The window has room for clips that augmentation makes longer, unless
-    that makes each clip more expensive by more than `ROOM`: then the ends of the longest are cut.
+    replace the missing ones. Large sets have enough. The window has room for clips that augmentation makes longer,
+    unless that makes each clip more expensive by more than `ROOM`: then the ends of the longest are cut.
     """
     few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
     augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
