@@ -150,8 +150,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     if recipe.augment is not None:
         augment = Value(recipe.augments, RECIPE)
     received = np.outer(durations, lengthened(augment.value, adapter.sample_rate)).ravel()
-    fitted, roomy = (task.fit_window(adapter, lengths, recipe.window) for lengths in (durations, received))
-    adapter = roomy if roomy.fewest_seconds <= ROOM * fitted.fewest_seconds else fitted
+    exact, roomy = (task.fit_window(adapter, lengths, recipe.window) for lengths in (durations, received))
+    adapter = roomy if roomy.fewest_seconds <= ROOM * exact.fewest_seconds else exact
     # A window that follows each batch has no value: written down, it would be the same for all when trained again.
     window = None if adapter.dynamic_window else adapter.window
     fitted = "as long as the longest clip of each batch" if window is None else "in seconds, to hold the training clips"
