@@ -83,6 +83,12 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def processes() -> tuple[int, int]:
+    """Return how many processes torchrun or Accelerate started for this program: on all machines, and on this one."""
+    everywhere = int(os.environ.get("WORLD_SIZE", "1"))
+    return everywhere, int(os.environ.get("LOCAL_WORLD_SIZE", everywhere))
+
+
 def describe() -> dict[str, object]:
     """Return processor or accelerator names, cores, threads and memory, for run.json."""
     import torch

@@ -155,6 +155,10 @@ class Task(ABC):
     def loss(self, model: Any, inputs: Inputs, labels: Tensor, head: HeadSettings) -> tuple[Tensor, Tensor]:
         """Return the loss of a batch and the network's outputs."""
 
+    def loss_weight(self, labels: Tensor, head: HeadSettings) -> Tensor | int:
+        """Return over how much the `loss` of a batch with these labels is a mean, by default over its clips."""
+        return len(labels)
+
     def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return the outputs to keep for a batch, (batch, …), by default its logits in float32.
 

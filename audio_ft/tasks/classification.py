@@ -123,6 +123,11 @@ class Classification(Task):
         logits = model(**inputs).logits
         return self.objective.loss(logits.float(), labels, head, self.target.names), logits
 
+    def loss_weight(self, labels: Tensor, head: HeadSettings) -> Tensor | int:
+        """Return the number of clips, each counted as often as the weights of classes say."""
+        exclusive = self.objective.loss is _cross_entropy
+        return _weighted(labels, head, self.target.names).sum() if exclusive else len(labels)
+
     def predictions(self, outputs: Array, places: Places, count: int) -> Array:
         """Average the windows' logits over each clip, then return probabilities (clips, labels) or numbers (clips,)."""
         clips = places.clips
@@ -149,15 +154,21 @@ def _cross_entropy(logits: Tensor, labels: Tensor, head: HeadSettings, names: tu
     Mixup makes soft targets. The focal term is (1 - p)^gamma (Lin et al. 2017).
     """
     import torch
-    from torch.nn import functional
 
-    weights = _class_weights(head, names, logits)
-    targets = labels if labels.ndim == 2 else functional.one_hot(labels, len(names))
-    targets = targets.float() * (1 - head.label_smoothing) + head.label_smoothing / len(names)
-    weighted = targets if weights is None else targets * weights
+    weighted = _weighted(labels, head, names)
     log_probability = logits.log_softmax(-1)
     focus = _focus(-torch.expm1(log_probability), head)
     return -(weighted * focus * log_probability).sum() / weighted.sum()
+
+
+def _weighted(labels: Tensor, head: HeadSettings, names: tuple[str, ...]) -> Tensor:
+    """Return the smoothed targets (batch, classes), times the weights of the classes."""
+    from torch.nn import functional
+
+    targets = labels if labels.ndim == 2 else functional.one_hot(labels, len(names))
+    targets = targets.float() * (1 - head.label_smoothing) + head.label_smoothing / len(names)
+    weights = _class_weights(head, names, targets)
+    return targets if weights is None else targets * weights
 
 
 def _binary_cross_entropy(logits: Tensor, labels: Tensor, head: HeadSettings, names: tuple[str, ...]) -> Tensor:

@@ -130,6 +130,10 @@ class Events(Task):
         real = wanted[..., 0] != NO_TOKEN
         return objective_of(Labels).loss(shared[real], wanted[real], head, self.target.names), logits
 
+    def loss_weight(self, labels: Tensor, head: HeadSettings) -> Tensor:
+        """Return the number of real frames."""
+        return (labels[..., 0] != NO_TOKEN).sum()
+
     def fit_window(self, adapter: Adapter, durations: NDArray[np.float64], window: float | None) -> Adapter:
         """Return the adapter with a window of ten seconds, or one that holds all clips where they are shorter."""
         if window is None and len(durations):

@@ -230,6 +230,10 @@ class Seq2Seq(Transcription):
         )
         return loss, logits
 
+    def loss_weight(self, labels: Tensor, head: HeadSettings) -> Tensor:
+        """Return the number of tokens."""
+        return (labels != NO_TOKEN).sum()
+
     def log_probabilities(self, model: Any, inputs: Inputs, transcripts: Sequence[str], adapter: Adapter) -> Tensor:
         """Return the mean log-probability of the tokens of each transcript and its end, each after the right ones."""
         import torch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.metrics import direction
-from audio_ft.system import available_cores, device_names, pick_device, precision
+from audio_ft.system import available_cores, device_names, pick_device, precision, processes
 from audio_ft.training.arguments import strategies
 
 if TYPE_CHECKING:
@@ -47,10 +47,13 @@ def default(value: Any, reason: str) -> Value:
 def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str) -> dict[str, Value]:
     """Return settings of TrainingArguments for `rows` training windows; the recipe's own go above them."""
     device = "cpu" if recipe.training.get("use_cpu") else pick_device()
-    processes = max(len(device_names()), 1) if device == "cuda" else 1  # Trainer spreads a batch over these only
+    # Without a launcher, Trainer spreads a batch over the GPUs of this machine.
+    everywhere, here = processes()
+    if everywhere == 1 and device == "cuda":
+        everywhere = here = max(len(device_names()), 1)
     batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
-    steps = max(1, math.ceil(rows / (batch * accumulation * processes)))
+    steps = max(1, math.ceil(rows / (batch * accumulation * everywhere)))
     groups: dict[str, dict[str, Any]] = {
         f"suits {adapter.name} of this size": {"learning_rate": adapter.learning_rate(task.head)},
         f"usual for task {task.name}": {"per_device_train_batch_size": batch},
@@ -66,7 +69,7 @@ def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, m
             "greater_is_better": direction(metric),
         },
         "four times an epoch at least": {"logging_steps": max(1, min(50, steps // 4))},
-        "this machine": for_machine(recipe, device, available_cores() // processes),
+        "this machine": for_machine(recipe, device, available_cores() // here),
         OUR_REASON: for_trainer(recipe, adapter),
     }
     found = {name: default(value, reason) for reason, group in groups.items() for name, value in group.items()}

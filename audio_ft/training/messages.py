@@ -62,7 +62,9 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     memory = 4 * total + 12 * trainable
     # Two checkpoints (best and last) with the optimizer's moments, and the model.
     saved = 2 * (4 * total + 8 * trainable) + 4 * total
-    padding = trainer.bucket_sampler.padding(round(adapter.fewest_seconds * adapter.sample_rate))
+    padding = trainer.bucket_sampler.padding(
+        trainer.args.train_batch_size, round(adapter.fewest_seconds * adapter.sample_rate)
+    )
     cache = expected_bytes(sum(cleaned.seconds for cleaned in prepared.cleaned.values()), adapter.sample_rate)
     lines = [
         *data_briefing(prepared),

@@ -1,4 +1,8 @@
-"""The order of training rows: clips of similar length together, classes balanced on request."""
+"""The order of training rows: clips of similar length together, classes balanced on request.
+
+It follows from how many clips an optimizer step takes, not from how many processes, or smaller batches one after the
+other, share these: they train on the same clips in each step as one process with one batch.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-# Batches sorted together: enough for little padding, few enough that the order stays random.
-BATCHES_IN_A_BUCKET = 50
+# Steps sorted together: enough for little padding, few enough that the order stays random.
+STEPS_IN_A_BUCKET = 50
 
 
 class BucketSampler(Sampler[int]):
-    """Yield row numbers in batches of similar length, in an order that depends on (seed, epoch) alone.
+    """Yield row numbers, `step` of similar length after each other, in an order that depends on (seed, epoch) alone.
 
     `classes` (rows,) with `balance` "over" repeats rarer classes up to the most common one, "under" draws as many of
     each as the rarest has, others in each epoch. `epoch` is set by the trainer.
@@ -22,13 +26,13 @@ class BucketSampler(Sampler[int]):
     def __init__(
         self,
         lengths: NDArray[np.int64],
-        batch_size: int,
+        step: int,
         seed: int,
         *,
         classes: NDArray[np.int64] | None = None,
         balance: str = "none",
     ) -> None:
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+        self.lengths, self.step, self.seed, self.epoch = lengths, step, seed, 0
         self.members: list[NDArray[np.int64]] = []
         if classes is not None and balance != "none":
             self.members = [np.flatnonzero(classes == label) for label in np.unique(classes)]
@@ -40,28 +44,28 @@ class BucketSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng((self.seed, self.epoch))
         order = rng.permutation(self._drawn(rng))
-        bucket = self.batch_size * BATCHES_IN_A_BUCKET
-        batches: list[NDArray[np.int64]] = []
+        bucket = self.step * STEPS_IN_A_BUCKET
+        steps: list[NDArray[np.int64]] = []
         for start in range(0, len(order), bucket):
             part = order[start : start + bucket]
             part = part[np.argsort(self.lengths[part % len(self.lengths)], kind="stable")]
-            batches += [part[at : at + self.batch_size] for at in range(0, len(part), self.batch_size)]
-        # Only full batches are shuffled: a short one in the middle would shift all that follow.
-        full = [batch for batch in batches if len(batch) == self.batch_size]
-        rest = [batch for batch in batches if len(batch) < self.batch_size]
+            steps += [part[at : at + self.step] for at in range(0, len(part), self.step)]
+        # Only full steps are shuffled: a short one in the middle would shift all that follow.
+        full = [rows for rows in steps if len(rows) == self.step]
+        rest = [rows for rows in steps if len(rows) < self.step]
         places = rng.permutation(len(full))
         if self.epoch == 0 and len(full):
-            # The longest batch first: if memory is short, it shows at the first step and not hours later.
-            longest = np.argmax([self.lengths[batch % len(self.lengths)].max() for batch in full])
+            # The longest step first: if memory is short, it shows at once and not hours later.
+            longest = np.argmax([self.lengths[rows % len(self.lengths)].max() for rows in full])
             places = np.concatenate([[longest], places[places != longest]])
-        for batch in (*(full[place] for place in places), *rest):
-            yield from batch.tolist()
+        for rows in (*(full[place] for place in places), *rest):
+            yield from rows.tolist()
 
-    def padding(self, fewest: int = 0) -> float:
-        """Return the share of padding in the batches of an epoch, which have `fewest` samples at least."""
+    def padding(self, batch: int, fewest: int = 0) -> float:
+        """Return the share of padding in an epoch's batches of so many clips, which have `fewest` samples at least."""
         lengths = self.lengths[np.array(list(self)) % len(self.lengths)]
-        batches = [lengths[at : at + self.batch_size] for at in range(0, len(lengths), self.batch_size)]
-        padded = sum(len(batch) * max(int(batch.max()), fewest) for batch in batches)
+        batches = [lengths[at : at + batch] for at in range(0, len(lengths), batch)]
+        padded = sum(len(each) * max(int(each.max()), fewest) for each in batches)
         return 1 - float(lengths.sum()) / padded if padded else 0.0
 
     def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:

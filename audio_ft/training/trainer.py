@@ -13,9 +13,11 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.inference.batching import Collator, Windows
 from audio_ft.metrics.compute import plain_scores
+from audio_ft.training.arguments import clips_a_step
 from audio_ft.training.callbacks import EpochSetter
 from audio_ft.training.frozen import VectorCollator, Vectors, computed_once, described, why_each_epoch
 from audio_ft.training.sampler import BucketSampler
+from audio_ft.training.shares import WEIGHT, share_of, weigh, without_repeats
 from audio_ft.training.weights.ema import WeightAverage
 from audio_ft.training.weights.freeze import GradualUnfreezing, parameter_groups
 
@@ -39,8 +41,9 @@ class AudioTrainer(Trainer):
         windows, validation = prepared.windows("train"), prepared.windows("validation")
         classes = prepared.targets["train"][windows.clips] if task.target.exclusive else None
         seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
-        size, balance = arguments.train_batch_size, recipe.sampling
-        sampler = BucketSampler(windows.lengths, size, seed, classes=classes, balance=balance)
+        sampler = BucketSampler(
+            windows.lengths, clips_a_step(arguments), seed, classes=classes, balance=recipe.sampling
+        )
         collator = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
         # What a frozen encoder makes of clips that do not change is computed once.
         self.frozen = ""
@@ -66,8 +69,8 @@ class AudioTrainer(Trainer):
             compute_metrics=validation_scores(prepared, validation, resolved.metric),
             callbacks=callbacks,
         )
-        # Our loss is a mean over the batch; Trainer must divide it by the accumulation steps.
-        self.model_accepts_loss_kwargs = False
+        # The network does not compute the loss of a step, and Trainer has nothing to divide: see shares.py.
+        self.model_accepts_loss_kwargs, self.loss_is_scaled_for_ga = False, True
         self.prepared, self.resolved = prepared, resolved
         self.bucket_sampler = sampler
         self.eval_collator: Any = VectorCollator(task) if kept else Collator(adapter, task)
@@ -118,6 +121,14 @@ class AudioTrainer(Trainer):
     def _averaged(self) -> AbstractContextManager[None]:
         return nullcontext() if self.average is None else self.average.applied()
 
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> tuple[list[Any], Any]:
+        """Return the batches of a step on this device, and the weight of the whole step."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        is_last = self.accelerator.gradient_state.end_of_dataloader
+        if is_last and self.accelerator.num_processes > 1 and not self.args.dataloader_drop_last:
+            without_repeats(batches[-1], self.bucket_sampler, self.args.train_batch_size, self.accelerator)
+        return batches, weigh(batches, self.prepared.task, self.resolved.head, self.accelerator)
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -127,6 +138,7 @@ class AudioTrainer(Trainer):
             AudioFTError: the loss is not finite; another step would ruin the weights.
         """
         task, indices, labels = self.prepared.task, inputs.pop("index"), inputs.pop("labels")
+        weight = inputs.pop(WEIGHT, None)
         loss, outputs = task.loss(model, inputs, labels, self.resolved.head)
         if model.training and not torch.isfinite(loss):
             clips, keys = self.prepared.windows("train").clips, self.prepared.loaded.splits["train"]["key"]
@@ -136,7 +148,7 @@ class AudioTrainer(Trainer):
                 f"ruins the weights. The batch held: {names}. Lower learning_rate, or set precision=float32."
             )
         if not return_outputs:
-            return loss
+            return share_of(loss, weight, num_items_in_batch, self.accelerator.num_processes)
         network = self.accelerator.unwrap_model(model)
         return loss, {"kept": task.predict_step(network, self.prepared.adapter, inputs, outputs)}
 

@@ -6,39 +6,47 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoints import WORDS, tiny_checkpoint
+import torch
+from checkpoints import ASSETS, WORDS, tiny_checkpoint, tiny_transcriber
 from waiting import HUNG
 
-from audio_ft import Data, Recipe, Run
+from audio_ft import Data, Recipe, Run, Text
 from audio_ft.augmentation import SpecAugment
+from audio_ft.training.loop import fit
+from audio_ft.training.setup import prepare
 
 PROGRAM = """
 import json, sys
 from pathlib import Path
 import torch
+import audio_ft as aft
 from audio_ft.training.loop import fit
 from audio_ft.training.setup import prepare
 from audio_ft.recipe import Recipe
 recipes, out = sys.argv[1], Path(sys.argv[2])
 for index, plain in enumerate(json.loads(Path(recipes).read_text())):
     prepared = prepare(Recipe.from_dict(plain), lambda line: None)
+    (out / str(index)).mkdir(exist_ok=True)
     fitted = fit(prepared, out / str(index), lambda line: None, lambda: None, lambda: None)
     rank = torch.distributed.get_rank()
     total = sum(parameter.double().abs().sum().item() for parameter in fitted.model.parameters())
     (out / f"{index}-{rank}.json").write_text(json.dumps({"total": total, "history": fitted.history}))
+    torch.save(fitted.model.state_dict(), out / f"{index}-{rank}.pt")
+if (out / "whole.json").is_file():
+    aft.train(aft.Recipe.load(out / "whole.json"), out / "run")
+    assert torch.distributed.get_world_size() == 2
 """
 
-WHOLE = """
-import sys
-import torch
-import audio_ft as aft
-run = aft.train(aft.Recipe.load(sys.argv[1]), sys.argv[2])
-sys.exit(0 if run.scores["test"]["accuracy"].n == 24 and torch.distributed.get_world_size() == 2 else 7)
-"""
+SENTENCES = str(ASSETS / "sentences")
+PLAIN = Text(language="en", case="lower", punctuation="remove")
+# Dropout draws other random numbers for a clip in another batch.
+STILL = {f"{name}_dropout": 0.0 for name in ("hidden", "attention", "activation", "feat_proj", "final")}
+STILL |= {"layerdrop": 0.0, "mask_time_prob": 0.0}
 
 FOLDS = """
 import os, sys
@@ -62,19 +70,67 @@ def launch(program: Path, *arguments: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr[-3000:]
 
 
-def test_one_run_comes_out_of_two_processes(tmp_path: Path) -> None:
+# 18 clips are two steps of 8 and one of 2, of which the second process has none.
+FEW = {"num_train_epochs": 2, "optim": "sgd", "learning_rate": 0.1, "logging_steps": 1, "eval_strategy": "no"}
+
+
+def of_eight(batch: int, accumulation: int, folder: Path) -> list[Recipe]:
+    """Return a recipe of clips of two classes and one of transcripts, which have many lengths, without dropout."""
+    pieces = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation}
+    fixed: dict[str, Any] = {"precision": "float32", "augment": (), "probe": False, "training": FEW | pieces}
+    words, sentences = (Data(path=path, limit=18) for path in (WORDS, SENTENCES))
+    return [
+        Recipe(model=str(folder / "waves"), data=words, class_weights="balanced", **fixed),
+        Recipe(model=str(folder / "whisper"), data=sentences, task="transcription", text=PLAIN, **fixed),
+    ]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of what two processes trained: `of_eight` in halves and in quarters, and a whole run."""
+    folder = tmp_path_factory.mktemp("together")
+    tiny_checkpoint("wav2vec2-layer", folder / "waves", **STILL)
+    tiny_transcriber(folder / "whisper")
+    config = folder / "whisper" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dropout": 0.0}))
+    shared = [*of_eight(4, 1, folder), *of_eight(2, 2, folder)]
+    (folder / "recipes.json").write_text(json.dumps([recipe.to_dict() for recipe in shared]))
     training = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
-    model = tiny_checkpoint("wav2vec2-group", tmp_path / "model")
+    model = tiny_checkpoint("wav2vec2-group", folder / "model")
     whole = Recipe(model=model, data=Data(path=WORDS, limit=24), precision="float32", augment=(), training=training)
-    whole.save(tmp_path / "recipe.json")
-    (tmp_path / "program.py").write_text(WHOLE)
-    launch(tmp_path / "program.py", tmp_path / "recipe.json", tmp_path / "run")
-    run = Run.load(tmp_path / "run")
+    whole.save(folder / "whole.json")
+    (folder / "program.py").write_text(PROGRAM)
+    launch(folder / "program.py", folder / "recipes.json", folder)
+    return folder
+
+
+def test_one_run_comes_out_of_two_processes(together: Path) -> None:
+    run = Run.load(together / "run")
+    assert run.scores["test"]["accuracy"].n == 24
     assert max(entry["step"] for entry in run.history) == 2 * 24 / (4 * 2)
     files = {"model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl", "fingerprints.npz"}
     assert {path.name for path in run.folder.iterdir()} == files
     lines = (run.folder / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == len(run.history), "the second process writes none"
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["classification", "transcription"])
+def test_two_processes_take_the_steps_of_one(together: Path, tmp_path: Path, place: int) -> None:
+    alone = fit(prepare(of_eight(8, 1, together)[place], print), tmp_path, print, lambda: None, lambda: None)
+    losses, norms = (curve(alone.history, name) for name in ("loss", "grad_norm"))
+    assert len(losses) == 2 * 3
+    for other in (place, place + 2):
+        history = json.loads((together / f"{other}-0.json").read_text())["history"]
+        assert curve(history, "loss") == pytest.approx(losses, rel=1e-4)
+        assert curve(history, "grad_norm") == pytest.approx(norms, rel=1e-3)
+        weights = torch.load(together / f"{other}-0.pt")
+        for name, weight in alone.model.state_dict().items():
+            torch.testing.assert_close(weights[name], weight, rtol=1e-3, atol=1e-4)
+
+
+def curve(history: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """Return the values of a training's steps."""
+    return [entry[name] for entry in history if name in entry]
 
 
 @pytest.mark.slow

@@ -106,6 +106,6 @@ def test_a_label_without_rows_asks_for_nothing() -> None:
 def test_padding_is_what_batches_add_to_their_clips() -> None:
     sampler = BucketSampler(np.asarray([40, 20, 10, 20]), 2, 0)
     # Sorted they are batches of 10 and 20, and of 20 and 40.
-    assert sampler.padding() == pytest.approx(1 - 90 / (2 * 20 + 2 * 40))
-    assert sampler.padding(fewest=80) == pytest.approx(1 - 90 / (4 * 80))
-    assert BucketSampler(np.full(8, 7), 4, 0).padding() == 0
+    assert sampler.padding(2) == pytest.approx(1 - 90 / (2 * 20 + 2 * 40))
+    assert sampler.padding(2, fewest=80) == pytest.approx(1 - 90 / (4 * 80))
+    assert BucketSampler(np.full(8, 7), 4, 0).padding(4) == 0
