@@ -18,6 +18,7 @@ from audio_ft.tasks import targets_of
 from audio_ft.training.arguments import check_training
 from audio_ft.training.messages import of_folds, progress
 from audio_ft.training.pooling import pooled, require_same_labels
+from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
 from audio_ft.training.run_folder import STARTED_FILE, refuse_finished
 from audio_ft.training.train import train
 
@@ -45,18 +46,20 @@ def cross_validate(
     from accelerate import PartialState
 
     # It decides how processes find each other, so before it each would think it is the first.
+    require_whole_weights(recipe)
     check_training(recipe)
+    require_processes()
     folder, first = Path(output_dir), PartialState().is_main_process
     if recipe.push_to_hub:
         raise InputError("push_to_hub is for one model, and every fold trains its own; push the run that you choose.")
     refuse_finished(folder, overwrite)
     log = log if first else logger.debug
     with owned(folder) if first else nullcontext():
-        with PartialState().main_process_first():
+        with first_goes_first():
             names = _begin(recipe, folder, overwrite, log, writes=first)
         with _released_on_failure(folder) if first else nullcontext():
             runs = _trained(recipe, _places(folder, names), smoke, log)
-        with PartialState().main_process_first():
+        with first_goes_first():
             if first:
                 pooled(recipe, folder, runs).save()
                 remove(folder / STARTED_FILE)

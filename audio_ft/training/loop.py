@@ -20,6 +20,7 @@ from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments, precision_of
 from audio_ft.training.messages import briefing
 from audio_ft.training.probe import Probed, probe
+from audio_ft.training.processes import LOST, OTHER_ENDED
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Trackers, tracked
 from audio_ft.training.weights.lora import Adapters
@@ -74,7 +75,7 @@ def fit(
     Raises:
         InputError: settings that TrainingArguments or the network refuse.
         AudioFTError: a loss that is not finite, memory too small for a single clip, or a process that prepares batches
-            was killed.
+            or trains beside this one has ended.
     """
     import torch
     from accelerate.utils.memory import clear_device_cache
@@ -94,6 +95,8 @@ def fit(
             resolved = resolved.halved()
             log(f"memory is too small for {batch} clips at once; trying {batch // 2}")
         except RuntimeError as error:
+            if any(sign in str(error) for sign in LOST):
+                raise AudioFTError(OTHER_ENDED) from error
             if "DataLoader worker" not in str(error):
                 raise
             raise AudioFTError(

@@ -22,6 +22,7 @@ from audio_ft.models.linear_head import LinearHead
 from audio_ft.run import PROBE, PROBE_FILE
 from audio_ft.tasks.base import Checkpoint, HeadSettings
 from audio_ft.training.messages import data_briefing
+from audio_ft.training.processes import first_goes_first
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,15 +119,13 @@ def probe(
 
     None where the recipe does without them, or the task predicts something else than one target a clip.
     """
-    from accelerate import PartialState
-
     recipe, file = prepared.recipe, folder / PROBE_FILE
     if not prepared.task.probes or not (recipe.probe or recipe.method == "probe"):
         return None
     if recipe.method == "probe":
         for line in data_briefing(prepared):
             log(line)
-    with PartialState().main_process_first():
+    with first_goes_first():
         if not file.is_file():
             model.to(arguments.device).eval()
             found = _probed(prepared, model, arguments)

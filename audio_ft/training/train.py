@@ -20,6 +20,7 @@ from audio_ft.training.arguments import check_training
 from audio_ft.training.loop import fit
 from audio_ft.training.messages import progress, results
 from audio_ft.training.parity_check import clean_process
+from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
 from audio_ft.training.run_folder import Clock, begin, refuse_finished, released_on_failure
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
@@ -57,7 +58,9 @@ def train(
     if recipe.data.folds is not None and recipe.data.test_fold is None:
         raise InputError(f"data.folds={recipe.data.folds} is a training for each fold: call cross_validate instead, or "
                          "set data.test_fold to train one model and test it on that fold.")  # fmt: skip
+    require_whole_weights(recipe)
     check_training(recipe)
+    require_processes()
     # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
     first = PartialState().is_main_process
     log = log if first else logger.debug
@@ -83,7 +86,7 @@ def _train(
     from accelerate import PartialState
 
     clock, first = Clock(), PartialState().is_main_process
-    with PartialState().main_process_first():
+    with first_goes_first():
         prepared = prepare(recipe, log)
         if first:
             begin(folder, prepared, overwrite, clock)
@@ -92,7 +95,7 @@ def _train(
         with released_on_failure(folder, clock) if first else nullcontext():
             fitted = fit(prepared, folder, log, clock.save, process.start)
         clock.enter("scoring")
-        with PartialState().main_process_first():
+        with first_goes_first():
             run = finish(prepared, fitted, folder, clock, process, smoke=smoke) if first else Run.load(folder)
     if first:
         fitted.trackers.log_scores(fitted.model, run.scores["test"])

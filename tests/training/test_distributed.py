@@ -48,6 +48,25 @@ PLAIN = Text(language="en", case="lower", punctuation="remove")
 STILL = {f"{name}_dropout": 0.0 for name in ("hidden", "attention", "activation", "feat_proj", "final")}
 STILL |= {"layerdrop": 0.0, "mask_time_prob": 0.0}
 
+WAITING = """
+import sys, time
+import torch
+from datetime import timedelta
+from audio_ft.errors import AudioFTError
+from audio_ft.training.processes import first_goes_first
+torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=20))
+first = torch.distributed.get_rank() == 0
+with first_goes_first():
+    time.sleep(30 if first else 0)
+if first:
+    sys.exit(0)
+try:
+    with first_goes_first():
+        sys.exit(7)
+except AudioFTError as error:
+    sys.exit(0 if "Another process of this training has ended" in str(error) else 8)
+"""
+
 FOLDS = """
 import os, sys
 import torch
@@ -131,6 +150,12 @@ def test_two_processes_take_the_steps_of_one(together: Path, tmp_path: Path, pla
 def curve(history: Sequence[Mapping[str, Any]], name: str) -> list[float]:
     """Return the values of a training's steps."""
     return [entry[name] for entry in history if name in entry]
+
+
+@pytest.mark.slow  # it waits half a minute
+def test_others_wait_longer_than_a_step_may_take_and_notice_an_end(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(WAITING)
+    launch(tmp_path / "program.py")
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from audio_ft.inference.batching import Collator, outputs_of
 from audio_ft.inference.predictor import Model
 from audio_ft.run import UNTUNED_FILE, scores_from_dict
 from audio_ft.settings.rules import as_json
+from audio_ft.training.processes import first_goes_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,16 +98,16 @@ def score_untuned(
 ) -> Mapping[str, Score]:
     """Score the checkpoint on the test split before training, if it can transcribe already.
 
-    A resumed training reads the scores from the file.
+    Other processes and a resumed training read the scores from the file.
     """
     file = folder / UNTUNED_FILE
-    if not prepared.task.scores_untuned or arguments.process_index:
+    if not prepared.task.scores_untuned:
         return {}
-    if file.is_file():
-        return scores_from_dict(read_json(file))
-    model.to(arguments.device)
-    scores = score_split(prepared, model, "test").scores
-    write_json(file, as_json(scores))
-    shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
-    log(f"untuned     {'the head is still random: ' if prepared.task.from_scratch else ''}{shown}")
-    return scores
+    with first_goes_first():
+        if not file.is_file():
+            model.to(arguments.device)
+            scores = score_split(prepared, model, "test").scores
+            write_json(file, as_json(scores))
+            shown = ", ".join(f"{name} {score}" for name, score in scores.items() if not name.endswith("_rate"))
+            log(f"untuned     {'the head is still random: ' if prepared.task.from_scratch else ''}{shown}")
+    return scores_from_dict(read_json(file))
