@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.errors import InputError
 from audio_ft.metrics import direction
 from audio_ft.system import available_cores, device_names, pick_device, precision, processes
 from audio_ft.training.arguments import strategies
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 RECIPE = "recipe"
 HALVED = "default: memory was too small for more clips at once"
+RESUMED = "default: its steps take as many clips as before"
 OUR_REASON = "how audio_ft runs Trainer"
 OUR_OWN = f"default: {OUR_REASON}"
 # The learning rate with `peft`: few new weights next to frozen ones need far larger steps.
@@ -44,16 +46,42 @@ def default(value: Any, reason: str) -> Value:
     return Value(value, f"default: {reason}")
 
 
-def training_defaults(recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str) -> dict[str, Value]:
-    """Return settings of TrainingArguments for `rows` training windows; the recipe's own go above them."""
-    device = "cpu" if recipe.training.get("use_cpu") else pick_device()
-    # Without a launcher, Trainer spreads a batch over the GPUs of this machine.
+def devices(device: str) -> tuple[int, int]:
+    """Return how many devices of a kind share a step: on all machines, and on this one."""
     everywhere, here = processes()
-    if everywhere == 1 and device == "cuda":
-        everywhere = here = max(len(device_names()), 1)
+    # Without a launcher, Trainer spreads a batch over the GPUs of this machine.
+    return (max(len(device_names()), 1),) * 2 if everywhere == 1 and device == "cuda" else (everywhere, here)
+
+
+def sharing(clips: int, batch: int, everywhere: int) -> dict[str, Value]:
+    """Return batch size and accumulation with which so many devices take `clips` a step, `batch` at a time at most.
+
+    Raises:
+        InputError: they cannot take equal shares.
+    """
+    share, rest = divmod(clips, everywhere)
+    if rest:
+        raise InputError(
+            f"The training that goes on here takes {clips} clips a step, which {everywhere} devices cannot share "
+            "equally; take another number of them."
+        )
+    size = max(size for size in range(1, min(batch, share) + 1) if share % size == 0)
+    pieces = {"per_device_train_batch_size": size, "gradient_accumulation_steps": share // size}
+    return {name: Value(value, RESUMED) for name, value in pieces.items()}
+
+
+def training_defaults(
+    recipe: Recipe, adapter: Adapter, task: Task, rows: int, metric: str, clips: int | None = None
+) -> dict[str, Value]:
+    """Return settings of TrainingArguments for `rows` training windows; the recipe's own go above them.
+
+    A training that goes on takes `clips` a step, as before.
+    """
+    device = "cpu" if recipe.training.get("use_cpu") else pick_device()
+    everywhere, here = devices(device)
     batch = int(recipe.training.get("per_device_train_batch_size", task.batch))
     accumulation = int(recipe.training.get("gradient_accumulation_steps", 1))
-    steps = max(1, math.ceil(rows / (batch * accumulation * everywhere)))
+    steps = max(1, math.ceil(rows / (clips or batch * accumulation * everywhere)))
     groups: dict[str, dict[str, Any]] = {
         f"suits {adapter.name} of this size": {"learning_rate": adapter.learning_rate(task.head)},
         f"usual for task {task.name}": {"per_device_train_batch_size": batch},

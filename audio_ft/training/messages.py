@@ -15,6 +15,7 @@ from audio_ft.data.certificate import Certificate
 from audio_ft.formatting import format_duration, format_size
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
 from audio_ft.training.arguments import clips_a_step, precision_of
+from audio_ft.training.defaults import RESUMED
 from audio_ft.training.leaks import NEW_SPLITS
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     ]
     if trainer.frozen:
         lines.append(trainer.frozen)
+    if trainer.resolved.training["gradient_accumulation_steps"].origin == RESUMED:
+        size, pieces = arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps
+        lines.append(f"steps take {clips} clips as before: {size} at a time on each device, {pieces} times")
     if chosen := trainer.resolved.describe():
         lines.append(f"automatic   {chosen}")
     if steps < task.enough_steps // 2:

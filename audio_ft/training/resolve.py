@@ -17,10 +17,11 @@ from audio_ft.augmentation import Mixup, Noise, Shift, Speed
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import metrics_of
+from audio_ft.system import pick_device
 from audio_ft.targets.detection import Detection
 from audio_ft.tasks.base import HeadSettings
 from audio_ft.training.arguments import clips_a_step
-from audio_ft.training.defaults import HALVED, RECIPE, Value, default, training_defaults
+from audio_ft.training.defaults import HALVED, RECIPE, Value, default, devices, sharing, training_defaults
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,6 +119,17 @@ class Resolved:
         return "; ".join(f"{name} {values[name]}" for name in LOGGED if values[name].origin != RECIPE)
 
 
+def spread(training: Mapping[str, Value]) -> int:
+    """Return over how many devices a training is spread."""
+    return devices("cpu" if training["use_cpu"].value else pick_device())[0]
+
+
+def clips_of(training: Mapping[str, Value]) -> int:
+    """Return how many clips an optimizer step takes, over all devices."""
+    batch, accumulation = (int(training[name].value) for name in STEPS[-2:])
+    return batch * accumulation * spread(training)
+
+
 def check_input(recipe: Recipe, adapter: Adapter, task: Task) -> None:
     """Check what can be known before recordings are cleaned.
 
@@ -167,18 +179,23 @@ def lengthened(augments: Iterable[Augment], rate: int) -> NDArray[np.float64]:
     return np.unique([1.0, *np.quantile(changed, np.linspace(0, 1, KEPT_DRAWS))])
 
 
-def resolve(given: Input, task: Task, rows: int, typical_length: int, targets: NDArray[Any]) -> Resolved:
+def resolve(
+    given: Input, task: Task, rows: int, typical_length: int, targets: NDArray[Any], clips: int | None = None
+) -> Resolved:
     """Decide all that is left, from the clean training clips.
 
     An epoch draws `rows` windows, the median one of `typical_length` samples; `targets` are encoded, one row a clip.
+    A training that goes on takes `clips` a step, on however many devices.
     """
     recipe, adapter = given.recipe, given.adapter
     metric = default(task.selection_metric or task.target.selection_metric, f"usual for task {task.name}")
     # Trainer's own name for the same choice counts too: its direction must follow.
     if wanted := recipe.training.get("metric_for_best_model") or recipe.metric:
         metric = Value(str(wanted).removeprefix("eval_"), RECIPE)
-    training = training_defaults(recipe, adapter, task, rows, str(metric.value))
+    training = training_defaults(recipe, adapter, task, rows, str(metric.value), clips)
     training |= {name: Value(value, RECIPE) for name, value in recipe.training.items()}
+    if clips and clips != clips_of(training):
+        training |= sharing(clips, int(training["per_device_train_batch_size"].value), spread(training))
     rate = training["learning_rate"].value
     head_rate = default(rate * HEAD_FACTOR, "ten times learning_rate")
     if recipe.head_learning_rate:

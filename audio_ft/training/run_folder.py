@@ -15,6 +15,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
 from audio_ft.folder_lock import LOCK_FILE
 from audio_ft.run import PROBE_FILE, RUN_FILE, UNTUNED_FILE
+from audio_ft.training.resolve import clips_of
 from audio_ft.training.trackers import PLACES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 STARTED_FILE = "started.json"
 CHECKPOINTS = "checkpoints"
 METRICS_FILE = "metrics.jsonl"
+CLIPS = "clips_per_step"
 
 
 def refuse_finished(folder: Path, overwrite: bool) -> None:
@@ -61,7 +63,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool, clock: Clock) -> No
         )
     remove_unfinished(folder)
     # `recorded` also holds the seconds of earlier starts.
-    write_json(marker, recorded | digests)
+    write_json(marker, recorded | digests | {CLIPS: clips_of(prepared.resolved.training)})
     clock.open(marker)
 
 
@@ -90,6 +92,12 @@ def last_checkpoint(folder: Path) -> Path | None:
         else:
             complete[int(path.name.rpartition("-")[2])] = path
     return complete[max(complete)] if complete else None
+
+
+def clips_before(folder: Path) -> int | None:
+    """Return how many clips the steps of an interrupted training took, None if none goes on here."""
+    marker = folder / STARTED_FILE
+    return read_json(marker).get(CLIPS) if marker.is_file() and last_checkpoint(folder) else None
 
 
 def data_digest(prepared: Prepared) -> str:

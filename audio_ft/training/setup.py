@@ -64,8 +64,10 @@ class Prepared:
         return Rows(self.loaded.splits[split], self.cleaned[split])
 
 
-def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
+def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None) -> Prepared:
     """Read and split the data, read the checkpoint's conventions, and clean every split.
+
+    A training that goes on takes `clips` a step, on however many devices.
 
     Raises:
         InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings, or
@@ -99,7 +101,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     logger.debug("looking for copies across splits")
     certificate = certificate_of(rows, task.target)
     if again := with_copies_together(asked, loaded, certificate, rows, task.target, log):
-        return prepare(again, log)
+        return prepare(again, log, clips)
     refuse_leaks(certificate, recipe, log)
     given = resolve_input(recipe, adapter, task, cleaned["train"].column("seconds"), cleaned["train"].seconds_before)
     adapter, recipe = given.adapter, given.recipe
@@ -111,7 +113,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None]) -> Prepared:
     # Balanced sampling changes how many windows an epoch draws.
     classes = targets["train"][windows.clips] if task.target.exclusive else None
     drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
-    resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"])
+    resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"], clips)
     return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate)
 
 

@@ -21,7 +21,7 @@ from audio_ft.training.loop import fit
 from audio_ft.training.messages import progress, results
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
-from audio_ft.training.run_folder import Clock, begin, refuse_finished, released_on_failure
+from audio_ft.training.run_folder import Clock, begin, clips_before, refuse_finished, released_on_failure
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
 
@@ -87,7 +87,7 @@ def _train(
 
     clock, first = Clock(), PartialState().is_main_process
     with first_goes_first():
-        prepared = prepare(recipe, log)
+        prepared = prepare(recipe, log, None if overwrite else clips_before(folder))
         if first:
             begin(folder, prepared, overwrite, clock)
     clock.enter("training")

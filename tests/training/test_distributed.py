@@ -15,6 +15,7 @@ import torch
 from checkpoints import ASSETS, WORDS, tiny_checkpoint, tiny_transcriber
 from waiting import HUNG
 
+import audio_ft as aft
 from audio_ft import Data, Recipe, Run, Text
 from audio_ft.augmentation import SpecAugment
 from audio_ft.training.loop import fit
@@ -67,6 +68,17 @@ except AudioFTError as error:
     sys.exit(0 if "Another process of this training has ended" in str(error) else 8)
 """
 
+KILLED = """
+import os, sys
+import audio_ft as aft
+from audio_ft.training.callbacks import NearEnd
+def on_step_end(self, args, state, control, **kwargs):
+    if state.global_step == 4:
+        os._exit(9)
+NearEnd.on_step_end = on_step_end
+aft.train(aft.Recipe.load(sys.argv[1]), sys.argv[2])
+"""
+
 FOLDS = """
 import os, sys
 import torch
@@ -79,14 +91,14 @@ sys.exit(0 if list(run.folds) == ["1", "2"] and torch.distributed.get_world_size
 """
 
 
-def launch(program: Path, *arguments: Path) -> None:
-    """Run a program in two processes that share a training."""
+def launch(program: Path, *arguments: Path, ends: bool = True) -> None:
+    """Run a program in two processes that share a training, and check whether it comes to its end."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(program)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     outcome = subprocess.run(
         [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=HUNG, env=environment
     )
-    assert outcome.returncode == 0, outcome.stderr[-3000:]
+    assert (outcome.returncode == 0) is ends, outcome.stderr[-3000:]
 
 
 # 18 clips are two steps of 8 and one of 2, of which the second process has none.
@@ -156,6 +168,25 @@ def curve(history: Sequence[Mapping[str, Any]], name: str) -> list[float]:
 def test_others_wait_longer_than_a_step_may_take_and_notice_an_end(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(WAITING)
     launch(tmp_path / "program.py")
+
+
+@pytest.mark.slow
+def test_what_two_processes_began_goes_on_in_one_with_the_same_steps(tmp_path: Path) -> None:
+    tiny_checkpoint("wav2vec2-layer", tmp_path / "waves", **STILL)
+    saving = {"save_strategy": "steps", "save_steps": 2}
+    halves, whole = (of_eight(batch, 1, tmp_path)[0] for batch in (4, 8))
+    halves, whole = (recipe.replace(training={**recipe.training, **saving}) for recipe in (halves, whole))
+    halves.save(tmp_path / "recipe.json")
+    (tmp_path / "program.py").write_text(KILLED)
+    launch(tmp_path / "program.py", tmp_path / "recipe.json", tmp_path / "run", ends=False)
+    said: list[str] = []
+    run = aft.train(halves, tmp_path / "run", log=said.append)
+    assert "resuming from checkpoint-2" in said
+    assert "steps take 8 clips as before: 4 at a time on each device, 2 times" in said
+    assert run.training["clips_per_step"]["value"] == 8
+    alone = aft.train(whole, tmp_path / "alone")
+    assert curve(run.history, "loss") == pytest.approx(curve(alone.history, "loss"), rel=1e-4)
+    assert max(entry["step"] for entry in run.history) == max(entry["step"] for entry in alone.history) == 6
 
 
 @pytest.mark.slow

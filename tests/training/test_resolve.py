@@ -15,7 +15,7 @@ from checkpoints import WORDS, tiny_checkpoint
 from audio_ft import Data, Recipe
 from audio_ft.augmentation import Gain, Speed
 from audio_ft.errors import InputError
-from audio_ft.training.defaults import HALVED, RECIPE
+from audio_ft.training.defaults import HALVED, RECIPE, sharing
 from audio_ft.training.resolve import LITTLE_AUDIO, LITTLE_AUDIO_AUGMENT, Resolved, resolve_input
 from audio_ft.training.setup import Prepared, prepare
 
@@ -102,6 +102,20 @@ def test_a_window_that_all_clips_pay_for_grows_a_little_only(tiny: str, tmp_path
 
     assert [window(whisper, seconds) for seconds in (2.0, 5.9)] == [2, 7]
     assert [window(prepared(tiny), seconds) for seconds in (2.0, 5.9)] == [3, 7]
+
+
+@pytest.mark.parametrize(
+    ("clips", "batch", "devices", "expected"),
+    [(8, 4, 1, (4, 2)), (8, 8, 2, (4, 1)), (24, 16, 1, (12, 2)), (7, 4, 1, (1, 7))],
+)
+def test_other_devices_take_as_many_clips_a_step(
+    clips: int, batch: int, devices: int, expected: tuple[int, int]
+) -> None:
+    found = sharing(clips, batch, devices)
+    sizes = tuple(found[name].value for name in ("per_device_train_batch_size", "gradient_accumulation_steps"))
+    assert sizes == expected
+    with pytest.raises(InputError, match=f"{clips} clips a step, which {clips + 1} devices cannot share equally"):
+        sharing(clips, batch, clips + 1)
 
 
 def test_half_the_batch_makes_the_same_steps(plain: Resolved) -> None:
