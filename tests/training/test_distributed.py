@@ -126,9 +126,10 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dropout": 0.0}))
     shared = [*of_eight(4, 1, folder), *of_eight(2, 2, folder)]
     (folder / "recipes.json").write_text(json.dumps([recipe.to_dict() for recipe in shared]))
-    training = {"num_train_epochs": 2, "per_device_train_batch_size": 4}
+    training = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "per_device_eval_batch_size": 4}
     model = tiny_checkpoint("wav2vec2-group", folder / "model")
-    whole = Recipe(model=model, data=Data(path=WORDS, limit=24), precision="float32", augment=(), training=training)
+    fixed: dict[str, Any] = {"precision": "float32", "augment": (), "probe": False}
+    whole = Recipe(model=model, data=Data(path=WORDS, limit=18), training=training, **fixed)
     whole.save(folder / "whole.json")
     (folder / "program.py").write_text(PROGRAM)
     launch(folder / "program.py", folder / "recipes.json", folder)
@@ -137,8 +138,10 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_one_run_comes_out_of_two_processes(together: Path) -> None:
     run = Run.load(together / "run")
-    assert run.scores["test"]["accuracy"].n == 24
-    assert max(entry["step"] for entry in run.history) == 2 * 24 / (4 * 2)
+    assert run.scores["test"]["accuracy"].n == run.scores["validation"]["accuracy"].n == 18
+    assert max(entry["step"] for entry in run.history) == 2 * 3
+    validated = run.scores["validation"][run.best["metric"]].value
+    assert run.best["value"] == pytest.approx(validated, rel=1e-9), "both processes' clips are counted once"
     files = {"model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl", "fingerprints.npz"}
     assert {path.name for path in run.folder.iterdir()} == files
     lines = (run.folder / "metrics.jsonl").read_text().splitlines()
