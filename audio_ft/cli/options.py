@@ -47,6 +47,12 @@ SHARED: dict[str, dict[str, Any]] = {
         "metavar": "CODE",
         "help": "language spoken, such as fr (default: the model's; a multilingual Whisper detects it)",
     },
+    # Not `hub.load.PRECISIONS`, with which --help would wait for numpy.
+    "--precision": {
+        "default": "float32",
+        "choices": ("auto", "float32", "bf16"),
+        "help": "of the encoder; auto is bf16 where it is fast and the model has one answer a recording (default: {})",
+    },
     "--lm": {"metavar": "FILE", "help": "language model of words: ARPA (see audio-ft lm) or KenLM"},
     "--lm-words": {"metavar": "FILE", "help": "words that may be predicted (default: all of the model)"},
     "--lm-weight": {"metavar": "W", "type": float, "help": "weight of the language model (default: 1)"},

@@ -43,6 +43,7 @@ class Speed:
         accelerator_memory: peak memory on the accelerator, in bytes; None without one.
         processor: name of the processor or accelerator.
         threads: threads that the network computes with.
+        precision: of the encoder, "float32" or "bf16".
     """
 
     median: float
@@ -57,6 +58,7 @@ class Speed:
     accelerator_memory: int | None
     processor: str
     threads: int
+    precision: str
 
 
 def measure(model: Model, sources: Sequence[Any]) -> Speed:
@@ -100,6 +102,7 @@ def measure(model: Model, sources: Sequence[Any]) -> Speed:
         accelerator_memory=_peak_on(device),
         processor=str(describe()["processor"]) if device == "cpu" else device_names()[0],
         threads=torch.get_num_threads(),
+        precision=model.precision,
     )
 
 

@@ -71,6 +71,7 @@ class Model:
     task: Task
     chain: Chain
     tuned: bool = False
+    precision: str = "float32"  # of the encoder, where torch computes
 
     def _repr_html_(self) -> str:
         """Return what the model is and how it cleans, for notebooks."""

@@ -165,6 +165,15 @@ class Adapter(ABC):
         """Return the encoder's modules above its last layer."""
         return [self.encoder(model).get_submodule(name) for name in self.above_layers_modules]
 
+    def encode_in_bf16(self, model: PreTrainedModel) -> None:
+        """Compute the encoder in bfloat16 from now on, in place; the head gets float32 and computes in float32."""
+        import torch
+        from accelerate.utils import convert_outputs_to_fp32
+
+        encoder: Any = self.encoder(model)
+        autocast = torch.autocast(model.device.type, torch.bfloat16)
+        encoder.forward = convert_outputs_to_fp32(autocast(encoder.forward))
+
     def pretrained(self, model: PreTrainedModel) -> torch.nn.Module:
         """Return everything that comes with the checkpoint: the encoder, and a decoder where there is one."""
         return self.encoder(model)

@@ -41,7 +41,7 @@ FLAGS = {
     "train": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
     " --push-to-hub --allow-leaks",
     "evaluate": "--code model data --split --json --task --target --group --set --where --slice --language"
-    " --lm --lm-words --lm-weight --word-score --beams",
+    " --precision --lm --lm-words --lm-weight --word-score --beams",
     "doubts": "--code model data --target --group --set --where --count --csv --html --anonymize --task --language"
     " --json",
     "suggest": "--code model folder --count --pseudo-labels --confidence --json",
@@ -49,7 +49,7 @@ FLAGS = {
     " --output --overwrite",
     "compare": "--fail-if-worse first second --split --json",
     "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
-    " --lm --lm-words --lm-weight --word-score --beams",
+    " --precision --lm --lm-words --lm-weight --word-score --beams",
     "lm": "source output --order --target --where --set",
     "report": "run --anonymize --output --errors --no-audio",
     "card": "run --anonymize --output --repo-id --set",

@@ -32,6 +32,7 @@ class Sleeper:
     """Stand in for a model that takes 20 ms for each call and 10 ms more for each recording."""
 
     network = SimpleNamespace(device=SimpleNamespace(type="cpu"))
+    precision = "float32"
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

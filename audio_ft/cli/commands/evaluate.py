@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     slices = "slice only by this: a column of the data, class, group, duration, loudness, SNR or rate; repeatable"
     parser.add_argument("--slice", metavar="COLUMN", **REPEATABLE, help=slices)
     add_options(parser, "--json", json='everything, {"scores": {name: {value, low, high, n}}, …},')
-    add_options(parser, "--language")
+    add_options(parser, "--language", "--precision", precision="float32, as the scores of a run")
     add_beam_options(parser)
 
 
@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.inference.benchmark import measure
     from audio_ft.run import PREDICTIONS_FILE
 
-    model = load(arguments.model, beam=beam_of(arguments), language=arguments.language)
+    beam, language = beam_of(arguments), arguments.language
+    model = load(arguments.model, beam=beam, language=language, precision=arguments.precision)
     require_task(arguments, model)
     data, need = labeled(arguments, model.folder)
     finished = run_of(model)
@@ -169,7 +170,7 @@ def cost(speed: Mapping[str, Any]) -> list[str]:
         f"{alone} for a clip of {format_duration(speed['seconds'])} (95 % below {most}), "
         f"{together} in batches of {speed['batch']}",
         f"real-time factor {speed['real_time_factor']:.3f}, in batches {speed['batch_real_time_factor']:.3f}{memory}; "
-        f"{speed['processor']}, {threads}",
+        f"{speed['processor']}, {threads}, {speed['precision']}",
     ]
 
 

@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", metavar="FILE", help="write to this file instead of the screen (*.jsonl: as JSON)")
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
-    add_options(parser, "--language", "--code")
+    add_options(parser, "--language", "--code", "--precision", precision="auto")
+    parser.set_defaults(precision="auto")
     backends = "what computes a Whisper: transformers (default), or ctranslate2, which is faster"
     parser.add_argument("--backend", metavar="NAME", default="transformers", help=backends)
     add_beam_options(parser)
@@ -73,7 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     if form not in SHARED and len(files) > 1 and arguments.output_dir is None:
         what = f"{CALLED.get(form, form)} of {len(files):,} recordings"
         raise InputError(f"{what} need one file each: name a folder with --output-dir.")
-    model = load(arguments.model, beam=beam_of(arguments), language=arguments.language, backend=arguments.backend)
+    model = load(
+        arguments.model,
+        beam=beam_of(arguments),
+        language=arguments.language,
+        backend=arguments.backend,
+        precision=arguments.precision,
+    )
     target = model.task.target
     predicts = f"{arguments.model} predicts {target.wording.short}"
     if form not in (*ALWAYS, *target.formats):
