@@ -93,15 +93,16 @@ def evaluate(
         trained: what the model was trained on, from `evaluation.leaks.load_sides`, to find the clips that are in it.
 
     Raises:
-        InputError: the data cannot be read, has labels that the model does not know or lacks a column, or no recording
-            is readable.
+        InputError: another backend than transformers computes the model, the data cannot be read, has labels that the
+            model does not know or lacks a column, or no recording is readable.
     """
+    network = model.torch_network("evaluate")
     loaded, chain = load_split(model, Data.accept(data), split, need)
     target, table = model.task.target, loaded.splits[split]
     if columns:
         check_columns(columns, known_columns(target, table["group"], table["meta"]))
     rows = Rows(table, clean_rows(table, chain, model.adapter.sample_rate, split))
-    scored = score_rows(model.network, model.task, model.adapter, rows, seed=seed)
+    scored = score_rows(network, model.task, model.adapter, rows, seed=seed)
     present = rows.readable
     certificate = compared_with(trained, rows, target) if trained else None
     left = scores_without_leaks(certificate, rows, target, scored.predictions, seed, EVALUATED) if certificate else {}

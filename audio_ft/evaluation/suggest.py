@@ -75,18 +75,19 @@ def suggest(model: Model, files: Sequence[str], validation: Predictions | None, 
             f"suggest needs a model that predicts labels, whose confidence can be calibrated, and this one predicts "
             f"{target.wording.short}; {instead}."
         )
+    network = model.torch_network("suggest")
     table, places = audio_table([File(str(path)) for path in files])
     table = table.select(places).add_column("key", list(map(str, files)))
     adapter = model.adapter
     cleaned = clean_rows(table, model.chain, adapter.sample_rate)
     windows = windows_of(cleaned, None, task, adapter)
-    outputs = outputs_of(model.network, task, Collator(adapter, task), windows, describe="predicting")
+    outputs = outputs_of(network, task, Collator(adapter, task), windows, describe="predicting")
     readable = cleaned.used
     probabilities = task.predictions(outputs, windows.places, len(files))[readable]
     temperature, why = fitted_temperature(validation) if target.exclusive else (None, "several labels a clip")
     if temperature is not None:
         probabilities = tempered(probabilities, temperature)
-    vectors = embed(model.network, adapter, cleaned)[:, -1]
+    vectors = embed(network, adapter, cleaned)[:, -1]
     confidence, uncertainty = _sureness(probabilities, exclusive=target.exclusive)
     found: Any = target
     return Suggested(

@@ -35,9 +35,9 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
         name: what messages call the model.
 
     Raises:
-        InputError: the data cannot be read.
+        InputError: another backend than transformers computes the model, or the data cannot be read.
     """
-    task = model.task
+    task, network = model.task, model.torch_network("doubts")
     loaded = load(data.replace(folds=None, test_fold=None), known=task.target, need=("train",), together=True)
     table = loaded.splits["train"]
     adapter = task.fit_window(model.adapter, header_seconds(table, len(table)), None)
@@ -46,7 +46,7 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
     whole = np.flatnonzero(np.bincount(windows.clips)[windows.clips] == 1)
     texts, keys, groups = (list(table[column]) for column in ("target", "key", "group"))
     spelled = [task.target.text.apply(texts[windows.clips[row]]) for row in whole]
-    alignment, heard = _judged(model, adapter, windows, whole, spelled)
+    alignment, heard = _judged(network, task, adapter, windows, whole, spelled)
     rates = np.array([len(text) for text in spelled]) / (windows.lengths[whole] / adapter.sample_rate)
     unusual = {"alignment": _outlying(alignment) < -OUTLYING, "rate": np.abs(_outlying(np.log(rates + 1))) > OUTLYING}
     measured = {
@@ -77,12 +77,11 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
 
 
 def _judged(
-    model: Model, adapter: Adapter, windows: Windows, rows: NDArray[np.int64], texts: list[str]
+    network: Any, task: Any, adapter: Adapter, windows: Windows, rows: NDArray[np.int64], texts: list[str]
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Return the mean log-probability of each text, and what the model writes instead."""
     import torch
 
-    task: Any = model.task
     collator = Collator(adapter, task)
     alignment, heard = np.zeros(len(rows)), [""] * len(rows)
     order = np.argsort(windows.lengths[rows], kind="stable")
@@ -90,11 +89,11 @@ def _judged(
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             batch = collator(windows.__getitems__(rows[chosen].tolist()))
-            inputs = {name: value.to(model.network.device) for name, value in batch.items()}
+            inputs = {name: value.to(network.device) for name, value in batch.items()}
             with torch.inference_mode():
-                found = task.log_probabilities(model.network, inputs, [texts[place] for place in chosen], adapter)
+                found = task.log_probabilities(network, inputs, [texts[place] for place in chosen], adapter)
             alignment[chosen] = found.cpu().numpy()
-            tokens = forward(model.network, task, adapter, batch)
+            tokens = forward(network, task, adapter, batch)
             for place, row in zip(chosen, tokens, strict=True):
                 heard[place] = task.decode(int(token) for token in row if token != NO_TOKEN)
             progress.update(len(chosen))

@@ -69,7 +69,7 @@ def measure(model: Model, sources: Sequence[Any]) -> Speed:
         sources: recordings in any form that the model accepts; unreadable ones are left out.
 
     Raises:
-        InputError: none of the recordings can be read.
+        InputError: another backend than transformers computes the model, or none of the recordings can be read.
     """
     import torch
 
@@ -80,7 +80,7 @@ def measure(model: Model, sources: Sequence[Any]) -> Speed:
     if not timed:
         raise InputError("speed: none of these recordings can be read; give readable ones.")
     readable, durations = [source for source, _ in timed], np.asarray([seconds for _, seconds in timed])
-    device = model.network.device.type
+    device = model.torch_network("measure").device.type
     _timed(model, [[source] for source in readable[:WARM_UP]])
     _reset_peak(device)
     single = _timed(model, [[source] for source in readable])

@@ -71,8 +71,12 @@ class Encoder:
 
     @classmethod
     def of(cls, model: Model, name: str) -> Encoder:
-        """Return the encoder of a saved model, with its own window and cleaning."""
-        return cls(name, model.network, model.adapter, model.chain)
+        """Return the encoder of a saved model, with its own window and cleaning.
+
+        Raises:
+            InputError: another backend than transformers computes the model.
+        """
+        return cls(name, model.torch_network("Encoder.of"), model.adapter, model.chain)
 
     def covering(self, table: Dataset) -> Encoder:
         """Return the encoder with a window that covers the recordings of a table, at most `LONGEST` seconds."""

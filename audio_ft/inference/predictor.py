@@ -15,7 +15,7 @@ from audio_ft.audio.clip import Clip, probe
 from audio_ft.audio.vad import is_silent
 from audio_ft.audio.windows import windows
 from audio_ft.cleaning.chain import Chain
-from audio_ft.errors import AudioError
+from audio_ft.errors import AudioError, InputError
 from audio_ft.inference.batching import BATCH, stacked
 from audio_ft.inference.longform import Notes, Piece, join, pieces
 from audio_ft.inference.sources import as_clip, openable, require_mono, several
@@ -25,6 +25,7 @@ from audio_ft.tasks.base import Places, Task, forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from transformers import PreTrainedModel
 
     from audio_ft.inference.sources import Source
     from audio_ft.tasks.transcription import Transcribed, Transcription
@@ -77,12 +78,25 @@ class Model:
         """Return what the model is and how it cleans, for notebooks."""
         from audio_ft.plots.notebook import facts_html
 
+        count = getattr(self.network, "num_parameters", None)  # which torch has, and other backends lack
         rows = {
-            "network": f"{self.adapter.name}, {self.network.num_parameters():,} parameters",
+            "network": self.adapter.name + (f", {count():,} parameters" if count else ""),
             "predicts": ", ".join(self.task.target.names) or self.task.target.wording.short,
             "cleaning": self.chain.describe(),
         }
         return facts_html(str(self.folder), rows)
+
+    def torch_network(self, use: str) -> PreTrainedModel:
+        """Return the network for a `use` that another backend has no way to serve.
+
+        Raises:
+            InputError: another backend than transformers computes it.
+        """
+        import torch
+
+        if not isinstance(self.network, torch.nn.Module):
+            raise InputError(f"{use} needs the network in torch; load the model without backend=.")
+        return cast("PreTrainedModel", self.network)
 
     def __call__(self, source: Source | Sequence[Source], top_k: int | None = None, *, words: bool = False) -> Any:
         """Return the prediction for one source, or a list of predictions for a list of sources.

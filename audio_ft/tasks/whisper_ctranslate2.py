@@ -63,14 +63,6 @@ class ConvertedSeq2Seq(Seq2Seq):
         rows = [torch.tensor(tokens, dtype=torch.int64) for tokens in found]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.eos_token_id)
 
-    def log_probabilities(self, model: Any, inputs: Inputs, transcripts: Sequence[str], adapter: Adapter) -> Tensor:
-        """Refuse: CTranslate2 returns no scores of given texts.
-
-        Raises:
-            InputError: always.
-        """
-        raise InputError("CTranslate2 does not score given texts; load the model without backend='ctranslate2'.")
-
     def _prompts(self, model: Any, encoded: Any, rows: int) -> list[list[int]]:
         """Return the tokens before each transcript; without a language, it has the one that the network hears."""
         before, prefix = self.prompt, list(self.prefix)

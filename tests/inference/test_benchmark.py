@@ -31,8 +31,8 @@ def clock(monkeypatch) -> Clock:
 class Sleeper:
     """Stand in for a model that takes 20 ms for each call and 10 ms more for each recording."""
 
-    network = SimpleNamespace(device=SimpleNamespace(type="cpu"))
     precision = "float32"
+    torch_network = staticmethod(lambda use: SimpleNamespace(device=SimpleNamespace(type="cpu")))
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

@@ -15,6 +15,8 @@ from datasets import Dataset
 
 import audio_ft as aft
 from audio_ft.audio.clip import Clip, read, write
+from audio_ft.evaluation.transcript_doubts import transcript_doubts
+from audio_ft.inference.benchmark import measure
 from audio_ft.inference.predictor import Model
 from audio_ft.inference.sources import as_clip
 
@@ -39,6 +41,20 @@ def clips(files: list[Path]) -> list[Clip]:
 
 def vector(answer: dict[str, float]) -> np.ndarray:
     return np.asarray([answer[label] for label in sorted(LABELS)])
+
+
+def test_what_needs_a_torch_network_refuses_that_of_another_backend(model, files):
+    foreign = Model(model.folder, object(), model.adapter, model.task, model.chain)
+    for use in (
+        lambda: aft.evaluate(foreign, WORDS),
+        lambda: aft.suggest(foreign, [str(files[0])], None, 1),
+        lambda: transcript_doubts(foreign, aft.Data(path=str(WORDS)), "foreign"),
+        lambda: aft.Encoder.of(foreign, "foreign"),
+        lambda: measure(foreign, files),
+    ):
+        with pytest.raises(aft.InputError, match=r"needs the network in torch; load the model without backend="):
+            use()
+    assert foreign.adapter.name in foreign._repr_html_()
 
 
 def test_a_prediction_gives_each_label_a_probability_the_most_probable_first(model, files):
