@@ -180,7 +180,7 @@ def test_without_the_package_one_sentence_says_what_is_missing(run):
     said = audio_ft(None, "predict", str(run), "a.wav", code=2).stderr
     assert len(said.splitlines()) == 1
     assert "'Notch'" in said
-    assert "install the package that adds it." in said
+    assert "install the package that adds it, or import the file that defines it (--code FILE.py)." in said
 
 
 def test_a_command_is_run_and_explained(site):

@@ -165,15 +165,20 @@ def _fit(
         trackers=trackers,
         baselines={PROBE: probed.predictions} if probed else {},
     )
-    return better(prepared, fitted, probed) if probed else fitted
+    return better(prepared, fitted, probed, retention) if probed else fitted
 
 
-def better(prepared: Prepared, fitted: Fitted, probed: Probed) -> Fitted:
-    """Return the fine-tuned network, or the probe in its place where that is better on validation."""
+def better(prepared: Prepared, fitted: Fitted, probed: Probed, retention: Retention) -> Fitted:
+    """Return the fine-tuned network, or the probe in its place where that is better on validation.
+
+    What is measured of forgetting then gets the scores of the probe too: they are those of the saved model.
+    """
     best = fitted.best
     if not probed.is_kept(prepared.recipe, best):
         return fitted
     model, why = probed.build(prepared), probed.describe(best["metric"], best["value"])
+    retention.model = model
+    retention.measure(PROBE)
     return dataclasses.replace(fitted, model=model, best=why, parameters=probed.parameters(model))
 
 

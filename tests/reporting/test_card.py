@@ -230,7 +230,8 @@ def test_a_local_folder_is_not_taken_for_a_repository_from_another_working_direc
     (tmp_path / "data" / "words").symlink_to(ASSETS / "words")
     (tmp_path / "data" / "mini").symlink_to(ASSETS / "wav2vec2-mini")
     monkeypatch.chdir(tmp_path)
-    recipe = Recipe(model="data/mini", data=Data(path="data/words", limit=16), training={"max_steps": 1}, **WORDS)
+    data = Data(path="data/words", limit=16)
+    recipe = Recipe(model="data/mini", data=data, probe=False, training={"max_steps": 1}, **WORDS)
     train(recipe, "run")
     assert cli.main(["robustness", "run", "data/words", "--only", "mu_law", "--limit", "8"]) == 0
     monkeypatch.chdir("/")

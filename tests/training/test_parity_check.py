@@ -24,9 +24,9 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """Return a recipe of one step whose result is proved as users' are, by a process that imports everything itself."""
     monkeypatch.setattr(parity_check, "CleanProcess", in_new_process)
     model = tiny_checkpoint("wav2vec2-group", tmp_path / "checkpoint")
-    return Recipe(
-        model=model, data=Data(path=WORDS, limit=16), training={"max_steps": 1, "per_device_train_batch_size": 8}
-    )
+    settings = {"max_steps": 1, "per_device_train_batch_size": 8}
+    # A probe might be kept, of the layer below all that tells one level from another.
+    return Recipe(model=model, data=Data(path=WORDS, limit=16), probe=False, training=settings)
 
 
 def damaged(monkeypatch: pytest.MonkeyPatch, damage: Any) -> None:
