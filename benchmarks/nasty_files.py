@@ -5,7 +5,9 @@
 The manifest names 84 files and folders and says what a good program does with each: decode it, decode it and note
 something, reject it with a reason, or leave it out of a folder. The four commands run as a user runs them, on the
 folder of all files, with the shipped wav2vec2-mini and one step of training. Copies are only looked for where a set is
-judged, in inspect. Root may read everything, so the folder without permissions is not checked where root runs this.
+judged, in inspect. Root may read everything, so the folder without permissions is not checked where root runs this,
+unless without these powers: setpriv --bounding-set=-dac_override,-dac_read_search
+--inh-caps=-dac_override,-dac_read_search python benchmarks/nasty_files.py …
 """
 
 from __future__ import annotations
@@ -134,9 +136,12 @@ def main() -> None:
             rows = list(csv.DictReader(file))
         for verb in arguments.verbs:
             found = VERBS[verb](nasty / "files", Path(place))
-            checked = [row for row in rows if os.geteuid() or "permission denied" not in row["expect"]]
+            may_all = os.access(nasty / "files" / "special" / "unreadable_dir", os.R_OK)
+            checked = [row for row in rows if not (may_all and "permission denied" in row["expect"])]
             wrong = [row for row in checked if not allowed(row, found.get(row["file"]), judges_sets=verb == "inspect")]
-            unchecked = f", {len(rows) - len(checked)} not checked as root" if len(checked) < len(rows) else ""
+            unchecked = (
+                f", {len(rows) - len(checked)} not checked: this user may read all" if len(checked) < len(rows) else ""
+            )
             print(f"{verb}: {len(checked) - len(wrong)} of {len(rows)} as expected{unchecked}", flush=True)
             for row in wrong:
                 print(f"  {row['file'][:60]!r}: expected {row['expect']!r}, got {found.get(row['file'])}")
