@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from audio_ft.cleaning.dataset import Cleaned
 from audio_ft.data import Data, load
 from audio_ft.evaluation.doubts import doubts
 from audio_ft.inference.embeddings import Encoder
@@ -38,11 +39,11 @@ class Remembering(Encoder):
 
     kept: dict[int, Any] = field(default_factory=dict)
 
-    def embed(self, rows: Any) -> Any:
-        """Return the vectors of the rows, computed at the first call."""
-        if len(rows) not in self.kept:
-            self.kept[len(rows)] = super().embed(rows)
-        return self.kept[len(rows)]
+    def embed(self, cleaned: Cleaned) -> Any:
+        """Return the vectors of clean recordings, computed at the first call."""
+        if cleaned.clips not in self.kept:
+            self.kept[cleaned.clips] = super().embed(cleaned)
+        return self.kept[cleaned.clips]
 
 
 def main() -> None:
