@@ -10,7 +10,7 @@ STAMP := .venv/.installed
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-quickstart: $(CORE) ## train and score a model on included recordings: no network, no GPU, about two minutes
+quickstart: $(CORE) ## train and score a model on included recordings: no GPU, about three minutes with the installation
 	$(BIN)/audio-ft quickstart
 
 test: $(STAMP) ## run the tests on two processes, in random order

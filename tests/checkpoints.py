@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
 MINI = str(ASSETS / "wav2vec2-mini")
 WORDS = str(ASSETS / "words")
+# What a training leaves in its folder, and nothing else.
+LEFT_BEHIND = {"model", "run.json", "predictions.parquet", "baselines.parquet", "metrics.jsonl", "fingerprints.npz"}
 RATE = 16_000
 
 # Small enough to build and run in milliseconds; initial weights large enough that answers differ from clip to clip.

@@ -28,10 +28,11 @@ def saved(table: Any) -> Path:
     Raises:
         InputError: a DataFrame with a column that Parquet cannot hold.
     """
-    if hasattr(table, "to_parquet") and not hasattr(table, "save_to_disk"):
+    if not hasattr(table, "save_to_disk"):
         return _saved_frame(table)
-    parts = table.values() if isinstance(table, dict) else [table]
-    name = hashlib.sha256("".join(part._fingerprint for part in parts).encode()).hexdigest()[:32]
+    splits = table.items() if isinstance(table, dict) else [("", table)]
+    marks = [(str(split), part._fingerprint) for split, part in splits]
+    name = hashlib.sha256(repr(marks).encode()).hexdigest()[:32]
     folder = cache_folder() / FOLDER / name
     if not folder.is_dir():
         with replacing(folder, make_parents=True) as scratch:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.evaluation.baselines import MAX_ROWS
 from audio_ft.evaluation.probe import loss_of
 from audio_ft.models.linear_head import LinearHead
 from audio_ft.parallel import progress_bar
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 # Inverse penalties to choose among. With the means of 312 to 2,002 clips the best was 0.1 for nearly every layer of
 # wav2vec2-mini and hubert-mini.
 PENALTIES = (0.01, 0.1, 1.0)
-# Layer and penalty are chosen with this many training windows at most, and the chosen one learns from `MAX_ROWS`: a
-# probe must not take longer than an epoch.
+# Layer and penalty are chosen with this many training windows at most, and the chosen one learns from all that are
+# given: a probe must not take longer than an epoch.
 SEARCHED = 4_000
 # L-BFGS has converged to what the third decimal of a score shows.
 ITERATIONS, TOLERANCE = 300, 1e-3
@@ -55,12 +54,12 @@ def fit_probes(
         vectors: the training windows' vectors (windows, layers, width).
         references: their targets, encoded.
         validate: returns predictions and references of the validation clips for a column and a head.
-        seed: seed of the choice among more windows than are used.
+        seed: seed of the choice of windows for the search.
 
     Raises:
         InputError: a linear model cannot learn the target.
     """
-    few = _sample(len(vectors), SEARCHED, seed)
+    few = sample(len(vectors), SEARCHED, seed)
     best: list[LinearProbe] = []
     for column, penalty, head in _search(target, layers, vectors[few], references[few]):
         probe = LinearProbe(head, penalty, loss_of(target, *validate(column, head)))
@@ -70,14 +69,15 @@ def fit_probes(
             best[column] = probe
     if len(few) == len(vectors):
         return best
-    more, top = _sample(len(vectors), MAX_ROWS, seed), min(range(len(best)), key=lambda column: best[column].loss)
+    top = min(range(len(best)), key=lambda column: best[column].loss)
     for column in {top, len(layers) - 1}:
-        head = _fitted(target, layers[column], best[column].penalty, vectors[more][:, column], references[more])
+        head = _fitted(target, layers[column], best[column].penalty, vectors[:, column], references)
         best[column] = LinearProbe(head, best[column].penalty, loss_of(target, *validate(column, head)))
     return best
 
 
-def _sample(count: int, most: int, seed: int) -> NDArray[np.int64]:
+def sample(count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Return the places of at most `most` out of `count`, in order."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))

@@ -176,8 +176,9 @@ def better(prepared: Prepared, fitted: Fitted, probed: Probed, retention: Retent
     best = fitted.best
     if not probed.is_kept(prepared.recipe, best):
         return fitted
-    model, why = probed.build(prepared), probed.describe(best["metric"], best["value"])
-    retention.model = model
+    model: Any = probed.build(prepared)
+    model.to(fitted.model.device)
+    why, retention.model = probed.describe(best["metric"], best["value"]), model
     retention.measure(PROBE)
     return dataclasses.replace(fitted, model=model, best=why, parameters=probed.parameters(model))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.evaluation.baselines import MAX_ROWS
-from audio_ft.evaluation.linear_probe import fit_probes
+from audio_ft.evaluation.linear_probe import fit_probes, sample
 from audio_ft.evaluation.probe import loss_of
 from audio_ft.file_io import replacing
 from audio_ft.inference.embeddings import layer_vectors, layers_used
@@ -150,9 +150,7 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
         return layer_vectors(model, adapter, windows, rows, bf16=bool(arguments.bf16))
 
     train, validation, test = (prepared.windows(split) for split in ("train", "validation", "test"))
-    chosen = np.arange(len(train))
-    if len(chosen) > MAX_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(train), MAX_ROWS, replace=False))
+    chosen = sample(len(train), MAX_ROWS, seed)
     learned, references = prepared.targets["train"][train.clips[chosen]], prepared.targets["validation"]
     present, known = np.unique(validation.clips), vectors(validation)
 

@@ -58,20 +58,25 @@ def test_the_cache_is_shown_and_cleared_and_nothing_else_is_touched(tmp_path, mo
     monkeypatch.setenv("AUDIO_FT_CACHE", str(tmp_path))
     assert cli.main(["cache"]) == 0
     assert capsys.readouterr().out == f"{tmp_path}: 0 bytes\n"
-    for name in ("clean-1.arrow", "doctor/a.jsonl", "unpacked/x/deep/b.wav", "thesis.txt", "photos/cat.jpg"):
+    whole = ("unpacked/x/deep/b.wav", "unpacked/x/c.wav", "ctranslate2/y/model.bin")
+    for name in ("clean-1.arrow", "doctor/a.jsonl", *whole, "thesis.txt", "photos/cat.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"0" * 1000)
     old = time.time() - 40 * 86_400
-    os.utime(tmp_path / "clean-1.arrow", (old, old))
+    for name in ("clean-1.arrow", "unpacked/x/c.wav"):
+        os.utime(tmp_path / name, (old, old))
     assert cli.main(["cache", "--json"]) == 0
     kinds = json.loads(capsys.readouterr().out)["kinds"]
     assert {name: one["files"] for name, one in kinds.items()} == {
-        "clean recordings": 1, "measurements": 1, "unpacked archives": 1}  # fmt: skip
+        "clean recordings": 1, "measurements": 1, "unpacked archives": 2, "converted models": 1}  # fmt: skip
     assert round(kinds["clean recordings"]["oldest_days"]) == 40
     assert cli.main(["cache", "--clear", "--older", "30"]) == 0
     assert not (tmp_path / "clean-1.arrow").exists()
     assert (tmp_path / "doctor" / "a.jsonl").exists()
+    assert (tmp_path / "unpacked" / "x" / "c.wav").exists(), "half an archive would be taken for the whole one"
+    capsys.readouterr()
     assert cli.main(["cache", "--clear"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 0 bytes\n"
     assert {path.name for path in tmp_path.iterdir()} == {"thesis.txt", "photos"}
 
 

@@ -40,8 +40,10 @@ def test_a_frame_is_saved_once():
 def test_data_sets_of_datasets_are_data():
     rows = {"audio": [{"path": None, "bytes": file.read_bytes()} for file in FILES], "label": LABELS}
     one = Dataset.from_dict(rows)
-    for table in (one, DatasetDict(train=one)):
+    tables = (one, DatasetDict(train=one), DatasetDict(train=one, test=one.select(range(8))))
+    for table in tables:
         assert sorted(targets(aft.Data.accept(table)).values()) == sorted(LABELS)
+    assert len({aft.Data.accept(table).path for table in (*tables, DatasetDict(test=one))}) == 4
 
 
 def test_functions_take_what_the_command_line_takes():

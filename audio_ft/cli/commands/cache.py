@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,20 +21,26 @@ EPILOG = """examples:
   audio-ft cache --clear
   audio-ft cache --clear --older 30
 
-The cache holds clean recordings, what was measured, unpacked archives and downloads. All of it is made again when it is
-needed. AUDIO_FT_CACHE puts it elsewhere. Checkpoints from the Hub are in the cache of huggingface_hub (`hf cache`)."""
+The cache holds clean recordings, what was measured, unpacked archives, downloads and converted models. All of it is
+made again when it is needed. AUDIO_FT_CACHE puts it elsewhere. Checkpoints from the Hub are in the cache of
+huggingface_hub (`hf cache`)."""
 DAY = 86_400.0
 # Patterns in the folder. Whatever else is there is not ours: AUDIO_FT_CACHE may be any folder.
-KINDS = {"clean-*": "clean recordings", "doctor/*": "measurements", "unpacked/**/*": "unpacked archives",
-         "downloads/**/*": "downloads", "arrays/**/*": "saved arrays", "tables/**/*": "tables from Python"}  # fmt: skip
+KINDS = {"clean-*": "clean recordings", "doctor/*": "measurements", "unpacked/*": "unpacked archives",
+         "downloads/*": "downloads", "arrays/*": "saved arrays", "tables/*": "tables from Python",
+         "ctranslate2/*": "converted models"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Hold one file of the cache: what it is, its size in bytes and its age in days since it was last used."""
+    """Hold a file of the cache, or a folder that is of use as a whole only, such as an unpacked archive.
+
+    `files` counts those in it, `size` is in bytes, and `days` is how long ago any of it was last used.
+    """
 
     path: Path
     kind: str
+    files: int
     size: int
     days: float
 
@@ -49,10 +59,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     folder = cache_folder()
     found = [entry for entry in entries(folder) if entry.days >= arguments.older]
+    if arguments.clear:
+        delete(found, folder)
+        found = entries(folder)
     kinds = list(dict.fromkeys(entry.kind for entry in found))
     content = {
         kind: {
-            "files": len(own),
+            "files": sum(entry.files for entry in own),
             "bytes": sum(entry.size for entry in own),
             "oldest_days": round(max(entry.days for entry in own), 2),
             "newest_days": round(min(entry.days for entry in own), 2),
@@ -60,12 +73,6 @@ def run(arguments: argparse.Namespace) -> None:
         for kind in kinds
         if (own := [entry for entry in found if entry.kind == kind])
     }
-    if arguments.clear:
-        for entry in found:
-            entry.path.unlink(missing_ok=True)
-        for name in {pattern.partition("/")[0] for pattern in KINDS if "/" in pattern}:
-            _remove_empty(folder / name)
-        say(f"deleted: {len(found):,} files, {format_size(sum(entry.size for entry in found))}, from {folder}")
     rows = [
         (
             kind,
@@ -80,23 +87,30 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Return every file of the cache, the largest kind first."""
+    """Return everything in the cache, the largest kind first."""
     found, now = [], time.time()
     for pattern, kind in KINDS.items():
         for path in sorted(folder.glob(pattern)):
-            if path.is_symlink() or not path.is_file():
+            if path.is_symlink():
                 continue
-            facts = path.stat()
-            days = max(now - max(facts.st_atime, facts.st_mtime), 0) / DAY
-            found.append(Entry(path, kind, facts.st_size, days))
-    sizes: dict[str, int] = {}
+            facts = [one.stat() for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file()]
+            used = max((max(one.st_atime, one.st_mtime) for one in facts), default=path.stat().st_mtime)
+            found.append(Entry(path, kind, len(facts), sum(one.st_size for one in facts), max(now - used, 0) / DAY))
+    sizes: Counter[str] = Counter()
     for entry in found:
-        sizes[entry.kind] = sizes.get(entry.kind, 0) + entry.size
+        sizes[entry.kind] += entry.size
     return sorted(found, key=lambda entry: -sizes[entry.kind])
 
 
-def _remove_empty(folder: Path) -> None:
-    """Remove a folder, and those in it, that have become empty."""
-    for path in (*sorted(folder.rglob("*"), reverse=True), folder):
-        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
-            path.rmdir()
+def delete(found: Sequence[Entry], folder: Path) -> None:
+    """Delete what was found, and folders of ours that are empty then; say how much it was."""
+    for entry in found:
+        if entry.path.is_dir():
+            shutil.rmtree(entry.path)
+        else:
+            entry.path.unlink(missing_ok=True)
+    for name in {pattern.partition("/")[0] for pattern in KINDS if "/" in pattern}:
+        with suppress(OSError):  # something is left in it, or it is not there
+            (folder / name).rmdir()
+    count, size = (sum(getattr(entry, what) for entry in found) for what in ("files", "size"))
+    say(f"deleted: {count:,} files, {format_size(size)}, from {folder}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,12 +112,20 @@ def run(arguments: argparse.Namespace) -> None:
         train(recipe, folder, overwrite=arguments.overwrite, log=say, report=show)
     recording = next(iter(sorted((lesson.data / "test").glob(lesson.example))), lesson.data)
     own, model, example, output = (shlex.quote(str(path)) for path in (data, MODEL, recording, folder))
-    option = "" if task == FIRST else f" --task {task}"
+    option, program = "" if task == FIRST else f" --task {task}", _program()
     show(
         "",
         f"Next, with your own recordings: replace {own}",
         f"by your folder ({lesson.wanted}):",
-        f"  audio-ft inspect {own}{option}",
-        f"  audio-ft train --model {model} --data {own}{option} --output-dir my-run",
-        f"  audio-ft predict {output} {example}",
+        f"  {program} inspect {own}{option}",
+        f"  {program} train --model {model} --data {own}{option} --output-dir my-run",
+        f"  {program} predict {output} {example}",
     )
+
+
+def _program() -> str:
+    """Return how to start this program again: the one that `make quickstart` starts is in no PATH."""
+    own = Path(sys.argv[0])
+    if shutil.which("audio-ft") or own.name != "audio-ft":
+        return "audio-ft"
+    return shlex.quote(str(own))
