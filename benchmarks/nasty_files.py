@@ -16,9 +16,9 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -127,8 +127,7 @@ def main() -> None:
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        with tarfile.open(arguments.archive) as archive:
-            archive.extractall(place, filter="data")
+        shutil.unpack_archive(arguments.archive, place)
         nasty = Path(place) / "nasty"
         subprocess.run(["sh", nasty / "make_special.sh"], check=True)
         os.environ["AUDIO_FT_CACHE"] = f"{place}/cache"
