@@ -54,13 +54,47 @@ class Paired:
         )
 
 
+@dataclass(frozen=True)
+class Matched:
+    """Hold what two runs predicted for the clips of a split that both predicted, row by row.
+
+    Attributes:
+        split: its name.
+        first: predictions of the first run.
+        second: predictions of the second run, in the order of the first.
+        only_first: files that only the first run predicted; they are left out.
+        only_second: files that only the second run predicted.
+        unlike: files of another duration in the second run, so other recordings of the same name.
+    """
+
+    split: str
+    first: Predictions
+    second: Predictions
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    unlike: tuple[str, ...]
+
+    def compared(self) -> Paired:
+        """Return the comparison by the headline and by the other scores."""
+        headline, *others = _comparisons(self.first, self.second)
+        return Paired(self.split, headline, tuple(others), self.only_first, self.only_second, self.unlike)
+
+
 def compare(first: Run | str | Path, second: Run | str | Path, split: str = "test") -> Paired:
     """Compare two runs, or their folders, on the clips of a split that both predicted, matched by file name.
 
     Raises:
         InputError: the runs have different targets or references, or no clip in common.
     """
-    first, second = Run.of(first), Run.of(second)
+    return match(Run.of(first), Run.of(second), split).compared()
+
+
+def match(first: Run, second: Run, split: str = "test") -> Matched:
+    """Return the predictions of two runs for the clips of a split that both predicted, matched by file name.
+
+    Raises:
+        InputError: the runs have different targets or references, or no clip in common.
+    """
     _require_alike(first, second)
     one, two = (Predictions.of(run).split(split) for run in (first, second))
     files, theirs = _clips(one.table), _clips(two.table)
@@ -78,11 +112,10 @@ def compare(first: Run | str | Path, second: Run | str | Path, split: str = "tes
         for each, index in ((one, files), (two, theirs))
     )
     _require_same_truth(first, second, one, two)
-    headline, *others = _comparisons(one, two)
     only_first, only_second = (
         tuple(index[~index.isin(shared)].get_level_values("file").unique()) for index in (files, theirs)
     )
-    return Paired(split, headline, tuple(others), only_first, only_second, _unlike(one.table, two.table))
+    return Matched(split, one, two, only_first, only_second, _unlike(one.table, two.table))
 
 
 def _clips(table: DataFrame) -> MultiIndex:

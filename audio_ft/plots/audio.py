@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.clip import Clip
 from audio_ft.errors import InputError
-from audio_ft.plots.panels import draw, panel, rows_axis, time_axis
+from audio_ft.plots.panels import draw, panel, rows_axis, show_up_to, time_axis
 from audio_ft.plots.theme import LIGHT, TITLE, WIDTH, Theme, finish, new_figure, shorten
 
 if TYPE_CHECKING:
@@ -18,14 +18,23 @@ _WAVE_HEIGHT, _IMAGE_HEIGHT, _MARGINS = 1.3, 1.9, 0.5
 
 
 def feature(
-    clip: Clip, name: str, *, log_frequency: bool = False, theme: Theme = LIGHT, width: float = WIDTH
+    clip: Clip,
+    name: str,
+    *,
+    highest: float | None = None,
+    log_frequency: bool = False,
+    theme: Theme = LIGHT,
+    width: float = WIDTH,
 ) -> Figure:
     """Draw one feature of `audio_ft.audio.features.FEATURES`, such as "waveform", "spectrogram" or "mel".
+
+    `highest` is the frequency in Hz up to which a mel spectrogram is drawn, for recordings that were resampled from a
+    lower rate; half the clip's rate if None.
 
     Raises:
         InputError: an unknown feature, an empty clip, or a sampling rate that is too low for it.
     """
-    return features(clip, (name,), log_frequency=log_frequency, theme=theme, width=width)
+    return features(clip, (name,), highest=highest, log_frequency=log_frequency, theme=theme, width=width)
 
 
 def features(
@@ -33,6 +42,7 @@ def features(
     names: Sequence[str] = DEFAULT_FEATURES,
     *,
     title: str = "",
+    highest: float | None = None,
     log_frequency: bool = False,
     theme: Theme = LIGHT,
     width: float = WIDTH,
@@ -43,6 +53,7 @@ def features(
         clip: the recording.
         names: features of `audio_ft.audio.features.FEATURES`.
         title: a title above all features.
+        highest: the frequency in Hz up to which a mel spectrogram is drawn; half the clip's rate if None.
         log_frequency: draw spectrograms over a logarithmic frequency axis.
         theme: light or dark colors.
         width: the width in inches.
@@ -61,6 +72,8 @@ def features(
     for (axes, beside), one in zip(grid, shown, strict=True):
         axes.set_title(one.feature.title, loc="left")
         image = draw(axes, one, theme, log_frequency=log_frequency)
+        if one.feature.name == "mel" and highest is not None:
+            show_up_to(axes, highest)
         if image is None:
             beside.set_visible(False)  # empty, to keep the time axes aligned
             continue
@@ -102,6 +115,7 @@ def before_after(before: Clip, after: Clip, *, theme: Theme = LIGHT, width: floa
         right.tick_params(labelleft=False)
     for axes in grid[1][:2]:
         rows_axis(axes, max(mels, key=lambda one: one.rate))
+        show_up_to(axes, before.rate / 2)
     grid[1][1].set_ylabel("")
     grid[0][2].set_visible(False)
     figure.colorbar(image, cax=grid[1][2], extend="min").set_label("dB")

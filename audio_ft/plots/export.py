@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"-?\d+\.\d{2,}")
 def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
     """Return a figure as an <svg> element for a page, with text as text and images as PNG.
 
-    Identifiers contain a digest of the content, so that a page can hold several figures.
+    Identifiers contain a digest of the content and of `alt`, so that a page can hold several figures.
 
     Args:
         figure: a matplotlib Figure.
@@ -53,7 +53,7 @@ def to_svg(figure: Figure, *, alt: str = "", dpi: int = 110) -> str:
     drawn = _IMAGE.sub(lambda found: found[1] + _fewer_colors(found[2]), drawn)
     drawn = _FONTS.sub(lambda found: (found[1] or "font-family: ") + "'DejaVu Sans', Verdana, sans-serif", drawn)
     drawn = _PATH.sub(_rounded, drawn)
-    digest = hashlib.sha256(drawn.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{escaped(alt)}{drawn}".encode()).hexdigest()[:8]
     drawn = _IDENTIFIER.sub(rf"\g<1>f{digest}-\g<2>", drawn)
     name = html.escape(escaped(alt) or str(figure.get_label()) or "figure", quote=True)
     return drawn.replace("<svg", f'<svg role="img" aria-label="{name}"', 1)

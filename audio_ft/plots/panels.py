@@ -187,6 +187,13 @@ def rows_axis(axes: Axes, shown: Panel) -> float:
     return float(rows)
 
 
+def show_up_to(axes: Axes, hertz: float) -> None:
+    """Cut a mel spectrogram's axis at a frequency, above which resampling left nothing."""
+    import librosa
+
+    axes.set_ylim(top=min(axes.get_ylim()[1], float(librosa.hz_to_mel(hertz))))
+
+
 def time_axis(axes: Axes, seconds: float) -> None:
     """Label a time axis in seconds, or in minutes above 120 s."""
     from matplotlib.ticker import MultipleLocator

@@ -6,12 +6,14 @@ license. Recordings and groups become numbers, in the order of the predictions; 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.data.columns import GROUP, among
+from audio_ft.evaluation.compare_runs import match
 from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 from audio_ft.evaluation.summary import SLICES_FILE, describe
 from audio_ft.file_io import read_json, write_json
@@ -96,6 +98,24 @@ def anonymized(run: Run, folder: Path) -> Run:
     if (run.folder / SLICES_FILE).is_file() and (folder / PREDICTIONS_FILE).is_file():
         describe(copy)  # again, because slices by the data's own columns may name people
     return copy
+
+
+def anonymized_pair(first: Run, second: Run, folder: Path) -> list[Run]:
+    """Return copies of two runs without names, in which a clip that both predicted has the same number.
+
+    The copies have the test predictions alone.
+
+    Raises:
+        InputError: the runs cannot be compared.
+    """
+    found = match(first, second)
+    copies = []
+    for name, run, predictions in (("A", first, found.first), ("B", second, found.second)):
+        (folder / f"named {name}").mkdir()
+        (folder / name).mkdir()
+        predictions.table.to_parquet(folder / f"named {name}" / PREDICTIONS_FILE, index=False)
+        copies.append(anonymized(dataclasses.replace(run, folder=folder / f"named {name}"), folder / name))
+    return copies
 
 
 def _recipe(recipe: Recipe) -> Recipe:

@@ -13,10 +13,10 @@ from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 from audio_ft.evaluation.summary import SLICES_FILE, describes
 from audio_ft.file_io import read_json
 from audio_ft.formatting import capitalized, counted
-from audio_ft.metrics import Score
+from audio_ft.metrics import Score, direction
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.models.frames import MARK
-from audio_ft.redaction import display_name
+from audio_ft.redaction import display_name, redact_run
 from audio_ft.run import RUN_FILE, Run
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,37 @@ def hardware(run: Run) -> str:
     boards = Counter(str(name) for name in run.hardware["accelerators"])
     cores = f"{run.hardware['cores']} cores of {run.hardware['processor'] or 'an unnamed processor'}"
     return " and ".join([*(f"{count} × {name}" for name, count in boards.items()), cores])
+
+
+def settings(run: Run) -> dict[str, str]:
+    """Return the recipe's settings without tokens and local paths, then those that training used."""
+    recipe = redact_run(run).recipe.to_dict()
+    data, chain = recipe.pop("data"), recipe.pop("chain")
+    rows: dict[str, Any] = {"model": recipe.pop("model")}
+    rows |= {f"data.{name}": value for name, value in data.items()}
+    rows |= {f"chain {number}": step for number, step in enumerate(chain, start=1)}
+    rows |= recipe | {f"used {name}": value for name, value in run.used.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in rows.items()
+    }
+
+
+def better_baselines(run: Run) -> str:
+    """Return a sentence where baselines have a better main test score than the model, else ""."""
+    name = run.target.headline
+    ours = run.scores["test"].get(name)
+    if ours is None:
+        return ""
+    sign = 1 if direction(name) else -1
+    better = {baseline: scores[name] for baseline, scores in run.baselines.items()
+              if name in scores and sign * (scores[name].value - ours.value) > 0}  # fmt: skip
+    if not better:
+        return ""
+    values = " and ".join(f"{score.value:.3f} of {baseline}" for baseline, score in better.items())
+    inside = all(ours.low <= score.value <= ours.high for score in better.values())
+    within = ", inside this model's confidence interval" if inside else ""
+    return f"{score_name(name).title} is {ours.value:.3f}, against {values}{within}."
 
 
 def batches_text(run: Run) -> str:

@@ -51,7 +51,7 @@ FLAGS = {
     "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "lm": "source output --order --target --where --set",
-    "report": "run --anonymize --output --errors --no-audio",
+    "report": "run other --anonymize --output --errors --no-audio",
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "--code run --output-dir --model --data --overwrite --json",
     "push": "run repository --anonymize --private --revision --create-pr --predictions --smoke --dry-run --set",

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import hashlib
 import itertools
 import json
 import re
 import shutil
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
 import soundfile
+from pages import Page, check_page, scored_run, transcript
 from scores import score
 
 from audio_ft import Data, InputError, read
@@ -34,7 +32,6 @@ from audio_ft.run import PREDICTIONS_FILE, Run
 from audio_ft.targets import Label, Transcript
 from audio_ft.targets.transcripts import Text
 
-VOID = {"meta", "link", "img", "br", "input", "hr"}
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 FORMS = ("yes", "no", HOSTILE)
 
@@ -48,98 +45,6 @@ def judged(predictions, target=None):
     return sorted(
         map((target or predictions.target).judge, rows), key=lambda clip: (not clip.wrong, -clip.badness, clip.file)
     )
-
-
-class Page(HTMLParser):
-    """Parse a page: tags with their attributes in order, text, and problems with nesting."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.source, self.tags, self.words, self.problems = source, [], [], []
-        self.open: list[str] = []
-        self.feed(source)
-        self.close()
-        self.problems += [f"<{tag}> is never closed" for tag in self.open]
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open[-1] != tag:
-            self.problems.append(f"</{tag}> closes {self.open[-1:]} at {self.getpos()}")
-        else:
-            self.open.pop()
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] not in ("style", "script"):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def sources(page: Page) -> list[str]:
-    """Return everything that a browser would fetch for a page: sources, style sheets, and addresses in its styles."""
-    fetched = [
-        attributes[name]
-        for tag, attributes in page.tags
-        for name in ("src", "srcset", "data", "poster", "href", "xlink:href")
-        if name in attributes and tag not in ("a", "use")
-    ]
-    return fetched + re.findall(r"url\(([^)]*)\)", page.source) + re.findall(r"@import\s+(\S+)", page.source)
-
-
-def check_page(page: Page) -> None:
-    """Check what holds for every report."""
-    assert page.problems == []
-    ids = Counter(attributes["id"] for _, attributes in page.tags if "id" in attributes)
-    assert [name for name, count in ids.items() if count > 1] == []
-    pointed = [
-        name
-        for _, attributes in page.tags
-        for key in ("aria-labelledby", "aria-describedby", "for")
-        for name in attributes.get(key, "").split()
-    ]
-    pointed += [attributes["href"][1:] for attributes in page.all("a") if attributes["href"].startswith("#")]
-    assert pointed
-    assert not set(pointed) - set(ids)
-    assert all(source.strip("'\"").startswith(("data:", "#")) for source in sources(page))
-    assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
-    scripts = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
-    assert len(scripts) == len(page.all("script")) == 1
-    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
-    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy
-    assert "default-src 'none'" in policy
-    unnamed = [svg for svg in page.all("svg") if not (svg.get("aria-label") or svg.get("aria-hidden"))]
-    assert not unnamed
-    assert all(attributes.get("aria-label") for attributes in page.all("audio"))
-
-
-def scored_run(run: Run, folder: Path, rows: list[dict], **changed) -> Run:
-    """Return a run in `folder` with these rows as its predictions, scored; `changed` are fields of the run."""
-    folder.mkdir()
-    table = pandas.DataFrame([{"split": "test", "group": None, **row} for row in rows])
-    table.to_parquet(folder / PREDICTIONS_FILE, index=False)
-    changed_run = dataclasses.replace(run, folder=folder, **{"baselines": {}, "retention": {}, **changed})
-    test = Predictions(table, changed_run.target)
-    return dataclasses.replace(changed_run, scores={"test": test.score()})
-
-
-def transcript(file: str, reference: str, prediction: str) -> dict:
-    from audio_ft.metrics.alignment import errors
-
-    counts = dataclasses.asdict(errors([reference], [prediction])[0])
-    return {"file": file, "reference": reference, "prediction": prediction, **counts}
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +93,7 @@ def test_the_page_shows_no_local_folder(run: Run, page: Page):
 
 def test_a_smoke_run_is_marked(run: Run, page: Page, tmp_path: Path):
     marked = dataclasses.replace(run, smoke=True)
-    assert "Smoke run." in report(marked, tmp_path / "page.html", audio=False).read_text(encoding="utf-8")
+    assert "Smoke run." in report(marked, output=tmp_path / "page.html", audio=False).read_text(encoding="utf-8")
     assert "Smoke run." not in page.text
 
 
@@ -196,7 +101,7 @@ def test_settings_are_shown_without_local_folders(run: Run, tmp_path: Path):
     training = {"deepspeed": "/home/somebody/private/zero.json"}
     recipe = dataclasses.replace(run.recipe, training=training, augment=(Noise(folder="/home/somebody/street"),))
     shown_run = dataclasses.replace(run, recipe=recipe)
-    page = Page(report(shown_run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
+    page = Page(report(shown_run, output=tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
     assert "somebody" not in page.source
     assert "zero.json" in page.text
     assert "street" in page.text
@@ -263,7 +168,7 @@ def test_robustness_is_shown_once_it_is_complete(run, page, tmp_path, caplog):
 
 def test_a_page_without_its_data_says_why_it_has_no_players(run: Run, tmp_path: Path):
     gone = dataclasses.replace(run.recipe, data=Data(path=str(tmp_path / "moved away")))
-    page = Page(report(dataclasses.replace(run, recipe=gone), tmp_path / "page.html").read_text("utf-8"))
+    page = Page(report(dataclasses.replace(run, recipe=gone), output=tmp_path / "page.html").read_text("utf-8"))
     check_page(page)
     assert not page.all("audio")
     assert "could not be found" in page.text
@@ -273,7 +178,7 @@ def test_a_page_without_its_data_says_why_it_has_no_players(run: Run, tmp_path: 
 
 
 def test_recordings_can_be_left_out(run: Run, tmp_path: Path):
-    page = Page(report(run, tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
+    page = Page(report(run, output=tmp_path / "page.html", audio=False).read_text(encoding="utf-8"))
     assert not page.all("audio")
     assert "made without recordings" in page.text
 
@@ -421,16 +326,16 @@ def test_a_page_of_five_hundred_errors_is_below_ten_megabytes(run: Run, tmp_path
 
 def test_the_page_is_written_completely_or_not_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match="does not exist"):
-        report(run, tmp_path / "nowhere" / "page.html")
+        report(run, output=tmp_path / "nowhere" / "page.html")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     # slices.json is written into the run's folder before the disk is full.
-    report(run, tmp_path / "page.html", audio=False).unlink()
+    report(run, output=tmp_path / "page.html", audio=False).unlink()
     monkeypatch.setattr("audio_ft.reporting.html.page.os.replace", full)
     with pytest.raises(InputError, match="no space left on the disk"):
-        report(run, tmp_path / "page.html", audio=False)
+        report(run, output=tmp_path / "page.html", audio=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -438,7 +343,7 @@ def test_a_folder_that_is_not_writable_is_rejected_before_the_work(run: Run, tmp
     monkeypatch.setattr("audio_ft.reporting.html.page.os.access", lambda path, mode: False)
     monkeypatch.setattr("audio_ft.reporting.html.page.gather", None)
     with pytest.raises(InputError, match=r"is not writable; set another --output"):
-        report(run, tmp_path / "page.html")
+        report(run, output=tmp_path / "page.html")
 
 
 def test_a_run_without_its_predictions_is_rejected(run: Run, tmp_path: Path):

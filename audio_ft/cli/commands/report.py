@@ -1,4 +1,4 @@
-"""Write a run as one HTML page: scores, curves, errors to listen to."""
+"""Write a run, or two side by side, as one HTML page."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import dataclasses
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import show, step
 from audio_ft.cli.inputs import finished, repository_of
 from audio_ft.cli.options import FLAG, add_options, number
 from audio_ft.formatting import format_size
+
+if TYPE_CHECKING:
+    from audio_ft.run import Run
 
 STAGE = "judge"
 EPILOG = """examples:
@@ -19,24 +23,24 @@ EPILOG = """examples:
   audio-ft report runs/first --output first.html --errors 50
   audio-ft report runs/first --no-audio
   audio-ft report me/keywords --output keywords.html
+  audio-ft report runs/first runs/second --output both.html
 
 The page opens offline and needs no other file. It holds scores with intervals beside baselines, the worst errors with
-players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Nothing is trained or
-predicted. Recordings are read from the run's data; where they are missing, the page has no players. Whoever gets the
-page gets the recordings in it: --no-audio leaves them out. A model on the Hub needs to be pushed with --predictions."""
-
-
-# The name of an anonymized page in the run's folder, beside the one with names.
-ANONYMOUS = "report-anonymized.html"
+players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Of two runs it holds
+their paired comparison, both confusion matrices, the settings that differ, and the clips that only one of them has
+right; the second is judged against the first. Nothing is trained or predicted. Recordings are read from the run's data;
+where they are missing, the page has no players. Whoever gets the page gets the recordings in it: --no-audio leaves them
+out. A model on the Hub needs to be pushed with --predictions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `report`."""
     add_options(parser, "run")
-    default = "default: report.html in the run's folder; of a model on the Hub, NAME.html here"
+    parser.add_argument("other", metavar="RUN_B", nargs="?", help="a second run with the same test split")
+    default = "default: report.html, or report-against-FIRST.html, in the run's folder; of a model on the Hub, here"
     parser.add_argument("--output", metavar="FILE.html", help=default)
     count = number(int, lambda errors: errors >= 0, "a number of errors; give 0 or more")
-    errors = "worst errors with player and spectrogram (default: 24)"
+    errors = "worst errors, or clips that one of the runs has right, with player (default: 24)"
     parser.add_argument("--errors", metavar="N", type=count, help=errors)
     add_options(parser, "--anonymize")
     parser.add_argument("--no-audio", **FLAG, help="leave all recordings out of the page")
@@ -44,24 +48,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the page, and print where it is and how large."""
-    from audio_ft.reporting.anonymize import anonymized
+    from audio_ft.reporting.anonymize import anonymized, anonymized_pair
     from audio_ft.reporting.html import ERRORS, report
-    from audio_ft.run import PREDICTIONS_FILE
 
     errors = ERRORS if arguments.errors is None else arguments.errors
-    output = None if arguments.output is None else Path(arguments.output).expanduser()
-    found, repository = finished(arguments.run, predictions=True), repository_of(arguments.run)
+    places = [arguments.run, *([arguments.other] if arguments.other else [])]
+    runs = [finished(place, predictions=True) for place in places]
+    output = Path(arguments.output).expanduser() if arguments.output else _output(places, runs, arguments.anonymize)
     with tempfile.TemporaryDirectory() as scratch:
-        if repository:
-            # report also saves what the page shows beside the run, which must not be the Hub's cache.
-            shutil.copy(found.folder / PREDICTIONS_FILE, scratch)
-            found = dataclasses.replace(found, folder=Path(scratch))
-            output = output or Path(f"{Path(repository).name}.html")
+        runs = [_writable(run, place, Path(scratch, str(number)))
+                for number, (run, place) in enumerate(zip(runs, places, strict=True))]  # fmt: skip
         if arguments.anonymize:
-            output = output or found.folder / ANONYMOUS
-            copy = Path(scratch) / "anonymized"
-            copy.mkdir()
-            found = anonymized(found, copy)
+            folder = Path(scratch, "anonymized")
+            folder.mkdir()
+            runs = [anonymized(runs[0], folder)] if len(runs) == 1 else anonymized_pair(runs[0], runs[1], folder)
         step("writing the page")
-        file = report(found, output, errors=errors, audio=not (arguments.no_audio or arguments.anonymize))
+        second, audio = runs[1] if len(runs) > 1 else None, not (arguments.no_audio or arguments.anonymize)
+        file = report(runs[0], second, output, errors=errors, audio=audio)
     show(f"{file} ({format_size(file.stat().st_size)})")
+
+
+def _output(places: list[str], runs: list[Run], anonymize: bool) -> Path:
+    """Return the file to write where none is named: in the folder of the last run, or here for one from the Hub."""
+    from audio_ft.reporting.html import file_name
+
+    repository, name = repository_of(places[-1]), file_name(*runs)
+    if anonymize:
+        name = "report-anonymized.html" if len(runs) == 1 else "report-of-two-anonymized.html"
+    if repository is None:
+        return runs[-1].folder / name
+    return Path(f"{Path(repository).name}.html" if len(runs) == 1 else name)
+
+
+def _writable(run: Run, place: str, folder: Path) -> Run:
+    """Return a run in a folder that may be written into, as the report does: never in the Hub's cache."""
+    from audio_ft.run import PREDICTIONS_FILE
+
+    if repository_of(place) is None:
+        return run
+    folder.mkdir()
+    shutil.copy(run.folder / PREDICTIONS_FILE, folder)
+    return dataclasses.replace(run, folder=folder)

@@ -16,6 +16,8 @@ from audio_ft.run import Run
 
 # Recordings that are measured step by step.
 SAMPLE = 40
+# Seconds that a recording loses before the page says that something was cut.
+SHOWN_CUT = 0.005
 # How many of the most frequent notes about cleaning are listed.
 NOTES = 6
 
@@ -71,16 +73,23 @@ def effects(measured: Sequence[Measured]) -> dict[str, Any]:
 
 
 def examples(measured: Mapping[str, Measured]) -> list[tuple[str, str]]:
-    """Return (heading, key) of the recordings of which most and least was cut, and one in the middle."""
+    """Return (heading, key) of the recordings of which most and least was cut, and one in the middle.
+
+    Where nothing was cut, one recording shows what else cleaning did.
+    """
     order = sorted(measured, key=lambda key: (-measured[key].cut, key))
+    if not order or measured[order[0]].cut < SHOWN_CUT:
+        return [("One recording", key) for key in order[:1]]
     headings = {0: "Most cut", len(order) // 2: "Median cut", len(order) - 1: "Least cut"}
-    return [(heading, order[row]) for row, heading in headings.items() if order]
+    return [(heading, order[row]) for row, heading in headings.items()]
 
 
 def caption(measured: Measured) -> str:
     """Return the caption of the figure of a recording before and after cleaning."""
     level = sum(change.louder or 0.0 for change in measured.changes)
-    cut = f"{measured.cut:.2f} s of {measured.seconds:.2f} s were cut" if measured.cut >= 0.005 else "nothing was cut"
+    cut = "nothing was cut"
+    if measured.cut >= SHOWN_CUT:
+        cut = f"{measured.cut:.2f} s of {measured.seconds:.2f} s were cut"
     loud = f"changed by {level:+.1f} dB" if abs(level) >= 0.05 else "did not change"
     return f"Before (left) and after cleaning (right), on the same scales: {cut}, and the level {loud}."
 

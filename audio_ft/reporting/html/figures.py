@@ -56,16 +56,18 @@ def colors() -> Iterator[tuple[str, str, str]]:
         yield f"series-{number}", light, dark
 
 
-def learning(run: Run) -> Picture | None:
+def learning(run: Run, *, alt: str = "") -> Picture | None:
     """Return the learning curves; None for a run too short to log any."""
     logged = any("loss" in entry or "eval_loss" in entry for entry in run.history)
-    return picture(learning_curves(run, width=MEDIUM), fit="full") if logged else None
+    return picture(learning_curves(run, width=MEDIUM), alt=alt, fit="full") if logged else None
 
 
-def confusion(clips: Sequence[Judged], labels: Sequence[str]) -> Picture:
+def confusion(clips: Sequence[Judged], labels: Sequence[str], *, alt: str = "") -> Picture:
     """Return the confusion matrix, drawn for each theme because its shades start at the background color."""
     references, predictions = [clip.reference for clip in clips], [clip.prediction for clip in clips]
-    light, dark = (to_svg(confusion_matrix(references, predictions, labels, theme=theme)) for theme in (LIGHT, DARK))
+    light, dark = (
+        to_svg(confusion_matrix(references, predictions, labels, theme=theme), alt=alt) for theme in (LIGHT, DARK)
+    )
     return Picture(light, dark, fit="scroll" if len(labels) > MOST_CLASSES_SHRUNK else "shrink")
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_ft.errors import AudioFTError, InputError
+from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import describe
 from audio_ft.plots.audio import feature
-from audio_ft.redaction import EXCLUDED, display_name, redact_run
+from audio_ft.redaction import EXCLUDED
 from audio_ft.reporting import record
-from audio_ft.reporting.html import cleaning, evaluation, figures, scores, timelines
-from audio_ft.reporting.html.recordings import Recordings, player, progress
+from audio_ft.reporting.html import both, cleaning, evaluation, figures, scores, timelines
+from audio_ft.reporting.html.recordings import Recordings, player, progress, recordings_of
 from audio_ft.reporting.html.render import write_page
 from audio_ft.run import Run
 from audio_ft.targets.judged import Judged
 
-REPORT_FILE = "report.html"
 # Errors with a player and a spectrogram each, which take two to three megabytes.
 ERRORS = 24
 # Rows of the table of all recordings; browsers are slow with more.
@@ -28,31 +26,56 @@ ROWS = 2_000
 
 
 def report(
-    run: Run | str | Path, output: str | os.PathLike[str] | None = None, *, errors: int = ERRORS, audio: bool = True
+    run: Run | str | Path,
+    other: Run | str | Path | None = None,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    errors: int = ERRORS,
+    audio: bool = True,
 ) -> Path:
-    """Write a run as one HTML file that needs neither network nor other files, and return its path.
+    """Write a run, or two side by side, as one HTML file that needs neither network nor other files; return its path.
 
-    Scores and predictions are those of the run. Recordings are read again from its data for players, spectrograms and
-    the effects of cleaning; if the data is missing, the page is written without them and says so.
+    Scores and predictions are those of the runs. Recordings are read again from their data for players, spectrograms
+    and the effects of cleaning; if the data is missing, the page is written without them and says so.
 
     Args:
         run: a finished run, or its folder.
-        output: file to write; report.html in the run's folder if None.
-        errors: how many of the worst errors get a player and a spectrogram.
+        other: a second one, with the same test split, to compare with it.
+        output: file to write; if None, report.html in the run's folder, of two runs report-against-FIRST.html in that
+            of the second.
+        errors: how many of the worst errors, or of the clips that only one run has right, get a player.
         audio: whether the page contains recordings.
 
     Raises:
-        InputError: the run's predictions are missing, or the file cannot be written.
+        InputError: a run's predictions are missing, the test splits differ, or the file cannot be written.
+
+    Example:
+        aft.report("runs/first")
+        aft.report("runs/first", "runs/second", output="both.html")
     """
-    run = Run.of(run)
-    target = run.folder / REPORT_FILE if output is None else Path(output)
+    if str(other).endswith(".html"):
+        raise InputError(f"{other} is a page and not a run; give the file to write as output={str(other)!r}.")
+    first, second = Run.of(run), None if other is None else Run.of(other)
+    target = (second or first).folder / file_name(first, second) if output is None else Path(output)
+    _require_writable(target)
+    if second is None:
+        write_page(gather(first, errors, audio), target, "page.html")
+    else:
+        write_page(both.gather(first, second, errors, audio), target, "both.html")
+    return target
+
+
+def file_name(first: Run, second: Run | None = None) -> str:
+    """Return the name of the page in the folder of the run, or of the second one."""
+    return f"report-against-{first.folder.resolve().name}.html" if second else "report.html"
+
+
+def _require_writable(target: Path) -> None:
+    """Check that the folder can be written into before the page is made, which takes minutes."""
     if not target.parent.is_dir():
         raise InputError(f"{target}: the folder {target.parent} does not exist; create it, or set another --output.")
-    # Checked before the page is made, which takes minutes.
     if not os.access(target.parent, os.W_OK):
         raise InputError(f"{target}: the folder {target.parent} is not writable; set another --output.")
-    write_page(gather(run, errors, audio), target, "page.html")
-    return target
 
 
 def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
@@ -61,7 +84,7 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
     judged = [target.judge(row) for row in test.table.to_dict("records")]
     clips = sorted(judged, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
     described = describe(run)
-    recordings, no_audio = _recordings(run) if audio else (None, "This page was made without recordings.")
+    recordings, no_audio = recordings_of(run, audio=audio)
     worst = [clip for clip in clips if clip.wrong][:errors]
     return {
         "run": run,
@@ -70,6 +93,7 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "most_rows": ROWS,
         "hardware": record.hardware(run),
         "lead": target.lead(clips),
+        "beaten_by": record.better_baselines(run),
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
         "folds": scores.folds(run),
@@ -89,32 +113,8 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "cleaning": _cleaning(recordings, sorted(clip.file for clip in clips)),
         "notes": cleaning.notes(run),
         "excluded": [row for split in run.splits.values() for kind in EXCLUDED for row in split.get(kind, ())],
-        "settings": settings(run),
+        "settings": record.settings(run),
     }
-
-
-def settings(run: Run) -> dict[str, str]:
-    """Return the recipe's settings without tokens and local paths, then those that training used."""
-    recipe = redact_run(run).recipe.to_dict()
-    data, chain = recipe.pop("data"), recipe.pop("chain")
-    rows: dict[str, Any] = {"model": recipe.pop("model")}
-    rows |= {f"data.{name}": value for name, value in data.items()}
-    rows |= {f"chain {number}": step for number, step in enumerate(chain, start=1)}
-    rows |= recipe | {f"used {name}": value for name, value in run.used.items()}
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        for name, value in rows.items()
-    }
-
-
-def _recordings(run: Run) -> tuple[Recordings | None, str]:
-    """Return the recordings of a run and "", or None and the reason why they cannot be read."""
-    try:
-        return Recordings.of(run), ""
-    except AudioFTError as error:
-        path = run.recipe.data.path
-        reason = str(error).replace(path, display_name(path))  # the folders above are private
-        return None, f"The recordings could not be found when this page was made, so it has no players: {reason}"
 
 
 def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, Any]:
@@ -125,7 +125,8 @@ def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, A
             return shown | timelines.shown_errors(clip, found)
         shown["player"] = player(found.raw)
         if found.clean.length:
-            drawn = feature(found.clean, "mel", width=figures.NARROW if run.target.by_words else figures.SMALL)
+            width = figures.NARROW if run.target.by_words else figures.SMALL
+            drawn = feature(found.clean, "mel", highest=found.raw.rate / 2, width=width)
             shown["picture"] = figures.picture(drawn, alt=f"Mel spectrogram of {clip.file}")
     return shown
 

@@ -15,8 +15,9 @@ from audio_ft.cleaning.place import source_of
 from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
-from audio_ft.errors import AudioError
+from audio_ft.errors import AudioError, AudioFTError
 from audio_ft.parallel import progress_bar
+from audio_ft.redaction import display_name
 from audio_ft.run import Run
 
 if TYPE_CHECKING:
@@ -80,6 +81,18 @@ class Recordings:
             return TracedClip(raw, tuple(self.chain.trace(raw)))
         except AudioError:
             return None
+
+
+def recordings_of(run: Run, *, audio: bool) -> tuple[Recordings | None, str]:
+    """Return the recordings of a run and "", or None and the reason why the page has none."""
+    if not audio:
+        return None, "This page was made without recordings."
+    try:
+        return Recordings.of(run), ""
+    except AudioFTError as error:
+        path = run.recipe.data.path
+        reason = str(error).replace(path, display_name(path))  # the folders above are private
+        return None, f"The recordings could not be found when this page was made, so it has no players: {reason}"
 
 
 def player(clip: Clip) -> Player | None:
