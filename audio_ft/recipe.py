@@ -116,6 +116,7 @@ class Recipe(Settings):
         patience: evaluations without improvement after which training stops early; 0: never.
         precision: auto, float32, bf16 or fp16.
         seed: of weights, batches and augmentation.
+        seeds: train as many networks, with seed, seed + 1 …; on validation the best, or their average, is chosen.
         max_corrupt: the share of unreadable recordings above which training stops.
         allow_leaks: train although recordings are on two sides of the splits, which run, report and card then say.
         training: handed to transformers' TrainingArguments untouched, above our automatic settings.
@@ -166,6 +167,7 @@ class Recipe(Settings):
     patience: Annotated[int, rules.whole(0)] = 10
     precision: Annotated[str, rules.choice("auto", "float32", "bf16", "fp16")] = "auto"
     seed: Annotated[int, rules.whole(0, rules.LARGEST_SEED)] = 0
+    seeds: Annotated[int, rules.whole(1, 1_000)] = 1
     max_corrupt: Annotated[float, rules.number(0, 1)] = 0.05
     allow_leaks: bool = False
     training: Annotated[Mapping[str, Any], Rule("settings of TrainingArguments by name", _training)] = field(
@@ -185,11 +187,11 @@ class Recipe(Settings):
             raise InputError("keep_adapter saves low-rank matrices, and there are none; add peft=lora.")
         if self.peft == "lora" and not self.lora_rank:
             raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
-        smoothing = rules.number(0, 1, below=True)
-        smoothing.apply("label_smoothing_factor", self.training.get("label_smoothing_factor", 0.0))
+        smoothing = self.training.get("label_smoothing_factor", 0.0)
+        rules.number(0, 1, below=True).apply("label_smoothing_factor", smoothing)
         if pushing := self.training.get("push_to_hub"):
-            expected = 'a repository in the recipe itself ("me/name"), none in training'
-            raise InputError(f"push_to_hub: expected {expected}, got {shown(pushing)}")
+            raise InputError('push_to_hub: expected a repository in the recipe itself ("me/name"), none in training, '
+                             f"got {shown(pushing)}")  # fmt: skip
 
     @property
     def steps(self) -> Chain:
@@ -207,12 +209,12 @@ class Recipe(Settings):
         known = self.to_dict()
         for name in ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks"):
             known.pop(name)
-        if self.events == Detection():
-            known.pop("events")
+        # Settings that older recipes lack count where they are set, so that an older training can be resumed.
+        for name in [name for name, usual in (("events", Detection()), ("seeds", 1)) if getattr(self, name) == usual]:
+            known.pop(name)
         for name in ("license", "source", "language"):
             known["data"].pop(name)
         known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
-        # Settings that older recipes lack count where they are set, so that an older training can be resumed.
         for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
                      "tier", "together"):  # fmt: skip
             if known["data"].get(name) == ([] if name == "columns" else None):
@@ -236,8 +238,7 @@ class Recipe(Settings):
     @classmethod
     def saved(cls, settings: dict[str, Any]) -> dict[str, Any]:
         """Return settings read from a file without its format, which `load` checks."""
-        settings.pop("format", None)
-        return settings
+        return {name: value for name, value in settings.items() if name != "format"}
 
     @classmethod
     def read(cls, setting: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
-from audio_ft.metrics import Score, direction
+from audio_ft.metrics import Score, Spread, direction
 from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json, shown
 from audio_ft.settings.secrets import hide_all
@@ -46,6 +46,7 @@ class Run:
     "default: " and the reason; `seconds` holds the time of all starts. `smoke` marks a training that only checked that
     everything fits together, so that its scores mean nothing. `leaks` is the `Certificate` of the splits as a table,
     empty in runs of older versions; where clips of the test split leak, `without_leaks` holds the scores of the others.
+    With several seeds, `seeds` holds folder and scores of each, and `spread` how far they are apart on the test split.
     """
 
     folder: Path
@@ -69,6 +70,8 @@ class Run:
     retention: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
     smoke: bool = False
     folds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    spread: Mapping[str, Spread] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
@@ -84,10 +87,12 @@ class Run:
 
     @property
     def kept(self) -> str:
-        """Return which weights were kept and why, "step 480: …" or "linear probe: …"; "" in a cross-validation."""
+        """Return the weights that were kept and why, "step 480: …", "linear probe: …"; "" in a cross-validation."""
         if not self.best:
             return ""
-        return f"{self.best.get('kept', 'step {:,}'.format(self.best['step']))}: {self.best['why']}"
+        step = f"step {self.best['step']:,}" if "step" in self.best else None  # an average of seeds has none
+        which = (self.best.get("seeds"), self.best.get("kept", step))
+        return f"{', '.join(filter(None, which))}: {self.best['why']}"
 
     @property
     def below_probe(self) -> str:
@@ -183,8 +188,12 @@ def _parsed(plain: Mapping[str, Any]) -> dict[str, Any]:
     folds = {name: fold | {"scores": scores_from_dict(fold["scores"]),
                            "baselines": scores_from_dict(fold["baselines"], 2)}
              for name, fold in plain.get("folds", {}).items()}  # fmt: skip
+    seeds = {name: seed | {split: scores_from_dict(seed[split]) for split in ("scores", "validation")}
+             for name, seed in plain.get("seeds", {}).items()}  # fmt: skip
+    spread = {name: Spread(**values) for name, values in plain.get("spread", {}).items()}
     parsed = {"recipe": Recipe.from_dict(plain["recipe"]), "labels": tuple(plain["labels"])}
-    return {**plain, **scores, **parsed, "history": tuple(plain["history"]), "folds": folds}
+    return {**plain, **scores, **parsed, "history": tuple(plain["history"]), "folds": folds,
+            "seeds": seeds, "spread": spread}  # fmt: skip
 
 
 def scores_from_dict(plain: Mapping[str, Any], levels: int = 1) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Importing this package is cheap: the classes, and evaluate with them, are import
 from audio_ft.metrics.compute import score
 from audio_ft.metrics.intervals import Score
 from audio_ft.metrics.registry import METRICS, direction
+from audio_ft.metrics.spread import Spread
 from audio_ft.metrics.units import bootstrap, resampling
 
-__all__ = ["METRICS", "Score", "bootstrap", "direction", "resampling", "score"]
+__all__ = ["METRICS", "Score", "Spread", "bootstrap", "direction", "resampling", "score"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from audio_ft.data import load
@@ -13,13 +13,14 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import read_json, remove, write_json
 from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.recipe import Recipe
-from audio_ft.run import RUN_FILE, Run
+from audio_ft.run import Run
 from audio_ft.tasks import targets_of
 from audio_ft.training.arguments import check_training
 from audio_ft.training.messages import of_folds, progress
 from audio_ft.training.pooling import pooled, require_same_labels
 from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
 from audio_ft.training.run_folder import STARTED_FILE, refuse_finished
+from audio_ft.training.several import each_trained, released_if_empty
 from audio_ft.training.train import train
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ def cross_validate(
     check_training(recipe)
     require_processes()
     folder, first = Path(output_dir), PartialState().is_main_process
+    if recipe.seeds > 1:
+        raise InputError(f"seeds={recipe.seeds} is for one split of the data, and data.folds={recipe.data.folds} makes "
+                         "several; leave one of them out, or set data.test_fold.")  # fmt: skip
     if recipe.push_to_hub:
         raise InputError("push_to_hub is for one model, and every fold trains its own; push the run that you choose.")
     refuse_finished(folder, overwrite)
@@ -57,7 +61,7 @@ def cross_validate(
     with owned(folder) if first else nullcontext():
         with first_goes_first():
             names = _begin(recipe, folder, overwrite, log, writes=first)
-        with _released_on_failure(folder) if first else nullcontext():
+        with released_if_empty(folder) if first else nullcontext():
             runs = _trained(recipe, _places(folder, names), smoke, log)
         with first_goes_first():
             if first:
@@ -72,24 +76,12 @@ def cross_validate(
 
 def _trained(recipe: Recipe, places: Mapping[str, Path], smoke: bool, log: Callable[[str], None]) -> dict[str, Run]:
     """Return the run of each fold, trained where it is not finished."""
-    runs = {}
-    for number, (name, place) in enumerate(places.items(), start=1):
+
+    def train_in(name: str, place: Path) -> Run:
         own = recipe.replace(data=recipe.data.replace(test_fold=name))
-        finished = (place / RUN_FILE).is_file()
-        log(f"fold        {name} ({number} of {len(places)}){': finished earlier' if finished else ''}")
-        runs[name] = Run.load(place) if finished else train(own, place, smoke=smoke, log=log, report=log)
-    return runs
+        return train(own, place, smoke=smoke, log=log, report=log)
 
-
-@contextmanager
-def _released_on_failure(folder: Path) -> Iterator[None]:
-    """Leave the folder to other recipes where nothing of this one is in it."""
-    try:
-        yield
-    except BaseException:
-        if not any(path.is_dir() for path in folder.iterdir()):
-            remove(folder / STARTED_FILE)
-        raise
+    return each_trained(places, train_in, log, "fold")
 
 
 def _begin(

@@ -44,7 +44,8 @@ logger = logging.getLogger(__name__)
 class Fitted:
     """Hold a fitted network, its training history and why this checkpoint was kept.
 
-    `baselines` are the predictions of its linear probe for the test clips, by name; {} without one.
+    `baselines` are the predictions of its linear probe for the test clips, by name; {} without one. `facts` are further
+    fields of its `Run`.
     """
 
     model: PreTrainedModel
@@ -57,6 +58,7 @@ class Fitted:
     settings: Mapping[str, Any]
     trackers: Trackers
     baselines: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fit(

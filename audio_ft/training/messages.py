@@ -149,7 +149,7 @@ def results(run: Run) -> list[str]:
         lines += [_row("", left, 26)]
         lines += [_row(name, [run.without_leaks[name]], 26) for name in names if name in run.without_leaks]
         lines.append(f"new splits  {NEW_SPLITS} keeps copies and groups together")
-    lines += _retention_lines(run)
+    lines += of_seeds(run) + _retention_lines(run)
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
         f"kept        {run.kept}",
@@ -161,6 +161,17 @@ def results(run: Run) -> list[str]:
     if run.smoke:
         lines.append("smoke run   data, model and settings fit together. Its scores mean nothing.")
     return lines
+
+
+def of_seeds(run: Run) -> list[str]:
+    """Return lines with the headline scores of each seed, and how they spread; [] for a run of one seed."""
+    if not run.seeds:
+        return []
+    names = [name for name in HEADLINES if name in run.spread][:2] or list(run.spread)[:1]
+    lines = ["", _row("seed", [*names, f"validation {names[0]}"], 16)]
+    for seed, own in run.seeds.items():
+        lines.append(_row(seed, [*(own["scores"][name] for name in names), f"{own['validation'][names[0]]:.3f}"], 16))
+    return [*lines, *(f"{name} of {run.spread[name].n} seeds: {run.spread[name]}" for name in names)]
 
 
 def of_folds(run: Run) -> list[str]:

@@ -119,7 +119,7 @@ def probe(
 
     None where the recipe does without them, or the task predicts something else than one target a clip.
     """
-    recipe, file = prepared.recipe, folder / PROBE_FILE
+    recipe, file = prepared.recipe, prepared.place(folder) / PROBE_FILE
     if not prepared.task.probes or not (recipe.probe or recipe.method == "probe"):
         return None
     if recipe.method == "probe":

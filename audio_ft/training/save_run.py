@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.evaluation.baselines import baseline_predictions, write_baselines
+from audio_ft.evaluation.baselines import baseline_predictions, read_baselines, write_baselines
 from audio_ft.evaluation.leaks import FINGERPRINTS_FILE, save_sides, scores_without_leaks, side_of
 from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, remove, replacing
@@ -60,7 +60,7 @@ def finish(
     model.to(fitted.model.device)
     scored = {split: score_split(prepared, model, split) for split in ("validation", "test")}
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
-    test, baselines = prepared.rows("test"), score_baselines(prepared, fitted, folder / BASELINES_FILE)
+    test, baselines = prepared.rows("test"), score_baselines(prepared, fitted, folder)
     save_sides(
         {split: side_of(prepared.rows(split), target) for split in ("train", "validation")}, folder / FINGERPRINTS_FILE
     )
@@ -93,6 +93,7 @@ def finish(
         smoke=smoke,
         leaks=prepared.certificate.to_dict(),
         without_leaks=scores_without_leaks(prepared.certificate, test, target, scored["test"].predictions, recipe.seed),
+        **fitted.facts,
     )
     run.save()
     # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.
@@ -101,13 +102,20 @@ def finish(
     return run
 
 
-def score_baselines(prepared: Prepared, fitted: Fitted, file: Path) -> dict[str, Mapping[str, Score]]:
-    """Score the baselines on the test split, those of the fitted network too, and write their predictions."""
+def score_baselines(prepared: Prepared, fitted: Fitted, folder: Path) -> dict[str, Mapping[str, Score]]:
+    """Score the baselines on the test split, those of the fitted network too, and write their predictions.
+
+    Trainings that share a folder compute them once.
+    """
     target, seed = prepared.task.target, prepared.recipe.seed
     train, test = prepared.rows("train"), prepared.rows("test")
-    simple = baseline_predictions(target, train, test, prepared.adapter.sample_rate, seed=seed)
-    simple |= fitted.baselines
-    write_baselines(simple, file)
+    known = prepared.place(folder) / BASELINES_FILE
+    if not known.is_file():
+        simple = baseline_predictions(target, train, test, prepared.adapter.sample_rate, seed=seed)
+        write_baselines({**simple, **fitted.baselines}, known)
+    simple = read_baselines(known)
+    if known.parent != folder:
+        write_baselines(simple, folder / BASELINES_FILE)
     truth = target.encode(test.table.select(test.readable)["target"])
     return {name: target.score(found, truth, test.groups, seed=seed) for name, found in simple.items()}
 

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,8 @@ FITTED = ("train", "validation")
 class Prepared:
     """Hold everything that training needs; `targets` are references, one row a clip.
 
-    `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split.
+    `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split. Trainings of the
+    same data that differ by chance have one folder for what they share: see `place`.
     """
 
     recipe: Recipe
@@ -54,6 +56,11 @@ class Prepared:
     targets: Mapping[str, NDArray[Any]]
     excluded: Mapping[str, tuple[tuple[str, str], ...]]
     certificate: Certificate
+    shared: Path | None = None
+
+    def place(self, folder: Path) -> Path:
+        """Return where baselines and probe are written that chance does not change: `shared`, or the run's folder."""
+        return self.shared or folder
 
     def windows(self, split: str) -> Windows:
         """Return a split's rows with their targets."""

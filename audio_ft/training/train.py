@@ -11,19 +11,17 @@ from pathlib import Path
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.folder_lock import owned
 from audio_ft.hub import push as hub
-from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import as_path
 from audio_ft.run import Run
 from audio_ft.system import share_processors
 from audio_ft.training.arguments import check_training
-from audio_ft.training.loop import fit
 from audio_ft.training.messages import progress, results
-from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
-from audio_ft.training.run_folder import Clock, begin, clips_before, refuse_finished, released_on_failure
-from audio_ft.training.save_run import finish
+from audio_ft.training.run_folder import Clock, begin, clips_before, refuse_finished
+from audio_ft.training.seeds import check_seeds, train_seeds
 from audio_ft.training.setup import prepare
+from audio_ft.training.single import train_prepared
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +40,8 @@ def train(
     Called again with the same recipe and data, a killed training resumes from its last checkpoint. `log` receives each
     line of progress, `report` the final scores (None: `log`). With `push_to_hub` in the recipe, checkpoints go to a
     branch of the repository during training, and the finished run to its main branch. `smoke` marks the run as one that
-    only checks that everything fits together; whether it could be pushed is checked, and nothing is.
+    only checks that everything fits together; whether it could be pushed is checked, and nothing is. With several
+    `seeds` in the recipe, each has a run in a sub-folder, and the one that is returned says how their scores spread.
 
     Raises:
         InputError: settings or data that cannot be used, too many unreadable recordings, or a folder that holds another
@@ -60,6 +59,7 @@ def train(
                          "set data.test_fold to train one model and test it on that fold.")  # fmt: skip
     require_whole_weights(recipe)
     check_training(recipe)
+    check_seeds(recipe)
     require_processes()
     # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
     first = PartialState().is_main_process
@@ -71,39 +71,26 @@ def train(
         log(f"push        could go to {recipe.push_to_hub}; this is a smoke run, so nothing is pushed")
         recipe = recipe.replace(push_to_hub=None)
     with owned(folder) if first else nullcontext():
-        return _train(recipe, folder, overwrite, smoke, log, report or log)
+        work = train_seeds if recipe.seeds > 1 else _train
+        run = work(recipe, folder, overwrite=overwrite, smoke=smoke, log=log)
+        if first:
+            for line in results(run):
+                (report or log)(line)
+            if recipe.push_to_hub:
+                (report or log)(f"pushed      {_publish(run, recipe.push_to_hub)}")
+    return run
 
 
-def _train(
-    recipe: Recipe,
-    folder: Path,
-    overwrite: bool,
-    smoke: bool,
-    log: Callable[[str], None],
-    report: Callable[[str], None],
-) -> Run:
+def _train(recipe: Recipe, folder: Path, *, overwrite: bool, smoke: bool, log: Callable[[str], None]) -> Run:
     """Train into a folder that belongs to this process."""
     from accelerate import PartialState
 
-    clock, first = Clock(), PartialState().is_main_process
+    clock = Clock()
     with first_goes_first():
         prepared = prepare(recipe, log, None if overwrite else clips_before(folder))
-        if first:
+        if PartialState().is_main_process:
             begin(folder, prepared, overwrite, clock)
-    clock.enter("training")
-    with quiet_transformers(), clean_process() as process:
-        with released_on_failure(folder, clock) if first else nullcontext():
-            fitted = fit(prepared, folder, log, clock.save, process.start)
-        clock.enter("scoring")
-        with first_goes_first():
-            run = finish(prepared, fitted, folder, clock, process, smoke=smoke) if first else Run.load(folder)
-    if first:
-        fitted.trackers.log_scores(fitted.model, run.scores["test"])
-        for line in results(run):
-            report(line)
-        if recipe.push_to_hub:
-            report(f"pushed      {_publish(run, recipe.push_to_hub)}")
-    return run
+    return train_prepared(prepared, folder, clock, log, smoke=smoke)
 
 
 def _with_marked_paths(recipe: Recipe) -> Recipe:

@@ -97,6 +97,7 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
         "folds": scores.folds(run),
+        "seeds": scores.seeds(run),
         "leaks": record.leaks_text(run),
         "leaky": record.leaky(run),
         "retention": record.retention(run),

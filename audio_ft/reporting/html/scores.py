@@ -105,6 +105,19 @@ def folds(run: Run) -> dict[str, Any] | None:
     return {"columns": columns, "rows": rows}
 
 
+def seeds(run: Run) -> dict[str, Any] | None:
+    """Return titles, rows (seed, validation score, test scores) and spreads of the headlines; None for one seed."""
+    if not run.seeds:
+        return None
+    shown = [name for name in names.headlines(run.scores["test"]) if name in run.spread][:HEADLINES]
+    rows = [
+        (seed, own["validation"].get(shown[0]), [own["scores"][name] for name in shown])
+        for seed, own in run.seeds.items()
+    ]
+    titles = [names.score_name(name).title for name in shown]
+    return {"titles": titles, "rows": rows, "spread": [run.spread[name] for name in shown]}
+
+
 def classes(run: Run) -> list[tuple[str, dict[str, Score | None]]]:
     """Return label and scores of every class on the test split, lowest recall first.
 

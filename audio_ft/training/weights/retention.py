@@ -100,7 +100,7 @@ def score_untuned(
 
     Other processes and a resumed training read the scores from the file.
     """
-    file = folder / UNTUNED_FILE
+    file = prepared.place(folder) / UNTUNED_FILE
     if not prepared.task.scores_untuned:
         return {}
     with first_goes_first():
