@@ -113,7 +113,7 @@ class Recipe(Settings):
         wise_ft_alpha: position of the saved weights between checkpoint (0) and fine-tuned weights (1).
         extra_eval: a second data set on which the network is scored before and after, to show what it forgot.
         metric: the score that chooses the best checkpoint; None: the usual one of the task.
-        patience: evaluations without improvement after which training stops early; 0: never.
+        patience: epochs without improvement (of eval_steps: evaluations) after which training stops early; 0: never.
         precision: auto, float32, bf16 or fp16.
         seed: of weights, batches and augmentation.
         seeds: train as many networks, with seed, seed + 1 …; on validation the best, or their average, is chosen.

@@ -18,6 +18,7 @@ HEAVY_AT_THE_TOP = {
     "training/weights/ema.py": "a transformers.TrainerCallback subclass",
     "training/weights/freeze.py": "a transformers.TrainerCallback subclass",
     "training/callbacks.py": "transformers.TrainerCallback subclasses",
+    "training/pace.py": "a transformers.TrainerCallback subclass",
     "metrics/classification.py": "subclasses of the metric below",
     "metrics/base.py": "an evaluate.Metric subclass",
     "metrics/events.py": "subclasses of the same",

@@ -45,7 +45,7 @@ MANAGED_ARGUMENTS = {
 # Settings of tutorials and of older transformers with other values than ours (the others are `ALIASES`), and what does
 # the same here.
 RENAMED = {
-    "early_stopping_threshold": "training stops after patience evaluations without any improvement; leave it out",
+    "early_stopping_threshold": "training stops after patience epochs without any improvement; leave it out",
     "group_by_length": "clips of similar length are always batched together; leave it out",
     "predict_with_generate": "transcripts are always generated for scores; leave it out",
     "generation_max_length": "the length follows from the recording; leave it out",

@@ -86,8 +86,8 @@ class MetricsFile(TrainerCallback):
 class Progress(TrainerCallback):
     """Show steps, loss, best score and time left: in a bar on a terminal, and in a line for each evaluation.
 
-    `patience` is how many evaluations without a better score end the training. The time left is then a range: to the
-    earliest end, if no score is better from now on, and to the last step.
+    `patience` is how many epochs without a better score end the training, or evaluations where steps decide on these.
+    The time left is then a range: to the earliest end, if no score is better from now on, and to the last step.
     """
 
     def __init__(self, log: Callable[[str], None], metric: str, patience: int = 0) -> None:

@@ -244,8 +244,8 @@ def add_callbacks(
     trainer.remove_callback(PrinterCallback)
     if not trainer.is_world_process_zero():
         return
-    patience = trainer.prepared.recipe.patience if trainer.args.eval_strategy != "no" else 0
-    trainer.add_callback(Progress(log, trainer.resolved.metric, patience))
+    patience = trainer.pace.evaluations(recipe.patience) if trainer.args.eval_strategy != "no" else 0
+    trainer.add_callback(Progress(log, trainer.resolved.metric, patience * trainer.pace.epochs))
     trainer.add_callback(MetricsFile(folder / METRICS_FILE, on_line))
     trainer.add_callback(NearEnd(near_end))
     if recipe.push_to_hub and sends_checkpoints(recipe):

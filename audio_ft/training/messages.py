@@ -78,6 +78,8 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     ]
     if trainer.frozen:
         lines.append(trainer.frozen)
+    if trainer.pace.epochs > 1:
+        lines.append(f"evaluation  after every {trainer.pace.epochs} epochs (eval_strategy=epoch: after each)")
     if trainer.resolved.training["gradient_accumulation_steps"].origin == RESUMED:
         size, pieces = arguments.per_device_train_batch_size, arguments.gradient_accumulation_steps
         lines.append(f"steps take {clips} clips as before: {size} at a time on each device, {pieces} times")

@@ -33,7 +33,7 @@ TRAINING = {
     "max_grad_norm": "",
     "optim": "",
     "label_smoothing_factor": "",
-    "eval_strategy": "epoch",
+    "eval_strategy": "epoch, or several of a small set",
     "eval_steps": "an epoch",
     "save_total_limit": "1",
     "logging_steps": "a quarter of an epoch, 50 at most",

@@ -16,6 +16,7 @@ from audio_ft.metrics.compute import plain_scores
 from audio_ft.training.arguments import clips_a_step
 from audio_ft.training.callbacks import EpochSetter
 from audio_ft.training.frozen import VectorCollator, Vectors, computed_once, described, why_each_epoch
+from audio_ft.training.pace import Pace
 from audio_ft.training.sampler import BucketSampler
 from audio_ft.training.shares import WEIGHT, share_of, weigh, without_repeats
 from audio_ft.training.weights.ema import WeightAverage
@@ -45,6 +46,7 @@ class AudioTrainer(Trainer):
             windows.lengths, clips_a_step(arguments), seed, classes=classes, balance=recipe.sampling
         )
         collator = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
+        self.by_length: list[int] = np.argsort(validation.lengths, kind="stable").tolist()
         # What a frozen encoder makes of clips that do not change is computed once.
         self.frozen = ""
         kept: dict[str, Vectors] = {}
@@ -55,9 +57,10 @@ class AudioTrainer(Trainer):
                 kept = computed_once(prepared, model, arguments)
                 self.frozen = described(kept)
         training: Any = VectorCollator(task) if kept else collator
-        callbacks: list[TrainerCallback] = [EpochSetter(sampler, training)]
+        self.pace = Pace.of(arguments, recipe.training, resolved.metric, len(sampler), len(validation))
+        callbacks: list[TrainerCallback] = [EpochSetter(sampler, training), self.pace]
         if recipe.patience and arguments.eval_strategy != "no":
-            callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+            callbacks.append(EarlyStoppingCallback(early_stopping_patience=self.pace.evaluations(recipe.patience)))
         if recipe.freeze == "gradual":
             callbacks.append(GradualUnfreezing(model, adapter))
         super().__init__(
@@ -66,7 +69,7 @@ class AudioTrainer(Trainer):
             train_dataset=kept.get("train", windows),
             eval_dataset=kept.get("validation", validation),
             data_collator=training,
-            compute_metrics=validation_scores(prepared, validation, resolved.metric),
+            compute_metrics=validation_scores(prepared, validation, resolved.metric, self.by_length),
             callbacks=callbacks,
         )
         # The network does not compute the loss of a step, and Trainer has nothing to divide: see shares.py.
@@ -88,9 +91,9 @@ class AudioTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
         return self.bucket_sampler
 
-    def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.SequentialSampler:
-        # Scores rely on the order of rows, which Trainer would change when it groups by length.
-        return torch.utils.data.SequentialSampler(eval_dataset)
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        # Similar lengths together, with little padding; `validation_scores` brings them back in order.
+        return self.by_length
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Return evaluation batches without augmentation, including the last one when training drops it."""
@@ -172,13 +175,15 @@ class AudioTrainer(Trainer):
         return super().create_optimizer(model)
 
 
-def validation_scores(prepared: Prepared, windows: Windows, metric: str) -> Callable[[Any], dict[str, float]]:
-    """Return the function that turns logits into validation scores, with one prediction a clip."""
+def validation_scores(
+    prepared: Prepared, windows: Windows, metric: str, order: list[int]
+) -> Callable[[Any], dict[str, float]]:
+    """Return the function that turns logits, in this order of the windows, into scores with one prediction a clip."""
     task, references = prepared.task, prepared.targets["validation"]
-    present, places = np.unique(windows.clips), windows.places
+    present, places, back = np.unique(windows.clips), windows.places, np.argsort(order)
 
     def compute(outputs: Any) -> dict[str, float]:
-        found = np.asarray(outputs.predictions)
+        found = np.asarray(outputs.predictions)[back]
         predictions = task.tuned(found, places, references).predictions(found, places, len(references))[present]
         scores = plain_scores(task.target.checked(predictions, references[present]))
         if metric != "loss" and metric not in scores:
