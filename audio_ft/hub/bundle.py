@@ -44,7 +44,7 @@ def repository_files(run: Run, repository: str, *, predictions: bool = False) ->
     from audio_ft.reporting.card import eval_results
 
     redacted = redact_run(run)
-    contents = {path: _redacted(path, file, run) for path, file in _model_files(run).items()}
+    contents = model_files(run)
     contents |= {RUN_FILE: as_json(redacted.to_dict()), CARD_FILE: card(run, repository).encode()}
     contents |= {f"{RESULTS_FOLDER}/{name}": text.encode() for name, text in eval_results(redacted).items()}
     if predictions:
@@ -64,6 +64,15 @@ def card(run: Run | str | Path, repository: str | None = None) -> str:
 
     run = Run.of(run)
     return str(redact(model_card(redact_run(run), repository), local_paths(run.recipe, run.folder)))
+
+
+def model_files(run: Run) -> dict[str, Path | bytes]:
+    """Return the files of a run's model as they are published, by path: as they are, or without local paths.
+
+    Raises:
+        InputError: the model folder lacks a file.
+    """
+    return {path: _redacted(path, file, run) for path, file in _model_files(run).items()}
 
 
 def _model_files(run: Run) -> dict[str, Path]:

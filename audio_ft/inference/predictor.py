@@ -74,17 +74,18 @@ class Model:
     tuned: bool = False
     precision: str = "float32"  # of the encoder, where torch computes
 
+    def facts(self) -> dict[str, str]:
+        """Return what the model is, what it predicts and how it cleans, in words."""
+        count = getattr(self.network, "num_parameters", None)  # which torch has, and other backends lack
+        network = self.adapter.name + (f", {count():,} parameters" if count else "")
+        predicts = ", ".join(self.task.target.names) or self.task.target.wording.short
+        return {"network": network, "predicts": predicts, "cleaning": self.chain.describe()}
+
     def _repr_html_(self) -> str:
-        """Return what the model is and how it cleans, for notebooks."""
+        """Return the facts, for notebooks."""
         from audio_ft.plots.notebook import facts_html
 
-        count = getattr(self.network, "num_parameters", None)  # which torch has, and other backends lack
-        rows = {
-            "network": self.adapter.name + (f", {count():,} parameters" if count else ""),
-            "predicts": ", ".join(self.task.target.names) or self.task.target.wording.short,
-            "cleaning": self.chain.describe(),
-        }
-        return facts_html(str(self.folder), rows)
+        return facts_html(str(self.folder), self.facts())
 
     def torch_network(self, use: str) -> PreTrainedModel:
         """Return the network for a `use` that another backend has no way to serve.

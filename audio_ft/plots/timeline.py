@@ -33,7 +33,7 @@ def timeline(
 ) -> Figure:
     """Draw the mel spectrogram of a part of a recording, and below it the true and the predicted events of each class.
 
-    Events without a partner (missed or added ones) are hatched.
+    Where the truth is not known, no class has true events. Events without a partner (missed or added ones) are hatched.
 
     Args:
         clip: the part of the recording.
@@ -62,7 +62,7 @@ def timeline(
     for axes in (upper, lower):
         axes.set_xlim(start, start + clip.seconds)
     upper.tick_params(labelbottom=False)
-    _legend(figure, theme)
+    _legend(figure, lanes, theme)
     return finish(figure, theme, name=f"events of {len(lanes)} classes from {start:.1f} s on, true and predicted")
 
 
@@ -73,13 +73,15 @@ def _bars(axes: Axes, spans: Spans, bottom: float, color: str, theme: Theme) -> 
         axes.broken_barh(bars, (bottom, _THICK), **{"facecolor": color, "edgecolor": color, "linewidth": 0.8, **look})
 
 
-def _legend(figure: Figure, theme: Theme) -> None:
-    """Name the colors above the lanes."""
+def _legend(figure: Figure, lanes: Sequence[tuple[str, Spans, Spans]], theme: Theme) -> None:
+    """Name the colors above the lanes, as far as they are there."""
     from matplotlib.patches import Patch
 
-    handles = [
-        Patch(color=theme.color(0), label="true"),
-        Patch(color=theme.color(1), label="predicted"),
-        Patch(facecolor=theme.background, edgecolor=theme.muted, hatch="////", label="missed or added"),
-    ]
-    figure.axes[0].legend(handles=handles, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0.2)
+    alone = any(not paired for _, *sides in lanes for spans in sides for *_, paired in spans)
+    handles = {
+        Patch(color=theme.color(0), label="true"): any(truth for _, truth, _ in lanes),
+        Patch(color=theme.color(1), label="predicted"): any(prediction for *_, prediction in lanes),
+        Patch(facecolor=theme.background, edgecolor=theme.muted, hatch="////", label="missed or added"): alone,
+    }
+    drawn = [handle for handle, there in handles.items() if there]
+    figure.axes[0].legend(handles=drawn, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0.2)

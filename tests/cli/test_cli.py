@@ -54,6 +54,7 @@ FLAGS = {
     "report": "run other --anonymize --output --errors --no-audio",
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "--code run --output-dir --model --data --overwrite --json",
+    "demo": "--code model --port --host --space --examples --max-seconds --anonymize",
     "push": "run repository --anonymize --private --revision --create-pr --predictions --smoke --dry-run --set",
 }
 
