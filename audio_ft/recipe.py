@@ -80,7 +80,7 @@ class Recipe(Settings):
     """Collect everything that decides the weights; two equal recipes on equal data give equal models.
 
     Attributes:
-        model: a checkpoint, as a folder or an id on the Hub.
+        model: a checkpoint, as a folder or an id on the Hub; or cnn, gru or crnn, a small network from scratch.
         data: where recordings and targets are.
         name: what the run is called, and its folder in runs/.
         task: classification, transcription (ctc or seq2seq, as the checkpoint has it) or events.

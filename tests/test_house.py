@@ -26,6 +26,7 @@ HEAVY_AT_THE_TOP = {
     "metrics/transcription.py": "subclasses of the same",
     "training/sampler.py": "a torch.utils.data.Sampler subclass",
     "models/pooling.py": "torch.nn.Module subclasses",
+    "models/small.py": "the same, and transformers.PreTrainedModel subclasses",
     "training/trainer.py": "a transformers.Trainer subclass",
     "training/checkpoint_upload.py": "a transformers.TrainerCallback subclass",
 }

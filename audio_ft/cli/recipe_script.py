@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A smoke run uses this many clips of each split, for this many steps.
 SMOKE_CLIPS, SMOKE_STEPS = 24, 4
 SMOKE_TRAINING = {"max_steps": SMOKE_STEPS, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}
+MODEL = "checkpoint: a folder or an id on the Hub; or from scratch: cnn, gru, crnn"
 SMOKE = f"check that everything fits together: {SMOKE_STEPS} steps, {SMOKE_CLIPS} clips a split, in RUN-smoke"
 
 
@@ -46,7 +47,7 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that change a recipe and its training."""
-    parser.add_argument("--model", metavar="ID_OR_PATH", help="checkpoint: a folder or an id on the Hub")
+    parser.add_argument("--model", metavar="ID_OR_PATH", help=MODEL)
     add_options(parser, "--data")
     parser.add_argument("--output-dir", metavar="RUN", help="folder for the run (default: runs/ and the recipe's name)")
     add_data_options(parser, set="any other setting of recipe, data, text or training (audio-ft settings lists them)")

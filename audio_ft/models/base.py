@@ -37,6 +37,9 @@ class Adapter(ABC):
             that suit small checkpoints and larger ones.
         pools_frames: whether the classifier averages projected frames. Only then can the frames be pooled otherwise,
             and the layers be summed with weights.
+        names: what a recipe may name in place of a checkpoint, for architectures that are trained from scratch.
+        from_scratch: whether nothing of it is pretrained, so that there is nothing to probe, to freeze or to forget.
+        more_steps: how many times the steps that fine-tuning takes.
         processor_name: transformers' class of feature extractor and tokenizer, if a head writes text.
         feature_encoder_modules: the modules of the encoder below its layers, which turn the input into frames.
         layers_module: the encoder's list of transformer layers, lowest first.
@@ -50,6 +53,9 @@ class Adapter(ABC):
     model_types: ClassVar[tuple[str, ...]] = ()
     heads: ClassVar[Mapping[str, tuple[float, float]]] = {}
     pools_frames: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ()
+    from_scratch: ClassVar[bool] = False
+    more_steps: ClassVar[int] = 1
     processor_name: ClassVar[str] = ""
     feature_encoder_modules: ClassVar[tuple[str, ...]]
     layers_module: ClassVar[str]
@@ -66,6 +72,11 @@ class Adapter(ABC):
         super().__init_subclass__(**kwargs)
         for model_type in cls.model_types:
             Adapter.registry[model_type] = cls
+
+    @classmethod
+    def untrained(cls, name: str) -> Adapter:
+        """Return the adapter of a network without weights, by one of `names`."""
+        raise NotImplementedError(f"{cls.__name__} starts from a checkpoint")
 
     @property
     def name(self) -> str:

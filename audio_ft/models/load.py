@@ -37,9 +37,21 @@ def adapters() -> dict[str, type[Adapter]]:
 def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
     """Read a checkpoint's configuration and feature extractor, a local folder or a Hub id, and return its adapter.
 
+    A name such as "cnn" is that of a network without a checkpoint, which has no weights yet.
+
     Raises:
         InputError: the checkpoint cannot be found, or audio_ft has no adapter for its architecture.
     """
+    named = next((kind for kind in adapters().values() if checkpoint in kind.names), None)
+    adapter = named.untrained(checkpoint) if named else _saved_adapter(checkpoint, revision)
+    with computing(checkpoint):
+        # Settings of the extractor are used, and not only read, before recordings are.
+        length = max(round(TRIED * adapter.sample_rate), adapter.shortest)
+        adapter.collate([adapter.extract(np.random.default_rng(0).normal(0, 0.01, length).astype(np.float32))])
+    return adapter
+
+
+def _saved_adapter(checkpoint: str, revision: str | None) -> Adapter:
     config = load_config(checkpoint, revision)
     if getattr(config, "add_adapter", False):
         raise InputError(
@@ -48,11 +60,7 @@ def load_adapter(checkpoint: str, revision: str | None = None) -> Adapter:
         )
     extractor = _load_extractor(checkpoint, revision)
     with computing(checkpoint):
-        adapter = adapters()[config.model_type](config, extractor)
-        # Settings of the extractor are used, and not only read, before recordings are.
-        length = max(round(TRIED * adapter.sample_rate), adapter.shortest)
-        adapter.collate([adapter.extract(np.random.default_rng(0).normal(0, 0.01, length).astype(np.float32))])
-    return adapter
+        return adapters()[config.model_type](config, extractor)
 
 
 @contextmanager
@@ -89,9 +97,9 @@ def load_config(checkpoint: str | Path, revision: str | None = None) -> PreTrain
     if plain["model_type"] not in adapters():
         hint = did_you_mean(plain["model_type"], adapters())
         code = " Its own code (auto_map) is never run." if "auto_map" in plain else ""
+        known = sorted(name for name, kind in adapters().items() if not kind.from_scratch)
         raise InputError(
-            f"{checkpoint} is a {shown(plain['model_type'])} model; audio_ft fine-tunes "
-            f"{', '.join(sorted(adapters()))}.{code}{hint}"
+            f"{checkpoint} is a {shown(plain['model_type'])} model; audio_ft fine-tunes {', '.join(known)}.{code}{hint}"
         )
     return from_pretrained("AutoConfig", checkpoint, revision)
 

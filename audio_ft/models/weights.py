@@ -6,6 +6,7 @@ The shapes in the files are compared with those of the network before memory is 
 
 from __future__ import annotations
 
+import copy
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,8 @@ def load_network(
     """
     import torch
 
+    if checkpoint in adapter.names:
+        raise InputError(f"{checkpoint} has no weights before it is trained; give the folder of a run.")
     folder = weights_folder(checkpoint, revision)
     shapes = tensor_shapes(folder)
 
@@ -72,6 +75,15 @@ def load_network(
     refuse_not_finite(checkpoint, ((name, weight) for name, weight in model.state_dict().items() if name not in made))
     lora = lora_folder(checkpoint, revision)
     return merge_lora(model, lora) if lora else model  # type: ignore[no-any-return]
+
+
+def new_network(kind: str, adapter: Adapter, settings: Mapping[str, Any]) -> PreTrainedModel:
+    """Return a network of the class `kind` with random weights, its configuration changed by `settings`."""
+    import transformers
+
+    config = copy.deepcopy(adapter.config)
+    config.update(dict(settings))
+    return getattr(transformers, kind).from_config(config, trust_remote_code=False)  # type: ignore[no-any-return]
 
 
 def refuse(checkpoint: str | Path, what: str, names: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from audio_ft.evaluation.compare_runs import match
 from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 from audio_ft.evaluation.summary import SLICES_FILE, describe
 from audio_ft.file_io import read_json, write_json
+from audio_ft.models.scratch import is_from_scratch
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import EXCLUDED, hub_id
 from audio_ft.run import ADAPTER_FOLDER, MODEL_FOLDER, PREDICTIONS_FILE, Run
@@ -121,7 +122,7 @@ def anonymized_pair(first: Run, second: Run, folder: Path) -> list[Run]:
 def _recipe(recipe: Recipe) -> Recipe:
     """Return a recipe without paths, filters, prompts and places."""
     plain = recipe.to_dict()
-    plain["model"] = recipe.model if hub_id(recipe.model) else CHECKPOINT
+    plain["model"] = recipe.model if hub_id(recipe.model) or is_from_scratch(recipe.model) else CHECKPOINT
     for name in ("data", "extra_eval"):
         if plain.get(name):
             public = hub_id(plain[name]["path"])

@@ -16,6 +16,7 @@ from audio_ft.formatting import capitalized, counted
 from audio_ft.metrics import Score, direction
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.models.frames import MARK
+from audio_ft.models.scratch import OWN, is_from_scratch
 from audio_ft.redaction import display_name, redact_run
 from audio_ft.run import RUN_FILE, Run
 
@@ -80,6 +81,11 @@ def batches_text(run: Run) -> str:
             "probabilities a little; those of audio_ft do not depend on the batch."
         )
     return ""
+
+
+def needs_audio_ft(run: Run) -> bool:
+    """Return whether plain transformers lacks the network of a run."""
+    return is_from_scratch(run.recipe.model) or str(_config(run).get("model_type", "")).startswith(OWN)
 
 
 def cross_validation_of(run: Run) -> Run | None:

@@ -12,19 +12,25 @@ from audio_ft.tasks.base import Checkpoint, HeadSettings, Task
 def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **settings: Any) -> Any:
     """Load a checkpoint's weights in float32 with the head of a task, whose configuration `settings` change.
 
+    A network without a checkpoint starts from random weights.
+
     Raises:
         InputError: they cannot be loaded.
     """
-    from audio_ft.models.weights import load_network
+    from audio_ft.models.weights import load_network, new_network
 
+    adapter = checkpoint.adapter
     settings |= head.mask
     if head.dropout is not None:
-        settings |= checkpoint.adapter.dropout_settings(head.dropout)
+        settings |= adapter.dropout_settings(head.dropout)
+    if checkpoint.name in adapter.names:
+        settings.pop("ignore_mismatched_sizes", None)
+        return new_network(task.auto, adapter, settings)
     new = ("adapter_layer",) if head.language_adapter else ()
     return load_network(
         task.auto,
         checkpoint.name,
-        checkpoint.adapter,
+        adapter,
         checkpoint.revision,
         new_head=task.from_scratch,
         new=new,

@@ -104,19 +104,19 @@ def training_defaults(
     if recipe.peft:
         found["learning_rate"] = default(PEFT_LEARNING_RATE, f"peft={recipe.peft} trains few new weights")
     seed = Value(recipe.seed, RECIPE)
-    return {**found, "num_train_epochs": epochs(task, steps), "seed": seed, "data_seed": seed}
+    return {**found, "num_train_epochs": epochs(task, steps, adapter.more_steps), "seed": seed, "data_seed": seed}
 
 
-def epochs(task: Task, steps: int) -> Value:
-    """Return the number of epochs, of `steps` optimizer steps each."""
+def epochs(task: Task, steps: int, more: int = 1) -> Value:
+    """Return the number of epochs, of `steps` optimizer steps each; `more` is `Adapter.more_steps`."""
     # More for fewer clips: with too few steps, heads on hundreds of clips stay near chance.
-    fewest, most = task.epochs
-    wanted = math.ceil(task.enough_steps / steps)
+    fewest, most = (more * number for number in task.epochs)
+    wanted = math.ceil(more * task.enough_steps / steps)
     if wanted <= fewest:
         return default(fewest, f"{fewest} epochs at least")
     if wanted > most:
         return default(most, f"{most} at most")
-    return default(wanted, f"{task.enough_steps} steps at least")
+    return default(wanted, f"{more * task.enough_steps} steps at least")
 
 
 def for_machine(recipe: Recipe, device: str, cores: int) -> dict[str, Any]:

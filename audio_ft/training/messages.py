@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.cleaning.forecast import expected_bytes
 from audio_ft.data.certificate import Certificate
 from audio_ft.formatting import format_duration, format_size
+from audio_ft.reporting.record import needs_audio_ft
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
 from audio_ft.training.arguments import clips_a_step, precision_of
 from audio_ft.training.defaults import RESUMED
@@ -155,7 +156,7 @@ def results(run: Run) -> list[str]:
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
         f"kept        {run.kept}",
-        f"model       {run.model_folder} (loads with plain transformers)",
+        f"model       {run.model_folder} (loads with {'audio_ft' if needs_audio_ft(run) else 'plain transformers'})",
         f"record      {run.folder / 'run.json'}, {run.folder / 'predictions.parquet'}",
         f"took        {run.seconds['total']:,.0f} s: cleaning {run.seconds['cleaning']:,.0f}, "
         f"training {run.seconds['training']:,.0f}, scoring {run.seconds['scoring']:,.0f}",

@@ -148,18 +148,21 @@ sys.argv[1:] = json.loads(asked)
 """
 # Loads the folder argv[1] with transformers alone, as other people will, and prints its outputs for the wave argv[2];
 # argv[3] is a prompt for models that generate. Where the layers above the encoder are meant for each frame, and
-# transformers has no class for that, they are applied to each. A pooling that transformers lacks needs audio_ft.
+# transformers has no class for that, they are applied to each. A pooling or a network that transformers lacks needs
+# audio_ft.
 PROGRAM = """
 import json, sys
 from pathlib import Path
 import numpy, torch, transformers
 folder, wave, prompt = sys.argv[1], numpy.load(sys.argv[2]), sys.argv[3]
+if json.loads((Path(folder) / "config.json").read_text())["model_type"].startswith("audio_ft"):
+    import audio_ft.models.small
 config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
 spells = (Path(folder) / "tokenizer_config.json").is_file()
 reader = transformers.AutoProcessor if spells else transformers.AutoFeatureExtractor
 processor = reader.from_pretrained(folder, trust_remote_code=False)
 rate = (processor.feature_extractor if spells else processor).sampling_rate
-if hasattr(config, "audio_ft_pooling"):
+if hasattr(config, "audio_ft_pooling") or config.model_type.startswith("audio_ft"):
     from audio_ft import load
     saved = load(folder, device="cpu")
     model, inputs = saved.network, saved.adapter.collate([saved.adapter.extract(wave)])

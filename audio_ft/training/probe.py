@@ -117,10 +117,11 @@ def probe(
 ) -> Probed | None:
     """Fit linear probes on the layers of the checkpoint, and log the best; a resumed training reads them from the file.
 
-    None where the recipe does without them, or the task predicts something else than one target a clip.
+    None where the recipe does without them, the task predicts something else than one target a clip, or nothing is
+    pretrained.
     """
     recipe, file = prepared.recipe, prepared.place(folder) / PROBE_FILE
-    if not prepared.task.probes or not (recipe.probe or recipe.method == "probe"):
+    if prepared.adapter.from_scratch or not prepared.task.probes or not (recipe.probe or recipe.method == "probe"):
         return None
     if recipe.method == "probe":
         for line in data_briefing(prepared):

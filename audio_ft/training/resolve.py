@@ -1,7 +1,7 @@
-"""Resolve a recipe: decide every setting that it leaves open, and refuse what cannot work, with the reason.
+"""Resolve a recipe: decide every setting that it leaves open, in two steps once the training clips are clean.
 
-`check_input` refuses before anything is cleaned. Once the training clips are clean, `resolve_input` decides window and
-augmentation, and `resolve` the rest. Each value remembers its origin: "recipe", or "default: " and the reason.
+`resolve_input` decides window and augmentation, `resolve` the rest; refusals.py has refused before what cannot work.
+Each value remembers its origin: "recipe", or "default: " and the reason.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.augmentation import Mixup, Noise, Shift, Speed
+from audio_ft.augmentation import Noise, Speed
 from audio_ft.augmentation.base import apply_wave, generator
-from audio_ft.errors import InputError
-from audio_ft.metrics.registry import metrics_of
 from audio_ft.system import pick_device
-from audio_ft.targets.detection import Detection
 from audio_ft.tasks.base import HeadSettings
 from audio_ft.training.arguments import clips_a_step
 from audio_ft.training.defaults import HALVED, RECIPE, Value, default, devices, sharing, training_defaults
@@ -45,12 +42,6 @@ HEAD_FACTOR = 10.0
 # The TrainingArguments that decide the weights; precision, seed and freezing are recorded elsewhere.
 STEPS = ("learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps")
 DECIDING = (*STEPS, "lr_scheduler_type", "warmup_steps", "weight_decay", "optim", "max_grad_norm")
-# What a probe alone makes no use of: settings of the recipe, and of TrainingArguments.
-FINE_TUNING = (
-    "pooling", "weighted_layers", "dropout", "loss", "class_weights", "sampling", "freeze", "head_learning_rate",
-    "layer_decay", "peft", "wise_ft_alpha", "extra_eval",
-)  # fmt: skip
-OF_STEPS = ("learning_rate", "num_train_epochs", "warmup_steps", "weight_decay", "label_smoothing_factor")
 # Automatic choices that are logged before training; run.json has all of them.
 LOGGED = ("window", "augment", "learning_rate", "num_train_epochs", "per_device_train_batch_size", "metric")
 
@@ -130,24 +121,6 @@ def clips_of(training: Mapping[str, Value]) -> int:
     return batch * accumulation * spread(training)
 
 
-def check_input(recipe: Recipe, adapter: Adapter, task: Task) -> None:
-    """Check what can be known before recordings are cleaned.
-
-    Raises:
-        InputError: a setting that this task makes no use of, or a window that the checkpoint does not have.
-    """
-    _check_used(recipe, task)
-    _check_probe(recipe, task)
-    _check_metric(recipe, task)
-    _check_classes(recipe, task)
-    longest = task.fit_window(adapter, np.zeros(0), recipe.window).window
-    if recipe.window and recipe.window > longest:
-        raise InputError(
-            f"window={recipe.window:g}: here the network takes {longest:g} s at once at most; longer recordings are "
-            "cut. Take that or less, or leave window out."
-        )
-
-
 def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArray[Any], seconds: float) -> Input:
     """Decide augmentation and window, from the `durations` of clean training clips and their `seconds` before cleaning.
 
@@ -200,7 +173,7 @@ def resolve(
     head_rate = default(rate * HEAD_FACTOR, "ten times learning_rate")
     if recipe.head_learning_rate:
         head_rate = Value(recipe.head_learning_rate, RECIPE)
-    elif not task.from_scratch:
+    elif not task.from_scratch or adapter.from_scratch:
         head_rate = default(rate, "as below it")
     smoothing, weights = recipe.training.get("label_smoothing_factor"), recipe.class_weights
     head = HeadSettings(
@@ -215,74 +188,3 @@ def resolve(
         language_adapter=recipe.peft == "adapter",
     )
     return Resolved(head, training, {**given.values, "metric": metric, "head_learning_rate": head_rate})
-
-
-def _check_used(recipe: Recipe, task: Task) -> None:
-    """Check that the recipe sets nothing that the task or peft ignores."""
-    set_by_recipe = {
-        "loss": recipe.loss != "cross_entropy",
-        "class_weights": recipe.class_weights is not None,
-        "pooling": recipe.pooling != "mean",
-        "weighted_layers": recipe.weighted_layers,
-        "sampling": recipe.sampling != "none",
-        "Mixup": any(isinstance(augment, Mixup) for augment in recipe.augments),
-        "Shift": any(isinstance(augment, Shift) for augment in recipe.augments),
-        "events": recipe.events != Detection(),
-        "label_smoothing_factor": bool(recipe.training.get("label_smoothing_factor")),
-        "text.prompt": bool(recipe.text.prompt),
-        "text.timestamps": recipe.text.timestamps,
-    }
-    unused = [name for name, is_set in set_by_recipe.items() if is_set and name in task.ignores]
-    if unused:
-        raise InputError(f"{', '.join(unused)}: task {task.name} does not use it; leave it out.")
-    if recipe.peft == "adapter" and task.name != "ctc":
-        raise InputError(
-            f"peft=adapter trains the language adapter of Wav2Vec2 checkpoints (XLS-R, MMS) for task ctc, not for "
-            f"{task.name}; use peft=lora."
-        )
-    if recipe.peft is not None and recipe.freeze not in ("feature_encoder", "none"):
-        raise InputError(f"peft={recipe.peft} chooses the trainable weights itself; leave out freeze={recipe.freeze}.")
-
-
-def _check_probe(recipe: Recipe, task: Task) -> None:
-    """Check that a recipe for a probe alone has a target that it can learn, and sets nothing that it ignores."""
-    if recipe.method != "probe":
-        return
-    if not task.probes:
-        raise InputError(
-            f"method=probe is a linear model on one vector a clip, which cannot learn {task.target.wording.short}; "
-            "leave it out to fine-tune."
-        )
-    usual = {item.name: item.default for item in dataclasses.fields(recipe)}
-    unused = [name for name in FINE_TUNING if getattr(recipe, name) != usual[name]]
-    unused += [name for name in OF_STEPS if name in recipe.training]
-    unused += ["augment"] * bool(recipe.augment)
-    if unused:
-        raise InputError(f"{', '.join(unused)}: method=probe does not use it; leave it out, or fine-tune.")
-
-
-def _check_metric(recipe: Recipe, task: Task) -> None:
-    """Check that the metric which chooses the best checkpoint exists for these targets, and is not of one class."""
-    wanted = recipe.training.get("metric_for_best_model") or recipe.metric
-    known = ["loss", *(name for metric in metrics_of(task.target.sample.kind) for name in metric.names)]
-    if wanted is not None and str(wanted).removeprefix("eval_") not in known:
-        raise InputError(f"metric: {wanted!r} cannot choose the best checkpoint here; use one of {', '.join(known)}.")
-
-
-def _check_classes(recipe: Recipe, task: Task) -> None:
-    """Check the settings that need classes, and the names of weighted ones."""
-    smoothing, weights = float(recipe.training.get("label_smoothing_factor") or 0.0), recipe.class_weights
-    if task.target.regression and (recipe.loss != "cross_entropy" or smoothing > 0 or weights is not None):
-        raise InputError(
-            "loss=focal, label_smoothing_factor and class_weights are for classes, and these targets are "
-            f"{task.target.wording.short}; leave them out."
-        )
-    if weights is not None and not isinstance(weights, str) and set(weights) != set(task.target.names):
-        raise InputError(
-            f"class_weights names {', '.join(sorted(weights))} and the labels are {', '.join(task.target.names)}; "
-            "give each label one weight."
-        )
-    if recipe.sampling != "none" and not task.target.exclusive:
-        raise InputError(
-            f"sampling={recipe.sampling!r} balances single labels, and these targets are {task.target.wording.short}."
-        )

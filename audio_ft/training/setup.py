@@ -25,7 +25,8 @@ from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, Task, try_out
 from audio_ft.training.leaks import refuse_leaks, with_copies_together
-from audio_ft.training.resolve import Resolved, check_input, resolve, resolve_input
+from audio_ft.training.refusals import check_input
+from audio_ft.training.resolve import Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,6 +9,7 @@ from audio_ft.errors import InputError
 from audio_ft.metrics.names import headlines, score_name
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import display_name, hub_id
+from audio_ft.reporting.record import needs_audio_ft
 from audio_ft.run import Run
 
 # Significant digits of a score in the metadata; further digits differ between machines.
@@ -51,7 +52,7 @@ def metadata(run: Run, name: str) -> str:
         language=languages(recipe) or None,
         license=(license or None) if listed else "other",
         license_name=None if listed else _slug(license),
-        library_name="transformers",
+        library_name="audio_ft" if needs_audio_ft(run) else "transformers",
         pipeline_tag=target.pipeline_tag,
         tags=["audio", "audio_ft", *target.tags, *(["smoke-run"] if run.smoke else [])],
         base_model=hub_id(recipe.model),

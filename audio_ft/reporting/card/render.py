@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration
 from audio_ft.metrics.names import headlines, score_name
+from audio_ft.models.scratch import is_from_scratch
 from audio_ft.recipe import REQUIRED_CARD_FIELDS, Recipe
 from audio_ft.redaction import display_name, hub_id, names_groups, without_names
 from audio_ft.reporting import record
@@ -50,6 +51,7 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
         run=run,
         whole=record.cross_validation_of(run),
         record=record,
+        from_scratch=is_from_scratch(run.recipe.model),
         headlines=[(metric, titled.title, titled.meaning) for metric, titled in shown],
         classes=tables.classes(run),
         weakest_of=len(record.class_scores(run)),
