@@ -16,6 +16,7 @@ from .evaluation.suggest import suggest
 from .hub.bundle import card
 from .hub.load import load
 from .hub.push import push
+from .inference.embedding_table import Embeddings, embed
 from .inference.embeddings import Encoder
 from .inference.predictor import Model
 from .metrics import Score
@@ -38,6 +39,7 @@ __all__ = [
     "Chain",
     "Clip",
     "Data",
+    "Embeddings",
     "Encoder",
     "Evaluation",
     "InputError",
@@ -51,6 +53,7 @@ __all__ = [
     "compare",
     "cross_validate",
     "doubts",
+    "embed",
     "evaluate",
     "features",
     "inspect",

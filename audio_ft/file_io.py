@@ -50,10 +50,7 @@ def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
     try:
         if make_parents:
             target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.parent.is_dir():
-            raise InputError(
-                f"{target}: cannot be written: no such folder: {target.parent}; make it, or give another folder."
-            )
+        require_parent(target)
         yield unfinished
         if unfinished.is_dir() and target.is_dir():
             shutil.rmtree(target)
@@ -71,6 +68,13 @@ def replacing(target: Path, *, make_parents: bool = False) -> Iterator[Path]:
         raise InputError(f"{target}: cannot be written: {reason}; {fix}.") from error
     finally:
         remove(unfinished)
+
+
+def require_parent(target: Path) -> None:
+    """Raise `InputError` if the folder that a file is to be written into does not exist, before the work starts."""
+    if not target.parent.is_dir():
+        where = f"no such folder: {target.parent}; make it, or give another folder"
+        raise InputError(f"{target}: cannot be written: {where}.")
 
 
 def remove_unfinished(folder: Path, *, below: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,9 +128,7 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
     from audio_ft.recipe import Recipe
     from audio_ft.run import RECIPE_FILE
 
-    for assignment in arguments.set:
-        if not Recipe.full_name(assignment.partition("=")[0]).startswith("data."):
-            raise InputError(f"--set {assignment}: only the data can be set here; write --set data.KEY=VALUE.")
+    _require_data_settings(arguments.set)
     file = folder / RECIPE_FILE
     # A checkpoint of another tool has none.
     recipe = Recipe.load(file) if file.is_file() else empty_recipe()
@@ -147,6 +146,25 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
     data = known.replace(path=path) if trained_on else Data(path=path)
     data = recipe.replace(data=data).override(arguments.set).data
     return with_columns(data, arguments), SPLITS if trained_on else ()
+
+
+def unlabeled(arguments: argparse.Namespace) -> Data:
+    """Return the data that the arguments name, of which no targets are needed.
+
+    Raises:
+        InputError: --set of something else than the data.
+    """
+    _require_data_settings(arguments.set)
+    return with_columns(empty_recipe(local(arguments.data)).override(arguments.set).data, arguments)
+
+
+def _require_data_settings(assignments: Sequence[str]) -> None:
+    """Refuse to set anything but the data."""
+    from audio_ft.recipe import Recipe
+
+    for assignment in assignments:
+        if not Recipe.full_name(assignment.partition("=")[0]).startswith("data."):
+            raise InputError(f"--set {assignment}: only the data can be set here; write --set data.KEY=VALUE.")
 
 
 def with_columns(data: Data, arguments: argparse.Namespace) -> Data:

@@ -20,6 +20,10 @@ T = TypeVar("T")
 FLAG: dict[str, Any] = {"action": "store_true"}
 REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
 DATA = {"metavar": "DATA", "help": "folder, table (csv, txt, jsonl, xlsx, parquet …), archive or id on the Hub"}
+CHECKPOINT: dict[str, Any] = {
+    "metavar": "RUN_OR_CHECKPOINT",
+    "help": "a run's folder, or any checkpoint: a folder or an id on the Hub",
+}
 # {} is what a command adds.
 SHARED: dict[str, dict[str, Any]] = {
     "run": {"metavar": "RUN_OR_MODEL", "help": "a run's folder, or a model's id on the Hub"},
@@ -82,6 +86,16 @@ def add_options(parser: argparse._ActionsContainer, *names: str, **added: str) -
 def add_data_options(parser: argparse.ArgumentParser, *, set: str, task: str = TASK_FOUND) -> None:
     """Add the options that say how data is read, the same in every command; `set` and `task` complete their help."""
     add_options(parser, "--task", "--target", "--group", "--where", "--set", task=task, set=set)
+
+
+def add_unlabeled_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which recordings are embedded, and how."""
+    layer = "hidden layer to take, from 1 (default: the last of a run, the middle one of a checkpoint)"
+    parser.add_argument("--layer", metavar="N", type=number(int, lambda at: at >= 0, "a whole number"), help=layer)
+    window = "cut longer recordings into parts of so many seconds, each with a vector (default: no)"
+    seconds = number(float, lambda length: length > 0, "a number of seconds above 0")
+    parser.add_argument("--window", metavar="SECONDS", type=seconds, help=window)
+    add_options(parser, "--group", "--where", "--set", "--code", set=DATA_SETTINGS)
 
 
 def add_labeled_options(parser: argparse.ArgumentParser) -> None:

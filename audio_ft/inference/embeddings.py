@@ -86,13 +86,23 @@ class Encoder:
         adapter = self.adapter.with_window(min(max(durations.max(initial=0.0), 1.0), LONGEST))
         return replace(self, adapter=adapter, network=adapter.fit(self.network), loose=False)
 
+    @property
+    def layers(self) -> int:
+        """Return the number of its transformer layers."""
+        return len(self.adapter.layers(self.network))
+
     def embed(self, cleaned: Cleaned) -> NDArray[np.float32]:
         """Return the vectors of clean rows; see `embed`."""
         return embed(self.network, self.adapter, cleaned)
 
 
 def embed(
-    network: PreTrainedModel, adapter: Adapter, cleaned: Cleaned, *, describe: str = "embedding"
+    network: PreTrainedModel,
+    adapter: Adapter,
+    cleaned: Cleaned,
+    *,
+    layer: int | None = None,
+    describe: str = "embedding",
 ) -> NDArray[np.float32]:
     """Return mean and standard deviation over time of an encoder's hidden states, float32 (clips, layers, 2 * width).
 
@@ -103,6 +113,7 @@ def embed(
         network: a network that `adapter.fit` has adapted to the adapter's window.
         adapter: the adapter of the network.
         cleaned: clean recordings; those that are not used have no vector, the others keep their order.
+        layer: the one layer to return; None: all of them, or `MOST_LAYERS` evenly spaced ones.
         describe: text of the progress bar.
     """
     windows, collator = Windows(cleaned, None, adapter.window), Collator(adapter)
@@ -112,7 +123,7 @@ def embed(
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             vectors, counts = _batch(network, adapter, collator(windows.__getitems__(chosen.tolist())),
-                                     windows.lengths[chosen])  # fmt: skip
+                                     windows.lengths[chosen], layer)  # fmt: skip
             parts.append(vectors)
             frames.append(counts)
             progress.update(len(chosen))
@@ -181,7 +192,7 @@ def _ended(network: Any, adapter: Adapter, hidden: torch.Tensor, inputs: dict[st
 
 
 def _batch(
-    network: Any, adapter: Adapter, inputs: dict[str, torch.Tensor], lengths: NDArray[np.int64]
+    network: Any, adapter: Adapter, inputs: dict[str, torch.Tensor], lengths: NDArray[np.int64], layer: int | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the vectors (batch, layers, 2 * width) and the frames of clips with so many samples."""
     import torch
@@ -190,7 +201,8 @@ def _batch(
     with torch.inference_mode():
         inputs = {name: value.to(network.device) for name, value in inputs.items()}
         states = encoder(**inputs, output_hidden_states=True).hidden_states
-    kept = np.unique(np.linspace(0, len(states) - 1, min(len(states), MOST_LAYERS)).round().astype(int))
+    spaced = np.linspace(0, len(states) - 1, min(len(states), MOST_LAYERS))
+    kept = np.unique(spaced.round().astype(int)) if layer is None else [layer]
     hidden = [adapter.over_time(states[layer].float()) for layer in kept]
     frames = adapter.frames(torch.from_numpy(lengths)).clamp(1, hidden[0].shape[1]).to(network.device)
     audio = (torch.arange(hidden[0].shape[1], device=network.device) < frames[:, None]).unsqueeze(-1)

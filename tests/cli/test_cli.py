@@ -44,6 +44,7 @@ FLAGS = {
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "doubts": "--code model data --target --group --set --where --count --csv --html --anonymize --task --language"
     " --json",
+    "embed": "--code model data --output --layer --window --group --where --set",
     "suggest": "--code model folder --count --pseudo-labels --confidence --json",
     "robustness": "--code model data --split --json --task --target --group --set --where --only --limit"
     " --output --overwrite",

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, saved_recipe
-from audio_ft.cli.options import DATA_SETTINGS, add_data_options, add_options, for_task, number, require_page
+from audio_ft.cli.options import (
+    CHECKPOINT,
+    DATA_SETTINGS,
+    add_data_options,
+    add_options,
+    for_task,
+    number,
+    require_page,
+)
 from audio_ft.formatting import format_size
 
 if TYPE_CHECKING:
@@ -33,8 +41,7 @@ audio-ft inspect recordings --fix good.csv --doubts doubts.csv."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `doubts`."""
-    model = "a run's folder, or any checkpoint: a folder or an id on the Hub"
-    parser.add_argument("model", metavar="RUN_OR_CHECKPOINT", help=model)
+    parser.add_argument("model", **CHECKPOINT)
     add_options(parser, "data")
     add_data_options(parser, set=DATA_SETTINGS)
     count = number(int, lambda clips: clips >= 1, "a whole number of at least 1")
