@@ -31,8 +31,16 @@ class Side:
     transcripts: Sequence[str] = ()
 
 
-def certify(sides: Mapping[str, Side]) -> Certificate:
-    """Compare the clips, groups and transcripts of every two splits.
+def copies_of(sides: Mapping[str, Side]) -> list[Copy]:
+    """Return the clips that hold the same sound, on one side or on two, numbered over the splits in their usual order.
+
+    `certify` and `families` take the result, so that one search serves both.
+    """
+    return find_copies([codes for side in _ordered(sides).values() for codes in side.fingerprints])
+
+
+def certify(sides: Mapping[str, Side], copies: Sequence[Copy] | None = None) -> Certificate:
+    """Compare the clips, groups and transcripts of every two splits; `copies` are those of `copies_of`, if known.
 
     Example:
         >>> import numpy as np
@@ -41,14 +49,13 @@ def certify(sides: Mapping[str, Side]) -> Certificate:
         >>> print(next(certify(sides).sentences()))
         1 recording of test is in train too: 1 re-encoded, resampled or gained (first: test.wav is train.wav); scores there flatter the model
     """  # noqa: E501
-    names = [name for name in SPLITS if name in sides] + [name for name in sides if name not in SPLITS]
-    ordered = {name: sides[name] for name in names}
+    ordered = _ordered(sides)
     silent = sum(int(np.count_nonzero(codes)) < LEAST_FRAMES for side in sides.values() for codes in side.fingerprints)
     shared = {f"{two} in {one}": _shared_transcripts(ordered[one], ordered[two])
-              for one, two in itertools.combinations(names, 2)}  # fmt: skip
+              for one, two in itertools.combinations(ordered, 2)}  # fmt: skip
     return Certificate(
         clips={name: len(side.keys) for name, side in ordered.items()},
-        pairs=tuple(_pairs(ordered)),
+        pairs=tuple(_pairs(ordered, copies)),
         alike=tuple(_alike(ordered)),
         transcripts={which: number for which, number in shared.items() if number},
         silent=silent,
@@ -56,27 +63,38 @@ def certify(sides: Mapping[str, Side]) -> Certificate:
     )
 
 
-def families(sides: Sequence[Side]) -> tuple[tuple[str, ...], ...]:
-    """Return the keys of recordings that hold the same sound, on whatever side: one tuple for each that has copies."""
-    keys = [key for side in sides for key in side.keys]
+def families(sides: Mapping[str, Side], copies: Sequence[Copy] | None = None) -> tuple[tuple[str, ...], ...]:
+    """Return the keys of recordings that hold the same sound, on whatever side: one tuple for each that has copies.
+
+    `copies` are those of `copies_of`, if known.
+    """
+    ordered = _ordered(sides).values()
+    keys = [key for side in ordered for key in side.keys]
     firsts: dict[str, int] = {}
-    digests = [digest for side in sides for digest in side.digests]
+    digests = [digest for side in ordered for digest in side.digests]
     equal = [Copy(firsts.setdefault(digest, place), place, 0, 1.0, 0) for place, digest in enumerate(digests) if digest]
-    copies = find_copies([codes for side in sides for codes in side.fingerprints])
+    united = united_clips([*equal, *(copies_of(sides) if copies is None else copies)], len(keys))
     found: dict[int, list[str]] = {}
-    for key, first in zip(keys, united_clips([*equal, *copies], len(keys)), strict=True):
+    for key, first in zip(keys, united, strict=True):
         found.setdefault(first, []).append(key)
     return tuple(sorted(tuple(sorted(family)) for family in found.values() if len(family) > 1))
 
 
-def _pairs(sides: Mapping[str, Side]) -> Iterator[Pair]:
+def _ordered(sides: Mapping[str, Side]) -> dict[str, Side]:
+    """Return the sides in the usual order of splits, others behind them."""
+    return {name: sides[name] for name in dict.fromkeys((*SPLITS, *sides)) if name in sides}
+
+
+def _pairs(sides: Mapping[str, Side], copies: Sequence[Copy] | None) -> Iterator[Pair]:
     """Yield the clips on two sides that hold the same recording, each clip of the later side once for each earlier."""
     place = [(name, row) for name, side in sides.items() for row in range(len(side.keys))]
     codes = [codes for side in sides.values() for codes in side.fingerprints]
     digests = [digest for side in sides.values() for digest in side.digests]
     numbers = {name: number for number, name in enumerate(sides)}
-    copies = find_copies(codes, [numbers[name] for name, _ in place])
-    found = {(copy.first, copy.second): _kind(copy, codes) for copy in copies}
+    if copies is None:
+        copies = find_copies(codes, [numbers[name] for name, _ in place])
+    across = (copy for copy in copies if place[copy.first][0] != place[copy.second][0])
+    found = {(copy.first, copy.second): _kind(copy, codes) for copy in across}
     found |= dict.fromkeys(_equal(digests, [name for name, _ in place]), EXACT)
     for (first, second), kind in sorted(found.items()):
         (one, row), (two, other) = place[first], place[second]

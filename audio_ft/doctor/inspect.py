@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
-from audio_ft.data.certify import certify
+from audio_ft.data.certify import certify, copies_of
 from audio_ft.data.find_target import TranscriptsFound, target_column
 from audio_ft.data.findings import Finding, ranked
 from audio_ft.data.loader import ANY_CLASSES
@@ -70,10 +70,11 @@ def inspect(
     good = [one for one in every if one.error is None]
     equal = _equal(every, measured) if decoded else duplicates(every)
     sides, rule = sides_of(rows, measured, kind), loaded.rule if loaded else ""
+    copies = copies_of(sides)
     found = [
         *set_findings.of_notes(loaded.warnings if loaded else ()),
         *set_findings.of_copies(rows, equal),
-        *of_changed_copies(sides, equal, "made here" in rule),
+        *of_changed_copies(sides, copies, equal, "made here" in rule),
         *set_findings.of_classes(facts),
         *set_findings.of_headers(every),
         *set_findings.of_empty_transcripts(rows, facts),
@@ -98,7 +99,7 @@ def inspect(
         decoded=decoded,
         decoders=decoders(),
         reading=loaded.reading if loaded else "",
-        leaks=certify(sides).summary() if decoded and len(sides) > 1 else "",
+        leaks=certify(sides, copies).summary() if decoded and len(sides) > 1 else "",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from audio_ft.data.certify import Side, families
+from audio_ft.data.copies import Copy
 from audio_ft.data.findings import Finding
 from audio_ft.data.rows import Rows
 from audio_ft.doctor.measure import Measured
@@ -27,12 +28,12 @@ def sides_of(rows: Mapping[str, Rows], measured: Mapping[str, Measured], kind: t
 
 
 def of_changed_copies(
-    sides: Mapping[str, Side], equal: Sequence[tuple[str, ...]], made_here: bool
+    sides: Mapping[str, Side], copies: Sequence[Copy], equal: Sequence[tuple[str, ...]], made_here: bool
 ) -> Iterator[Finding]:
     """Yield findings on copies that are not `equal`; splits that are made here keep them together in training."""
     split = {key: name for name, side in sides.items() for key in side.keys}
     same = [set(keys) for keys in equal]
-    changed = [keys for keys in families(list(sides.values())) if not any(own.issuperset(keys) for own in same)]
+    changed = [keys for keys in families(sides, copies) if not any(own.issuperset(keys) for own in same)]
     across = [keys for keys in changed if len({split[key] for key in keys}) > 1]
     inside = [keys for keys in changed if keys not in across]
     if across:

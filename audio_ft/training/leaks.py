@@ -38,7 +38,7 @@ def with_copies_together(
     # Every fold must be made with the same copies in mind, also where this one parts none.
     if "made here" not in loaded.rule or not (certificate.pairs or recipe.data.folds):
         return None
-    found = families([side_of(split, target) for split in rows.values()])
+    found = families({name: side_of(split, target) for name, split in rows.items()})
     known = recipe.data.together or ()
     new = tuple(keys for keys in found if keys not in known)
     if not new:

@@ -14,7 +14,7 @@ from audio_ft.audio.fingerprint import fingerprint
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.data.alike import look_alike, spellings
 from audio_ft.data.certificate import CHANGED, EXACT, PART, Certificate
-from audio_ft.data.certify import Side, certify, families
+from audio_ft.data.certify import Side, certify, copies_of, families
 from audio_ft.data.copies import find_copies, united_clips
 from audio_ft.evaluation.perturbations.transmission import encoded
 
@@ -157,7 +157,17 @@ def test_a_certificate_names_pairs_by_kind(clips):
     )
     assert found.summary().startswith("3 recordings of the test split are in train or validation too")
     assert Certificate.from_dict(found.to_dict()) == found
-    assert families([*splits.values()]) == (("A", "a"), ("B", "b"), ("C", "c"))
+    assert families(splits) == (("A", "a"), ("B", "b"), ("C", "c"))
+
+
+def test_one_search_serves_the_certificate_and_the_families(clips):
+    splits = {
+        "test": side(clips[:4], *"abcd"),
+        "train": side([clips[0], clips[5], cut(clips[5]), inside(clips[2])], *"ABCD"),
+    }
+    copies = copies_of(splits)
+    assert certify(splits, copies) == certify(splits)
+    assert families(splits, copies) == families(splits) == (("A", "a"), ("B", "C"), ("D", "c"))
 
 
 def test_a_certificate_knows_the_samples_that_it_compared():
