@@ -24,7 +24,7 @@ from audio_ft.data.rows import Rows, Stored
 from audio_ft.data.spec import Data
 from audio_ft.doctor import set_findings
 from audio_ft.doctor.checks import of_samples
-from audio_ft.doctor.examine import Examination
+from audio_ft.doctor.examine import Examination, Result
 from audio_ft.doctor.facts import durations_of, facts_of
 from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.doctor.leaks import of_changed_copies, sides_of
@@ -62,8 +62,7 @@ def inspect(
     decoded = examination.seconds_left <= QUICK_SECONDS if decode is None else decode
     results = examination.run() if decoded else {}
     measured = {key: result.measured for key, result in results.items() if result.measured}
-    errors = {key: result.error for key, result in results.items() if result.measured is None}
-    headers = {name: _with_errors(part, errors) for name, part in headers.items()}
+    headers = {name: _with_errors(part, results) for name, part in headers.items()}
     kind = type(loaded.target) if loaded else (targets or ANY_CLASSES)[-1]
     facts = {name: facts_of(part, headers[name], kind) for name, part in rows.items()}
     every = [one for part in headers.values() for one in part]
@@ -103,8 +102,9 @@ def inspect(
     )
 
 
-def _with_errors(headers: Iterable[Probed], errors: Mapping[str, str | None]) -> list[Probed]:
+def _with_errors(headers: Iterable[Probed], results: Mapping[str, Result]) -> list[Probed]:
     """Return what headers say, with the errors of reading every sample."""
+    errors = {key: result.error for key, result in results.items() if result.measured is None}
     return [replace(one, error=errors.get(one.key, one.error)) for one in headers]
 
 

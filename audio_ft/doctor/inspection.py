@@ -45,7 +45,8 @@ class Inspection:
 
     `problem` is the error with which training would refuse it; `decoded` whether more than headers was read;
     `unreadable` pairs keys and reasons, `duplicates` lists keys of equal content, `findings` come in the order in which
-    to fix them, and `leaks` is what was compared between splits, "" where only headers were read.
+    to fix them, `leaks` is what was compared between splits, "" where only headers were read, and `voices` how voices
+    were compared, "" where they were not.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Inspection:
     decoders: str
     reading: str = ""
     leaks: str = ""
+    voices: str = ""
 
     @property
     def kind_in_words(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.data.columns import GROUP, among
+from audio_ft.evaluation.voices import SAME_VOICE
 from audio_ft.reporting.anonymize import DATA, LEFT_OUT
 from audio_ft.targets import target_class
 
@@ -37,7 +38,7 @@ def anonymized_inspection(found: Inspection) -> Inspection:
         problem=found.problem and f"the reason is {LEFT_OUT}; without --anonymize it is shown",
         unreadable=tuple((names[key], LEFT_OUT) for key, _ in found.unreadable),
         duplicates=tuple(tuple(names[key] for key in keys) for keys in found.duplicates),
-        findings=tuple(_finding(finding, names) for finding in found.findings),
+        findings=tuple(_finding(finding, names, groups) for finding in found.findings),
         recordings=tuple(_recording(one, names, groups, found.kind) for one in found.recordings),
         reading="",
         leaks=LEFT_OUT if found.leaks else "",
@@ -97,11 +98,15 @@ def _without_column(text: str, group: str | None) -> str:
     return re.sub(rf"\b{re.escape(group)}(?!\w)", str(_group(group)), text) if group else text
 
 
-def _finding(finding: Finding, names: Mapping[str, str]) -> Finding:
-    """Return a finding about numbered recordings; a sentence with names loses them."""
+def _finding(finding: Finding, names: Mapping[str, str], groups: Mapping[str, str]) -> Finding:
+    """Return a finding about numbered recordings; a sentence with names loses them, or has numbers in their place."""
     sentence = finding.sentence
     if finding.name in QUOTING:
         sentence = f"something about how the data is read ({LEFT_OUT}; without --anonymize it is shown)"
+    elif finding.name == SAME_VOICE:
+        quoted = {repr(name): f"'{number}'" for name, number in groups.items()}
+        anywhere = "|".join(re.escape(name) for name in sorted(quoted, key=len, reverse=True))
+        sentence = re.sub(anywhere, lambda found: quoted[found[0]], sentence)
     elif finding.together:  # it ends with the first copies, "(a.wav = b.wav)"
         sentence = sentence.replace(f" ({' = '.join(finding.together[0][:2])})", "")
     for key in sorted(finding.keys, key=len, reverse=True):

@@ -30,8 +30,8 @@ COMMON = {"-h", "--help", "--debug", "--quiet"}
 # Scripts rely on these: adding is fine (and needs a line here), removing and renaming breaks somebody.
 FLAGS = {
     "quickstart": "--task --output-dir --data --epochs --overwrite",
-    "inspect": "data --decode --no-decode --html --anonymize --fix --doubts --undo --json --task --target --group "
-    "--where --set",
+    "inspect": "data --decode --no-decode --voices --html --anonymize --fix --doubts --undo --json --task --target"
+    " --group --where --set",
     "cache": "--clear --older --json",
     "completion": "shell",
     "settings": "--code word --model --data --task --target --group --where --set --json",

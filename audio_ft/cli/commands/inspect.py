@@ -28,6 +28,7 @@ EPILOG = """examples:
   audio-ft inspect recordings
   audio-ft inspect calls.csv --target intent --group caller
   audio-ft inspect recordings --html findings.html
+  audio-ft inspect recordings --group speaker --voices openai/whisper-tiny
   audio-ft inspect recordings --fix good.csv
   audio-ft inspect recordings --fix good.csv --doubts doubts.csv
   audio-ft inspect recordings --decode --json > facts.json"""
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser, set=SETTINGS)
     parser.add_argument("--decode", action=argparse.BooleanOptionalAction, help="read every sample, or only headers "
                         "(default: every sample of up to three hours)")  # fmt: skip
+    parser.add_argument("--voices", metavar="CHECKPOINT", help="compare the voices of groups by a frozen network, such "
+                        "as openai/whisper-tiny or a run's: groups that may be one speaker under two names; that needs "
+                        "four groups of eight clips")  # fmt: skip
     parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
     add_options(parser, "--anonymize")
     parser.add_argument("--fix", metavar="OUT.csv", help="write a manifest without recordings that are unreadable, "
@@ -71,6 +75,11 @@ def run(arguments: argparse.Namespace) -> None:
     complete = arguments.decode is None and bool(arguments.html or arguments.fix)
     step(f"reading {arguments.data}")
     found = inspect(recipe.data, targets=targets, decode=True if complete else arguments.decode)
+    if arguments.voices:
+        from audio_ft.evaluation.voices import with_voices
+        from audio_ft.hub.load import load_frozen
+
+        found = with_voices(found, load_frozen(arguments.voices))
     if arguments.html:
         from audio_ft.reporting.anonymous_data import anonymized_inspection
         from audio_ft.reporting.html.inspection import write_inspection
@@ -136,6 +145,8 @@ def _summary(found: Inspection) -> list[str]:
         lines += _lines("splits", found.rule)
     if found.leaks:
         lines += _lines("leaks", found.leaks)
+    if found.voices:
+        lines += _lines("voices", found.voices)
     if found.target:
         group = f"groups by {found.group}" if found.group else "no groups known (--group NAME keeps speakers apart)"
         lines += _lines("columns", f"target {found.target!r} ({found.kind_in_words}), {group}")
