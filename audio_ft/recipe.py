@@ -113,6 +113,7 @@ class Recipe(Settings):
         wise_ft_alpha: position of the saved weights between checkpoint (0) and fine-tuned weights (1).
         extra_eval: a second data set on which the network is scored before and after, to show what it forgot.
         metric: the score that chooses the best checkpoint; None: the usual one of the task.
+        budget: seconds for everything, or "30s", "10min", "1h": trains what there is time for; None: all it needs.
         patience: epochs without improvement (of eval_steps: evaluations) after which training stops early; 0: never.
         precision: auto, float32, bf16 or fp16.
         seed: of weights, batches and augmentation.
@@ -164,6 +165,7 @@ class Recipe(Settings):
     wise_ft_alpha: Annotated[float | None, rules.number(0, 1)] = None
     extra_eval: Data | None = None
     metric: str | None = None
+    budget: Annotated[float | None, rules.duration()] = None
     patience: Annotated[int, rules.whole(0)] = 10
     precision: Annotated[str, rules.choice("auto", "float32", "bf16", "fp16")] = "auto"
     seed: Annotated[int, rules.whole(0, rules.LARGEST_SEED)] = 0
@@ -187,8 +189,7 @@ class Recipe(Settings):
             raise InputError("keep_adapter saves low-rank matrices, and there are none; add peft=lora.")
         if self.peft == "lora" and not self.lora_rank:
             raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
-        smoothing = self.training.get("label_smoothing_factor", 0.0)
-        rules.number(0, 1, below=True).apply("label_smoothing_factor", smoothing)
+        rules.number(0, 1, below=True).apply("label_smoothing_factor", self.training.get("label_smoothing_factor", 0.0))
         if pushing := self.training.get("push_to_hub"):
             raise InputError('push_to_hub: expected a repository in the recipe itself ("me/name"), none in training, '
                              f"got {shown(pushing)}")  # fmt: skip
@@ -206,12 +207,11 @@ class Recipe(Settings):
     @property
     def digest(self) -> str:
         """Return a digest of everything that decides the weights; texts for the card and the push do not."""
-        known = self.to_dict()
-        for name in ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks"):
-            known.pop(name)
+        texts = ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks")
+        known = {name: own for name, own in self.to_dict().items() if name not in texts}
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
-        for name in [name for name, usual in (("events", Detection()), ("seeds", 1)) if getattr(self, name) == usual]:
-            known.pop(name)
+        unset = {"events": Detection(), "seeds": 1, "budget": None}
+        known = {name: own for name, own in known.items() if name not in unset or getattr(self, name) != unset[name]}
         for name in ("license", "source", "language"):
             known["data"].pop(name)
         known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
@@ -228,8 +228,8 @@ class Recipe(Settings):
         usual = type(self)(model=self.model, data=self.data)
         rows = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("model", "data")}
         changed = {name: value for name, value in rows.items() if value != getattr(usual, name)}
-        always = {"model": self.model, "data": self.data.path}
-        return facts_html(self.name or "recipe", always | changed, "All other settings have their defaults.")
+        shown = {"model": self.model, "data": self.data.path} | changed
+        return facts_html(self.name or "recipe", shown, "All other settings have their defaults.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, with the format of its file."""

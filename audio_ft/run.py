@@ -10,6 +10,7 @@ from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
+from audio_ft.formatting import format_duration
 from audio_ft.metrics import Score, Spread, direction
 from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json, shown
@@ -47,6 +48,7 @@ class Run:
     everything fits together, so that its scores mean nothing. `leaks` is the `Certificate` of the splits as a table,
     empty in runs of older versions; where clips of the test split leak, `without_leaks` holds the scores of the others.
     With several seeds, `seeds` holds folder and scores of each, and `spread` how far they are apart on the test split.
+    With a budget, `budget` holds its seconds, and the stages with the seconds and the validation score of each.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class Run:
     folds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     spread: Mapping[str, Spread] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
@@ -93,6 +96,21 @@ class Run:
         step = f"step {self.best['step']:,}" if "step" in self.best else None  # an average of seeds has none
         which = (self.best.get("seeds"), self.best.get("kept", step))
         return f"{', '.join(filter(None, which))}: {self.best['why']}"
+
+    @property
+    def within_budget(self) -> str:
+        """Return what became of the budget: time used, validation score of each stage, the stage kept; or ""."""
+        if not self.budget:
+            return ""
+        metric, stages = self.budget["metric"], self.budget["stages"]
+        shown = [
+            f"{stage['name']} ({format_duration(stage['seconds'])})"
+            + ("" if stage["value"] is None else f" {metric} {stage['value']:.4f}")
+            for stage in stages
+        ]
+        used, whole = (format_duration(seconds) for seconds in (self.seconds["total"], self.budget["seconds"]))
+        early = self.budget["early"] and f"; {self.budget['early']}"
+        return f"{used} of {whole} used; on validation {', '.join(shown)}; kept {self.budget['kept']}{early}"
 
     @property
     def below_probe(self) -> str:

@@ -41,7 +41,8 @@ from audio_ft.recipe import Recipe
 from audio_ft.system import precision
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments
-from audio_ft.training.loop import deterministic_sums, select_trainable
+from audio_ft.training.determinism import deterministic_sums
+from audio_ft.training.loop import select_trainable
 from audio_ft.training.setup import prepare
 from audio_ft.training.trainer import AudioTrainer
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -51,6 +53,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "--data")
     parser.add_argument("--output-dir", metavar="RUN", help="folder for the run (default: runs/ and the recipe's name)")
     add_data_options(parser, set="any other setting of recipe, data, text or training (audio-ft settings lists them)")
+    parser.add_argument("--budget", metavar="TIME", help="wall time for everything, such as 30s, 10min or 1h")
     parser.add_argument("--smoke", **FLAG, help=SMOKE)
     add_options(parser, "--overwrite", "--code", overwrite="a finished run in the output folder")
     parser.add_argument(
@@ -67,11 +70,14 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
     Raises:
         InputError: an option with a value that does not fit, or no folder for the run.
     """
+    started = time.monotonic()
     from audio_ft.training.folds import cross_validate
     from audio_ft.training.train import train
 
     recipe, from_file = changed(recipe, arguments), bool(name)
     recipe = recipe.replace(allow_leaks=recipe.allow_leaks or arguments.allow_leaks)
+    if arguments.budget:
+        recipe = recipe.override([f"budget={arguments.budget}"])
     name = recipe.name or name
     if not (arguments.output_dir or name):
         raise InputError("where should the run be saved? Add --output-dir, for example --output-dir runs/first.")
@@ -79,10 +85,10 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
     if arguments.smoke:
         limit = min(recipe.data.limit or SMOKE_CLIPS, SMOKE_CLIPS)
         training = {**recipe.training, **SMOKE_TRAINING}
-        recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training)
+        recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training, budget=None)
         folder = folder.with_name(f"{folder.name}-smoke")
     folds = recipe.data.folds is not None and recipe.data.test_fold is None
-    work = cross_validate if folds else train
+    work = cross_validate if folds else partial(train, started=started)
     overwrite = arguments.overwrite or arguments.smoke
 
     def trained(task: str) -> None:

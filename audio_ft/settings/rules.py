@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -97,6 +98,18 @@ def number(
         return _kept(plain, math.isfinite(plain) and not outside)
 
     return Rule("a number" + _bounds(low, high, above, below, unit), read)
+
+
+def duration() -> Rule:
+    """Accept a time above 0, in seconds or with its unit: 90, "90s", "1.5min" or "2h"."""
+    units = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+    def read(value: Any) -> float:
+        found = re.fullmatch(r"\s*(\d*\.?\d+)\s*(s|min|h)\s*", value) if isinstance(value, str) else None
+        seconds: float = number(0, above=True).read(float(found[1]) * units[found[2]] if found else value)
+        return seconds
+
+    return Rule('a time above 0 such as "30s", "10min" or "1h", or a number of seconds', read)
 
 
 def whole(low: float = -math.inf, high: float = math.inf, *, unit: str = "") -> Rule:

@@ -41,7 +41,8 @@ MANAGED_ARGUMENTS = {
     "bf16_full_eval": "scores are computed in float32; precision=bf16 is for the training",
     "dataloader_persistent_workers": "workers that outlive an epoch would augment each one as they did the first",
 }
-
+# When a training with a budget evaluates and saves is decided by the clock.
+BY_CLOCK = ("eval_strategy", "eval_steps", "save_strategy", "save_steps")
 # Settings of tutorials and of older transformers with other values than ours (the others are `ALIASES`), and what does
 # the same here.
 RENAMED = {
@@ -85,6 +86,12 @@ def check_training(recipe: Recipe) -> None:
     metric = recipe.training.get("metric_for_best_model", recipe.metric)
     if metric is not None:
         direction(str(metric).removeprefix("eval_"))
+    if recipe.budget is not None:
+        others = [name for name in BY_CLOCK if recipe.training.get(name) is not None]
+        others += [name for name in ("wise_ft_alpha", "extra_eval") if getattr(recipe, name) is not None]
+        others += ["seeds"] * (recipe.seeds > 1)
+        if others:
+            raise InputError(f"budget plans the training by the clock, without {', '.join(others)}; leave one out.")
     if recipe.load_in_8bit and importlib.util.find_spec("bitsandbytes") is None:
         raise InputError("load_in_8bit needs bitsandbytes: pip install 'audio-ft[8bit]', or leave it out.")
 

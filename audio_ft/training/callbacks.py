@@ -109,6 +109,7 @@ class Progress(TrainerCallback):
 
     def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Move the bar."""
+        self.bar.total = state.max_steps  # planned again where a budget ends the training
         self.bar.set_postfix_str(self._facts(args, state), refresh=False)
         self.bar.update(state.global_step - self.bar.n)
 

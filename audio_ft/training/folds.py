@@ -54,6 +54,8 @@ def cross_validate(
     if recipe.seeds > 1:
         raise InputError(f"seeds={recipe.seeds} is for one split of the data, and data.folds={recipe.data.folds} makes "
                          "several; leave one of them out, or set data.test_fold.")  # fmt: skip
+    if recipe.budget is not None:
+        raise InputError("budget is for one training, and every fold is one; leave it out, or set data.test_fold.")
     if recipe.push_to_hub:
         raise InputError("push_to_hub is for one model, and every fold trains its own; push the run that you choose.")
     refuse_finished(folder, overwrite)

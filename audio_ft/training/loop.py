@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,10 @@ from audio_ft.run import ADAPTER_FOLDER, PROBE
 from audio_ft.system import device_names
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.arguments import build_arguments, precision_of
+from audio_ft.training.determinism import deterministic_sums
 from audio_ft.training.messages import briefing
 from audio_ft.training.probe import Probed, probe
-from audio_ft.training.processes import LOST, OTHER_ENDED
+from audio_ft.training.processes import LOST, OTHER_ENDED, leave_process_group
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.trackers import Trackers, tracked
 from audio_ft.training.weights.lora import Adapters
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from audio_ft.models.linear_head import LinearHead
     from audio_ft.training.resolve import Resolved
     from audio_ft.training.setup import Prepared
+    from audio_ft.training.time_limit import Stage
     from audio_ft.training.trainer import AudioTrainer
 
 
@@ -67,6 +69,7 @@ def fit(
     log: Callable[[str], None],
     on_line: Callable[[], None],
     near_end: Callable[[], object],
+    stage: Stage | None = None,
 ) -> Fitted:
     """Fine-tune, from the folder's last checkpoint if there is one, and return the best network by validation alone.
 
@@ -86,7 +89,7 @@ def fit(
     resolved = prepared.resolved
     while True:
         try:
-            return _fit(prepared, resolved, folder, log, on_line, near_end)
+            return _fit(prepared, resolved, folder, log, on_line, near_end, stage)
         except torch.OutOfMemoryError as error:
             batch = int(resolved.arguments()["per_device_train_batch_size"])
             if batch == 1:
@@ -117,15 +120,17 @@ def _fit(
     log: Callable[[str], None],
     on_line: Callable[[], None],
     near_end: Callable[[], object],
+    stage: Stage | None,
 ) -> Fitted:
     from transformers import set_seed
 
     from audio_ft.training.trainer import AudioTrainer
 
-    recipe, resume = prepared.recipe, last_checkpoint(folder)
+    place = stage.folder if stage else folder
+    recipe, resume = prepared.recipe, last_checkpoint(place)
     # Trackers name the run after its folder.
     settings = {"run_name": folder.resolve().name, **resolved.arguments()}
-    arguments = build_arguments(settings, folder.resolve() / CHECKPOINTS)
+    arguments = build_arguments(settings, place.resolve() / CHECKPOINTS)
     set_seed(arguments.seed)
     model = build(prepared, resolved)
     untuned = score_untuned(prepared, model, arguments, folder, log)
@@ -133,17 +138,16 @@ def _fit(
     if probed and recipe.method == "probe":
         return only_probed(prepared, probed, arguments, folder)
     start = probed.start_for(recipe) if probed else None
-    if start:
-        start.install(model, prepared.adapter)
-        resolved = resolved.starting_from_probe()
+    resolved = resolved.starting_from_probe() if start else resolved
+    begin_from(model, prepared, start, stage)
     retention = Retention(prepared, model)
     retention.measure("untuned", untuned)
     adapters = select_trainable(prepared, model)
     parameters = {"total": model.num_parameters(), "trainable": model.num_parameters(only_trainable=True)}
     with tracked(arguments.report_to, folder) as trackers:
         trainer = AudioTrainer(prepared, resolved, model, arguments)
-        add_callbacks(trainer, folder, log, on_line, near_end)
-        for line in briefing(trainer, parameters, resume):
+        add_callbacks(trainer, place, log, on_line, near_end, stage)
+        for line in () if stage else briefing(trainer, parameters, resume):
             log(line)
         with deterministic_sums() if arguments.device.type == "cpu" else nullcontext():
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -195,6 +199,14 @@ def build(prepared: Prepared, resolved: Resolved, start: LinearHead | None = Non
     return model
 
 
+def begin_from(model: PreTrainedModel, prepared: Prepared, start: LinearHead | None, stage: Stage | None) -> None:
+    """Give a network the head of a probe, or the weights that an earlier stage of a budget has left, in place."""
+    if start:
+        start.install(model, prepared.adapter)
+    if stage and stage.weights:
+        model.load_state_dict(dict(stage.weights))
+
+
 def only_probed(prepared: Prepared, probed: Probed, arguments: TrainingArguments, folder: Path) -> Fitted:
     """Return the probe as the fitted network."""
     model: Any = probed.build(prepared)
@@ -233,8 +245,9 @@ def add_callbacks(
     log: Callable[[str], None],
     on_line: Callable[[], None],
     near_end: Callable[[], object],
+    stage: Stage | None = None,
 ) -> None:
-    """Add callbacks for progress, metrics.jsonl, the end and, if the recipe says so, uploads to the Hub."""
+    """Add callbacks for time, progress, metrics.jsonl, the end and, if the recipe says so, uploads to the Hub."""
     from transformers import PrinterCallback
 
     from audio_ft.training.callbacks import MetricsFile, NearEnd, Progress
@@ -242,6 +255,8 @@ def add_callbacks(
 
     recipe = trainer.prepared.recipe
     trainer.remove_callback(PrinterCallback)
+    if stage:
+        trainer.add_callback(stage.limit)  # before those that show how many steps are left
     if not trainer.is_world_process_zero():
         return
     patience = trainer.pace.evaluations(recipe.patience) if trainer.args.eval_strategy != "no" else 0
@@ -266,34 +281,3 @@ def describe_best(trainer: AudioTrainer) -> dict[str, Any]:
         "step": int(state.best_global_step or state.global_step),
         "why": f"{side} {metric} on the validation split ({state.best_metric:.4f})",
     }
-
-
-@contextmanager
-def deterministic_sums() -> Iterator[None]:
-    """Make sums of gradients on the CPU deterministic within the context.
-
-    torch adds gradients of indexed lookups, such as the positions of Whisper's decoder, in the order in which threads
-    finish, so two trainings of one recipe differ after some steps. On accelerators determinism costs speed and is left
-    to `full_determinism` of TrainingArguments.
-    """
-    import torch
-
-    before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    settings: Any = torch.utils.deterministic
-    filled = settings.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling uninitialized memory would cost time for every tensor, and hide reads of memory nobody wrote.
-    settings.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warns)
-        settings.fill_uninitialized_memory = filled
-
-
-def leave_process_group() -> None:
-    """Leave the process group: at exit its threads would be stopped while they run, and the program might abort."""
-    import torch
-
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()

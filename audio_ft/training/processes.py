@@ -93,3 +93,11 @@ def _waiting_room() -> Any:
     import torch
 
     return torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+
+
+def leave_process_group() -> None:
+    """Leave the process group: at exit its threads would be stopped while they run, and the program might abort."""
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 STARTED_FILE = "started.json"
 CHECKPOINTS = "checkpoints"
 METRICS_FILE = "metrics.jsonl"
+# What a training with a budget has done so far, among its checkpoints.
+BUDGET_FILE = "budget.json"
 CLIPS = "clips_per_step"
 
 
@@ -74,7 +76,7 @@ def released_on_failure(folder: Path, clock: Clock) -> Iterator[None]:
         yield
     except BaseException:
         clock.save()
-        if last_checkpoint(folder) is None:
+        if last_checkpoint(folder) is None and not (folder / CHECKPOINTS / BUDGET_FILE).is_file():
             for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, PROBE_FILE, CHECKPOINTS, *PLACES):
                 remove(folder / name)
         raise
@@ -114,13 +116,14 @@ def data_digest(prepared: Prepared) -> str:
 class Clock:
     """Count the seconds of each stage, including those of earlier starts once `open` has read them.
 
-    A killed start loses the time since its last call of `save`.
+    A killed start loses the time since its last call of `save`. `started` is when this start began, as
+    `time.monotonic` counts; None: now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, started: float | None = None) -> None:
         self._spent: dict[str, float] = {"cleaning": 0.0, "training": 0.0, "scoring": 0.0}
         self._stage = "cleaning"
-        self._since = time.monotonic()
+        self._since = time.monotonic() if started is None else started
         self._file: Path | None = None
 
     def enter(self, stage: str) -> None:

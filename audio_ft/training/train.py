@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from audio_ft.errors import AudioFTError, InputError
@@ -34,6 +36,7 @@ def train(
     smoke: bool = False,
     log: Callable[[str], None] = progress,
     report: Callable[[str], None] | None = None,
+    started: float | None = None,
 ) -> Run:
     """Fine-tune as a recipe says and return the finished run, which is written to `output_dir`.
 
@@ -41,7 +44,8 @@ def train(
     line of progress, `report` the final scores (None: `log`). With `push_to_hub` in the recipe, checkpoints go to a
     branch of the repository during training, and the finished run to its main branch. `smoke` marks the run as one that
     only checks that everything fits together; whether it could be pushed is checked, and nothing is. With several
-    `seeds` in the recipe, each has a run in a sub-folder, and the one that is returned says how their scores spread.
+    `seeds` in the recipe, each has a run in a sub-folder, and the one that is returned says how their scores spread. A
+    `budget` in the recipe counts from `started`, as `time.monotonic` counts (None: from now).
 
     Raises:
         InputError: settings or data that cannot be used, too many unreadable recordings, or a folder that holds another
@@ -49,6 +53,7 @@ def train(
         AudioFTError: a loss that is not finite, a saved model whose outputs differ from the trained one, or a Hub that
             refuses it.
     """
+    started = time.monotonic() if started is None else started
     share_processors()  # before anything imports torch
     from accelerate import PartialState
 
@@ -61,6 +66,8 @@ def train(
     check_training(recipe)
     check_seeds(recipe)
     require_processes()
+    if recipe.budget is not None and PartialState().num_processes > 1:
+        raise InputError("budget: several processes may not agree on when it ends; train in one, or leave budget out.")
     # Under torchrun or `accelerate launch` every process runs this; only the first one cleans, saves and logs.
     first = PartialState().is_main_process
     log = log if first else logger.debug
@@ -71,7 +78,7 @@ def train(
         log(f"push        could go to {recipe.push_to_hub}; this is a smoke run, so nothing is pushed")
         recipe = recipe.replace(push_to_hub=None)
     with owned(folder) if first else nullcontext():
-        work = train_seeds if recipe.seeds > 1 else _train
+        work = train_seeds if recipe.seeds > 1 else partial(_train, clock=Clock(started))
         run = work(recipe, folder, overwrite=overwrite, smoke=smoke, log=log)
         if first:
             for line in results(run):
@@ -81,11 +88,12 @@ def train(
     return run
 
 
-def _train(recipe: Recipe, folder: Path, *, overwrite: bool, smoke: bool, log: Callable[[str], None]) -> Run:
+def _train(
+    recipe: Recipe, folder: Path, *, overwrite: bool, smoke: bool, log: Callable[[str], None], clock: Clock
+) -> Run:
     """Train into a folder that belongs to this process."""
     from accelerate import PartialState
 
-    clock = Clock()
     with first_goes_first():
         prepared = prepare(recipe, log, None if overwrite else clips_before(folder))
         if PartialState().is_main_process:

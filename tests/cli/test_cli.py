@@ -39,7 +39,7 @@ FLAGS = {
     "clean": "--code source target --recipe --set",
     "prepare": "--code data output --model --seed --recipe --set --task --target --group --where",
     "train": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
-    " --push-to-hub --allow-leaks",
+    " --push-to-hub --allow-leaks --budget",
     "evaluate": "--code model data --split --json --task --target --group --set --where --slice --language"
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "doubts": "--code model data --target --group --set --where --count --csv --html --anonymize --task --language"
