@@ -84,8 +84,10 @@ def used(command: Sequence[str], **environment: str) -> Used:
     Raises:
         SystemExit: it fails.
     """
+    # Modules are compiled once, as pip does for what it installs, whatever this shell says.
+    compiled = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     started = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env={**compiled, **environment}, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{' '.join(command)} failed")
