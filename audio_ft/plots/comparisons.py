@@ -108,9 +108,15 @@ _BINS = 24
 
 
 def histogram(
-    values: Sequence[float], *, name: str, unit: str = "", theme: Theme = LIGHT, width: float = WIDTH
+    values: Sequence[float],
+    *,
+    after: Sequence[float] = (),
+    name: str,
+    unit: str = "",
+    theme: Theme = LIGHT,
+    width: float = WIDTH,
 ) -> Figure:
-    """Draw how many recordings have which value; `name` and `unit` label the axis.
+    """Draw how many recordings have which value; `name` and `unit` label the axis, `after` is drawn as an outline.
 
     Raises:
         InputError: no values.
@@ -121,10 +127,14 @@ def histogram(
         raise InputError(f"expected at least one value of {name} to draw, got none.")
     figure = new_figure(theme, width, width * 0.62)
     axes = open_axes(figure.subplots(), theme)
-    low, high = float(np.min(values)), float(np.max(values))
+    low, high = float(np.min([*values, *after])), float(np.max([*values, *after]))
     if low == high:  # one bar in the middle instead of one at an edge
         low, high = low - 0.5, high + 0.5
-    axes.hist(values, bins=np.linspace(low, high, _BINS + 1).tolist(), color=theme.color(0), edgecolor=theme.background)
+    bins = np.linspace(low, high, _BINS + 1).tolist()
+    axes.hist(values, bins=bins, color=theme.color(0), edgecolor=theme.background, label="before cleaning")
+    if len(after):
+        axes.hist(after, bins=bins, histtype="step", linewidth=1.6, color=theme.color(1), label="after cleaning")
+        axes.legend(loc="best")
     axes.set_xlabel(f"{name} ({unit})" if unit else name)
     axes.set_ylabel("recordings")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

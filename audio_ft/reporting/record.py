@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,6 +46,14 @@ def settings(run: Run) -> dict[str, str]:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         for name, value in rows.items()
     }
+
+
+def command(run: Run, repository: str | None = None) -> str:
+    """Return the command that trains a run again, from the Hub or with the last part of its folder alone."""
+    folder = run.folder.resolve()
+    # An anonymized copy has none.
+    known = ("runs/" if folder.parent.name == "runs" else "") + folder.name if (folder / RUN_FILE).is_file() else "RUN"
+    return f"audio-ft reproduce {shlex.quote(repository or known)}"
 
 
 def better_baselines(run: Run) -> str:

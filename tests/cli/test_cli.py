@@ -52,7 +52,7 @@ FLAGS = {
     "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "lm": "source output --order --target --where --set",
-    "report": "run other --anonymize --output --errors --no-audio",
+    "report": "run other --anonymize --output --errors --no-audio --no-map --csv",
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "--code run --output-dir --model --data --overwrite --json",
     "demo": "--code model --port --host --space --examples --max-seconds --anonymize",

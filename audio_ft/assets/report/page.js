@@ -26,6 +26,28 @@
     for (const player of all("audio")) if (player !== event.target) player.pause();
   }, true);
 
+  // Compact audio becomes a player when it is asked for, by its button or by its dot on the map.
+  const play = (button) => {
+    const player = document.createElement("audio");
+    player.controls = true;
+    player.setAttribute("aria-label", button.getAttribute("aria-label"));
+    player.src = `data:audio/mpeg;base64,${button.dataset.sound}`;
+    player.dataset.clip = button.dataset.clip;
+    button.replaceWith(player);
+    return player;
+  };
+  for (const button of all(".play")) {
+    button.hidden = false;
+    button.addEventListener("click", () => play(button).play());
+  }
+  const players = document.getElementById("all-clips");
+  for (const dot of all(".map [data-clip]")) {
+    dot.addEventListener("click", () => {
+      const found = players?.querySelector(`.play[data-clip="${dot.dataset.clip}"], audio[data-clip="${dot.dataset.clip}"]`);
+      if (found) (found.tagName === "AUDIO" ? found : play(found)).play();
+    });
+  }
+
   const links = new Map(all(".contents a").map((link) => [link.hash.slice(1), link]));
   const sections = all("main > section[id]");
   const markCurrent = () => {

@@ -26,8 +26,10 @@ _WAV_BYTES = 2**32 - 1024
 _log = logging.getLogger(__name__)
 
 
-def encode(samples: NDArray[np.float32], rate: int, target: Path) -> bytes:
+def encode(samples: NDArray[np.float32], rate: int, target: Path, *, compression: float | None = None) -> bytes:
     """Return samples (channels, time) at `rate` Hz as the content of a file named `target`; see `clip.write`.
+
+    `compression` is libsndfile's level from 0 to 1, the smallest file; None is the encoder's own choice.
 
     Raises:
         InputError: a suffix, rate or level that the format cannot hold, or no samples.
@@ -36,8 +38,9 @@ def encode(samples: NDArray[np.float32], rate: int, target: Path) -> bytes:
 
     container, encoding = _format(target, samples)
     content = io.BytesIO()
+    level = {} if compression is None else {"compression_level": compression}
     try:
-        with soundfile.SoundFile(content, "w", rate, len(samples), encoding, format=container) as sound:
+        with soundfile.SoundFile(content, "w", rate, len(samples), encoding, format=container, **level) as sound:
             for begin in range(0, samples.shape[1], _BLOCK):
                 block = samples[:, begin : begin + _BLOCK].T
                 if encoding == "PCM_16":

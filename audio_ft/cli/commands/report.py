@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from audio_ft.cli.console import show, step
 from audio_ft.cli.inputs import finished, repository_of
 from audio_ft.cli.options import FLAG, add_options, number
+from audio_ft.errors import InputError
+from audio_ft.file_io import write_text
 from audio_ft.formatting import format_size
 
 if TYPE_CHECKING:
@@ -44,13 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--errors", metavar="N", type=count, help=errors)
     add_options(parser, "--anonymize")
     parser.add_argument("--no-audio", **FLAG, help="leave all recordings out of the page")
+    parser.add_argument("--no-map", **FLAG, help="leave out the map of the recordings, for which the model embeds them")
+    parser.add_argument("--csv", metavar="FILE", help="also write all errors of one run as a table")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the page, and print where it is and how large."""
     from audio_ft.reporting.anonymize import anonymized, anonymized_pair
-    from audio_ft.reporting.html import ERRORS, report
+    from audio_ft.reporting.html import ERRORS, errors_of, report
 
+    if arguments.csv and arguments.other:
+        raise InputError("--csv writes the errors of one run; leave out the second one, or --csv.")
     errors = ERRORS if arguments.errors is None else arguments.errors
     places = [arguments.run, *([arguments.other] if arguments.other else [])]
     runs = [finished(place, predictions=True) for place in places]
@@ -64,7 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
             runs = [anonymized(runs[0], folder)] if len(runs) == 1 else anonymized_pair(runs[0], runs[1], folder)
         step("writing the page")
         second, audio = runs[1] if len(runs) > 1 else None, not (arguments.no_audio or arguments.anonymize)
-        file = report(runs[0], second, output, errors=errors, audio=audio)
+        repository = None if arguments.anonymize else repository_of(arguments.run)
+        file = report(runs[0], second, output, errors=errors, audio=audio, embeddings=not arguments.no_map,
+                      repository=repository)  # fmt: skip
+        if arguments.csv:
+            write_text(Path(arguments.csv).expanduser(), errors_of(runs[0]), make_parents=True)
     show(f"{file} ({format_size(file.stat().st_size)})")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
@@ -13,11 +13,16 @@ from audio_ft.evaluation.summary import describe
 from audio_ft.plots.audio import feature
 from audio_ft.redaction import EXCLUDED
 from audio_ft.reporting import record
-from audio_ft.reporting.html import both, cleaning, evaluation, figures, scores, timelines
+from audio_ft.reporting.html import all_clips, both, cleaning, evaluation, figures, scores, timelines
+from audio_ft.reporting.html.embedding_map import embedding_map
 from audio_ft.reporting.html.recordings import Recordings, player, progress, recordings_of
 from audio_ft.reporting.html.render import write_page
+from audio_ft.reporting.html.vocabulary import unseen_words
 from audio_ft.run import Run
 from audio_ft.targets.judged import Judged
+
+if TYPE_CHECKING:
+    from audio_ft.cleaning.dataset import Cleaned
 
 # Errors with a player and a spectrogram each, which take two to three megabytes.
 ERRORS = 24
@@ -32,6 +37,8 @@ def report(
     *,
     errors: int = ERRORS,
     audio: bool = True,
+    embeddings: bool = True,
+    repository: str | None = None,
 ) -> Path:
     """Write a run, or two side by side, as one HTML file that needs neither network nor other files; return its path.
 
@@ -45,6 +52,9 @@ def report(
             of the second.
         errors: how many of the worst errors, or of the clips that only one run has right, get a player.
         audio: whether the page contains recordings.
+        embeddings: whether the page of one run has a map of its test clips, for which the model embeds up to 500.
+        repository: the id of the model on the Hub, which the page links to; the one it was pushed to by the training
+            if None.
 
     Raises:
         InputError: a run's predictions are missing, the test splits differ, or the file cannot be written.
@@ -59,10 +69,28 @@ def report(
     target = (second or first).folder / file_name(first, second) if output is None else Path(output)
     _require_writable(target)
     if second is None:
-        write_page(gather(first, errors, audio), target, "page.html")
+        shown = gather(first, errors, audio, embeddings=embeddings)
+        shown["again"] = record.command(first, repository)
+        shown["repository"] = repository or (None if first.smoke else first.recipe.push_to_hub)
+        write_page(shown, target, "page.html")
     else:
         write_page(both.gather(first, second, errors, audio), target, "both.html")
     return target
+
+
+def errors_of(run: Run) -> str:
+    """Return the wrong test predictions of a run as a CSV, worst first.
+
+    Raises:
+        InputError: the run's predictions are missing.
+    """
+    return all_clips.errors_csv(judged(run, Predictions.of(run).split("test")))
+
+
+def judged(run: Run, test: Predictions) -> list[Judged]:
+    """Return the test clips of a run, the worst errors first."""
+    found = [run.target.judge(row) for row in test.table.to_dict("records")]
+    return sorted(found, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
 
 
 def file_name(first: Run, second: Run | None = None) -> str:
@@ -78,14 +106,14 @@ def _require_writable(target: Path) -> None:
         raise InputError(f"{target}: the folder {target.parent} is not writable; set another --output.")
 
 
-def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
+def gather(run: Run, errors: int, audio: bool, *, embeddings: bool = True) -> dict[str, Any]:
     """Return what the templates show as `page`; `no_audio` is the reason why there are no players, or ""."""
     test, target = Predictions.of(run).split("test"), run.target
-    judged = [target.judge(row) for row in test.table.to_dict("records")]
-    clips = sorted(judged, key=lambda clip: (not clip.wrong, -clip.badness, clip.file))
+    clips = judged(run, test)
     described = describe(run)
     recordings, no_audio = recordings_of(run, audio=audio)
     worst = [clip for clip in clips if clip.wrong][:errors]
+    durations = dict(zip(test.table["file"], test.table["seconds"], strict=True)) if "seconds" in test.table else {}
     return {
         "run": run,
         "target": target,
@@ -111,6 +139,11 @@ def gather(run: Run, errors: int, audio: bool) -> dict[str, Any]:
         "robustness": evaluation.robustness(run),
         "worst": [_error(clip, recordings, run) for clip in progress(worst, "errors")],
         "no_audio": no_audio,
+        "sounds": all_clips.sounds(clips[:ROWS], recordings, durations),
+        "errors_csv": all_clips.csv_link(clips) if worst else "",
+        "histograms": all_clips.histograms(test.table, _cleaned(recordings, clips, run)),
+        "unseen": unseen_words(clips, recordings.trained, target) if recordings and recordings.trained else None,
+        "map": embedding_map(run, clips, recordings) if embeddings else None,
         "cleaning": _cleaning(recordings, sorted(clip.file for clip in clips)),
         "notes": cleaning.notes(run),
         "excluded": [row for split in run.splits.values() for kind in EXCLUDED for row in split.get(kind, ())],
@@ -130,6 +163,17 @@ def _error(clip: Judged, recordings: Recordings | None, run: Run) -> dict[str, A
             drawn = feature(found.clean, "mel", highest=found.raw.rate / 2, width=width)
             shown["picture"] = figures.picture(drawn, alt=f"Mel spectrogram of {clip.file}")
     return shown
+
+
+def _cleaned(recordings: Recordings | None, clips: Sequence[Judged], run: Run) -> Cleaned | None:
+    """Return the test recordings after cleaning, None in a cross-validation and where none can be read."""
+    if recordings is None or run.folds or not any(clip.file in recordings.rows for clip in clips):
+        return None
+    try:
+        table = recordings.table([clip.file for clip in clips])
+        return recordings.cleaned(table, run.recipe.steps.output_rate(16_000))
+    except InputError:
+        return None
 
 
 def _cleaning(recordings: Recordings | None, keys: Sequence[str]) -> dict[str, Any]:

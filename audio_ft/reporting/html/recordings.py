@@ -16,6 +16,7 @@ from audio_ft.cleaning.step import Step
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import load
 from audio_ft.errors import AudioError, AudioFTError
+from audio_ft.evaluation.scoring import clean_rows
 from audio_ft.parallel import progress_bar
 from audio_ft.redaction import display_name
 from audio_ft.run import Run
@@ -23,8 +24,12 @@ from audio_ft.run import Run
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from audio_ft.cleaning.dataset import Cleaned
+
 # All browsers play MP3, at a fifth of FLAC's size. These are its sampling rates in Hz, as far as speech needs.
 PLAYER_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000)
+# The many recordings that are only looked through take 24 kbit/s of speech (measured; 48 at the usual compression).
+COMPACT_RATES, SMALLEST = PLAYER_RATES[:4], 0.99
 # A player holds at most so many seconds, to keep the page small.
 PLAYER_SECONDS = 30.0
 
@@ -53,10 +58,16 @@ class Player:
 
 @dataclass(frozen=True)
 class Recordings:
-    """Hold the (table, row) of each recording of a run by key, and the cleaning that the stored ones still need."""
+    """Hold the (table, row) of each recording of a run by key.
+
+    `chain` is the cleaning that the stored ones still need of the `full_chain`; `trained` are the transcripts of the
+    training split, of runs that transcribe.
+    """
 
     rows: Mapping[str, tuple[Dataset, int]]
     chain: Chain
+    full_chain: Chain
+    trained: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Recordings:
@@ -69,16 +80,39 @@ class Recordings:
         data = run.recipe.data.replace(limit=None) if run.folds else run.recipe.data
         loaded = load(data, known=run.target)
         rows = {key: (table, row) for table in loaded.splits.values() for row, key in enumerate(list(table["key"]))}
-        return cls(rows, run.recipe.steps.remaining(loaded.chain))
+        known = loaded.splits.get("train") if run.target.by_words and not run.folds else None
+        trained = tuple(run.target.encode(list(known["target"]))) if known is not None else ()
+        return cls(rows, run.recipe.steps.remaining(loaded.chain), run.recipe.steps, trained)
 
-    def trace(self, key: str) -> TracedClip | None:
-        """Return a recording and the result of each step, or None if it is missing or unreadable."""
+    def table(self, keys: Sequence[str]) -> Dataset:
+        """Return the rows of recordings that are in one table, as those of a split are; others are left out."""
+        places = [self.rows[key] for key in keys if key in self.rows]
+        first = places[0][0]
+        return first.select([row for table, row in places if table is first])
+
+    def cleaned(self, table: Dataset, rate: int) -> Cleaned:
+        """Return the rows of `table` after cleaning, from the cache where they are in it.
+
+        Raises:
+            InputError: none of the recordings can be read.
+        """
+        return clean_rows(table, self.chain, rate)
+
+    def raw(self, key: str) -> Clip | None:
+        """Return a recording before cleaning, or None if it is missing or unreadable."""
         if key not in self.rows:
             return None
         table, row = self.rows[key]
         try:
-            raw = read(source_of(table[row]))
-            return TracedClip(raw, tuple(self.chain.trace(raw)))
+            return read(source_of(table[row]))
+        except AudioError:
+            return None
+
+    def trace(self, key: str) -> TracedClip | None:
+        """Return a recording and the result of each step, or None if it is missing or unreadable."""
+        raw = self.raw(key)
+        try:
+            return None if raw is None else TracedClip(raw, tuple(self.chain.trace(raw)))
         except AudioError:
             return None
 
@@ -104,6 +138,13 @@ def player(clip: Clip) -> Player | None:
         return None
     content = base64.b64encode(encode(small.samples, rate, Path("clip.mp3"))).decode("ascii")
     return Player(f"data:audio/mpeg;base64,{content}", clip.seconds, clip.seconds > PLAYER_SECONDS)
+
+
+def compact(clip: Clip, seconds: float) -> str:
+    """Return the first seconds of a clip as MP3 in base64, at most half the size of a player's and still clear."""
+    rate = next((rate for rate in COMPACT_RATES if rate >= clip.rate), COMPACT_RATES[-1])
+    small = Resample(rate)(Mono()(clip.with_samples(clip.samples[:, : round(seconds * clip.rate)])))
+    return base64.b64encode(encode(small.samples, rate, Path("clip.mp3"), compression=SMALLEST)).decode("ascii")
 
 
 def progress(items: Sequence[Any], description: str) -> Iterable[Any]:
