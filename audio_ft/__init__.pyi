@@ -28,6 +28,7 @@ from .tasks.ctc_beam import Beam
 from .training.folds import cross_validate
 from .training.reproduce import reproduce
 from .training.train import train
+from .training.tuning.tune import tune
 
 __version__: str
 
@@ -69,4 +70,5 @@ __all__ = [
     "steps",
     "suggest",
     "train",
+    "tune",
 ]

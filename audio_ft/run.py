@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
-from audio_ft.formatting import format_duration
+from audio_ft.formatting import counted, format_duration
 from audio_ft.metrics import Score, Spread, direction
 from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json, shown
@@ -49,6 +49,7 @@ class Run:
     empty in runs of older versions; where clips of the test split leak, `without_leaks` holds the scores of the others.
     With several seeds, `seeds` holds folder and scores of each, and `spread` how far they are apart on the test split.
     With a budget, `budget` holds its seconds, and the stages with the seconds and the validation score of each.
+    `tuning` says how many trials of `tune` chose which settings, and by which score.
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class Run:
     seeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     spread: Mapping[str, Spread] = field(default_factory=dict)
     budget: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
@@ -111,6 +113,17 @@ class Run:
         used, whole = (format_duration(seconds) for seconds in (self.seconds["total"], self.budget["seconds"]))
         early = self.budget["early"] and f"; {self.budget['early']}"
         return f"{used} of {whole} used; on validation {', '.join(shown)}; kept {self.budget['kept']}{early}"
+
+    @property
+    def tuned(self) -> str:
+        """Return a sentence that says how the settings were chosen where `tune` chose them, else ""."""
+        if not (found := self.tuning):
+            return ""
+        before = "" if found["before"] is None else f", and {found['before']:.4f} with the recipe as it was"
+        return (
+            f"Settings chosen by {counted(found['trials'], 'trial')} on validation ({found['pruned']} ended early, "
+            f"{found['failed']} failed): {found['chosen']}; {found['metric']} {found['value']:.4f} there{before}."
+        )
 
     @property
     def below_probe(self) -> str:

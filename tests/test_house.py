@@ -29,6 +29,7 @@ HEAVY_AT_THE_TOP = {
     "models/small.py": "the same, and transformers.PreTrainedModel subclasses",
     "training/trainer.py": "a transformers.Trainer subclass",
     "training/time_limit.py": "a transformers.TrainerCallback subclass",
+    "training/tuning/pruning.py": "a transformers.TrainerCallback subclass",
     "training/checkpoint_upload.py": "a transformers.TrainerCallback subclass",
 }
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "misc"}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from audio_ft.cli.console import Parser, guarded, say, show
-from audio_ft.cli.inputs import local
+from audio_ft.cli.inputs import empty_recipe, local
 from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, for_task
+from audio_ft.cli.recipe_files import read_recipe
 from audio_ft.errors import InputError
 from audio_ft.system import share_processors
 
@@ -47,6 +48,25 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(guarded(work, debug="--debug" in words, quiet="--quiet" in words))
 
 
+def add_recipe_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names a recipe file."""
+    what = "a .py that sets `recipe`, or a .json or .yaml of settings; options change it"
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help=what)
+
+
+def chosen(arguments: argparse.Namespace, command: str) -> tuple[Recipe, argparse.Namespace, str]:
+    """Return the recipe that the arguments name, they themselves and the recipe's name, as `train_recipe` takes them.
+
+    Raises:
+        InputError: neither a recipe nor model and data.
+    """
+    if arguments.recipe:
+        return read_recipe(Path(arguments.recipe)), arguments, Path(arguments.recipe).stem
+    if arguments.model and arguments.data:
+        return empty_recipe(), arguments, ""
+    raise InputError(f"{command} needs a RECIPE, or --model and --data; --output-dir says where to save the run.")
+
+
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that change a recipe and its training."""
     parser.add_argument("--model", metavar="ID_OR_PATH", help=MODEL)
@@ -62,10 +82,12 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--push-to-hub", metavar="REPO", help="put checkpoints and the finished run on the Hub")
 
 
-def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> None:
+def train_recipe(
+    recipe: Recipe, arguments: argparse.Namespace, name: str, work: Callable[..., Any] | None = None
+) -> None:
     """Train a recipe as the options change it; `name` is the folder where neither option nor recipe names one.
 
-    Without a name there is no recipe file, so nobody chose a task.
+    Without a name there is no recipe file, so nobody chose a task. `work` trains in another way than `train`.
 
     Raises:
         InputError: an option with a value that does not fit, or no folder for the run.
@@ -88,7 +110,7 @@ def train_recipe(recipe: Recipe, arguments: argparse.Namespace, name: str) -> No
         recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training, budget=None)
         folder = folder.with_name(f"{folder.name}-smoke")
     folds = recipe.data.folds is not None and recipe.data.test_fold is None
-    work = cross_validate if folds else partial(train, started=started)
+    work = work or (cross_validate if folds else partial(train, started=started))
     overwrite = arguments.overwrite or arguments.smoke
 
     def trained(task: str) -> None:

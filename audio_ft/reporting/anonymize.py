@@ -51,7 +51,7 @@ STATED = re.compile(
 )
 # Fields of a run that name nobody; any other one that is not rewritten here is left out.
 KEPT = {"kind", "labels", "scores", "baselines", "best", "history", "parameters", "versions", "hardware", "seconds"}
-KEPT |= {"training", "budget", "created", "retention", "smoke", "without_leaks", "seeds", "spread"}
+KEPT |= {"training", "budget", "created", "retention", "smoke", "without_leaks", "seeds", "spread", "tuning"}
 # The columns of predictions.parquet that describe sound and not people.
 FACTS = ("seconds", "rate", "level", "snr", "start", "end", "channel")
 

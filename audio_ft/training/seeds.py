@@ -96,6 +96,8 @@ def check_seeds(recipe: Recipe) -> None:
         raise InputError(f"{asked}: a linear probe is the same with every seed; leave out seeds or method=probe.")
     if recipe.seeds > 1 and (own := {"seed", "data_seed"} & recipe.training.keys()):
         raise InputError(f"{asked} counts up from the seed of the recipe; leave {min(own)} out of training.")
+    if recipe.seeds > 1 and recipe.budget is not None:
+        raise InputError(f"{asked} takes as many trainings as there are, whatever the budget; leave one of them out.")
     if recipe.seed + recipe.seeds - 1 > LARGEST_SEED:
         raise InputError(f"{asked} counts up from seed={recipe.seed} above {LARGEST_SEED}; take a lower seed.")
 

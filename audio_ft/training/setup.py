@@ -45,7 +45,8 @@ class Prepared:
     """Hold everything that training needs; `targets` are references, one row a clip.
 
     `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split. Trainings of the
-    same data that differ by chance have one folder for what they share: see `place`.
+    same data that differ by chance have one folder for what they share: see `place`. `callbacks` of Trainer follow its
+    steps beside those of every training.
     """
 
     recipe: Recipe
@@ -58,6 +59,7 @@ class Prepared:
     excluded: Mapping[str, tuple[tuple[str, str], ...]]
     certificate: Certificate
     shared: Path | None = None
+    callbacks: tuple[Any, ...] = ()
 
     def place(self, folder: Path) -> Path:
         """Return where baselines and probe are written that chance does not change: `shared`, or the run's folder."""

@@ -54,6 +54,26 @@ def train(
             refuses it.
     """
     started = time.monotonic() if started is None else started
+    work = train_seeds if recipe.seeds > 1 else partial(_train, clock=Clock(started))
+    return in_folder(work, recipe, output_dir, overwrite=overwrite, smoke=smoke, log=log, report=report)
+
+
+def in_folder(
+    work: Callable[..., Run],
+    recipe: Recipe,
+    output_dir: str | Path,
+    *,
+    overwrite: bool,
+    smoke: bool,
+    log: Callable[[str], None],
+    report: Callable[[str], None] | None,
+) -> Run:
+    """Check a recipe, let `work` train it in a folder that this process owns, and report and push its run.
+
+    Raises:
+        InputError: see `train`.
+        AudioFTError: see `train`.
+    """
     share_processors()  # before anything imports torch
     from accelerate import PartialState
 
@@ -78,7 +98,6 @@ def train(
         log(f"push        could go to {recipe.push_to_hub}; this is a smoke run, so nothing is pushed")
         recipe = recipe.replace(push_to_hub=None)
     with owned(folder) if first else nullcontext():
-        work = train_seeds if recipe.seeds > 1 else partial(_train, clock=Clock(started))
         run = work(recipe, folder, overwrite=overwrite, smoke=smoke, log=log)
         if first:
             for line in results(run):

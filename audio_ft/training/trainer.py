@@ -58,7 +58,7 @@ class AudioTrainer(Trainer):
                 self.frozen = described(kept)
         training: Any = VectorCollator(task) if kept else collator
         self.pace = Pace.of(arguments, recipe.training, resolved.metric, len(sampler), len(validation))
-        callbacks: list[TrainerCallback] = [EpochSetter(sampler, training), self.pace]
+        callbacks: list[TrainerCallback] = [EpochSetter(sampler, training), self.pace, *prepared.callbacks]
         if recipe.patience and arguments.eval_strategy != "no":
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=self.pace.evaluations(recipe.patience)))
         if recipe.freeze == "gradual":

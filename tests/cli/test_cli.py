@@ -40,6 +40,8 @@ FLAGS = {
     "prepare": "--code data output --model --seed --recipe --set --task --target --group --where",
     "train": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
     " --push-to-hub --allow-leaks --budget",
+    "tune": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
+    " --push-to-hub --allow-leaks --budget --trials --minutes --search",
     "evaluate": "--code model data --split --json --task --target --group --set --where --slice --language"
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "doubts": "--code model data --target --group --set --where --count --csv --html --anonymize --task --language"

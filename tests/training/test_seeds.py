@@ -128,7 +128,8 @@ def test_equal_recipes_of_one_seed_keep_their_digest():
 
 
 @pytest.mark.parametrize("settings", [
-    {"method": "probe"}, {"training": {"data_seed": 1}}, {"seed": 2**32 - 1}, {"data": aft.Data(path="x", folds=2)},
+    {"method": "probe"}, {"training": {"data_seed": 1}}, {"seed": 2**32 - 1}, {"budget": 60},
+    {"data": aft.Data(path="x", folds=2)},
 ])  # fmt: skip
 def test_seeds_that_make_no_sense_are_refused(settings, tmp_path):
     work = aft.cross_validate if "data" in settings else aft.train

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from audio_ft.cli.inputs import empty_recipe
-from audio_ft.cli.recipe_files import read_recipe
-from audio_ft.cli.recipe_script import add_recipe_options, train_recipe
-from audio_ft.errors import InputError
+from audio_ft.cli.recipe_script import add_recipe_argument, add_recipe_options, chosen, train_recipe
 
 STAGE = "train"
 EPILOG = """examples:
@@ -22,16 +18,10 @@ A training that was stopped continues from its last checkpoint when the same com
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `train`."""
-    what = "a .py that sets `recipe`, or a .json or .yaml of settings; options change it"
-    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help=what)
+    add_recipe_argument(parser)
     add_recipe_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train as the arguments say."""
-    if arguments.recipe:
-        train_recipe(read_recipe(Path(arguments.recipe)), arguments, Path(arguments.recipe).stem)
-    elif arguments.model and arguments.data:
-        train_recipe(empty_recipe(), arguments, "")
-    else:
-        raise InputError("train needs a RECIPE, or --model and --data; --output-dir says where to save the run.")
+    train_recipe(*chosen(arguments, "train"))
