@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -44,6 +45,8 @@ logger = logging.getLogger(__name__)
 # Rows in a block, which is one `map` call with a cache file: few enough that an interrupted run repeats little, enough
 # that the start of the workers is cheap.
 BLOCK = 1_000
+# Recordings to time before a set is cleaned.
+TIMED = 8
 # Increase it when the layout or meaning of cached rows changes, so that old caches are not read.
 LAYOUT = 8
 # The row of an unreadable recording, which also has its `error`.
@@ -187,8 +190,7 @@ def clean(
 
     cache = cache or cache_folder()
     workers = workers or available_cores()
-    blocks = [range(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
-    parts = []
+    blocks, parts = _blocks(split), []
     with writing(cache), exit_with_parent():
         cache.mkdir(parents=True, exist_ok=True)
         if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
@@ -198,6 +200,27 @@ def clean(
             part, workers = _clean_block(split, block, cleaner, name, workers, cache)
             parts.append(part)
     return _summarize(concatenate_datasets(parts), split, cleaner.sample_rate)
+
+
+def seconds_to_clean(splits: Iterable[Dataset], cleaner: Cleaner) -> float:
+    """Forecast how long cleaning takes in seconds, from a few of the recordings that the cache lacks."""
+    missing = [
+        (split, block)
+        for split in splits
+        for block in _blocks(split)
+        if read_cached(cache_folder() / f"clean-{_fingerprint(split, block, cleaner)}.arrow") is None
+    ]
+    if not missing:
+        return 0.0
+    split, block = missing[0]
+    few = places_of(split, block[:: max(1, len(block) // TIMED)])
+    began = time.monotonic()
+    cleaner(few[:])
+    return (time.monotonic() - began) / len(few) * sum(len(block) for _, block in missing) / available_cores()
+
+
+def _blocks(split: Dataset) -> list[range]:
+    return [range(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
 
 
 def _clean_block(

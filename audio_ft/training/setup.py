@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, seconds_to_clean
 from audio_ft.data import Loaded, load
 from audio_ft.data.certificate import Certificate
 from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import certificate_of
 from audio_ft.evaluation.scoring import Rows
+from audio_ft.formatting import format_duration
 from audio_ft.inference.batching import Windows, windows_of
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
@@ -105,6 +106,8 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     try_out(task, checkpoint)
     check_input(recipe, adapter, task)
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
+    if recipe.budget is not None:
+        _require_time(recipe.budget, seconds_to_clean([loaded.splits[split] for split in SPLITS], cleaner))
     cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
     _check_readable(cleaned, recipe.max_corrupt, log)
     rows = {split: Rows(loaded.splits[split], cleaned[split]) for split in SPLITS}
@@ -136,6 +139,15 @@ def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:
     if loaded.chain is not None and recipe.steps == DEFAULT_CHAIN:
         recipe = dataclasses.replace(recipe, chain=Chain.from_dict({"steps": loaded.chain}))
     return dataclasses.replace(recipe, chain=recipe.steps.keeping_time()) if loaded.target.has_times else recipe
+
+
+def _require_time(budget: float, cleaning: float) -> None:
+    """Check that a budget is longer than the cleaning, which is the work that comes first."""
+    if cleaning > budget:
+        raise InputError(
+            f"budget: {format_duration(budget)} is too short: cleaning the recordings alone takes about "
+            f"{format_duration(cleaning)}. Set a longer budget; cleaned recordings are kept for the next training."
+        )
 
 
 def _check_readable(cleaned: Mapping[str, Cleaned], allowed: float, log: Callable[[str], None]) -> None:

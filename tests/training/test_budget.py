@@ -108,10 +108,21 @@ def test_a_training_that_was_stopped_goes_on_with_what_is_left(recipe: Recipe, t
     assert [entry["step"] for entry in run.history if "eval_loss" in entry][-1] == 4
 
 
-def test_a_budget_too_short_for_a_probe_is_refused_with_the_least_it_takes(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_budget_too_short_for_a_probe_is_refused_with_the_least_it_takes(
+    recipe: Recipe, finished: tuple[aft.Run, list[str]], tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"10 ms is too short: with the linear probe it takes at least about \d"):
         aft.train(recipe.replace(budget=0.01), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_too_short_for_cleaning_is_refused_before_it(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIO_FT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match="too short: cleaning the recordings alone takes about "):
+        aft.train(recipe.replace(budget=1e-4), tmp_path / "run")
+    assert not list((tmp_path / "cache").rglob("*.arrow"))
 
 
 def test_a_probe_alone_ends_early(recipe: Recipe, tmp_path: Path) -> None:
