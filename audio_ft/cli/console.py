@@ -28,6 +28,8 @@ from audio_ft.formatting import escaped
 from audio_ft.system import environment
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
+# What a disk refuses, whatever was written: a disk for reading only, permissions, damage, a limit on sizes of files.
+_BLOCKED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 
 # Read by the libraries when they are imported; a user's own setting is kept.
 QUIET_LIBRARIES = {
@@ -157,6 +159,18 @@ def guarded(work: Callable[[], int | None], *, debug: bool = False, quiet: bool 
             return _ended(error, debug)
 
 
+def open_closed_streams() -> None:
+    """Open the null device in the place of standard streams that were closed (`>&-`).
+
+    Nobody reads them, and the next file that is opened would get their number, with all that is printed in it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, so that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 def _ended(error: BaseException, debug: bool) -> int:
     """Say what ended a command, and return its exit code."""
     from audio_ft.file_io import is_disk_full  # not at the top: help must not wait for what it imports
@@ -168,9 +182,9 @@ def _ended(error: BaseException, debug: bool) -> int:
         code, sentence = WRONG if wrong else FAILED, f"error: {in_options(str(error))}"
     elif is_disk_full(error):
         code, sentence = FAILED, "error: no space left on the disk; free some and run this again."
-    elif isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+    elif isinstance(error, OSError) and error.errno in _BLOCKED:
         place = f"{error.filename}: " if error.filename else ""
-        reason = f"{place}{error.strerror}; check the disk and the permissions"
+        reason = f"{place}{error.strerror}; check the disk, its limits and the permissions"
         code, sentence = FAILED, f"error: {reason}, and run this again."
     else:
         message = (str(error).strip() or "no message").splitlines()[0]

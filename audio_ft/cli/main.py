@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft import __version__
 from audio_ft.cli import command_list
-from audio_ft.cli.console import DONE, WRONG, Parser, guarded, show
+from audio_ft.cli.console import DONE, WRONG, Parser, guarded, open_closed_streams, show
 from audio_ft.cli.options import FLAG, add_options
 from audio_ft.cli.recipe_files import run_code
 from audio_ft.system import share_processors
@@ -30,6 +30,7 @@ EXIT_CODES = """`audio-ft COMMAND --help` explains a command. Exit codes: 0 done
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
+    open_closed_streams()
     share_processors()
     # The options before the command take no values.
     place = next((place for place, word in enumerate(words) if not word.startswith("-")), len(words))

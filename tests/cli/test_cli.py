@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -240,6 +241,13 @@ def fail(error: BaseException):
     return work
 
 
+@pytest.mark.skipif(os.name == "nt", reason="streams are closed by a shell of Unix")
+@pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_no_harm(closed):
+    work = f"{shlex.quote(sys.executable)} -m audio_ft --version {closed}"
+    assert subprocess.run(["sh", "-c", work], timeout=HUNG, check=False).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
@@ -252,6 +260,7 @@ def fail(error: BaseException):
             1,
             "audio-ft: error: no space left on the disk",
         ),
+        (OSError(errno.EFBIG, "File too large"), 1, "audio-ft: error: File too large; check the disk, "),
         (InputError("a.wav: No space left on device."), 1, "audio-ft: error: a.wav: No space left"),
         (KeyboardInterrupt(), 130, "audio-ft: stopped"),
     ],
