@@ -67,9 +67,8 @@ def kinds_of(checkpoint: str, folder: Path) -> Iterator[tuple[str, Recipe]]:
         if not manifest.is_file():
             with manifest.open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([("file_name", column, "speaker_id", "split"), *words(column)])
-        kind = {"kind": column} if column != "label" else {}
         recipe = Recipe(
-            model=checkpoint, data=Data(path=str(manifest), target=column, limit=48, **kind), training=SHORT
+            model=checkpoint, data=Data(path=str(manifest), target=column, limit=48, kind=column), training=SHORT
         )
         yield column, recipe
         if column == "label":
@@ -115,8 +114,11 @@ def answer(output: Any, kind: str = "label") -> tuple[str, float]:
 def compare(pipe: Any, waves: list[np.ndarray], rate: int, kind: str = "label") -> tuple[int, float, float]:
     """Return answers changed by batches, and the largest and mean change of the best score."""
     # A pipeline computes a softmax unless the configuration says otherwise, which is 1 for a number.
-    settings = {"labels": {"function_to_apply": "sigmoid", "top_k": None}, "number": {"function_to_apply": "none"}}
-    how: dict[str, Any] = settings.get(kind, {})
+    settings: dict[str, dict[str, Any]] = {
+        "labels": {"function_to_apply": "sigmoid", "top_k": None},
+        "number": {"function_to_apply": "none"},
+    }
+    how = settings.get(kind, {})
 
     def inputs() -> list[dict[str, Any]]:
         return [{"raw": wave, "sampling_rate": rate} for wave in waves]

@@ -5,7 +5,11 @@
 For each speaker of a data set, half of the clips get another name: at random, or so that both names say different
 things (the clips in the order of what is said in them, cut in the middle). For false alarms, `--subsets` sets are
 drawn of the data as it is: four to all of its speakers, with 8 to 60 clips each. A speaker is a `speaker_id`; at most
-60 clips of each are embedded, as the command does.
+60 clips of each are embedded, as the command does. On emotion_de, 514 clips of 10 speakers:
+
+- whisper-tiny.en: 10 of 10 found by halves at random, 3 of 10 by halves of other emotions, no false alarm; 4 in 50
+  subsets, where one in ten sets is what the command allows; 8 subsets cannot be told apart.
+- wav2vec2-mini: cannot be told apart; 1 of 10 found by halves at random, 0 of 10 by other emotions, no false alarm.
 """
 
 from __future__ import annotations
@@ -76,7 +80,8 @@ def main() -> None:
             names = [str(one.group) for one in read]
             print(f"{name}, {Path(checkpoint).name}: {len(read)} clips of {len(set(names))} speakers, "
                   f"{1e3 * took / len(read):.0f} ms of processor time a clip", flush=True)  # fmt: skip
-            print(f"  as it is                 {compare_voices(features, names)}")
+            whole = compare_voices(features, names)
+            print(f"  as it is                 {len(whole.pairs)} false alarms; {whole.method}")
             rng = np.random.default_rng(0)
             own = [np.flatnonzero(np.asarray(names) == speaker) for speaker in sorted(set(names))]
             print(f"  halves at random         {planted(features, names, [rng.permutation(rows) for rows in own])}")
