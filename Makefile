@@ -5,7 +5,7 @@ CORE := .venv/.core
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test fuzz bench check docs format tree cards clean
+.PHONY: help quickstart test fuzz bench check docs dist format tree cards clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,6 +32,12 @@ check: $(STAMP) docs ## check lint, formatting, docstrings, types, imports and t
 docs: $(STAMP) ## build the documentation into build/site; a broken link is an error
 	$(BIN)/python docs/commands.py
 	$(BIN)/zensical build --strict
+
+dist: $(STAMP) ## build wheel and sdist into dist/, and check them as a package index would
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,dist]'
+	rm -rf dist
+	$(BIN)/python -m build # the wheel is built from the sdist, so nothing is missing there
+	$(BIN)/twine check --strict dist/*
 
 format: $(STAMP) ## fix formatting, and what lint can fix
 	$(BIN)/ruff check --fix .
