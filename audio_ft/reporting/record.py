@@ -113,6 +113,12 @@ def _config(run: Run) -> dict[str, Any]:
     return next((read_json(file) for file in files if file.is_file()), {})
 
 
+def model_type(run: Run) -> str | None:
+    """Return the architecture that a run's model has by its config.json, None where that is not at hand."""
+    found = _config(run).get("model_type")
+    return str(found) if found else None
+
+
 def frame_code(run: Run, path: str) -> str:
     """Return Python lines with which plain transformers computes the probabilities of frames, "" for other models."""
     config = _config(run)

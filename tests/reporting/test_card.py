@@ -19,7 +19,7 @@ from audio_ft import Data, InputError, Recipe, Run
 from audio_ft.augmentation import Noise
 from audio_ft.cli import main as cli
 from audio_ft.metrics import Score
-from audio_ft.reporting.card import eval_results, model_card, override_card_fields
+from audio_ft.reporting.card import eval_results, model_card, override_card_fields, tables
 from audio_ft.reporting.card.energy import energy
 from audio_ft.targets.transcripts import Text
 from audio_ft.training.train import train
@@ -556,3 +556,22 @@ def test_resolved_settings_are_shown_as_they_were_used():
         ["`layer_decay`", "`0.9`", "recipe"],
     ]
     assert "The context length is 2 s" in model_card(run)
+
+
+def test_the_log_of_the_training_and_the_papers_to_cite_are_on_the_card(card_run: Run):
+    card = model_card(card_run)
+    evaluations = [entry for entry in card_run.history if "eval_loss" in entry]
+    assert evaluations
+    for entry in evaluations:
+        mark = " (kept)" if "kept" not in card_run.best and entry["step"] == card_run.best["step"] else ""
+        values = f"{entry['eval_loss']:.4f} | {entry['eval_' + card_run.best['metric']]:.4f}"
+        assert re.search(rf"\| {entry['step']}{re.escape(mark)} \| [\d.–]+ \| {re.escape(values)} \|", card)
+    assert "@inproceedings{baevski2020wav2vec," in card
+    assert f"version = {{{card_run.versions['audio-ft']}}}" in card
+    long = dataclasses.replace(card_run, best={**card_run.best, "step": 14}, history=tuple(
+        {"eval_loss": 1.0, "epoch": step / 7, "step": step} for step in range(7, 7 * 101, 7)
+    ))  # fmt: skip
+    rows = tables.log(long)[1]
+    assert len(rows) <= tables.MOST_EVALUATIONS + 1
+    assert [row["step"] for row in rows if row["kept"]] == ([] if "kept" in card_run.best else [14])
+    assert rows[-1]["step"] == 700

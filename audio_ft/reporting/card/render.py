@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio_ft import __version__
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration
 from audio_ft.metrics.names import headlines, score_name
@@ -17,6 +18,7 @@ from audio_ft.recipe import REQUIRED_CARD_FIELDS, Recipe
 from audio_ft.redaction import display_name, hub_id, names_groups, without_names
 from audio_ft.reporting import record
 from audio_ft.reporting.card import markdown, tables
+from audio_ft.reporting.card.citation import citation
 from audio_ft.reporting.card.energy import energy
 from audio_ft.reporting.card.metadata import metadata
 from audio_ft.run import MODEL_FOLDER, Run
@@ -62,6 +64,8 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
         robustness_title=score_name(robustness["metric"]).title if robustness else "",
         retention=record.retention(run),
         settings=tables.settings(run),
+        log=tables.log(run),
+        citation=citation(record.model_type(run), run.versions.get("audio-ft", __version__)),
         energy=energy(run.hardware, float(run.seconds["total"])),
         batches=record.batches_text(run),
         leaks=any(names_groups(warning, run.data, "both ") for warning in run.data["warnings"]),

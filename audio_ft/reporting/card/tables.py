@@ -15,6 +15,8 @@ from audio_ft.run import Run
 # With more classes than this, only the weakest are shown.
 MOST_CLASSES = 40
 WEAKEST_CLASSES = 10
+# Rows of the log, about.
+MOST_EVALUATIONS = 12
 # Recipe fields that the card shows elsewhere. The window is left out because a run's recipe has it resolved.
 SHOWN_ELSEWHERE = {
     "model", "revision", "data", "name", "task", "text", "chain", "augment", "training", "intended_use", "limits",
@@ -42,6 +44,25 @@ def settings(run: Run) -> list[tuple[str, Any, str]]:
     used = [(name, setting["value"], setting["origin"]) for name, setting in run.training.items()]
     others = {**recipe.training, **changed}.items()
     return used + [(name, value, "recipe") for name, value in others if name not in run.training]
+
+
+def log(run: Run) -> tuple[str, list[dict[str, Any]]]:
+    """Return the title of the score that chose the checkpoint, and the log: a row for each evaluation in training.
+
+    A row has epoch, step, training loss, validation loss and that score, None where it was not logged, and whether its
+    checkpoint was kept. Of long trainings the rows are chosen evenly, with the kept one among them.
+    """
+    metric, kept = run.best.get("metric", ""), None if "kept" in run.best else run.best.get("step")
+    rows, loss = [], None
+    for entry in run.history:
+        loss = entry.get("loss", loss)
+        if "eval_loss" in entry:
+            rows.append({"epoch": entry.get("epoch"), "step": entry.get("step"), "loss": loss,
+                         "validation": entry["eval_loss"], "score": entry.get(f"eval_{metric}"),
+                         "kept": kept is not None and entry.get("step") == kept})  # fmt: skip
+    every = max(1, -(-len(rows) // MOST_EVALUATIONS))
+    return score_name(metric).title, [row for number, row in enumerate(reversed(rows))
+                                      if row["kept"] or number % every == 0][::-1]  # fmt: skip
 
 
 def slices(found: Mapping[str, Any], group: str | None) -> list[dict[str, Any]]:
