@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, cast
 
 from audio_ft.augmentation.base import Augment
@@ -18,10 +17,10 @@ from audio_ft.cleaning.step import Step
 from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, read_versioned, write_json
+from audio_ft.models.scratch import SELECT
 from audio_ft.settings import Settings, rules
 from audio_ft.settings.names import full_name
 from audio_ft.settings.rules import Refused, Rule, shown
-from audio_ft.settings.secrets import secret_in
 from audio_ft.targets.detection import Detection
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import targets_of
@@ -61,26 +60,12 @@ def _class_weights(value: Any) -> str | dict[str, float]:
     return {rules.text().read(label): rules.number(0, above=True).read(weight) for label, weight in value.items()}
 
 
-def _training(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise Refused
-    if secret := secret_in("", value, names=True):
-        raise InputError(
-            f"{secret}: tokens and passwords are not settings, because recipe.json and run.json hold the settings and "
-            "are published. Leave it out (also of a file that has it); for the Hub set HF_TOKEN in the environment, or "
-            "log in with `hf auth login`."
-        )
-    return MappingProxyType(
-        {rules.text().read(name): rules.json_value().apply(name, item) for name, item in value.items()}
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Settings):
     """Collect everything that decides the weights; two equal recipes on equal data give equal models.
 
     Attributes:
-        model: a checkpoint, as a folder or an id on the Hub; or cnn, gru or crnn, a small network from scratch.
+        model: a checkpoint, as a folder or an id on the Hub; or from scratch: linear, svm, forest, cnn, gru, crnn.
         data: where recordings and targets are.
         name: what the run is called, and its folder in runs/.
         task: classification, transcription (ctc or seq2seq, as the checkpoint has it) or events.
@@ -94,6 +79,7 @@ class Recipe(Settings):
         method: fine-tune, or probe: only a linear model on the best frozen layer, found in seconds.
         probe: start a new classification head from the linear probe of the last layer, and keep the best probe where
             fine-tuning does not beat it on validation.
+        select: features of linear, svm and forest: so many, by mutual information, or pca:NUMBER; None: all.
         pooling: how frames become one vector: mean, max, attention or statistics.
         weighted_layers: learn a weighted mean of all layers, instead of taking the last.
         dropout: of the whole network; None: the checkpoint's own.
@@ -145,6 +131,7 @@ class Recipe(Settings):
     window: Annotated[float | None, rules.number(0, 3600, above=True)] = None
     method: Annotated[str, rules.choice("fine-tune", "probe")] = "fine-tune"
     probe: bool = True
+    select: Annotated[int | str | None, SELECT] = None
     pooling: Annotated[str, rules.choice(*POOLINGS)] = "mean"
     weighted_layers: bool = False
     dropout: Annotated[float | None, rules.number(0, 0.99)] = None
@@ -172,7 +159,7 @@ class Recipe(Settings):
     seeds: Annotated[int, rules.whole(1, 1_000)] = 1
     max_corrupt: Annotated[float, rules.number(0, 1)] = 0.05
     allow_leaks: bool = False
-    training: Annotated[Mapping[str, Any], Rule("settings of TrainingArguments by name", _training)] = field(
+    training: Annotated[Mapping[str, Any], rules.public("settings of TrainingArguments by name")] = field(
         default_factory=dict
     )
     intended_use: str = ""
@@ -210,7 +197,7 @@ class Recipe(Settings):
         texts = ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks")
         known = {name: own for name, own in self.to_dict().items() if name not in texts}
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
-        unset = {"events": Detection(), "seeds": 1, "budget": None}
+        unset = {"events": Detection(), "seeds": 1, "budget": None, "select": None}
         known = {name: own for name, own in known.items() if name not in unset or getattr(self, name) != unset[name]}
         for name in ("license", "source", "language"):
             known["data"].pop(name)
@@ -225,10 +212,9 @@ class Recipe(Settings):
         """Return the settings that differ from their defaults, for notebooks."""
         from audio_ft.plots.notebook import facts_html
 
-        usual = type(self)(model=self.model, data=self.data)
-        rows = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("model", "data")}
-        changed = {name: value for name, value in rows.items() if value != getattr(usual, name)}
-        shown = {"model": self.model, "data": self.data.path} | changed
+        usual = vars(type(self)(model=self.model, data=self.data))
+        shown = {"model": self.model, "data": self.data.path}
+        shown |= {name: value for name, value in vars(self).items() if value != usual[name]}
         return facts_html(self.name or "recipe", shown, "All other settings have their defaults.")
 
     def to_dict(self) -> dict[str, Any]:

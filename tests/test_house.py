@@ -25,6 +25,7 @@ HEAVY_AT_THE_TOP = {
     "metrics/regression.py": "subclasses of the same",
     "metrics/transcription.py": "subclasses of the same",
     "training/sampler.py": "a torch.utils.data.Sampler subclass",
+    "models/estimator.py": "a torch.nn.Module and a transformers.PreTrainedConfig subclass",
     "models/pooling.py": "torch.nn.Module subclasses",
     "models/small.py": "the same, and transformers.PreTrainedModel subclasses",
     "training/trainer.py": "a transformers.Trainer subclass",

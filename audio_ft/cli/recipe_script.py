@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # A smoke run uses this many clips of each split, for this many steps.
 SMOKE_CLIPS, SMOKE_STEPS = 24, 4
 SMOKE_TRAINING = {"max_steps": SMOKE_STEPS, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1}
-MODEL = "checkpoint: a folder or an id on the Hub; or from scratch: cnn, gru, crnn"
+MODEL = "checkpoint: a folder or an id on the Hub; or from scratch: linear, svm, forest, cnn, gru, crnn"
 SMOKE = f"check that everything fits together: {SMOKE_STEPS} steps, {SMOKE_CLIPS} clips a split, in RUN-smoke"
 
 

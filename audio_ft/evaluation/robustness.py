@@ -149,7 +149,8 @@ def chosen_perturbations(only: Sequence[str], target: Target | None = None) -> l
 
 def _digests(model: Model) -> list[str]:
     """Return what identifies the weights and the cleaning of a model."""
-    weights = [file.read_bytes() for file in sorted(model.folder.glob("*.safetensors"))]
+    files = sorted(file for kind in ("*.safetensors", "*.skops") for file in model.folder.glob(kind))
+    weights = [file.read_bytes() for file in files]
     return [hashlib.sha256(part).hexdigest() for part in (*weights, model.chain.digest.encode())]
 
 

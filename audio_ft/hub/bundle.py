@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_json, read_json
+from audio_ft.models.scratch import ESTIMATOR_FILE
 from audio_ft.redaction import (
     display_name,
     hub_id,
@@ -80,7 +81,7 @@ def _model_files(run: Run) -> dict[str, Path]:
     folder = run.model_folder
     found = _files(folder)
     missing = [name for name in ("config.json", CHAIN_FILE, RECIPE_FILE) if name not in found]
-    if not any(path.endswith(".safetensors") for path in found):
+    if ESTIMATOR_FILE not in found and not any(path.endswith(".safetensors") for path in found):
         missing.append("*.safetensors")
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}, so the model is not complete; train again to push it.")

@@ -10,6 +10,7 @@ from audio_ft.errors import AudioFTError, InputError
 from audio_ft.hub.errors import LOG_IN, explain, hub_errors, request_timeout
 from audio_ft.models import load_config
 from audio_ft.models.checkpoint import lora_folder, weights_folder
+from audio_ft.models.scratch import ESTIMATOR_FILE
 from audio_ft.run import CHAIN_FILE
 
 # Weights of other frameworks, files that only a training needs, and pickles, which can run code.
@@ -54,7 +55,7 @@ def pull(repo_id: str, revision: str | None = None, *, only: Sequence[str] = ())
         return lora_folder(repository, revision) or weights_folder(repository, revision)
     if not has_chain:
         raise InputError(f"{repository} has no {CHAIN_FILE}: audio_ft did not save it, so it has no run to show.")
-    if not only and not any(folder.glob("*.safetensors")):
+    if not only and not (folder / ESTIMATOR_FILE).is_file() and not any(folder.glob("*.safetensors")):
         raise InputError(
             f"{repo_id} has no weights (*.safetensors), or they are not in the cache and there is no network; run this "
             "once with a network."

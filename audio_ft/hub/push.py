@@ -26,7 +26,7 @@ TRAINING_BRANCH = "training"
 # A push deletes files of these names that it does not send itself: left from an earlier push or a running training,
 # transformers would load them along with the new weights.
 OWNED_PATTERNS = (
-    "*.safetensors", "*.safetensors.index.json", "pytorch_model*", "training_args.bin", "last-checkpoint/*",
+    "*.safetensors", "*.skops", "*.safetensors.index.json", "pytorch_model*", "training_args.bin", "last-checkpoint/*",
     "checkpoint-*/*", "*_config.json", "vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json",
     "special_tokens_map.json", "normalizer.json", "predictions.parquet", ".eval_results/*.yaml", "adapter/*",
 )  # fmt: skip

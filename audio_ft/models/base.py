@@ -39,6 +39,8 @@ class Adapter(ABC):
             and the layers be summed with weights.
         names: what a recipe may name in place of a checkpoint, for architectures that are trained from scratch.
         from_scratch: whether nothing of it is pretrained, so that there is nothing to probe, to freeze or to forget.
+        fitted_at_once: whether it is fitted by scikit-learn, without steps and epochs.
+        weights_file: the file of a saved model that holds what it learned.
         more_steps: how many times the steps that fine-tuning takes.
         processor_name: transformers' class of feature extractor and tokenizer, if a head writes text.
         feature_encoder_modules: the modules of the encoder below its layers, which turn the input into frames.
@@ -55,6 +57,8 @@ class Adapter(ABC):
     pools_frames: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ()
     from_scratch: ClassVar[bool] = False
+    fitted_at_once: ClassVar[bool] = False
+    weights_file: ClassVar[str] = "model.safetensors"
     more_steps: ClassVar[int] = 1
     processor_name: ClassVar[str] = ""
     feature_encoder_modules: ClassVar[tuple[str, ...]]
@@ -77,6 +81,14 @@ class Adapter(ABC):
     def untrained(cls, name: str) -> Adapter:
         """Return the adapter of a network without weights, by one of `names`."""
         raise NotImplementedError(f"{cls.__name__} starts from a checkpoint")
+
+    def new_estimator(self, settings: Mapping[str, Any]) -> Any:
+        """Return what is fitted at once, not fitted yet, its configuration with `settings`."""
+        raise NotImplementedError(f"{type(self).__name__} learns in steps")
+
+    def load_estimator(self, folder: Path) -> Any:
+        """Load what was fitted at once."""
+        raise NotImplementedError(f"{type(self).__name__} learns in steps")
 
     @property
     def name(self) -> str:
@@ -175,6 +187,11 @@ class Adapter(ABC):
     def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return the encoder's modules above its last layer."""
         return [self.encoder(model).get_submodule(name) for name in self.above_layers_modules]
+
+    @property
+    def feature_groups(self) -> tuple[str, ...]:
+        """Return what each feature of a clip belongs to, where a clip has one vector; () otherwise."""
+        return ()
 
     def encode_in_bf16(self, model: PreTrainedModel) -> None:
         """Compute the encoder in bfloat16 from now on, in place; the head gets float32 and computes in float32."""

@@ -56,6 +56,10 @@ def load_network(
 
     if checkpoint in adapter.names:
         raise InputError(f"{checkpoint} has no weights before it is trained; give the folder of a run.")
+    if adapter.fitted_at_once:
+        if new_head:
+            raise InputError(f"{checkpoint} cannot be trained further; give model={adapter.name} to fit a new one.")
+        return adapter.load_estimator(Path(checkpoint))  # type: ignore[no-any-return]
     folder = weights_folder(checkpoint, revision)
     shapes = tensor_shapes(folder)
 

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from audio_ft.errors import InputError, did_you_mean
-from audio_ft.settings.secrets import hide
+from audio_ft.settings.secrets import hide, secret_in
 
 # What a 64-bit integer holds, and what NumPy and torch take as a seed.
 LARGEST_WHOLE = 2**63 - 1
@@ -195,6 +196,23 @@ def json_value() -> Rule:
         raise Refused
 
     return Rule("text, a number, true, false, null, or a list or table of them", read)
+
+
+def public(expected: str) -> Rule:
+    """Accept a table of JSON values by name that may be published; it becomes read-only."""
+
+    def read(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise Refused
+        if secret := secret_in("", value, names=True):
+            raise InputError(
+                f"{secret}: tokens and passwords are not settings, because recipe.json and run.json hold the settings "
+                "and are published. Leave it out (also of a file that has it); for the Hub set HF_TOKEN in the "
+                "environment, or log in with `hf auth login`."
+            )
+        return MappingProxyType({text().read(name): json_value().apply(name, item) for name, item in value.items()})
+
+    return Rule(expected, read)
 
 
 def optional(rule: Rule) -> Rule:

@@ -25,6 +25,8 @@ def pretrained(task: Task, checkpoint: Checkpoint, head: HeadSettings, **setting
         settings |= adapter.dropout_settings(head.dropout)
     if checkpoint.name in adapter.names:
         settings.pop("ignore_mismatched_sizes", None)
+        if adapter.fitted_at_once:
+            return adapter.new_estimator(settings)
         return new_network(task.auto, adapter, settings)
     new = ("adapter_layer",) if head.language_adapter else ()
     return load_network(

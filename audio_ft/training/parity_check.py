@@ -156,7 +156,8 @@ from pathlib import Path
 import numpy, torch, transformers
 folder, wave, prompt = sys.argv[1], numpy.load(sys.argv[2]), sys.argv[3]
 if json.loads((Path(folder) / "config.json").read_text())["model_type"].startswith("audio_ft"):
-    import audio_ft.models.small
+    from audio_ft.models.load import adapters
+    adapters()
 config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
 spells = (Path(folder) / "tokenizer_config.json").is_file()
 reader = transformers.AutoProcessor if spells else transformers.AutoFeatureExtractor

@@ -10,6 +10,7 @@ import numpy as np
 from audio_ft.augmentation import Mixup, Shift
 from audio_ft.errors import InputError
 from audio_ft.metrics.registry import metrics_of
+from audio_ft.models.scratch import ESTIMATORS, Selection
 from audio_ft.targets.detection import Detection
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ FINE_TUNING = (
 )  # fmt: skip
 # What is about pretrained weights, and makes no sense for a network that is trained from scratch.
 OF_CHECKPOINTS = (
-    "revision", "method", "weighted_layers", "freeze", "layer_decay", "peft", "wise_ft_alpha", "extra_eval",
+    "revision", "method", "weighted_layers", "freeze", "layer_decay", "peft", "wise_ft_alpha", "extra_eval", "budget",
+)  # fmt: skip
+# What is about networks, which learn in steps.
+OF_NETWORKS = (
+    "window", "pooling", "dropout", "loss", "focal_gamma", "sampling", "head_learning_rate", "average_weights",
+    "patience", "precision",
 )  # fmt: skip
 OF_STEPS = ("learning_rate", "num_train_epochs", "warmup_steps", "weight_decay", "label_smoothing_factor")
 
@@ -36,8 +42,7 @@ def check_input(recipe: Recipe, adapter: Adapter, task: Task) -> None:
         InputError: a setting that this task makes no use of, or a window that the checkpoint does not have.
     """
     _check_used(recipe, task)
-    if adapter.from_scratch:
-        _check_from_scratch(recipe, adapter)
+    _check_from_scratch(recipe, adapter, task)
     _check_probe(recipe, task)
     _check_metric(recipe, task)
     _check_classes(recipe, task)
@@ -76,14 +81,32 @@ def _check_used(recipe: Recipe, task: Task) -> None:
         raise InputError(f"peft={recipe.peft} chooses the trainable weights itself; leave out freeze={recipe.freeze}.")
 
 
-def _check_from_scratch(recipe: Recipe, adapter: Adapter) -> None:
-    """Check that a recipe for a network without a checkpoint sets nothing that is about pretrained weights."""
-    usual = {item.name: item.default for item in dataclasses.fields(recipe)}
-    if unused := [name for name in OF_CHECKPOINTS if getattr(recipe, name) != usual[name]]:
+def _check_from_scratch(recipe: Recipe, adapter: Adapter, task: Task) -> None:
+    """Check that a recipe without a checkpoint sets nothing about pretrained weights, or about steps without any."""
+    if adapter.from_scratch and (unused := _changed(recipe, OF_CHECKPOINTS)):
         raise InputError(
             f"{', '.join(unused)}: {recipe.model} is trained from scratch, and this is about pretrained weights; leave "
             "it out, or start from a checkpoint."
         )
+    if not adapter.fitted_at_once:
+        if recipe.select is not None:
+            raise InputError(f"select: {adapter.name} takes the sound itself; only {', '.join(ESTIMATORS)} select "
+                             "among features. Leave it out.")  # fmt: skip
+        return
+    unused = [*_changed(recipe, OF_NETWORKS), *recipe.training, *["augment"] * bool(recipe.augment)]
+    if recipe.class_weights is not None and not task.target.exclusive:
+        unused.append("class_weights")
+    if unused:
+        raise InputError(f"{', '.join(unused)}: {recipe.model} does not use it; leave it out.")
+    known = len(adapter.feature_groups)
+    if recipe.select is not None and Selection.of(recipe.select).count > known:
+        raise InputError(f"select={recipe.select}: a clip has {known} features; take so many at most.")
+
+
+def _changed(recipe: Recipe, names: tuple[str, ...]) -> list[str]:
+    """Return the settings among `names` that have not their default."""
+    usual = {item.name: item.default for item in dataclasses.fields(recipe)}
+    return [name for name in names if getattr(recipe, name) != usual[name]]
 
 
 def _check_probe(recipe: Recipe, task: Task) -> None:
@@ -95,8 +118,7 @@ def _check_probe(recipe: Recipe, task: Task) -> None:
             f"method=probe is a linear model on one vector a clip, which cannot learn {task.target.wording.short}; "
             "leave it out to fine-tune."
         )
-    usual = {item.name: item.default for item in dataclasses.fields(recipe)}
-    unused = [name for name in FINE_TUNING if getattr(recipe, name) != usual[name]]
+    unused = _changed(recipe, FINE_TUNING)
     unused += [name for name in OF_STEPS if name in recipe.training]
     unused += ["augment"] * bool(recipe.augment)
     if unused:

@@ -130,8 +130,8 @@ def resolve_input(recipe: Recipe, adapter: Adapter, task: Task, durations: NDArr
     """
     few = f"under {LITTLE_AUDIO / 3600:.0f} hours of audio"
     augment = default(LITTLE_AUDIO_AUGMENT, few) if seconds < LITTLE_AUDIO else default((), f"not {few}")
-    if recipe.method == "probe":
-        augment = default((), "a probe takes clips as they are")
+    if recipe.method == "probe" or adapter.fitted_at_once:
+        augment = default((), f"{'a probe' if recipe.method == 'probe' else recipe.model} takes clips as they are")
     if recipe.augment is not None:
         augment = Value(recipe.augments, RECIPE)
     received = np.outer(durations, lengthened(augment.value, adapter.sample_rate)).ravel()

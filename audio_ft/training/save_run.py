@@ -88,7 +88,7 @@ def finish(
             "recipe": recipe.digest,
             "chain": recipe.steps.digest,
             "data": data_digest(prepared),
-            "model": file_digest(model_folder / "model.safetensors"),
+            "model": file_digest(model_folder / adapter.weights_file),
         },
         versions=versions(),
         hardware=describe() | {"precision": fitted.precision, "scoring_precision": SCORED_IN},

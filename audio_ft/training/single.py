@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from audio_ft.models.load import quiet_transformers
 from audio_ft.run import Run
 from audio_ft.training.budget import fit_within
+from audio_ft.training.estimators import fit_estimator
 from audio_ft.training.loop import fit
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first
@@ -36,7 +37,9 @@ def train_prepared(
     clock.enter("training")
     with quiet_transformers(), clean_process() as process:
         with released_on_failure(folder, clock) if first else nullcontext():
-            if prepared.recipe.budget is None:
+            if prepared.adapter.fitted_at_once:
+                fitted = fit_estimator(prepared, folder, log, process.start)
+            elif prepared.recipe.budget is None:
                 fitted = fit(prepared, folder, log, clock.save, process.start)
             else:
                 fitted = fit_within(prepared, folder, log, clock, process.start)

@@ -104,6 +104,7 @@ def test_the_card_says_what_loads_it(run: aft.Run) -> None:
     assert "from transformers import pipeline" not in card
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_network_of_ours(run: aft.Run, tmp_path: Path) -> None:
     again = dataclasses.replace(run.recipe, model=str(run.model_folder), training={"max_steps": 1})
     assert aft.train(again, tmp_path / "run").best["step"] == 1

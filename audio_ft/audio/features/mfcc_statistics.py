@@ -12,6 +12,8 @@ from audio_ft.audio.features.spectral import HOP_SECONDS, WINDOW_SECONDS, mono
 
 COEFFICIENTS, BANDS = 20, 40
 QUARTERS = 4
+# The coefficient that each number of the vector describes: the first is loudness, the others are the spectrum's shape.
+GROUPS = tuple(f"MFCC {place}" for place in range(1, COEFFICIENTS + 1)) * (QUARTERS + 2)
 # librosa's floor of a power spectrum, and the range below the loudest band that it keeps in dB.
 _FLOOR, _RANGE = 1e-10, 80.0
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.evaluation.summary import describe
+from audio_ft.models.scratch import is_from_scratch
 from audio_ft.plots.audio import feature
 from audio_ft.redaction import EXCLUDED
 from audio_ft.reporting import record
@@ -121,6 +122,7 @@ def gather(run: Run, errors: int, audio: bool, *, embeddings: bool = True) -> di
         "most_rows": ROWS,
         "hardware": record.hardware(run),
         "lead": target.lead(clips),
+        "from_scratch": is_from_scratch(run.recipe.model),
         "beaten_by": record.better_baselines(run),
         "headlines": scores.headlines(run),
         "scores": scores.table(run),
