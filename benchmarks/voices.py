@@ -10,6 +10,10 @@ drawn of the data as it is: four to all of its speakers, with 8 to 60 clips each
 - whisper-tiny.en: 10 of 10 found by halves at random, 3 of 10 by halves of other emotions, no false alarm; 4 in 50
   subsets, where one in ten sets is what the command allows; 8 subsets cannot be told apart.
 - wav2vec2-mini: cannot be told apart; 1 of 10 found by halves at random, 0 of 10 by other emotions, no false alarm.
+
+On digits, 360 clips of 6 speakers, both find 6 of 6 by halves at random and 0 of 6 by halves of other digits, without a
+false alarm. In 50 subsets of 4 to 6 of its speakers wav2vec2-mini gives 19 false alarms, four times what the command
+says: the distribution of so few pairs is poorly known.
 """
 
 from __future__ import annotations

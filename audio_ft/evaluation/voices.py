@@ -36,7 +36,8 @@ COMPONENTS, CLIPS_EACH = 64, 4
 HALVINGS = 20
 # Pairs count as near as halves of one group up to this share of the halves.
 HALVES = 0.95
-# Pairs are reported that groups of different speakers would give in one of ten data sets of this size.
+# Pairs are reported that groups of different speakers would give in one of ten data sets of this size, by the spread of
+# the others. With ten groups that held; with four to six it was up to four times as often (benchmarks/voices.py).
 EXPECTED = 0.1
 # The deviation of log distances is never taken to be less: a few pairs may agree by chance.
 LEAST_DEVIATION = 0.05
