@@ -89,7 +89,6 @@ def check_training(recipe: Recipe) -> None:
     if recipe.budget is not None:
         others = [name for name in BY_CLOCK if recipe.training.get(name) is not None]
         others += [name for name in ("wise_ft_alpha", "extra_eval") if getattr(recipe, name) is not None]
-        others += ["seeds"] * (recipe.seeds > 1)
         if others:
             raise InputError(f"budget plans the training by the clock, without {', '.join(others)}; leave one out.")
     if recipe.load_in_8bit and importlib.util.find_spec("bitsandbytes") is None:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 # The share of the budget that is planned with; the rest is for what no forecast knows.
 PLANNED = 0.97
-# What remains beyond this share of it ends early, which is said.
-LATE = 0.1
+# A training that ends before this share of it says why.
+DUE = 0.9
 # The share of the time that the first of two stages gets.
 FIRST = 1 / 3
 # The weights kept so far, among the checkpoints.
@@ -184,7 +184,7 @@ class Budget:
     def spent(self) -> Fitted:
         """Return the best network with the record of the budget."""
         assert self.kept is not None  # a stage is kept, or `train` has raised
-        early = self.why_early if self.left() > (1 - PLANNED + LATE) * self.seconds else ""
+        early = self.why_early if self.left() > (PLANNED - DUE) * self.seconds else ""
         record = {
             "seconds": self.seconds,
             "metric": self.metric,

@@ -136,11 +136,12 @@ def test_what_a_budget_decides_itself_is_refused(recipe: Recipe, tmp_path: Path)
         "eval_steps": {"training": {"eval_steps": 3}},
         "extra_eval": {"extra_eval": recipe.data},
         "wise_ft_alpha": {"wise_ft_alpha": 0.5},
-        "seeds": {"seeds": 2},
     }
     for name, change in changes.items():
         with pytest.raises(InputError, match=f"budget plans the training by the clock, without {name}"):
             aft.train(recipe.replace(**change), tmp_path / "run")
+    with pytest.raises(InputError, match="seeds=2 takes as many trainings as there are, whatever the budget"):
+        aft.train(recipe.replace(seeds=2), tmp_path / "run")
     with pytest.raises(InputError, match="every fold is one"):
         aft.cross_validate(recipe.replace(data=recipe.data.replace(folds=2)), tmp_path / "run")
 
