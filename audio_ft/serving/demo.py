@@ -136,7 +136,8 @@ def views_of(gr: Any, target: Target) -> list[_View]:
     if target.has_times:
         views.append(_View(gr.HTML(label="Timeline", show_label=True, container=True), _timeline))
     if target.formats:
-        table = gr.Dataframe(headers=["start", "end", "text"], label="Times (s)", interactive=False, wrap=True)
+        table = gr.Dataframe(headers=["start", "end", "text"], label="Times (s)", interactive=False, wrap=True,
+                             column_widths=["15%", "15%", "70%"])  # fmt: skip
         player = gr.Audio(label="Recording with subtitles", interactive=False, buttons=["download"])
         views += [
             _View(table, lambda found: [[one[name] for name in ("start", "end", "text")]
