@@ -8,6 +8,7 @@ from .data import Data
 from .data.prepare import prepare
 from .doctor.inspect import inspect
 from .errors import AudioError, AudioFTError, InputError
+from .evaluation.clusters import EmbeddingMap, embedding_map
 from .evaluation.compare_runs import compare
 from .evaluation.doubts import doubts
 from .evaluation.evaluate import Evaluation, evaluate
@@ -40,6 +41,7 @@ __all__ = [
     "Chain",
     "Clip",
     "Data",
+    "EmbeddingMap",
     "Embeddings",
     "Encoder",
     "Evaluation",
@@ -55,6 +57,7 @@ __all__ = [
     "cross_validate",
     "doubts",
     "embed",
+    "embedding_map",
     "evaluate",
     "features",
     "inspect",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from audio_ft.cli.console import say
@@ -20,6 +21,8 @@ T = TypeVar("T")
 FLAG: dict[str, Any] = {"action": "store_true"}
 REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
 DATA = {"metavar": "DATA", "help": "folder, table (csv, txt, jsonl, xlsx, parquet …), archive or id on the Hub"}
+# The checkpoint that is included, for commands that need none of the user's.
+INCLUDED_MODEL = Path(__file__).parents[1] / "assets" / "wav2vec2-mini"
 CHECKPOINT: dict[str, Any] = {
     "metavar": "RUN_OR_CHECKPOINT",
     "help": "a run's folder, or any checkpoint: a folder or an id on the Hub",

@@ -57,6 +57,11 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    @property
+    def parts(self) -> bool:
+        """Return whether rows are parts of their recordings."""
+        return "start" in self.audio.column_names
+
     def to_parquet(self, file: str | Path) -> None:
         """Write the table with a column `embedding`, whole or not at all; the schema names model and layer.
 

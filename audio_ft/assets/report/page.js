@@ -60,7 +60,7 @@
   addEventListener("scroll", markCurrent, { passive: true });
   markCurrent();
 
-  for (const controls of all(".controls")) {
+  for (const controls of all(".controls[data-of]")) {
     const area = document.getElementById(controls.dataset.of);
     const items = all("[data-search]", area);
     const count = controls.querySelector("output");

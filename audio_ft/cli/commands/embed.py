@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from audio_ft.cli.console import say, show
-from audio_ft.cli.inputs import unlabeled
+from audio_ft.cli.console import show
+from audio_ft.cli.inputs import say_about, unlabeled
 from audio_ft.cli.options import CHECKPOINT, add_options, add_unlabeled_options
 from audio_ft.formatting import counted, format_size
 
@@ -38,10 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     require_parent(output)
     encoder = load_frozen(arguments.model)
     found = embed(encoder, data, layer=arguments.layer, window=arguments.window)
-    for note in found.notes:
-        say(f"note: {note}")
-    for file, reason in found.unreadable:
-        say(f"excluded: {file}: {reason}")
+    say_about(found)
     found.to_parquet(output)
     rows, width = found.vectors.shape
     show(f"{counted(rows, 'vector')} of {width:,} values (layer {found.layer} of {arguments.model}), "

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audio_ft.cli.console import say, show
-from audio_ft.cli.options import add_options, number
+from audio_ft.cli.options import INCLUDED_MODEL, add_options, number
 from audio_ft.errors import InputError
 
 ASSETS = Path(__file__).parents[2] / "assets"
-MODEL = ASSETS / "wav2vec2-mini"
 STAGE = "train"
 EPILOG = """Fifty synthetic voices say eight words. A small Wav2Vec2 is trained on thirty of them, the best checkpoint
 is selected on eight others, and the score is computed on the last twelve. With --task transcription the same voices
@@ -100,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
         recipe = Recipe(
             name="quickstart",
             task=task,
-            model=str(MODEL),
+            model=str(INCLUDED_MODEL),
             data=Data(path=data),
             augment=(),
             training={
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         train(recipe, folder, overwrite=arguments.overwrite, log=say, report=show)
     recording = next(iter(sorted((lesson.data / "test").glob(lesson.example))), lesson.data)
-    own, model, example, output = (shlex.quote(str(path)) for path in (data, MODEL, recording, folder))
+    own, model, example, output = (shlex.quote(str(path)) for path in (data, INCLUDED_MODEL, recording, folder))
     option, program = "" if task == FIRST else f" --task {task}", _program()
     show(
         "",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.errors import AudioFTError
+from audio_ft.evaluation.clusters import in_plane, principal
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.plots.theme import LIGHT
 from audio_ft.run import Run
@@ -26,8 +27,6 @@ logger = logging.getLogger(__name__)
 MOST_CLIPS = 500
 # Fewer clips are no map.
 FEWEST_CLIPS = 8
-# Principal components that t-SNE starts from, as its authors advise, and neighbors that it looks at.
-COMPONENTS, NEIGHBORS = 50, 30
 # With more classes than these, colors and shapes would repeat, and dots are colored by error alone.
 MOST_CLASSES = 4 * len(LIGHT.series)
 # The shapes of dots around their position, each color comes with each of them: circle, square, triangle, diamond.
@@ -73,14 +72,7 @@ def embedding_map(run: Run, clips: Sequence[Judged], recordings: Recordings | No
 
 def in_two_dimensions(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return positions (clips, 2) from 3 to 97 of vectors (clips, width): t-SNE over their principal components."""
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    count = len(vectors)
-    spread = vectors.std(axis=0)
-    scaled = (vectors - vectors.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    reduced = PCA(min(COMPONENTS, count - 1, scaled.shape[1]), random_state=0).fit_transform(scaled)
-    found = TSNE(perplexity=min(NEIGHBORS, (count - 1) / 3), init="pca", random_state=0).fit_transform(reduced)
+    found, _ = in_plane(principal(vectors), "tsne")
     low, high = found.min(axis=0), found.max(axis=0)
     return np.asarray(3 + 94 * (found - low) / np.where(high > low, high - low, 1), np.float64)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from audio_ft import __version__
-from audio_ft.file_io import write_bytes
+from audio_ft.file_io import json_text, write_bytes
 from audio_ft.formatting import capitalized, escaped, format_duration
 from audio_ft.redaction import display_name
 from audio_ft.reporting.html.figures import colors
@@ -19,8 +19,10 @@ from audio_ft.reporting.html.scores import bar
 TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 
 
-def write_page(page: Mapping[str, Any], target: Path, template: str) -> None:
+def write_page(page: Mapping[str, Any], target: Path, template: str, scripts: Sequence[str] = ()) -> None:
     """Write the page of a template as one HTML file that needs neither network nor other files.
+
+    `scripts` are files of ours beside page.js that the page needs, too.
 
     Raises:
         InputError: the file cannot be written.
@@ -42,10 +44,12 @@ def write_page(page: Mapping[str, Any], target: Path, template: str) -> None:
         "display_name": display_name,
         "duration": format_duration,
         "interval": lambda score: str(score).partition(" ")[2],
+        # Data for a script, in which nothing can end its element.
+        "json": lambda content: Markup(json_text(content).replace("<", "\\u003c")),
     }
     environment.globals |= {"bar": bar}
-    js = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii")
+    programs = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", *scripts)]
+    digests = [base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii") for js in programs]
     # Style and script are our own files and hold nothing of the run; everything else is escaped.
     text = environment.get_template(template).render(
         page=page,
@@ -53,8 +57,8 @@ def write_page(page: Mapping[str, Any], target: Path, template: str) -> None:
         longest=f"{PLAYER_SECONDS:g}",
         css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         colors=[color for color in colors() if color[0] != "background"],
-        js=Markup(js),
-        digest=digest,
+        scripts=list(map(Markup, programs)),
+        digests=digests,
     )
     # A file name may hold characters that UTF-8 cannot encode.
     write_bytes(target, text.encode("utf-8", "replace"))
