@@ -8,6 +8,7 @@ from .data import Data
 from .data.prepare import prepare
 from .doctor.inspect import inspect
 from .errors import AudioError, AudioFTError, InputError
+from .evaluation.anomaly import Detector, detect
 from .evaluation.clusters import EmbeddingMap, embedding_map
 from .evaluation.compare_runs import compare
 from .evaluation.doubts import doubts
@@ -26,6 +27,7 @@ from .reporting.html.page import report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
+from .training.detector import load_detector, train_detector
 from .training.folds import cross_validate
 from .training.reproduce import reproduce
 from .training.train import train
@@ -41,6 +43,7 @@ __all__ = [
     "Chain",
     "Clip",
     "Data",
+    "Detector",
     "EmbeddingMap",
     "Embeddings",
     "Encoder",
@@ -55,6 +58,7 @@ __all__ = [
     "card",
     "compare",
     "cross_validate",
+    "detect",
     "doubts",
     "embed",
     "embedding_map",
@@ -62,6 +66,7 @@ __all__ = [
     "features",
     "inspect",
     "load",
+    "load_detector",
     "main",
     "plots",
     "prepare",
@@ -73,5 +78,6 @@ __all__ = [
     "steps",
     "suggest",
     "train",
+    "train_detector",
     "tune",
 ]

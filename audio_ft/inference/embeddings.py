@@ -83,7 +83,11 @@ class Encoder:
         if not self.loose:
             return self
         durations = header_seconds(table, len(table))
-        adapter = self.adapter.with_window(min(max(durations.max(initial=0.0), 1.0), LONGEST))
+        return self.within(min(max(durations.max(initial=0.0), 1.0), LONGEST))
+
+    def within(self, seconds: float) -> Encoder:
+        """Return the encoder with a window of so many seconds."""
+        adapter = self.adapter.with_window(seconds)
         return replace(self, adapter=adapter, network=adapter.fit(self.network), loose=False)
 
     @property

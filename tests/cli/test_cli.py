@@ -48,6 +48,8 @@ FLAGS = {
     "doubts": "--code model data --target --group --set --where --count --csv --html --anonymize --task --language"
     " --json",
     "embed": "--code model data --output --layer --window --group --where --set",
+    "anomaly": "--code source --output --model --layer --false-alarms --overwrite --data --target --normal --csv"
+    " --group --where --set --json",
     "map": "--code data --model --layer --window --group --where --set --clusters --projection --html --players --json",
     "suggest": "--code model folder --count --pseudo-labels --confidence --json",
     "robustness": "--code model data --split --json --task --target --group --set --where --only --limit"
