@@ -27,6 +27,7 @@ from .reporting.html.page import report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
+from .training.baselines import baselines
 from .training.detector import load_detector, train_detector
 from .training.folds import cross_validate
 from .training.reproduce import reproduce
@@ -55,6 +56,7 @@ __all__ = [
     "Score",
     "Text",
     "augmentation",
+    "baselines",
     "card",
     "compare",
     "cross_validate",

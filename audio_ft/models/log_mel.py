@@ -30,7 +30,7 @@ class LogMelNetwork(Adapter):
     names = tuple(NETWORKS)
     heads: ClassVar = {"classification": (2e-3, 2e-3), "frames": (2e-3, 2e-3)}
     from_scratch = True
-    more_steps = 4
+    more_steps = 2
 
     @classmethod
     def untrained(cls, name: str) -> Adapter:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared
 
 # Factors that make scores to logits: margins are none, and the certainty of a forest is not calibrated.
-SCALES = (1.0, 0.5, 2.0, 4.0)
+SCALES = (1.0, 0.5, 2.0, 4.0, 8.0)
 # How often each group of features is shuffled, among so many validation clips at most.
 SHUFFLES, SHUFFLED = 5, 300
 
@@ -51,10 +51,10 @@ class Judged:
         score = f"{metric} {self.scores[metric]:.4f}" if metric in self.scores else f"loss {self.loss:.4f}"
         return f"{settings}: {score} on the validation split"
 
-    def rank(self, metric: str) -> tuple[float, float]:
-        """Return what is greatest for the best: the score that chooses, then the loss."""
-        value = self.scores.get(metric, self.loss)
-        return (value if metric in self.scores and direction(metric) else -value), -self.loss
+    def rank(self, metric: str | None) -> tuple[float, float]:
+        """Return what is greatest for the best: the score of a recipe's `metric`, then the loss, as with probes."""
+        value = self.scores.get(metric or "", 0.0)
+        return (value if metric in self.scores and direction(str(metric)) else -value), -self.loss
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def fit_estimator(
                                features=selection.count if selection else vectors.shape[1])  # fmt: skip
         judged.append(judge(pipeline.fit(vectors, learned), settings))
         log(f"{recipe.model:<12}{judged[-1].describe(metric)}")
-    best = max(judged, key=lambda one: one.rank(metric))
+    best = max(judged, key=lambda one: one.rank(recipe.metric))
     importance = judge.importance(adapter.feature_groups, best)
     network.pipeline, network.config.scale = best.pipeline, best.scale
     why = best.describe(metric) + (f"; {selection.describe(vectors.shape[1])}" if selection else "")

@@ -94,7 +94,8 @@ def _check_from_scratch(recipe: Recipe, adapter: Adapter, task: Task) -> None:
                              "among features. Leave it out.")  # fmt: skip
         return
     unused = [*_changed(recipe, OF_NETWORKS), *recipe.training, *["augment"] * bool(recipe.augment)]
-    if recipe.class_weights is not None and not task.target.exclusive:
+    # These are one classifier a class, to which the ids of classes mean nothing.
+    if recipe.class_weights is not None and (not task.target.exclusive or recipe.model == "svm"):
         unused.append("class_weights")
     if unused:
         raise InputError(f"{', '.join(unused)}: {recipe.model} does not use it; leave it out.")
