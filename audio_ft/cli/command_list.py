@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from audio_ft import extensions
-from audio_ft.cli.console import Parser
 from audio_ft.cli.options import add_options
+from audio_ft.cli.parser import Parser
 from audio_ft.errors import InputError, did_you_mean
 
 FOLDER = Path(__file__).parent / "commands"

@@ -1,4 +1,4 @@
-"""What all commands share: where messages and results go, exit codes, and a parser that suggests known options.
+"""What all commands share: where messages and results go, and exit codes.
 
 All that reaches the terminal goes out here, line by line, with what a terminal would obey escaped: a label, a name of a
 file or a transcript can neither move the cursor nor pass for another line.
@@ -10,7 +10,6 @@ import argparse
 import errno
 import logging
 import os
-import re
 import shutil
 import signal
 import sys
@@ -20,10 +19,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
-from audio_ft.cli.live import Clock, Screen, above_the_bars, open_bars
-from audio_ft.errors import AudioFTError, InputError, did_you_mean
+from audio_ft.cli.colors import in_color, marked, message_in_color
+from audio_ft.cli.live import Clock, Screen, above_the_bars, open_bars, wrapped
+from audio_ft.cli.parser import in_options
+from audio_ft.errors import AudioFTError, InputError
 from audio_ft.formatting import escaped
 from audio_ft.system import environment
 
@@ -46,31 +47,6 @@ NO_BARS = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HU
 logger = logging.getLogger("audio_ft")
 
 
-# The options of the command at hand, in whose words messages name settings.
-_options: frozenset[str] = frozenset()
-# A setting with its value, as messages of the rooms below name it: data.target=word, or "set peft=lora".
-_SETTING = re.compile(
-    r"(?<![\w./-])(?:(?P<part>data|text|events)\.(?P<inner>\w+)|(?P<verb>(?:[Ss]et|[Aa]dd|[Uu]se) )(?P<own>[a-z]\w*))"
-    r"=(?=[^\s=])"
-)
-
-
-def in_options(message: str) -> str:
-    """Return a message with each setting as the command at hand takes it: data.target=word as --target word.
-
-    What it has no option for is given with --set; where it has not even that, the setting keeps its name.
-    """
-
-    def option(found: re.Match[str]) -> str:
-        name, verb = found["inner"] or found["own"], found["verb"] or ""
-        if f"--{name}" in _options and found["part"] in ("data", None):
-            return f"{verb}--{name} "
-        whole = found[0].removeprefix(verb)
-        return f"{verb}--set {whole}" if "--set" in _options else found[0]
-
-    return _SETTING.sub(option, message)
-
-
 def say(message: str) -> None:
     """Write a message of one line on standard error; `--quiet` leaves it out unless it is a warning."""
     warns = message.startswith(("warning: ", "excluded: "))
@@ -85,7 +61,7 @@ def step(what: str) -> None:
 def show(*lines: str) -> None:
     """Write a result on standard output, line by line."""
     with above_the_bars():
-        sys.stdout.write("".join(f"{escaped(line)}\n" for line in lines))
+        sys.stdout.write("".join(f"{in_color(line, escaped(line), sys.stdout)}\n" for line in lines))
         sys.stdout.flush()
 
 
@@ -95,10 +71,17 @@ def screen_width() -> int | None:
 
 
 def show_result(arguments: argparse.Namespace, content: Any, lines: Iterable[str]) -> None:
-    """Write a result on standard output: its content as one line of JSON with `--json`, otherwise the lines."""
+    """Write a result on standard output: its content as one line of JSON with `--json`, otherwise the lines.
+
+    On a terminal, lines that are too long for it break between words.
+    """
     from audio_ft.file_io import json_text  # not at the top: help must not wait for what it imports
 
-    show(*([json_text(content)] if arguments.json else lines))
+    width = screen_width() or sys.maxsize
+    fitting = (
+        part for line in lines for part in ([line] if len(line) <= width else wrapped(escaped(line), width).split("\n"))
+    )
+    show(*([json_text(content)] if arguments.json else fitting))
 
 
 def blocks(parts: Iterable[Sequence[str]]) -> list[str]:
@@ -114,31 +97,22 @@ def columns(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
     return ["  ".join(formats).format(*row).rstrip() for row in rows]
 
 
-class Parser(argparse.ArgumentParser):
-    """Parse arguments, refusing abbreviations, and report what is wrong as InputError with the closest known option."""
-
-    def __init__(self, **settings: Any) -> None:
-        formatter = argparse.RawDescriptionHelpFormatter
-        super().__init__(allow_abbrev=False, formatter_class=formatter, **settings)
-
-    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Return the parsed arguments; options may come between and after files.
-
-        Raises:
-            InputError: an unknown or missing argument, or a wrong value.
-        """
-        global _options
-        _options = frozenset(option for action in self._actions for option in action.option_strings)
-        parsed, unknown = self.parse_known_intermixed_args(arguments)
-        if unknown:
-            first = next((word for word in unknown if word.startswith("-")), unknown[0])
-            self.error(f"unknown argument {first!r}.{did_you_mean(first.partition('=')[0], _options)}")
-        return parsed
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print as InputError."""
-        end = "" if message.endswith((".", "?")) else "."
-        raise InputError(f"{message}{end} (`{self.prog} --help` lists the arguments.)")
+def table(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
+    """Return rows of cells below a heading, the first row, in bold; a row too wide for the terminal has more lines."""
+    first, *others = (max(len(escaped(cell)) for cell in column) for column in zip(*rows, strict=True))
+    places, room = [[0]], (screen_width() or sys.maxsize) - first
+    left = room
+    for place, width in enumerate(others, start=1):
+        if width + 2 > left and len(places[-1]) > 1:
+            places.append([0])
+            left = room
+        places[-1].append(place)
+        left -= width + 2
+    blank = " " * first
+    parts = [columns([[row[0] if part is places[0] else blank, *(row[at] for at in part[1:])] for row in rows],
+                     right=right) for part in places]  # fmt: skip
+    heading, *lines = zip(*parts, strict=True)
+    return [*map(marked, heading), *(line for row in lines for line in row if line)]
 
 
 def guarded(work: Callable[[], int | None], *, debug: bool = False, quiet: bool = False) -> int:
@@ -198,7 +172,7 @@ def _ended(error: BaseException, debug: bool) -> int:
     for bar in open_bars():
         bar.close()
     with above_the_bars():
-        sys.stderr.write(f"audio-ft: {escaped(sentence)}\n")
+        sys.stderr.write(message_in_color(f"audio-ft: {escaped(sentence)}\n", sys.stderr))
     return code
 
 

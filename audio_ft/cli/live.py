@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
+from audio_ft.cli.colors import message_in_color
 from audio_ft.formatting import escaped
 
 # After this many seconds without a change, a line says what is being done, and its clock moves once a second.
@@ -68,7 +69,7 @@ class Screen(logging.StreamHandler[Any]):
         text = super().format(record)
         if not self.stream.isatty() or "\n" in text:
             return text
-        return wrapped(text, shutil.get_terminal_size().columns - 1)
+        return message_in_color(wrapped(text, shutil.get_terminal_size().columns - 1), self.stream)
 
 
 # Held while the clock draws, and while this process forks: a child must not inherit a lock that nobody would release.

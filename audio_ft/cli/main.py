@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from audio_ft import __version__
 from audio_ft.cli import command_list
-from audio_ft.cli.console import DONE, WRONG, Parser, guarded, open_closed_streams, show
+from audio_ft.cli.console import DONE, WRONG, guarded, open_closed_streams, show
 from audio_ft.cli.options import FLAG, add_options
+from audio_ft.cli.parser import Parser
 from audio_ft.cli.recipe_files import run_code
 from audio_ft.system import share_processors
 

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from audio_ft.cli.console import Parser, guarded, say, show
+from audio_ft.cli.console import guarded, say, show
 from audio_ft.cli.inputs import empty_recipe, local
 from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, for_task
+from audio_ft.cli.parser import Parser
 from audio_ft.cli.recipe_files import read_recipe
 from audio_ft.errors import InputError
 from audio_ft.system import share_processors

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from waiting import HUNG
 
 from audio_ft.audio.clip import Clip, read, write
-from audio_ft.cli import command_list, console
+from audio_ft.cli import command_list, parser
 from audio_ft.cli import main as cli
 from audio_ft.cli.console import columns, guarded
 from audio_ft.errors import AudioFTError, InputError
@@ -192,9 +192,9 @@ def test_wrong_arguments_end_with_two_and_the_fix(words, sentence, capsys):
     ],
 )
 def test_messages_name_settings_as_the_command_takes_them(options, message, said, monkeypatch):
-    monkeypatch.setattr(console, "_options", frozenset(options))
+    monkeypatch.setattr(parser, "_options", frozenset(options))
     said = said or "--set text.target=a, a/data.target=1, --set data.start=''"
-    assert console.in_options(message) == said
+    assert parser.in_options(message) == said
 
 
 @pytest.fixture

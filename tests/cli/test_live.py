@@ -35,13 +35,27 @@ def work():
 sys.exit(guarded(work, quiet="--quiet" in sys.argv))
 """
 
+COLORS = """
+import argparse
+from audio_ft.cli.console import guarded, say, show_result, table
+from audio_ft.errors import InputError
 
-def on_a_terminal(*arguments: str) -> list[tuple[float, str]]:
-    """Run the script above on a terminal of 80 columns; return what appears, with the second at which it does."""
+def work():
+    say("warning: few clips")
+    rows = [["", "first", "second"], ["unweighted_average_recall", "0.9 [0.8, 0.9]" + "." * 36, "0.7 [0.6, 0.8]"]]
+    show_result(argparse.Namespace(json=False), {}, [*table(rows), "so many words " * 6])
+    raise InputError("a\x1b[2J is no file")
+
+guarded(work)
+"""
+
+
+def on_a_terminal(*arguments: str, script: str = SLOW, **settings: str) -> list[tuple[float, str]]:
+    """Run a script on a terminal of 80 columns; return what appears, with the second at which it does."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 80, 0, 0))
-    environment = os.environ | {"COLUMNS": "80"}
-    process = subprocess.Popen([sys.executable, "-c", SLOW, *arguments], stdout=slave, stderr=slave, env=environment)
+    environment = os.environ | {"COLUMNS": "80", "TERM": "xterm", "NO_COLOR": ""} | settings
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=slave, stderr=slave, env=environment)
     os.close(slave)
     found, begin = [], time.monotonic()
     while True:
@@ -67,6 +81,40 @@ def test_a_clock_says_what_is_done_while_nothing_else_moves():
 
 def test_quiet_is_quiet_on_a_terminal():
     assert "".join(part for _, part in on_a_terminal("--quiet")) == "one result\r\n"
+
+
+def test_warnings_errors_and_headings_have_a_color_and_long_rows_two_lines():
+    text = "".join(part for _, part in on_a_terminal(script=COLORS)).replace("\r", "")
+    blank = " " * 27
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "\x1b[33mwarning\x1b[0m: few clips",
+        f"\x1b[1m{blank}first\x1b[0m",
+        f"\x1b[1m{blank}second\x1b[0m",
+        f"unweighted_average_recall  0.9 [0.8, 0.9]{'.' * 36}",
+        f"{blank}0.7 [0.6, 0.8]",
+        "so many words so many words so many words so many words so many words so many",
+        "  words",
+        "audio-ft: \x1b[31merror\x1b[0m: a\\u001b[2J is no file",
+    ]
+
+
+@pytest.mark.parametrize("settings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_can_do_without_color(settings):
+    assert "\x1b" not in "".join(part for _, part in on_a_terminal(script=COLORS, **settings))
+
+
+def test_files_and_pipes_get_no_color_and_whole_lines():
+    found = subprocess.run(
+        [sys.executable, "-c", COLORS], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=HUNG
+    )
+    blank, dots = " " * 27, "." * 36
+    assert [line.rstrip() for line in found.stdout.splitlines()] == [
+        "warning: few clips",
+        f"{blank}first{' ' * 47}second",
+        f"unweighted_average_recall  0.9 [0.8, 0.9]{dots}  0.7 [0.6, 0.8]",
+        ("so many words " * 6).rstrip(),
+        "audio-ft: error: a\\u001b[2J is no file",
+    ]
 
 
 def test_files_and_pipes_get_lines_alone():

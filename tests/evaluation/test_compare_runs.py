@@ -84,7 +84,7 @@ def test_the_better_run_is_named_in_words_and_in_a_table(tmp_path, capsys):
         f"{second.folder} is better than {first.folder}: accuracy 0.917 against 0.583 on the same"
     )
     assert "McNemar's p < 0.001" in sentence
-    assert header.endswith(" the second is")
+    assert header.endswith(" verdict")
     assert accuracy.split()[:4] == ["accuracy", "0.583", "0.917", "+0.333"]
     assert "f1_macro" in out
     assert last == "test split, paired, resampled by clip (no groups known)."

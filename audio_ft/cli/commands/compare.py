@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, FAILED, columns, say, show_result
+from audio_ft.cli.console import DONE, FAILED, say, show_result, table
 from audio_ft.cli.inputs import finished
 from audio_ft.cli.options import FLAG, SHARED, add_options
 
@@ -66,11 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_text(paired: Paired, first: str, second: str) -> list[str]:
     """Return the sentence and the table as lines of text."""
-    rows: list[tuple[str, ...]] = [("", "first", "second", "difference", "95 % interval", "the second is")]
+    rows: list[tuple[str, ...]] = [("", "first", "second", "difference", "95 % interval", "verdict")]
     for each in (paired.headline, *paired.others):
         ends = f"[{each.low:+.3f}, {each.high:+.3f}]" if math.isfinite(each.low) else "none"
         scores = f"{each.first:.3f}", f"{each.second:.3f}", f"{each.difference:+.3f}"
-        rows.append((each.metric, *scores, ends, each.verdict))
+        rows.append((each.metric, *scores, ends, each.verdict if each.verdict in ("better", "worse") else "neither"))
     how = paired.headline.resampling.partition(": ")[2]
     sentence = paired.headline.describe(first, second)
-    return [sentence, "", *columns(rows), f"{paired.split} split, paired, {how}"]
+    return [sentence, "", *table(rows), f"{paired.split} split, paired, {how}"]

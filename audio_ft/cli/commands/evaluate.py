@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import blocks, columns, say, show_result, step
+from audio_ft.cli.colors import marked
+from audio_ft.cli.console import blocks, columns, say, screen_width, show_result, step, table
 from audio_ft.cli.inputs import labeled, run_of
 from audio_ft.cli.options import (
     REPEATABLE,
@@ -100,7 +101,10 @@ def _checked(split: str | None) -> str:
 def as_text(evaluation: Evaluation, facts: Mapping[str, Any], speed: Mapping[str, Any]) -> list[str]:
     """Return scores, classes, slices, calibration and speed as lines of text; --json holds more."""
     whole = [(name, str(score)) for name, score in evaluation.scores.items() if "[" not in name]
-    lines = columns([(f"{evaluation.split} split", f"{evaluation.n:,} clips ({evaluation.rule})"), *whole])
+    heading, *lines = columns([(f"{evaluation.split} split", f"{evaluation.n:,} clips ({evaluation.rule})"), *whole])
+    headline = evaluation.predictions.target.headline
+    named = zip(whole, lines, strict=True)
+    lines = [marked(heading), *(marked(line) if name == headline else line for (name, _), line in named)]
     lines.append(f"95 % intervals, {evaluation.resampling.partition(': ')[2]}")
     if evaluation.unreadable:
         lines.append(f"{len(evaluation.unreadable):,} unreadable recordings were excluded and are not in the scores.")
@@ -117,7 +121,8 @@ def leaks(evaluation: Evaluation) -> list[str]:
         clips = next(iter(evaluation.without_leaks.values())).n
         lines = columns([("without leaks", f"{clips:,} clips"), *left])
     sentences = [evaluation.certificate.summary("evaluated"), *evaluation.certificate.sentences()]
-    return [line for sentence in sentences for line in textwrap.wrap(sentence, 100)] + lines
+    width = min(screen_width() or 100, 100)
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, width)] + lines
 
 
 def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -128,7 +133,7 @@ def classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     names = list(dict.fromkeys(name for found in per_class.values() for name in found))
     order = sorted(per_class, key=lambda label: per_class[label].get(names[0], {"value": 1.0})["value"])
     rows = [(label, *(_score(per_class[label].get(name)) for name in names)) for label in order[:CLASSES]]
-    return columns([("class", *names), *rows]) + _more(len(order) - CLASSES, "classes")
+    return table([("class", *names), *rows]) + _more(len(order) - CLASSES, "classes")
 
 
 def slices(facts: Mapping[str, Any]) -> list[str]:
@@ -144,7 +149,7 @@ def slices(facts: Mapping[str, Any]) -> list[str]:
         score, elsewhere = _score(one["scores"][metric]), f"{one['rest']['value']:.3f}"
         mark = "*" if one["stands_out"] else ""
         rows.append((f"{one['column']} {one['value']}", score, elsewhere, f"{one['n']:,}", mark))
-    return [*columns(rows), *_more(len(found) - len(shown), "slices"), sentence]
+    return [*table(rows), *_more(len(found) - len(shown), "slices"), sentence]
 
 
 def trust(facts: Mapping[str, Any]) -> list[str]:

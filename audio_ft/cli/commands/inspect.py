@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import blocks, columns, in_options, say, show_result, step
+from audio_ft.cli.colors import COLORS, PLAIN, marked
+from audio_ft.cli.console import blocks, say, show_result, step, table
 from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, require_page
+from audio_ft.cli.parser import in_options
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted, escaped, format_duration
 
@@ -180,7 +182,7 @@ def _table(splits: Mapping[str, SplitFacts]) -> list[str]:
         groups = "–" if facts.groups is None else f"{facts.groups:,}"
         counts = [f"{count:,}" if count else "–" for count in (unreadable, classes)]
         rows.append((name or "all", f"{facts.clips:,}", format_duration(facts.seconds), counts[0], groups, counts[1]))
-    return columns(rows, right=True)
+    return table(rows, right=True)
 
 
 def _histogram(durations: Durations | None) -> list[str]:
@@ -238,7 +240,7 @@ def _classes(splits: Mapping[str, SplitFacts]) -> list[str]:
         short = name if len(name) < LONGEST_NAME else f"{name[: LONGEST_NAME - 2]}…"
         rows.append((short, *(f"{facts.classes.get(name, 0):,}" for facts in splits.values())))
     more = [f"… and {len(total) - len(shown):,} smaller classes"] if len(total) > len(shown) else []
-    return columns(rows, right=True) + more
+    return table(rows, right=True) + more
 
 
 def _unreadable(unreadable: Sequence[tuple[str, str]]) -> list[str]:
@@ -255,7 +257,9 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
     """Return what to fix, the most severe first, each with the first recordings that it is about."""
     lines = []
     for place, finding in enumerate(findings, start=1):
-        lines += _lines(finding.severity, f"{place}. {finding.sentence}")
+        first, *others = _lines(finding.severity, f"{place}. {finding.sentence}")
+        color = COLORS.get(finding.severity, PLAIN)
+        lines += [marked(first, color, len(finding.severity)), *others]
         if finding.keys:
             more = len(finding.keys) - MOST_KEYS
             named = ", ".join(finding.keys[:MOST_KEYS])

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_ft.cli.console import DONE, FAILED, columns, say, show_result
+from audio_ft.cli.console import DONE, FAILED, say, show_result, table
 from audio_ft.cli.inputs import finished, local, repository_of
 from audio_ft.cli.options import add_options
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 def as_text(found: Reproduction) -> list[str]:
     """Return a reproduction as lines of text."""
     rows = [(name, str(pair.then), str(pair.now), WORDS[pair.verdict]) for name, pair in found.scores.items()]
-    lines = columns([("test split", "then", "now", ""), *rows])
+    lines = table([("test split", "then", "now", ""), *rows])
     lines += [f"differs: {difference}" for difference in found.differences]
     if not found.differences:
         lines.append("versions, hardware and data are the same")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from audio_ft.cli.colors import marked
 from audio_ft.cli.console import columns, say, show_result
 from audio_ft.cli.inputs import labeled, run_of
 from audio_ft.cli.options import REPEATABLE, add_labeled_options, add_options, require_task
@@ -70,17 +72,21 @@ def as_text(found: Mapping[str, Any], only: list[str]) -> list[str]:
     from audio_ft.metrics import Score
 
     clean = Score.from_dict(found["clean"])
-    rows = [("clean", f"{clean}  ({found['metric']}, {found['n']:,} clips of {found['split']})")]
+    rows: dict[str, list[str]] = {}
     for one in found["perturbations"]:
         if not only or one["name"] in only:
             title = f"{one['title']}, {one['unit']}" if one["unit"] else one["title"]
-            rows.append((title, "  ".join(_cell(level, bool(one["unit"])) for level in one["levels"])))
+            rows[title] = [_cell(level, bool(one["unit"])) for level in one["levels"]]
+    # Levels below each other, one space apart: five of them are as wide as a terminal.
+    widths = [max(map(len, cells)) for cells in zip_longest(*rows.values(), fillvalue="")]
+    first = marked(f"clean {clean}  ({found['metric']}, {found['n']:,} clips of {found['split']})")
+    lines = [(title, " ".join(map(str.ljust, cells, widths))) for title, cells in rows.items()]
     note = "* worse than clean by the 95 % interval of the difference on the same clips"
-    return [*columns(rows), note, f"{capitalized(found['sentence'])}."]
+    return [first, *(columns(lines) if lines else ()), note, f"{capitalized(found['sentence'])}."]
 
 
 def _cell(level: Mapping[str, Any], named: bool) -> str:
     """Return one level as "10: 0.896*"."""
     value = "–" if level["score"] is None else f"{level['score']['value']:.3f}"
     mark = "*" if level["verdict"] == "worse" else " "
-    return f"{level['level']:g}: {value}{mark}" if named else f"{value}{mark}"
+    return f"{level['level']:g}: {value}{mark}".rstrip() if named else f"{value}{mark}"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cli.console import columns, say, show_result
+from audio_ft.cli.console import say, show_result, table
 from audio_ft.cli.inputs import recordings_below, run_of
 from audio_ft.cli.options import add_options, number
 from audio_ft.errors import InputError
@@ -97,7 +97,7 @@ def as_lines(found: Suggested, count: int, folder: Path) -> list[str]:
         name = str(Path(file).relative_to(folder))
         rows.append((str(rank), name, label, f"{found.confidence[row]:.2f}", f"{found.uncertainty[row]:.2f}"))
     left = len(found.files) - count
-    return [*columns(rows), *([f"… and {left:,} more"] if left > 0 else []), "", found.calibration]
+    return [*table(rows), *([f"… and {left:,} more"] if left > 0 else []), "", found.calibration]
 
 
 def pseudo_rows(found: Suggested, confidence: float, column: str) -> list[dict[str, Any]]:
