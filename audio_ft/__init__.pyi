@@ -30,6 +30,7 @@ from .tasks.ctc_beam import Beam
 from .training.baselines import baselines
 from .training.detector import load_detector, train_detector
 from .training.folds import cross_validate
+from .training.pretrain import Pretrained, pretrain
 from .training.reproduce import reproduce
 from .training.train import train
 from .training.tuning.tune import tune
@@ -51,6 +52,7 @@ __all__ = [
     "Evaluation",
     "InputError",
     "Model",
+    "Pretrained",
     "Recipe",
     "Run",
     "Score",
@@ -72,6 +74,7 @@ __all__ = [
     "main",
     "plots",
     "prepare",
+    "pretrain",
     "push",
     "read",
     "report",

@@ -15,6 +15,7 @@ HEAVY |= {"soundfile", "torch", "transformers"}
 # Classes need their bases when the module is imported, so these are themselves imported inside functions only.
 HEAVY_AT_THE_TOP = {
     "models/autoencoder.py": "a torch.nn.Module subclass",
+    "models/self_supervised.py": "torch.nn.Module subclasses",
     "models/padding.py": "torch.nn.Module subclasses",
     "training/weights/ema.py": "a transformers.TrainerCallback subclass",
     "training/weights/freeze.py": "a transformers.TrainerCallback subclass",

@@ -39,6 +39,7 @@ class Unlabeled:
         columns: what else the source says of each row: labels, split, speaker …
         group: the column of the groups; None without.
         chain: the cleaning steps that the recordings already went through.
+        fingerprint: digest of names, sizes, modification times and columns.
         notes: what a user should know.
     """
 
@@ -47,6 +48,7 @@ class Unlabeled:
     columns: Mapping[str, list[Any]]
     group: str | None
     chain: list[Any] | None
+    fingerprint: str
     notes: tuple[str, ...]
 
 
@@ -72,8 +74,9 @@ def recordings(data: Data, *, window: float | None = None) -> Unlabeled:
     group, groups = _groups(rows, data, source)
     others = {name: cells for name, cells in rows.columns.items() if name != source.audio}
     rows = replace(rows, columns=others, groups=groups, targets=[None] * len(rows))
-    table = tables_of({"train": rows}, {group}, Label)[0]["train"]
-    return Unlabeled(table, whole_keys(rows), others, group, source.chain, (*source.notes, *notes, *again))
+    tables, fingerprint = tables_of({"train": rows}, {group}, Label)
+    said = (*source.notes, *notes, *again)
+    return Unlabeled(tables["train"], whole_keys(rows), others, group, source.chain, fingerprint, said)
 
 
 def _read(data: Data) -> Source:

@@ -51,6 +51,7 @@ FLAGS = {
     "embed": "--code model data --output --layer --window --group --where --set",
     "anomaly": "--code source --output --model --layer --false-alarms --overwrite --data --target --normal --csv"
     " --group --where --set --json",
+    "pretrain": "--code model data --output --epochs --learning-rate --units --seed --group --where --set",
     "map": "--code data --model --layer --window --group --where --set --clusters --projection --html --players --json",
     "suggest": "--code model folder --count --pseudo-labels --confidence --json",
     "robustness": "--code model data --split --json --task --target --group --set --where --only --limit"
