@@ -1,4 +1,4 @@
-"""Train small models and probe frozen checkpoints: one table that says whether fine-tuning is worth it."""
+"""Train small models and probe checkpoints, in one table."""
 
 from __future__ import annotations
 
