@@ -32,6 +32,7 @@ from .training.detector import load_detector, train_detector
 from .training.folds import cross_validate
 from .training.pretrain import Pretrained, pretrain
 from .training.reproduce import reproduce
+from .training.setting_list import list_settings
 from .training.train import train
 from .training.tuning.tune import tune
 
@@ -69,6 +70,7 @@ __all__ = [
     "evaluate",
     "features",
     "inspect",
+    "list_settings",
     "load",
     "load_detector",
     "main",

@@ -13,8 +13,14 @@ import audio_ft
 from audio_ft.cli import command_list
 
 # What a command does, Python does too; these commands make no sense from Python, or are methods there.
-WITHOUT_A_FUNCTION = {"cache", "completion", "lm", "quickstart", "settings", "show"}
-IN_PYTHON = {"anomaly": "detect", "clean": "Chain", "map": "embedding_map", "predict": "load"}
+WITHOUT_A_FUNCTION = {"cache", "completion", "demo", "lm", "quickstart", "show"}
+IN_PYTHON = {
+    "anomaly": "detect",
+    "clean": "Chain",
+    "map": "embedding_map",
+    "predict": "load",
+    "settings": "list_settings",
+}
 
 
 def test_every_name_can_be_loaded_listed_and_explained():

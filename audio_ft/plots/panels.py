@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip
+from audio_ft.audio.features.mel import hz_to_mel
 from audio_ft.audio.features.registry import Feature, get_feature
 from audio_ft.audio.features.spectral import HOP_SECONDS
 from audio_ft.plots.theme import Theme, open_axes
@@ -164,20 +165,18 @@ def _over_octaves(axes: Axes, shown: Panel, scale: dict[str, Any]) -> QuadMesh:
 
 def rows_axis(axes: Axes, shown: Panel) -> float:
     """Label the vertical axis of an image, which starts at 0, and return the position of its upper edge."""
-    import librosa
-
     name, rows = shown.feature.name, shown.values.shape[0]
     if name == "spectrogram":
         axes.set_ylabel("Frequency (kHz)")
         return shown.rate / 2_000
     if name == "mel":
         hertz = [hz for hz in (0, 500, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= shown.rate / 2]
-        axes.set_yticks(librosa.hz_to_mel(hertz), [f"{hz:,}" for hz in hertz])
+        axes.set_yticks(hz_to_mel(hertz), [f"{hz:,}" for hz in hertz])
         axes.set_ylabel("Frequency\n(Hz, mel scale)")
-        return float(librosa.hz_to_mel(shown.rate / 2))
+        return float(hz_to_mel(shown.rate / 2))
     label, step, names = "Coefficient", 5, [str(row) for row in range(0, rows, 5)]
     if name == "chroma":
-        label, step, names = "Pitch class", 2, list(librosa.midi_to_note(range(0, rows, 2), octave=False))
+        label, step, names = "Pitch class", 2, ["C", "D", "E", "F♯", "G♯", "A♯"]
     elif name == "spectral_contrast":
         edges = [0.2 * 2**octave for octave in range(rows - 1)]
         octaves = [f"{low:g}–{2 * low:g}" for low in edges[:-1]]
@@ -189,9 +188,7 @@ def rows_axis(axes: Axes, shown: Panel) -> float:
 
 def show_up_to(axes: Axes, hertz: float) -> None:
     """Cut a mel spectrogram's axis at a frequency, above which resampling left nothing."""
-    import librosa
-
-    axes.set_ylim(top=min(axes.get_ylim()[1], float(librosa.hz_to_mel(hertz))))
+    axes.set_ylim(top=min(axes.get_ylim()[1], float(hz_to_mel(hertz))))
 
 
 def time_axis(axes: Axes, seconds: float) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from audio_ft.errors import InputError, did_you_mean
 from audio_ft.recipe import PARTS, Recipe
 from audio_ft.settings.names import ALIASES
 from audio_ft.settings.rules import as_json
@@ -56,11 +57,35 @@ class Setting:
     aliases: tuple[str, ...] = ()
     common: bool = True
 
+    def mentions(self, word: str) -> bool:
+        """Return whether a word is in one of the names or in what it is for."""
+        return word.lower() in " ".join((self.name, self.meaning, *self.aliases)).lower()
 
-def setting_list() -> list[Setting]:
-    """Return all settings: of the recipe, of data, text and events, and of TrainingArguments."""
-    found = [one for one in _of(Recipe) if one.name not in _PART_ITSELF]
-    return [*found, *(one for kind in PARTS.values() for one in _of(kind)), *_of_trainer()]
+
+def list_settings(word: str = "") -> list[Setting]:
+    """List what a training can be told: settings of the recipe, of data, text and events, and of TrainingArguments.
+
+    Args:
+        word: a setting by any of its names, which is returned alone, or a word in names and descriptions; without it
+            the common settings are returned.
+
+    Raises:
+        InputError: no setting is about the word; the message names the closest one.
+
+    Example:
+        >>> [one.name for one in list_settings("epochs")]
+        ['num_train_epochs']
+    """
+    own = [one for one in _of(Recipe) if one.name not in _PART_ITSELF]
+    every = [*own, *(one for kind in PARTS.values() for one in _of(kind)), *_of_trainer()]
+    word = word.strip()
+    if not word:
+        return [one for one in every if one.common]
+    exact = [one for one in every if one.name in (word, Recipe.full_name(word))]
+    found = exact or [one for one in every if one.mentions(word)]
+    if not found:
+        raise InputError(f"No setting is about {word!r}.{did_you_mean(word, (one.name for one in every))}")
+    return found
 
 
 def resolved_values(recipe: Recipe, log: Callable[[str], None]) -> dict[str, Value]:

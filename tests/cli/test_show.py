@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
+from waiting import HUNG
 
 from audio_ft import Clip, InputError, read
 from audio_ft.audio.features import FEATURES, compute
@@ -194,3 +197,11 @@ def test_many_recordings_go_through_processes_in_order(tmp_path):
     assert means[-1] > means[30] > means[0]
     with pytest.raises(InputError, match="No feature is called 'x'"):
         save_features(paths, ["x"], tmp_path / "y")
+
+
+def test_a_figure_of_the_usual_features_needs_neither_librosa_nor_scipy(tmp_path):
+    code = "import sys\nfrom audio_ft.cli.main import main\nmain(sys.argv[1:])\n"
+    code += "print({'librosa', 'scipy'} & set(sys.modules))"
+    words = [sys.executable, "-c", code, "show", str(WORD), "--output", str(tmp_path / "word.png")]
+    found = subprocess.run(words, capture_output=True, text=True, check=True, timeout=HUNG)
+    assert found.stdout.splitlines()[-1] == "set()"

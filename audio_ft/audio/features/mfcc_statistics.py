@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip
-from audio_ft.audio.features.spectral import HOP_SECONDS, WINDOW_SECONDS, mono
+from audio_ft.audio.features.mel import mel_power
+from audio_ft.audio.features.spectral import FLOOR_POWER, HOP_SECONDS, WINDOW_SECONDS, mono
 
 COEFFICIENTS, BANDS = 20, 40
 QUARTERS = 4
 # The coefficient that each number of the vector describes: the first is loudness, the others are the spectrum's shape.
 GROUPS = tuple(f"MFCC {place}" for place in range(1, COEFFICIENTS + 1)) * (QUARTERS + 2)
-# librosa's floor of a power spectrum, and the range below the loudest band that it keeps in dB.
-_FLOOR, _RANGE = 1e-10, 80.0
+# The range below the loudest band that librosa keeps, in dB.
+_RANGE = 80.0
 
 
 def mfcc_statistics(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
@@ -42,30 +41,10 @@ def mfcc_statistics(samples: NDArray[np.float32], rate: int) -> NDArray[np.float
 
 
 def _mfcc(wave: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    """Return the MFCC (20, frames) of a wave (time,), equal to those of `librosa.feature.mfcc`.
+    """Return the MFCC (20, frames) of a wave (time,), equal to those of `librosa.feature.mfcc`."""
+    from scipy.fft import dct
 
-    librosa itself takes 2.5 s to import, and ten more where numba has not compiled it before.
-    """
-    from scipy.fft import dct, rfft
-
-    size, hop = max(2, round(WINDOW_SECONDS * rate)), max(1, round(HOP_SECONDS * rate))
-    centered = np.pad(wave.astype(np.float64), size // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(centered, (0, max(0, size - len(centered)))), size)[::hop]
-    power = np.square(np.abs(rfft(frames * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)), axis=1)))
-    decibels = 10 * np.log10(np.maximum(power @ _bands(size, rate), _FLOOR))
+    window, hop = max(2, round(WINDOW_SECONDS * rate)), max(1, round(HOP_SECONDS * rate))
+    power = mel_power(wave, rate, window=window, hop=hop, bands=BANDS)
+    decibels = 10 * np.log10(np.maximum(power, FLOOR_POWER))
     return np.asarray(dct(np.maximum(decibels, decibels.max() - _RANGE), norm="ortho", axis=1)[:, :COEFFICIENTS].T)
-
-
-@lru_cache(maxsize=8)
-def _bands(size: int, rate: int) -> NDArray[np.float64]:
-    """Return the triangles (frequencies, bands) of equal area on Slaney's mel scale: linear to 1 kHz, then logarithmic.
-
-    Slaney, Auditory Toolbox, 1998.
-    """
-    linear, octave = 200 / 3, np.log(6.4) / 27
-    top = rate / 2 / linear if rate <= 2_000 else 15 + np.log(rate / 2 / 1_000) / octave
-    mels = np.linspace(0, top, BANDS + 2)[:, None]
-    hertz = np.where(mels < 15, linear * mels, 1_000 * np.exp(octave * (mels - 15)))
-    rises = (np.fft.rfftfreq(size, 1 / rate) - hertz[:-1]) / np.diff(hertz, axis=0)
-    triangles = np.maximum(0, np.minimum(rises[:-1], 1 - rises[1:]))
-    return np.asarray((2 * triangles / (hertz[2:] - hertz[:-2])).T)

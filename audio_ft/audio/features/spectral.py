@@ -1,4 +1,4 @@
-"""Compute features of a clip, float32 (rows, frames), with librosa where it has the function.
+"""Compute features of a clip, float32 (rows, frames): the two that figures show with numpy, others with librosa.
 
 All features share one grid: centered Hann windows of 25 ms every 10 ms, so frame k is at 0.010 k seconds. Several
 channels are mixed down first, as in the step `Mono`.
@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from audio_ft.audio.channels import mixdown
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.features.gammatone import CEPSTRA, amplitudes
+from audio_ft.audio.features.mel import magnitudes, mel_power
 from audio_ft.errors import InputError
 
 # Chroma has longer windows, because 25 ms do not resolve notes below about 700 Hz.
 WINDOW_SECONDS, HOP_SECONDS, CHROMA_WINDOW_SECONDS = 0.025, 0.010, 0.100
 FLOOR_DBFS = -120.0
+# Of power, as in librosa.
+FLOOR_POWER = 1e-10
 # Spectral contrast: the lower edge of the lowest octave, and the number of octaves, fewer at low rates.
 CONTRAST_LOWEST_HZ, CONTRAST_OCTAVES = 200.0, 6
 
@@ -45,17 +48,10 @@ class LogMel:
 
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
         """Return the spectrogram of a clip: (bands, frames), or (channels, bands, frames) for several channels."""
-        import librosa
-
-        with _no_librosa_warnings():
-            power = librosa.feature.melspectrogram(
-                y=clip.samples,
-                sr=clip.rate,
-                n_fft=round(self.window_seconds * clip.rate),
-                hop_length=round(self.hop_seconds * clip.rate),
-                n_mels=self.bands,
-            )
-        decibels = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None).astype(np.float32)
+        window, hop = round(self.window_seconds * clip.rate), round(self.hop_seconds * clip.rate)
+        power = np.stack([mel_power(wave, clip.rate, window=window, hop=hop, bands=self.bands).T
+                          for wave in clip.samples])  # fmt: skip
+        decibels = (10 * np.log10(np.maximum(power, FLOOR_POWER))).astype(np.float32)
         return decibels[0] if clip.channels == 1 else decibels
 
     def describe(self) -> str:
@@ -66,14 +62,10 @@ class LogMel:
 
 def spectrogram(clip: Clip) -> NDArray[np.float32]:
     """Return the level of the short-time Fourier transform in dBFS, (bins, frames); a full-scale sine has 0 dBFS."""
-    import librosa
-
     window = _window(clip)
-    with _no_librosa_warnings():
-        spectrum = np.abs(librosa.stft(mono(clip).samples[0], n_fft=window, hop_length=_hop(clip)))
-    full = float(librosa.filters.get_window("hann", window).sum()) / 2
-    floor = full * 10 ** (FLOOR_DBFS / 20)
-    return librosa.amplitude_to_db(spectrum, ref=full, amin=floor, top_db=None).astype(np.float32)
+    levels = np.concatenate(list(magnitudes(mono(clip).samples[0], window=window, hop=_hop(clip)))).T
+    full = window / 4  # half the sum of a Hann window
+    return (20 * np.log10(np.maximum(levels / full, 10 ** (FLOOR_DBFS / 20)))).astype(np.float32)
 
 
 def of_spectrum(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.cli.console import columns, say, screen_width, show_result
 from audio_ft.cli.inputs import empty_recipe
 from audio_ft.cli.options import add_data_options, add_options, changed, for_task
-from audio_ft.errors import InputError, did_you_mean
+from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -41,27 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """List settings, or what they are for a model and data."""
     from audio_ft.recipe import Recipe
-    from audio_ft.training.setting_list import setting_list
+    from audio_ft.training.setting_list import list_settings
 
     if bool(arguments.model) != bool(arguments.data):
         raise InputError("--model and --data together give values; neither of them lists all settings.")
     if arguments.model:
         for_task(arguments, lambda task: _values(changed(empty_recipe(), arguments).replace(task=task), arguments))
         return
-    word, every = (arguments.word or "").strip(), setting_list()
-    exact = [one for one in every if word and one.name in (word, Recipe.full_name(word))]
-    found = exact or [one for one in every if _is_about(one, word)]
-    if not found:
-        raise InputError(f"No setting is about {word!r}.{did_you_mean(word, (one.name for one in every))}")
+    word = (arguments.word or "").strip()
+    found = list_settings(word)
+    exact = len(found) == 1 and found[0].name in (word, Recipe.full_name(word))
     content = [{"name": one.name, "expected": one.kind, "default": one.default or None, "meaning": one.meaning,
                 "aliases": one.aliases} for one in found]  # fmt: skip
-    show_result(arguments, content, in_full(exact[0]) if exact else as_lines(found))
-
-
-def _is_about(one: Setting, word: str) -> bool:
-    """Return whether a word is in the name or the description; without a word, whether the setting is a common one."""
-    text = " ".join((one.name, one.meaning, *one.aliases)).lower()
-    return word.lower() in text if word else one.common
+    show_result(arguments, content, in_full(found[0]) if exact else as_lines(found))
 
 
 def _values(recipe: Recipe, arguments: argparse.Namespace) -> None:

@@ -32,6 +32,34 @@ _PAPERS = {
   booktitle = {Interspeech},
   year = {2021}
 }""",
+    "wavlm": """@article{chen2022wavlm,
+  title = {WavLM: Large-Scale Self-Supervised Pre-Training for Full Stack Speech Processing},
+  author = {Chen, Sanyuan and Wang, Chengyi and Chen, Zhengyang and Wu, Yu and Liu, Shujie and others},
+  journal = {IEEE Journal of Selected Topics in Signal Processing},
+  volume = {16},
+  number = {6},
+  year = {2022}
+}""",
+    "unispeech-sat": """@inproceedings{chen2022unispeechsat,
+  title = {UniSpeech-SAT: Universal Speech Representation Learning with Speaker Aware Pre-Training},
+  author = {Chen, Sanyuan and Wu, Yu and Wang, Chengyi and Chen, Zhengyang and Chen, Zhuo and others},
+  booktitle = {IEEE International Conference on Acoustics, Speech and Signal Processing (ICASSP)},
+  year = {2022}
+}""",
+    "data2vec-audio": """@inproceedings{baevski2022data2vec,
+  title = {data2vec: A General Framework for Self-supervised Learning in Speech, Vision and Language},
+  author = {Baevski, Alexei and Hsu, Wei-Ning and Xu, Qiantong and Babu, Arun and Gu, Jiatao and Auli, Michael},
+  booktitle = {International Conference on Machine Learning},
+  year = {2022}
+}""",
+    # w2v-BERT 2.0, whose paper is that of the translation system it was trained for.
+    "wav2vec2-bert": """@misc{seamless2023,
+  title = {Seamless: Multilingual Expressive and Streaming Speech Translation},
+  author = {{Seamless Communication} and others},
+  year = {2023},
+  eprint = {2312.05187},
+  archivePrefix = {arXiv}
+}""",
 }  # fmt: skip
 
 
