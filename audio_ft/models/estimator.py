@@ -47,11 +47,12 @@ class Estimator(nn.Module):
         self.config, self.pipeline = config, pipeline
 
     def forward(self, input_features: torch.Tensor, **kwargs: Any) -> SequenceClassifierOutput:
-        """Return logits (batch, outputs) of feature vectors (batch, k)."""
+        """Return logits (batch, outputs) of feature vectors (batch, k), which are its only hidden state."""
         vectors = input_features.double().cpu().numpy()
         logits = self.config.scale * self.scores(vectors) if self.pipeline is not None else np.zeros(
             (len(vectors), int(self.config.num_labels or 1)))  # fmt: skip
-        return SequenceClassifierOutput(logits=torch.from_numpy(np.asarray(logits, np.float32)))
+        shown = torch.from_numpy(np.asarray(logits, np.float32))
+        return SequenceClassifierOutput(logits=shown, hidden_states=(input_features[:, None],))
 
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         """Return what becomes logits with a scale, (n, outputs): of classes and labels their scores, or numbers."""

@@ -37,7 +37,7 @@ Record or upload a recording and see what the model predicts. Made by `audio-ft 
 `hf upload USER/NAME . --repo-type space`.
 """
 # What git keeps beside its history, because it is large or not text.
-_ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.wav filter=lfs diff=lfs merge=lfs -text\n"
+_ATTRIBUTES = "".join(f"{kind} filter=lfs diff=lfs merge=lfs -text\n" for kind in ("*.safetensors", "*.skops", "*.wav"))
 
 
 def write_space(

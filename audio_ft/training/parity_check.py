@@ -163,6 +163,7 @@ spells = (Path(folder) / "tokenizer_config.json").is_file()
 reader = transformers.AutoProcessor if spells else transformers.AutoFeatureExtractor
 processor = reader.from_pretrained(folder, trust_remote_code=False)
 rate = (processor.feature_extractor if spells else processor).sampling_rate
+kept = []
 if hasattr(config, "audio_ft_pooling") or config.model_type.startswith("audio_ft"):
     from audio_ft import load
     saved = load(folder, device="cpu")
@@ -170,9 +171,8 @@ if hasattr(config, "audio_ft_pooling") or config.model_type.startswith("audio_ft
 else:
     model = getattr(transformers, config.architectures[0]).from_pretrained(folder, trust_remote_code=False).eval()
     inputs = processor(wave, sampling_rate=rate, return_tensors="pt")
-kept = []
-if getattr(config, "audio_ft_frames", False):
-    model.projector.register_forward_hook(lambda *call: kept.append(call[-1]))
+    if getattr(config, "audio_ft_frames", False):
+        model.projector.register_forward_hook(lambda *call: kept.append(call[-1]))
 if model.can_generate():
     transcribe = transformers.pipeline(
         "automatic-speech-recognition",

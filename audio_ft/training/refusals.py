@@ -30,7 +30,7 @@ OF_CHECKPOINTS = (
 # What is about networks, which learn in steps.
 OF_NETWORKS = (
     "window", "pooling", "dropout", "loss", "focal_gamma", "sampling", "head_learning_rate", "average_weights",
-    "patience", "precision",
+    "patience", "precision", "seeds",
 )  # fmt: skip
 OF_STEPS = ("learning_rate", "num_train_epochs", "warmup_steps", "weight_decay", "label_smoothing_factor")
 

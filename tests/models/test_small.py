@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import soundfile
 import torch
 from checkpoints import LEFT_BEHIND, RATE, WORDS, speech
 
@@ -102,6 +103,27 @@ def test_the_card_says_what_loads_it(run: aft.Run) -> None:
     assert "its `pipeline` does not load this model" in card
     assert "SmallForAudioClassification.from_pretrained" in card
     assert "from transformers import pipeline" not in card
+
+
+@pytest.mark.slow
+def test_it_finds_events(tmp_path: Path) -> None:
+    # The parity check compares the logits of frames in another process.
+    rng, rows = np.random.default_rng(0), []
+    for number in range(20):
+        wave, onset = rng.normal(0, 0.01, 2 * RATE), 0.3 + rng.random()
+        place = round(onset * RATE) + np.arange(RATE // 2)
+        wave[place] += 0.3 * np.sin(2 * np.pi * (2_000 if number % 2 else 300) * place / RATE)
+        soundfile.write(tmp_path / f"{number}.wav", wave, RATE)
+        rows.append({"file_name": f"{number}.wav", "start": onset, "end": onset + 0.5,
+                     "label": "high" if number % 2 else "low", "speaker": f"s{number % 5}"})  # fmt: skip
+    pandas.DataFrame(rows).to_csv(tmp_path / "events.csv", index=False)
+    data = Data(path=str(tmp_path / "events.csv"), group="speaker")
+    recipe = Recipe(model="crnn", data=data, task="events", augment=(), training={"max_steps": 60})
+    run = aft.train(recipe, tmp_path / "run")
+    assert run.scores["test"]["event_f1"].value > 0.9
+    (event,) = aft.load(run.folder)(str(tmp_path / "0.wav"))["events"]
+    assert event["label"] == "low"
+    assert event["onset"] == pytest.approx(rows[0]["start"], abs=0.1)
 
 
 @pytest.mark.slow

@@ -90,6 +90,8 @@ def search_space(prepared: Prepared, asked: Recipe, searched: Mapping[str, Range
         InputError: a setting that cannot be searched, a value that it cannot have, or nothing left to search.
     """
     task, adapter = prepared.task, prepared.adapter
+    if adapter.fitted_at_once:
+        raise InputError(f"{asked.model} chooses its settings by the validation split in any case; train it instead.")
     rate = float(prepared.resolved.training["learning_rate"].value)
     half = f"layers:{max(1, int(adapter.config.num_hidden_layers) // 2)}"
     freezes = ("feature_encoder", half, *(("encoder",) if task.probes else ()))
