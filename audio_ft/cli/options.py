@@ -34,7 +34,11 @@ SHARED: dict[str, dict[str, Any]] = {
     "data": DATA,
     "--data": DATA,
     # Not `data.splits.SPLITS`, with which --help would wait for numpy.
-    "--split": {"default": "test", "choices": ("train", "validation", "test"), "help": "default: test"},
+    "--split": {
+        "default": "test",
+        "choices": ("train", "validation", "test"),
+        "help": "which rows of the data are scored (default: test); data without splits is scored as a whole",
+    },
     "--recipe": {
         "metavar": "R.py|recipe.json|RUN",
         "help": "clean as this recipe or run does (default: the default chain)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from audio_ft.data.columns import among
 from audio_ft.data.rows import Columns
@@ -15,6 +16,17 @@ LICENSE = ("license", "licence", "license_name", "rights")
 REFUSED = {"no", "n", "false", "0", "none", "refused", "denied", "withdrawn", "revoked"}
 # More different ones are free text, which may name people.
 MOST = 12
+
+
+def refusals(rights: Mapping[str, Mapping[str, int]]) -> int:
+    """Return how many rows say that their speaker has not agreed, of counts as `rights_in` returns them.
+
+    Example:
+        >>> refusals({"consent": {"yes": 10, "No": 2}, "license": {"none": 12}})
+        2
+    """
+    columns = [counts for name, counts in rights.items() if among(name, CONSENT)]
+    return sum(count for counts in columns for cell, count in counts.items() if cell.lower() in REFUSED)
 
 
 def rights_in(columns: Columns, used: set[str | None]) -> tuple[dict[str, dict[str, int]], list[str]]:

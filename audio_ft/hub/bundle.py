@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 CARD_FILE = "README.md"
 RESULTS_FOLDER = ".eval_results"
+SAMPLES_FOLDER = "sample_audio"
 # The files and fields in which transformers records the folder that something was loaded from.
 CONFIG_FILES = (
     "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json", "adapter_config.json",
@@ -34,8 +36,10 @@ PATH_FIELDS = ("_name_or_path", "name_or_path", "base_model_name_or_path")
 PRIVATE_COLUMNS = ["meta"]
 
 
-def repository_files(run: Run, repository: str, *, predictions: bool = False) -> list[CommitOperationAdd]:
-    """Return the files of a run's repository: model, chain, recipe, run.json, card, scores, predictions if asked for.
+def repository_files(
+    run: Run, repository: str, *, predictions: bool = False, samples: Sequence[tuple[str, Path]] = ()
+) -> list[CommitOperationAdd]:
+    """Return the files of a run's repository: model, chain, recipe, run.json, card, scores, and what is asked for.
 
     Raises:
         InputError: the model folder lacks a file, or the recipe lacks a field that the card needs.
@@ -46,25 +50,33 @@ def repository_files(run: Run, repository: str, *, predictions: bool = False) ->
 
     redacted = redact_run(run)
     contents = model_files(run)
-    contents |= {RUN_FILE: as_json(redacted.to_dict()), CARD_FILE: card(run, repository).encode()}
+    contents |= {RUN_FILE: as_json(redacted.to_dict()), CARD_FILE: card(run, repository, samples).encode()}
     contents |= {f"{RESULTS_FOLDER}/{name}": text.encode() for name, text in eval_results(redacted).items()}
+    contents |= {f"{SAMPLES_FOLDER}/{file.name}": file for _, file in samples}
     if predictions:
         contents[PREDICTIONS_FILE] = _predictions(run)
     return [CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
 
 
-def card(run: Run | str | Path, repository: str | None = None) -> str:
+def card(run: Run | str | Path, repository: str | None = None, samples: Sequence[tuple[str, Path]] = ()) -> str:
     """Return the model card of a run, or of its folder, in Markdown as it is published: without local paths.
 
-    `repository` is the id on the Hub that the card is for; None is for the run's folder.
+    `repository` is the id on the Hub that the card is for; None is for the run's folder. `samples` are recordings that
+    its page offers to try, each with its title.
 
     Raises:
         InputError: the recipe lacks a field that the card needs: intended_use, limits or consent.
     """
+    from huggingface_hub import hf_hub_url
+
     from audio_ft.reporting.card import model_card
 
     run = Run.of(run)
-    return str(redact(model_card(redact_run(run), repository), local_paths(run.recipe, run.folder)))
+    widget = [
+        {"example_title": title, "src": hf_hub_url(str(repository), f"{SAMPLES_FOLDER}/{file.name}")}
+        for title, file in samples
+    ]
+    return str(redact(model_card(redact_run(run), repository, widget), local_paths(run.recipe, run.folder)))
 
 
 def model_files(run: Run) -> dict[str, Path | bytes]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from audio_ft.data.rights import refusals
 from audio_ft.errors import InputError
 from audio_ft.hub.bundle import repository_files
 from audio_ft.hub.commit import AGAIN, commit
@@ -29,6 +31,7 @@ OWNED_PATTERNS = (
     "*.safetensors", "*.skops", "*.safetensors.index.json", "pytorch_model*", "training_args.bin", "last-checkpoint/*",
     "checkpoint-*/*", "*_config.json", "vocab.json", "merges.txt", "tokenizer.json", "added_tokens.json",
     "special_tokens_map.json", "normalizer.json", "predictions.parquet", ".eval_results/*.yaml", "adapter/*",
+    "sample_audio/*.wav",
 )  # fmt: skip
 NOTHING_PUSHED = f"This push committed nothing. {AGAIN}"
 NOTHING_TRAINED = "Nothing was trained yet."
@@ -61,6 +64,7 @@ def push(
     revision: str | None = None,
     create_pr: bool = False,
     predictions: bool = False,
+    samples: Sequence[tuple[str, Path]] = (),
     dry_run: bool = False,
     smoke: bool = False,
     token: str | None = None,
@@ -77,6 +81,8 @@ def push(
         revision: an existing branch to push to.
         create_pr: open a pull request against the main branch instead.
         predictions: also send predictions.parquet: names of recordings and speakers, targets and predictions.
+        samples: recordings that the page of the model offers to try, each with its title; their speakers must have
+            agreed to that.
         dry_run: send nothing, and return what would be sent.
         smoke: push a smoke run, whose card says that its scores mean nothing; without it, that is an error.
         token: a token of the Hub; None takes the one of `hf auth login` or HF_TOKEN.
@@ -91,7 +97,12 @@ def push(
     _check_run(run, smoke=smoke)
     if create_pr and revision not in (None, MAIN):
         raise InputError(f"A pull request is opened against {MAIN}; leave out --revision or --create-pr.")
-    files = repository_files(run, repo_id, predictions=predictions)
+    if samples and (refused := refusals(run.data.get("rights", {}))):
+        raise InputError(
+            f"Sample audio is published, and {refused:,} rows of the data are without consent; leave them out of the "
+            "training (see the warning of the run), or push without samples."
+        )
+    files = repository_files(run, repo_id, predictions=predictions, samples=samples)
     sizes = tuple((file.path_in_repo, file.upload_info.size) for file in files)
     if dry_run:
         return Pushed(repo_id, "", "", sizes, changed=False)

@@ -64,7 +64,8 @@ FLAGS = {
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "--code run --output-dir --model --data --overwrite --json",
     "demo": "--code model --port --host --space --examples --max-seconds --anonymize",
-    "push": "run repository --anonymize --private --revision --create-pr --predictions --smoke --dry-run --set",
+    "push": "run repository --anonymize --private --revision --create-pr --predictions --sample-audio --smoke"
+    " --dry-run --set",
 }
 
 

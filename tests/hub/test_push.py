@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pandas
 import pytest
+import soundfile
+import yaml
 from hub_runs import CARD_FIELDS, MODEL_FILES
 from hub_server import connected, settings
 from hub_store import Fault
 from waiting import HUNG
 
+from audio_ft.cli import main as cli
 from audio_ft.data import Data
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.hub import errors
@@ -226,6 +229,36 @@ def test_language_unknown_to_the_hub_is_rejected_before_training(hub, online, ru
     with pytest.raises(InputError, match=r"got 'german'; set data\.language=CODE"):
         check_before_training(recipe, "me/words")
     assert not hub.requests
+
+
+def test_sample_audio_is_sent_as_clips_without_names_that_the_page_offers_to_try(small_run, hub):
+    outcome = command(hub, "push", str(small_run), "me/words", "--sample-audio", "2", *flags())
+    assert outcome.returncode == 0, outcome.stderr
+    assert "2 test clips, published under the consent that the card states" in outcome.stderr
+    files = hub.repo().files
+    text = files["README.md"].decode()
+    metadata = yaml.safe_load(text.split("---\n")[1])
+    assert [Path(each["src"]).name for each in metadata["widget"]] == ["1.wav", "2.wav"]
+    titles = {each["example_title"] for each in metadata["widget"]}
+    assert len(titles) == 2
+    assert titles <= set(Run.load(small_run).labels)
+    for each in metadata["widget"]:
+        path = each["src"].removeprefix(f"{hub.front.url}/me/words/resolve/main/")
+        assert soundfile.info(io.BytesIO(files[path])).frames > 0
+    assert "The 2 recordings in `sample_audio/` are test clips, published under this consent." in text
+    # Whoever takes them back pushes without them.
+    assert command(hub, "push", str(small_run), "me/words", *flags()).returncode == 0
+    assert not any(path.startswith("sample_audio/") for path in hub.repo().files)
+    assert b"widget" not in hub.repo().files["README.md"]
+
+
+def test_recordings_are_not_published_without_consent_or_names(small_run, run, online, tmp_path, capsys):
+    words = ["push", str(small_run), "me/words", "--dry-run", "--sample-audio", "1"]
+    assert cli.main([*words, "--anonymize"]) == 2
+    assert "--sample-audio publishes recordings, which --anonymize leaves out" in capsys.readouterr().err
+    without = replace(run, data=run.data | {"rights": {"consent": {"yes": 5, "No": 2}}})
+    with pytest.raises(InputError, match="2 rows of the data are without consent"):
+        push(without, "me/words", samples=[("yes", tmp_path / "1.wav")], dry_run=True)
 
 
 @pytest.mark.parametrize("repository", ["me/words/more", "a b", "-x/y", "", "words", "me/a--b"])

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `compare`."""
     parser.add_argument("first", metavar="RUN_A", help=SHARED["run"]["help"])
     parser.add_argument("second", metavar="RUN_B", help="the run to compare with it, given the same way")
-    parser.add_argument("--split", default="test", choices=("validation", "test"), help="default: test")
+    split = "whose predictions are compared (default: test); a run keeps none of train"
+    parser.add_argument("--split", default="test", choices=("validation", "test"), help=split)
     worse = "exit with 1 if RUN_B is worse, for continuous integration"
     parser.add_argument("--fail-if-worse", **FLAG, help=worse)
     add_options(parser, "--json", json="verdict, scores, differences and intervals")

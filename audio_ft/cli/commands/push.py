@@ -6,14 +6,15 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from audio_ft.cli.console import columns, say, show
-from audio_ft.cli.options import FLAG, add_options
-from audio_ft.formatting import format_size
+from audio_ft.cli.console import columns, say, show, step
+from audio_ft.cli.options import FLAG, add_options, number
+from audio_ft.errors import InputError
+from audio_ft.formatting import counted, format_size
 
 STAGE = "share"
 EPILOG = """examples:
   audio-ft push runs/first me/keywords --dry-run
-  audio-ft push runs/first me/keywords --private
+  audio-ft push runs/first me/keywords --private --sample-audio 4
   audio-ft push runs/first team/keywords --create-pr --set consent="All speakers agreed in writing."
 
 Weights, configuration, chain, recipe, run.json, model card and scores are sent in one commit: all or nothing. Then the
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--create-pr", **FLAG, help="open a pull request instead of writing to main")
     predictions = "send predictions.parquet too: names of recordings, speakers, targets and predictions"
     parser.add_argument("--predictions", **FLAG, help=predictions)
+    samples = "publish N test clips, which the page on the Hub offers to try; their speakers must have agreed to that"
+    whole = number(int, lambda count: count > 0, "a whole number above 0")
+    parser.add_argument("--sample-audio", metavar="N", type=whole, default=0, help=samples)
     parser.add_argument("--smoke", **FLAG, help="push a smoke run although its scores mean nothing; its card says so")
     parser.add_argument("--dry-run", **FLAG, help="send nothing; list what would be sent, and what is missing")
     add_options(parser, "--anonymize")
@@ -44,14 +48,24 @@ def run(arguments: argparse.Namespace) -> None:
     from audio_ft.reporting.anonymize import anonymized
     from audio_ft.reporting.card import override_card_fields, require_card_fields, with_gaps_marked
     from audio_ft.run import Run
+    from audio_ft.serving.examples import write_examples
 
+    if arguments.anonymize and arguments.sample_audio:
+        raise InputError("--sample-audio publishes recordings, which --anonymize leaves out; give one of them.")
     given = override_card_fields(Run.load(Path(arguments.run).expanduser()), arguments.set)
     run = with_gaps_marked(given) if arguments.dry_run else given
     options = ("private", "revision", "create_pr", "predictions", "dry_run", "smoke")
     with tempfile.TemporaryDirectory() as scratch:
+        samples: list[tuple[str, Path]] = []
+        if arguments.sample_audio:
+            step("reading sample audio")
+            samples = write_examples(run, Path(scratch), arguments.sample_audio)
+            say(f"sample audio  {counted(len(samples), 'test clip')}, published under the consent that the card states")
         if arguments.anonymize:
             run = anonymized(run, Path(scratch))
-        pushed = push(run, arguments.repository, **{name: getattr(arguments, name) for name in options})
+        pushed = push(
+            run, arguments.repository, samples=samples, **{name: getattr(arguments, name) for name in options}
+        )
     total = sum(size for _, size in pushed.files)
     if arguments.dry_run:
         rows = [*pushed.files, (f"{len(pushed.files)} files for {pushed.repository}", total)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.names import headlines, score_name
@@ -25,8 +26,11 @@ lgpl-2.1 lgpl-3.0 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by openrail osl-3.0 
 LICENSES = frozenset(_LICENSES.split())
 
 
-def metadata(run: Run, name: str) -> str:
-    """Return the YAML metadata of a model card, with the headline scores of the test split as its model index."""
+def metadata(run: Run, name: str, widget: Sequence[Mapping[str, str]] = ()) -> str:
+    """Return the YAML metadata of a model card, with the headline scores of the test split as its model index.
+
+    `widget` are recordings that the Hub's page offers to try, {example_title, src}.
+    """
     from huggingface_hub import EvalResult, ModelCardData
 
     recipe, data, target = run.recipe, run.recipe.data, run.target
@@ -60,6 +64,7 @@ def metadata(run: Run, name: str) -> str:
         metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
         model_name=name if results else None,
         eval_results=results or None,
+        widget=[dict(each) for each in widget] or None,
     )
     return str(card.to_yaml())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).parents[2] / "assets" / "card" / "card.md.jinja"
 
 
-def model_card(run: Run, repo_id: str | None = None) -> str:
+def model_card(run: Run, repo_id: str | None = None, widget: Sequence[Mapping[str, str]] = ()) -> str:
     """Return a run's model card with the Hub's metadata, as README.md of the model's repository.
 
     Args:
         run: a finished run.
         repo_id: the repository on the Hub that the card is for; None for the run's folder.
+        widget: recordings that the Hub's page offers to try, {example_title, src}.
 
     Raises:
         InputError: intended_use, limits or consent is empty in the recipe.
@@ -49,7 +50,8 @@ def model_card(run: Run, repo_id: str | None = None) -> str:
         name=name,
         path=place,
         frame_code=record.frame_code(run, place),
-        metadata=metadata(run, name),
+        metadata=metadata(run, name, widget),
+        samples=len(widget),
         run=run,
         whole=record.cross_validation_of(run),
         record=record,
