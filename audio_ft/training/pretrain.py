@@ -140,7 +140,7 @@ def _fit(
     log: Callable[[str], None],
 ) -> Pretrained:
     """Train, and save the network as an ordinary checkpoint."""
-    from transformers import Trainer, set_seed
+    from transformers import PrinterCallback, Trainer, set_seed
 
     from audio_ft.models.self_supervised import MASKED, Contrastive, MaskedUnits
     from audio_ft.training.callbacks import MetricsFile, Progress
@@ -170,6 +170,7 @@ def _fit(
         data_collator=collator,
         callbacks=[MetricsFile(folder / METRICS_FILE), Progress(log, "loss")],
     )
+    trainer.remove_callback(PrinterCallback)
     before = _held_out_loss(trainer, seed)
     log(f"before      loss {before:.3f} on held-out recordings")
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)

@@ -34,6 +34,7 @@ def test_the_loss_falls_and_the_checkpoint_is_an_ordinary_one(name, folder, tmp_
     assert cli.main([*run, "--units", "8"]) == 0
     captured = capsys.readouterr()
     assert "not in the checkpoint, so they begin at random" in captured.err
+    assert captured.out.startswith("held-out loss ")
     result = json.loads((output / "pretraining.json").read_text())["result"]
     losses = [entry["loss"] for entry in read_json_lines(output / "metrics.jsonl") if "loss" in entry]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
