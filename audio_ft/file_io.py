@@ -143,8 +143,16 @@ def parse_json(text: str | bytes, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{place}: not valid JSON ({reason}); correct it or remove it.") from error
+        raise InputError(f"{place}: not valid JSON ({why_not_parsed(error)}); correct it or remove it.") from error
+
+
+def why_not_parsed(error: Exception) -> str:
+    """Return why JSON or YAML cannot be parsed, in a line and without Python's advice to raise its own limits."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if "set_int_max_str_digits" in str(error):
+        return "a number has thousands of digits"
+    return " ".join(str(error).split())
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -172,7 +180,7 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
     """
     found = []
     for line in file.read_bytes().splitlines() if file.is_file() else ():
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             found.append(json.loads(line))
     return found
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from checkpoints import RATE, TINY, speech, tiny_checkpoint, tiny_transcriber
 
 import audio_ft as aft
-from audio_ft.errors import AudioFTError
+from audio_ft.errors import AudioFTError, InputError
 from audio_ft.models import load_adapter
+from audio_ft.models.checkpoint import check_settings
 from audio_ft.models.load import quiet_transformers
 from audio_ft.targets import Label
 from audio_ft.tasks import Classification
@@ -41,6 +42,8 @@ VALUES: Mapping[str, str] = {
     "deep": "[" * 1_000 + "]" * 1_000,
 }
 FILES = ("config.json", "preprocessor_config.json", "generation_config.json", "tokenizer_config.json")
+# One of the architectures with each feature extractor, whose code the others share, is tried with every value.
+REPRESENTATIVES = ("wav2vec2-layer/text", "whisper/text", "wav2vec2-bert/text", "ast/classes")
 
 
 class Outcome(NamedTuple):
@@ -89,6 +92,21 @@ def fields(folder: Path) -> Iterator[tuple[str, str]]:
         yield from ((name, field) for field in known)
 
 
+def trials(kind: str, folder: Path, known: Mapping[str, frozenset[tuple[str, str]]]) -> list[tuple[str, str, str]]:
+    """Return what to try of a checkpoint, as (file, field, name of a value).
+
+    These are all values of settings that the representative with the same feature extractor has not, by `known`, and
+    one of the others, another for each setting and kind.
+    """
+    extractor = TINY[kind.partition("/")[0]].extractor
+    shared = next(known[one] for one in known if TINY[one.partition("/")[0]].extractor == extractor)
+    found = []
+    for place, (file, field) in enumerate(fields(folder), start=kinds().index(kind)):
+        every = kind in known or (file, field) not in shared
+        found += [(file, field, name) for name in (VALUES if every else [list(VALUES)[place % len(VALUES)]])]
+    return found
+
+
 def use(folder: Path) -> None:
     """Do with a checkpoint what commands do: predict with its own head, and learn a step with a new one."""
     import torch
@@ -109,15 +127,27 @@ def use(folder: Path) -> None:
 
 
 def trial(folder: Path, file: str, field: str, value: str) -> Outcome:
-    """Use a checkpoint with one setting changed to a value in JSON, in a fork, and restore the setting."""
+    """Use a checkpoint with one setting changed to a value in JSON, and restore the setting.
+
+    Most are refused by what reads JSON alone, here; the others are used in a fork.
+    """
     place = folder / file
     before = place.read_bytes()
     others = [f"{json.dumps(name)}: {json.dumps(one)}" for name, one in json.loads(before).items() if name != field]
     place.write_text("{" + ", ".join([*others, f"{json.dumps(field)}: {value}"]) + "}")
     try:
+        check_settings(folder)
         return limited(folder)
+    except InputError as error:
+        return _refused(error)
     finally:
         place.write_bytes(before)
+
+
+def _refused(error: AudioFTError) -> Outcome:
+    """Return how a trial ended that an error of ours stopped: a fault, unless it is one line of a sane length."""
+    whole = len(str(error)) < 700 and len(str(error).splitlines()) == 1
+    return Outcome("refused" if whole else "fault", str(error)[:1000], 0.0)
 
 
 def limited(folder: Path) -> Outcome:
@@ -148,8 +178,7 @@ def _report(folder: Path, writer: int) -> None:
         use(folder)
         found = "ok", ""
     except AudioFTError as error:
-        whole = len(str(error)) < 700 and len(str(error).splitlines()) == 1
-        found = "refused" if whole else "fault", str(error)[:1000]
+        found = _refused(error)[:2]
     except BaseException as error:  # noqa: BLE001  (any other end is a fault, and is reported)
         found = "fault", f"{type(error).__name__}: {str(error)[:300]}"
     os.write(writer, json.dumps([*found, _memory("VmHWM") - start]).encode())

@@ -49,7 +49,7 @@ def _recipe_of_data(file: Path) -> Recipe:
     import yaml
 
     from audio_ft.data import Data
-    from audio_ft.file_io import read_json
+    from audio_ft.file_io import read_json, why_not_parsed
     from audio_ft.recipe import Recipe
     from audio_ft.run import RUN_FILE, Run
 
@@ -60,8 +60,8 @@ def _recipe_of_data(file: Path) -> Recipe:
     else:
         try:
             table = yaml.safe_load(file.read_bytes())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise InputError(f"{file}: not valid YAML ({why_not_parsed(error)}); correct it.") from error
     if not isinstance(table, dict):
         raise InputError(f"{file}: expected settings by name, such as model, data and task.")
     if "format" in table:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from audio_ft.cleaning.place import stamp_of
 from audio_ft.data.probe import Probed
 from audio_ft.data.rows import File, Rows, Stored
 from audio_ft.doctor.measure import Measured, measure
-from audio_ft.errors import AudioError
+from audio_ft.errors import AudioError, InputError
 from audio_ft.file_io import append_json_line, read_json_lines, write_bytes
 from audio_ft.parallel import KILLED, parallel_map
 
@@ -66,23 +66,34 @@ class Journal:
 
     def is_writable(self) -> bool:
         """Return whether results can be kept; where they cannot, a warning says so."""
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.file.open("ab").close()
-        except OSError as error:
-            place = self.file.parent
-            logger.warning("warning: %s: nothing can be kept there (%s); set AUDIO_FT_CACHE", place, error.strerror)
-            return False
-        return True
+        return self._keeps(self._open)
 
-    def add(self, result: Result) -> None:
-        """Add a result."""
-        append_json_line(self.file, dataclasses.asdict(result))
+    def _open(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.open("ab").close()
+
+    def add(self, result: Result) -> bool:
+        """Add a result, and return whether more can be kept; where they cannot, a warning says so."""
+        return self._keeps(lambda: append_json_line(self.file, dataclasses.asdict(result)))
 
     def rewrite(self, results: Mapping[str, Result]) -> None:
-        """Leave only these results, in a file that is written whole."""
+        """Leave only these results, in a file that is written whole, if that can be written."""
         lines = (json.dumps(dataclasses.asdict(result)) + "\n" for result in results.values())
-        write_bytes(self.file, "".join(lines).encode())
+        self._keeps(lambda: write_bytes(self.file, "".join(lines).encode()))
+
+    def _keeps(self, write: Callable[[], None]) -> bool:
+        """Write, and return whether that succeeded: results are at hand, and only the next examination would lack them.
+
+        A result of which half was written is left out when the journal is read.
+        """
+        try:
+            write()
+        except (OSError, InputError) as error:
+            why = error.strerror if isinstance(error, OSError) else getattr(error.__cause__, "strerror", error)
+            logger.warning("warning: %s: results cannot be kept there for the next time (%s); make space, or set "
+                           "AUDIO_FT_CACHE to another folder", self.file.parent, why)  # fmt: skip
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -119,8 +130,7 @@ class Examination:
         keeps = bool(left) and self.journal.is_writable()
         for result in parallel_map(_examine, work, len(left), describe="examining", died=_died):
             found[result.stamp] = result
-            if keeps:
-                self.journal.add(result)
+            keeps = keeps and self.journal.add(result)
         current = {stamp: found[stamp] for _, _, stamp in self.recordings}
         if keeps and len(found) > len(current):
             self.journal.rewrite(current)

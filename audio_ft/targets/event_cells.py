@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_ft.errors import InputError
+from audio_ft.file_io import why_not_parsed
 from audio_ft.targets.cells import as_text, missing
 from audio_ft.targets.separators import pieces
 
@@ -30,8 +31,9 @@ def events_of(cell: Any, source: str, key: str, separator: str = "") -> list[dic
     if isinstance(cell, str) and cell.lstrip()[:2] in ("[", "[]", "[{", '{"'):
         try:
             cell = json.loads(cell)
-        except ValueError as error:
-            raise InputError(f"{source}: the events of {key} are not JSON ({error}); correct the cell") from error
+        except (ValueError, RecursionError) as error:
+            why = why_not_parsed(error)
+            raise InputError(f"{source}: the events of {key} are not JSON ({why}); correct the cell") from error
     if isinstance(cell, Mapping):
         cell = _rows(cell, source, key)
     if isinstance(cell, Sequence) and not isinstance(cell, str | bytes):

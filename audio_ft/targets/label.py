@@ -11,6 +11,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import LabelSample, Sample
+from audio_ft.settings.rules import shown
 from audio_ft.targets.base import Array, Estimator, Target
 from audio_ft.targets.cells import NUMBER, WHOLE, as_text, as_whole, folded, sorted_names, whole_numbers
 from audio_ft.targets.judged import Confusion, Judged, Weighed
@@ -89,7 +90,7 @@ class Label(Target):
     def parse_cell(cls, cell: Any, source: str, key: str) -> Any:
         """Return the label as text."""
         if isinstance(cell, list | tuple | dict):
-            raise InputError(f"{source}: expected one label a row, got {cell!r} for {key}; set data.kind=labels")
+            raise InputError(f"{source}: expected one label a row, got {shown(cell)} for {key}; set data.kind=labels")
         return as_text(cell)
 
     @classmethod

@@ -11,6 +11,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.metrics.samples import NumberSample
+from audio_ft.settings.rules import shown
 from audio_ft.targets.base import Array, Estimator, Target
 from audio_ft.targets.cells import NUMBER, as_text, missing
 from audio_ft.targets.judged import Judged
@@ -102,7 +103,7 @@ class Number(Target):
             value = math.nan
         if not math.isfinite(value):
             raise InputError(
-                f"{source}: expected a finite number for {key}, got {cell!r}; fix it, or set data.kind=label"
+                f"{source}: expected a finite number for {key}, got {shown(cell)}; fix it, or set data.kind=label"
             )
         return value
 

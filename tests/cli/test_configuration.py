@@ -59,6 +59,10 @@ def test_yaml_and_json_give_the_recipe_of_the_same_settings(tmp_path):
         ("a.yaml", "model: [", "not valid YAML"),
         ("a.yaml", "model: m\ndata: d\nseed: -1", "seed: expected"),
         ("a.json", "{", "a.json"),
+        ("a.json", f'{{"seed": {"9" * 6_000}}}', r"a.json: not valid JSON \(a number has thousands of digits\)"),
+        ("a.yaml", f"seed: {'9' * 6_000}", r"a.yaml: not valid YAML \(a number has thousands of digits\)"),
+        ("a.yaml", f"seed: {'[' * 5_000}", "not valid YAML .nested too deep"),
+        ("a.yaml", "seed: 2026-13-45", "not valid YAML .month must be in 1..12"),
         # A tag of YAML that would make PyYAML's full loader call a function.
         ("a.yaml", "model: !!python/object/apply:os.system ['touch RAN']\ndata: d", "not valid YAML"),
         ("a.yaml", "model: m\ndata: d\nchain: [{step: HalveForNobody}]", r"import the file that defines it"),

@@ -1,5 +1,6 @@
 """Examination: what was measured is kept, a stopped one goes on, and a changed recording is measured again."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -84,5 +85,26 @@ def test_without_a_place_for_the_journal_the_examination_is_complete(recordings,
     command = [sys.executable, "-m", "audio_ft", "inspect", str(recordings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert "every sample was read" in " ".join(done.stdout.split())
-    assert "nothing can be kept there" in done.stderr
+    assert "results cannot be kept there for the next time" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_journal_that_can_no_longer_grow_costs_only_the_next_time(recordings, measured_now, monkeypatch, caplog):
+    written = []
+
+    def full_after_two(file, content, append=examine.append_json_line):
+        if len(written) == 2:
+            file.open("ab").write(b'{"stamp": "half')  # what fitted on the disk
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(content)
+        append(file, content)
+
+    monkeypatch.setattr(examine, "append_json_line", full_after_two)
+    first = inspect(Data(str(recordings)))
+    assert first.decoded
+    assert all(one.measured for one in first.recordings)
+    (warning,) = caplog.messages
+    assert "results cannot be kept there for the next time (No space left on device); make space" in warning
+    monkeypatch.undo()
+    assert inspect(Data(str(recordings))).to_dict() == first.to_dict()
+    assert len(examine.Journal.of(str(recordings)).read()) == 5

@@ -10,7 +10,7 @@ from audio_ft.data.columns import AUDIO, FILE, among
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
-from audio_ft.file_io import parse_json
+from audio_ft.file_io import parse_json, why_not_parsed
 
 # The fields in which `datasets` describes a recording.
 _RECORDING = {"path", "bytes", "array", "sampling_rate"}
@@ -52,11 +52,9 @@ def _yaml(text: str, path: Path) -> Any:
 
     try:
         return yaml.load(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        first = str(error).split("\n")[0]
-        raise InputError(
-            f"{path}: not readable as YAML ({first}); write a list with one entry per recording"
-        ) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        why = why_not_parsed(error)
+        raise InputError(f"{path}: not readable as YAML ({why}); write a list with one entry per recording") from error
 
 
 def _rows(values: Any) -> list[Any] | None:
