@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.errors import InputError
-from audio_ft.formatting import escaped, format_size
+from audio_ft.formatting import escaped, format_size, why_not_parsed
 
 # Unfinished files and folders have a hidden name of fixed length next to their target, whose own name may already be as
 # long as the file system allows.
@@ -144,15 +144,6 @@ def parse_json(text: str | bytes, place: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not valid JSON ({why_not_parsed(error)}); correct it or remove it.") from error
-
-
-def why_not_parsed(error: Exception) -> str:
-    """Return why JSON or YAML cannot be parsed, in a line and without Python's advice to raise its own limits."""
-    if isinstance(error, RecursionError):
-        return "nested too deep"
-    if "set_int_max_str_digits" in str(error):
-        return "a number has thousands of digits"
-    return " ".join(str(error).split())
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -56,3 +56,12 @@ def shortened(text: str, most: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return "1 file", "2 files"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def why_not_parsed(error: Exception) -> str:
+    """Return why JSON or YAML cannot be parsed, in a line and without Python's advice to raise its own limits."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if "set_int_max_str_digits" in str(error):
+        return "a number has thousands of digits"
+    return " ".join(str(error).split())

@@ -49,7 +49,8 @@ def _recipe_of_data(file: Path) -> Recipe:
     import yaml
 
     from audio_ft.data import Data
-    from audio_ft.file_io import read_json, why_not_parsed
+    from audio_ft.file_io import read_json
+    from audio_ft.formatting import why_not_parsed
     from audio_ft.recipe import Recipe
     from audio_ft.run import RUN_FILE, Run
 

@@ -28,16 +28,20 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Statistics of fewer groups, or of groups of fewer clips, are those of chance; more clips of a group tell little more.
-FEWEST_GROUPS, FEWEST_CLIPS, MOST_CLIPS = 4, 8, 60
+# Statistics of fewer groups, or of groups of fewer clips, are those of chance: with four or five groups of digits there
+# were more false alarms than `EXPECTED` (benchmarks/voices.py). More clips of a group tell little more.
+FEWEST_GROUPS, FEWEST_CLIPS, MOST_CLIPS = 6, 8, 60
 # Principal components that are compared, at most one for so many clips.
 COMPONENTS, CLIPS_EACH = 64, 4
 # Each group is halved so often, at random.
 HALVINGS = 20
 # Pairs count as near as halves of one group up to this share of the halves.
 HALVES = 0.95
+# One such pair for so many groups may be a speaker under two names. Where more are, the network does not tell voices
+# apart, and the spread of the others, from which all near ones are left out, would make each of them look unlikely.
+GROUPS_EACH = 4
 # Pairs are reported that groups of different speakers would give in one of ten data sets of this size, by the spread of
-# the others. With ten groups that held; with four to six it was up to four times as often (benchmarks/voices.py).
+# the others. `benchmarks/voices.py` measures that it is kept.
 EXPECTED = 0.1
 # The deviation of log distances is never taken to be less: a few pairs may agree by chance.
 LEAST_DEVIATION = 0.05
@@ -109,7 +113,8 @@ def compare_voices(features: NDArray[np.float32], groups: Sequence[str]) -> Voic
     near = best.pairs <= best.bound
     others = best.pairs[~near]
     compared = f"{counted(len(rows), 'clip')} of {counted(len(kept), 'group')} compared in layer {number}"
-    if len(others) < FEWEST_GROUPS or _expected(np.median(best.halves), others, best) > EXPECTED:
+    crowded = near.sum() > len(kept) / GROUPS_EACH
+    if crowded or _expected(np.median(best.halves), others, best) > EXPECTED:
         return Voices((), f"cannot be told apart here: two halves of one group are nearly as far apart as two groups "
                           f"({compared})")  # fmt: skip
     expected = _expected(best.pairs, others, best)

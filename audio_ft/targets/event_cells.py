@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import why_not_parsed
+from audio_ft.formatting import why_not_parsed
 from audio_ft.targets.cells import as_text, missing
 from audio_ft.targets.separators import pieces
 

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(default: every sample of up to three hours)")  # fmt: skip
     parser.add_argument("--voices", metavar="CHECKPOINT", help="compare the voices of groups by a frozen network, such "
                         "as openai/whisper-tiny or a run's: groups that may be one speaker under two names; that needs "
-                        "four groups of eight clips")  # fmt: skip
+                        "six groups of eight clips")  # fmt: skip
     parser.add_argument("--html", metavar="FILE", help="write a page with players, histograms and all recordings")
     add_options(parser, "--anonymize")
     parser.add_argument("--fix", metavar="OUT.csv", help="write a manifest without recordings that are unreadable, "

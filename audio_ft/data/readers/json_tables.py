@@ -10,7 +10,8 @@ from audio_ft.data.columns import AUDIO, FILE, among
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.rows import Columns
 from audio_ft.errors import InputError
-from audio_ft.file_io import parse_json, why_not_parsed
+from audio_ft.file_io import parse_json
+from audio_ft.formatting import why_not_parsed
 
 # The fields in which `datasets` describes a recording.
 _RECORDING = {"path", "bytes", "array", "sampling_rate"}
