@@ -27,14 +27,14 @@ from .reporting.html.page import report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
-from .training.baselines import baselines
-from .training.detector import load_detector, train_detector
 from .training.folds import cross_validate
-from .training.pretrain import Pretrained, pretrain
 from .training.reproduce import reproduce
-from .training.setting_list import list_settings
+from .training.resolving.setting_list import list_settings
+from .training.small.baselines import baselines
 from .training.train import train
 from .training.tuning.tune import tune
+from .training.unlabeled.detector import load_detector, train_detector
+from .training.unlabeled.pretrain import Pretrained, pretrain
 
 __version__: str
 

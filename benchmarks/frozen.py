@@ -20,7 +20,7 @@ from bench import Measurement, report
 
 from audio_ft import Data, Recipe, train
 
-trainer: Any = importlib.import_module("audio_ft.training.trainer")
+trainer: Any = importlib.import_module("audio_ft.training.steps.trainer")
 # Later epochs take at most this share of what they took.
 TARGET = 1 / 30
 

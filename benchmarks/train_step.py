@@ -40,11 +40,11 @@ from audio_ft.data import Data
 from audio_ft.recipe import Recipe
 from audio_ft.system import precision
 from audio_ft.tasks.base import Checkpoint
-from audio_ft.training.arguments import build_arguments
-from audio_ft.training.determinism import deterministic_sums
 from audio_ft.training.loop import select_trainable
+from audio_ft.training.resolving.arguments import build_arguments
 from audio_ft.training.setup import prepare
-from audio_ft.training.trainer import AudioTrainer
+from audio_ft.training.steps.determinism import deterministic_sums
+from audio_ft.training.steps.trainer import AudioTrainer
 
 # Of each batch size; the first step is not counted.
 STEPS = {16: 13, 128: 4}

@@ -23,7 +23,7 @@ from transformers import TrainerCallback
 
 import audio_ft as aft
 from audio_ft.training import loop
-from audio_ft.training.trainer import AudioTrainer
+from audio_ft.training.steps.trainer import AudioTrainer
 
 # The targets of the row, by number of clips.
 AT_MOST = {100: 0.12, 600: 0.08}

@@ -15,7 +15,7 @@ from audio_ft import Data, Recipe
 from audio_ft.augmentation import Gain, Mixup, Noise, SpecAugment
 from audio_ft.cleaning.steps import Mono, Resample, Trim
 from audio_ft.errors import InputError
-from audio_ft.training.arguments import build_arguments, check_training, strategies
+from audio_ft.training.resolving.arguments import build_arguments, check_training, strategies
 
 
 def recipe(**settings: Any) -> Recipe:

@@ -18,7 +18,7 @@ from audio_ft.recipe import PARTS, Recipe
 from audio_ft.settings import Settings
 from audio_ft.settings.names import ALIASES
 from audio_ft.targets.transcripts import Text
-from audio_ft.training.arguments import RENAMED, check_training
+from audio_ft.training.resolving.arguments import RENAMED, check_training
 
 NEEDED: dict[type[Settings], dict[str, Any]] = {Data: {"path": "d"}, Text: {}, Recipe: {"model": "m", "data": "d"}}
 FIELDS = [(kind, field.name) for kind in NEEDED for field in dataclasses.fields(kind)]

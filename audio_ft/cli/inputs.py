@@ -126,7 +126,7 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
     """
     from audio_ft.data import Data
     from audio_ft.data.prepare import raw_data
-    from audio_ft.data.splits import SPLITS
+    from audio_ft.data.splitting.splits import SPLITS
     from audio_ft.recipe import Recipe
     from audio_ft.run import RECIPE_FILE
 

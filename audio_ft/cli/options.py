@@ -180,7 +180,7 @@ def for_task(arguments: argparse.Namespace, work: Callable[[str], T], *, usual: 
     Raises:
         TranscriptsFound: the same where a task was chosen.
     """
-    from audio_ft.data.find_target import TranscriptsFound
+    from audio_ft.data.table.find_target import TranscriptsFound
 
     sets = [word.partition("=")[2] for word in arguments.set if word.partition("=")[0].strip() == "task"]
     asked = arguments.task or (sets[-1] if sets else usual)

@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data import columns, pseudo_labels, sources, splits
-from audio_ft.data.find_target import target_column, transcripts_instead
-from audio_ft.data.folds import in_folds, unused_folds, uses_folds
-from audio_ft.data.name_patterns import group_from_folders, group_from_names, speakers_in_names
+from audio_ft.data import pseudo_labels, sources
 from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.parts.same_recording import inseparable
-from audio_ft.data.read_targets import read_targets, refuse_unknown
 from audio_ft.data.rights import rights_in
 from audio_ft.data.rows import Rows, Source, whole_keys
 from audio_ft.data.spec import Data
-from audio_ft.data.tables import tables_of
+from audio_ft.data.splitting import splits
+from audio_ft.data.splitting.folds import in_folds, unused_folds, uses_folds
+from audio_ft.data.table import columns
+from audio_ft.data.table.find_target import target_column, transcripts_instead
+from audio_ft.data.table.name_patterns import group_from_folders, group_from_names, speakers_in_names
+from audio_ft.data.table.read_targets import read_targets, refuse_unknown
+from audio_ft.data.table.tables import tables_of
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label, Labels, Number, Target

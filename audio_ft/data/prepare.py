@@ -24,11 +24,11 @@ from audio_ft.cleaning.forecast import estimate_seconds
 from audio_ft.cleaning.place import PLACE, source_of
 from audio_ft.cleaning.to_files import CHAIN_FILE, JOURNAL, Cleaning, Job, Report, claim_folder, clean_files
 from audio_ft.data import Data, Loaded, load
-from audio_ft.data.columns import FILE
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.model_input import ModelInput
 from audio_ft.data.rows import stored_paths
-from audio_ft.data.splits import SPLITS
+from audio_ft.data.splitting.splits import SPLITS
+from audio_ft.data.table.columns import FILE
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
 from audio_ft.folder_lock import LOCK_FILE, owned

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from audio_ft.data.columns import among
 from audio_ft.data.rows import Rows, merged
+from audio_ft.data.table.columns import among
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import as_text

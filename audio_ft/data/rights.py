@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from audio_ft.data.columns import among
 from audio_ft.data.rows import Columns
+from audio_ft.data.table.columns import among
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import as_text
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audio_ft.data.columns import SPLIT, among, plain, rows_where
-from audio_ft.data.name_patterns import fields_of
 from audio_ft.data.readers.archives import archives_in, is_archive, means_shards, shards, unpacked
 from audio_ft.data.readers.arrow import TABLES, read_hub, read_parquet, read_saved
 from audio_ft.data.readers.folders import read_folder
@@ -23,7 +21,9 @@ from audio_ft.data.readers.tracks.read import is_track, read_track, read_tracks
 from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
-from audio_ft.data.splits import SPLITS, first_five
+from audio_ft.data.splitting.splits import SPLITS, first_five
+from audio_ft.data.table.columns import SPLIT, among, plain, rows_where
+from audio_ft.data.table.name_patterns import fields_of
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label

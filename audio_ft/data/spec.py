@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from audio_ft.data.columns import parse_condition
 from audio_ft.data.in_memory import is_table, saved
-from audio_ft.data.name_patterns import name_pattern
-from audio_ft.data.splits import SPLITS
+from audio_ft.data.splitting.splits import SPLITS
+from audio_ft.data.table.columns import parse_condition
+from audio_ft.data.table.name_patterns import name_pattern
 from audio_ft.errors import InputError
 from audio_ft.settings import Settings
 from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, either, number, path, text, whole

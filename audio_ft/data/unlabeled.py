@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.audio.windows import windows
-from audio_ft.data import columns, sources
-from audio_ft.data.columns import FILE
-from audio_ft.data.name_patterns import group_from_names
+from audio_ft.data import sources
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.probe import probe_all
 from audio_ft.data.readers.tree import scan
 from audio_ft.data.rows import Rows, Source, suffix_of, whole_keys
 from audio_ft.data.spec import Data
-from audio_ft.data.tables import tables_of
+from audio_ft.data.table import columns
+from audio_ft.data.table.columns import FILE
+from audio_ft.data.table.name_patterns import group_from_names
+from audio_ft.data.table.tables import tables_of
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label

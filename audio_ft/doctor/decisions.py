@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.columns import FILE
 from audio_ft.data.readers.delimited import read_delimited
 from audio_ft.data.readers.text_files import read_text
+from audio_ft.data.table.columns import FILE
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings.rules import shown
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.data import Loaded, load, sources
-from audio_ft.data.columns import FILE, SPLIT
-from audio_ft.data.find_target import target_column
 from audio_ft.data.findings import Finding
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.rows import Columns, File, Rows
 from audio_ft.data.spec import Data
-from audio_ft.data.splits import SPLITS
+from audio_ft.data.splitting.splits import SPLITS
+from audio_ft.data.table.columns import FILE, SPLIT
+from audio_ft.data.table.find_target import target_column
 from audio_ft.doctor.decisions import ACCEPT, EXCLUDE, Decisions, parts_of
 from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.doctor.table_lines import changed, changed_back, restored, without

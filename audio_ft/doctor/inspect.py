@@ -13,15 +13,15 @@ import numpy as np
 
 from audio_ft.audio.codec.installed import decoders
 from audio_ft.data import Loaded, load, sources
-from audio_ft.data.certify import certify, copies_of
-from audio_ft.data.find_target import TranscriptsFound, target_column
 from audio_ft.data.findings import Finding, ranked
+from audio_ft.data.leaks.certify import certify, copies_of
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.probe import Probed, duplicates, probe_all
 from audio_ft.data.readers.tree import scan
 from audio_ft.data.rows import Rows, Stored
 from audio_ft.data.spec import Data
+from audio_ft.data.table.find_target import TranscriptsFound, target_column
 from audio_ft.doctor import set_findings
 from audio_ft.doctor.checks import of_samples
 from audio_ft.doctor.examine import Examination, Result

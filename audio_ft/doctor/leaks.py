@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from audio_ft.data.certify import Side, families
-from audio_ft.data.copies import Copy
 from audio_ft.data.findings import Finding
+from audio_ft.data.leaks.certify import Side, families
+from audio_ft.data.leaks.copies import Copy
 from audio_ft.data.rows import Rows
 from audio_ft.doctor.measure import Measured
 from audio_ft.doctor.set_findings import are

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from audio_ft.data.findings import Finding
 from audio_ft.data.probe import Probed
 from audio_ft.data.rows import Rows
-from audio_ft.data.splits import FLATTERS, first_five
+from audio_ft.data.splitting.splits import FLATTERS, first_five
 from audio_ft.doctor.facts import SplitFacts
 from audio_ft.formatting import counted
 

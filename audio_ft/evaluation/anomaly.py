@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.data.columns import among, named
 from audio_ft.data.spec import Data
+from audio_ft.data.table.columns import among, named
 from audio_ft.file_io import FORMAT, replacing, write_json, write_text
 from audio_ft.formatting import counted
 from audio_ft.inference.embedding_table import Prepared, prepared

@@ -10,8 +10,8 @@ from typing import Any
 from audio_ft.audio.codec.source import Part
 from audio_ft.cleaning.place import source_of
 from audio_ft.data import Data
-from audio_ft.data.certificate import Certificate
-from audio_ft.data.certify import Side
+from audio_ft.data.leaks.certificate import Certificate
+from audio_ft.data.leaks.certify import Side
 from audio_ft.evaluation.leaks import EVALUATED, compared_with, scores_without_leaks
 from audio_ft.evaluation.predictions import Predictions, tabulated
 from audio_ft.evaluation.scoring import Rows, clean_rows, load_split, score_rows

@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.data.certificate import Certificate
-from audio_ft.data.certify import Side, certify
+from audio_ft.data.leaks.certificate import Certificate
+from audio_ft.data.leaks.certify import Side, certify
 from audio_ft.errors import InputError
 from audio_ft.evaluation.scoring import Rows
 from audio_ft.file_io import replacing

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.data import splits
+from audio_ft.data.splitting import splits
 from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import MAX_ROWS, logistic, ridge
 from audio_ft.parallel import progress_bar

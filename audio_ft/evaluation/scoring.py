@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
 from audio_ft.data import Data, Loaded, load
-from audio_ft.data.splits import SPLITS
+from audio_ft.data.splitting.splits import SPLITS
 from audio_ft.errors import InputError
 from audio_ft.inference.batching import Collator, outputs_of, windows_of
 from audio_ft.inference.predictor import Model

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.data.columns import GROUP, among, plain
+from audio_ft.data.table.columns import GROUP, among, plain
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.metrics import Score, direction

@@ -16,7 +16,7 @@ import numpy as np
 
 from audio_ft.data.findings import Finding, ranked
 from audio_ft.data.rows import audio_table
-from audio_ft.data.splits import FLATTERS
+from audio_ft.data.splitting.splits import FLATTERS
 from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.evaluation.scoring import clean_rows
 from audio_ft.formatting import counted

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.columns import GROUP, among
+from audio_ft.data.table.columns import GROUP, among
 from audio_ft.evaluation.compare_runs import match
 from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 from audio_ft.evaluation.summary import SLICES_FILE, describe

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.columns import GROUP, among
+from audio_ft.data.table.columns import GROUP, among
 from audio_ft.evaluation.voices import SAME_VOICE
 from audio_ft.reporting.anonymize import DATA, LEFT_OUT
 from audio_ft.targets import target_class

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audio_ft.data.certificate import Certificate
+from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.evaluation.robustness import ROBUSTNESS_FILE
 from audio_ft.evaluation.summary import SLICES_FILE, describes
 from audio_ft.file_io import read_json

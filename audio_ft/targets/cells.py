@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-# Column names in order of preference, compared as in data/columns.py; a tier is tried if the one before finds nothing.
+# Column names in order of preference, compared as in data/table/columns.py; a tier is tried if the one before
+# finds nothing.
 Tiers = tuple[tuple[str, ...], ...]
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from audio_ft.data.certificate import Certificate
-from audio_ft.data.certify import families
+from audio_ft.data.leaks.certificate import Certificate
+from audio_ft.data.leaks.certify import families
 from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import side_of
 from audio_ft.formatting import counted

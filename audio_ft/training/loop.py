@@ -17,13 +17,13 @@ from audio_ft.hub.push import sends_checkpoints
 from audio_ft.run import ADAPTER_FOLDER, PROBE
 from audio_ft.system import device_names
 from audio_ft.tasks.base import Checkpoint
-from audio_ft.training.arguments import build_arguments, precision_of
-from audio_ft.training.determinism import deterministic_sums
 from audio_ft.training.messages import briefing
 from audio_ft.training.probe import Probed, probe
 from audio_ft.training.processes import LOST, OTHER_ENDED, leave_process_group
+from audio_ft.training.resolving.arguments import build_arguments, precision_of
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
-from audio_ft.training.trackers import Trackers, tracked
+from audio_ft.training.steps.determinism import deterministic_sums
+from audio_ft.training.steps.trackers import Trackers, tracked
 from audio_ft.training.weights.lora import Adapters
 from audio_ft.training.weights.retention import Retention, score_untuned
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from audio_ft.metrics import Score
     from audio_ft.models.linear_head import LinearHead
-    from audio_ft.training.resolve import Resolved
+    from audio_ft.training.resolving.resolve import Resolved
     from audio_ft.training.setup import Prepared
-    from audio_ft.training.time_limit import Stage
-    from audio_ft.training.trainer import AudioTrainer
+    from audio_ft.training.steps.trainer import AudioTrainer
+    from audio_ft.training.timed.time_limit import Stage
 
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _fit(
 ) -> Fitted:
     from transformers import set_seed
 
-    from audio_ft.training.trainer import AudioTrainer
+    from audio_ft.training.steps.trainer import AudioTrainer
 
     place = stage.folder if stage else folder
     recipe, resume = prepared.recipe, last_checkpoint(place)
@@ -250,8 +250,8 @@ def add_callbacks(
     """Add callbacks for time, progress, metrics.jsonl, the end and, if the recipe says so, uploads to the Hub."""
     from transformers import PrinterCallback
 
-    from audio_ft.training.callbacks import MetricsFile, NearEnd, Progress
-    from audio_ft.training.checkpoint_upload import Uploads
+    from audio_ft.training.steps.callbacks import MetricsFile, NearEnd, Progress
+    from audio_ft.training.steps.checkpoint_upload import Uploads
 
     recipe = trainer.prepared.recipe
     trainer.remove_callback(PrinterCallback)

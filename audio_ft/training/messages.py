@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.forecast import expected_bytes
-from audio_ft.data.certificate import Certificate
+from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.formatting import format_duration, format_size
 from audio_ft.reporting.record import needs_audio_ft
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
-from audio_ft.training.arguments import clips_a_step, precision_of
-from audio_ft.training.defaults import RESUMED
 from audio_ft.training.leaks import NEW_SPLITS
+from audio_ft.training.resolving.arguments import clips_a_step, precision_of
+from audio_ft.training.resolving.defaults import RESUMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from audio_ft.run import Run
     from audio_ft.training.setup import Prepared
-    from audio_ft.training.trainer import AudioTrainer
+    from audio_ft.training.steps.trainer import AudioTrainer
 
 # The scores that are shown; the others are in run.json.
 OF_TRANSCRIPTS = ("wer", "wer_normalized", "cer", "substitution_rate", "deletion_rate", "insertion_rate")

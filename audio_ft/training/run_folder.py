@@ -15,8 +15,8 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
 from audio_ft.folder_lock import LOCK_FILE
 from audio_ft.run import PROBE_FILE, RUN_FILE, UNTUNED_FILE
-from audio_ft.training.resolve import clips_of
-from audio_ft.training.trackers import PLACES
+from audio_ft.training.resolving.resolve import clips_of
+from audio_ft.training.steps.trackers import PLACES
 
 if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared

@@ -15,7 +15,7 @@ import numpy as np
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, seconds_to_clean
 from audio_ft.data import Loaded, load
-from audio_ft.data.certificate import Certificate
+from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import certificate_of
 from audio_ft.evaluation.scoring import Rows
@@ -26,8 +26,8 @@ from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, Task, try_out
 from audio_ft.training.leaks import refuse_leaks, with_copies_together
-from audio_ft.training.refusals import check_input
-from audio_ft.training.resolve import Resolved, resolve, resolve_input
+from audio_ft.training.resolving.refusals import check_input
+from audio_ft.training.resolving.resolve import Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
         InputError: data, checkpoint or chain that cannot be used together, or too many unreadable recordings, or
             splits that leak.
     """
-    from audio_ft.training.sampler import BucketSampler
+    from audio_ft.training.steps.sampler import BucketSampler
 
     asked = recipe
     logger.debug("reading %s", recipe.model)

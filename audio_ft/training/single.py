@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from audio_ft.models.load import quiet_transformers
 from audio_ft.run import Run
-from audio_ft.training.budget import fit_within
-from audio_ft.training.estimators import fit_estimator
 from audio_ft.training.loop import fit
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first
 from audio_ft.training.run_folder import released_on_failure
 from audio_ft.training.save_run import finish
+from audio_ft.training.small.estimators import fit_estimator
+from audio_ft.training.timed.budget import fit_within
 
 if TYPE_CHECKING:
     from audio_ft.training.run_folder import Clock

@@ -18,7 +18,7 @@ from audio_ft.cli.recipe_files import read_recipe
 from audio_ft.cli.recipe_script import SMOKE_CLIPS, SMOKE_STEPS
 from audio_ft.errors import InputError
 from audio_ft.recipe import Recipe
-from audio_ft.training.arguments import check_training
+from audio_ft.training.resolving.arguments import check_training
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPES = sorted((REPOSITORY / "recipes").glob("*.py"))

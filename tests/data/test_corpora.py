@@ -6,7 +6,7 @@ from corpora import BUILDERS
 
 from audio_ft.cli.main import main
 from audio_ft.data import Data, load
-from audio_ft.data.name_patterns import corpora, known_names
+from audio_ft.data.table.name_patterns import corpora, known_names
 from audio_ft.errors import InputError
 from audio_ft.targets import Transcript
 

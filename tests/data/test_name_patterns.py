@@ -3,7 +3,7 @@
 import pytest
 
 from audio_ft.data import Data, load
-from audio_ft.data.name_patterns import known_names
+from audio_ft.data.table.name_patterns import known_names
 from audio_ft.errors import InputError
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
 from audio_ft.data.rows import Rows
-from audio_ft.data.splits import SPLITS, leaks, sample, split
+from audio_ft.data.splitting.splits import SPLITS, leaks, sample, split
 from audio_ft.errors import InputError
 from audio_ft.targets import Label, Labels, Number
 

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 import audio_ft as aft
 from audio_ft.audio.clip import Clip, write
 from audio_ft.cli import main as cli
-from audio_ft.training.detector import threshold
+from audio_ft.training.unlabeled.detector import threshold
 
 
 def hum(pitch: float, seed: int) -> Clip:

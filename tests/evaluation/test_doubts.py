@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 import audio_ft as aft
 from audio_ft.cli import main as cli
-from audio_ft.data import Data, splits
+from audio_ft.data import Data
+from audio_ft.data.splitting import splits
 from audio_ft.errors import InputError
 from audio_ft.evaluation.doubts import doubts
 from audio_ft.evaluation.probe import AVERAGED, FOLDS, PENALTIES, out_of_fold, standardized_within

@@ -22,7 +22,7 @@ from audio_ft.models.scratch import ESTIMATOR_FILE, Selection
 from audio_ft.reporting.card.render import model_card
 from audio_ft.reporting.html import report
 from audio_ft.targets import Label, Labels, Number
-from audio_ft.training.pipelines import TRIED, pipeline_of, selector_of
+from audio_ft.training.small.pipelines import TRIED, pipeline_of, selector_of
 
 FEW = Data(path=WORDS, limit=48)
 CHOICES = {"linear": {"C": 0.1}, "svm": {"C": 1.0, "gamma": 1.0}, "forest": {"min_samples_leaf": 4}}

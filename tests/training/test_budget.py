@@ -14,8 +14,8 @@ import audio_ft as aft
 from audio_ft import Data, InputError, Recipe
 from audio_ft.cli.main import main
 from audio_ft.reporting.card.render import model_card, with_gaps_marked
-from audio_ft.training import time_limit
-from audio_ft.training.time_limit import TimeLimit
+from audio_ft.training.timed import time_limit
+from audio_ft.training.timed.time_limit import TimeLimit
 
 LONG = 36_000.0
 

@@ -13,8 +13,8 @@ from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft import Data, InputError, Recipe
-from audio_ft.training.callbacks import SILENCE, MetricsFile, Progress
-from audio_ft.training.trackers import tracked
+from audio_ft.training.steps.callbacks import SILENCE, MetricsFile, Progress
+from audio_ft.training.steps.trackers import tracked
 
 STEPS_AN_EPOCH, EPOCHS = 3, 2
 
@@ -196,7 +196,7 @@ def test_the_best_score_so_far_follows_its_direction(higher, best):
 
 def test_a_long_epoch_logs_lines_to_a_file(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("audio_ft.training.callbacks.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("audio_ft.training.steps.callbacks.time.monotonic", lambda: now[0])
     lines: list[str] = []
     progress, arguments = Progress(lines.append, "wer"), SimpleNamespace(greater_is_better=False)
     progress.on_train_begin(arguments, state(0), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from checkpoints import tiny_checkpoint
 
-from audio_ft.training.determinism import deterministic_sums
+from audio_ft.training.steps.determinism import deterministic_sums
 
 
 def test_gradients_of_whispers_positions_are_the_same_to_the_last_bit(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ except AudioFTError as error:
 KILLED = """
 import os, sys
 import audio_ft as aft
-from audio_ft.training.callbacks import NearEnd
+from audio_ft.training.steps.callbacks import NearEnd
 def on_step_end(self, args, state, control, **kwargs):
     if state.global_step == 4:
         os._exit(9)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 import audio_ft as aft
 from audio_ft import Data, Recipe
-from audio_ft.training import trainer
+from audio_ft.training.steps import trainer
 
 TRAINING = {"num_train_epochs": 3, "per_device_train_batch_size": 8, "learning_rate": 1e-2}
 

@@ -11,7 +11,7 @@ from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft import Data, Recipe
-from audio_ft.training.pace import LOST, Pace, epochs_between
+from audio_ft.training.steps.pace import LOST, Pace, epochs_between
 
 EPOCHS, STEPS_AN_EPOCH = 25, 3
 
@@ -55,7 +55,7 @@ def test_patience_counts_epochs(recipe: Recipe, tmp_path: Path) -> None:
 
 def test_checkpoints_are_of_the_best_and_of_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("audio_ft.training.pace.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("audio_ft.training.steps.pace.time.monotonic", lambda: now[0])
     pace, arguments = Pace(2, "f1_macro", spares=True), SimpleNamespace(greater_is_better=True)
 
     def saves(epoch: int, best: float | None, value: float | None) -> bool:

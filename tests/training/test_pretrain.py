@@ -59,7 +59,7 @@ def test_an_interrupted_pretraining_ends_with_the_same_weights(folder, tmp_path,
             if state.global_step == 2:
                 raise KeyboardInterrupt
 
-    from audio_ft.training import callbacks
+    from audio_ft.training.steps import callbacks
 
     class Stopping(callbacks.MetricsFile):
         on_save = Stop.on_save

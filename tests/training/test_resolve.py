@@ -15,8 +15,8 @@ from checkpoints import WORDS, tiny_checkpoint
 from audio_ft import Data, Recipe
 from audio_ft.augmentation import Gain, Speed
 from audio_ft.errors import InputError
-from audio_ft.training.defaults import HALVED, RECIPE, sharing
-from audio_ft.training.resolve import LITTLE_AUDIO, LITTLE_AUDIO_AUGMENT, Resolved, resolve_input
+from audio_ft.training.resolving.defaults import HALVED, RECIPE, sharing
+from audio_ft.training.resolving.resolve import LITTLE_AUDIO, LITTLE_AUDIO_AUGMENT, Resolved, resolve_input
 from audio_ft.training.setup import Prepared, prepare
 
 

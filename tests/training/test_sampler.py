@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_ft.training.sampler import BucketSampler
+from audio_ft.training.steps.sampler import BucketSampler
 
 COUNTS = st.lists(st.integers(1, 30), min_size=2, max_size=5)
 

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     """Train a detector on normal recordings, and save it."""
-    from audio_ft.training.detector import train_detector
+    from audio_ft.training.unlabeled.detector import train_detector
 
     if arguments.output is None:
         raise InputError("add --output DIR to learn from normal recordings, or --data DATA to judge with a detector.")
@@ -76,7 +76,7 @@ def _judge(arguments: argparse.Namespace) -> None:
     """Judge recordings, and score the detector where the data says which ones are normal."""
     from audio_ft.evaluation.anomaly import detect
     from audio_ft.file_io import write_table
-    from audio_ft.training.detector import load_detector
+    from audio_ft.training.unlabeled.detector import load_detector
 
     detector = load_detector(arguments.source)
     # The column of the labels is no setting of data that is read without labels.

@@ -11,7 +11,7 @@ from audio_ft.cli.inputs import empty_recipe, local
 from audio_ft.cli.options import add_data_options, add_options, changed, for_task
 
 if TYPE_CHECKING:
-    from audio_ft.training.baselines import Baselines
+    from audio_ft.training.small.baselines import Baselines
 
 STAGE = "train"
 FOLDER = "runs/baselines"
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and compare as the arguments say; the exit code is 1 if one of them could not be trained."""
     from audio_ft.file_io import table_text, write_text
     from audio_ft.models.scratch import FROM_SCRATCH
-    from audio_ft.training.baselines import baselines
+    from audio_ft.training.small.baselines import baselines
 
     folder, models = Path(local(arguments.output_dir)), list(map(local, arguments.models or FROM_SCRATCH))
     recipe = changed(empty_recipe(), argparse.Namespace(**vars(arguments) | {"model": models[0]}))

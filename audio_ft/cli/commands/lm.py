@@ -57,7 +57,7 @@ def _sentences(source: Path, recipe: Recipe) -> Iterable[str]:
     from audio_ft.data import load
     from audio_ft.data.readers.manifests import MANIFEST_SUFFIXES
     from audio_ft.data.readers.text_files import lines_of, read_text
-    from audio_ft.data.splits import SPLITS
+    from audio_ft.data.splitting.splits import SPLITS
     from audio_ft.targets import Transcript
     from audio_ft.targets.transcripts import fault
 

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Continue the pretraining."""
-    from audio_ft.training.pretrain import pretrain
+    from audio_ft.training.unlabeled.pretrain import pretrain
 
     done = pretrain(
         arguments.model,

@@ -14,7 +14,7 @@ from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
-    from audio_ft.training.setting_list import Setting
+    from audio_ft.training.resolving.setting_list import Setting
 
 STAGE = "train"
 EPILOG = """examples:
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """List settings, or what they are for a model and data."""
     from audio_ft.recipe import Recipe
-    from audio_ft.training.setting_list import list_settings
+    from audio_ft.training.resolving.setting_list import list_settings
 
     if bool(arguments.model) != bool(arguments.data):
         raise InputError("--model and --data together give values; neither of them lists all settings.")
@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _values(recipe: Recipe, arguments: argparse.Namespace) -> None:
     """Show the resolved values, each with its origin."""
     from audio_ft.settings.rules import as_json
-    from audio_ft.training.defaults import OUR_OWN
-    from audio_ft.training.setting_list import resolved_values
+    from audio_ft.training.resolving.defaults import OUR_OWN
+    from audio_ft.training.resolving.setting_list import resolved_values
 
     values = resolved_values(recipe, say)
     word = (arguments.word or "").lower()

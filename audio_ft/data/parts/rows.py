@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from audio_ft.data.columns import named
 from audio_ft.data.parts.times import UNIT_OF, UNITS, read_times
 from audio_ft.data.parts.units import UNIT_NAMES, Recordings, SpanColumns, TimeColumn, decide_unit
 from audio_ft.data.rows import Columns, Rows, suffix_of
 from audio_ft.data.spec import Data
+from audio_ft.data.table.columns import named
 from audio_ft.errors import InputError
 from audio_ft.targets.cells import as_text, missing
 

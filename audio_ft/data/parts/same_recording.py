@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from audio_ft.data.alike import look_alike
+from audio_ft.data.leaks.alike import look_alike
 from audio_ft.data.rows import Rows, place_of, whole_keys
 from audio_ft.errors import InputError
 

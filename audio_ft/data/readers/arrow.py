@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.data.columns import AUDIO, among, find, find_audio, named
 from audio_ft.data.readers.class_names import with_class_names
 from audio_ft.data.readers.folders import read_folder
 from audio_ft.data.readers.paths import listed
@@ -16,6 +15,7 @@ from audio_ft.data.readers.saved_arrays import with_recordings
 from audio_ft.data.readers.tree import file_at, scan, split_name
 from audio_ft.data.rows import Columns, File, Rows, Source, Stored, merged, stored_paths
 from audio_ft.data.spec import Data
+from audio_ft.data.table.columns import AUDIO, among, find, find_audio, named
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:

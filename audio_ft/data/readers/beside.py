@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audio_ft.audio.output_paths import bare
-from audio_ft.data.columns import FILE, names_target
-from audio_ft.data.name_patterns import group_from_names
 from audio_ft.data.readers.elsewhere import finder
 from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tracks.lines import begins_track
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Source
+from audio_ft.data.table.columns import FILE, names_target
+from audio_ft.data.table.name_patterns import group_from_names
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import counted

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from audio_ft.data.columns import FILE
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source, merged
-from audio_ft.data.splits import first_five
+from audio_ft.data.splitting.splits import first_five
+from audio_ft.data.table.columns import FILE
 from audio_ft.errors import InputError
 
 # Names of folders that are people.

@@ -13,9 +13,9 @@ from typing import Literal
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.audio.output_paths import is_audio
-from audio_ft.data.columns import AUDIO, FILE, GROUP, SPLIT, among, names_target
 from audio_ft.data.readers.text_files import lines_of
 from audio_ft.data.rows import Columns
+from audio_ft.data.table.columns import AUDIO, FILE, GROUP, SPLIT, among, names_target
 from audio_ft.errors import InputError
 from audio_ft.file_io import restored_cell
 from audio_ft.formatting import counted

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
 from audio_ft.cleaning.chain import Chain
-from audio_ft.data.columns import FILE, find_audio, names_target
-from audio_ft.data.name_patterns import known_names
 from audio_ft.data.readers.beside import TEXT, read_beside, read_fields
 from audio_ft.data.readers.class_folders import LABEL, by_folders, class_rows
 from audio_ft.data.readers.iemocap import is_iemocap, read_iemocap
@@ -21,8 +19,10 @@ from audio_ft.data.readers.tracks.read import read_tracks, unused
 from audio_ft.data.readers.tree import Tree, by_ending, scan, split_name
 from audio_ft.data.rows import Source, merged
 from audio_ft.data.spec import Data
-from audio_ft.data.split_lists import in_own_splits, split_manifests, with_split_lists
-from audio_ft.data.splits import first_five
+from audio_ft.data.splitting.split_lists import in_own_splits, split_manifests, with_split_lists
+from audio_ft.data.splitting.splits import first_five
+from audio_ft.data.table.columns import FILE, find_audio, names_target
+from audio_ft.data.table.name_patterns import known_names
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.formatting import counted

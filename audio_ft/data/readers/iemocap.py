@@ -6,10 +6,10 @@ import os
 import re
 
 from audio_ft.audio.output_paths import bare
-from audio_ft.data.columns import FILE
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.readers.tree import Tree
 from audio_ft.data.rows import Source
+from audio_ft.data.table.columns import FILE
 from audio_ft.formatting import counted
 
 _COLUMNS = ("emotion", "session", "speaker", "valence", "activation", "dominance")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_ft.data.columns import AUDIO, FILE, among
 from audio_ft.data.readers.text_files import read_text
 from audio_ft.data.rows import Columns
+from audio_ft.data.table.columns import AUDIO, FILE, among
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import why_not_parsed

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from audio_ft.data.columns import AUDIO, FILE, among, find_audio
 from audio_ft.data.readers.delimited import names_recordings
 from audio_ft.data.readers.elsewhere import Found, find_elsewhere, recordings_below
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, read_manifest
@@ -20,6 +19,7 @@ from audio_ft.data.readers.tracks.label_studio import at_hand
 from audio_ft.data.readers.tree import Tree, by_ending, file_at, split_in
 from audio_ft.data.rows import Columns, File, Rows, Source, merged
 from audio_ft.data.spec import Data
+from audio_ft.data.table.columns import AUDIO, FILE, among, find_audio
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import missing

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.cache import cache_folder
-from audio_ft.data.columns import among
+from audio_ft.data.table.columns import among
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:

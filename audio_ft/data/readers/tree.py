@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
-from audio_ft.data.columns import FILE
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.rows import Columns, File, Rows
+from audio_ft.data.table.columns import FILE
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.parallel import progress_bar

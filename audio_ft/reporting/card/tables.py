@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audio_ft.data.columns import GROUP, among, plain
+from audio_ft.data.table.columns import GROUP, among, plain
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import score_name
 from audio_ft.recipe import Recipe

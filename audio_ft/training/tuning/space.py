@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from audio_ft.augmentation import Noise, Speed
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import parse_value, shown
-from audio_ft.training.arguments import check_training
-from audio_ft.training.refusals import OF_CHECKPOINTS
+from audio_ft.training.resolving.arguments import check_training
+from audio_ft.training.resolving.refusals import OF_CHECKPOINTS
 
 if TYPE_CHECKING:
     import optuna

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audio_ft.data.columns import names_target, parse_condition
 from audio_ft.data.readers.tracks.join import CHANNEL, END, START, Placed, check_times
 from audio_ft.data.readers.tracks.label_studio import ANNOTATOR, GROUND_TRUTH, content_of
 from audio_ft.data.readers.tracks.region import Region, seconds_in, track_of
 from audio_ft.data.rows import Columns, Rows, Source
 from audio_ft.data.spec import Data
+from audio_ft.data.table.columns import names_target, parse_condition
 from audio_ft.errors import InputError
 from audio_ft.file_io import parse_json
 from audio_ft.formatting import counted

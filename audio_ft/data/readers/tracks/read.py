@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from audio_ft.audio.clip import AUDIO_SUFFIXES
-from audio_ft.data.columns import FILE
 from audio_ft.data.readers.beside import folder_splits
 from audio_ft.data.readers.elsewhere import finder
 from audio_ft.data.readers.tracks.find import find_tracks
@@ -16,6 +15,7 @@ from audio_ft.data.readers.tracks.lines import is_label_track
 from audio_ft.data.readers.tree import Tree, file_at, scan
 from audio_ft.data.rows import Source
 from audio_ft.data.spec import Data
+from audio_ft.data.table.columns import FILE
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 

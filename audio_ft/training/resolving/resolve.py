@@ -17,8 +17,8 @@ from audio_ft.augmentation import Noise, Speed
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.system import pick_device
 from audio_ft.tasks.base import HeadSettings
-from audio_ft.training.arguments import clips_a_step
-from audio_ft.training.defaults import HALVED, RECIPE, Value, default, devices, sharing, training_defaults
+from audio_ft.training.resolving.arguments import clips_a_step
+from audio_ft.training.resolving.defaults import HALVED, RECIPE, Value, default, devices, sharing, training_defaults
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_ft.data.alike import look_alike, spellings
-from audio_ft.data.certificate import CHANGED, EXACT, PART, Alike, Certificate, Pair, digest_of
-from audio_ft.data.copies import LEAST_FRAMES, Codes, Copy, find_copies, united_clips
-from audio_ft.data.splits import SPLITS
+from audio_ft.data.leaks.alike import look_alike, spellings
+from audio_ft.data.leaks.certificate import CHANGED, EXACT, PART, Alike, Certificate, Pair, digest_of
+from audio_ft.data.leaks.copies import LEAST_FRAMES, Codes, Copy, find_copies, united_clips
+from audio_ft.data.splitting.splits import SPLITS
 
 # A copy whose longer side is heard for this much longer is a part of it.
 _LONGER = 1.25

@@ -20,8 +20,8 @@ from audio_ft.parallel import parallel_map
 from audio_ft.tasks.base import Checkpoint, HeadSettings, Places
 from audio_ft.training.loop import Fitted
 from audio_ft.training.messages import data_briefing
-from audio_ft.training.pipelines import TRIED, pipeline_of, selector_of
-from audio_ft.training.trackers import tracked
+from audio_ft.training.small.pipelines import TRIED, pipeline_of, selector_of
+from audio_ft.training.steps.trackers import tracked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from audio_ft.tasks.base import HeadSettings, Task
-    from audio_ft.training.sampler import BucketSampler
+    from audio_ft.training.steps.sampler import BucketSampler
 
 # In a batch: over how much its loss is a mean.
 WEIGHT = "weight"

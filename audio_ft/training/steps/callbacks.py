@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import TrainerState
 
     from audio_ft.inference.batching import Collator
-    from audio_ft.training.sampler import BucketSampler
+    from audio_ft.training.steps.sampler import BucketSampler
 
 # In a log file, which has no progress bar, the longest time in seconds without a line.
 SILENCE = 60.0

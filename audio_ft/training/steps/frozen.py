@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from audio_ft.inference.batching import Windows
     from audio_ft.tasks.base import Task
-    from audio_ft.training.resolve import Resolved
+    from audio_ft.training.resolving.resolve import Resolved
     from audio_ft.training.setup import Prepared
 
 

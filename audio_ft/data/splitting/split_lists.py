@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from audio_ft.data.columns import SPLIT, among
 from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tree import Tree, by_ending, split_in, split_name
 from audio_ft.data.rows import Rows, Source
-from audio_ft.data.splits import first_five
+from audio_ft.data.splitting.splits import first_five
+from audio_ft.data.table.columns import SPLIT, among
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets.cells import as_text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from audio_ft.training.arguments import clips_a_step
+from audio_ft.training.resolving.arguments import clips_a_step
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,7 @@ from audio_ft.evaluation.baselines import MAX_ROWS
 from audio_ft.inference.batching import BATCH, Collator
 from audio_ft.system import available_cores
 from audio_ft.tasks.base import forward
-from audio_ft.training.defaults import RECIPE
+from audio_ft.training.resolving.defaults import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import TrainingArguments
 
-    from audio_ft.training.resolve import Resolved
+    from audio_ft.training.resolving.resolve import Resolved
     from audio_ft.training.setup import Prepared
 
 # A larger batch is taken where it saves this share of the time of each clip: it also means fewer steps.

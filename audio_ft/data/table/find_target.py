@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from audio_ft.data import columns, one_hot, sources
+from audio_ft.data import sources
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
+from audio_ft.data.table import columns, one_hot
 from audio_ft.errors import InputError
 from audio_ft.targets import Label, Target, Transcript
 from audio_ft.targets.cells import as_text

@@ -22,9 +22,9 @@ from audio_ft.models import load_adapter
 from audio_ft.models.checkpoint import weights_folder
 from audio_ft.models.load import quiet_transformers
 from audio_ft.models.weights import load_network, tensor_shapes
-from audio_ft.training.arguments import build_arguments
-from audio_ft.training.masked_batches import SelfSupervisedCollator, unit_labels
+from audio_ft.training.resolving.arguments import build_arguments
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
+from audio_ft.training.unlabeled.masked_batches import SelfSupervisedCollator, unit_labels
 
 if TYPE_CHECKING:
     from audio_ft.models.base import Adapter
@@ -143,7 +143,7 @@ def _fit(
     from transformers import PrinterCallback, Trainer, set_seed
 
     from audio_ft.models.self_supervised import MASKED, Contrastive, MaskedUnits
-    from audio_ft.training.callbacks import MetricsFile, Progress
+    from audio_ft.training.steps.callbacks import MetricsFile, Progress
 
     kind, seed = adapter.config.model_type, int(settings["seed"])
     set_seed(seed)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from audio_ft.data import splits
-from audio_ft.data.columns import among, named
 from audio_ft.data.parts.same_recording import inseparable
 from audio_ft.data.rows import Columns, Rows
 from audio_ft.data.spec import Data
+from audio_ft.data.splitting import splits
+from audio_ft.data.table.columns import among, named
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Target

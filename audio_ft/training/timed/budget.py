@@ -18,16 +18,16 @@ from audio_ft.formatting import format_duration
 from audio_ft.metrics import direction
 from audio_ft.run import BASELINES_FILE, PROBE
 from audio_ft.settings.rules import as_json
-from audio_ft.training.arguments import build_arguments
-from audio_ft.training.defaults import default
-from audio_ft.training.dry_run import Costs
 from audio_ft.training.loop import Fitted, build, fit, only_probed
 from audio_ft.training.messages import data_briefing
 from audio_ft.training.probe import Probed, probe
+from audio_ft.training.resolving.arguments import build_arguments
+from audio_ft.training.resolving.defaults import default
 from audio_ft.training.run_folder import BUDGET_FILE, CHECKPOINTS, METRICS_FILE, Clock
 from audio_ft.training.save_run import save_model
-from audio_ft.training.stages import Plan, planned, stages_of
-from audio_ft.training.trackers import Trackers
+from audio_ft.training.steps.trackers import Trackers
+from audio_ft.training.timed.dry_run import Costs
+from audio_ft.training.timed.stages import Plan, planned, stages_of
 from audio_ft.training.weights.retention import score_untuned
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Budget:
 
     def _run(self, plan: Plan, seconds: float) -> None:
         """Train one stage in so many seconds, and keep what it reached if it gains."""
-        from audio_ft.training.time_limit import Stage, TimeLimit
+        from audio_ft.training.timed.time_limit import Stage, TimeLimit
 
         self.log(f"budget      {plan.name}: {format_duration(plan.step)} a step of {plan.size} clips, so about "
                  f"{plan.fits(seconds, self.costs):,} steps in {format_duration(seconds)}")  # fmt: skip

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from audio_ft.data.alike import look_alike
-from audio_ft.data.group_split import Array, Splits, by_group
+from audio_ft.data.leaks.alike import look_alike
 from audio_ft.data.rows import Rows
+from audio_ft.data.splitting.group_split import Array, Splits, by_group
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.targets import Label, Target

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from audio_ft.data.columns import AUDIO, GROUP, SPLIT, among, named
 from audio_ft.data.parts.rows import gives_part
 from audio_ft.data.rows import Columns
+from audio_ft.data.table.columns import AUDIO, GROUP, SPLIT, among, named
 from audio_ft.errors import InputError
 from audio_ft.targets.cells import as_text, missing
 from audio_ft.targets.lists import listed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.data.certificate import Certificate
+from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import read_baselines
 from audio_ft.evaluation.predictions import Predictions

@@ -13,8 +13,8 @@ from audio_ft.errors import InputError, did_you_mean
 from audio_ft.recipe import PARTS, Recipe
 from audio_ft.settings.names import ALIASES
 from audio_ft.settings.rules import as_json
-from audio_ft.training.arguments import MANAGED_ARGUMENTS
-from audio_ft.training.defaults import Value
+from audio_ft.training.resolving.arguments import MANAGED_ARGUMENTS
+from audio_ft.training.resolving.defaults import Value
 from audio_ft.training.setup import prepare
 
 if TYPE_CHECKING:

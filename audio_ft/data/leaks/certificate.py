@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from audio_ft.data.splits import FLATTERS, first_five
+from audio_ft.data.splitting.splits import FLATTERS, first_five
 from audio_ft.formatting import counted
 
 # How a recording on one side relates to one on the other. Gain cannot be told from coding after cleaning.

@@ -7,17 +7,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.training.defaults import default
-from audio_ft.training.dry_run import best_size, seconds_a_step
 from audio_ft.training.loop import build, select_trainable
+from audio_ft.training.resolving.defaults import default
+from audio_ft.training.timed.dry_run import best_size, seconds_a_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from transformers import TrainingArguments
 
-    from audio_ft.training.dry_run import Costs
     from audio_ft.training.setup import Prepared
+    from audio_ft.training.timed.dry_run import Costs
 
 TOP, EVERYTHING, AS_ASKED = "top layers", "everything", "fine-tuning"
 # A stage with fewer steps than these, or than an epoch has, is not begun.

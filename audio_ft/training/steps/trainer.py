@@ -13,12 +13,12 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.inference.batching import Collator, Windows
 from audio_ft.metrics.compute import plain_scores
-from audio_ft.training.arguments import clips_a_step
-from audio_ft.training.callbacks import EpochSetter
-from audio_ft.training.frozen import VectorCollator, Vectors, computed_once, described, why_each_epoch
-from audio_ft.training.pace import Pace
-from audio_ft.training.sampler import BucketSampler
-from audio_ft.training.shares import WEIGHT, share_of, weigh, without_repeats
+from audio_ft.training.resolving.arguments import clips_a_step
+from audio_ft.training.steps.callbacks import EpochSetter
+from audio_ft.training.steps.frozen import VectorCollator, Vectors, computed_once, described, why_each_epoch
+from audio_ft.training.steps.pace import Pace
+from audio_ft.training.steps.sampler import BucketSampler
+from audio_ft.training.steps.shares import WEIGHT, share_of, weigh, without_repeats
 from audio_ft.training.weights.ema import WeightAverage
 from audio_ft.training.weights.freeze import GradualUnfreezing, parameter_groups
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
     from transformers import PreTrainedModel, TrainingArguments
 
-    from audio_ft.training.resolve import Resolved
+    from audio_ft.training.resolving.resolve import Resolved
     from audio_ft.training.setup import Prepared
 
 

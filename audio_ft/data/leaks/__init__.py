@@ -1,0 +1,1 @@
+"""Recordings, speakers and transcripts on two sides of a split."""

@@ -1,0 +1,1 @@
+"""From rows to train, validation and test: given, by groups, or in folds."""

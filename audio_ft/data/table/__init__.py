@@ -1,0 +1,1 @@
+"""Tables: what each column is, and the target in it."""

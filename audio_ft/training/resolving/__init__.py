@@ -1,0 +1,1 @@
+"""From a recipe to resolved settings: defaults with their reasons, refusals, TrainingArguments."""

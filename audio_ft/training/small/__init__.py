@@ -1,0 +1,1 @@
+"""Small models without a pretrained network, and the table that compares them."""

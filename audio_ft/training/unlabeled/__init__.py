@@ -1,0 +1,1 @@
+"""Training without labels: continued pretraining, and detectors of anomalies."""
