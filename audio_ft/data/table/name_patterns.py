@@ -13,7 +13,7 @@ from audio_ft.audio.output_paths import bare
 from audio_ft.errors import InputError
 from audio_ft.settings.rules import shown
 
-CORPORA_FILE = Path(__file__).parents[1] / "assets" / "corpora.yaml"
+CORPORA_FILE = Path(__file__).parents[2] / "assets" / "corpora.yaml"
 _FIELD = re.compile(r"\{(?P<name>[^{}:]*)(?::(?P<width>\d{1,3}))?\}")
 
 
