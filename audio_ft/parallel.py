@@ -82,6 +82,22 @@ def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
     return tqdm(items, **{"delay": 2, "leave": False, "disable": None} | options)
 
 
+@contextmanager
+def bars_of_datasets() -> Iterator[None]:
+    """Hide the bars of `datasets` within the context where ours are hidden; it shows them in files and pipes too."""
+    from datasets import are_progress_bars_disabled, config, disable_progress_bars, enable_progress_bars
+
+    asked_for = config.HF_DATASETS_DISABLE_PROGRESS_BARS is False  # by the environment
+    if asked_for or are_progress_bars_disabled() or not progress_bar(()).disable:
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
 def _surviving(
     function: Callable[[Item], Result],
     items: Iterator[Item],

@@ -31,7 +31,7 @@ from audio_ft.cleaning.place import places_of, source_of, stamp_of
 from audio_ft.errors import AudioError, InputError, naming
 from audio_ft.file_io import refuse_full_disk
 from audio_ft.formatting import counted
-from audio_ft.parallel import DIED, FEW, KILLED, exit_with_parent, one_by_one, one_thread
+from audio_ft.parallel import DIED, FEW, KILLED, bars_of_datasets, exit_with_parent, one_by_one, one_thread
 from audio_ft.system import available_cores
 
 if TYPE_CHECKING:
@@ -236,19 +236,20 @@ def _clean_block(
 
     def mapped(cleaner: Cleaner, processes: int | None) -> Dataset:
         places = places_of(split, block)
-        return places.map(
-            cleaner,
-            batched=True,
-            batch_size=16,
-            remove_columns=places.column_names,
-            features=cleaner.schema(),
-            num_proc=processes,
-            new_fingerprint=fingerprint,
-            cache_file_name=str(file),
-            load_from_cache_file=False,
-            writer_batch_size=64,
-            desc=f"cleaning {place}",
-        )
+        with bars_of_datasets():
+            return places.map(
+                cleaner,
+                batched=True,
+                batch_size=16,
+                remove_columns=places.column_names,
+                features=cleaner.schema(),
+                num_proc=processes,
+                new_fingerprint=fingerprint,
+                cache_file_name=str(file),
+                load_from_cache_file=False,
+                writer_batch_size=64,
+                desc=f"cleaning {place}",
+            )
 
     try:
         # Starting workers for a handful of clips takes longer than cleaning them.

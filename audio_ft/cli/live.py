@@ -44,7 +44,7 @@ def above_the_bars() -> Iterator[None]:
     Clock.moved()
 
 
-class Screen(logging.StreamHandler[Any]):
+class Screen(logging.StreamHandler):  # type: ignore[type-arg] # Python 3.10 cannot subscript it
     """Write messages above the bars, on a terminal broken between words; what is logged for debugging names the work.
 
     Each of our records below INFO is a step of the work, "loading the model", which the clock shows while it takes;
