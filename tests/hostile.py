@@ -155,8 +155,11 @@ def limited(folder: Path) -> Outcome:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(reader)
-        _report(folder, writer)
+        try:
+            os.close(reader)
+            _report(folder, writer)
+        finally:  # also where the parent has been killed, or the fork would run its tests again
+            os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         said = stream.read()
@@ -168,7 +171,7 @@ def limited(folder: Path) -> Outcome:
 
 
 def _report(folder: Path, writer: int) -> None:
-    """Use a checkpoint, write how it ended, and leave the process."""
+    """Use a checkpoint, and write how it ended."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     start = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
@@ -182,7 +185,6 @@ def _report(folder: Path, writer: int) -> None:
     except BaseException as error:  # noqa: BLE001  (any other end is a fault, and is reported)
         found = "fault", f"{type(error).__name__}: {str(error)[:300]}"
     os.write(writer, json.dumps([*found, _memory("VmHWM") - start]).encode())
-    os._exit(0)
 
 
 def _memory(name: str) -> float:
