@@ -73,8 +73,8 @@ def list_settings(word: str = "") -> list[Setting]:
         InputError: no setting is about the word; the message names the closest one.
 
     Example:
-        >>> [one.name for one in list_settings("epochs")]
-        ['num_train_epochs']
+        >>> list_settings("epochs")[0].name
+        'num_train_epochs'
     """
     own = [one for one in _of(Recipe) if one.name not in _PART_ITSELF]
     every = [*own, *(one for kind in PARTS.values() for one in _of(kind)), *_of_trainer()]
