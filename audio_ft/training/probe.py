@@ -113,9 +113,16 @@ class Probed:
 
 
 def probe(
-    prepared: Prepared, model: Any, arguments: TrainingArguments, folder: Path, log: Callable[[str], None]
+    prepared: Prepared,
+    model: Any,
+    arguments: TrainingArguments,
+    folder: Path,
+    log: Callable[[str], None],
+    most: int = MAX_ROWS,
 ) -> Probed | None:
     """Fit linear probes on the layers of the checkpoint, and log the best; a resumed training reads them from the file.
+
+    They learn from at most so many training windows, drawn by the recipe's seed.
 
     None where the recipe does without them, the task predicts something else than one target a clip, or nothing is
     pretrained.
@@ -129,7 +136,7 @@ def probe(
     with first_goes_first():
         if not file.is_file():
             model.to(arguments.device).eval()
-            found = _probed(prepared, model, arguments)
+            found = _probed(prepared, model, arguments, most)
             found.save(file)
             log(f"probe       {found}: {_shown(prepared, found)} on validation; it took {found.seconds:.0f} s")
     return Probed.load(file)
@@ -141,7 +148,7 @@ def _shown(prepared: Prepared, found: Probed) -> str:
     return f"{name} {found.scores[name]:.3f}"
 
 
-def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArguments) -> Probed:
+def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArguments, most: int) -> Probed:
     began = time.monotonic()
     task, adapter, seed = prepared.task, prepared.adapter, prepared.recipe.seed
     layers = layers_used(len(adapter.layers(model)))
@@ -151,7 +158,7 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
         return layer_vectors(model, adapter, windows, rows, bf16=bool(arguments.bf16))
 
     train, validation, test = (prepared.windows(split) for split in ("train", "validation", "test"))
-    chosen = sample(len(train), MAX_ROWS, seed)
+    chosen = sample(len(train), most, seed)
     learned, references = prepared.targets["train"][train.clips[chosen]], prepared.targets["validation"]
     present, known = np.unique(validation.clips), vectors(validation)
 

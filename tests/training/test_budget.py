@@ -14,7 +14,10 @@ import audio_ft as aft
 from audio_ft import Data, InputError, Recipe
 from audio_ft.cli.main import main
 from audio_ft.reporting.card.render import model_card, with_gaps_marked
-from audio_ft.training.timed import time_limit
+from audio_ft.training.run_folder import Clock
+from audio_ft.training.setup import prepare
+from audio_ft.training.timed import budget, time_limit
+from audio_ft.training.timed.dry_run import Costs
 from audio_ft.training.timed.time_limit import TimeLimit
 
 LONG = 36_000.0
@@ -217,3 +220,20 @@ def test_a_stage_that_goes_on_passes_through_the_rest_of_its_schedule(
     machine.train(TimeLimit(machine.now + 30, 2.0, 1.0, tmp_path), 1000, [1.0], 2.0, state)
     assert machine.rates[0] == pytest.approx(0.5, abs=0.05)
     assert machine.rates[-1] < 0.06
+
+
+def test_a_probe_without_time_for_all_windows_learns_from_a_sample(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "FEWEST_PROBED", 8)
+    lines: list[str] = []
+    prepared = prepare(recipe, lambda _line: None)
+    every = len(prepared.windows("train"))
+    costs = Costs(clip=1.0, ending=0.0, evaluation=0.0, building=0.0, probe=float(every), baselines=0.0)
+    spent = budget.Budget(prepared, tmp_path, lines.append, Clock(), costs)
+    assert (spent.probed_windows(), lines) == (every, [])
+    spent.seconds = 20.0
+    assert 8 <= spent.probed_windows() < every
+    spent.seconds = 1.0
+    assert spent.probed_windows() == 8
+    assert lines[-1] == f"budget      the probe learns from 8 of {every} training windows, for lack of time"

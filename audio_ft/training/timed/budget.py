@@ -6,13 +6,14 @@ What a stage reaches is kept if it gains on the validation split, and the next o
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.evaluation.baselines import baseline_predictions, write_baselines
+from audio_ft.evaluation.baselines import MAX_ROWS, baseline_predictions, write_baselines
 from audio_ft.file_io import append_json_line, read_json, read_json_lines, remove, write_json
 from audio_ft.formatting import format_duration
 from audio_ft.metrics import direction
@@ -41,6 +42,8 @@ PLANNED = 0.97
 DUE = 0.9
 # The share of the time that the first of two stages gets.
 FIRST = 1 / 3
+# The fewest training windows that a probe learns from where there is no time for all.
+FEWEST_PROBED = 256
 # The weights kept so far, among the checkpoints.
 KEPT_FOLDER = "kept"
 # What a resumed training needs of them besides.
@@ -73,7 +76,7 @@ def fit_within(
     budget.require_time()
     near_end()
     score_untuned(prepared, model, arguments, folder, log)
-    probed = probe(prepared, model, arguments, folder, log)
+    probed = probe(prepared, model, arguments, folder, log, budget.probed_windows())
     budget.write_baselines(probed)
     if probed:
         found = only_probed(prepared, probed, arguments, folder)
@@ -111,15 +114,27 @@ class Budget:
             InputError: there is not.
         """
         costs, used = self.costs, self.clock.seconds()["total"]
-        least = used + costs.probe + costs.baselines + costs.ending
+        spared = max(0, min(len(self.prepared.windows("train")), MAX_ROWS) - FEWEST_PROBED) * costs.clip
+        least_probe = max(0.0, costs.probe - spared)
+        least = used + least_probe + costs.baselines + costs.ending
         if least > self.seconds and not self.state["stages"]:
             what = "the linear probe" if costs.probe else "the scores alone"
             raise InputError(
                 f"budget: {format_duration(self.seconds)} is too short: with {what} it takes at least about "
-                f"{format_duration(least)} ({format_duration(used)} until now, {format_duration(costs.probe)} for the "
+                f"{format_duration(least)} ({format_duration(used)} until now, {format_duration(least_probe)} for the "
                 f"probe, {format_duration(costs.baselines + costs.ending)} for baselines, scores and checks). Set a "
                 "longer budget; the recordings need no cleaning again."
             )
+
+    def probed_windows(self) -> int:
+        """Return from how many training windows the probe learns: from a sample where there is no time for all."""
+        costs, every = self.costs, min(len(self.prepared.windows("train")), MAX_ROWS)
+        missing = costs.probe + costs.baselines - self.left()
+        if not costs.probe or missing <= 0:
+            return every
+        fitting = min(every, max(FEWEST_PROBED, every - math.ceil(missing / costs.clip)))
+        self.log(f"budget      the probe learns from {fitting:,} of {every:,} training windows, for lack of time")
+        return fitting
 
     def write_baselines(self, probed: Probed | None) -> None:
         """Compute the baselines, unless an earlier start has: what is left of the budget is known then."""

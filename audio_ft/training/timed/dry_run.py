@@ -36,13 +36,15 @@ class Costs:
     """Forecast in seconds what lies around the training.
 
     Attributes:
+        clip: scoring one window.
         ending: saving and loading the model, scoring validation and test split, and the check of the saved model.
         evaluation: validation and a checkpoint.
         building: loading the checkpoint.
-        probe: the linear probe; 0 for tasks without one.
+        probe: the linear probe on all training windows; 0 for tasks without one.
         baselines: the baselines, and the scores of a checkpoint that is scored untuned.
     """
 
+    clip: float
     ending: float
     evaluation: float
     building: float
@@ -56,6 +58,7 @@ class Costs:
         probes = task.probes and prepared.recipe.probe and not prepared.adapter.from_scratch
         train, validation, test = (len(prepared.windows(split)) for split in ("train", "validation", "test"))
         return cls(
+            clip=clip,
             ending=clip * (validation + test) + 2 * building + CHECKS,
             evaluation=clip * validation + building,
             building=building,
