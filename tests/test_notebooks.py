@@ -31,8 +31,15 @@ def test_the_page_links_every_notebook_and_no_other():
     assert sorted(linked) == [path.name for path in NOTEBOOKS]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# The others train for longer.
+RUN_ALWAYS = FOLDER / "own_recordings.ipynb"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [RUN_ALWAYS, *(pytest.param(path, marks=pytest.mark.slow) for path in NOTEBOOKS if path != RUN_ALWAYS)],
+    ids=lambda path: path.stem,
+)
 def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))))
     book = nbformat.read(path, as_version=4)
