@@ -499,6 +499,7 @@ def test_prompts_in_a_row_are_transcribed_with_their_times(shared):
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_the_words_of_a_recording_are_its_text_letter_by_letter(shared):
     model = transcriber(fetched_whisper(shared, "whisper-tiny.en"), ctc=False)
     clips = [clip for clip, _ in prompts(shared, "test", 8)]

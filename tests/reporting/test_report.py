@@ -300,6 +300,7 @@ def test_other_kinds_of_target_have_a_page_too(run: Run, tmp_path: Path, kind: s
         assert str(shown_run.scores["test"][name]) in page.text
 
 
+@pytest.mark.slow
 def test_a_page_of_five_hundred_errors_is_below_ten_megabytes(run: Run, tmp_path: Path):
     recordings = tmp_path / "recordings"
     (recordings / "test").mkdir(parents=True)

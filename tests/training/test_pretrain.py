@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("name", ["wav2vec2-group", "hubert-layer"])
+@pytest.mark.parametrize("name", [pytest.param("wav2vec2-group", marks=pytest.mark.slow), "hubert-layer"])
 def test_the_loss_falls_and_the_checkpoint_is_an_ordinary_one(name, folder, tmp_path, capsys):
     checkpoint, output = tiny_checkpoint(name, tmp_path / "tiny"), tmp_path / "more"
     run = ["pretrain", checkpoint, str(folder), "--output", str(output), "--epochs", "10", "--learning-rate", "0.001"]

@@ -121,7 +121,9 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "metadata.csv")
 
 
-@pytest.mark.parametrize(("name", "epochs", "rate"), [("ctc", 12, 3e-3), ("seq2seq", 8, 1e-3)])
+@pytest.mark.parametrize(
+    ("name", "epochs", "rate"), [("ctc", 12, 3e-3), pytest.param("seq2seq", 8, 1e-3, marks=pytest.mark.slow)]
+)
 def test_a_killed_training_of_transcripts_goes_on_to_the_same_result(
     name: str, epochs: int, rate: float, sentences: str, tmp_path: Path
 ) -> None:
