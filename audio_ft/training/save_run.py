@@ -30,6 +30,8 @@ from audio_ft.training.weights.retention import score_split, tuned
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from audio_ft.evaluation.scoring import Scored
     from audio_ft.metrics import Score
     from audio_ft.training.loop import Fitted
@@ -111,17 +113,22 @@ def score_baselines(prepared: Prepared, fitted: Fitted, folder: Path) -> dict[st
 
     Trainings that share a folder compute them once.
     """
-    target, seed = prepared.task.target, prepared.recipe.seed
-    train, test = prepared.rows("train"), prepared.rows("test")
-    known = prepared.place(folder) / BASELINES_FILE
-    if not known.is_file():
-        simple = baseline_predictions(target, train, test, prepared.adapter.sample_rate, seed=seed)
-        write_baselines({**simple, **fitted.baselines}, known)
+    target, test, known = prepared.task.target, prepared.rows("test"), prepared.place(folder) / BASELINES_FILE
+    predict_baselines(prepared, fitted.baselines, known)
     simple = read_baselines(known)
     if known.parent != folder:
         write_baselines(simple, folder / BASELINES_FILE)
     truth = target.encode(test.table.select(test.readable)["target"])
+    seed = prepared.recipe.seed
     return {name: target.score(found, truth, test.groups, seed=seed) for name, found in simple.items()}
+
+
+def predict_baselines(prepared: Prepared, others: Mapping[str, NDArray[Any]], file: Path) -> None:
+    """Write what the baselines predict for the test clips, and `others` predicted, unless the file is there."""
+    if not file.is_file():
+        train, test, rate = prepared.rows("train"), prepared.rows("test"), prepared.adapter.sample_rate
+        simple = baseline_predictions(prepared.task.target, train, test, rate, seed=prepared.recipe.seed)
+        write_baselines({**simple, **others}, file)
 
 
 def chosen_facts(prepared: Prepared) -> dict[str, Any]:

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
-from audio_ft.evaluation.baselines import MAX_ROWS, baseline_predictions, write_baselines
+from audio_ft.evaluation.baselines import MAX_ROWS
 from audio_ft.file_io import append_json_line, read_json, read_json_lines, remove, write_json
 from audio_ft.formatting import format_duration
 from audio_ft.metrics import direction
-from audio_ft.run import BASELINES_FILE, PROBE
+from audio_ft.run import BASELINES_FILE, PROBE, PROBE_FILE
 from audio_ft.settings.rules import as_json
 from audio_ft.training.loop import Fitted, build, fit, only_probed
 from audio_ft.training.messages import data_briefing
-from audio_ft.training.probe import Probed, probe
+from audio_ft.training.probe import probe
 from audio_ft.training.resolving.arguments import build_arguments
 from audio_ft.training.resolving.defaults import default
 from audio_ft.training.run_folder import BUDGET_FILE, CHECKPOINTS, METRICS_FILE, Clock
-from audio_ft.training.save_run import save_model
+from audio_ft.training.save_run import predict_baselines, save_model
 from audio_ft.training.steps.trackers import Trackers
 from audio_ft.training.timed.dry_run import Costs
 from audio_ft.training.timed.stages import Plan, planned, stages_of
@@ -77,7 +77,9 @@ def fit_within(
     near_end()
     score_untuned(prepared, model, arguments, folder, log)
     probed = probe(prepared, model, arguments, folder, log, budget.probed_windows())
-    budget.write_baselines(probed)
+    # What is left of the budget is known once these are.
+    others = {PROBE: probed.predictions} if probed and recipe.method != "probe" else {}
+    predict_baselines(prepared, others, folder / BASELINES_FILE)
     if probed:
         found = only_probed(prepared, probed, arguments, folder)
         budget.offer(found, PROBE, probed.seconds, probed.scores.get(budget.metric))
@@ -95,6 +97,7 @@ class Budget:
         self.prepared, self.folder, self.log, self.clock, self.costs = prepared, folder, log, clock, costs
         self.seconds = float(prepared.recipe.budget or 0)
         self.metric = prepared.resolved.metric
+        self.windows_to_probe = min(len(prepared.windows("train")), MAX_ROWS)
         self.place = folder / CHECKPOINTS
         self.kept: Fitted | None = None
         self.stages: list[dict[str, Any]] = []
@@ -114,8 +117,7 @@ class Budget:
             InputError: there is not.
         """
         costs, used = self.costs, self.clock.seconds()["total"]
-        spared = max(0, min(len(self.prepared.windows("train")), MAX_ROWS) - FEWEST_PROBED) * costs.clip
-        least_probe = max(0.0, costs.probe - spared)
+        least_probe = max(0.0, costs.probe - costs.clip * max(0, self.windows_to_probe - FEWEST_PROBED))
         least = used + least_probe + costs.baselines + costs.ending
         if least > self.seconds and not self.state["stages"]:
             what = "the linear probe" if costs.probe else "the scores alone"
@@ -128,31 +130,16 @@ class Budget:
 
     def probed_windows(self) -> int:
         """Return from how many training windows the probe learns: from a sample where there is no time for all."""
-        costs, every = self.costs, min(len(self.prepared.windows("train")), MAX_ROWS)
+        costs, every = self.costs, self.windows_to_probe
         missing = costs.probe + costs.baselines - self.left()
-        if not costs.probe or missing <= 0:
-            return every
-        fitting = min(every, max(FEWEST_PROBED, every - math.ceil(missing / costs.clip)))
-        self.log(f"budget      the probe learns from {fitting:,} of {every:,} training windows, for lack of time")
-        return fitting
-
-    def write_baselines(self, probed: Probed | None) -> None:
-        """Compute the baselines, unless an earlier start has: what is left of the budget is known then."""
-        file = self.folder / BASELINES_FILE
-        if not file.is_file():
-            train, test, target = self.prepared.rows("train"), self.prepared.rows("test"), self.prepared.task.target
-            rate, seed = self.prepared.adapter.sample_rate, self.prepared.recipe.seed
-            found = baseline_predictions(target, train, test, rate, seed=seed)
-            if probed and self.prepared.recipe.method != "probe":
-                found[PROBE] = probed.predictions
-            write_baselines(found, file)
+        known = (self.folder / PROBE_FILE).is_file()
+        fitting = every if known or missing <= 0 else max(FEWEST_PROBED, every - math.ceil(missing / costs.clip))
+        if costs.probe and fitting < every:
+            self.log(f"budget      the probe learns from {fitting:,} of {every:,} training windows, for lack of time")
+        return min(fitting, every)
 
     def train(self, stages: Mapping[str, str], arguments: TrainingArguments) -> None:
-        """Run the stages, {name: what is frozen}, that there is time for, after those that an earlier start has done.
-
-        Raises:
-            InputError: there is time for none of them, and no probe either.
-        """
+        """Run the stages, {name: what is frozen}, that there is time for and that no earlier start has done."""
         self._restore()
         done = [stage["name"] for stage in self.state["stages"]]
         names = [name for name in stages if name not in done]
@@ -170,18 +157,12 @@ class Budget:
             if plan.fits(seconds, self.costs):
                 self._run(plan, seconds)
             else:
-                self.why_early = f"the time left is too short for {plan.name}"
+                self.why_early = f"the time left is too short for {plan.name}, {format_duration(plan.step)} a step"
                 self.log(f"budget      {plan.name}: left out, {format_duration(max(0.0, seconds))} are too short for "
                          f"steps of {format_duration(plan.step)}")  # fmt: skip
-        if self.kept is None:
-            raise InputError(
-                f"budget: {format_duration(self.seconds)} is too short for the fewest steps that are worth it; "
-                f"{format_duration(self.clock.seconds()['total'])} are used, a step takes "
-                f"{format_duration(plans[-1].step)}. Set a longer budget."
-            )
 
-    def offer(self, fitted: Fitted, name: str, seconds: float, value: float | None, steps: int = 0) -> bool:
-        """Record what a stage reached, and keep its network where the validation score gains; return whether it did."""
+    def offer(self, fitted: Fitted, name: str, seconds: float, value: float | None, steps: int = 0) -> Fitted:
+        """Record what a stage reached, keep its network where the validation score gains, and return what is kept."""
         best = max if direction(self.metric) else min
         before = [stage["value"] for stage in self.stages if stage["value"] is not None]
         gains = self.kept is None or value is None or not before or best(*before, value) != best(before)
@@ -194,11 +175,19 @@ class Budget:
                 trackers=fitted.trackers,
             )
         self.kept = fitted
-        return gains
+        return fitted
 
     def spent(self) -> Fitted:
-        """Return the best network with the record of the budget."""
-        assert self.kept is not None  # a stage is kept, or `train` has raised
+        """Return the best network with the record of the budget.
+
+        Raises:
+            InputError: there was time for no stage, and there is no probe either.
+        """
+        if self.kept is None:
+            raise InputError(
+                f"budget: {format_duration(self.seconds)} is too short for the fewest steps that are worth it; "
+                f"{format_duration(self.clock.seconds()['total'])} are used, and {self.why_early}. Set a longer budget."
+            )
         early = self.why_early if self.left() > (PLANNED - DUE) * self.seconds else ""
         record = {
             "seconds": self.seconds,
@@ -227,13 +216,14 @@ class Budget:
         stage = Stage(folder, limit, weights)
         fitted = fit(plan.prepared, self.folder, self.log, self.clock.save, lambda: None, stage)
         fitted, steps, value = self._joined(fitted, folder)
-        gains = self.offer(fitted, plan.name, time.monotonic() - began, value, steps)
+        best = self.offer(fitted, plan.name, time.monotonic() - began, value, steps)
         shown = "" if value is None else f"{self.metric} {value:.4f} on validation "
-        kept = "kept" if gains else "not kept, for it does not gain"
+        kept = "kept" if self.stages[-1]["kept"] else "not kept, for it does not gain"
         self.log(f"budget      {plan.name}: {shown}after {steps:,} steps; {kept}")
         enough = steps >= plan.most
         self.why_early = f"{steps:,} steps are enough for this set" if enough else "validation no longer gained"
-        self._save(folder)
+        self._save(best)
+        remove(folder)  # its checkpoints
 
     def _joined(self, fitted: Fitted, folder: Path) -> tuple[Fitted, int, float | None]:
         """Return a stage with its steps counted after those before it, their number, and its best validation score."""
@@ -257,16 +247,13 @@ class Budget:
         )
         return joined, steps, best(values, default=None)
 
-    def _save(self, folder: Path) -> None:
-        """Write what is kept for a start after this one, and remove the checkpoints of the stage."""
-        kept = self.kept
-        assert kept is not None
+    def _save(self, kept: Fitted) -> None:
+        """Write what is kept for a start after this one."""
         if any(stage["kept"] and stage["steps"] for stage in self.stages):
             save_model(self.prepared, kept, self.place / KEPT_FOLDER)
         self.state["stages"] = [stage for stage in self.stages if stage["name"] != PROBE]
         self.state["facts"] = as_json({name: getattr(kept, name) for name in FACTS})
         write_json(self.place / BUDGET_FILE, self.state)
-        remove(folder)
 
     def _restore(self) -> None:
         """Take over the stages of an earlier start, and the network that it kept."""
