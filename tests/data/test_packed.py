@@ -14,6 +14,8 @@ from datasets import Dataset
 from test_lists import labels, notes, pairs, recordings, written
 
 from audio_ft.audio.clip import read
+from audio_ft.data import Data, load
+from audio_ft.doctor.inspect import inspect
 from audio_ft.errors import InputError
 
 
@@ -112,6 +114,35 @@ def test_saved_arrays_become_recordings(tmp_path, flat):
     if flat:
         with pytest.raises(InputError, match="has samples without their rate; add a column sampling_rate"):
             labels(tmp_path / "rateless")
+
+
+def test_rows_without_samples_are_empty_recordings(tmp_path):
+    saved = Dataset.from_list([{"audio": None if row == 3 else {"array": [0.25] * 100, "sampling_rate": 8000},
+                                "label": ("no", "yes")[row % 2]} for row in range(20)])  # fmt: skip
+    saved.save_to_disk(str(tmp_path / "saved"))
+    assert inspect(tmp_path / "saved").unreadable == (("saved/3", "no such file"),)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"), [([0.25], None), ([0.25], 0), ([0.25], "8 kHz"), ([[0.1, 0.2], [0.1]], 8000)]
+)
+def test_what_is_not_samples_at_a_rate_names_its_row(tmp_path, samples, rate):
+    sound = {"array": samples, "sampling_rate": rate}
+    Dataset.from_list([{"audio": sound, "label": "yes"}]).save_to_disk(str(tmp_path / "saved"))
+    with pytest.raises(
+        InputError, match=rf"row 0: column 'audio' is not samples at a rate of {rate!r} Hz \(.*correct or"
+    ):
+        labels(tmp_path / "saved")
+
+
+def test_two_columns_of_samples_are_chosen_among(tmp_path):
+    sound = {"audio": {"array": [0.25], "sampling_rate": 8000}, "speech": [0.5], "sr": 4000}
+    Dataset.from_list([sound | {"label": ("no", "yes")[row % 2]} for row in range(20)]).save_to_disk(str(tmp_path))
+    with pytest.raises(InputError, match=r"columns audio, speech could each be the recording; choose one with"):
+        labels(tmp_path)
+    for column, rate in (("audio", 8000), ("speech", 4000)):
+        chosen = load(Data(str(tmp_path), audio=column)).splits["train"]
+        assert read(chosen[0]["audio"]["bytes"]).rate == rate
 
 
 def test_excel_files(tmp_path):

@@ -39,8 +39,8 @@ def read_saved(folder: Path, data: Data) -> Source:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: this saved data set cannot be read ({error}); save it again") from error
     if isinstance(found, Dataset):
-        return _source(with_recordings(found, str(folder)), data.audio, folder.name, _bases(data, [folder]))
-    tables = {split: with_recordings(table, f"{folder}/{split}") for split, table in found.items()}
+        return _source(with_recordings(found, str(folder), data.audio), data.audio, folder.name, _bases(data, [folder]))
+    tables = {split: with_recordings(table, f"{folder}/{split}", data.audio) for split, table in found.items()}
     return _source(tables, data.audio, folder.name, _bases(data, [folder]))
 
 
@@ -59,7 +59,7 @@ def read_parquet(files: Sequence[Path], root: Path, data: Data) -> Source:
         words = (re.split(r"[-_.]", path.stem)[0], path.parent.name)
         by_split.setdefault(next(filter(split_name, words), ""), []).append(str(path))
     try:
-        found = {split: with_recordings(_table(paths), root.name) for split, paths in by_split.items()}
+        found = {split: with_recordings(_table(paths), root.name, data.audio) for split, paths in by_split.items()}
     except (OSError, ValueError, DatasetsError) as error:
         if isinstance(error, InputError):
             raise
