@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 # Control characters, line and paragraph separators, marks that reverse the order of what follows, characters without
 # width, and bytes of a file name that are not UTF-8. Joiners of letters (Persian, Hindi) and of emoji stay where they
@@ -56,6 +57,16 @@ def shortened(text: str, most: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return "1 file", "2 files"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def first_five(values: Sequence[str]) -> str:
+    """Return the first values of a list, and how many there are more.
+
+    Example:
+        >>> first_five("abcdefg")
+        'a, b, c, d, e and 2 more'
+    """
+    return ", ".join(values[:5]) + (f" and {len(values) - 5:,} more" if len(values) > 5 else "")
 
 
 def why_not_parsed(error: Exception) -> str:

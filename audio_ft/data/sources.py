@@ -21,11 +21,11 @@ from audio_ft.data.readers.tracks.read import is_track, read_track, read_tracks
 from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
-from audio_ft.data.splitting.splits import SPLITS, first_five
+from audio_ft.data.splitting.splits import SPLITS
 from audio_ft.data.table.columns import SPLIT, among, plain, rows_where
 from audio_ft.data.table.name_patterns import fields_of
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 from audio_ft.targets import Label
 from audio_ft.targets.cells import as_text
 

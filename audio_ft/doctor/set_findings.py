@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from audio_ft.data.findings import Finding
 from audio_ft.data.probe import Probed
 from audio_ft.data.rows import Rows
-from audio_ft.data.splitting.splits import FLATTERS, first_five
+from audio_ft.data.splitting.splits import FLATTERS
 from audio_ft.doctor.facts import SplitFacts
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 
 # A class below this share of the largest one is rarely learned without weights.
 IMBALANCE = 0.1

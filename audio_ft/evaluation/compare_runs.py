@@ -10,6 +10,7 @@ import numpy as np
 
 from audio_ft.errors import InputError
 from audio_ft.evaluation.predictions import Predictions
+from audio_ft.formatting import first_five
 from audio_ft.metrics import comparison
 from audio_ft.metrics.comparison import Comparison
 from audio_ft.metrics.compute import plain_scores
@@ -153,10 +154,9 @@ def _require_alike(first: Run, second: Run) -> None:
         )
     apart = set(first.labels) ^ set(second.labels)
     if apart:
-        named = ", ".join(repr(label) for label in sorted(apart)[:5])
         raise InputError(
-            f"{first.folder} and {second.folder} have different labels: only one of them knows {named}"
-            f"{' and others' if len(apart) > 5 else ''}. Train both on the same labels."
+            f"{first.folder} and {second.folder} have different labels: only one of them knows "
+            f"{first_five(list(map(repr, sorted(apart))))}. Train both on the same labels."
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from audio_ft.errors import InputError
+from audio_ft.formatting import first_five
 from audio_ft.metrics.samples import LabelSample, Sample
 from audio_ft.settings.rules import shown
 from audio_ft.targets.base import Array, Estimator, Target
@@ -105,8 +106,8 @@ class Label(Target):
         for label in names:
             alike[folded(label)].append(label)
         return [
-            f"labels {', '.join(map(repr, same))} differ only by case, spaces or accents and are kept as separate "
-            "classes"
+            f"labels {first_five(list(map(repr, same)))} differ only by case, spaces or accents and are kept as "
+            "separate classes"
             for same in alike.values()
             if len(same) > 1
         ]

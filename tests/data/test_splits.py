@@ -213,12 +213,18 @@ def test_leaks_name_groups_that_are_spelled_in_two_ways():
 def test_leaks_name_the_classes_that_a_split_lacks():
     (note,) = leaks(*loaded(train=[("a", "1"), ("b", "2"), ("c", "3")], test=[("b", "4")]))
     assert note == "no clip of a, c in test"
+    (note,) = leaks(*loaded(train=[(letter, letter) for letter in "abcdefgh"], test=[("b", "4")]))
+    assert note == "no clip of a, c, d, e, f and 2 more in test"
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         (loaded(train=[("a", None), ("b", None)], test=[("c", None)]), "labels 'c' are in test and not in train"),
+        (
+            loaded(train=[("a", None), ("b", None)], test=[(f"{number:03}", None) for number in range(300)]),
+            "labels '000', '001', '002', '003', '004' and 295 more are in test and not in train",
+        ),
         (loaded(train=[("a", None), ("a", None)]), "only 'a'"),
         (loaded(kind=Number, train=[(1.5, None), (1.5, None)]), "only 1.5"),
         (loaded(train=[("a", None), ("b", None)], validation=[]), "split 'validation' is empty"),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from audio_ft.data.splitting.splits import FLATTERS, first_five
-from audio_ft.formatting import counted
+from audio_ft.data.splitting.splits import FLATTERS
+from audio_ft.formatting import counted, first_five
 
 # How a recording on one side relates to one on the other. Gain cannot be told from coding after cleaning.
 EXACT, CHANGED, PART = "exact", "changed", "part"

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from audio_ft.data.readers.tree import Tree, split_name
 from audio_ft.data.rows import Columns, Rows, Source, merged
-from audio_ft.data.splitting.splits import first_five
 from audio_ft.data.table.columns import FILE
 from audio_ft.errors import InputError
+from audio_ft.formatting import first_five
 
 # Names of folders that are people.
 _PERSON = re.compile(
@@ -51,7 +51,7 @@ def by_folders(tree: Tree, classes: bool = False) -> Source | None:
         beside = [path[len(top) :] for path in tree.folders if path.startswith(top)]
         empty = [name for name in beside if "/" not in name and split_name(name) and name not in names]
         ignored = [name for name in names if name not in splits]
-        note = [f"folders {', '.join(ignored)} next to the split folders left out"] if ignored else []
+        note = [f"folders {first_five(ignored)} next to the split folders left out"] if ignored else []
         rows = merged({name: class_rows(tree, f"{top}{name}/") for name in [*splits, *empty]})
         return Source(rows, FILE, LABEL, notes=(*within, *note))
     if splits and len(splits) == len(names):

@@ -20,12 +20,11 @@ from audio_ft.data.readers.tree import Tree, by_ending, scan, split_name
 from audio_ft.data.rows import Source, merged
 from audio_ft.data.spec import Data
 from audio_ft.data.splitting.split_lists import in_own_splits, split_manifests, with_split_lists
-from audio_ft.data.splitting.splits import first_five
 from audio_ft.data.table.columns import FILE, find_audio, names_target
 from audio_ft.data.table.name_patterns import known_names
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 
 
 def read_folder(tree: Tree, data: Data, *, classes: bool = False) -> Source:

@@ -10,7 +10,7 @@ from audio_ft.data.spec import Data
 from audio_ft.data.splitting import splits
 from audio_ft.data.table.columns import among, named
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 from audio_ft.targets import Target
 from audio_ft.targets.cells import as_text, sorted_names
 
@@ -56,7 +56,7 @@ def in_folds(data: Data, rows: Rows, kind: type[Target], group: str | None) -> t
         raise InputError(f"{data.path}: {giver} has only one value, {names[0]!r}; folds need two or more")
     chosen = names[0] if data.test_fold is None else as_text(data.test_fold)
     if chosen not in names:
-        raise InputError(f"data.test_fold: expected one of {', '.join(names)}, got {chosen!r}")
+        raise InputError(f"data.test_fold: expected one of {first_five(names)}, got {chosen!r}")
     assigned = ["test" if name == chosen else "train" for name in own]
     return replace(rows, splits=assigned, split_names=("train", "test")), names, f"fold {chosen} of {giver}"
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from audio_ft.data.readers.text_files import lines_of, read_text
 from audio_ft.data.readers.tree import Tree, by_ending, split_in, split_name
 from audio_ft.data.rows import Rows, Source
-from audio_ft.data.splitting.splits import first_five
 from audio_ft.data.table.columns import SPLIT, among
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 from audio_ft.targets.cells import as_text
 
 # Rows that lists of training recordings leave out are in a split of this name, which is never used.

@@ -13,7 +13,7 @@ from audio_ft.data.leaks.alike import look_alike
 from audio_ft.data.rows import Rows
 from audio_ft.data.splitting.group_split import Array, Splits, by_group
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 from audio_ft.targets import Label, Target
 
 SPLITS = ("train", "validation", "test")
@@ -196,12 +196,12 @@ def leaks(parts: Mapping[str, Rows], target: Target, group: str | None) -> tuple
         untrained = [label for label in own if label not in labels.get("train", own)]
         if untrained:
             raise InputError(
-                f"labels {', '.join(map(repr, untrained))} are in {name} and not in train; add recordings of them to "
-                f"train, or remove them from {name}"
+                f"labels {first_five(list(map(repr, untrained)))} are in {name} and not in train; add recordings of "
+                f"them to train, or remove them from {name}"
             )
         absent = [label for label in labels.get("train", ()) if label not in own]
         if absent:
-            notes.append(f"no clip of {', '.join(absent)} in {name}")
+            notes.append(f"no clip of {first_five(absent)} in {name}")
     return tuple(notes)
 
 
@@ -216,8 +216,3 @@ def _shared(parts: Mapping[str, Rows], first: str, second: str, what: str) -> It
         differ = "differs" if len(alike) == 1 else "differ"
         yield (f"{counted(len(alike), what)} in {first} and {second} {differ} only in spelling "
                f"({first_five(alike)}): if they are the same, {FLATTERS}")  # fmt: skip
-
-
-def first_five(values: Sequence[str]) -> str:
-    """Return the first values of a list, separated by commas."""
-    return ", ".join(values[:5]) + (", …" if len(values) > 5 else "")

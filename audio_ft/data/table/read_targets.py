@@ -9,6 +9,7 @@ from typing import Any
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
+from audio_ft.formatting import first_five
 from audio_ft.settings.rules import shown
 from audio_ft.targets import Labels, Target, target_class
 from audio_ft.targets.reading import Form, Reading, gap_note, without_gaps
@@ -104,6 +105,6 @@ def refuse_unknown(names: Sequence[str], known: Target) -> None:
     unknown = [name for name in names if known.names and name not in known.names]
     if unknown:
         raise InputError(
-            f"labels {', '.join(map(repr, unknown))} are unknown to the model, which knows "
-            f"{', '.join(map(repr, known.names))}; rename them or filter them out with where"
+            f"labels {first_five(list(map(repr, unknown)))} are unknown to the model, which knows "
+            f"{first_five(list(map(repr, known.names)))}; rename them or filter them out with where"
         )

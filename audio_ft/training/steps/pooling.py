@@ -16,7 +16,7 @@ from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import read_baselines
 from audio_ft.evaluation.predictions import Predictions
 from audio_ft.file_io import replacing
-from audio_ft.formatting import counted
+from audio_ft.formatting import counted, first_five
 from audio_ft.run import BASELINES_FILE, PREDICTIONS_FILE, Run
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def require_same_labels(labels: Mapping[str, Sequence[str]]) -> None:
     first = next(iter(labels.values()))
     for name, own in labels.items():
         if apart := set(own) ^ set(first):
-            raise InputError(f"fold {name} has other labels than the first ({', '.join(sorted(apart)[:5])}); remove "
+            raise InputError(f"fold {name} has other labels than the first ({first_five(sorted(apart))}); remove "
                              "labels that are in a single fold.")  # fmt: skip
 
 
