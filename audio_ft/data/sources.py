@@ -22,7 +22,7 @@ from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
 from audio_ft.data.spec import Data
 from audio_ft.data.splitting.splits import SPLITS
-from audio_ft.data.table.columns import SPLIT, among, plain, rows_where
+from audio_ft.data.table.columns import SPLIT, among, parse_condition, plain, rows_where
 from audio_ft.data.table.name_patterns import fields_of
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted, first_five
@@ -51,8 +51,7 @@ def read(data: Data, *, classes: bool = True) -> Source:
         InputError: the path does not exist or cannot be read, no row is left, or the splits have unknown names.
     """
     source = _with_named_fields(data, _read(data, classes))
-    keep = rows_where(source.rows.columns, data.where, data.path)
-    rows = source.rows if keep is None else source.rows.take(keep)
+    rows = _filtered(data, source.rows)
     if not len(rows):
         if data.where:
             raise InputError(f"{data.path}: no row meets {' and '.join(data.where)}; check the filters")
@@ -132,6 +131,22 @@ def _from_archives(archives: Sequence[Path], data: Data, classes: bool) -> Sourc
     source = _read(data.replace(path=str(folder)), classes)
     said = f"{first_five([path.name for path in archives])} unpacked in {folder}"
     return replace(source, notes=(said, *source.notes))
+
+
+def _filtered(data: Data, rows: Rows) -> Rows:
+    """Return the rows that meet the filters, for which splits of folders, files or the Hub are a column `split`.
+
+    A split that a filter on this column leaves out is gone; one that is empty for another reason is refused later.
+    """
+    name = SPLIT[0]
+    given = {name: rows.splits} if name not in rows.columns and rows.split_names != ("",) else {}
+    keep = rows_where(rows.columns | given, data.where, data.path)
+    if keep is None:
+        return rows
+    on_splits = [condition for condition in data.where if given and parse_condition(condition)[0] == name]
+    left = rows_where({name: rows.split_names}, on_splits, data.path)
+    names = rows.split_names if left is None else tuple(rows.split_names[at] for at in left)
+    return replace(rows.take(keep), split_names=names)
 
 
 def _by_column(data: Data, rows: Rows) -> Rows:

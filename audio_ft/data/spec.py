@@ -110,7 +110,8 @@ class Data(Settings):
         tracks: label tracks (.txt of Audacity, .TextGrid, .eaf, .rttm, .ctm, .stm, .srt, .vtt): their suffix, or the
             folder or file that has them; None finds those beside recordings, "": none.
         tier: the tier of tracks with several, "*" for all; "words" or "recordings" for what a row of a CTM is.
-        where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column.
+        where: filters that rows must meet ("language=en", "duration>1"; = != > >= < <=), on any column; where folders
+            or files are the splits, `split` is such a column.
         splits: {name in the data: ours}, ours being train, validation or test; or {ours: name in the data}.
         folds: column whose values are tested in turn ("fold"; "speaker" leaves one speaker out at a time), or how many
             folds to make here, disjoint by group; `audio-ft train` then trains once for each.

@@ -248,6 +248,22 @@ def test_metadata_jsonl(tmp_path):
     assert json.loads(loaded.splits["train"][0]["meta"])["age"] == 30
 
 
+def test_splits_of_folders_are_a_column_for_filters(tmp_path):
+    for split in ("train", "dev", "test"):
+        classes(tmp_path, split, ("no", "yes"), count=20)
+    assert sizes(load(Data(str(tmp_path)), need=("train",), together=True)) == {"train": 120}
+    assert sizes(load(Data(str(tmp_path), where="split!=test"), need=("train",), together=True)) == {"train": 80}
+    assert sizes(load(Data(str(tmp_path), where="split!=dev"))) == {"train": 36, "validation": 4, "test": 40}
+    assert sizes(load(Data(str(tmp_path), where="split=test"), need=("test",))) == {"test": 40}
+    refused("no train split; the splits there are test", Data(str(tmp_path), where="split=test"))
+
+
+def test_a_filter_on_another_column_that_empties_a_split_is_refused(tmp_path):
+    for split, sex in (("train", "f"), ("dev", "m"), ("test", "f")):
+        table(tmp_path / split / "metadata.csv", [row | {"sex": sex} for row in rows(20, 2)])
+    refused("split 'validation' has no recording that meets sex=f", Data(str(tmp_path), where="sex=f", group=""))
+
+
 def test_two_metadata_files_are_ambiguous(tmp_path):
     table(tmp_path / "metadata.csv", rows())
     (tmp_path / "metadata.jsonl").write_text("{}")
