@@ -14,11 +14,13 @@ def test_the_tree_is_that_of_the_package():
     assert tree["with_tree"](text, REPOSITORY / "audio_ft") == text, "run `make tree`"
 
 
-def test_a_room_and_a_file_on_top_are_a_line_each(tmp_path):
+def test_a_folder_and_a_file_on_top_are_a_line_each(tmp_path):
     tree = runpy.run_path(str(REPOSITORY / "tools" / "tree.py"))["tree"]
-    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "corner").mkdir(parents=True)
     (tmp_path / "room" / "__init__.py").write_text('"""What it is for.\n\nMore."""')
+    (tmp_path / "room" / "corner" / "__init__.py").write_text('"""A part of it."""')
     (tmp_path / "room" / "inside.py").write_text('"""Not shown."""')
     (tmp_path / "alone.py").write_text('"""A file on top."""')
     (tmp_path / "__init__.py").write_text('"""The package."""')
-    assert tree(tmp_path).splitlines()[2:-1] == ["  alone.py  A file on top", "  room/     What it is for"]
+    lines = ["  alone.py   A file on top", "  room/      What it is for", "    corner/  A part of it"]
+    assert tree(tmp_path).splitlines()[2:-1] == lines

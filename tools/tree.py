@@ -1,4 +1,4 @@
-"""Write the tree of audio_ft/ into CONTRIBUTING.md: a line for each room and file on top, from their docstrings."""
+"""Write the tree of audio_ft/ into CONTRIBUTING.md: files on top and folders, a line each, from their docstrings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ BEGIN, END = "<!-- tree: written by `make tree` from the docstrings -->\n", "<!-
 
 
 def tree(package: Path) -> str:
-    """Return the tree as a Markdown block: files first, then rooms, each with the first line of its docstring."""
+    """Return the tree as a Markdown block: files first, then folders, each with the first line of its docstring."""
     files = [path for path in sorted(package.glob("*.py")) if not path.name.startswith("__")]
-    rooms = [path.parent for path in sorted(package.glob("*/__init__.py"))]
-    lines = {path.name: first_line(path) for path in files}
-    lines |= {f"{room.name}/": first_line(room / "__init__.py") for room in rooms}
-    width = max(map(len, lines)) + 2
-    return "\n".join(
-        ["```text", f"{package.name}/", *(f"  {name:<{width}}{what}" for name, what in lines.items()), "```"]
-    )
+    folders = sorted(path.parent for path in package.glob("*/**/__init__.py"))
+    lines = [(path.name, first_line(path)) for path in files]
+    for folder in folders:
+        depth = len(folder.relative_to(package).parts)
+        lines.append((f"{'  ' * (depth - 1)}{folder.name}/", first_line(folder / "__init__.py")))
+    width = max(len(name) for name, _ in lines) + 2
+    return "\n".join(["```text", f"{package.name}/", *(f"  {name:<{width}}{what}" for name, what in lines), "```"])
 
 
 def first_line(file: Path) -> str:
