@@ -12,6 +12,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import FORMAT, finite, read_versioned, write_json
 from audio_ft.formatting import counted, format_duration
 from audio_ft.metrics import Score, Spread, direction
+from audio_ft.models.scratch import is_from_scratch
 from audio_ft.recipe import Recipe
 from audio_ft.settings.rules import as_json, shown
 from audio_ft.settings.secrets import hide_all
@@ -82,13 +83,18 @@ class Run:
 
     @property
     def model_folder(self) -> Path:
-        """Return the folder that plain transformers loads."""
+        """Return the folder of the saved model."""
         return self.folder / MODEL_FOLDER
 
     @property
     def target(self) -> Target:
         """Return what the model predicts."""
         return target_class(self.kind)(tuple(self.labels), self.recipe.text, self.recipe.events)
+
+    @property
+    def weights(self) -> str:
+        """Return what tables of scores call the model: "fine-tuned", "linear probe", or "crnn" if from scratch."""
+        return self.best.get("kept", self.recipe.model if is_from_scratch(self.recipe.model) else "fine-tuned")
 
     @property
     def kept(self) -> str:

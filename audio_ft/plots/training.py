@@ -98,7 +98,7 @@ def score_intervals(
     """
     if split not in run.scores:
         raise InputError(f"the run has no scores on {split!r}; it has {', '.join(run.scores)}.")
-    rows = {run.best.get("kept", "fine-tuned"): run.scores[split]} | (dict(run.baselines) if split == "test" else {})
+    rows = {run.weights: run.scores[split]} | (dict(run.baselines) if split == "test" else {})
     chosen = list(metrics) if metrics is not None else headline(run, split)
     missing = [name for name in chosen if name not in run.scores[split]]
     if missing or not chosen:

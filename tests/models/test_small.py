@@ -24,6 +24,7 @@ from audio_ft.targets import Events as EventsTarget
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.tasks import Classification, Events, task_for
 from audio_ft.tasks.base import Checkpoint, HeadSettings, Task, forward
+from audio_ft.training.messages import results
 
 LENGTHS = (100, 399, 400, 719, 720, 3_200, 8_000, 15_999, 16_000, 25_000)
 FEW = Data(path=WORDS, limit=48)
@@ -72,6 +73,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> aft.Run:
 def test_a_network_from_scratch_is_an_ordinary_run(run: aft.Run) -> None:
     assert {path.name for path in run.folder.iterdir()} == LEFT_BEHIND
     assert "linear probe" not in run.baselines
+    assert results(run)[1].split()[:3] == ["test", "split", "crnn"]
     assert run.parameters["trainable"] == run.parameters["total"]
     assert run.used["head_learning_rate"] == run.used["learning_rate"]
     model = aft.load(run.folder)
