@@ -36,6 +36,10 @@ class Trained(Protocol):
         """Return metric, step, value and reason of the best checkpoint."""
 
     @property
+    def weights(self) -> str:
+        """Return what tables of scores call the model."""
+
+    @property
     def scores(self) -> Mapping[str, Mapping[str, Score]]:
         """Return scores by split."""
 
