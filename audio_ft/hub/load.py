@@ -17,6 +17,7 @@ from audio_ft.inference.converted import BACKENDS, with_ctranslate2
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
+from audio_ft.models.base import Adapter
 from audio_ft.models.checkpoint import ADAPTER_CONFIG
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
@@ -78,7 +79,7 @@ def load(
     task = task if beam is None else task.with_language_model(beam)
     adapter = task.inference_adapter(adapter.with_window(recipe.window or adapter.longest_window))
     chosen = pick_device(device)
-    precision = _precision(precision, backend, task, chosen)
+    precision = _precision(precision, backend, adapter, task, chosen)
 
     def network() -> Any:
         with quiet_transformers():
@@ -95,7 +96,7 @@ def load(
     return replace(model, network=network())
 
 
-def _precision(wanted: str, backend: str, task: Task, device: str) -> str:
+def _precision(wanted: str, backend: str, adapter: Adapter, task: Task, device: str) -> str:
     """Return the precision of the encoder, "float32" or "bf16".
 
     Raises:
@@ -108,10 +109,12 @@ def _precision(wanted: str, backend: str, task: Task, device: str) -> str:
         raise InputError(f"precision={wanted!r} is not known; use one of {', '.join(PRECISIONS)}.")
     if wanted == "bf16" and name != "transformers":
         raise InputError(f"precision='bf16' is for transformers; for {name} say backend='{name}:bfloat16'.")
+    if wanted == "bf16" and adapter.fitted_at_once:
+        raise InputError(f"precision='bf16' is for networks, and {adapter.name} is none; leave it out.")
     if wanted != "auto":
         return wanted
     # In a transcript or in the times of events, rounding shows as another word or frame.
-    if task.long_recordings != "pooled" or precision_of(device=device) != "bf16":
+    if adapter.fitted_at_once or task.long_recordings != "pooled" or precision_of(device=device) != "bf16":
         return "float32"
     logger.info("computing in bf16, which is fast on this machine; precision=float32 computes as training scored")
     return "bf16"

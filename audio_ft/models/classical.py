@@ -116,9 +116,6 @@ class Classical(Adapter):
         """Return the estimator itself."""
         return model
 
-    def encode_in_bf16(self, model: PreTrainedModel) -> None:
-        """Change nothing: scikit-learn computes in float64."""
-
     def layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return none."""
         return []

@@ -43,7 +43,8 @@ def test_an_estimator_is_an_ordinary_run(run: aft.Run) -> None:
     assert "the 30 of 120 features with most mutual information" in run.kept
     assert run.scores["test"]["accuracy"].value > run.baselines["majority"]["accuracy"].value
     assert run.scores["validation"]["f1_macro"].value == pytest.approx(run.best["value"], abs=1e-6)
-    model = aft.load(run.folder)
+    model = aft.load(run.folder, precision="auto")
+    assert model.precision == "float32"
     row = pandas.read_parquet(run.folder / "predictions.parquet").query("split == 'test'").iloc[0]
     assert model(str(Path(WORDS) / row["file"]))[row["prediction"]] == pytest.approx(row["confidence"], abs=1e-3)
     assert aft.evaluate(model, FEW).scores["accuracy"].value == run.scores["test"]["accuracy"].value
@@ -133,6 +134,8 @@ def test_what_an_estimator_does_not_use_is_refused(run: aft.Run, tmp_path: Path)
     for wrong in (0, "pca", "pca:0", "best:4", 2.5):
         with pytest.raises(InputError, match="select: expected a number of features"):
             Recipe(model="svm", data=FEW, select=wrong)
+    with pytest.raises(InputError, match="precision='bf16' is for networks, and svm is none"):
+        aft.load(run.folder, precision="bf16")
     again = dataclasses.replace(run.recipe, model=str(run.model_folder), select=None)
     with pytest.raises(InputError, match="cannot be trained further; give model=svm"):
         aft.train(again, tmp_path / "run")

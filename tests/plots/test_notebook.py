@@ -115,7 +115,8 @@ def test_a_run_shows_scores_beside_baselines_and_its_curves(small_run):
 
 def test_a_run_escapes_what_it_is_called():
     scores = {"test": {"wer": Score(0.4, 0.3, 0.5, 9)}}
-    run = SimpleNamespace(target=Transcript(), history=[], best={"metric": "wer"}, scores=scores, baselines={"<b>": {}})
+    known = {"history": [], "best": {"metric": "wer"}, "weights": "fine-tuned", "baselines": {"<b>": {}}}
+    run = SimpleNamespace(target=Transcript(), scores=scores, **known)
     page = parsed(run_html(run, "<i>mine</i>"))
     assert "<i>mine</i>" in page.texts
     assert "0.400 [0.300, 0.500]" in page.texts

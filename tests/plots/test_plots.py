@@ -51,6 +51,7 @@ def a_run(**changed) -> SimpleNamespace:
         "target": Label(),
         "history": history(),
         "best": {"metric": "f1_macro", "step": 30, "value": 0.8, "why": "highest f1_macro on the validation split"},
+        "weights": "fine-tuned",
         "scores": {"validation": scores, "test": scores},
         "baselines": {"majority": {"accuracy": score(0.25), "f1_macro": score(0.1)}},
     }
