@@ -110,7 +110,7 @@ def _precision(wanted: str, backend: str, adapter: Adapter, task: Task, device: 
     if wanted == "bf16" and name != "transformers":
         raise InputError(f"precision='bf16' is for transformers; for {name} say backend='{name}:bfloat16'.")
     if wanted == "bf16" and adapter.fitted_at_once:
-        raise InputError(f"precision='bf16' is for networks, and {adapter.name} is none; leave it out.")
+        raise InputError(f"precision='bf16' is for networks, and {adapter.name} is not one; leave it out.")
     if wanted != "auto":
         return wanted
     # In a transcript or in the times of events, rounding shows as another word or frame.

@@ -134,7 +134,7 @@ def test_what_an_estimator_does_not_use_is_refused(run: aft.Run, tmp_path: Path)
     for wrong in (0, "pca", "pca:0", "best:4", 2.5):
         with pytest.raises(InputError, match="select: expected a number of features"):
             Recipe(model="svm", data=FEW, select=wrong)
-    with pytest.raises(InputError, match="precision='bf16' is for networks, and svm is none"):
+    with pytest.raises(InputError, match="precision='bf16' is for networks, and svm is not one"):
         aft.load(run.folder, precision="bf16")
     again = dataclasses.replace(run.recipe, model=str(run.model_folder), select=None)
     with pytest.raises(InputError, match="cannot be trained further; give model=svm"):
