@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,38 +24,6 @@ SAME_LENGTH = 0.1
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Hold the comparison of two runs on a split.
-
-    Attributes:
-        split: its name.
-        headline: the comparison by the target's main score.
-        others: comparisons by the other scores, less conclusive the more there are.
-        only_first: files that only the first run predicted; they are left out.
-        only_second: files that only the second run predicted.
-        unlike: files of another duration in the second run, so other recordings of the same name.
-    """
-
-    split: str
-    headline: Comparison
-    others: tuple[Comparison, ...]
-    only_first: tuple[str, ...]
-    only_second: tuple[str, ...]
-    unlike: tuple[str, ...] = ()
-
-    def _repr_html_(self) -> str:
-        """Return the verdict and the score of both runs, for notebooks."""
-        from audio_ft.plots.notebook import facts_html
-
-        one = self.headline
-        difference = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
-        rows = {"first": f"{one.first:.3f}", "second": f"{one.second:.3f}", "difference": difference}
-        return facts_html(
-            f"{one.metric}: {one.verdict}", rows, f"{one.n:,} clips of the {self.split} split that both predicted"
-        )
-
-
-@dataclass(frozen=True)
 class Matched:
     """Hold what two runs predicted for the clips of a split that both predicted, row by row.
 
@@ -69,8 +37,8 @@ class Matched:
     """
 
     split: str
-    first: Predictions
-    second: Predictions
+    first: Predictions = field(repr=False, compare=False)
+    second: Predictions = field(repr=False, compare=False)
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     unlike: tuple[str, ...]
@@ -78,7 +46,31 @@ class Matched:
     def compared(self) -> Paired:
         """Return the comparison by the headline and by the other scores."""
         headline, *others = _comparisons(self.first, self.second)
-        return Paired(self.split, headline, tuple(others), self.only_first, self.only_second, self.unlike)
+        return Paired(**vars(self), headline=headline, others=tuple(others))
+
+
+@dataclass(frozen=True)
+class Paired(Matched):
+    """Hold the comparison of two runs on the clips that both predicted.
+
+    Attributes:
+        headline: the comparison by the target's main score.
+        others: comparisons by the other scores, less conclusive the more there are.
+    """
+
+    headline: Comparison
+    others: tuple[Comparison, ...]
+
+    def _repr_html_(self) -> str:
+        """Return the verdict and the score of both runs, for notebooks."""
+        from audio_ft.plots.notebook import facts_html
+
+        one = self.headline
+        difference = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+        rows = {"first": f"{one.first:.3f}", "second": f"{one.second:.3f}", "difference": difference}
+        return facts_html(
+            f"{one.metric}: {one.verdict}", rows, f"{one.n:,} clips of the {self.split} split that both predicted"
+        )
 
 
 def compare(first: Run | str | Path, second: Run | str | Path, split: str = "test") -> Paired:
