@@ -119,8 +119,8 @@ def _in_windows(rows: Rows, seconds: float) -> Rows:
             whole = probed.seconds <= seconds
             chosen.append(row)
             parts.append(one if whole else one._replace(start=begin + start / 1_000, stop=begin + stop / 1_000))
-    names = [whole_keys(rows)[row] for row in chosen]
-    keys = [name + suffix_of(part) for name, part in zip(names, parts, strict=True)]
+    names = whole_keys(rows)
+    keys = [names[row] + suffix_of(part) for row, part in zip(chosen, parts, strict=True)]
     return replace(rows.take(chosen), recordings=parts, keys=keys)
 
 

@@ -179,11 +179,11 @@ def detect(
     Args:
         detector: what `aft.load_detector` returned.
         data: recordings.
-        target: the column that says which recordings are normal; None is `label` where there is one.
+        target: the column that says which recordings are normal; None is `label` where that has normal and other ones.
         normal: the values of that column that are normal; any other one is an anomaly.
 
     Raises:
-        InputError: no recording can be read, there is no such column, or all recordings are normal or none is.
+        InputError: no recording can be read, there is no such column, or by it all are normal or none is.
     """
     found = prepared(detector.encoder, data)
     scores = detector.scores(found)
@@ -191,7 +191,8 @@ def detect(
     anomalous = _anomalous(found, target, normal)
     measured: dict[str, dict[str, Score]] = {}
     if anomalous is not None:
-        groups = [list(found.found.table["group"])[row] for row in found.cleaned.used]
+        all_groups = list(found.found.table["group"])
+        groups = [all_groups[row] for row in found.cleaned.used]
         for name, values in scores.items():
             measured[name] = anomaly_scores(values, anomalous, groups)
             for key, chosen in (("false_alarms", ~anomalous), ("found", anomalous)):
@@ -201,7 +202,7 @@ def detect(
 
 
 def _anomalous(found: Prepared, target: str | None, normal: Sequence[str]) -> NDArray[np.bool_] | None:
-    """Return which readable recordings are anomalies by a column of the data; None where no column says so.
+    """Return which readable recordings are anomalies by a column of the data; None where none tells two sorts apart.
 
     Raises:
         InputError: there is no such column.
@@ -209,7 +210,7 @@ def _anomalous(found: Prepared, target: str | None, normal: Sequence[str]) -> ND
     columns = found.found.columns
     if target is None:
         target = next((name for tier in Label.column_names for name in columns if among(name, tier)), None)
-        if target is None or not {as_text(cell) for cell in columns[target]} & set(normal):
+        if target is None or len({as_text(cell) in normal for cell in columns[target]}) < 2:
             return None
     cells = columns[named(columns, target, "the recordings")]
     return np.array([as_text(cells[row]) not in normal for row in found.cleaned.used])

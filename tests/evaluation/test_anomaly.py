@@ -72,6 +72,12 @@ def test_scores_survive_saving_and_the_distance_is_its_definition(machines, tmp_
     nearest = NearestNeighbors(n_neighbors=2, algorithm="brute").fit((trained.vectors - mean) / scale)
     distances = nearest.kneighbors((vectors - mean) / scale)[0].mean(1) / np.sqrt(vectors.shape[1])
     np.testing.assert_allclose(first.scores["distance"], distances, rtol=1e-3)
+    only_normal = machines / "test" / "normal.csv"
+    only_normal.write_text("file_name,label\n" + "".join(f"{number}.wav,normal\n" for number in range(3)))
+    found = aft.detect(trained, only_normal)
+    assert (found.anomalous, found.measured, len(found.files)) == (None, {}, 3)
+    with pytest.raises(aft.InputError, match="there are only normal recordings"):
+        aft.detect(trained, only_normal, target="label")
 
 
 def test_thresholds_keep_the_false_alarm_rate_on_new_recordings():
