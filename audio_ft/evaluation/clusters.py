@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.errors import InputError
-from audio_ft.formatting import counted
 from audio_ft.inference.embedding_table import END, FILE, GROUP, PATH, START, Embeddings
 
 if TYPE_CHECKING:
@@ -144,14 +143,14 @@ def _k_means(features: Floats, clusters: int | None, seed: int) -> Clustering:
     """Return k-means clusters: so many, or as many as have the greatest silhouette.
 
     Raises:
-        InputError: more clusters than different recordings.
+        InputError: no clusters, or more than different recordings.
     """
     from sklearn.cluster import KMeans
 
     different = len(np.unique(features.round(6), axis=0))
-    if clusters is not None and clusters > different:
-        raise InputError(f"{clusters} clusters of {counted(different, 'different recording')}; ask for fewer.")
-    tried = [clusters] if clusters else range(2, min(MOST_CLUSTERS, different - 1) + 1)
+    if clusters is not None and not 1 <= clusters <= different:
+        raise InputError(f"clusters={clusters}: expected 1 to {different:,}, the number of different recordings.")
+    tried = range(2, min(MOST_CLUSTERS, different - 1) + 1) if clusters is None else [clusters]
     found = [KMeans(count, n_init=4, random_state=seed).fit_predict(features) for count in tried]
     if not found:
         return Clustering("k-means", np.zeros(len(features), np.int64), None, "all recordings are alike")

@@ -66,8 +66,9 @@ def test_the_silhouette_is_its_definition(blobs):
 
 def test_clusters_are_numbered_by_size_and_bad_numbers_are_refused(blobs):
     assert by_size(np.array([7, 2, 2, -1])).tolist() == [1, 0, 0, -1]
-    with pytest.raises(aft.InputError, match="61 clusters of 60 different recordings; ask for fewer"):
-        aft.embedding_map(blobs, clusters=61)
+    for number in (0, 61):
+        with pytest.raises(aft.InputError, match=f"clusters={number}: expected 1 to 60, the number of different"):
+            aft.embedding_map(blobs, clusters=number)
     with pytest.raises(aft.InputError, match="projection='umap' is not known; use one of tsne, pca"):
         aft.embedding_map(blobs, projection="umap")
     few = replace(blobs, vectors=blobs.vectors[:3], table=blobs.table[:3])
