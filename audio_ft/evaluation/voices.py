@@ -7,6 +7,7 @@ much nearer than the others, are reported. `benchmarks/voices.py` measures how m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -99,11 +100,10 @@ def compare_voices(features: NDArray[np.float32], groups: Sequence[str]) -> Voic
         features: vectors (clips, layers, width), as `inference.embed` returns them.
         groups: the group of each clip. Those of fewer than `FEWEST_CLIPS` clips are left out.
     """
+    if few := _too_few(groups):
+        return Voices((), few)
     names, codes, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     kept = np.flatnonzero(counts >= FEWEST_CLIPS)
-    if len(kept) < FEWEST_GROUPS:
-        return Voices((), f"cannot be compared: that takes {FEWEST_GROUPS} groups of {FEWEST_CLIPS} clips, and there "
-                          f"are {len(kept)}")  # fmt: skip
     rows = np.flatnonzero(np.isin(codes, kept))
     codes, size = np.searchsorted(kept, codes[rows]), int(counts[kept].min() // 2)
     one, two = np.triu_indices(len(kept), 1)
@@ -127,6 +127,14 @@ def compare_voices(features: NDArray[np.float32], groups: Sequence[str]) -> Voic
         if near[pair] and expected[pair] <= EXPECTED
     ]  # fmt: skip
     return Voices(tuple(pairs), f"{compared}; groups are {usual:.1f} times as far apart as halves of one")
+
+
+def _too_few(groups: Sequence[str]) -> str:
+    """Return why the groups of clips are too few to be compared, "" if they are not."""
+    enough = sum(count >= FEWEST_CLIPS for count in Counter(groups).values())
+    if enough >= FEWEST_GROUPS:
+        return ""
+    return f"cannot be compared: that takes {FEWEST_GROUPS} groups of {FEWEST_CLIPS} clips, and there are {enough}"
 
 
 def _layer(
@@ -180,9 +188,8 @@ def _expected(distance: Floats | float, others: Floats, layer: _Layer) -> Floats
 def with_voices(found: Inspection, encoder: Encoder) -> Inspection:
     """Return an inspection with findings on groups that may be one speaker under two names."""
     clips = chosen(found.recordings)
-    if len({one.group for one in clips}) < FEWEST_GROUPS:
-        few = compare_voices(np.zeros((len(clips), 1, 1), np.float32), [str(one.group) for one in clips])
-        return replace(found, voices=few.method)
+    if few := _too_few([str(one.group) for one in clips]):
+        return replace(found, voices=few)
     clips, features = embedded(clips, encoder)
     voices = compare_voices(features, [str(one.group) for one in clips])
     findings = [_finding(pair, found.recordings) for pair in voices.pairs]
