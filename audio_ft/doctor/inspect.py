@@ -24,7 +24,7 @@ from audio_ft.data.spec import Data
 from audio_ft.data.table.find_target import TranscriptsFound, target_column
 from audio_ft.doctor import set_findings
 from audio_ft.doctor.checks import of_samples
-from audio_ft.doctor.examine import Examination, Result
+from audio_ft.doctor.examine import Examination
 from audio_ft.doctor.facts import durations_of, facts_of
 from audio_ft.doctor.inspection import Inspection, Recording
 from audio_ft.doctor.leaks import of_changed_copies, sides_of
@@ -57,12 +57,7 @@ def inspect(
     """
     data = Data.accept(data)
     loaded, rows, problem = _read(data, targets or ANY_CLASSES, others=targets is None)
-    headers = {name: list(probe_all(part, name=name)) for name, part in rows.items()}
-    examination = Examination.of(data.path, rows, headers)
-    decoded = examination.seconds_left <= QUICK_SECONDS if decode is None else decode
-    results = examination.run() if decoded else {}
-    measured = {key: result.measured for key, result in results.items() if result.measured}
-    headers = {name: _with_errors(part, results) for name, part in headers.items()}
+    headers, measured, decoded = _examined(data.path, rows, decode)
     kind = type(loaded.target) if loaded else (targets or ANY_CLASSES)[-1]
     facts = {name: facts_of(part, headers[name], kind) for name, part in rows.items()}
     every = [one for part in headers.values() for one in part]
@@ -70,7 +65,7 @@ def inspect(
     equal = _equal(every, measured) if decoded else duplicates(every)
     sides, rule = sides_of(rows, measured, kind), loaded.rule if loaded else ""
     copies = copies_of(sides)
-    found = [
+    found = ranked([
         *set_findings.of_notes(loaded.warnings if loaded else ()),
         *set_findings.of_copies(rows, equal),
         *of_changed_copies(sides, copies, equal, "made here" in rule),
@@ -78,7 +73,7 @@ def inspect(
         *set_findings.of_headers(every),
         *set_findings.of_empty_transcripts(rows, facts),
         *of_samples(every, [measured.get(one.key) for one in every]),
-    ]
+    ])  # fmt: skip
     return Inspection(
         path=data.path,
         kind=kind.kind,
@@ -93,8 +88,8 @@ def inspect(
         formats=_counted(one.format for one in good),
         unreadable=tuple((one.key, one.error) for one in every if one.error is not None),
         duplicates=tuple(equal),
-        findings=ranked(found),
-        recordings=_recordings(rows, headers, measured, ranked(found)),
+        findings=found,
+        recordings=_recordings(rows, headers, measured, found),
         decoded=decoded,
         decoders=decoders(),
         reading=loaded.reading if loaded else "",
@@ -102,10 +97,20 @@ def inspect(
     )
 
 
-def _with_errors(headers: Iterable[Probed], results: Mapping[str, Result]) -> list[Probed]:
-    """Return what headers say, with the errors of reading every sample."""
+def _examined(
+    path: str, rows: Mapping[str, Rows], decode: bool | None
+) -> tuple[dict[str, list[Probed]], dict[str, Measured], bool]:
+    """Return headers with the errors of reading samples, what was measured, and whether every sample was read."""
+    headers = {name: list(probe_all(part, name=name)) for name, part in rows.items()}
+    examination = Examination.of(path, rows, headers)
+    decoded = examination.seconds_left <= QUICK_SECONDS if decode is None else decode
+    results = examination.run() if decoded else {}
+    measured = {key: result.measured for key, result in results.items() if result.measured}
     errors = {key: result.error for key, result in results.items() if result.measured is None}
-    return [replace(one, error=errors.get(one.key, one.error)) for one in headers]
+    headers = {
+        name: [replace(one, error=errors.get(one.key, one.error)) for one in part] for name, part in headers.items()
+    }
+    return headers, measured, decoded
 
 
 def _read(
