@@ -1,4 +1,4 @@
-"""Train and score a model on included recordings, in one or two minutes."""
+"""Train and score a model on included recordings, in 1 to 2 minutes."""
 
 from __future__ import annotations
 
