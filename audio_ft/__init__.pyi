@@ -27,7 +27,7 @@ from .reporting.html.page import report
 from .run import Run
 from .targets.transcripts import Text
 from .tasks.ctc_beam import Beam
-from .training.folds import cross_validate
+from .training.repeated.folds import cross_validate
 from .training.reproduce import reproduce
 from .training.resolving.setting_list import list_settings
 from .training.small.baselines import baselines

@@ -94,7 +94,7 @@ def train_recipe(
         InputError: an option with a value that does not fit, or no folder for the run.
     """
     started = time.monotonic()
-    from audio_ft.training.folds import cross_validate
+    from audio_ft.training.repeated.folds import cross_validate
     from audio_ft.training.train import train
 
     recipe, from_file = changed(recipe, arguments), bool(name)

@@ -19,9 +19,9 @@ from audio_ft.run import Run
 from audio_ft.system import share_processors
 from audio_ft.training.messages import progress, results
 from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
+from audio_ft.training.repeated.seeds import check_seeds, train_seeds
 from audio_ft.training.resolving.arguments import check_training
 from audio_ft.training.run_folder import Clock, begin, clips_before, refuse_finished
-from audio_ft.training.seeds import check_seeds, train_seeds
 from audio_ft.training.setup import prepare
 from audio_ft.training.single import train_prepared
 

@@ -83,7 +83,7 @@ FOLDS = """
 import os, sys
 import torch
 import audio_ft as aft
-from audio_ft.training import folds
+from audio_ft.training.repeated import folds
 if os.environ["RANK"] != "0":
     folds.pooled = folds.write_json = lambda *arguments: sys.exit("written by the second process")
 run = aft.cross_validate(aft.Recipe.load(sys.argv[1]), sys.argv[2])

@@ -8,7 +8,7 @@ import pytest
 import audio_ft as aft
 from audio_ft.cli.main import main as cli
 from audio_ft.errors import InputError
-from audio_ft.training import folds
+from audio_ft.training.repeated import folds
 from tests.conftest import ASSETS
 
 

@@ -14,7 +14,8 @@ from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import read_baselines
 from audio_ft.metrics import Score
 from audio_ft.run import BASELINES_FILE
-from audio_ft.training import seeds, single
+from audio_ft.training import single
+from audio_ft.training.repeated import seeds
 from tests.conftest import ASSETS
 
 

@@ -1,1 +1,1 @@
-"""The steps of a training: Trainer with our sampler, callbacks, pace and pooling."""
+"""The steps of a training: Trainer with our sampler, callbacks and pace."""

@@ -17,10 +17,10 @@ from audio_ft.run import Run
 from audio_ft.tasks import targets_of
 from audio_ft.training.messages import of_folds, progress
 from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
+from audio_ft.training.repeated.pooling import pooled, require_same_labels
+from audio_ft.training.repeated.several import each_trained, released_if_empty
 from audio_ft.training.resolving.arguments import check_training
 from audio_ft.training.run_folder import STARTED_FILE, refuse_finished
-from audio_ft.training.several import each_trained, released_if_empty
-from audio_ft.training.steps.pooling import pooled, require_same_labels
 from audio_ft.training.train import train
 
 logger = logging.getLogger(__name__)

@@ -37,11 +37,11 @@ from audio_ft.settings.rules import LARGEST_SEED
 from audio_ft.training.loop import Fitted
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first
+from audio_ft.training.repeated.several import each_trained, released_if_empty
 from audio_ft.training.resolving.defaults import RECIPE, Value
 from audio_ft.training.run_folder import STARTED_FILE, Clock, begin, clips_before
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
-from audio_ft.training.several import each_trained, released_if_empty
 from audio_ft.training.single import train_prepared
 from audio_ft.training.steps.trackers import Trackers
 from audio_ft.training.weights.retention import score_split, tuned
