@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Step(NamedSettings, ABC, key="step", group="steps"):
 
     `version` enters the digest of a chain: raise it whenever the same settings give other samples than before. `phrase`
     describes the step on the model card, with its settings in braces. `cuts` says that a clip may begin later than it
-    did before, as after `Trim`.
+    did before: a step that cuts is a `Cut`, and says which part it keeps.
     """
 
     version: ClassVar[int] = 1
@@ -69,3 +70,39 @@ class Step(NamedSettings, ABC, key="step", group="steps"):
                 f"which cleans differently: {fix}"
             )
         return settings
+
+
+@dataclass(frozen=True)
+class Cut(Step, register=False):
+    """Keep one part of a clip, which `span` finds; long recordings then have right times too.
+
+    `nothing` is the note of a clip in which there is nothing to keep; it stays whole.
+    """
+
+    cuts = True
+    nothing: ClassVar[str] = "silent"
+
+    @abstractmethod
+    def span(self, clip: Clip) -> tuple[int, int] | None:
+        """Return the samples (start, stop) of a clip to keep, or None if nothing in it is worth keeping."""
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Return the part that is kept."""
+        if clip.length == 0:
+            return clip
+        if (span := self.span(clip)) is None:
+            return clip.with_note(self.nothing)
+        start, stop = span
+        return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
+
+
+def needed(module: str, package: str, step: str) -> Any:
+    """Return a module that a step needs beside the core.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{step} needs {package} ({error}): pip install 'audio-ft[cleaning]'.") from error

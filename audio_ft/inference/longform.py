@@ -13,7 +13,7 @@ from audio_ft.audio.clip import Clip, blocks
 from audio_ft.audio.level import Level
 from audio_ft.audio.vad import PAUSE_SECONDS, Spectrum
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.steps import Trim
+from audio_ft.cleaning.step import Cut
 from audio_ft.errors import InputError
 from audio_ft.inference.sources import require_mono
 
@@ -93,8 +93,8 @@ def pieces(
     A recording that fits is one piece. A longer one is cut in silences of 0.8 s and more, unless that leaves less than
     two seconds; without any, or without `utterances`, in pauses in the last two thirds of a piece, and otherwise at
     the quietest position of its second half, with an overlap of up to two seconds on both sides. Each piece is cleaned
-    by the chain like a training clip; Trim moves its start and never cuts an overlap. Little more than one piece is in
-    memory. `notes` receives those of the reader and of the chain.
+    by the chain like a training clip; a step that cuts moves its start and never cuts an overlap. Little more than one
+    piece is in memory. `notes` receives those of the reader and of the chain.
 
     Raises:
         AudioError: the recording cannot be read, raised when the position is reached.
@@ -112,7 +112,7 @@ def _cleaned(piece: Piece, chain: Chain) -> Piece:
     """Return the piece with its clip cleaned, and its start where that begins."""
     clip, start = piece.clip, piece.start
     for step in chain.steps:
-        if isinstance(step, Trim):
+        if isinstance(step, Cut):
             first, last = step.span(clip) or (0, clip.length)
             first, last = (0 if piece.overlap_before else first), (clip.length if piece.overlap_after else last)
             start += first / clip.rate

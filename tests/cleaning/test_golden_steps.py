@@ -20,7 +20,20 @@ import pytest
 
 from audio_ft.audio.clip import Clip
 from audio_ft.cleaning.step import Step
-from audio_ft.cleaning.steps import BandPass, Denoise, HighPass, LowPass, Mono, Normalize, PreEmphasis, Resample, Trim
+from audio_ft.cleaning.steps import (
+    BandPass,
+    Denoise,
+    HighPass,
+    Loudness,
+    LowPass,
+    Mono,
+    Normalize,
+    PreEmphasis,
+    Resample,
+    Trim,
+    TrimVoice,
+    WaveletDenoise,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "steps.json"
 COMMAND = "python tests/cleaning/test_golden_steps.py"
@@ -47,6 +60,13 @@ CASES = {
     "preemphasis": PreEmphasis(),
     "denoise": Denoise(),
     "denoise, strong": Denoise(reduction_db=30, threshold_db=6, quantile=0.1),
+    "wavelet": WaveletDenoise(),
+    "wavelet, strong": WaveletDenoise(strength=1.5),
+    "loudness": Loudness(),
+    "loudness held back": Loudness(lufs=-5),
+    # What sounds like a voice to the network is between thresholds of 0.05 and 0.1, whatever its last bits are.
+    "trim to voice": TrimVoice(threshold=0.08),
+    "trim to voice, none": TrimVoice(),
 }
 
 

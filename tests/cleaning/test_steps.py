@@ -252,6 +252,9 @@ def test_defining_a_step_of_ones_own_again_takes_the_newer_one():
         ("Denoise", {"reduction_db": -1}),
         ("Denoise", {"quantile": 0}),
         ("Denoise", {"quantile": 1}),
+        ("WaveletDenoise", {"strength": -1}),
+        ("Loudness", {"lufs": 3}),
+        ("TrimVoice", {"threshold": 1}),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(name, wrong):

@@ -52,11 +52,17 @@ class Normalize(Step):
             low, high = float(wave.min()), float(wave.max())
             return clip.with_samples(level * (2 * (wave - low) / (high - low) - 1))
         gain = level / float(np.sqrt(wave.var(axis=1).mean()))
-        limited = min(gain, 1 / peak)
-        louder = clip.with_samples(wave * limited)
-        return louder if limited == gain else louder.with_note("level held back: the RMS aimed at would clip")
+        return amplified(clip, gain, "RMS")
 
     def describe(self) -> str:
         """Return the phrase for the card."""
         what = {"peak": "the peak", "rms": "the RMS level", "minmax": "minimum and maximum"}[self.method]
         return f"bring {what} to {self.dbfs:g} dBFS"
+
+
+def amplified(clip: Clip, gain: float, aim: str) -> Clip:
+    """Return a clip times `gain`, or times less where that would exceed full scale, with a note that names the aim."""
+    wave = clip.samples.astype(np.float64)
+    limited = min(gain, 1 / float(np.abs(wave).max()))
+    louder = clip.with_samples(wave * limited)
+    return louder if limited == gain else louder.with_note(f"level held back: the {aim} aimed at would clip")

@@ -9,7 +9,7 @@ import numpy as np
 
 from audio_ft.audio.clip import Clip
 from audio_ft.audio.filters import zero_phase
-from audio_ft.cleaning.step import Step
+from audio_ft.cleaning.step import Cut
 from audio_ft.settings.rules import number
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SILENT_DBFS = -90.0
 
 
 @dataclass(frozen=True)
-class Trim(Step):
+class Trim(Cut):
     """Cut leading and trailing silence: everything more than `top_db` dB below the loudest sound.
 
     The level is the RMS of 25 ms frames of a copy high-passed at `highpass` Hz (0: not filtered), because DC offset and
@@ -48,17 +48,7 @@ class Trim(Step):
     pad_seconds: Annotated[float, number(0, MOST_SECONDS, unit="s")] = 0.05
     highpass: Annotated[float, number(0, unit="Hz")] = 100.0
 
-    cuts = True
     phrase = "cut leading and trailing silence ({top_db:g} dB below the loudest sound)"
-
-    def __call__(self, clip: Clip) -> Clip:
-        """Return the clip without its silent ends."""
-        if clip.length == 0:
-            return clip
-        if (span := self.span(clip)) is None:
-            return clip.with_note("silent")
-        start, stop = span
-        return clip if stop - start == clip.length else clip.with_samples(clip.samples[:, start:stop])
 
     def span(self, clip: Clip) -> tuple[int, int] | None:
         """Return the samples (start, stop) of a clip to keep, or None if it is silent."""
@@ -70,17 +60,18 @@ class Trim(Step):
         if power.max() < 10 ** (SILENT_DBFS / 10):
             return None
         first, last = _sound_range(power, self.top_db, clip.rate / hop)
-        return self._padded(first * hop, last * hop + frame, clip)
+        return padded(first * hop, last * hop + frame, clip, self.pad_seconds, self.min_seconds)
 
-    def _padded(self, start: int, stop: int, clip: Clip) -> tuple[int, int]:
-        """Return (start, stop) of the sound with padding and at least the minimum length."""
-        margin = round(self.pad_seconds * clip.rate)
-        start, stop = max(0, start - margin), min(clip.length, stop + margin)
-        minimum = min(clip.length, round(self.min_seconds * clip.rate))
-        if stop - start >= minimum:
-            return start, stop
-        start = min(max(0, (start + stop - minimum) // 2), clip.length - minimum)
-        return start, start + minimum
+
+def padded(start: int, stop: int, clip: Clip, pad_seconds: float, min_seconds: float) -> tuple[int, int]:
+    """Return (start, stop) of the sound of a clip with padding and at least the minimum length."""
+    margin = round(pad_seconds * clip.rate)
+    start, stop = max(0, start - margin), min(clip.length, stop + margin)
+    minimum = min(clip.length, round(min_seconds * clip.rate))
+    if stop - start >= minimum:
+        return start, stop
+    start = min(max(0, (start + stop - minimum) // 2), clip.length - minimum)
+    return start, start + minimum
 
 
 def _frame_power(wave: NDArray[np.float32], frame: int, hop: int) -> NDArray[np.float64]:
