@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.fingerprint import fingerprint
+from audio_ft.augmentation.codec import encoded
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.data.leaks.copies import Copy, find_copies
-from audio_ft.evaluation.perturbations.transmission import encoded
 
 RATE = 16_000
 Wave = NDArray[np.float32]

@@ -10,11 +10,10 @@ from typing import Annotated
 import numpy as np
 
 from audio_ft.audio.channels import mixdown
-from audio_ft.audio.clip import probe, read
-from audio_ft.audio.output_paths import is_audio
+from audio_ft.audio.clip import read
 from audio_ft.audio.resampling import resample
 from audio_ft.augmentation.base import Rng, Samples, WaveAugment
-from audio_ft.errors import InputError
+from audio_ft.augmentation.recordings import check_recordings, recordings, seconds_of
 from audio_ft.settings.rules import choice, path, span
 
 # Power falls as 1 / frequency^slope.
@@ -48,8 +47,8 @@ class Noise(WaveAugment):
 
     def prepare(self) -> None:
         """Raise InputError for a folder without recordings, AudioError for a recording whose header is damaged."""
-        for file in _recordings(self.folder) if self.folder else ():
-            _seconds(file)
+        if self.folder:
+            check_recordings(self.folder, "Noise")
 
     def change(self, samples: Samples, rate: int, rng: Rng) -> Samples:
         """Return samples (time,) plus noise of power P_signal / 10^(SNR / 10)."""
@@ -65,9 +64,9 @@ class Noise(WaveAugment):
         if self.folder is None:
             kind = self.kind if self.kind != "any" else tuple(_SLOPES)[rng.integers(len(_SLOPES))]
             return colored(length, _SLOPES[kind], rng)
-        paths = _recordings(self.folder)
+        paths = recordings(self.folder, "Noise")
         path = paths[rng.integers(len(paths))]
-        blocks = int(np.ceil(_seconds(path) / _BLOCK_SECONDS))
+        blocks = int(np.ceil(seconds_of(path) / _BLOCK_SECONDS))
         block = _block(path, int(rng.integers(max(blocks, 1))), rate)
         return np.take(block, np.arange(length) + rng.integers(len(block)), mode="wrap")
 
@@ -89,23 +88,9 @@ def colored(length: int, slope: float, rng: Rng) -> Samples:
     return irfft(spectrum, size)[:length]
 
 
-@lru_cache(maxsize=8)
-def _recordings(folder: str) -> tuple[Path, ...]:
-    """Return the audio files below a folder, sorted, so that the order does not depend on the file system."""
-    paths = sorted(path for path in Path(folder).rglob("*") if is_audio(path.name))
-    if not paths:
-        raise InputError(f"Noise: the folder {folder!r} has no recordings; check its path")
-    return tuple(paths)
-
-
-@lru_cache(maxsize=100_000)
-def _seconds(path: Path) -> float:
-    return probe(path).seconds
-
-
 @lru_cache(maxsize=_CACHED_BLOCKS)
 def _block(path: Path, number: int, rate: int) -> Samples:
     """Return block `number` of a recording as read-only (time,) at `rate` Hz."""
     # The last block starts early enough to be as long as the others, so that a recording's end is not drawn more often.
-    start = min(number * _BLOCK_SECONDS, max(_seconds(path) - _BLOCK_SECONDS, 0))
+    start = min(number * _BLOCK_SECONDS, max(seconds_of(path) - _BLOCK_SECONDS, 0))
     return resample(mixdown(read(path, start=start, seconds=_BLOCK_SECONDS)), rate).samples[0]

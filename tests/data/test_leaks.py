@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.fingerprint import fingerprint
+from audio_ft.augmentation.codec import encoded
 from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.data.leaks.alike import look_alike, spellings
 from audio_ft.data.leaks.certificate import CHANGED, EXACT, PART, Certificate
 from audio_ft.data.leaks.certify import Side, certify, copies_of, families
 from audio_ft.data.leaks.copies import find_copies, united_clips
-from audio_ft.evaluation.perturbations.transmission import encoded
 
 WORDS = sorted((Path(__file__).parents[2] / "audio_ft" / "assets" / "words").rglob("*.ogg"))[::30]
 

@@ -10,10 +10,11 @@ import pytest
 from scipy.signal import correlate, welch
 
 from audio_ft.audio.clip import Clip, read
+from audio_ft.augmentation.codec import MP3_RATE, OPUS_RATE, TELEPHONE_RATE, encoded
+from audio_ft.augmentation.reverb import impulse_response
 from audio_ft.cleaning.steps.resample import Resample
 from audio_ft.evaluation.perturbations import PERTURBATIONS
-from audio_ft.evaluation.perturbations.acoustics import impulse_response, talker
-from audio_ft.evaluation.perturbations.transmission import MP3_RATE, OPUS_RATE, TELEPHONE_RATE, encoded
+from audio_ft.evaluation.perturbations.acoustics import talker
 
 WORDS = Path(__file__).parents[2] / "audio_ft" / "assets" / "words"
 EVERY_LEVEL = [(name, level) for name, perturbation in PERTURBATIONS.items() for level in perturbation.levels]

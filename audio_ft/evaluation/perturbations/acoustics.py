@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.audio.clip import Clip
+from audio_ft.augmentation.reverb import impulse_response, reverberant
 
 SNRS = (30.0, 20.0, 10.0, 5.0, 0.0)
 TALKERS = 6
 # Syllables follow one another about four times a second (Houtgast and Steeneken, JASA 77, 1985).
 SYLLABLES_PER_SECOND = 4.0
-# By then the first reflection of a room has arrived.
-FIRST_REFLECTION_SECONDS = 0.003
 
 
 def white(clip: Clip, snr: float, rng: np.random.Generator) -> Clip:
@@ -52,24 +51,4 @@ def talker(length: int, rate: int, rng: np.random.Generator) -> NDArray[np.float
 
 def reverb(clip: Clip, rt60: float, rng: np.random.Generator) -> Clip:
     """Play a clip in a room of reverberation time `rt60` in seconds; length and level stay the same."""
-    from scipy.signal import oaconvolve
-
-    wave = clip.samples.astype(np.float64)
-    reverberant = oaconvolve(wave, impulse_response(rt60, clip.rate, rng)[np.newaxis], axes=1)[:, : clip.length]
-    before, after = float(np.square(wave).mean()), float(np.square(reverberant).mean())
-    return clip.with_samples(reverberant * np.sqrt(before / after)) if after > 0 else clip
-
-
-def impulse_response(rt60: float, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a room's impulse response: the direct sound, then noise that falls by 60 dB in `rt60` seconds.
-
-    The statistical model of late reverberation: Polack, "La transmission de l'énergie sonore dans les salles",
-    thesis, Le Mans 1988.
-    """
-    times = np.arange(max(2, round(rt60 * rate))) / rate
-    tail = rng.standard_normal(len(times)) * 10 ** (-3 * times / rt60)
-    tail[times < FIRST_REFLECTION_SECONDS] = 0
-    strength = np.sqrt(float(np.square(tail).sum()))  # the tail becomes as strong as the direct sound
-    response = tail / strength if strength > 0 else tail
-    response[0] = 1.0
-    return np.asarray(response)
+    return clip.with_samples(reverberant(clip.samples, impulse_response(rt60, clip.rate, rng)))

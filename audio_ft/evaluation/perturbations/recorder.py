@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from audio_ft.audio.clip import Clip
+from audio_ft.augmentation.clipping import clipped as cut_off
 
 
 def amplified(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
@@ -17,11 +18,7 @@ def amplified(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
 
 def clipped(clip: Clip, decibels: float, rng: np.random.Generator) -> Clip:
     """Clip everything less than `decibels` below the peak, then restore the peak."""
-    peak = float(np.abs(clip.samples).max())
-    edge = peak * 10 ** (-decibels / 20)
-    if edge == 0:
-        return clip
-    return clip.with_samples(np.clip(clip.samples, -edge, edge) * (peak / edge))
+    return clip.with_samples(cut_off(clip.samples, decibels))
 
 
 def played(clip: Clip, factor: float, rng: np.random.Generator) -> Clip:
