@@ -129,13 +129,13 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def browser() -> AsyncIterator[Tab]:
-    """Start Chromium with one empty tab, and stop it at the end."""
+async def browser(*options: str) -> AsyncIterator[Tab]:
+    """Start Chromium with one empty tab and further options, and stop it at the end."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         alone = ["--no-sandbox"] if os.geteuid() == 0 else []
         process = await asyncio.create_subprocess_exec(
             "chromium", "--headless=new", *alone, "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
-            f"--user-data-dir={profile}", "--hide-scrollbars", "about:blank",
+            f"--user-data-dir={profile}", "--hide-scrollbars", *options, "about:blank",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:

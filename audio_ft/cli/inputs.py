@@ -116,6 +116,13 @@ def run_of(model: Model) -> Run | None:
     return Run.load(model.folder.parent) if (model.folder.parent / RUN_FILE).is_file() else None
 
 
+def name_of(place: str, run: Run | None) -> str:
+    """Return what a model is called: the name of its run, or where it is without folders of this machine."""
+    from audio_ft.redaction import display_name
+
+    return (run.recipe.name if run else "") or display_name(place)
+
+
 def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[str, ...]]:
     """Return the data that the arguments name, and the splits to make if it has none; `folder` is that of the model.
 

@@ -21,6 +21,8 @@ T = TypeVar("T")
 FLAG: dict[str, Any] = {"action": "store_true"}
 REPEATABLE: dict[str, Any] = {"action": "append", "default": []}
 DATA = {"metavar": "DATA", "help": "folder, table (csv, txt, jsonl, xlsx, parquet …), archive or id on the Hub"}
+# Where servers listen unless they are told otherwise: at this machine alone.
+LOCAL = "127.0.0.1"
 # The checkpoint that is included, for commands that need none of the user's.
 INCLUDED_MODEL = Path(__file__).parents[1] / "assets" / "wav2vec2-mini"
 CHECKPOINT: dict[str, Any] = {
@@ -102,6 +104,14 @@ def add_unlabeled_options(parser: argparse.ArgumentParser) -> None:
     seconds = number(float, lambda length: length > 0, "a number of seconds above 0")
     parser.add_argument("--window", metavar="SECONDS", type=seconds, help=window)
     add_options(parser, "--group", "--where", "--set", "--code", set=DATA_SETTINGS)
+
+
+def add_server_options(parser: argparse.ArgumentParser, *, port: str) -> None:
+    """Add the options of commands that listen; `port` says which one is the default."""
+    parser.add_argument("--port", metavar="N", type=int, help=port)
+    parser.add_argument("--host", metavar="ADDRESS", default=LOCAL, help=f"where to listen (default: {LOCAL})")
+    most = number(float, lambda seconds: seconds > 0, "a number of seconds above 0")
+    parser.add_argument("--max-seconds", metavar="S", type=most, help="longest recording to accept (default: 600)")
 
 
 def add_layer_option(parser: argparse.ArgumentParser) -> None:

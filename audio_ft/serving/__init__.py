@@ -1,1 +1,1 @@
-"""A model that other people use: an answer to one recording that they send, the demo, and the files of a Space."""
+"""A model that other people use: an answer to one recording that they send, the demo, a Space, and the server."""

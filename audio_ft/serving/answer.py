@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audio_ft.audio.clip import Clip, probe, read
-from audio_ft.errors import AudioError, InputError
+from audio_ft.errors import AudioError, AudioFTError, InputError
 from audio_ft.formatting import format_duration
 
 if TYPE_CHECKING:
@@ -58,3 +58,8 @@ def read_at_most(recording: Whole, most: float) -> Clip:
         name = recording if isinstance(recording, str) else "recording"
         raise AudioError(str(name), f"longer than {format_duration(fits)}, the most that is accepted")
     return clip
+
+
+def in_a_sentence(error: AudioFTError) -> str:
+    """Return what whoever sent a recording is told of an error, without the name of a file on this machine."""
+    return f"The recording cannot be used: {error.reason}." if isinstance(error, AudioError) else str(error)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.audio.clip import Clip
-from audio_ft.errors import AudioError, AudioFTError, InputError
+from audio_ft.errors import AudioFTError, InputError
 from audio_ft.formatting import capitalized, format_duration
 from audio_ft.plots.export import to_svg
 from audio_ft.plots.notebook import facts_html
 from audio_ft.plots.timeline import timeline
-from audio_ft.serving.answer import MAX_BYTES, MAX_SECONDS, Answer, answer
+from audio_ft.serving.answer import MAX_BYTES, MAX_SECONDS, Answer, answer, in_a_sentence
 
 if TYPE_CHECKING:
     import gradio
@@ -82,11 +82,8 @@ def interface(
                 raise gr.Error("Record or upload something first.", print_exception=False)
             try:
                 found = answer(model, file, most)
-            except AudioError as error:
-                reason = f"The recording cannot be used: {error.reason}."
-                raise gr.Error(reason, print_exception=False) from error
             except AudioFTError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise gr.Error(in_a_sentence(error), print_exception=False) from error
             return [view.content(found) for view in views]
 
         # Whoever uploads or ends a recording wants the answer, whoever cuts a piece out of it presses the button.

@@ -64,6 +64,7 @@ FLAGS = {
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "--code run --output-dir --model --data --overwrite --json",
     "demo": "--code model --port --host --space --examples --max-seconds --anonymize",
+    "serve": "--code model --port --host --max-seconds --max-requests --language --precision",
     "push": "run repository --anonymize --private --revision --create-pr --predictions --sample-audio --smoke"
     " --dry-run --set",
 }

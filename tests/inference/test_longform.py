@@ -14,7 +14,7 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
-from checkpoints import fetched_whisper, speech, tiny_checkpoint
+from checkpoints import fetched_whisper, speech, tiny_checkpoint, transcriber
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -333,23 +333,6 @@ def test_unknown_times_are_filled_in_and_blank_words_dropped():
 
 
 # --- with models
-
-
-def transcriber(checkpoint, *, ctc):
-    """Return a model that transcribes, as it is before any training."""
-    from audio_ft.inference.predictor import Model
-    from audio_ft.models import load_adapter
-    from audio_ft.targets import Transcript
-    from audio_ft.targets.transcripts import Text
-    from audio_ft.tasks import task_class
-    from audio_ft.tasks.base import Checkpoint, HeadSettings
-
-    adapter = load_adapter(checkpoint)
-    transcripts = ["the quick brown fox jumps over a lazy dog"]
-    target = Transcript(text=Text(language="en"))
-    task = task_class("ctc" if ctc else "seq2seq").plan(target, Checkpoint(adapter, checkpoint), transcripts)
-    network = task.build(Checkpoint(adapter, checkpoint), HeadSettings()).eval()
-    return Model(Path(checkpoint), network, adapter.with_window(30.0), task, DEFAULT_CHAIN)
 
 
 @pytest.fixture(scope="module")

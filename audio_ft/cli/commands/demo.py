@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.cli.console import DONE, say, show, step
-from audio_ft.cli.inputs import repository_of, run_of
-from audio_ft.cli.options import add_options, number
+from audio_ft.cli.inputs import name_of, repository_of, run_of
+from audio_ft.cli.options import LOCAL, add_options, add_server_options, number
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
     from audio_ft.run import Run
 
 STAGE = "share"
-LOCAL = "127.0.0.1"
 EXAMPLES = 4
 EPILOG = """examples:
   audio-ft demo runs/first
@@ -34,14 +33,11 @@ asks for test clips. It needs gradio: pip install 'audio-ft[demo]'."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `demo`."""
     add_options(parser, "model")
-    parser.add_argument("--port", metavar="N", type=int, help="default: the first free one from 7860 on")
-    parser.add_argument("--host", metavar="ADDRESS", default=LOCAL, help=f"where to listen (default: {LOCAL})")
+    add_server_options(parser, port="default: the first free one from 7860 on")
     parser.add_argument("--space", metavar="DIR", help="write a Space for the Hub into this new folder instead")
     count = number(int, lambda clips: clips >= 0, "a whole number of at least 0")
     clips = f"test clips of the run to try (default: {EXAMPLES}; none in a Space)"
     parser.add_argument("--examples", metavar="N", type=count, help=clips)
-    most = number(float, lambda seconds: seconds > 0, "a number of seconds above 0")
-    parser.add_argument("--max-seconds", metavar="S", type=most, help="longest recording to accept (default: 600)")
     add_options(parser, "--anonymize", "--code")
 
 
@@ -57,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("a Space cannot import files of --code; put their steps into a package that it installs.")
     model = load(arguments.model)
     found = run_of(model)
-    title, facts = _title(arguments.model, found), _facts(found)
+    title, facts = name_of(arguments.model, found), _facts(found)
     with tempfile.TemporaryDirectory() as scratch:
         examples = _examples(arguments, found, Path(scratch))
         if arguments.space is not None:
@@ -73,13 +69,6 @@ def run(arguments: argparse.Namespace) -> int:
             say("demo stopped.")
         page.close(verbose=False)
     return DONE
-
-
-def _title(name: str, run: Run | None) -> str:
-    """Return the name of a model without folders of this machine."""
-    from audio_ft.redaction import display_name
-
-    return (run.recipe.name if run else "") or display_name(name)
 
 
 def _facts(run: Run | None) -> dict[str, str]:

@@ -27,6 +27,12 @@ def write_page(page: Mapping[str, Any], target: Path, template: str, scripts: Se
     Raises:
         InputError: the file cannot be written.
     """
+    # A file name may hold characters that UTF-8 cannot encode.
+    write_bytes(target, rendered(page, template, scripts).encode("utf-8", "replace"))
+
+
+def rendered(page: Mapping[str, Any], template: str, scripts: Sequence[str] = ()) -> str:
+    """Return the page of a template as HTML; see `write_page`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -51,7 +57,7 @@ def write_page(page: Mapping[str, Any], target: Path, template: str, scripts: Se
     programs = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", *scripts)]
     digests = [base64.b64encode(hashlib.sha256(js.encode("utf-8")).digest()).decode("ascii") for js in programs]
     # Style and script are our own files and hold nothing of the run; everything else is escaped.
-    text = environment.get_template(template).render(
+    return environment.get_template(template).render(
         page=page,
         version=__version__,
         longest=f"{PLAYER_SECONDS:g}",
@@ -60,5 +66,3 @@ def write_page(page: Mapping[str, Any], target: Path, template: str, scripts: Se
         scripts=list(map(Markup, programs)),
         digests=digests,
     )
-    # A file name may hold characters that UTF-8 cannot encode.
-    write_bytes(target, text.encode("utf-8", "replace"))

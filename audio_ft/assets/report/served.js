@@ -1,0 +1,77 @@
+"use strict";
+// Sends a chosen or recorded file to the server, and shows the answer. All text of the answer is set as text.
+(() => {
+  const at = (id) => document.getElementById(id);
+  const [file, record, state, heard, answer] = ["recording", "record", "state", "heard", "answer"].map(at);
+  const route = document.querySelector("[data-route]").dataset.route;
+  for (const place of document.querySelectorAll(".origin")) place.textContent = location.origin;
+
+  const element = (tag, text, parent, name = "") => {
+    const made = document.createElement(tag);
+    if (text !== "") made.textContent = text;
+    if (name) made.className = name;
+    parent.append(made);
+    return made;
+  };
+  const table = (head, rows) => {
+    const made = element("table", "", element("div", "", answer, "scroll"));
+    const heading = element("tr", "", element("thead", "", made));
+    for (const cell of head) element("th", cell, heading);
+    const body = element("tbody", "", made);
+    for (const row of rows) {
+      const line = element("tr", "", body);
+      for (const cell of row) element("td", typeof cell === "number" ? cell.toFixed(2) : String(cell), line);
+    }
+  };
+  const show = (found) => {
+    answer.replaceChildren();
+    if (found.labels) table(["label", "probability"], Object.entries(found.labels).slice(0, 10));
+    else if (found.events) table(["start (s)", "end (s)", "event"], found.events.map((one) => [one.onset, one.offset, one.label]));
+    else if (found.text !== undefined) {
+      element("p", found.text || "No speech was found.", answer, "transcript");
+      if (found.segments.length > 1) table(["start (s)", "end (s)", "text"], found.segments.map((one) => [one.start, one.end, one.text]));
+    } else element("p", JSON.stringify(found), answer);
+    for (const note of found.notes ?? []) element("p", `Note: ${note}.`, answer, "notice");
+  };
+  const send = async (blob, name) => {
+    const form = new FormData();
+    form.append("file", blob, name);
+    if (route.endsWith("transcriptions")) form.append("response_format", "verbose_json");
+    URL.revokeObjectURL(heard.src);
+    heard.src = URL.createObjectURL(blob);
+    heard.hidden = false;
+    state.textContent = "Sent, waiting for the answer …";
+    answer.replaceChildren();
+    try {
+      const reply = await fetch(route, { method: "POST", body: form });
+      const found = await reply.json();
+      if (reply.ok) show(found); else element("p", found.error.message, answer, "notice");
+    } catch {
+      element("p", "The server does not answer; is it still running?", answer, "notice");
+    }
+    state.textContent = "";
+  };
+  file.addEventListener("change", () => { if (file.files.length) send(file.files[0], file.files[0].name); });
+
+  let recorder = null;
+  const start = async () => {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const parts = [];
+    recorder = new MediaRecorder(stream);
+    recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
+    recorder.addEventListener("stop", () => {
+      for (const track of stream.getTracks()) track.stop();
+      send(new Blob(parts, { type: recorder.mimeType }), "microphone");
+      recorder = null;
+      record.textContent = "Record";
+    });
+    recorder.start();
+    record.textContent = "Stop and send";
+    state.textContent = "Recording …";
+  };
+  record.addEventListener("click", () => {
+    if (recorder) recorder.stop();
+    else if (!navigator.mediaDevices) state.textContent = "Browsers give the microphone only to https and to localhost.";
+    else start().catch((error) => { state.textContent = `The microphone cannot be used: ${error.message}.`; });
+  });
+})();
