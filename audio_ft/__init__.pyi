@@ -32,6 +32,7 @@ from .training.reproduce import reproduce
 from .training.resolving.setting_list import list_settings
 from .training.small.baselines import baselines
 from .training.train import train
+from .training.tuning.ablate import Ablation, ablate
 from .training.tuning.tune import tune
 from .training.unlabeled.detector import load_detector, train_detector
 from .training.unlabeled.pretrain import Pretrained, pretrain
@@ -40,6 +41,7 @@ __version__: str
 
 __all__ = [
     "DEFAULT_CHAIN",
+    "Ablation",
     "AudioError",
     "AudioFTError",
     "Beam",
@@ -58,6 +60,7 @@ __all__ = [
     "Run",
     "Score",
     "Text",
+    "ablate",
     "augmentation",
     "baselines",
     "card",

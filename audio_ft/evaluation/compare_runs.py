@@ -45,7 +45,7 @@ class Matched:
 
     def compared(self) -> Paired:
         """Return the comparison by the headline and by the other scores."""
-        headline, *others = _comparisons(self.first, self.second)
+        headline, *others = comparisons(self.first, self.second)
         return Paired(**vars(self), headline=headline, others=tuple(others))
 
 
@@ -91,8 +91,7 @@ def match(first: Run, second: Run, split: str = "test") -> Matched:
     _require_alike(first, second)
     one, two = (Predictions.of(run).split(split) for run in (first, second))
     files, theirs = _clips(one.table), _clips(two.table)
-    shared = files[files.isin(theirs)]
-    if shared.empty:
+    if not files.isin(theirs).any():
         counts = [
             f"{run.folder} has {len(index):,} {split} clips" + (f", such as {index[0][0]}" if len(index) else "")
             for run, index in ((first, files), (second, theirs))
@@ -100,15 +99,24 @@ def match(first: Run, second: Run, split: str = "test") -> Matched:
         raise InputError(
             f"There are no common clips to compare: {' and '.join(counts)}. Compare runs on the same data and split."
         )
-    one, two = (
-        replace(each, table=each.table.iloc[index.get_indexer(shared)].reset_index(drop=True))
-        for each, index in ((one, files), (two, theirs))
-    )
+    one, two = shared_clips(one, two)
+    shared = _clips(one.table)
     _require_same_truth(first, second, one, two)
     only_first, only_second = (
         tuple(index[~index.isin(shared)].get_level_values("file").unique()) for index in (files, theirs)
     )
     return Matched(split, one, two, only_first, only_second, _unlike(one.table, two.table))
+
+
+def shared_clips(one: Predictions, two: Predictions) -> tuple[Predictions, Predictions]:
+    """Return the clips of two tables that are in both, in the order of the first."""
+    files, theirs = _clips(one.table), _clips(two.table)
+    shared = files[files.isin(theirs)]
+    first, second = (
+        replace(each, table=each.table.iloc[index.get_indexer(shared)].reset_index(drop=True))
+        for each, index in ((one, files), (two, theirs))
+    )
+    return first, second
 
 
 def _clips(table: DataFrame) -> MultiIndex:
@@ -126,8 +134,8 @@ def _unlike(one: DataFrame, two: DataFrame) -> tuple[str, ...]:
     return tuple(map(str, one["file"][apart]))
 
 
-def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
-    """Compare by every score that both have, without per-class scores, the headline first."""
+def comparisons(one: Predictions, two: Predictions, most: int | None = None) -> list[Comparison]:
+    """Compare by every score that both have, without per-class scores, the headline first, or by the first `most`."""
     # Only one of the runs may name the language that normalizes transcripts; both are compared in it.
     target = two.target if two.target.text.language and not one.target.text.language else one.target
     truth = target.stored_references(one.table)
@@ -135,7 +143,7 @@ def _comparisons(one: Predictions, two: Predictions) -> list[Comparison]:
     known = plain_scores(first), plain_scores(second)
     names = [target.headline, *(name for name in known[0] if name != target.headline and name in known[1])]
     groups = one.groups or two.groups
-    return [comparison.compare(first, second, groups=groups, seed=one.seed, metric=name) for name in names]
+    return [comparison.compare(first, second, groups=groups, seed=one.seed, metric=name) for name in names[:most]]
 
 
 def _require_alike(first: Run, second: Run) -> None:

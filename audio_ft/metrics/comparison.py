@@ -7,6 +7,8 @@ clip is also tested by McNemar's test; a verdict then needs both, the interval a
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -17,7 +19,7 @@ from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.metrics.compute import measured_scores
 from audio_ft.metrics.intervals import Measured, Scale, standard_error, with_interval
-from audio_ft.metrics.registry import metric_of, metrics_of
+from audio_ft.metrics.registry import direction, metric_of, metrics_of
 from audio_ft.metrics.samples import Sample
 from audio_ft.metrics.units import FloatArray, Groups, Units, bootstrap, resampling
 
@@ -136,6 +138,22 @@ def compare(
         identical=difference == 0 and not np.nan_to_num(replicates).any(),
         resampling=resampling(groups),
     )
+
+
+def over_trainings(comparison: Comparison, differences: Sequence[float]) -> Comparison:
+    """Return a comparison of several trainings a side, with an interval that covers the chance of training too.
+
+    `comparison` is that of all their predictions, `differences` are those of each pair of trainings. Clips and
+    trainings are drawn independently of each other, so the variances of the mean difference add up.
+    """
+    from scipy.stats import t
+
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    half = math.hypot(comparison.high - comparison.difference,
+                      float(t.ppf(1 - _ALARM / 2, len(differences) - 1)) * error)  # fmt: skip
+    verdict = _verdict(comparison.difference, half, None, direction(comparison.metric))
+    middle = comparison.difference
+    return replace(comparison, low=middle - half, high=middle + half, verdict=verdict, p_value=None)
 
 
 def _verdict(difference: float, half: float, p_value: float | None, greater_is_better: bool) -> Verdict:

@@ -157,7 +157,7 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
         rows = np.arange(len(windows)) if chosen is None else chosen
         return layer_vectors(model, adapter, windows, rows, bf16=bool(arguments.bf16))
 
-    train, validation, test = (prepared.windows(split) for split in ("train", "validation", "test"))
+    train, validation = (prepared.windows(split) for split in ("train", "validation"))
     chosen = sample(len(train), most, seed)
     learned, references = prepared.targets["train"][train.clips[chosen]], prepared.targets["validation"]
     present, known = np.unique(validation.clips), vectors(validation)
@@ -174,7 +174,8 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
     scored = task.target.checked(*validate(column, best.head))
     predictions = np.zeros(0)
     # A probe alone is scored like any other model.
-    if prepared.recipe.method != "probe":
+    if prepared.recipe.method != "probe" and prepared.predicts_test:
+        test = prepared.windows("test")
         logits = best.head.logits(vectors(test)[:, column])
         found = task.predictions(logits, test.places, len(prepared.targets["test"]))
         predictions = found[prepared.rows("test").readable]

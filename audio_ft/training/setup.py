@@ -47,7 +47,7 @@ class Prepared:
 
     `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split. Trainings of the
     same data that differ by chance have one folder for what they share: see `place`. `callbacks` of Trainer follow its
-    steps beside those of every training.
+    steps beside those of every training. Without `predicts_test` nothing is predicted for the test split.
     """
 
     recipe: Recipe
@@ -61,6 +61,7 @@ class Prepared:
     certificate: Certificate
     shared: Path | None = None
     callbacks: tuple[Any, ...] = ()
+    predicts_test: bool = True
 
     def place(self, folder: Path) -> Path:
         """Return where baselines and probe are written that chance does not change: `shared`, or the run's folder."""

@@ -43,6 +43,8 @@ FLAGS = {
     " --push-to-hub --allow-leaks --budget",
     "tune": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
     " --push-to-hub --allow-leaks --budget --trials --minutes --search",
+    "ablate": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
+    " --push-to-hub --allow-leaks --budget --json",
     "baselines": "--code data --models --output-dir --task --target --group --set --where --json --csv",
     "evaluate": "--code model data --split --json --task --target --group --set --where --slice --language"
     " --precision --lm --lm-words --lm-weight --word-score --beams",

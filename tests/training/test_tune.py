@@ -9,7 +9,7 @@ import pytest
 import audio_ft as aft
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.training import save_run
-from audio_ft.training.tuning import tune as tuning
+from audio_ft.training.tuning import trial as tuning
 from audio_ft.training.tuning.space import Choice, Range, read_search
 from tests.conftest import ASSETS
 

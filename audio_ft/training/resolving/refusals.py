@@ -119,11 +119,19 @@ def _check_probe(recipe: Recipe, task: Task) -> None:
             f"method=probe is a linear model on one vector a clip, which cannot learn {task.target.wording.short}; "
             "leave it out to fine-tune."
         )
-    unused = _changed(recipe, FINE_TUNING)
-    unused += [name for name in OF_STEPS if name in recipe.training]
-    unused += ["augment"] * bool(recipe.augment)
+    _, unused = as_probe(recipe)
     if unused:
         raise InputError(f"{', '.join(unused)}: method=probe does not use it; leave it out, or fine-tune.")
+
+
+def as_probe(recipe: Recipe) -> tuple[Recipe, list[str]]:
+    """Return a recipe as a probe takes it, and the names of the settings that were left out for that."""
+    unused = [*_changed(recipe, FINE_TUNING), *(name for name in OF_STEPS if name in recipe.training)]
+    unused += ["augment"] * bool(recipe.augment)
+    usual = {item.name: item.default for item in dataclasses.fields(recipe)}
+    training = {name: value for name, value in recipe.training.items() if name not in unused}
+    changes = {name: usual[name] for name in unused if name in usual}
+    return recipe.replace(**changes, training=training), unused
 
 
 def _check_metric(recipe: Recipe, task: Task) -> None:

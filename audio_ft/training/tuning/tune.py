@@ -16,12 +16,11 @@ from audio_ft.file_io import remove
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import RECIPE_FILE, Run
-from audio_ft.training.loop import Fitted, fit
 from audio_ft.training.messages import progress
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.run_folder import STARTED_FILE, Clock, begin
 from audio_ft.training.save_run import finish
-from audio_ft.training.setup import Prepared, prepare
+from audio_ft.training.setup import prepare
 from audio_ft.training.train import in_folder
 from audio_ft.training.tuning.record import (
     COMPLETE,
@@ -35,15 +34,16 @@ from audio_ft.training.tuning.record import (
     finite_evaluations,
 )
 from audio_ft.training.tuning.space import applied, read_search, search_space
+from audio_ft.training.tuning.trial import SHARED, fitted_quietly
 
 if TYPE_CHECKING:
+    from audio_ft.training.loop import Fitted
+    from audio_ft.training.setup import Prepared
     from audio_ft.training.tuning.space import Space
 
 TRIALS = 20
 # A smoke run checks that trials and the run after them fit together.
 SMOKE_TRIALS = 2
-# Inside the folder of the search: what all trials with one window share.
-SHARED = "shared"
 
 
 def tune(
@@ -270,19 +270,11 @@ class _Trials:
     def _fit(self, trial: Trial, callbacks: tuple[Any, ...]) -> tuple[Prepared, Fitted]:
         """Train with the settings of a trial in a folder of its own, which is gone afterwards."""
         place = self.folder / f"trial-{trial.number}"
-        own = applied(self.recipe, self.space, trial.settings).replace(push_to_hub=None)
         remove(place)
-        place.mkdir()
         try:
-            prepared = prepare(own, _quiet)
-            shared = self.folder / SHARED / f"{prepared.adapter.window:g}s"
-            shared.mkdir(parents=True, exist_ok=True)
-            prepared = dataclasses.replace(prepared, shared=shared, callbacks=callbacks)
-            with quiet_transformers():
-                fitted = fit(prepared, place, _quiet, lambda: None, lambda: None)
+            return fitted_quietly(applied(self.recipe, self.space, trial.settings), place, callbacks=callbacks)
         finally:
             remove(place)
-        return dataclasses.replace(prepared, callbacks=()), fitted
 
     def _line(self, trial: Trial, of: int) -> str:
         """Return the line of a trial that ended: its score, the best so far, and its settings."""
@@ -294,7 +286,3 @@ class _Trials:
         what = described(changed) if changed else "the recipe as it is"
         error = f": {trial.error}" if trial.error else ""
         return f"trial {trial.number:>2} of {of}  {score}; {so_far}; {trial.seconds:.0f} s; {what}{error}"
-
-
-def _quiet(line: str) -> None:
-    """Drop the lines of a training that is one trial among many."""

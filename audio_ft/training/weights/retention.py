@@ -101,7 +101,7 @@ def score_untuned(
     Other processes and a resumed training read the scores from the file.
     """
     file = prepared.place(folder) / UNTUNED_FILE
-    if not prepared.task.scores_untuned:
+    if not (prepared.task.scores_untuned and prepared.predicts_test):
         return {}
     with first_goes_first():
         if not file.is_file():
