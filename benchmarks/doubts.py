@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_ft.cleaning.dataset import Cleaned
+from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.data import Data, load
 from audio_ft.evaluation.doubts import doubts
 from audio_ft.inference.embeddings import Encoder

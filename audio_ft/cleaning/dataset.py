@@ -22,10 +22,12 @@ import numpy as np
 from audio_ft.audio.clip import read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
+from audio_ft.audio.codec.packed import clean_row, place_in, rate_of
 from audio_ft.audio.codec.source import NO_MEMORY, Part
 from audio_ft.audio.fingerprint import fingerprint
-from audio_ft.audio.pcm16 import dequantize, quantize
+from audio_ft.audio.pcm16 import quantize
 from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
+from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.cleaning.forecast import estimate_seconds, expected_bytes
 from audio_ft.cleaning.place import places_of, source_of, stamp_of
 from audio_ft.errors import AudioError, InputError, naming
@@ -36,7 +38,6 @@ from audio_ft.system import available_cores
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
-    from numpy.typing import NDArray
 
     from audio_ft.cleaning.chain import Chain
 
@@ -83,6 +84,8 @@ class Cleaner:
     def _row(self, place: dict[str, Any]) -> dict[str, Any]:
         try:
             with naming(place["audio"]["path"]):
+                if not self.chain.steps and place_in(place["audio"]["path"] or ""):
+                    return self._kept(place["audio"]["path"])
                 raw = read(source_of(place))
                 clip = self.chain(raw)
         except AudioError as error:
@@ -106,6 +109,16 @@ class Cleaner:
         codes = fingerprint(clip.samples[0], clip.rate)
         return row | {"notes": list(clip.notes), "digest": digest, "fingerprint": codes}
 
+    def _kept(self, address: str) -> dict[str, Any]:
+        """Return a row that was cleaned before, as it is."""
+        row, rate = clean_row(address), rate_of(address)
+        if rate != self.sample_rate:
+            raise InputError(
+                f"{address} is at {rate:,} Hz but the model expects {self.sample_rate:,} Hz; prepare the recordings "
+                f"again with Resample({self.sample_rate}) in the chain."
+            )
+        return {name: row.get(name) for name in self.schema()}
+
     def schema(self) -> Features:
         """Return the columns of a clean row."""
         from datasets import Features, LargeList, List, Value
@@ -124,58 +137,6 @@ class Cleaner:
         known = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate}
         # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """Hold one split after cleaning: a row for each of its recordings, in order, and which of them are used.
-
-    Attributes:
-        rows: the clean rows, {samples, scale, length, seconds, digest …}.
-        sample_rate: the rate of the samples in Hz.
-        used: the positions of the recordings that can be read and were not excluded.
-        errors: key and reason of each unreadable recording.
-        notes: the number of readable recordings with each note.
-        seconds_before: the duration of the readable recordings before cleaning.
-    """
-
-    rows: Dataset
-    sample_rate: int
-    used: NDArray[np.int64]
-    errors: tuple[tuple[str, str], ...]
-    notes: dict[str, int]
-    seconds_before: float
-
-    @property
-    def clips(self) -> int:
-        """Return the number of recordings that are used."""
-        return len(self.used)
-
-    @property
-    def seconds(self) -> float:
-        """Return the duration of the recordings that are used."""
-        return float(self.column("seconds").sum())
-
-    def column(self, name: str) -> NDArray[Any]:
-        """Return a column of numbers or texts of the recordings that are used."""
-        return np.asarray(self.rows.data.column(name).to_numpy())[self.used]
-
-    def codes(self, clip: int) -> NDArray[np.int16]:
-        """Return the 16-bit samples (time,) of a recording, not copied."""
-        return np.asarray(self.rows.data.column("samples")[clip].values.to_numpy())
-
-    def wave(self, clip: int) -> NDArray[np.float32]:
-        """Return the samples (time,) of a recording."""
-        return dequantize(self.codes(clip), self.rows.data.column("scale")[clip].as_py())
-
-    def without(self, clips: Iterable[int]) -> Cleaned:
-        """Return the split without some of its recordings."""
-        return replace(self, used=np.setdiff1d(self.used, list(clips)))
-
-    def clip_stats(self) -> dict[str, list[Any]]:
-        """Return the position in the split of each recording that is used, and its `ClipStats` before cleaning."""
-        names = {"seconds": "before", "rate": "rate", "level": "level", "snr": "snr"}
-        return {"clip": self.used.tolist()} | {name: self.column(column).tolist() for name, column in names.items()}
 
 
 def clean(
@@ -276,6 +237,7 @@ def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:
         whole = Part.of(source).whole
         if not isinstance(whole, bytes):
             path = os.fspath(cast("str", whole))
+            path = (place_in(path) or (path,))[0]
             # A change of permissions does not change the modification time.
             access = state.startswith("missing") or os.access(path, os.R_OK)
             state = f"{os.path.abspath(path)}|{state}\n" + ("" if access else "no access\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audio_ft.audio.clip import probe
+from audio_ft.audio.codec.packed import place_in, seconds_of
 from audio_ft.audio.codec.source import Part
 from audio_ft.cleaning.place import places_of, source_of
 from audio_ft.errors import AudioError
@@ -39,6 +40,9 @@ def header_seconds(split: Dataset, sample: int = 500) -> NDArray[np.float64]:
         source = source_of(place)
         if isinstance(source, Part) and source.stop is not None:
             durations.append(source.stop - source.start)
+            continue
+        if isinstance(source, str) and (packed := place_in(source)):
+            durations.append(seconds_of(*packed))
             continue
         with suppress(AudioError):  # the map reads this file too and records the reason
             durations.append(probe(source).seconds)

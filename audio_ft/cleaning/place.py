@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from audio_ft.audio.codec.packed import place_in
 from audio_ft.audio.codec.source import Part
 from audio_ft.file_io import state_of
 
@@ -31,5 +32,6 @@ def source_of(row: Mapping[str, Any]) -> str | bytes | Part:
 def stamp_of(source: str | bytes | Part) -> str:
     """Return text that changes with what readers read: with the file or the bytes, and with the part."""
     if not isinstance(source, Part):
-        return state_of(source)
+        packed = place_in(source) if isinstance(source, str) else None
+        return f"{state_of(packed[0])}|{packed[1]}" if packed else state_of(source)
     return f"{state_of(cast('str | bytes', source.whole))}|{source.start}-{source.stop}|{source.channel}"

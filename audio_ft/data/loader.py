@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from audio_ft.data import pseudo_labels, sources
+from audio_ft.data.loaded import Loaded
 from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.parts.same_recording import inseparable
 from audio_ft.data.rights import rights_in
 from audio_ft.data.rows import Rows, Source, whole_keys
+from audio_ft.data.shards import is_shards
+from audio_ft.data.shards.load import load_shards
 from audio_ft.data.spec import Data
 from audio_ft.data.splitting import splits
 from audio_ft.data.splitting.folds import in_folds, unused_folds, uses_folds
@@ -26,49 +29,10 @@ from audio_ft.formatting import counted
 from audio_ft.targets import Label, Labels, Number, Target
 from audio_ft.targets.cells import as_text
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
 # Kinds of target to try for classification; the last one takes whatever the others do not recognize.
 ANY_CLASSES: tuple[type[Target], ...] = (Labels, Number, Label)
 # A split whose share differs by more than this from the requested one gets a warning.
 _UNEVEN = 0.05
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Hold data that is ready for cleaning.
-
-    Attributes:
-        splits: tables by split, with the columns audio (undecoded {bytes, path}), target (text, list of text or float),
-            group (text or None), key (text, unique) and meta (JSON text of all other columns of the row); where rows
-            are parts of recordings, also start, end (seconds, None: the recording's) and channel (from 0, None: all).
-        target: what the recordings are labeled with; its names are those seen in train, sorted, numbers by value.
-        column: the column that the targets come from.
-        group: the column that the groups come from, or a description where file names contain them; None without.
-        rule: how the splits were made, in one sentence.
-        warnings: what a user should know.
-        chain: the cleaning steps that `audio-ft prepare` already applied.
-        fingerprint: digest of names, sizes, modification times, targets and all other columns.
-        reading: how the targets were read, in one sentence: "12 classes from 1 to 3 labels a clip, separated by ','";
-            where rows are parts of recordings also from what: "parts of files: start, end in seconds, from …".
-        folds: names of the folds, where `Data.folds` asks for them; the splits are those of one of them.
-        pseudo: how many training targets were predicted by a model.
-        rights: what columns of consent and license say: {"consent": {"yes": 40}}, by the names of the columns.
-    """
-
-    splits: dict[str, Dataset]
-    target: Target
-    column: str
-    group: str | None
-    rule: str
-    warnings: tuple[str, ...]
-    chain: list[dict[str, Any]] | None
-    fingerprint: str
-    reading: str
-    folds: tuple[str, ...] = ()
-    pseudo: int = 0
-    rights: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def load(
@@ -96,6 +60,8 @@ def load(
     if not need or any(name not in splits.SPLITS for name in need):
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
+    if is_shards(data.path):
+        return load_shards(data, wanted, need, known, together)
     try:
         return _load(data, wanted, need, known, together)
     except InputError as error:

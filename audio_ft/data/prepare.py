@@ -27,8 +27,10 @@ from audio_ft.data import Data, Loaded, load
 from audio_ft.data.loader import ANY_CLASSES
 from audio_ft.data.model_input import ModelInput
 from audio_ft.data.rows import stored_paths
+from audio_ft.data.shards import PLAN, is_shards
 from audio_ft.data.splitting.splits import SPLITS
 from audio_ft.data.table.columns import FILE
+from audio_ft.data.unreadable import UNREADABLE, refuse_corrupt
 from audio_ft.errors import InputError
 from audio_ft.file_io import as_cell, read_json, refuse_full_disk, replacing, write_json, write_table, write_text
 from audio_ft.folder_lock import LOCK_FILE, owned
@@ -36,7 +38,7 @@ from audio_ft.formatting import escaped
 from audio_ft.targets import Target
 
 PROCESSED, FEATURES, LISTS = "processed", "features", "splits"
-MARKER, UNREADABLE, README, RAW = "prepared.json", "unreadable.csv", "README.txt", "raw_file"
+MARKER, README, RAW = "prepared.json", "README.txt", "raw_file"
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _prepare(
     group = _group_column(loaded)
     good, bad = _listed(loaded, group, jobs, {outcome.key: outcome.error for outcome in report.errors})
     write_table(folder / UNREADABLE, bad)
-    _refuse_corrupt(max_corrupt, folder, good, bad)
+    refuse_corrupt(max_corrupt, folder, good, bad)
     columns = {"target": loaded.column, "group": "" if data.group == "" else group, "kind": loaded.target.kind}
     write_json(folder / MARKER, marker | columns | {"rule": loaded.rule, "data": data.to_dict()})
     prepared = Prepared(folder, loaded.rule, loaded.warnings, {split: len(own) for split, own in good.items()}, report)
@@ -119,6 +121,8 @@ def _prepare(
 
 def raw_data(folder: Path) -> Data | None:
     """Return the data that a prepared folder was made from; None for any other folder."""
+    if is_shards(str(folder)):
+        return Data.from_dict(read_json(folder / PLAN)["data"])
     marker = folder / MARKER
     if not marker.is_file():
         return None
@@ -216,21 +220,6 @@ def _group_column(loaded: Loaded) -> str | None:
     if loaded.group is None or "," not in loaded.group:
         return loaded.group
     return f"{loaded.group.partition(',')[0]}_id"
-
-
-def _refuse_corrupt(allowed: float, folder: Path, good: Mapping[str, Sequence[Any]], bad: Sequence[Any]) -> None:
-    """Refuse what training would refuse: too many recordings that cannot be read, or all of a split."""
-    total = sum(map(len, good.values())) + len(bad)
-    empty = next((split for split, rows in good.items() if not rows), None)
-    if empty is not None:
-        raise InputError(
-            f"None of the recordings of the {empty} split can be read; see {folder / UNREADABLE} for the reasons."
-        )
-    if len(bad) > allowed * total:
-        raise InputError(
-            f"{len(bad)} of {total} recordings cannot be read, more than the allowed {allowed:.0%}; "
-            f"{folder / UNREADABLE} lists them: fix or remove them, or set max_corrupt={len(bad) / total:.2g} or more."
-        )
 
 
 def _readme(

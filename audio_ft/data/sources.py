@@ -20,6 +20,7 @@ from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.readers.tracks.read import is_track, read_track, read_tracks
 from audio_ft.data.readers.tree import scan, split_name
 from audio_ft.data.rows import Rows, Source
+from audio_ft.data.shards import is_shards
 from audio_ft.data.spec import Data
 from audio_ft.data.splitting.splits import SPLITS
 from audio_ft.data.table.columns import SPLIT, among, parse_condition, plain, rows_where
@@ -70,6 +71,11 @@ def _read(data: Data, classes: bool) -> Source:
     suffix, implied_by = path.suffix.lower(), "label" if classes or data.target == "label" else "text"
     if not path.exists() and means_shards(data.path):
         return _from_archives(shards(data.path), data, classes)
+    if is_shards(str(path)):
+        raise InputError(
+            f"{data.path}: these shards are for training and evaluation; look at the raw recordings that they were "
+            "made from (plan.json names them)."
+        )
     if path.is_dir():
         if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
             return read_saved(path, data)

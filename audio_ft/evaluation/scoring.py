@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
+from audio_ft.cleaning.cleaned import Cleaned
+from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import Data, Loaded, load
 from audio_ft.data.splitting.splits import SPLITS
 from audio_ft.errors import InputError

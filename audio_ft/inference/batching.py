@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from audio_ft.augmentation.base import Augment
-    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.cleaning.cleaned import Cleaned
     from audio_ft.models.base import Adapter, Features
     from audio_ft.tasks.base import Task
 

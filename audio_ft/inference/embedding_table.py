@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean
+from audio_ft.cleaning.cleaned import Cleaned
+from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data.spec import Data
 from audio_ft.data.unlabeled import Unlabeled, recordings
 from audio_ft.errors import InputError

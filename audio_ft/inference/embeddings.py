@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from audio_ft.cleaning.chain import Chain
-    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.cleaning.cleaned import Cleaned
     from audio_ft.inference.predictor import Model
     from audio_ft.models.base import Adapter
 

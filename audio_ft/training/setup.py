@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
-from audio_ft.cleaning.dataset import Cleaned, Cleaner, clean, seconds_to_clean
+from audio_ft.cleaning.cleaned import Cleaned
+from audio_ft.cleaning.dataset import Cleaner, clean, seconds_to_clean
 from audio_ft.data import Loaded, load
 from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.errors import InputError

@@ -38,7 +38,8 @@ FLAGS = {
     "settings": "--code word --model --data --task --target --group --where --set --json",
     "show": "source --feature --output --save --log-frequency --dark --list",
     "clean": "--code source target --recipe --set",
-    "prepare": "--code data output --model --seed --recipe --set --task --target --group --where",
+    "prepare": "--code data output --model --seed --recipe --set --task --target --group --where --shard-size --shard"
+    " --merge --engine --address",
     "train": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"
     " --push-to-hub --allow-leaks --budget",
     "tune": "--code recipe --model --data --output-dir --task --target --group --set --where --smoke --overwrite"

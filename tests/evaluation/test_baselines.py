@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.audio.pcm16 import quantize
-from audio_ft.cleaning.dataset import Cleaned
+from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.errors import InputError
 from audio_ft.evaluation.baselines import Baseline, logistic, predict, ridge
 from audio_ft.evaluation.scoring import Rows

@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from audio_ft.audio.pcm16 import quantize
 from audio_ft.cleaning.chain import Chain
-from audio_ft.cleaning.dataset import Cleaned
+from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.inference.embeddings import MOST_LAYERS, Encoder
 
 LENGTHS = (1.0, 0.31, 0.5, 0.05)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias, Union
 
+from audio_ft.audio.codec.packed import as_wav, place_in
 from audio_ft.audio.codec.sniff import HEAD_BYTES, DecoderChoice, choose_decoder, not_audio
 from audio_ft.errors import AudioError, InputError
 
@@ -100,6 +101,8 @@ def open_source(source: Whole) -> Iterator[AudioSource]:
     """
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     name = getattr(source, "name", None) if path is None else path
+    if path is not None and place_in(path):
+        source, path = as_wav(path), None
     if not isinstance(name, str):
         name = "<bytes>" if isinstance(source, (bytes, bytearray)) else "<file object>"
     try:

@@ -21,7 +21,7 @@ from audio_ft.targets.judged import Judged
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.cleaning.cleaned import Cleaned
 
 # The page holds so many seconds of compact audio, which take about 3.2 kB a second and a third more as text: 6 MB.
 SOUND_SECONDS = 1_400.0

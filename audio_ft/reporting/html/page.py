@@ -23,7 +23,7 @@ from audio_ft.run import Run
 from audio_ft.targets.judged import Judged
 
 if TYPE_CHECKING:
-    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.cleaning.cleaned import Cleaned
 
 # Errors with a player and a spectrogram each, which take two to three megabytes.
 ERRORS = 24

@@ -24,7 +24,7 @@ from audio_ft.run import Run
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from audio_ft.cleaning.dataset import Cleaned
+    from audio_ft.cleaning.cleaned import Cleaned
 
 # All browsers play MP3, at a fifth of FLAC's size. These are its sampling rates in Hz, as far as speech needs.
 PLAYER_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000)
