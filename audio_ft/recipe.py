@@ -203,7 +203,7 @@ class Recipe(Settings):
             known["data"].pop(name)
         known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
         for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
-                     "tier", "together"):  # fmt: skip
+                     "tier", "together", "streaming"):  # fmt: skip
             if known["data"].get(name) == ([] if name == "columns" else None):
                 known["data"].pop(name, None)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

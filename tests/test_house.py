@@ -27,6 +27,7 @@ HEAVY_AT_THE_TOP = {
     "metrics/regression.py": "subclasses of the same",
     "metrics/transcription.py": "subclasses of the same",
     "training/steps/sampler.py": "a torch.utils.data.Sampler subclass",
+    "training/steps/stream_order.py": "the same, and a subclass of it",
     "models/estimator.py": "a torch.nn.Module and a transformers.PreTrainedConfig subclass",
     "models/pooling.py": "torch.nn.Module subclasses",
     "models/small.py": "the same, and transformers.PreTrainedModel subclasses",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Cleaned:
         errors: key and reason of each unreadable recording.
         notes: the number of readable recordings with each note.
         seconds_before: the duration of the readable recordings before cleaning.
+        shuffled: whether rows are in random order, and those next to each other are read together.
     """
 
     rows: Dataset
@@ -34,6 +35,8 @@ class Cleaned:
     errors: tuple[tuple[str, str], ...]
     notes: dict[str, int]
     seconds_before: float
+
+    shuffled: ClassVar[bool] = False
 
     @property
     def clips(self) -> int:

@@ -31,6 +31,7 @@ class Loaded:
             where rows are parts of recordings also from what: "parts of files: start, end in seconds, from …".
         folds: names of the folds, where `Data.folds` asks for them; the splits are those of one of them.
         pseudo: how many training targets were predicted by a model.
+        leaks: the leak certificate of the splits, where `audio-ft prepare` has made one.
         rights: what columns of consent and license say: {"consent": {"yes": 40}}, by the names of the columns.
     """
 
@@ -46,3 +47,4 @@ class Loaded:
     folds: tuple[str, ...] = ()
     pseudo: int = 0
     rights: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    leaks: Mapping[str, Any] | None = None

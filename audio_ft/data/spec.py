@@ -13,7 +13,7 @@ from audio_ft.data.table.columns import parse_condition
 from audio_ft.data.table.name_patterns import name_pattern
 from audio_ft.errors import InputError
 from audio_ft.settings import Settings
-from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, either, number, path, text, whole
+from audio_ft.settings.rules import LARGEST_SEED, Refused, Rule, each, either, flag, number, optional, path, text, whole
 from audio_ft.targets import target_class
 
 
@@ -122,6 +122,8 @@ class Data(Settings):
         test: share of the test split where it must be made.
         seed: seed of splits and samples.
         limit: most clips a split, stratified; for smoke runs.
+        streaming: read the training clips of shards that audio-ft prepare wrote as they are needed, instead of keeping
+            a copy in the cache; None: where they have more than 20 GB.
         license: license of the data, for the model card.
         source: where the data comes from, for the model card.
         language: code of the language spoken ("fr"), or several with spaces, for the model card.
@@ -165,6 +167,7 @@ class Data(Settings):
     folds: Annotated[str | int | None, either(whole(2, 1000), path("a column"))] = None
     test_fold: Annotated[str | int | None, either(whole(), text())] = None
     together: Annotated[tuple[tuple[str, ...], ...] | None, TOGETHER] = None
+    streaming: Annotated[bool | None, optional(flag())] = None
 
     @classmethod
     def accept(cls, value: Any) -> Data:

@@ -130,6 +130,8 @@ def predict(
     if target.has_times:
         return None
     chosen = np.arange(len(references))
+    if train.cleaned.shuffled:
+        chosen = chosen[:MAX_ROWS]
     if len(chosen) > MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), MAX_ROWS, replace=False))
     count = len(chosen) + len(test.readable)

@@ -11,6 +11,7 @@ from audio_ft.audio.pcm16 import dequantize
 from audio_ft.audio.windows import windows
 from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.augmentation.mixup import Mixup, blend
+from audio_ft.cleaning.streamed import Streamed
 from audio_ft.parallel import progress_bar
 from audio_ft.tasks.base import NO_TOKEN, Places, forward
 
@@ -49,6 +50,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    @property
+    def files(self) -> NDArray[np.int64] | None:
+        """Return the number of the file that each window is streamed from, None where they are in memory or cache."""
+        return self._cleaned.shards[self.clips] if isinstance(self._cleaned, Streamed) else None
 
     @property
     def places(self) -> Places:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.cleaning.forecast import expected_bytes
 from audio_ft.data.leaks.certificate import Certificate
-from audio_ft.formatting import format_duration, format_size
+from audio_ft.formatting import counted, format_duration, format_size
 from audio_ft.reporting.record import needs_audio_ft
 from audio_ft.run import PREDICTIONS_FILE, RUN_FILE
 from audio_ft.training.leaks import NEW_SPLITS
@@ -117,6 +117,9 @@ def data_briefing(prepared: Prepared) -> list[str]:
 def _data_lines(prepared: Prepared) -> list[str]:
     """Return a line for each split, and the most frequent notes about the recordings."""
     lines, notes = [], Counter[str]()
+    if (files := prepared.windows("train").files) is not None:
+        lines.append(f"streaming   train is read from {counted(int(files[-1]) + 1, 'file')} as it is needed "
+                     "(data.streaming=false copies it into the cache first)")  # fmt: skip
     for name, cleaned in prepared.cleaned.items():
         before, after = format_duration(cleaned.seconds_before), format_duration(cleaned.seconds)
         line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"

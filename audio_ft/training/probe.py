@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from audio_ft.inference.batching import Windows
     from audio_ft.recipe import Recipe
     from audio_ft.training.setup import Prepared
+
+
+# Windows of a stream that are computed at once: as many as stay in memory.
+STREAMED = 1_000
 
 
 @dataclass(frozen=True)
@@ -155,10 +160,14 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
 
     def vectors(windows: Windows, chosen: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         rows = np.arange(len(windows)) if chosen is None else chosen
-        return layer_vectors(model, adapter, windows, rows, bf16=bool(arguments.bf16))
+        # Streamed windows are read in their order, as many at once as are kept in memory.
+        parts = np.array_split(rows, 1 if windows.files is None else math.ceil(len(rows) / STREAMED))
+        return np.concatenate(
+            [layer_vectors(model, adapter, windows, part, bf16=bool(arguments.bf16)) for part in parts]
+        )
 
     train, validation = (prepared.windows(split) for split in ("train", "validation"))
-    chosen = sample(len(train), most, seed)
+    chosen = sample(len(train), most, seed) if train.files is None else np.arange(min(len(train), most))
     learned, references = prepared.targets["train"][train.clips[chosen]], prepared.targets["validation"]
     present, known = np.unique(validation.clips), vectors(validation)
 

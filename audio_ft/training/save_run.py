@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from audio_ft.data.leaks.certify import Side
     from audio_ft.evaluation.scoring import Scored
     from audio_ft.metrics import Score
     from audio_ft.training.loop import Fitted
@@ -67,9 +68,7 @@ def finish(
     scored = {split: score_split(prepared, model, split) for split in ("validation", "test")}
     write_predictions(prepared, scored, folder / PREDICTIONS_FILE)
     test, baselines = prepared.rows("test"), score_baselines(prepared, fitted, folder)
-    save_sides(
-        {split: side_of(prepared.rows(split), target) for split in ("train", "validation")}, folder / FINGERPRINTS_FILE
-    )
+    save_sides(_compared(prepared), folder / FINGERPRINTS_FILE)
     check_parity(prepared, model, asked, model_folder, process)
     run = Run(
         folder=folder,
@@ -106,6 +105,12 @@ def finish(
     for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE, PROBE_FILE):
         remove(folder / name)
     return run
+
+
+def _compared(prepared: Prepared) -> dict[str, Side]:
+    """Return what other data is compared with when the run is evaluated; of streamed clips there is too much."""
+    chosen = [split for split in ("train", "validation") if not prepared.cleaned[split].shuffled]
+    return {split: side_of(prepared.rows(split), prepared.task.target) for split in chosen}
 
 
 def score_baselines(prepared: Prepared, fitted: Fitted, folder: Path) -> dict[str, Mapping[str, Score]]:

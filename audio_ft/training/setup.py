@@ -15,6 +15,7 @@ import numpy as np
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.cleaning.dataset import Cleaner, clean, seconds_to_clean
+from audio_ft.cleaning.streamed import is_streamed, stream
 from audio_ft.data import Loaded, load
 from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.errors import InputError
@@ -31,6 +32,7 @@ from audio_ft.training.resolving.refusals import check_input
 from audio_ft.training.resolving.resolve import Resolved, resolve, resolve_input
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.typing import NDArray
 
     from audio_ft.recipe import Recipe
@@ -110,11 +112,11 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     if recipe.budget is not None:
         _require_time(recipe.budget, seconds_to_clean([loaded.splits[split] for split in SPLITS], cleaner))
-    cleaned = {split: clean(loaded.splits[split], cleaner, name=split) for split in SPLITS}
+    cleaned = {split: _cleaned(recipe, split, rows, cleaner) for split, rows in loaded.splits.items()}
     _check_readable(cleaned, recipe.max_corrupt, log)
     rows = {split: Rows(loaded.splits[split], cleaned[split]) for split in SPLITS}
     logger.debug("looking for copies across splits")
-    certificate = certificate_of(rows, task.target)
+    certificate = Certificate.from_dict(loaded.leaks) if loaded.leaks else certificate_of(rows, task.target)
     if again := with_copies_together(asked, loaded, certificate, rows, task.target, log):
         return prepare(again, log, clips)
     refuse_leaks(certificate, recipe, log)
@@ -130,6 +132,18 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
     resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"], clips)
     return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate)
+
+
+def _cleaned(recipe: Recipe, split: str, rows: Dataset, cleaner: Cleaner) -> Cleaned:
+    """Return the clean rows of a split; those of train may be read from shards as they are needed."""
+    if not is_streamed(rows):
+        return clean(rows, cleaner, name=split)
+    if recipe.sampling != "none":
+        raise InputError(
+            f"sampling={recipe.sampling} repeats clips from all over the data, and they are streamed in the order of "
+            "their files; set class_weights=balanced, or data.streaming=false."
+        )
+    return stream(rows, cleaner)
 
 
 def with_stored_chain(recipe: Recipe, loaded: Loaded) -> Recipe:

@@ -21,6 +21,8 @@ from waiting import HUNG
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
 from audio_ft.augmentation import Gain, Mixup, Noise, Shift, SpecAugment, Speed
+from audio_ft.cleaning.chain import DEFAULT_CHAIN
+from audio_ft.data.shards.prepare import prepare_shards
 from audio_ft.training.run_folder import last_checkpoint
 
 PROGRAM = """
@@ -103,6 +105,22 @@ def test_a_killed_training_goes_on_to_the_same_result(tiny: str, tmp_path: Path)
     assert score_values(resumed) == score_values(straight)
     assert resumed.best == straight.best
     assert {path.name for path in resumed.folder.iterdir()} == LEFT_BEHIND
+
+
+@pytest.mark.slow
+def test_a_killed_training_that_streams_goes_on_with_the_next_batch(tiny: str, tmp_path: Path) -> None:
+    prepare_shards(Data(path=WORDS, limit=48), DEFAULT_CHAIN, tmp_path / "shards", size=0.3)
+    data = Data(path=str(tmp_path / "shards"), streaming=True)
+    whole = recipe(tiny, 6, augment=(Gain(), Mixup())).replace(data=data)
+    # A checkpoint in the middle of an epoch of six steps.
+    training = {**whole.training, "save_strategy": "steps", "save_steps": 4, "eval_strategy": "steps", "eval_steps": 4}
+    whole = whole.replace(training={**training, "dataloader_num_workers": 1})
+    straight = aft.train(whole, tmp_path / "straight")
+    kill_after(tmp_path / "killed", 9, whole)
+    assert max(checkpoints(tmp_path / "killed")) < 36
+    resumed = aft.train(whole, tmp_path / "killed")
+    assert resumed.digests == straight.digests, "the weights are the same to the last bit"
+    assert score_values(resumed) == score_values(straight)
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,16 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_ft.errors import AudioError
 
 # The columns with a clean recording (see `cleaning.dataset`), and where a file says at which rate in Hz they are.
 SAMPLES, SCALE, FACTS = "samples", "scale", b"audio_ft"
 _ADDRESS = re.compile(r"(.+\.parquet)#(\d+)", re.DOTALL)
-# Files that stay open, and groups of rows that stay in memory, in each process.
-_FILES, _GROUPS = 16, 4
+# Files that stay open, and groups of rows that stay in memory, in each process: those of a buffer of a stream (see
+# `training.steps.stream_order`), with room for its edges.
+_FILES, _GROUPS = 16, 64
 
 
 def address_of(file: str, row: int) -> str:
@@ -45,12 +47,26 @@ def clean_row(path: str) -> dict[str, Any]:
     Raises:
         AudioError: the file or the row cannot be read, or holds no clean recording.
     """
+    return _row(path, None)
+
+
+def samples_of(path: str) -> NDArray[np.int16]:
+    """Return the 16-bit samples (time,) of the clean recording at an address, without its other columns.
+
+    Raises:
+        AudioError: the file or the row cannot be read, or holds no clean recording.
+    """
+    return np.asarray(_row(path, SAMPLES)[SAMPLES])
+
+
+def _row(path: str, column: str | None) -> dict[str, Any]:
+    """Return the cells of a row, or that of one column."""
     file, row = place_in(path) or (path, -1)
     try:
-        table, start = _group(file, row, os.getpid())
+        table, start = _group(file, row, column, os.getpid())
     except (OSError, ValueError, IndexError) as error:
         raise AudioError(path, f"cannot be read ({str(error).splitlines()[0]})") from error
-    if not {SAMPLES, SCALE} <= set(table.column_names):
+    if SAMPLES not in table.column_names:
         raise AudioError(path, "no shard of audio-ft prepare")
     return {name: _cell(table.column(name)[row - start]) for name in table.column_names}
 
@@ -105,17 +121,17 @@ def _seconds(file: str, process: int) -> Any:
     return _opened(file, process)[0].read(["seconds"], use_threads=False).column(0).to_numpy()
 
 
-def _group(file: str, row: int, process: int) -> tuple[Any, int]:
+def _group(file: str, row: int, column: str | None, process: int) -> tuple[Any, int]:
     """Return the group of rows that a row is in, and its first row."""
     _, starts = _opened(file, process)
     group = int(np.searchsorted(starts, row, side="right")) - 1
     if not 0 <= group < len(starts) - 1:
         raise IndexError(f"it has {starts[-1]:,} rows")
-    return _read_group(file, group, process), int(starts[group])
+    return _read_group(file, group, column, process), int(starts[group])
 
 
 @lru_cache(maxsize=_GROUPS)
-def _read_group(file: str, group: int, process: int) -> Any:
+def _read_group(file: str, group: int, column: str | None, process: int) -> Any:
     opened, _ = _opened(file, process)
     # Threads of a pool that a forked process inherited do not run.
-    return opened.read_row_group(group, use_threads=False)
+    return opened.read_row_group(group, None if column is None else [column], use_threads=False)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from audio_ft.audio.codec.packed import address_of
-from audio_ft.data.shards.plan import FORMAT, Plan
-from audio_ft.data.shards.write import file_of, written_facts
+from audio_ft.data.shards.plan import FORMAT, SHARDS, Plan
+from audio_ft.data.shards.write import written_facts
 from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.formatting import counted
@@ -37,6 +37,6 @@ def missing_shards(folder: Path, plan: Plan) -> list[str]:
     return [name for name in plan.names if written_facts(folder, name) is None]
 
 
-def address(folder: Path, shard: str, row: int) -> str:
-    """Return the address of a row of a shard."""
-    return address_of(str(file_of(folder, shard)), row)
+def address(root: str, shard: str, row: int) -> str:
+    """Return the address of a row of a shard below a folder or an address."""
+    return address_of(f"{root}/{SHARDS}/{shard}.parquet", row)

@@ -73,6 +73,7 @@ def why_each_epoch(prepared: Prepared, resolved: Resolved, model: Any, arguments
         f"{', '.join(dropouts[:2])} is on below the head (dropout=0 turns it off)": bool(dropouts),
         "layerdrop skips layers": adapter.skips_layers,
         "several processes share the work": arguments.world_size > 1,
+        "the clips are streamed": prepared.cleaned["train"].shuffled,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 

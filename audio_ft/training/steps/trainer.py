@@ -19,6 +19,7 @@ from audio_ft.training.steps.frozen import VectorCollator, Vectors, computed_onc
 from audio_ft.training.steps.pace import Pace
 from audio_ft.training.steps.sampler import BucketSampler
 from audio_ft.training.steps.shares import WEIGHT, share_of, weigh, without_repeats
+from audio_ft.training.steps.stream_order import StreamSampler
 from audio_ft.training.weights.ema import WeightAverage
 from audio_ft.training.weights.freeze import GradualUnfreezing, parameter_groups
 
@@ -42,8 +43,10 @@ class AudioTrainer(Trainer):
         windows, validation = prepared.windows("train"), prepared.windows("validation")
         classes = prepared.targets["train"][windows.clips] if task.target.exclusive else None
         seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
-        sampler = BucketSampler(
-            windows.lengths, clips_a_step(arguments), seed, classes=classes, balance=recipe.sampling
+        sampler = (
+            BucketSampler(windows.lengths, clips_a_step(arguments), seed, classes=classes, balance=recipe.sampling)
+            if windows.files is None
+            else StreamSampler.of(windows.lengths, windows.files, arguments, seed)
         )
         collator = Collator(adapter.masking(resolved.head.mask), task, recipe.augments, seed=seed, training=True)
         self.by_length: list[int] = np.argsort(validation.lengths, kind="stable").tolist()

@@ -1,0 +1,130 @@
+"""Training on shards that are read as they are needed: the order of clips, and the same clips as from the cache."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from checkpoints import WORDS, tiny_checkpoint
+
+import audio_ft as aft
+from audio_ft.audio.codec import packed
+from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
+from audio_ft.cleaning.dataset import Cleaner, clean
+from audio_ft.cleaning.streamed import stream
+from audio_ft.data import Data, load
+from audio_ft.data.shards.prepare import prepare_shards
+from audio_ft.errors import InputError
+from audio_ft.inference.batching import Windows
+from audio_ft.recipe import Recipe
+from audio_ft.training.steps.stream_order import StreamSampler
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """Return the shards of 96 of the included words."""
+    out = tmp_path_factory.mktemp("shards") / "out"
+    prepare_shards(Data(WORDS, limit=32), DEFAULT_CHAIN, out, size=0.3)
+    return out
+
+
+LENGTHS, FILES = np.random.default_rng(0).integers(8_000, 160_000, 1_003), np.arange(1_003) // 20
+
+
+@pytest.mark.parametrize(("processes", "workers"), [(1, 0), (1, 3), (2, 1), (4, 2)])
+def test_every_clip_comes_once_an_epoch_and_each_reader_has_files_of_its_own(processes, workers, monkeypatch):
+    monkeypatch.setattr("audio_ft.training.steps.stream_order.BUFFER", 5_000_000)
+    sampler = StreamSampler(LENGTHS, FILES, 8, 0, processes=processes, workers=workers)
+    rows = np.array(list(sampler))
+    assert sorted(rows) == list(range(len(LENGTHS)))
+    readers = processes * max(1, workers)
+    batches = rows[: len(rows) // (8 * readers) * 8 * readers].reshape(-1, 8)
+    # As Accelerate and DataLoader deal batches out: to the processes in turn, then to the workers of each.
+    files = [set(FILES[batches[reader::readers].ravel()]) for reader in range(readers)]
+    shared = sum(map(len, files)) - len(set().union(*files))
+    assert shared <= 2 * readers
+    assert list(sampler) == rows.tolist()
+    sampler.epoch = 1
+    assert list(sampler) != rows.tolist()
+    assert sampler.padding(8) < 0.2  # in any order: 0.42
+
+
+def test_a_batch_is_drawn_from_a_buffer_of_neighboring_rows(monkeypatch):
+    monkeypatch.setattr("audio_ft.training.steps.stream_order.BUFFER", 2_000_000)
+    batches = np.array(list(StreamSampler(LENGTHS, FILES, 8, 0)))[:1_000].reshape(-1, 8)
+    seen = [set(FILES[batch]) for batch in batches]
+    open_files = max(len(set().union(*seen[at : at + 3])) for at in range(len(seen)))
+    assert open_files <= 5
+    assert np.mean([len(files) for files in seen]) > 1.5
+
+
+def test_streamed_windows_are_those_of_the_cache(shards, tmp_path):
+    table, again = (load(Data(str(shards), streaming=on)).splits["train"] for on in (True, False))
+    cleaner = Cleaner(Chain(()), 16_000)
+    streamed, cached = stream(table, cleaner), clean(again, cleaner, name="train", workers=1, cache=tmp_path)
+    for name in ("length", "seconds", "digest", "snr"):
+        assert streamed.column(name).tolist() == cached.column(name).tolist()
+    ours, theirs = (Windows(rows, None, 0.6) for rows in (streamed, cached))
+    assert len(ours) == len(theirs) > streamed.clips
+    for index in range(len(ours)):
+        np.testing.assert_array_equal(ours.wave(index), theirs.wave(index))
+    assert ours.files.max() + 1 == len(list((shards / "shards").glob("train-*.parquet")))
+    assert theirs.files is None
+
+
+def test_what_is_read_is_the_samples_once(shards, monkeypatch):
+    read, real = [], packed._read_group
+
+    def counted(file, group, column, process):
+        before = real.cache_info().misses
+        found = real(file, group, column, process)
+        read.extend([(file, group, column)] * (real.cache_info().misses - before))
+        return found
+
+    streamed = stream(load(Data(str(shards), streaming=True)).splits["train"], Cleaner(Chain(()), 16_000))
+    windows = Windows(streamed, None, 30.0)
+    real.cache_clear()
+    monkeypatch.setattr(packed, "_read_group", counted)
+    for index in StreamSampler(windows.lengths, windows.files, 4, 0):
+        windows[index]
+    assert len(read) == len(set(read)) >= windows.files.max() + 1
+    assert {column for _, _, column in read} == {"samples"}
+
+
+def test_a_training_streams_from_an_address_and_says_so(shards, tmp_path):
+    lines, data = [], Data(f"file://{shards}", streaming=True)
+    training = {"max_steps": 1, "per_device_train_batch_size": 4, "eval_strategy": "no"}
+    model = tiny_checkpoint("wav2vec2-group", tmp_path)
+    recipe = Recipe(model=model, data=data, training=training, probe=False)
+    run = aft.train(recipe, tmp_path / "run", log=lines.append)
+    assert any(line.startswith("streaming   train is read from") for line in lines)
+    assert run.recipe.steps == DEFAULT_CHAIN
+    with pytest.raises(InputError, match="class_weights=balanced"):
+        aft.train(recipe.replace(sampling="over"), tmp_path / "other")
+
+
+def test_large_shards_are_streamed_by_themselves(shards, monkeypatch):
+    plain = set(load(Data(str(shards))).splits["train"].column_names)
+    monkeypatch.setattr("audio_ft.data.shards.load.STREAMED", 1_000)
+    loaded = load(Data(str(shards)))
+    assert set(loaded.splits["train"].column_names) - plain >= {"length", "digest"}
+    assert set(loaded.splits["test"].column_names) == plain
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (Data(WORDS, streaming=True), "audio-ft prepare .* --shard-size"),
+        (Data("file:///nowhere/at/all", streaming=True), "plan.json cannot be read"),
+    ],
+)
+def test_what_cannot_be_streamed_is_said(data, message):
+    with pytest.raises(InputError, match=message):
+        load(data)
+
+
+def test_another_chain_or_rate_is_refused(shards):
+    table = load(Data(str(shards), streaming=True)).splits["train"]
+    with pytest.raises(InputError, match="as they were cleaned"):
+        stream(table, Cleaner(DEFAULT_CHAIN, 16_000))
+    with pytest.raises(InputError, match="16,000 Hz but the model expects 8,000 Hz"):
+        stream(table, Cleaner(Chain(()), 8_000))
