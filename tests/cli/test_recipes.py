@@ -37,7 +37,8 @@ def test_a_recipe_checks_and_survives_json_without_a_network(file):
     assert recipe.intended_use
     assert recipe.limits
     assert recipe.consent
-    assert recipe.data.group, "the test speakers must not be in training"
+    # Data that name no groups say in the limits who may be on both sides.
+    assert recipe.data.group or "the same artists in training and test" in recipe.limits, "speakers in training"
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
