@@ -62,6 +62,7 @@ FLAGS = {
     "compare": "--fail-if-worse first second --split --json",
     "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
     " --precision --lm --lm-words --lm-weight --word-score --beams",
+    "listen": "--code model file --device --rate --fast --vad --json --language",
     "lm": "source output --order --target --where --set",
     "report": "run other --anonymize --output --errors --no-audio --no-map --csv",
     "card": "run --anonymize --output --repo-id --set",
