@@ -13,6 +13,7 @@ from audio_ft.inference.output_formats import file_content
 from audio_ft.serving.desk import SUBTITLES, Desk, with_notes
 from audio_ft.serving.limits import Gate, Refused
 from audio_ft.serving.page import page_of
+from audio_ft.serving.stream import stream
 
 if TYPE_CHECKING:
     import uvicorn
@@ -30,6 +31,7 @@ def application(desk: Desk) -> "FastAPI":
     try:
         import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
         from fastapi import FastAPI
         from fastapi.responses import HTMLResponse
     except ImportError as error:
@@ -52,6 +54,7 @@ def application(desk: Desk) -> "FastAPI":
 
     _transcriptions(app, desk)
     _classifications(app, desk)
+    _stream(app, desk)
     _refusals(app)
     return app
 
@@ -104,6 +107,15 @@ def _classifications(app: "FastAPI", desk: Desk) -> None:
         desk.require(by_words=False, name=asked.model)
         prediction = await desk.predict(asked.file.file, top_k=asked.top_k)
         return with_notes({**desk.target.as_json(prediction), "duration": round(prediction.seconds, 3)}, prediction)
+
+
+def _stream(app: "FastAPI", desk: Desk) -> None:
+    """Add the route of live audio."""
+    from fastapi import WebSocket
+
+    @app.websocket("/v1/audio/stream")
+    async def live(socket: WebSocket, rate: int = 16_000) -> None:
+        await stream(desk, socket, rate)
 
 
 def _refusals(app: "FastAPI") -> None:

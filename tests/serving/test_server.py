@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import numpy as np
 import openai
 import pytest
 from checkpoints import speech, tiny_checkpoint, transcriber
 from pages import Page
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
 
 import audio_ft as aft
 from audio_ft.cli import main as cli
@@ -115,6 +118,7 @@ def test_openai_s_client_gets_transcripts_in_all_formats(scribbler, tmp_path):
                 asked(**options)
             assert refused.value.status_code == status
             assert reason in refused.value.body["message"]
+        client.close()
 
 
 def test_labels_are_those_of_the_model_and_what_is_wrong_is_one_sentence(small_run):
@@ -191,9 +195,40 @@ def test_more_bytes_requests_or_patience_than_allowed_are_refused(monkeypatch):
         silent.endheaders(b"--x")
         refused = silent.getresponse()
         assert refused.status == 408
+        client.close()
         assert "Nothing was received for 0.5 s" in json.loads(refused.read())["error"]["message"]
+        silent.close()
     with pytest.raises(InputError, match="limit of requests"):
         Limits(requests=0)
+
+
+def test_live_audio_gets_messages_while_it_is_sent(small_run):
+    said = [aft.Clip.silence(1.0).samples[0], aft.read(WORD).samples[0], aft.Clip.silence(1.0).samples[0]]
+    samples = (np.concatenate(said) * 32_767).astype("<i2").tobytes()
+    with served(aft.load(small_run), most=Limits(seconds=4, requests=1)) as (address, server):
+        place = f"{address.replace('http', 'ws')}/v1/audio/stream"
+        with connect(place) as socket:
+            for at in range(0, len(samples), 3_200):
+                socket.send(samples[at : at + 3_200])
+            first = json.loads(socket.recv(20))
+            with connect(place) as other:
+                assert "the most it takes" in json.loads(other.recv(20))["message"]
+            socket.send("end")
+            with pytest.raises(ConnectionClosedOK):
+                socket.recv(20)
+        assert (first["type"], first["start"] > 0.9, len(first["labels"])) == ("turn", True, 8)
+        for query, sent, reason in [
+            ("?rate=1", None, "rate: expected 8,000 to 192,000 Hz, got 1."),
+            ("", b"abc", "Send samples of 16 bits"),
+            ("", "hello", "Send samples of 16 bits"),
+            ("", b"\0" * 160_000, "The stream is longer than 4.00 s, the most that is accepted."),
+        ]:
+            while server.config.app.running:
+                time.sleep(0.01)
+            with connect(place + query) as socket:
+                if sent is not None:
+                    socket.send(sent)
+                assert json.loads(socket.recv(20))["message"].startswith(reason)
 
 
 def test_a_stop_finishes_what_runs_and_takes_nothing_new():

@@ -2,7 +2,7 @@
 // Sends a chosen or recorded file to the server, and shows the answer. All text of the answer is set as text.
 (() => {
   const at = (id) => document.getElementById(id);
-  const [file, record, state, heard, answer] = ["recording", "record", "state", "heard", "answer"].map(at);
+  const [file, record, live, state, heard, answer] = ["recording", "record", "live", "state", "heard", "answer"].map(at);
   const route = document.querySelector("[data-route]").dataset.route;
   for (const place of document.querySelectorAll(".origin")) place.textContent = location.origin;
 
@@ -69,9 +69,61 @@
     record.textContent = "Stop and send";
     state.textContent = "Recording …";
   };
-  record.addEventListener("click", () => {
-    if (recorder) recorder.stop();
+
+  // Live: samples of 16 bits go out by a WebSocket, what the model hears comes back.
+  const WORKLET = `registerProcessor("samples", class extends AudioWorkletProcessor {
+    process(inputs) { if (inputs[0][0]) this.port.postMessage(inputs[0][0].slice()); return true; }
+  })`;
+  const RATE = 16000, BLOCK = 1600;
+  let stop = null;
+  const hear = (found, caption) => {
+    if (found.type === "words") caption.append(found.words.map((word) => word.text).join(" ") + " ");
+    else if (found.type === "error") element("p", found.message, answer, "notice");
+    else if (found.type === "onset") state.textContent = `${found.label} …`;
+    else if (found.type !== "caption") {
+      const labels = Object.entries(found.labels ?? {}).slice(0, 3).map(([label, value]) => `${label} ${value.toFixed(2)}`);
+      const what = found.label ?? (labels.join(", ") || found.value);
+      element("p", `${found.start.toFixed(1)}–${found.end.toFixed(1)} s: ${what}`, answer);
+    }
+    return found.type === "caption" ? element("p", "", answer, "transcript") : caption;
+  };
+  const listen = async () => {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const context = new AudioContext({ sampleRate: RATE });
+    const place = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
+    await context.audioWorklet.addModule(place);
+    URL.revokeObjectURL(place);
+    const node = new AudioWorkletNode(context, "samples");
+    context.createMediaStreamSource(stream).connect(node);
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/audio/stream?rate=${RATE}`);
+    answer.replaceChildren();
+    let caption = element("p", "", answer, "transcript"), waiting = [];
+    socket.addEventListener("message", (event) => { caption = hear(JSON.parse(event.data), caption); });
+    const silence = () => {
+      for (const track of stream.getTracks()) track.stop();
+      if (context.state !== "closed") context.close();
+    };
+    socket.addEventListener("close", () => {
+      silence();
+      stop = null;
+      live.textContent = "Listen live";
+      state.textContent = "";
+    });
+    node.port.onmessage = ({ data }) => {
+      for (const sample of data) waiting.push(Math.max(-1, Math.min(1, sample)) * 32767);
+      if (waiting.length < BLOCK || socket.readyState !== WebSocket.OPEN) return;
+      socket.send(new Int16Array(waiting));
+      waiting = [];
+    };
+    stop = () => { silence(); if (socket.readyState === WebSocket.OPEN) socket.send("end"); };
+    live.textContent = "Stop";
+    state.textContent = "Listening …";
+  };
+  const withMicrophone = (button, running, begin) => button.addEventListener("click", () => {
+    if (running()) running()();
     else if (!navigator.mediaDevices) state.textContent = "Browsers give the microphone only to https and to localhost.";
-    else start().catch((error) => { state.textContent = `The microphone cannot be used: ${error.message}.`; });
+    else begin().catch((error) => { state.textContent = `The microphone cannot be used: ${error.message}.`; });
   });
+  withMicrophone(record, () => recorder && (() => recorder.stop()), start);
+  withMicrophone(live, () => stop, listen);
 })();

@@ -1,4 +1,4 @@
-"""Serve a model by HTTP: OpenAI's transcriptions, classifications."""
+"""Serve a model: OpenAI's transcriptions, labels, and live audio."""
 
 from __future__ import annotations
 
