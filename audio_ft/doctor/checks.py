@@ -142,8 +142,3 @@ def of_samples(headers: Sequence[Probed], measured: Sequence[Measured | None]) -
     listed = [f"{counted(count, 'recording')} for {name}" for name, count in unjudged.items() if count]
     if listed:
         yield Finding("too short to judge", "info", f"too short to judge: {', '.join(listed)}")
-
-
-def found_in(header: Probed, one: Measured) -> list[str]:
-    """Return the names of the checks that find something in a recording."""
-    return [check.name for check in CHECKS if check.found(header, one)]

@@ -97,11 +97,8 @@ def push(
     _check_run(run, smoke=smoke)
     if create_pr and revision not in (None, MAIN):
         raise InputError(f"A pull request is opened against {MAIN}; leave out --revision or --create-pr.")
-    if samples and (refused := refusals(run.data.get("rights", {}))):
-        raise InputError(
-            f"Sample audio is published, and {refused:,} rows of the data are without consent; leave them out of the "
-            "training (see the warning of the run), or push without samples."
-        )
+    if samples:
+        _check_consent(run)
     files = repository_files(run, repo_id, predictions=predictions, samples=samples)
     sizes = tuple((file.path_in_repo, file.upload_info.size) for file in files)
     if dry_run:
@@ -114,6 +111,15 @@ def push(
         title = f"Add {'smoke run ' if run.smoke else ''}{run.recipe.name or 'model'}"
         made = commit(api, place, files, title, stale)
     return Pushed(repo_id, made.url, made.oid, sizes, made.changed)
+
+
+def _check_consent(run: Run) -> None:
+    """Refuse to publish recordings where some of the data are without consent."""
+    if refused := refusals(run.data.get("rights", {})):
+        raise InputError(
+            f"Sample audio is published, and {refused:,} rows of the data are without consent; leave them out of the "
+            "training (see the warning of the run), or push without samples."
+        )
 
 
 def _check_run(run: Run, *, smoke: bool) -> None:
