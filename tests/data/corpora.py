@@ -1,7 +1,9 @@
 """Tiny imitations of public corpora, as their archives are unpacked: a few tones of 0.1 speaker each."""
 
+import itertools
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import soundfile as sf
@@ -101,14 +103,12 @@ def timit(root):
 
 @corpus
 def timit_lower(root):
-    for split, speakers in (("train", ("fcjf0", "mdab0", "fdaw0")), ("test", ("faks0", "mdab1"))):
-        for speaker in speakers:
-            for number in ("sa1", "sx37", "si648"):
-                d = root / f"timit/{split}/dr1/{speaker}"
-                tone(d / f"{number}.wav", 0.2)
-                (d / f"{number}.txt").write_text("0 1600 She had your dark suit.\n")
-                (d / f"{number}.wrd").write_text("0 800 she\n800 1600 had\n")
-                (d / f"{number}.phn").write_text("0 800 h#\n800 1600 sh\n")
+    timit(root / "around")
+    for file in list((root / "around").rglob("*.*")):
+        lower = root / str(file.relative_to(root / "around")).lower()
+        lower.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(lower)
+    shutil.rmtree(root / "around")
 
 
 @corpus
@@ -157,21 +157,8 @@ def ljspeech(root):
 
 @corpus
 def common_voice(root):
-    head = [
-        "client_id",
-        "path",
-        "sentence_id",
-        "sentence",
-        "sentence_domain",
-        "up_votes",
-        "down_votes",
-        "age",
-        "gender",
-        "accents",
-        "variant",
-        "locale",
-        "segment",
-    ]
+    head = ["client_id", "path", "sentence_id", "sentence", "sentence_domain", "up_votes", "down_votes", "age",
+            "gender", "accents", "variant", "locale", "segment"]  # fmt: skip
     n = 0
 
     def rows(speakers, each):
@@ -205,17 +192,9 @@ def fleurs(root):
         for number in range(n):
             f = f"{first + number + 1000}.wav"
             tone(root / f"data/fr_fr/audio/{split}/{f}", 0.2)
-            rows.append(
-                [
-                    first + number // 2,
-                    f,
-                    f"Bonjour le monde {first + number}",
-                    f"bonjour le monde {first + number}",
-                    "b o n | j",
-                    1600,
-                    "FEMALE" if number % 2 else "MALE",
-                ]
-            )
+            said = f"Bonjour le monde {first + number}"
+            sex = "FEMALE" if number % 2 else "MALE"
+            rows.append([first + number // 2, f, said, said.lower(), "b o n | j", 1600, sex])
         table(root / f"data/fr_fr/{split}.tsv", rows, "\t")
 
 
@@ -247,54 +226,28 @@ def gtzan_csv(root):
     for g in ("blues", "rock", "jazz"):
         for number in range(8):
             tone(root / f"genres_original/{g}/{g}.{number:05d}.wav")
-    table(
-        root / "features_30_sec.csv",
-        [
-            ["filename", "length", "tempo", "label"],
-            *(
-                [f"{g}.{number:05d}.wav", 661794, number * 1.5, g]
-                for g in ("blues", "rock", "jazz")
-                for number in range(8)
-            ),
-        ],
-    )
-    table(
-        root / "features_3_sec.csv",
-        [
-            ["filename", "length", "tempo", "label"],
-            *(
-                [f"{g}.{number:05d}.{j}.wav", 66149, number * 1.5, g]
-                for g in ("blues", "rock", "jazz")
-                for number in range(8)
-                for j in range(10)
-            ),
-        ],
-    )
+    every = [(g, number) for g in ("blues", "rock", "jazz") for number in range(8)]
+    rows = [[f"{g}.{number:05d}.wav", 661794, number * 1.5, g] for g, number in every]
+    parts = [[f"{g}.{number:05d}.{j}.wav", 66149, number * 1.5, g] for g, number in every for j in range(10)]
+    for name, of in (("features_30_sec", rows), ("features_3_sec", parts)):
+        table(root / f"{name}.csv", [["filename", "length", "tempo", "label"], *of])
 
 
 @corpus
 def fsd50k(root):
     dev = [["fname", "labels", "mids", "split"]]
     ev = [["fname", "labels", "mids"]]
+
+    def row(name, number):
+        heard = "Dog,Animal" if number % 2 else ("Rain,Water", "Animal", "Dog,Water")[number % 3]
+        return [name, f'"{heard}"', '"/m/0,/m/1"']
+
     for number in range(12):
         tone(root / f"FSD50K.dev_audio/{100 + number}.wav")
-        dev.append(
-            [
-                100 + number,
-                f'''"{("Dog,Animal" if number % 2 else ("Rain,Water", "Animal", "Dog,Water")[number % 3])}"''',
-                '"/m/0,/m/1"',
-                "val" if number > 8 else "train",
-            ]
-        )
+        dev.append([*row(100 + number, number), "val" if number > 8 else "train"])
     for number in range(4):
         tone(root / f"FSD50K.eval_audio/{200 + number}.wav")
-        ev.append(
-            [
-                200 + number,
-                f'''"{("Dog,Animal" if number % 2 else ("Rain,Water", "Animal", "Dog,Water")[number % 3])}"''',
-                '"/m/0,/m/1"',
-            ]
-        )
+        ev.append(row(200 + number, number))
     table(root / "FSD50K.ground_truth/dev.csv", dev)
     table(root / "FSD50K.ground_truth/eval.csv", ev)
     table(root / "FSD50K.ground_truth/vocabulary.csv", [[0, "Dog", "/m/0"], [1, "Rain", "/m/1"]])
@@ -414,38 +367,13 @@ def meld(root):
         ("dev", "dev_splits_complete", 3),
         ("test", "output_repeated_splits_test", 3),
     ):
-        rows = [
-            [
-                "Sr No.",
-                "Utterance",
-                "Speaker",
-                "Emotion",
-                "Sentiment",
-                "Dialogue_ID",
-                "Utterance_ID",
-                "Season",
-                "Episode",
-                "StartTime",
-                "EndTime",
-            ]
-        ]
+        head = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
+        rows = [head.split(",")]
         for number in range(n):
             tone(root / f"{f}/dia{number // 3}_utt{number % 3}.wav")
-            rows.append(
-                [
-                    number + 1,
-                    f'"Oh, well {number}"',
-                    ("Joey", "Ross")[number % 2],
-                    ("neutral", "joy", "anger")[number % 3],
-                    "neutral",
-                    number // 3,
-                    number % 3,
-                    8,
-                    21,
-                    '"00:16:16,059"',
-                    '"00:16:21,731"',
-                ]
-            )
+            said = [f'"Oh, well {number}"', ("Joey", "Ross")[number % 2], ("neutral", "joy", "anger")[number % 3]]
+            place = [number // 3, number % 3, 8, 21, '"00:16:16,059"', '"00:16:21,731"']
+            rows.append([number + 1, *said, "neutral", *place])
         table(root / f"{split}_sent_emo.csv", rows)
 
 
@@ -455,17 +383,8 @@ def esc50(root):
     for number in range(15):
         n = f"{number % 5 + 1}-{200 + number // 2}-{'AB'[number % 2]}-{number // 5}.wav"
         tone(root / "ESC-50-master/audio" / n)
-        rows.append(
-            [
-                n,
-                number % 5 + 1,
-                number // 5,
-                ("dog", "rain", "cat")[number // 5],
-                "True",
-                200 + number // 2,
-                "AB"[number % 2],
-            ]
-        )
+        kind = ("dog", "rain", "cat")[number // 5]
+        rows.append([n, number % 5 + 1, number // 5, kind, "True", 200 + number // 2, "AB"[number % 2]])
     table(root / "ESC-50-master/meta/esc50.csv", rows)
     (root / "ESC-50-master/README.md").write_text("x")
     (root / "ESC-50-master/requirements.txt").write_text("numpy\n")
@@ -493,19 +412,9 @@ def nsynth(root):
             fam = ("bass", "flute", "organ")[number % 3]
             i = f"{fam}_synthetic_{number:03d}-0{number:02d}-050"
             tone(root / f"nsynth-{split}/audio/{i}.wav")
-            ex[i] = {
-                "note": number,
-                "instrument": number,
-                "instrument_str": f"{fam}_synthetic_{number:03d}",
-                "instrument_family": number % 3,
-                "instrument_family_str": fam,
-                "pitch": number,
-                "velocity": 50,
-                "sample_rate": 16000,
-                "qualities": [0, 1],
-                "qualities_str": ["dark"],
-                "note_str": i,
-            }
+            ex[i] = {"note": number, "instrument": number, "instrument_str": f"{fam}_synthetic_{number:03d}",
+                     "instrument_family": number % 3, "instrument_family_str": fam, "pitch": number, "velocity": 50,
+                     "sample_rate": 16000, "qualities": [0, 1], "qualities_str": ["dark"], "note_str": i}  # fmt: skip
         (root / f"nsynth-{split}/examples.json").write_text(json.dumps(ex))
 
 
@@ -536,55 +445,12 @@ def slurp(root):
                 tone(root / "audio/slurp_real" / f)
                 recs.append({"file": f, "wer": 0.0, "ent_wer": 0.0, "status": "correct"})
                 n += 1
-            lines.append(
-                json.dumps(
-                    {
-                        "slurp_id": n,
-                        "sentence": f"turn off {number}",
-                        "sentence_annotation": "x",
-                        "intent": ("iot_off", "alarm_set", "play")[number % 3],
-                        "action": "off",
-                        "tokens": [],
-                        "scenario": ("iot", "alarm", "play")[number % 3],
-                        "recordings": recs,
-                        "entities": [],
-                    }
-                )
-            )
+            intent, scenario = (("iot_off", "iot"), ("alarm_set", "alarm"), ("play", "play"))[number % 3]
+            row = {"slurp_id": n, "sentence": f"turn off {number}", "sentence_annotation": "x", "intent": intent,
+                   "action": "off", "tokens": [], "scenario": scenario, "recordings": recs, "entities": []}  # fmt: skip
+            lines.append(json.dumps(row))
         (root / "dataset/slurp").mkdir(parents=True, exist_ok=True)
         (root / f"dataset/slurp/{split}.jsonl").write_text("\n".join(lines) + "\n")
-
-
-@corpus
-def ravdess(root):
-    for a in range(1, 7):
-        for e in range(1, 9):
-            tone(root / f"Actor_{a:02d}/03-01-{e:02d}-01-01-01-{a:02d}.wav")
-
-
-@corpus
-def emodb(root):
-    for speaker in ("03", "08", "09", "10"):
-        for t in ("a01", "a02"):
-            for e in "WLF":
-                tone(root / f"wav/{speaker}{t}{e}a.wav")
-
-
-@corpus
-def tess(root):
-    for speaker in ("OAF", "YAF"):
-        for e in ("angry", "happy", "ps"):
-            for w in ("back", "bar", "base"):
-                folder = root / f"TESS data/{speaker}_{'Pleasant_surprise' if e == 'ps' else e}"
-                tone(folder / f"{speaker}_{w}_{e}.wav")
-
-
-@corpus
-def savee(root):
-    for speaker in ("DC", "JE", "JK", "KL"):
-        for e in ("a", "sa", "n"):
-            for number in (1, 2):
-                tone(root / f"AudioData/{speaker}/{e}{number:02d}.wav")
 
 
 @corpus
@@ -599,20 +465,30 @@ def esd(root):
         table(root / f"ESD/{speaker}/{speaker}.txt", lines, "\t")
 
 
-@corpus
-def mesd(root):
-    for e in ("Anger", "Fear", "Neutral"):
-        for speaker in ("F", "M", "C"):
-            for w in ("abajo", "casa"):
-                tone(root / f"{e}_{speaker}_A_{w}.wav")
+# Corpora whose recordings are all that there is: the form of their names, and what its places hold.
+NAMES = {
+    "ravdess": ("Actor_{0:02d}/03-01-{1:02d}-01-01-01-{0:02d}.wav", range(1, 7), range(1, 9)),
+    "emodb": ("wav/{0}{1}{2}a.wav", ("03", "08", "09", "10"), ("a01", "a02"), "WLF"),
+    "tess": ("TESS data/{0}_{1[0]}/{0}_{2}_{1[1]}.wav", ("OAF", "YAF"),
+             (("angry", "angry"), ("happy", "happy"), ("Pleasant_surprise", "ps")), ("back", "bar", "base")),
+    "savee": ("AudioData/{0}/{1}{2:02d}.wav", ("DC", "JE", "JK", "KL"), ("a", "sa", "n"), (1, 2)),
+    "mesd": ("{0}_{1}_A_{2}.wav", ("Anger", "Fear", "Neutral"), "FMC", ("abajo", "casa")),
+    "emovo": ("EMOVO/{0}/{1}-{0}-{2}.wav", ("f1", "f2", "m1"), ("dis", "gio", "neu"), ("b1", "b2")),
+    "aesdd": ("{0}/{0[0]}{2:02d} ({1}).wav", ("anger", "disgust", "fear"), (1, 2, 3), (1, 2)),
+    "shemo": ("{0[0]}/{0[1]}{1:02d}{2}{3:02d}.wav", (("female", "F"), ("male", "M")), (1, 2, 3), "AHN", (1, 2)),
+    "urdu": ("{0}/{1}_F{2}_{0[0]}{2}.wav", ("Angry", "Happy", "Sad"), ("SM1", "SM2", "SF1"), (1, 2)),
+    "emovdb": ("{0}_{1[0]}/{1[1]}_1-28_{2:04d}.wav", ("bea", "sam", "josh"),
+               (("Amused", "amused"), ("Neutral", "neutral")), (1, 2, 3)),
+}  # fmt: skip
 
 
-@corpus
-def emovo(root):
-    for speaker in ("f1", "f2", "m1"):
-        for e in ("dis", "gio", "neu"):
-            for number in ("b1", "b2"):
-                tone(root / f"EMOVO/{speaker}/{e}-{speaker}-{number}.wav")
+def named(root, form, *places):
+    for values in itertools.product(*places):
+        tone(root / form.format(*values))
+
+
+for name, how in NAMES.items():
+    BUILDERS[name] = partial(lambda how, root: named(root, *how), how)
 
 
 @corpus
@@ -627,44 +503,11 @@ def jl(root):
 
 
 @corpus
-def aesdd(root):
-    for e in ("anger", "disgust", "fear"):
-        for speaker in (1, 2, 3):
-            for number in (1, 2):
-                tone(root / f"{e}/{e[0]}{number:02d} ({speaker}).wav")
-
-
-@corpus
 def baved(root):
     for speaker in range(6):
         for e in (0, 1, 2):
             for w in (0, 1):
                 tone(root / f"{speaker}/{speaker}-M-23-{w}-{e}-{speaker * 10 + w}.wav")
-
-
-@corpus
-def shemo(root):
-    for g in "FM":
-        for speaker in (1, 2, 3):
-            for e in "AHN":
-                for number in (1, 2):
-                    tone(root / f"{('female' if g == 'F' else 'male')}/{g}{speaker:02d}{e}{number:02d}.wav")
-
-
-@corpus
-def urdu(root):
-    for e in ("Angry", "Happy", "Sad"):
-        for speaker in ("SM1", "SM2", "SF1"):
-            for number in (1, 2):
-                tone(root / f"{e}/{speaker}_F{number}_{e[0]}{number}.wav")
-
-
-@corpus
-def emovdb(root):
-    for speaker in ("bea", "sam", "josh"):
-        for e in ("Amused", "Neutral"):
-            for number in range(3):
-                tone(root / f"{speaker}_{e}/{e.lower()}_1-28_{number + 1:04d}.wav")
 
 
 @corpus

@@ -11,6 +11,7 @@ import numpy as np
 from corpora import table, tone
 
 LAYOUTS = {}
+FEW = (("train", 9), ("validation", 3), ("test", 3))
 
 
 def layout(build):
@@ -27,74 +28,85 @@ def take(root, count=12, where="w", suffix=".wav"):
     return names
 
 
+def tones(folder, count=12, name="{}.wav", *how):
+    for number in range(count):
+        tone(folder / name.format(number), *how)
+
+
 def label(number):
     return ("yes", "no", "up")[number % 3]
 
 
+def labels(count=12):
+    return [label(number) for number in range(count)]
+
+
+def labeled(names):
+    """Return [name, label] for each name."""
+    return [[name, label(number)] for number, name in enumerate(names)]
+
+
+def listed(root, names, file="list.csv", sep=",", head=("file", "label")):
+    """Write a table of names and labels, and return the settings that read it."""
+    table(root / file, [list(head), *labeled(names)], sep)
+    return {"path": root / file}
+
+
+def text(root, content, file="list.csv", encoding="utf-8"):
+    """Write a file and return the settings that read it."""
+    (root / file).write_bytes(content.encode(encoding))
+    return {"path": root / file}
+
+
+def parquet(root, columns, file="data.parquet"):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(columns), root / file)
+    return {"path": root / file}
+
+
+def structs(root, names):
+    return {"audio": [{"bytes": (root / f).read_bytes(), "path": f} for f in names], "label": labels()}
+
+
+def floats():
+    waves = [list(np.sin(np.arange(800) * 0.1 * number)) for number in range(12)]
+    return {"audio": waves, "sampling_rate": [8000] * 12, "label": labels()}
+
+
 @layout
 def excel_semicolon_bom(root):
-    names = take(root)
-    (root / "list.csv").write_bytes(
-        (
-            "\ufeffDateiname;Label;Bemerkung\r\n"
-            + "".join((f"{f};{label(number)};a, b\r\n" for number, f in enumerate(names)))
-        ).encode("utf-8")
-    )
-    return {"path": root / "list.csv"}
+    rows = "".join(f"{f};{label};a, b\r\n" for f, label in labeled(take(root)))
+    return text(root, "\ufeffDateiname;Label;Bemerkung\r\n" + rows)
 
 
 @layout
 def excel_sep_line(root):
-    names = take(root)
-    (root / "list.csv").write_bytes(
-        ("sep=;\r\nfile;label\r\n" + "".join((f"{f};{label(number)}\r\n" for number, f in enumerate(names)))).encode(
-            "utf-8"
-        )
-    )
-    return {"path": root / "list.csv"}
+    return text(root, "sep=;\r\nfile;label\r\n" + "".join(f"{f};{label}\r\n" for f, label in labeled(take(root))))
 
 
 @layout
 def excel_cp1252(root):
-    names = take(root)
-    (root / "list.csv").write_bytes(
-        (
-            "file;label\r\n"
-            + "".join((f"{f};{('größe', 'no', 'up')[number % 3]}\r\n" for number, f in enumerate(names)))
-        ).encode("cp1252")
-    )
-    return {"path": root / "list.csv"}
+    rows = "".join(f"{f};{label.replace('yes', 'größe')}\r\n" for f, label in labeled(take(root)))
+    return text(root, "file;label\r\n" + rows, encoding="cp1252")
 
 
 @layout
 def tsv_called_csv(root):
-    names = take(root)
-    table(root / "list.csv", [["file", "label"], *([f, label(number)] for number, f in enumerate(names))], "\t")
-    return {"path": root / "list.csv"}
+    return listed(root, take(root), sep="\t")
 
 
 @layout
 def csv_called_tsv(root):
-    names = take(root)
-    table(root / "list.tsv", [["file", "label"], *([f, label(number)] for number, f in enumerate(names))], ",")
-    return {"path": root / "list.tsv"}
+    return listed(root, take(root), "list.tsv")
 
 
 @layout
 def parquet_structs(root):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = take(root)
-    t = pa.table(
-        {
-            "audio": [{"bytes": (root / f).read_bytes(), "path": f} for f in names],
-            "label": [label(number) for number in range(12)],
-        }
-    )
-    pq.write_table(t, root / "data.parquet")
+    settings = parquet(root, structs(root, take(root)))
     shutil.rmtree(root / "w")
-    return {"path": root / "data.parquet"}
+    return settings
 
 
 @layout
@@ -106,56 +118,24 @@ def parquet_structs_folder(root):
 
 @layout
 def parquet_paths(root):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = take(root)
-    pq.write_table(pa.table({"file": names, "label": [label(number) for number in range(12)]}), root / "data.parquet")
-    return {"path": root / "data.parquet"}
+    return parquet(root, {"file": take(root), "label": labels()})
 
 
 @layout
 def parquet_binary(root):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = take(root)
-    pq.write_table(
-        pa.table({"audio": [(root / f).read_bytes() for f in names], "label": [label(number) for number in range(12)]}),
-        root / "data.parquet",
-    )
-    return {"path": root / "data.parquet"}
+    return parquet(root, {"audio": [(root / f).read_bytes() for f in take(root)], "label": labels()})
 
 
 @layout
 def parquet_floats(root):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(
-        pa.table(
-            {
-                "audio": [list(np.sin(np.arange(800) * 0.1 * number)) for number in range(12)],
-                "sampling_rate": [8000] * 12,
-                "label": [label(number) for number in range(12)],
-            }
-        ),
-        root / "data.parquet",
-    )
-    return {"path": root / "data.parquet"}
+    return parquet(root, floats())
 
 
 @layout
 def arrow_floats(root):
     from datasets import Dataset
 
-    Dataset.from_dict(
-        {
-            "audio": [list(np.sin(np.arange(800) * 0.1 * number)) for number in range(12)],
-            "sampling_rate": [8000] * 12,
-            "label": [label(number) for number in range(12)],
-        }
-    ).save_to_disk(root / "saved")
+    Dataset.from_dict(floats()).save_to_disk(root / "saved")
     return {"path": root / "saved"}
 
 
@@ -163,13 +143,7 @@ def arrow_floats(root):
 def arrow_file(root):
     import pyarrow as pa
 
-    names = take(root)
-    t = pa.table(
-        {
-            "audio": [{"bytes": (root / f).read_bytes(), "path": f} for f in names],
-            "label": [label(number) for number in range(12)],
-        }
-    )
+    t = pa.table(structs(root, take(root)))
     with pa.OSFile(str(root / "data.arrow"), "wb") as s, pa.ipc.new_stream(s, t.schema) as w:
         w.write_table(t)
     return {"path": root / "data.arrow"}
@@ -177,57 +151,36 @@ def arrow_file(root):
 
 @layout
 def json_by_file(root):
-    names = take(root)
-    (root / "labels.json").write_text(
-        json.dumps({f: {"label": label(number)} for number, f in enumerate(names)}, indent=1)
-    )
-    return {"path": root / "labels.json"}
+    return text(root, json.dumps({f: {"label": label} for f, label in labeled(take(root))}, indent=1), "labels.json")
 
 
 @layout
 def json_file_to_label(root):
-    names = take(root)
-    (root / "labels.json").write_text(json.dumps({f: label(number) for number, f in enumerate(names)}))
-    return {"path": root / "labels.json"}
+    return text(root, json.dumps(dict(labeled(take(root)))), "labels.json")
 
 
 @layout
 def json_data_list(root):
-    names = take(root)
-    (root / "set.json").write_text(
-        json.dumps({"version": 1, "data": [{"wav": f, "labels": label(number)} for number, f in enumerate(names)]})
-    )
-    return {"path": root / "set.json"}
+    rows = [{"wav": f, "labels": label} for f, label in labeled(take(root))]
+    return text(root, json.dumps({"version": 1, "data": rows}), "set.json")
 
 
 @layout
 def json_coco(root):
-    names = take(root)
-    (root / "coco.json").write_text(
-        json.dumps(
-            {
-                "info": {},
-                "audios": [{"id": number, "file_name": f} for number, f in enumerate(names)],
-                "categories": [{"id": i, "name": c} for i, c in enumerate(("yes", "no", "up"))],
-                "annotations": [{"id": number, "audio_id": number, "category_id": number % 3} for number in range(12)],
-            }
-        )
-    )
-    return {"path": root / "coco.json"}
+    content = {
+        "info": {},
+        "audios": [{"id": number, "file_name": f} for number, f in enumerate(take(root))],
+        "categories": [{"id": i, "name": c} for i, c in enumerate(("yes", "no", "up"))],
+        "annotations": [{"id": number, "audio_id": number, "category_id": number % 3} for number in range(12)],
+    }
+    return text(root, json.dumps(content), "coco.json")
 
 
 @layout
 def json_columns(root):
-    names = take(root)
-    (root / "set.json").write_text(
-        json.dumps(
-            {
-                "file": {str(number): f for number, f in enumerate(names)},
-                "label": {str(number): label(number) for number in range(12)},
-            }
-        )
-    )
-    return {"path": root / "set.json"}
+    columns = {"file": take(root), "label": labels()}
+    by_row = {name: {str(number): cell for number, cell in enumerate(cells)} for name, cells in columns.items()}
+    return text(root, json.dumps(by_row), "set.json")
 
 
 @layout
@@ -237,159 +190,108 @@ def json_folder(root):
 
 @layout
 def yaml_list(root):
-    names = take(root)
-    (root / "list.yaml").write_text(
-        "".join((f"- file: {f}\n  label: {label(number)}\n" for number, f in enumerate(names)))
-    )
-    return {"path": root / "list.yaml"}
+    rows = "".join(f"- file: {f}\n  label: {label}\n" for f, label in labeled(take(root)))
+    return text(root, rows, "list.yaml")
+
+
+def without_folder(names):
+    return [f.split("/")[-1] for f in names]
 
 
 @layout
 def csv_elsewhere(root):
-    names = take(root, where="audio/deep")
-    table(
-        root / "meta/list.csv",
-        [["file", "label"], *([f.split("/")[-1], label(number)] for number, f in enumerate(names))],
-    )
-    return {"path": root / "meta/list.csv"}
+    return listed(root, without_folder(take(root, where="audio/deep")), "meta/list.csv")
 
 
 @layout
 def csv_sibling(root):
-    names = take(root, where="recs")
-    table(
-        root / "csvs/list.csv",
-        [["file", "label"], *([f.split("/")[-1], label(number)] for number, f in enumerate(names))],
-    )
-    return {"path": root / "csvs/list.csv"}
+    return listed(root, without_folder(take(root, where="recs")), "csvs/list.csv")
 
 
 @layout
 def csv_sibling_any(root):
-    names = take(root, where="recs")
-    table(
-        root / "tables/list.csv",
-        [["file", "label"], *([f.split("/")[-1], label(number)] for number, f in enumerate(names))],
-    )
-    return {"path": root / "tables/list.csv"}
+    return listed(root, without_folder(take(root, where="recs")), "tables/list.csv")
 
 
 @layout
 def no_suffix(root):
-    names = take(root)
-    table(
-        root / "list.csv",
-        [["file", "label"], *([f.split("/")[-1][:-4], label(number)] for number, f in enumerate(names))],
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, [f[:-4] for f in without_folder(take(root))])
 
 
 @layout
 def upper_suffix(root):
-    names = take(root, suffix=".WAV")
-    table(root / "list.csv", [["file", "label"], *([f, label(number)] for number, f in enumerate(names))])
-    return {"path": root / "list.csv"}
+    return listed(root, take(root, suffix=".WAV"))
 
 
 @layout
 def upper_suffix_listed_lower(root):
-    names = take(root, suffix=".WAV")
-    table(root / "list.csv", [["file", "label"], *([f[:-4] + ".wav", label(number)] for number, f in enumerate(names))])
-    return {"path": root / "list.csv"}
+    return listed(root, [f[:-4] + ".wav" for f in take(root, suffix=".WAV")])
 
 
 @layout
 def case_differs(root):
-    names = take(root)
-    table(
-        root / "list.csv",
-        [
-            ["file", "label"],
-            *([f.replace("w/", "W/") if number % 3 == 0 else f, label(number)] for number, f in enumerate(names)),
-        ],
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, [f.replace("w/", "W/") if n % 3 == 0 else f for n, f in enumerate(take(root))])
 
 
 @layout
 def absolute(root):
-    names = take(root)
-    table(root / "list.csv", [["file", "label"], *([root / f, label(number)] for number, f in enumerate(names))])
-    return {"path": root / "list.csv"}
+    return listed(root, [root / f for f in take(root)])
 
 
 @layout
 def file_uri(root):
-    names = take(root)
-    table(
-        root / "list.csv",
-        [["file", "label"], *([(root / f).as_uri(), label(number)] for number, f in enumerate(names))],
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, [(root / f).as_uri() for f in take(root)])
 
 
 @layout
 def percent_names(root):
-    for number in range(12):
-        tone(root / f"w/my take {number}.wav")
-    table(
-        root / "list.csv",
-        [["file", "label"], *([f"w/my%20take%20{number}.wav", label(number)] for number in range(12))],
-    )
-    return {"path": root / "list.csv"}
+    tones(root / "w", 12, "my take {}.wav")
+    return listed(root, [f"w/my%20take%20{number}.wav" for number in range(12)])
 
 
 @layout
 def manifests_in_subfolder(root):
     names = take(root, 18, "recordings")
-    for name, r in (("train", range(12)), ("dev", range(12, 15)), ("test", range(15, 18))):
-        table(root / f"manifests/v1/{name}.csv", [["file", "label"], *([names[number], label(number)] for number in r)])
+    for name, part in (("train", names[:12]), ("dev", names[12:15]), ("test", names[15:])):
+        listed(root, part, f"manifests/v1/{name}.csv")
 
 
 @layout
 def jsonl_per_split(root):
-    for sp, c in (("train", 9), ("validation", 3), ("test", 3)):
-        rows = []
-        for number in range(c):
-            tone(root / sp / f"{sp}{number}.wav")
-            rows.append(json.dumps({"file_name": f"{sp}{number}.wav", "label": label(number)}))
-        (root / sp / "metadata.jsonl").write_text("\n".join(rows))
+    for split, count in FEW:
+        tones(root / split, count, split + "{}.wav")
+        rows = [{"file_name": f"{split}{number}.wav", "label": label(number)} for number in range(count)]
+        text(root, "\n".join(map(json.dumps, rows)), f"{split}/metadata.jsonl")
+
+
+def quoted(root, cells):
+    """Write a table of cells with commas and quotes, as Python's csv does."""
+    with open(root / "list.csv", "w") as file:
+        csv.writer(file).writerows([["audio", "label"], *labeled(cells)])
+    return {"path": root / "list.csv"}
 
 
 @layout
 def dict_strings(root):
-    names = take(root)
-    with open(root / "list.csv", "w") as h:
-        w = csv.writer(h)
-        w.writerow(["audio", "label"])
-        for number, f in enumerate(names):
-            w.writerow([str({"path": f, "array": None, "sampling_rate": 8000}), label(number)])
-    return {"path": root / "list.csv"}
+    return quoted(root, [str({"path": f, "array": None, "sampling_rate": 8000}) for f in take(root)])
 
 
 @layout
 def dict_json_strings(root):
-    names = take(root)
-    with open(root / "list.csv", "w") as h:
-        w = csv.writer(h)
-        w.writerow(["audio", "label"])
-        for number, f in enumerate(names):
-            w.writerow([json.dumps({"path": f, "bytes": None}), label(number)])
-    return {"path": root / "list.csv"}
+    return quoted(root, [json.dumps({"path": f, "bytes": None}) for f in take(root)])
 
 
 @layout
 def nested_classes(root):
     for c in ("animal/dog", "animal/cat", "vehicle/car"):
-        for number in range(5):
-            tone(root / c / f"{number}.wav")
+        tones(root / c, 5)
 
 
 @layout
 def dotfiles(root):
     for c in ("yes", "no"):
+        tones(root / c, 6)
         for number in range(6):
-            tone(root / c / f"{number}.wav")
             (root / c / f"._{number}.wav").write_bytes(b"\x00\x05\x16\x07")
         (root / c / ".DS_Store").write_bytes(b"x")
         (root / "__MACOSX" / c).mkdir(parents=True, exist_ok=True)
@@ -425,18 +327,29 @@ def wav(number, root):
     return b
 
 
+def samples(path, root, count, name, others, audio=".wav", first=0):
+    """Write a shard of samples, each a tone and what `others` returns for its number: {suffix: text}."""
+    items = []
+    for number in range(count):
+        stem = name.format(number)
+        items.append((stem + audio, wav(first + number, root)))
+        items += [(stem + suffix, content.encode()) for suffix, content in others(number).items()]
+    shard(path, items)
+
+
+def cls(number):
+    return {".cls": label(number)}
+
+
+def class_number(number):
+    return {".cls": str(number % 3)}
+
+
 @layout
 def wds_braces(root):
     """See webdataset/webdataset#11."""
     for s in range(4):
-        shard(
-            root / f"shard-{s:03d}.tar",
-            [
-                x
-                for number in range(3)
-                for x in ((f"{s}{number}.wav", wav(s * 3 + number, root)), (f"{s}{number}.cls", label(number).encode()))
-            ],
-        )
+        samples(root / f"shard-{s:03d}.tar", root, 3, f"{s}{{}}", cls, first=s * 3)
     return {"path": str(root / "shard-{000..003}.tar")}
 
 
@@ -448,230 +361,138 @@ def wds_glob(root):
 
 @layout
 def wds_targz_json(root):
+    def sheet(number):
+        return {".json": json.dumps({"label": label(number), "speaker": f"s{s}{number // 2}"})}
+
     for s in range(2):
-        shard(
-            root / f"train-{s:06d}.tar.gz",
-            [
-                x
-                for number in range(6)
-                for x in (
-                    (f"{s}{number}.flac", wav(s * 6 + number, root)),
-                    (
-                        f"{s}{number}.json",
-                        json.dumps({"label": label(number), "speaker": f"s{s}{number // 2}"}).encode(),
-                    ),
-                )
-            ],
-        )
+        samples(root / f"train-{s:06d}.tar.gz", root, 6, f"{s}{{}}", sheet, ".flac", s * 6)
 
 
 @layout
 def wds_splits(root):
-    for sp, c in (("train", 9), ("val", 3), ("test", 3)):
-        shard(
-            root / f"{sp}-000000.tar",
-            [
-                x
-                for number in range(c)
-                for x in ((f"{sp}{number}.wav", wav(number, root)), (f"{sp}{number}.cls", str(number % 3).encode()))
-            ],
-        )
+    for split, count in (("train", 9), ("val", 3), ("test", 3)):
+        samples(root / f"{split}-000000.tar", root, count, split + "{}", class_number)
 
 
 @layout
 def wds_split_folders(root):
-    for sp, c in (("train", 9), ("val", 3), ("test", 3)):
-        shard(
-            root / f"{sp}/{0:06d}.tar",
-            [
-                x
-                for number in range(c)
-                for x in ((f"{number:04d}.wav", wav(number, root)), (f"{number:04d}.cls", str(number % 3).encode()))
-            ],
-        )
+    for split, count in (("train", 9), ("val", 3), ("test", 3)):
+        samples(root / f"{split}/000000.tar", root, count, "{:04d}", class_number)
 
 
 @layout
 def sidecar_wds_txt(root):
-    shard(
-        root / "a.tar",
-        [
-            x
-            for number in range(12)
-            for x in ((f"{number}.wav", wav(number, root)), (f"{number}.txt", f"hello {number}".encode()))
-        ],
-    )
+    samples(root / "a.tar", root, 12, "{}", lambda number: {".txt": f"hello {number}"})
 
 
 @layout
 def wds_dots(root):
     """See webdataset/webdataset#237, huggingface/datasets#7150."""
-    shard(
-        root / "a.tar",
-        [
-            x
-            for number in range(12)
-            for x in (
-                (f"track 2.{number} (Clean Version).wav", wav(number, root)),
-                (f"track 2.{number} (Clean Version).cls", label(number).encode()),
-            )
-        ],
-    )
+    samples(root / "a.tar", root, 12, "track 2.{} (Clean Version)", cls)
 
 
 @layout
 def wds_wav_label(root):
     """See webdataset/webdataset#288."""
-    shard(
-        root / "a.tar",
-        [
-            x
-            for number in range(12)
-            for x in ((f"s/{number}.wav.data", wav(number, root)), (f"s/{number}.wav.label", label(number).encode()))
-        ],
-    )
+    samples(root / "a.tar", root, 12, "s/{}.wav", lambda number: {".label": label(number)}, ".data")
 
 
 @layout
 def wds_out_of_order(root):
     """See webdataset/webdataset#258."""
-    shard(
-        root / "a.tar",
-        [(f"{number}.wav", wav(number, root)) for number in range(12)]
-        + [(f"{number}.json", json.dumps({"label": label(number)}).encode()) for number in reversed(range(12))],
-    )
+    sheets = [(f"{number}.json", json.dumps({"label": label(number)}).encode()) for number in reversed(range(12))]
+    shard(root / "a.tar", [(f"{number}.wav", wav(number, root)) for number in range(12)] + sheets)
 
 
 @layout
 def wds_repeated_names(root):
     """See webdataset/webdataset#327."""
     for s in range(4):
-        shard(
-            root / f"shard-{s:03d}.tar",
-            [
-                x
-                for number in range(3)
-                for x in ((f"{number}.wav", wav(s * 3 + number, root)), (f"{number}.cls", label(number).encode()))
-            ],
-        )
+        samples(root / f"shard-{s:03d}.tar", root, 3, "{}", cls, first=s * 3)
 
 
 @layout
 def wds_speech_wav(root):
     """See webdataset/webdataset#407."""
-    shard(
-        root / "a.tar",
-        [
-            x
-            for number in range(12)
-            for x in (
-                (f"{number:06d}.speech.wav", wav(number, root)),
-                (f"{number:06d}.cls", label(number).encode()),
-                (f"{number:06d}.transcript.txt", b"hi"),
-            )
-        ],
-    )
+    more = {".transcript.txt": "hi"}
+    samples(root / "a.tar", root, 12, "{:06d}", lambda number: cls(number) | more, ".speech.wav")
 
 
 @layout
 def hf7880_splits_without_classes(root):
     """See huggingface/datasets#7880."""
-    for sp in ("train", "test"):
-        for number in range(6):
-            tone(root / sp / f"{number}.wav")
+    for split in ("train", "test"):
+        tones(root / split, 6)
 
 
 @layout
 def hf7529_custom_split(root):
     """See huggingface/datasets#7529."""
-    for sp, c in (("train", 9), ("validation", 3), ("test", 3), ("custom", 3)):
-        rows = [["file_name", "label"]]
-        for number in range(c):
-            tone(root / sp / f"{sp}{number}.wav")
-            rows.append([f"{sp}{number}.wav", label(number)])
-        table(root / sp / "metadata.csv", rows)
+    for split, count in (*FEW, ("custom", 3)):
+        tones(root / split, count, split + "{}.wav")
+        names = [f"{split}{number}.wav" for number in range(count)]
+        listed(root, names, f"{split}/metadata.csv", head=("file_name", "label"))
 
 
 @layout
 def hf5046_beside(root):
     """See huggingface/datasets#5046."""
     take(root, 12, ".")
-    table(
-        root / "metadata.csv",
-        [["file_name", "duration", "label"], *([f"./t{number}.wav", 1.5, label(number)] for number in range(12))],
-    )
+    rows = [[f"./t{number}.wav", 1.5, label(number)] for number in range(12)]
+    table(root / "metadata.csv", [["file_name", "duration", "label"], *rows])
 
 
 @layout
 def cv_without_mp3(root):
     """See mozilla/DeepSpeech#1928, pytorch/audio#1126."""
-    for number in range(12):
-        tone(root / f"clips/{number:x}abc.mp3", 0.2, 16000)
-    table(
-        root / "validated.tsv",
-        [
-            ["client_id", "path", "sentence"],
-            *([f"c{number // 2}", f"{number:x}abc", f"Sentence {number}"] for number in range(12)),
-        ],
-        "\t",
-    )
+    tones(root / "clips", 12, "{:x}abc.mp3", 0.2, 16000)
+    rows = [[f"c{number // 2}", f"{number:x}abc", f"Sentence {number}"] for number in range(12)]
+    table(root / "validated.tsv", [["client_id", "path", "sentence"], *rows], "\t")
     return {"path": root / "validated.tsv"}
 
 
 @layout
 def coqui_two(root):
     """See coqui-ai/TTS#3050."""
-    for number in range(10):
-        tone(root / f"wavs/audio{number}.wav")
+    tones(root / "wavs", 10, "audio{}.wav")
     table(root / "metadata.txt", [[f"audio{number}", f"This is my sentence {number}."] for number in range(10)], "|")
 
 
 @layout
 def ljs_empty_middle(root):
     """See coqui-ai/TTS#1203."""
-    for number in range(10):
-        tone(root / f"wavs/audio{number}.wav")
-    table(
-        root / "metadata.csv", [[f"audio{number}", "", f"This is my sentence {number}."] for number in range(10)], "|"
-    )
+    tones(root / "wavs", 10, "audio{}.wav")
+    rows = [[f"audio{number}", "", f"This is my sentence {number}."] for number in range(10)]
+    table(root / "metadata.csv", rows, "|")
 
 
 @layout
 def piper_blank_lines(root):
     """See rhasspy/piper#246."""
-    for number in range(10):
-        tone(root / f"wav/{number}.wav")
-    (root / "metadata.csv").write_text(
-        "\n".join(f"{number}|male{number % 3}|This is sentence {number}, yes.\n" for number in range(10)) + "\n\n"
-    )
+    tones(root / "wav", 10)
+    rows = [f"{number}|male{number % 3}|This is sentence {number}, yes.\n" for number in range(10)]
+    text(root, "\n".join(rows) + "\n\n", "metadata.csv")
 
 
 @layout
 def piper_case(root):
     """See rhasspy/piper#368."""
-    for number in range(12):
-        tone(root / f"wav/{number}.wav")
-    table(
-        root / "metadata.csv",
-        [
-            [f"{('Wav' if number == 5 else 'wav')}/{number}.wav", f"male{number % 4}", f"This is sentence {number}."]
-            for number in range(12)
-        ],
-        "|",
-    )
+    tones(root / "wav")
+    rows = [[f"wav/{number}.wav", f"male{number % 4}", f"This is sentence {number}."] for number in range(12)]
+    rows[5][0] = "Wav/5.wav"
+    table(root / "metadata.csv", rows, "|")
 
 
 @layout
 def no_header_numbers(root):
-    names = take(root)
-    table(root / "list.csv", [[f, number % 2] for number, f in enumerate(names)])
+    table(root / "list.csv", [[f, number % 2] for number, f in enumerate(take(root))])
     return {"path": root / "list.csv"}
 
 
 @layout
 def index_column(root):
-    names = take(root)
-    table(root / "list.csv", [["", "path", "label"], *([number, f, label(number)] for number, f in enumerate(names))])
+    rows = [[number, *row] for number, row in enumerate(labeled(take(root)))]
+    table(root / "list.csv", [["", "path", "label"], *rows])
     return {"path": root / "list.csv"}
 
 
@@ -679,14 +500,12 @@ def index_column(root):
 def xlsx_two_sheets(root):
     import openpyxl
 
-    names = take(root)
     b = openpyxl.Workbook()
     b.active.title = "notes"
     b.active.append(["only a title"])
     s = b.create_sheet("data")
-    s.append(["File", "Label"])
-    for number, f in enumerate(names):
-        s.append([f, label(number)])
+    for row in (["File", "Label"], *labeled(take(root))):
+        s.append(row)
     b.save(root / "list.xlsx")
     return {"path": root / "list.xlsx"}
 
@@ -694,8 +513,7 @@ def xlsx_two_sheets(root):
 @layout
 def ods(root):
     take(root)
-    (root / "list.ods").write_bytes(b"PK")
-    return {"path": root / "list.ods"}
+    return text(root, "PK", "list.ods")
 
 
 @layout
@@ -703,8 +521,7 @@ def feather(root):
     import pyarrow as pa
     import pyarrow.feather as f
 
-    names = take(root)
-    f.write_feather(pa.table({"file": names, "label": [label(number) for number in range(12)]}), root / "list.feather")
+    f.write_feather(pa.table({"file": take(root), "label": labels()}), root / "list.feather")
     return {"path": root / "list.feather"}
 
 
@@ -712,34 +529,23 @@ def feather(root):
 def pickle(root):
     import pandas
 
-    names = take(root)
-    pandas.DataFrame({"file": names, "label": [label(number) for number in range(12)]}).to_pickle(root / "list.pkl")
+    pandas.DataFrame({"file": take(root), "label": labels()}).to_pickle(root / "list.pkl")
     return {"path": root / "list.pkl"}
 
 
 @layout
 def s3(root):
-    table(
-        root / "list.csv", [["file", "label"], *([f"s3://bucket/{number}.wav", label(number)] for number in range(12))]
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, [f"s3://bucket/{number}.wav" for number in range(12)])
 
 
 @layout
 def gs(root):
-    table(
-        root / "list.csv", [["file", "label"], *([f"gs://bucket/{number}.wav", label(number)] for number in range(12))]
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, [f"gs://bucket/{number}.wav" for number in range(12)])
 
 
 @layout
 def azure(root):
-    table(
-        root / "list.csv",
-        [["file", "label"], *([f"abfs://bucket/{number}.wav", label(number)] for number in range(12))],
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, [f"abfs://bucket/{number}.wav" for number in range(12)])
 
 
 @layout
@@ -754,18 +560,10 @@ def https_csv(root):
 
 @layout
 def windows_unc(root):
-    names = take(root)
-    table(
-        root / "list.csv",
-        [
-            ["file", "label"],
-            *(["\\\\server\\share\\" + f.replace("/", "\\"), label(number)] for number, f in enumerate(names)),
-        ],
-    )
-    return {"path": root / "list.csv"}
+    return listed(root, ["\\\\server\\share\\" + f.replace("/", "\\") for f in take(root)])
 
 
 @layout
 def text_list_beside_a_broken_sheet(root):
-    table(root / "list.txt", [["file_name", "label"], *([path, label(k)] for k, path in enumerate(take(root)))], "\t")
-    (root / "list.xlsx").write_bytes(b"PK")
+    listed(root, take(root), "list.txt", "\t", ("file_name", "label"))
+    text(root, "PK", "list.xlsx")
