@@ -7,6 +7,7 @@ import os
 import string
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,6 +112,12 @@ def tiny_checkpoint(name: str, folder: Path, **settings: Any) -> str:
     transformers.AutoModel.from_config(config).eval().save_pretrained(folder)
     getattr(transformers, tiny.extractor)(**tiny.extractor_settings).save_pretrained(folder)
     return str(folder)
+
+
+@cache
+def kept_checkpoint(name: str) -> str:
+    """Return the folder of a tiny checkpoint that is written once for all tests of a worker, for reading only."""
+    return tiny_checkpoint(name, Path(os.environ["HF_HOME"]) / "tiny" / name)
 
 
 def tiny_transcriber(folder: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoints import MINI
+from checkpoints import kept_checkpoint
 
 from audio_ft.audio.clip import Clip, probe, read, write
 from audio_ft.cli.main import main
@@ -82,7 +82,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    words = ["train", "--model", MINI, "--data", str(data), "--output-dir", str(folder)]
+    words = ["train", "--model", kept_checkpoint("wav2vec2-group"), "--data", str(data), "--output-dir", str(folder)]
     assert main([*words, "--set", "max_steps=1", "--set", "max_corrupt=0.6", "--allow-leaks"]) == 0
     return folder
 

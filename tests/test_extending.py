@@ -7,13 +7,10 @@ after `pip install`.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from waiting import HUNG
+from forked import Outcome, command
 
 ASSETS = Path(__file__).parents[1] / "audio_ft" / "assets"
 WORDS, MINI = str(ASSETS / "words"), str(ASSETS / "wav2vec2-mini")
@@ -129,14 +126,9 @@ def site(tmp_path_factory) -> Path:
     return installed(tmp_path_factory.mktemp("site"), ENTRY_POINTS, **modules)
 
 
-def audio_ft(site: Path | None, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def audio_ft(site: Path | None, *words: str, code: int = 0) -> Outcome:
     """Run the command line in a new process, with the package installed or without."""
-    places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    path = os.pathsep.join(filter(None, [str(site) if site else "", *places]))
-    command = [sys.executable, "-m", "audio_ft", *words]
-    result = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=HUNG, check=False
-    )
+    result = command(*words, path=[str(site)] if site else [])
     assert result.returncode == code, result.stderr
     return result
 

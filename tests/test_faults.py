@@ -6,14 +6,13 @@ import os
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from waiting import HUNG
+from checkpoints import WORDS, kept_checkpoint
+from forked import Running, request
 
 from audio_ft.audio.clip import Clip, probe, read, write
 from audio_ft.audio.codec import pyav
@@ -206,45 +205,41 @@ def children_of(pid):
 @pytest.fixture
 def training(tmp_path):
     """Start a training whose cleaning is slow, and yield it once its workers clean."""
-    from checkpoints import ASSETS
-
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "AUDIO_FT_CACHE": str(tmp_path / "cache")}
-    arguments = ["train", "--model", str(ASSETS / "wav2vec2-mini"), "--data", str(ASSETS / "words")]
-    arguments += ["--output-dir", str(tmp_path / "run"), "--set", "max_steps=1", "--set", "augment=[]"]
-    command = [sys.executable, "-c", SLOW, *arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stderr=pipe, stdout=pipe, text=True, env=environment, start_new_session=True
-    ) as process:
-        deadline = time.monotonic() + HUNG
-        cache = tmp_path / "cache"
-        while not (cache.is_dir() and any(cache.iterdir())) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        yield process
-        process.kill()
+    arguments = ["train", "--model", kept_checkpoint("wav2vec2-group"), "--data", WORDS]
+    arguments += ["--output-dir", str(tmp_path / "run"), "--set", "max_steps=1", "--set", "probe=false"]
+    cache = tmp_path / "cache"
+    running = Running(request(SLOW, *arguments, environment={"AUDIO_FT_CACHE": str(cache)}, trains=True))
+    while not (cache.is_dir() and any(cache.iterdir())) and running.alive():
+        time.sleep(0.02)
+    yield running
+    if running.alive():
+        os.killpg(running.pids[0], signal.SIGKILL)
+    running.outcomes()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists() or os.cpu_count() == 1, reason="kills a worker found in /proc")
 def test_ctrl_c_in_cleaning_ends_in_one_sentence(training, tmp_path):
-    os.killpg(training.pid, signal.SIGINT)
-    error = training.communicate(timeout=HUNG)[1].splitlines()
+    os.killpg(training.pids[0], signal.SIGINT)
+    (outcome,) = training.outcomes()
+    error = outcome.stderr.splitlines()
     assert error[-1] == "audio-ft: stopped; the same command continues from what is finished."
     assert not [line for line in error if "Traceback" in line or "KeyboardInterrupt" in line]
-    assert training.returncode == 130
+    assert outcome.returncode == 130
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists() or os.cpu_count() == 1, reason="kills a worker found in /proc")
 def test_a_killed_worker_of_cleaning_does_not_stop_the_training(training, tmp_path):
     workers = [
-        child for child in children_of(training.pid) if "resource" not in Path(f"/proc/{child}/cmdline").read_text()
+        child for child in children_of(training.pids[0]) if "resource" not in Path(f"/proc/{child}/cmdline").read_text()
     ]
     os.kill(workers[0], signal.SIGKILL)
-    _, error = training.communicate(timeout=HUNG)
+    (outcome,) = training.outcomes()
+    error = outcome.stderr
     assert "Traceback" not in error
     assert "a worker process was killed by the system" in error, error
     assert "cleaning goes on with" in error
-    assert training.returncode == 0, error
+    assert outcome.returncode == 0, error
     assert (tmp_path / "run" / "run.json").is_file()
 
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from checkpoints import MINI
+from checkpoints import kept_checkpoint
 from hub_runs import CARD_FIELDS
 from hub_server import connected
 from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
@@ -59,8 +59,9 @@ def hostile(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(hostile, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    words = ["train", "--model", MINI, "--data", str(hostile), "--output-dir", str(folder), "--set", "data.kind=label"]
-    words += ["--set", "max_steps=2", "--set", "max_corrupt=0.2", "--set", "per_device_train_batch_size=8"]
+    words = ["train", "--model", kept_checkpoint("wav2vec2-group"), "--data", str(hostile), "--output-dir", str(folder)]
+    words += ["--set", "data.kind=label", "--set", "max_steps=2", "--set", "max_corrupt=0.2"]
+    words += ["--set", "per_device_train_batch_size=8"]
     assert main([*words, *(word for name, text in CARD_FIELDS.items() for word in ("--set", f"{name}={text}"))]) == 0
     return folder
 

@@ -43,6 +43,9 @@ RUN_ALWAYS = FOLDER / "own_recordings.ipynb"
 def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))))
     book = nbformat.read(path, as_version=4)
+    if path == RUN_ALWAYS:
+        (training,) = (cell for cell in book.cells if '"max_steps": 30' in cell.source)
+        training.source = training.source.replace('"max_steps": 30', '"max_steps": 3')
     NotebookClient(book, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("text/html" in output.get("data", {}) for output in shown), "the run and the clip show themselves"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
-from checkpoints import WORDS
+from checkpoints import WORDS, kept_checkpoint
 
 from audio_ft.cli.main import main
 from audio_ft.data import Data
@@ -111,7 +110,9 @@ def test_tokens_of_the_environment_are_in_no_file_of_a_run(monkeypatch, tmp_path
         import tensorboard  # noqa: F401
     except ImportError:
         training.pop("report_to")
-    model = Path(WORDS).parent / "wav2vec2-mini"
-    train(Recipe(model=str(model), data=Data(path=WORDS, limit=16), training=training), tmp_path / "run")
+    train(
+        Recipe(model=kept_checkpoint("wav2vec2-group"), data=Data(path=WORDS, limit=16), training=training),
+        tmp_path / "run",
+    )
     for file in (tmp_path / "run").rglob("*"):
         assert not file.is_file() or TOKEN.encode() not in file.read_bytes(), file

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from waiting import HUNG
+from forked import in_fork
 
 from audio_ft.cli import main as cli
 from audio_ft.cli import recipe_script as door
@@ -121,7 +119,7 @@ def test_a_missing_recipe_file_is_an_error_of_the_arguments(tmp_path, capsys):
 def test_a_smoke_run_on_real_recordings_is_small_and_says_so(shared, tmp_path):
     words = [str(REPOSITORY / "recipes" / "wav2vec2_keywords.py"), "--smoke", "--output-dir", str(tmp_path / "run")]
     words += ["--data", str(shared / "data" / "digits"), "--model", str(shared / "checkpoints" / "wav2vec2-mini")]
-    outcome = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=HUNG, check=False)
+    outcome = in_fork(f"import runpy; runpy.run_path({words[0]!r}, run_name='__main__')", *words[1:], trains=True)
     assert outcome.returncode == 0, outcome.stderr
     run = json.loads((tmp_path / "run-smoke" / "run.json").read_text())
     assert run["best"]["step"] <= SMOKE_STEPS

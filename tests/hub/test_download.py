@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +11,9 @@ import jiwer
 import pandas
 import pytest
 from checkpoints import WORDS, fetched_whisper, speech, tiny_checkpoint
+from forked import COMMAND, in_fork
 from hub_server import connected, settings
 from hub_store import Fault
-from waiting import HUNG
 
 from audio_ft import Data, Recipe, evaluate, load
 from audio_ft.errors import AudioFTError, InputError
@@ -50,12 +47,11 @@ sys.exit(main(["evaluate", repository, data, "--split", "test", "--json"]))
 """
 
 
-def run_python(hub, cache: Path, *words: str, **more: str) -> str:
-    """Return what a Python process prints that has an empty cache and only the Hub's address."""
-    environment = os.environ | settings(hub, cache) | more
-    outcome = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, env=environment, cwd=cache.parent, timeout=HUNG
-    )
+def run_python(hub, cache: Path, program: str, *arguments: str, **more: str) -> str:
+    """Return what a program prints in a process of its own that has an empty cache and only the Hub's address."""
+    environment = settings(hub, cache) | more
+    trains = "train" in arguments
+    outcome = in_fork(program, *arguments, environment=environment, folder=cache.parent, trains=trains)
     assert outcome.returncode == 0, outcome.stderr
     return outcome.stdout
 
@@ -78,8 +74,7 @@ def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list
     table = table[table["split"] == "test"]
     data = recipe.data.path
     files = [str(Path(data) / file) for file in table["file"]]
-    words = ["-c", PARITY_SCRIPT, kind, "me/words", data, *files]
-    first, second = run_python(hub, folder / "cache", *words).splitlines()
+    first, second = run_python(hub, folder / "cache", PARITY_SCRIPT, kind, "me/words", data, *files).splitlines()
     scores = json.loads(second)["scores"]
     assert scores.keys() == run.scores["test"].keys()
     for score, about in scores.items():
@@ -88,7 +83,9 @@ def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list
     return *json.loads(first), table
 
 
-@pytest.mark.parametrize("name", ["wav2vec2-group", "hubert-layer", "whisper"])
+# What differs between architectures, every training compares with plain transformers before it is done.
+@pytest.mark.parametrize("name", [pytest.param("wav2vec2-group", marks=pytest.mark.slow),
+                                  pytest.param("hubert-layer", marks=pytest.mark.slow), "whisper"])  # fmt: skip
 def test_pushed_classifier_scores_the_same_with_plain_transformers(name, hub, tmp_path):
     recipe = Recipe(
         model=tiny_checkpoint(name, tmp_path / "checkpoint"),
@@ -164,14 +161,14 @@ def test_command_line_predicts_with_and_fine_tunes_a_pushed_model(hub, tmp_path,
         pushed(small_run)
     file = str(next(Path(WORDS).rglob("*.ogg")))
     cache = tmp_path / "cache"
-    predict = ["-m", "audio_ft", "predict", "me/words", file, "--json", "--precision", "float32"]
+    predict = [COMMAND, "predict", "me/words", file, "--json", "--precision", "float32"]
     prediction = json.loads(run_python(hub, cache, *predict))
     again = run_python(hub, cache, *predict, HF_HUB_OFFLINE="1")
     assert json.loads(again) == prediction
     assert prediction["labels"] == pytest.approx(load(small_run)(file), abs=1e-5)
     words = ["train", "--model", "me/words", "--data", WORDS, "--output-dir", str(tmp_path / "second"), "--quiet"]
     words += ["--set", "data.limit=16", "--set", "max_steps=1", "--set", "per_device_train_batch_size=8"]
-    run_python(hub, cache, "-m", "audio_ft", *words)
+    run_python(hub, cache, COMMAND, *words)
     assert Run.load(tmp_path / "second").recipe.model == "me/words"
 
 

@@ -7,19 +7,18 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import forked
 import pandas
 import pytest
 import soundfile
 import yaml
+from forked import Outcome
 from hub_runs import CARD_FIELDS, MODEL_FILES
 from hub_server import connected, settings
 from hub_store import Fault
-from waiting import HUNG
 
 from audio_ft.cli import main as cli
 from audio_ft.data import Data
@@ -30,12 +29,10 @@ from audio_ft.recipe import Recipe
 from audio_ft.run import Run
 
 
-def command(hub, *words: str, token: str = "hf_writer", **more: str) -> subprocess.CompletedProcess[str]:
+def command(hub, *words: str, token: str = "hf_writer", **more: str) -> Outcome:
     """Run audio-ft in another process, with the address of the test server in the environment."""
-    environment = os.environ | settings(hub, Path(os.environ["HF_HOME"]) / "hub", token) | more
-    return subprocess.run(
-        [sys.executable, "-m", "audio_ft", *words], capture_output=True, text=True, env=environment, timeout=HUNG
-    )
+    environment = settings(hub, Path(os.environ["HF_HOME"]) / "hub", token) | more
+    return forked.command(*words, environment=environment)
 
 
 def digests(folder: Path) -> dict[str, str]:

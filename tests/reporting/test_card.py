@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkpoints import kept_checkpoint
+from forked import in_fork
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
 from audio_ft import Data, InputError, Recipe, Run
@@ -228,7 +230,7 @@ def test_a_local_folder_is_not_taken_for_a_repository(tmp_path, monkeypatch):
 def test_a_local_folder_is_not_taken_for_a_repository_from_another_working_directory(tmp_path, monkeypatch, capsys):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "words").symlink_to(ASSETS / "words")
-    (tmp_path / "data" / "mini").symlink_to(ASSETS / "wav2vec2-mini")
+    (tmp_path / "data" / "mini").symlink_to(kept_checkpoint("wav2vec2-group"))
     monkeypatch.chdir(tmp_path)
     data = Data(path="data/words", limit=16)
     recipe = Recipe(model="data/mini", data=data, probe=False, training={"max_steps": 1}, **WORDS)
@@ -487,11 +489,14 @@ def test_the_code_examples_run(card_run: Run, tmp_path: Path):
     snippets = re.findall(r"```(python|bash)\n(.*?)```", card, flags=re.DOTALL)
     assert [language for language, _ in snippets] == ["python", "bash", "python"]
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    environment = {"PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HOME": str(tmp_path / "hub")}
     outputs = []
     for language, snippet in snippets:
-        command = [sys.executable, "-c", snippet] if language == "python" else ["bash", "-ec", snippet]
-        environment = {"PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HOME": str(tmp_path / "hub")}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        if language == "python":
+            done = in_fork(snippet, folder=tmp_path, environment=environment)
+        else:
+            command = ["bash", "-ec", snippet]
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr
         outputs.append(done.stdout)
     ours = dict(sorted(literal_eval(outputs[0]).items()))

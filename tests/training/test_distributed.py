@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from checkpoints import ASSETS, WORDS, tiny_checkpoint, tiny_transcriber
+from forked import Running, request
 from waiting import HUNG
 
 import audio_ft as aft
@@ -91,6 +93,19 @@ sys.exit(0 if list(run.folds) == ["1", "2"] and torch.distributed.get_world_size
 """
 
 
+def together_in_forks(program: str, *arguments: Path) -> None:
+    """Run a program in two processes with the environment that torchrun gives them, and check that both end well."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    ranks = [
+        {"RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none"} for rank in "01"
+    ]
+    asked = [request(program, *map(str, arguments), environment=group | rank, trains=True) for rank in ranks]
+    for outcome in Running(*asked).outcomes():
+        assert outcome.returncode == 0, outcome.stderr[-3000:]
+
+
 def launch(program: Path, *arguments: Path, ends: bool = True) -> None:
     """Run a program in two processes that share a training, and check whether it comes to its end."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(program)]
@@ -131,8 +146,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fixed: dict[str, Any] = {"precision": "float32", "augment": (), "probe": False}
     whole = Recipe(model=model, data=Data(path=WORDS, limit=18), training=training, **fixed)
     whole.save(folder / "whole.json")
-    (folder / "program.py").write_text(PROGRAM)
-    launch(folder / "program.py", folder / "recipes.json", folder)
+    together_in_forks(PROGRAM, folder / "recipes.json", folder)
     return folder
 
 

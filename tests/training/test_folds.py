@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 import pandas
 import pytest
+from checkpoints import kept_checkpoint
 
 import audio_ft as aft
 from audio_ft.cli.main import main as cli
@@ -15,7 +16,7 @@ from tests.conftest import ASSETS
 def recipe(**settings):
     return aft.Recipe(
         name="folds",
-        model=str(ASSETS / "wav2vec2-mini"),
+        model=kept_checkpoint("wav2vec2-group"),
         data=aft.Data(path=str(ASSETS / "words"), limit=36, folds=2),
         training={"max_steps": 1, "per_device_train_batch_size": 4},
         **settings,

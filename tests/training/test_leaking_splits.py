@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from checkpoints import MINI, WORDS
+from checkpoints import WORDS, kept_checkpoint
 
 import audio_ft as aft
 from audio_ft.audio.clip import Clip, read, write
@@ -49,7 +49,8 @@ def planted(tmp_path, *, given):
 
 
 def recipe(folder, **settings):
-    return aft.Recipe(model=MINI, data=Data(str(folder)), training={"max_steps": 1}, **settings)
+    model = kept_checkpoint("wav2vec2-group")
+    return aft.Recipe(model=model, data=Data(str(folder)), training={"max_steps": 1}, **settings)
 
 
 def test_splits_of_the_data_that_leak_are_refused(words, tmp_path):

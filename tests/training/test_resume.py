@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +14,7 @@ import pandas
 import pytest
 import soundfile
 from checkpoints import LEFT_BEHIND, RATE, WORDS, speech, tiny_checkpoint, tiny_transcriber
-from waiting import HUNG
+from forked import Running, request
 
 import audio_ft as aft
 from audio_ft import Data, Recipe, Text
@@ -70,15 +68,12 @@ def kill_after(run: Path, step: int, whole: Recipe) -> None:
     """Train in a process of its own and kill it, with no chance to tidy up, once a checkpoint of `step` is there."""
     recipe_file = run.with_suffix(".json")
     whole.save(recipe_file)
-    command = [sys.executable, "-c", PROGRAM, str(recipe_file), str(run)]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        deadline = time.monotonic() + HUNG
-        while process.poll() is None and time.monotonic() < deadline and max(checkpoints(run), default=0) < step:
-            time.sleep(0.005)
-        assert process.poll() is None, f"it ended before it could be killed: {process.stderr.read()[-2000:]!r}"
-        os.killpg(process.pid, signal.SIGKILL)
+    running = Running(request(PROGRAM, str(recipe_file), str(run), trains=True))
+    while running.alive() and max(checkpoints(run), default=0) < step:
+        time.sleep(0.005)
+    assert running.alive(), f"it ended before it could be killed: {running.outcomes()[0].stderr[-2000:]!r}"
+    os.killpg(running.pids[0], signal.SIGKILL)
+    assert running.outcomes()[0].returncode == -signal.SIGKILL
     assert not (run / "run.json").exists()
     assert max(checkpoints(run)) >= step
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkpoints import kept_checkpoint
 from safetensors.numpy import load_file
 
 import audio_ft as aft
@@ -22,7 +23,7 @@ from tests.conftest import ASSETS
 def recipe(**settings):
     given = {"data": aft.Data(path=str(ASSETS / "words"), limit=36), "seeds": 2, "seed": 4, "probe": False}
     training = {"max_steps": 2, "per_device_train_batch_size": 4}
-    return aft.Recipe(name="seeds", model=str(ASSETS / "wav2vec2-mini"), training=training, **(given | settings))
+    return aft.Recipe(name="seeds", model=kept_checkpoint("wav2vec2-group"), training=training, **(given | settings))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +16,7 @@ import pandas
 import pytest
 import torch
 from checkpoints import LEFT_BEHIND, WORDS, tiny_checkpoint
+from forked import in_fork
 from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
 
 import audio_ft as aft
@@ -132,8 +131,9 @@ def plain_answer(model: Path, recording: Path, folder: Path) -> dict[str, float]
     """Return what plain transformers, audio_ft out of reach, says about a recording cleaned by the model's chain."""
     clip = aft.Chain.load(model / "chain.json")(aft.read(recording))
     np.save(folder / "wave.npy", clip.samples[0])
-    command = [sys.executable, "-c", PLAIN, str(model), str(folder / "wave.npy"), str(clip.rate)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    outcome = in_fork(PLAIN, str(model), str(folder / "wave.npy"), str(clip.rate))
+    assert outcome.returncode == 0, outcome.stderr
+    return json.loads(outcome.stdout.splitlines()[-1])
 
 
 def test_plain_transformers_predicts_the_same(small_run: Path, tmp_path: Path) -> None:

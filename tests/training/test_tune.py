@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from checkpoints import kept_checkpoint
 
 import audio_ft as aft
 from audio_ft.errors import AudioFTError, InputError
@@ -13,7 +14,7 @@ from audio_ft.training.tuning import trial as tuning
 from audio_ft.training.tuning.space import Choice, Range, read_search
 from tests.conftest import ASSETS
 
-SEARCH = {"learning_rate": "1e-5:1e-3:log", "freeze": ["encoder", "layers:3"], "augment": "[]",
+SEARCH = {"learning_rate": "1e-5:1e-3:log", "freeze": ["encoder", "layers:1"], "augment": "[]",
           "weighted_layers": False, "dropout": 0.1}  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def recipe(**settings):
         "save_steps": 1,
     }
     data = aft.Data(path=str(ASSETS / "words"), limit=24)
-    return aft.Recipe(model=str(ASSETS / "wav2vec2-mini"), data=data, training=training, probe=False, **settings)
+    return aft.Recipe(model=kept_checkpoint("wav2vec2-group"), data=data, training=training, probe=False, **settings)
 
 
 @pytest.fixture(scope="module")
