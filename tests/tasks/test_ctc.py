@@ -236,7 +236,9 @@ def test_evaluate_gives_the_scores_of_the_run(run: Path, recordings: Path) -> No
     )
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    "share", [pytest.param(0.0, marks=pytest.mark.slow), 0.5, pytest.param(1.0, marks=pytest.mark.slow)]
+)
 def test_weights_in_between_are_on_the_straight_line(
     checkpoint: str, recordings: Path, run: Path, tmp_path: Path, share: float
 ) -> None:
