@@ -21,6 +21,7 @@ from .hub.push import push
 from .inference.embedding_table import Embeddings, embed
 from .inference.embeddings import Encoder
 from .inference.predictor import Model
+from .inference.segment import segment
 from .metrics import Score
 from .recipe import Recipe
 from .reporting.html.page import report
@@ -85,6 +86,7 @@ __all__ = [
     "report",
     "reproduce",
     "robustness",
+    "segment",
     "steps",
     "suggest",
     "train",

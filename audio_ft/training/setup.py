@@ -196,7 +196,7 @@ def _without_unfit(
     for clip, length in zip(windows.clips.tolist(), windows.lengths.tolist(), strict=True):
         reason = task.why_unlearnable(targets[clip], length, adapter)
         if reason is None and task.whole and pieces[clip] > 1:
-            reason = f"longer than the window of {adapter.window:g} s"
+            reason = f"longer than the window of {adapter.window:g} s (audio-ft segment cuts transcripts at pauses)"
         if reason is not None:
             unfit[clip] = reason
     if not unfit:

@@ -56,6 +56,7 @@ FLAGS = {
     " --group --where --set --json",
     "pretrain": "--code model data --output --epochs --learning-rate --units --seed --group --where --set",
     "map": "--code data --model --layer --window --group --where --set --clusters --projection --html --players --json",
+    "segment": "--code model data --output --longest --agreement --task --target --group --where --set --language",
     "suggest": "--code model folder --count --pseudo-labels --confidence --json",
     "robustness": "--code model data --split --json --task --target --group --set --where --only --limit"
     " --output --overwrite",
