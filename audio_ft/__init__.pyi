@@ -15,6 +15,7 @@ from .evaluation.doubts import doubts
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.robustness import robustness
 from .evaluation.suggest import suggest
+from .explaining.explain import Explanations, explain
 from .hub.bundle import card
 from .hub.load import load
 from .hub.push import push
@@ -54,6 +55,7 @@ __all__ = [
     "Embeddings",
     "Encoder",
     "Evaluation",
+    "Explanations",
     "InputError",
     "Model",
     "Pretrained",
@@ -72,6 +74,7 @@ __all__ = [
     "embed",
     "embedding_map",
     "evaluate",
+    "explain",
     "features",
     "inspect",
     "list_settings",

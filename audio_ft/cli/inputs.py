@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -193,3 +195,35 @@ def with_columns(data: Data, arguments: argparse.Namespace) -> Data:
 def _same_place(data: Data, path: str) -> bool:
     """Return whether a path leads to this data, whatever it is called there."""
     return data.path == path or Path(data.path).expanduser().resolve() == Path(path).resolve()
+
+
+def recordings_found(patterns: Sequence[str]) -> list[str]:
+    """Return the files that paths, folders and patterns name, each once, in order; a missing file stays in the list.
+
+    Raises:
+        InputError: a folder without recordings, or a pattern that nothing matches.
+    """
+    files: dict[str, None] = {}
+    for pattern in patterns:
+        path = os.path.expanduser(pattern)
+        # A name may contain brackets and stars: what exists under that very name is not a pattern.
+        is_pattern = glob.has_magic(path) and not os.path.lexists(path)
+        matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]
+        if not matches:
+            raise InputError(f"Nothing matches {pattern!r}; give recordings, folders or patterns.")
+        for match in matches:
+            own = _in_folder(match) if os.path.isdir(match) else [match]
+            if not own and match == path:
+                raise InputError(f"The folder {pattern} has no recordings (.wav, .flac, .mp3, .m4a, …).")
+            files.update(dict.fromkeys(own))
+    return list(files)
+
+
+def _in_folder(folder: str) -> list[str]:
+    from audio_ft.audio.clip import AUDIO_SUFFIXES
+
+    def left_out(error: OSError) -> None:
+        say(f"warning: folder {error.filename} left out: it cannot be listed ({error.strerror})")
+
+    paths = (os.path.join(here, name) for here, _, names in os.walk(folder, onerror=left_out) for name in names)
+    return sorted(path for path in paths if os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES)

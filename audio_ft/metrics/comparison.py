@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from audio_ft.errors import InputError
 from audio_ft.formatting import counted
 from audio_ft.metrics.compute import measured_scores
-from audio_ft.metrics.intervals import Measured, Scale, standard_error, with_interval
+from audio_ft.metrics.intervals import Measured, Scale, Score, standard_error, with_interval
 from audio_ft.metrics.registry import direction, metric_of, metrics_of
 from audio_ft.metrics.samples import Sample
 from audio_ft.metrics.units import FloatArray, Groups, Units, bootstrap, resampling
@@ -156,6 +156,23 @@ def over_trainings(comparison: Comparison, differences: Sequence[float]) -> Comp
     return replace(comparison, low=middle - half, high=middle + half, verdict=verdict, p_value=None)
 
 
+def mean_difference(differences: FloatArray, groups: Groups = None, *, seed: int = 0, resamples: int = 2000) -> Score:
+    """Return the mean of differences of proportions (clips,) with its 95 % interval, whose ends are NaN for one clip.
+
+    Raises:
+        InputError: there are no clips, or the number of `groups` differs from theirs.
+    """
+    units = Units.of(len(differences), groups)
+
+    def means(weights: FloatArray) -> FloatArray:
+        return np.asarray(weights @ differences / weights.sum(1))
+
+    half, value = _t_half(bootstrap(means, units, seed=seed, resamples=resamples), units), float(differences.mean())
+    most = _FURTHEST["proportion"]
+    # NaN stays NaN only as the first of the two.
+    return Score(value, max(value - half, -most), min(value + half, most), len(differences))
+
+
 def _verdict(difference: float, half: float, p_value: float | None, greater_is_better: bool) -> Verdict:
     # Not `difference <= half`: NaN must not count as significant.
     if not abs(difference) > half or (p_value is not None and p_value >= _ALARM):
@@ -180,14 +197,19 @@ def mcnemar(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def _half_width(measured: Measured, replicates: FloatArray, units: Units, scale: Scale) -> float:
     """Return half the width of the difference's interval, NaN for a single clip or group."""
-    from scipy.stats import t
-
     # If the two are equally good their difference is symmetric around 0, whatever the scale of the score. Plain
     # percentiles of the differences raise more false alarms; see benchmarks/comparison_false_alarms.py.
-    if units.equal < 2:
-        return math.nan
-    error = standard_error(replicates, units.equal)
-    if error > 0 or scale not in ("proportion", "rate"):
-        return float(t.ppf(1 - _ALARM / 2, units.equal - 1)) * error
+    half = _t_half(replicates, units)
+    if half != 0 or scale not in ("proportion", "rate"):
+        return half
     # All clips have the same difference, mostly 0. The interval covers the clips that may differ but were not observed.
     return with_interval(replace(measured, values=np.zeros(1)), replicates, units, scale).high
+
+
+def _t_half(replicates: FloatArray, units: Units) -> float:
+    """Return half the width of the 95 % interval of Student's t, NaN for a single clip or group."""
+    from scipy.stats import t
+
+    if units.equal < 2:
+        return math.nan
+    return float(t.ppf(1 - _ALARM / 2, units.equal - 1)) * standard_error(replicates, units.equal)

@@ -42,6 +42,7 @@ class Adapter(ABC):
         fitted_at_once: whether it is fitted by scikit-learn, without steps and epochs.
         weights_file: the file of a saved model that holds what it learned.
         more_steps: how many times the steps that fine-tuning takes.
+        input_axes: the axes of the network's input, ("time",) or ("mel", "time"); () for others.
         processor_name: transformers' class of feature extractor and tokenizer, if a head writes text.
         feature_encoder_modules: the modules of the encoder below its layers, which turn the input into frames.
         layers_module: the encoder's list of transformer layers, lowest first.
@@ -60,6 +61,7 @@ class Adapter(ABC):
     fitted_at_once: ClassVar[bool] = False
     weights_file: ClassVar[str] = "model.safetensors"
     more_steps: ClassVar[int] = 1
+    input_axes: ClassVar[tuple[str, ...]] = ()
     processor_name: ClassVar[str] = ""
     feature_encoder_modules: ClassVar[tuple[str, ...]]
     layers_module: ClassVar[str]
@@ -191,6 +193,11 @@ class Adapter(ABC):
     @property
     def feature_groups(self) -> tuple[str, ...]:
         """Return what each feature of a clip belongs to, where a clip has one vector; () otherwise."""
+        return ()
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Return the name of each feature of a clip, where a clip has one vector; () otherwise."""
         return ()
 
     def encode_in_bf16(self, model: PreTrainedModel) -> None:

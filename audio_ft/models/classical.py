@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_ft.audio.features.mfcc_statistics import GROUPS, mfcc_statistics
+from audio_ft.audio.features.mfcc_statistics import GROUPS, NAMES, mfcc_statistics
 from audio_ft.models.base import Adapter, Count, Features
 from audio_ft.models.masking import LONGEST_WINDOW
 from audio_ft.models.scratch import ESTIMATOR_FILE, ESTIMATORS
@@ -107,6 +107,11 @@ class Classical(Adapter):
     def feature_groups(self) -> tuple[str, ...]:
         """Return the coefficient that each feature describes."""
         return GROUPS
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Return the coefficient and the part of the clip that each feature describes."""
+        return NAMES
 
     def learning_rate(self, head: str) -> float:
         """Return 0: there are no steps."""

@@ -73,6 +73,11 @@ class Estimator(nn.Module):
         scores[:, np.asarray(pipeline.classes_, int)] = found
         return scores
 
+    @property
+    def usual(self) -> np.ndarray:
+        """Return the mean of each feature over the training clips, (k,), by which a pipeline standardizes first."""
+        return np.asarray(self.pipeline[0].mean_)
+
     def can_generate(self) -> bool:
         """Return that it writes no text."""
         return False

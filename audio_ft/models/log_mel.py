@@ -29,6 +29,7 @@ class LogMelNetwork(Adapter):
     model_types = ("audio_ft_small",)
     names = tuple(NETWORKS)
     heads: ClassVar = {"classification": (2e-3, 2e-3), "frames": (2e-3, 2e-3)}
+    input_axes = ("mel", "time")
     from_scratch = True
     more_steps = 2
 

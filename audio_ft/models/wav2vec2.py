@@ -33,6 +33,7 @@ class WaveAdapter(SelfMaskingAdapter):
 
     model_types: ClassVar[tuple[str, ...]] = ("hubert", "data2vec-audio", "unispeech-sat")
     heads: ClassVar = {"classification": (5e-4, 3e-5), "frames": (5e-4, 3e-5), "ctc": (7e-4, 1e-4)}
+    input_axes = ("time",)
     processor_name = "Wav2Vec2Processor"
     feature_encoder_modules = ("feature_extractor",)
     layers_module = "encoder.layers"

@@ -32,6 +32,7 @@ class Whisper(Adapter):
 
     model_types = ("whisper",)
     heads: ClassVar = {"classification": (5e-5, 1e-5), "frames": (5e-5, 1e-5), "seq2seq": (3e-5, 1e-5)}
+    input_axes = ("mel", "time")
     processor_name = "WhisperProcessor"
     feature_encoder_modules = ("conv1", "conv2")
     layers_module = "layers"

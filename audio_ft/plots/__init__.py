@@ -10,6 +10,7 @@ from __future__ import annotations
 from audio_ft.plots.audio import before_after, feature, features
 from audio_ft.plots.classification import confusion_matrix, reliability, selective_accuracy
 from audio_ft.plots.comparisons import histogram, robustness_curve, slices
+from audio_ft.plots.explanation import evidence, faithfulness_curves
 from audio_ft.plots.export import to_png, to_svg, write
 from audio_ft.plots.theme import DARK, LIGHT, Theme
 from audio_ft.plots.timeline import timeline
@@ -21,6 +22,8 @@ __all__ = [
     "Theme",
     "before_after",
     "confusion_matrix",
+    "evidence",
+    "faithfulness_curves",
     "feature",
     "features",
     "headline",

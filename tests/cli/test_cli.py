@@ -60,6 +60,7 @@ FLAGS = {
     "suggest": "--code model folder --count --pseudo-labels --confidence --json",
     "robustness": "--code model data --split --json --task --target --group --set --where --only --limit"
     " --output --overwrite",
+    "explain": "--code model files --label --html --json",
     "compare": "--fail-if-worse first second --split --json",
     "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
     " --precision --lm --lm-words --lm-weight --word-score --beams",

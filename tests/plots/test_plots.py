@@ -90,6 +90,10 @@ def all_figures(theme: plots.Theme) -> dict:
         "mel": plots.feature(clip, "mel", theme=theme, width=3.6),
         "all": plots.features(clip, list(FEATURES), title="$a_b$.wav", theme=theme),
         "before_after": plots.before_after(Clip.noise(2.0, 44_100), clean, theme=theme),
+        "evidence": plots.evidence(clip, rng.normal(size=(6, 9)), rng.random((6, 9)) > 0.7, label="a$b", theme=theme),
+        "faithfulness": plots.faithfulness_curves(
+            [("occlusion", rng.random(11), rng.random(11))], rng.random((19, 11)), label="a$b", theme=theme
+        ),
         "curves": plots.learning_curves(a_run(), theme=theme),
         "text_curves": plots.learning_curves(transcribed(), theme=theme),
         "scores": plots.score_intervals(a_run(), theme=theme),

@@ -47,11 +47,21 @@ def hz_to_mel(hertz: ArrayLike) -> NDArray[np.float64]:
     return np.where(hz < _CORNER_HZ, hz / _LINEAR_HZ, _CORNER + np.log(np.maximum(hz, 1) / _CORNER_HZ) / _STEP)
 
 
+def mel_to_hz(mels: ArrayLike) -> NDArray[np.float64]:
+    """Return values on Slaney's mel scale as frequencies in Hz.
+
+    Example:
+        >>> mel_to_hz([3, 15, 42]).round(6).tolist()
+        [200.0, 1000.0, 6400.0]
+    """
+    mels = np.asarray(mels, np.float64)
+    return np.where(mels < _CORNER, _LINEAR_HZ * mels, _CORNER_HZ * np.exp(_STEP * (mels - _CORNER)))
+
+
 @lru_cache(maxsize=8)
 def mel_filters(size: int, rate: int, bands: int) -> NDArray[np.float64]:
     """Return triangles of equal area, evenly spaced in mel up to half the rate in Hz, (frequencies, bands)."""
-    mels = np.linspace(0, hz_to_mel(rate / 2), bands + 2)[:, None]
-    hertz = np.where(mels < _CORNER, _LINEAR_HZ * mels, _CORNER_HZ * np.exp(_STEP * (mels - _CORNER)))
+    hertz = mel_to_hz(np.linspace(0, hz_to_mel(rate / 2), bands + 2))[:, None]
     rises = (np.fft.rfftfreq(size, 1 / rate) - hertz[:-1]) / np.diff(hertz, axis=0)
     triangles = np.maximum(0, np.minimum(rises[:-1], 1 - rises[1:]))
     return np.asarray((2 * triangles / (hertz[2:] - hertz[:-2])).T)

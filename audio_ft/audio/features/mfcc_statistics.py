@@ -13,6 +13,9 @@ COEFFICIENTS, BANDS = 20, 40
 QUARTERS = 4
 # The coefficient that each number of the vector describes: the first is loudness, the others are the spectrum's shape.
 GROUPS = tuple(f"MFCC {place}" for place in range(1, COEFFICIENTS + 1)) * (QUARTERS + 2)
+# The same with what is computed of it, such as "MFCC 3 in quarter 2".
+_PARTS = (*(f"in quarter {place}" for place in range(1, QUARTERS + 1)), "spread", "spread of change")
+NAMES = tuple(f"{group} {_PARTS[place // COEFFICIENTS]}" for place, group in enumerate(GROUPS))
 # The range below the loudest band that librosa keeps, in dB.
 _RANGE = 80.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from audio_ft.cli.console import DONE, WRONG, say
+from audio_ft.cli.inputs import recordings_found
 from audio_ft.cli.live import above_the_bars
 from audio_ft.cli.options import FLAG, add_beam_options, add_options, beam_of, number
 from audio_ft.errors import AudioError, InputError
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_ft.inference.csv_rows import csv_header
     from audio_ft.inference.output_formats import SHARED
 
-    files, form = found(arguments.files), _form(arguments)
+    files, form = recordings_found(arguments.files), _form(arguments)
     if form not in SHARED and len(files) > 1 and arguments.output_dir is None:
         what = f"{CALLED.get(form, form)} of {len(files):,} recordings"
         raise InputError(f"{what} need one file each: name a folder with --output-dir.")
@@ -166,35 +166,3 @@ def _names(files: Sequence[str]) -> dict[str, str]:
     keys = {file: os.path.relpath(path, shared) for file, path in whole.items()}
     names = output_names(keys.values())
     return {file: names[key] for file, key in keys.items()}
-
-
-def found(patterns: Sequence[str]) -> list[str]:
-    """Return the files that paths, folders and patterns name, each once, in order; a missing file stays in the list.
-
-    Raises:
-        InputError: a folder without recordings, or a pattern that nothing matches.
-    """
-    files: dict[str, None] = {}
-    for pattern in patterns:
-        path = os.path.expanduser(pattern)
-        # A name may contain brackets and stars: what exists under that very name is not a pattern.
-        is_pattern = glob.has_magic(path) and not os.path.lexists(path)
-        matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]
-        if not matches:
-            raise InputError(f"Nothing matches {pattern!r}; give recordings, folders or patterns.")
-        for match in matches:
-            own = _in_folder(match) if os.path.isdir(match) else [match]
-            if not own and match == path:
-                raise InputError(f"The folder {pattern} has no recordings (.wav, .flac, .mp3, .m4a, …).")
-            files.update(dict.fromkeys(own))
-    return list(files)
-
-
-def _in_folder(folder: str) -> list[str]:
-    from audio_ft.audio.clip import AUDIO_SUFFIXES
-
-    def left_out(error: OSError) -> None:
-        say(f"warning: folder {error.filename} left out: it cannot be listed ({error.strerror})")
-
-    paths = (os.path.join(here, name) for here, _, names in os.walk(folder, onerror=left_out) for name in names)
-    return sorted(path for path in paths if os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES)
