@@ -97,7 +97,7 @@ def faithfulness_curves(
         for number, (name, *pair) in enumerate(curves):
             axes.plot(share, pair[column], color=theme.color(number), linewidth=1.8, label=name,
                       linestyle=("-", "-.")[number % 2])  # fmt: skip
-        axes.set(xlim=(0, 100), ylim=(-0.02, 1.02), xlabel="% of the parts, most important first")
+        axes.set(xlim=(0, 100), ylim=(-0.02, 1.02), xlabel="% of the parts")
         axes.set_title(title, loc="left")
         if column == 0:
             axes.set_ylabel("Probability")

@@ -66,7 +66,7 @@ FLAGS = {
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "listen": "--code model file --device --rate --fast --vad --json --language",
     "lm": "source output --order --target --where --set",
-    "report": "run other --anonymize --output --errors --no-audio --no-map --csv",
+    "report": "run other --anonymize --output --errors --no-audio --no-map --explain --csv",
     "card": "run --anonymize --output --repo-id --set",
     "reproduce": "--code run --output-dir --model --data --overwrite --json",
     "demo": "--code model --port --host --space --examples --max-seconds --anonymize",

@@ -30,9 +30,9 @@ EPILOG = """examples:
 The page opens offline and needs no other file. It holds scores with intervals beside baselines, the worst errors with
 players and spectrograms, confusions, calibration, slices, learning curves and what cleaning did. Of two runs it holds
 their paired comparison, both confusion matrices, the settings that differ, and the clips that only one of them has
-right; the second is judged against the first. Nothing is trained or predicted. Recordings are read from the run's data;
-where they are missing, the page has no players. Whoever gets the page gets the recordings in it: --no-audio leaves them
-out. A model on the Hub needs to be pushed with --predictions."""
+right; the second is judged against the first. Nothing is trained, and the model runs for the map and --explain alone.
+Recordings are read from the run's data; where they are missing, the page has no players. Whoever gets the page gets the
+recordings in it: --no-audio leaves them out. A model on the Hub needs to be pushed with --predictions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,16 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "--anonymize")
     parser.add_argument("--no-audio", **FLAG, help="leave all recordings out of the page")
     parser.add_argument("--no-map", **FLAG, help="leave out the map of the recordings, for which the model embeds them")
+    why = "show and play what the N worst errors rest on (see audio-ft explain)"
+    parser.add_argument("--explain", metavar="N", type=count, default=0, help=why)
     parser.add_argument("--csv", metavar="FILE", help="also write all errors of one run as a table")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the page, and print where it is and how large."""
+    from audio_ft.hub.load import load
     from audio_ft.reporting.anonymize import anonymized, anonymized_pair
     from audio_ft.reporting.html import ERRORS, errors_of, report
 
     if arguments.csv and arguments.other:
         raise InputError("--csv writes the errors of one run; leave out the second one, or --csv.")
+    if arguments.explain and (arguments.other or arguments.anonymize or arguments.no_audio):
+        raise InputError(
+            "--explain is for the page of one run with its recordings; leave it out, or the other options."
+        )
     errors = ERRORS if arguments.errors is None else arguments.errors
     places = [arguments.run, *([arguments.other] if arguments.other else [])]
     runs = [finished(place, predictions=True) for place in places]
@@ -71,8 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
         step("writing the page")
         second, audio = runs[1] if len(runs) > 1 else None, not (arguments.no_audio or arguments.anonymize)
         repository = None if arguments.anonymize else repository_of(arguments.run)
+        why = {"explained_by": load(arguments.run), "explained": arguments.explain} if arguments.explain else {}
         file = report(runs[0], second, output, errors=errors, audio=audio, embeddings=not arguments.no_map,
-                      repository=repository)  # fmt: skip
+                      repository=repository, **why)  # fmt: skip
         if arguments.csv:
             write_text(Path(arguments.csv).expanduser(), errors_of(runs[0]), make_parents=True)
     show(f"{file} ({format_size(file.stat().st_size)})")

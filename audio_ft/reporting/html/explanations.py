@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_ft.explaining.explain import Explanation, Explanations, Weighed
+from audio_ft.explaining.explain import Explanation, Explanations, Weighed, explain, require_explainable
 from audio_ft.file_io import require_parent
 from audio_ft.plots.explanation import evidence, faithfulness_curves
 from audio_ft.plots.export import to_svg
@@ -20,6 +20,8 @@ from audio_ft.reporting.html.render import write_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from audio_ft.inference.predictor import Model
 
 # Features that are shown: most count for little.
 FEATURES = 12
@@ -42,6 +44,22 @@ def write_explanations(found: Explanations, output: Path, model: str) -> Path:
     }
     write_page(page, output, "explanations.html")
     return output
+
+
+def explain_worst(page: dict[str, Any], model: Model, count: int) -> dict[str, Any] | None:
+    """Return the explanations of the first of a report's worst errors, by file; None where no recording is there.
+
+    Raises:
+        InputError: the model's predictions cannot be explained.
+    """
+    require_explainable(model)
+    clips = [item["clip"] for item in page["worst"][:count]]
+    sounds = {clip.file: raw for clip in clips if page["recordings"] and (raw := page["recordings"].raw(clip.file))}
+    if not sounds:
+        return None
+    groups = [clip.group for clip in clips if clip.file in sounds]
+    found = explain(model, list(sounds.values()), names=list(sounds), groups=groups)
+    return {"of": {item.file: card(item) for item in found}, "found": found, "verdicts": found.verdicts()}
 
 
 def card(item: Explanation) -> dict[str, Any]:
@@ -78,10 +96,10 @@ def _features(item: Explanation, each: Weighed) -> list[dict[str, Any]]:
     """Return the features that count most, with their values and the usual ones."""
     if item.named is None:
         return []
-    names, most = item.sound.model.adapter.feature_names, float(np.abs(each.values).max()) or 1.0
+    names = item.sound.model.adapter.feature_names
     return [
         {"name": names[place], "value": float(item.named.values[place]), "usual": float(item.named.usual[place]),
-         "counts": float(each.values[place]), "share": abs(float(each.values[place])) / most}
+         "counts": float(each.values[place])}
         for place in np.argsort(-np.abs(each.values), kind="stable")[:FEATURES]
     ]  # fmt: skip
 

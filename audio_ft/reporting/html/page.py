@@ -16,6 +16,7 @@ from audio_ft.redaction import EXCLUDED
 from audio_ft.reporting import record
 from audio_ft.reporting.html import all_clips, both, cleaning, evaluation, figures, scores, timelines
 from audio_ft.reporting.html.embedding_map import embedding_map
+from audio_ft.reporting.html.explanations import explain_worst
 from audio_ft.reporting.html.recordings import Recordings, player, progress, recordings_of
 from audio_ft.reporting.html.render import write_page
 from audio_ft.reporting.html.vocabulary import unseen_words
@@ -24,9 +25,12 @@ from audio_ft.targets.judged import Judged
 
 if TYPE_CHECKING:
     from audio_ft.cleaning.cleaned import Cleaned
+    from audio_ft.inference.predictor import Model
 
 # Errors with a player and a spectrogram each, which take two to three megabytes.
 ERRORS = 24
+# Of these, how many are explained: more take minutes, and a megabyte.
+EXPLAINED = 6
 # Rows of the table of all recordings; browsers are slow with more.
 ROWS = 2_000
 
@@ -40,6 +44,8 @@ def report(
     audio: bool = True,
     embeddings: bool = True,
     repository: str | None = None,
+    explained_by: Model | None = None,
+    explained: int = EXPLAINED,
 ) -> Path:
     """Write a run, or two side by side, as one HTML file that needs neither network nor other files; return its path.
 
@@ -56,9 +62,12 @@ def report(
         embeddings: whether the page of one run has a map of its test clips, for which the model embeds up to 500.
         repository: the id of the model on the Hub, which the page links to; the one it was pushed to by the training
             if None.
+        explained_by: the run's model, with which the page of one run shows and plays what the worst errors rest on.
+        explained: how many of the worst errors are explained, which takes some seconds each.
 
     Raises:
-        InputError: a run's predictions are missing, the test splits differ, or the file cannot be written.
+        InputError: a run's predictions are missing, the model cannot be explained, the test splits differ, or the
+            file cannot be written.
 
     Example:
         aft.report("runs/first")
@@ -71,6 +80,7 @@ def report(
     _require_writable(target)
     if second is None:
         shown = gather(first, errors, audio, embeddings=embeddings)
+        shown["explained"] = None if explained_by is None else explain_worst(shown, explained_by, explained)
         shown["again"] = record.command(first, repository)
         shown["repository"] = repository or (None if first.smoke else first.recipe.push_to_hub)
         write_page(shown, target, "page.html")
@@ -140,6 +150,7 @@ def gather(run: Run, errors: int, audio: bool, *, embeddings: bool = True) -> di
         "slices": evaluation.slices(described, run),
         "robustness": evaluation.robustness(run),
         "worst": [_error(clip, recordings, run) for clip in progress(worst, "errors")],
+        "recordings": recordings,
         "no_audio": no_audio,
         "sounds": all_clips.sounds(clips[:ROWS], recordings, durations),
         "errors_csv": all_clips.csv_link(clips) if worst else "",
