@@ -104,6 +104,7 @@ class Recipe(Settings):
         precision: auto, float32, bf16 or fp16.
         seed: of weights, batches and augmentation.
         seeds: train as many networks, with seed, seed + 1 …; on validation the best, or their average, is chosen.
+        teacher: a finished run whose probabilities a smaller network learns beside the labels (distillation).
         max_corrupt: the share of unreadable recordings above which training stops.
         allow_leaks: train although recordings are on two sides of the splits, which run, report and card then say.
         training: handed to transformers' TrainingArguments untouched, above our automatic settings.
@@ -157,6 +158,7 @@ class Recipe(Settings):
     precision: Annotated[str, rules.choice("auto", "float32", "bf16", "fp16")] = "auto"
     seed: Annotated[int, rules.whole(0, rules.LARGEST_SEED)] = 0
     seeds: Annotated[int, rules.whole(1, 1_000)] = 1
+    teacher: Annotated[str | None, rules.path("a run's folder or an id on the Hub")] = None
     max_corrupt: Annotated[float, rules.number(0, 1)] = 0.05
     allow_leaks: bool = False
     training: Annotated[Mapping[str, Any], rules.public("settings of TrainingArguments by name")] = field(
@@ -197,7 +199,7 @@ class Recipe(Settings):
         texts = ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks")
         known = {name: own for name, own in self.to_dict().items() if name not in texts}
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
-        unset = {"events": Detection(), "seeds": 1, "budget": None, "select": None}
+        unset = {"events": Detection(), "seeds": 1, "budget": None, "select": None, "teacher": None}
         known = {name: own for name, own in known.items() if name not in unset or getattr(self, name) != unset[name]}
         for name in ("license", "source", "language"):
             known["data"].pop(name)

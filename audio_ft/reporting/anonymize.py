@@ -123,6 +123,7 @@ def _recipe(recipe: Recipe) -> Recipe:
     """Return a recipe without paths, filters, prompts and places."""
     plain = recipe.to_dict()
     plain["model"] = recipe.model if hub_id(recipe.model) or is_from_scratch(recipe.model) else CHECKPOINT
+    plain["teacher"] = recipe.teacher if recipe.teacher and hub_id(recipe.teacher) else None
     for name in ("data", "extra_eval"):
         if plain.get(name):
             public = hub_id(plain[name]["path"])

@@ -79,6 +79,8 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     ]
     if trainer.frozen:
         lines.append(trainer.frozen)
+    if trainer.teacher:
+        lines.append(trainer.teacher.describe())
     if trainer.pace.epochs > 1:
         lines.append(f"evaluation  after every {trainer.pace.epochs} epochs (eval_strategy=epoch: after each)")
     if trainer.resolved.training["gradient_accumulation_steps"].origin == RESUMED:

@@ -16,6 +16,7 @@ from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
 from audio_ft.folder_lock import LOCK_FILE
 from audio_ft.run import PROBE_FILE, RUN_FILE, UNTUNED_FILE
 from audio_ft.training.resolving.resolve import clips_of
+from audio_ft.training.steps.distillation import teacher_digest
 from audio_ft.training.steps.trackers import PLACES
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool, clock: Clock) -> No
         InputError: the folder holds an unfinished training with another recipe or other data.
     """
     refuse_finished(folder, overwrite)  # again: another process may have finished there since, before this one owned it
-    digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared)}
+    digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared), **teacher_digest(prepared.teacher)}
     marker = folder / STARTED_FILE
     if overwrite:
         for path in folder.iterdir():

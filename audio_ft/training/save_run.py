@@ -25,6 +25,7 @@ from audio_ft.run import (
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import CleanProcess, ask_clean_process, check_parity
 from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
+from audio_ft.training.steps.distillation import teacher_digest
 from audio_ft.training.weights.retention import score_split, tuned
 
 if TYPE_CHECKING:
@@ -85,12 +86,7 @@ def finish(
         history=fitted.history,
         parameters=fitted.parameters,
         training={**fitted.settings, **chosen_facts(prepared)},
-        digests={
-            "recipe": recipe.digest,
-            "chain": recipe.steps.digest,
-            "data": data_digest(prepared),
-            "model": file_digest(model_folder / adapter.weights_file),
-        },
+        digests=digests_of(prepared, model_folder),
         versions=versions(),
         hardware=describe() | {"precision": fitted.precision, "scoring_precision": SCORED_IN},
         seconds=clock.seconds(),
@@ -111,6 +107,17 @@ def _compared(prepared: Prepared) -> dict[str, Side]:
     """Return what other data is compared with when the run is evaluated; of streamed clips there is too much."""
     chosen = [split for split in ("train", "validation") if not prepared.cleaned[split].shuffled]
     return {split: side_of(prepared.rows(split), prepared.task.target) for split in chosen}
+
+
+def digests_of(prepared: Prepared, model_folder: Path) -> dict[str, str]:
+    """Return the digests of what decided the weights, and of the weights."""
+    return {
+        "recipe": prepared.recipe.digest,
+        "chain": prepared.recipe.steps.digest,
+        "data": data_digest(prepared),
+        "model": file_digest(model_folder / prepared.adapter.weights_file),
+        **teacher_digest(prepared.teacher),
+    }
 
 
 def score_baselines(prepared: Prepared, fitted: Fitted, folder: Path) -> dict[str, Mapping[str, Score]]:

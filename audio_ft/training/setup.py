@@ -30,11 +30,13 @@ from audio_ft.tasks.base import Checkpoint, Task, try_out
 from audio_ft.training.leaks import refuse_leaks, with_copies_together
 from audio_ft.training.resolving.refusals import check_input
 from audio_ft.training.resolving.resolve import Resolved, resolve, resolve_input
+from audio_ft.training.steps.distillation import teacher_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
 
+    from audio_ft.inference.predictor import Model
     from audio_ft.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,8 @@ class Prepared:
 
     `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split. Trainings of the
     same data that differ by chance have one folder for what they share: see `place`. `callbacks` of Trainer follow its
-    steps beside those of every training. Without `predicts_test` nothing is predicted for the test split.
+    steps beside those of every training. Without `predicts_test` nothing is predicted for the test split. `teacher` is
+    the model that the network also learns from.
     """
 
     recipe: Recipe
@@ -63,6 +66,7 @@ class Prepared:
     excluded: Mapping[str, tuple[tuple[str, str], ...]]
     certificate: Certificate
     shared: Path | None = None
+    teacher: Model | None = None
     callbacks: tuple[Any, ...] = ()
     predicts_test: bool = True
 
@@ -109,6 +113,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     logger.debug("trying out %s on silence", recipe.model)
     try_out(task, checkpoint)
     check_input(recipe, adapter, task)
+    teacher = teacher_of(recipe, adapter, task)
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     if recipe.budget is not None:
         _require_time(recipe.budget, seconds_to_clean([loaded.splits[split] for split in SPLITS], cleaner))
@@ -131,7 +136,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     classes = targets["train"][windows.clips] if task.target.exclusive else None
     drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
     resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"], clips)
-    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate)
+    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate, teacher=teacher)
 
 
 def _cleaned(recipe: Recipe, split: str, rows: Dataset, cleaner: Cleaner) -> Cleaned:

@@ -15,6 +15,7 @@ from audio_ft.inference.batching import Collator, Windows
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.training.resolving.arguments import clips_a_step
 from audio_ft.training.steps.callbacks import EpochSetter
+from audio_ft.training.steps.distillation import taught
 from audio_ft.training.steps.frozen import VectorCollator, Vectors, computed_once, described, why_each_epoch
 from audio_ft.training.steps.pace import Pace
 from audio_ft.training.steps.sampler import BucketSampler
@@ -59,6 +60,7 @@ class AudioTrainer(Trainer):
             else:
                 kept = computed_once(prepared, model, arguments)
                 self.frozen = described(kept)
+        self.teacher = taught(prepared.teacher, recipe, task, windows) if prepared.teacher else None
         training: Any = VectorCollator(task) if kept else collator
         self.pace = Pace.of(arguments, recipe.training, resolved.metric, len(sampler), len(validation))
         callbacks: list[TrainerCallback] = [EpochSetter(sampler, training), self.pace, *prepared.callbacks]
@@ -146,6 +148,8 @@ class AudioTrainer(Trainer):
         task, indices, labels = self.prepared.task, inputs.pop("index"), inputs.pop("labels")
         weight = inputs.pop(WEIGHT, None)
         loss, outputs = task.loss(model, inputs, labels, self.resolved.head)
+        if self.teacher is not None and model.training:
+            loss = self.teacher.mixed(loss, outputs, indices)
         if model.training and not torch.isfinite(loss):
             clips, keys = self.prepared.windows("train").clips, self.prepared.loaded.splits["train"]["key"]
             names = ", ".join(keys[int(clips[index % len(clips)])] for index in indices.tolist())
