@@ -16,6 +16,7 @@ from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.robustness import robustness
 from .evaluation.suggest import suggest
 from .explaining.explain import Explanations, explain
+from .exporting.export import export
 from .hub.bundle import card
 from .hub.load import load
 from .hub.push import push
@@ -75,6 +76,7 @@ __all__ = [
     "embedding_map",
     "evaluate",
     "explain",
+    "export",
     "features",
     "inspect",
     "list_settings",

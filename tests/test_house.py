@@ -33,6 +33,12 @@ HEAVY_AT_THE_TOP = {
     "models/small.py": "the same, and transformers.PreTrainedModel subclasses",
     "training/steps/trainer.py": "a transformers.Trainer subclass",
     "training/timed/time_limit.py": "a transformers.TrainerCallback subclass",
+    "models/front_end.py": "torch.nn.Module subclasses",
+    "inference/exported.py": "a torch.nn.Module subclass",
+    "exporting/ctranslate2.py": "a torch.nn.Module subclass",
+    "exporting/graph.py": "a torch.nn.Module subclass",
+    "exporting/layers.py": "a torch.nn.Module subclass",
+    "exporting/whisper.py": "torch.nn.Module subclasses",
     "training/tuning/pruning.py": "a transformers.TrainerCallback subclass",
     "training/steps/checkpoint_upload.py": "a transformers.TrainerCallback subclass",
 }

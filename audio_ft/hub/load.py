@@ -13,7 +13,7 @@ from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import Data
 from audio_ft.errors import InputError
 from audio_ft.hub.download import pull
-from audio_ft.inference.converted import BACKENDS, with_ctranslate2
+from audio_ft.inference.converted import BACKENDS, EXPORT_FILE, with_ctranslate2
 from audio_ft.inference.embeddings import Encoder
 from audio_ft.inference.predictor import Model
 from audio_ft.models import load_adapter, load_config
@@ -56,8 +56,8 @@ def load(
         device: "cpu", "cuda" or another name that torch knows; None takes the accelerator if there is one.
         beam: settings of a CTC beam search with a language model.
         language: what is spoken ("fr", "french"); None takes the model's own, or what a multilingual Whisper hears.
-        backend: what computes the network: "transformers", or for a Whisper that transcribes "ctranslate2" (with
-            another type than int8: "ctranslate2:float32"). It is converted once into the cache.
+        backend: what computes the network: "transformers", or for a Whisper that transcribes "ctranslate2", converted
+            once into the cache ("ctranslate2:float32": not in int8); "onnx:int8" is that file of an exported folder.
         precision: of the encoder: "float32", "bf16", or "auto", which is bf16 for a model with one answer a recording
             where the hardware multiplies bf16: 0.51 to 0.65 of the time. Probabilities of 200 one-second digits
             moved by .036 at most, and no answer changed (benchmarks/short_clips.py).
@@ -69,15 +69,16 @@ def load(
     """
     logger.debug("loading %s", path_or_repo)
     folder = model_folder(path_or_repo, revision)
-    if (folder / CHAIN_FILE).is_file():
-        recipe, chain = Recipe.load(folder / RECIPE_FILE), Chain.load(folder / CHAIN_FILE)
-    else:
-        recipe, chain = _plain(folder, str(path_or_repo), revision, language)
+    tuned = (folder / CHAIN_FILE).is_file()
+    recipe, chain = _saved(folder) if tuned else _plain(folder, str(path_or_repo), revision, language)
     text = recipe.text if language is None else recipe.text.replace(language=language)
     adapter = load_adapter(str(folder))
     task = task_class(recipe.task).restore(load_config(str(folder)), folder, text)
     task = task if beam is None else task.with_language_model(beam)
     adapter = task.inference_adapter(adapter.with_window(recipe.window or adapter.longest_window))
+    name, _, kind = backend.partition(":")
+    if name == "onnx" or (folder / EXPORT_FILE).is_file():
+        return _exported(Model(folder, None, adapter, task, chain, tuned), kind or "float32")
     chosen = pick_device(device)
     precision = _precision(precision, backend, adapter, task, chosen)
 
@@ -89,11 +90,24 @@ def load(
             adapter.encode_in_bf16(loaded)
         return loaded
 
-    name, _, kind = backend.partition(":")
-    model = Model(folder, None, adapter, task, chain, (folder / CHAIN_FILE).is_file(), precision)
+    model = Model(folder, None, adapter, task, chain, tuned, precision)
     if name == "ctranslate2":
         return with_ctranslate2(model, network, kind or None, chosen)
     return replace(model, network=network())
+
+
+def _exported(model: Model, kind: str) -> Model:
+    """Return an exported model with its network of a `kind` (float32, int8, int8-static), which onnxruntime computes.
+
+    Raises:
+        InputError: its folder holds no export, or none of this kind.
+    """
+    from audio_ft.inference.exported import with_exported
+
+    if not (model.folder / EXPORT_FILE).is_file():
+        raise InputError(f"{model.folder} is not an exported model: run `audio-ft export` first.")
+    network, adapter, task = with_exported(model.folder, model.adapter, model.task, kind)
+    return replace(model, network=network, adapter=adapter, task=task)
 
 
 def _precision(wanted: str, backend: str, adapter: Adapter, task: Task, device: str) -> str:
@@ -139,6 +153,11 @@ def load_frozen(
         return Encoder.of(load(path_or_repo, device=device), path_or_repo)
     recipe = Recipe.load(folder / RECIPE_FILE)
     return Encoder.load(recipe.model, recipe.revision, chain=Chain.load(folder / CHAIN_FILE), device=device)
+
+
+def _saved(folder: Path) -> tuple[Recipe, Chain]:
+    """Return recipe and chain of a model that audio_ft saved."""
+    return Recipe.load(folder / RECIPE_FILE), Chain.load(folder / CHAIN_FILE)
 
 
 def _plain(folder: Path, name: str, revision: str | None, language: str | None) -> tuple[Recipe, Chain]:

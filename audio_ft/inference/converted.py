@@ -19,9 +19,13 @@ from audio_ft.tasks.whisper_ctranslate2 import ConvertedSeq2Seq, compute_type, c
 
 logger = logging.getLogger(__name__)
 
-BACKENDS = ("transformers", "ctranslate2")
+BACKENDS = ("transformers", "ctranslate2", "onnx")
+# In the folder of an exported model, beside the files of the model without its weights; see exported.py.
+EXPORT_FILE = "export.json"
 # Raised when conversion changes. The text is compared on the first tokens of some of the quickstart's sentences.
 VERSION, SENTENCES, TOKENS = 1, 8, 24
+# What the comparison found, in the folder of a converted network.
+CHECK_FILE = "check.json"
 _SPOKEN = Path(__file__).parents[1] / "assets" / "sentences" / "test"
 
 
@@ -42,18 +46,29 @@ def with_ctranslate2(model: Model, network: Callable[[], Any], wanted: str | Non
             "it out."
         )
     kind = compute_type(wanted, device)
-    fast = ConvertedSeq2Seq(**{field.name: getattr(task, field.name) for field in fields(task)})
+    fast = _converted(task)
+    place = converted_folder(model, network, kind, device)
+    return replace(model, task=fast, network=opened(place, kind, device))
+
+
+def converted_folder(model: Model, network: Callable[[], Any], kind: str, device: str) -> Path:
+    """Return the folder in the cache with a transcriber's network in CTranslate2's type `kind`, converted once."""
+    task: Any = model.task
     place = cache_folder() / "ctranslate2" / _key(model.folder, kind)
-    if not (place / "check.json").is_file():
+    if not (place / CHECK_FILE).is_file():
         with replacing(place, make_parents=True) as unfinished:
             slow = replace(model, network=network())
             # Before conversion, which changes the network.
             before = _texts(slow, len(task.prefix) + len(task.prompt))
             convert(slow.network, task.tokenizer, unfinished, kind)
-            quick = replace(model, task=fast, network=opened(unfinished, kind, device))
-            write_json(unfinished / "check.json", _compared(before, _texts(quick)))
-    _say(kind, **read_json(place / "check.json"))
-    return replace(model, task=fast, network=opened(place, kind, device))
+            quick = replace(model, task=_converted(task), network=opened(unfinished, kind, device))
+            write_json(unfinished / CHECK_FILE, _compared(before, _texts(quick)))
+    _say(kind, **read_json(place / CHECK_FILE))
+    return place
+
+
+def _converted(task: Seq2Seq) -> ConvertedSeq2Seq:
+    return ConvertedSeq2Seq(**{field.name: getattr(task, field.name) for field in fields(task)})
 
 
 def _say(kind: str, clips: int, equal: int, differs: str) -> None:

@@ -90,6 +90,12 @@ class LogMelNetwork(Adapter):
         mask = np.arange(lengths.max()) < lengths[:, None]
         return {"input_features": torch.from_numpy(batch), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
 
+    def front_end(self) -> torch.nn.Module:
+        """Return the log-mel spectrogram."""
+        from audio_ft.models.front_end import LogMelInput
+
+        return LogMelInput(self.extractor, shortest=self.shortest)
+
     def mask_features(self, features: Features, augments: Iterable[Any], rng: np.random.Generator) -> Features:
         """Apply SpecAugment to the frames; the network does not mask by itself."""
         from audio_ft.augmentation.base import apply_features

@@ -102,7 +102,7 @@ class SmallModel(PreTrainedModel):
         and with it the voice's and the microphone's constant coloring.
         """
         frames = input_features.shape[-1]
-        lengths = torch.full((len(input_features),), frames, device=input_features.device)
+        lengths = torch.full(input_features.shape[:1], frames, device=input_features.device)
         if attention_mask is not None:
             lengths = attention_mask.sum(-1)
         valid = frames_of(lengths, frames)[:, None]
@@ -115,7 +115,9 @@ class SmallModel(PreTrainedModel):
             hidden = nn.functional.pad(hidden, (0, 0, 0, -hidden.shape[1] % self.joined))
             hidden, lengths = hidden.unflatten(1, (-1, self.joined)).flatten(2), -(-lengths // self.joined)
         hidden = self.dropout(self.projection(hidden).relu())
-        if self.recurrent is not None:
+        if self.recurrent is not None and attention_mask is None:
+            hidden = self.recurrent(hidden)[0]  # which can be exported, unlike a packed sequence
+        elif self.recurrent is not None:
             packed = pack_padded_sequence(hidden, lengths.cpu(), batch_first=True, enforce_sorted=False)
             hidden, _ = pad_packed_sequence(self.recurrent(packed)[0], batch_first=True, total_length=hidden.shape[1])
         return BaseModelOutput(last_hidden_state=hidden, hidden_states=(hidden,))
@@ -142,7 +144,7 @@ class SmallForAudioClassification(PreTrainedModel):
     ) -> SequenceClassifierOutput:
         """Return logits (batch, labels) of log-mel spectrograms (batch, bands, frames); see `SmallModel`."""
         hidden = self.projector(self.encoder(input_features, attention_mask).last_hidden_state)
-        lengths = torch.full((len(hidden),), hidden.shape[1], device=hidden.device)
+        lengths = torch.full(hidden.shape[:1], hidden.shape[1], device=hidden.device)
         if attention_mask is not None:
             lengths = -(-attention_mask.sum(-1) // JOINED)
         valid = frames_of(lengths, hidden.shape[1])[..., None]

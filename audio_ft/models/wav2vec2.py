@@ -115,6 +115,12 @@ class WaveAdapter(SelfMaskingAdapter):
             self.encoder(model).get_submodule("encoder.layer_norm").requires_grad_(False)
         return super().fit(model)
 
+    def front_end(self) -> torch.nn.Module:
+        """Return the extractor's normalization."""
+        from audio_ft.models.front_end import WaveInput
+
+        return WaveInput(self.shortest, normalize=bool(self.extractor.do_normalize))
+
     def above_layers(self, model: PreTrainedModel) -> list[torch.nn.Module]:
         """Return the last norm of networks that normalize before each layer; others have it below the layers."""
         stable = getattr(self.config, "do_stable_layer_norm", False)

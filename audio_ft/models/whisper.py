@@ -133,6 +133,12 @@ class Whisper(Adapter):
             batch[row, :, : mel.shape[1]] = mel[:, :frames]
         return {"input_features": torch.from_numpy(batch)}
 
+    def front_end(self) -> torch.nn.Module:
+        """Return the log-mel spectrogram of a whole window."""
+        from audio_ft.models.front_end import LogMelInput
+
+        return LogMelInput(self.extractor, window=self.window_frames * int(self.extractor.hop_length))
+
     def _batch_frames(self, touched: int) -> int:
         """Return the mel frames of a batch whose longest clip touches so many."""
         if not self.dynamic_window:

@@ -62,6 +62,8 @@ FLAGS = {
     " --output --overwrite",
     "explain": "--code model files --label --html --json",
     "compare": "--fail-if-worse first second --split --json",
+    "export": "--code model --format --quantize --check --output-dir --split --task --target --group --where"
+    " --set --json",
     "predict": "--csv --code model files --json --format --top-k --output --output-dir --language --backend"
     " --precision --lm --lm-words --lm-weight --word-score --beams",
     "listen": "--code model file --device --rate --fast --vad --json --language",

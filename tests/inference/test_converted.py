@@ -43,8 +43,8 @@ def test_what_it_cannot_do_is_refused(small_run):
         InputError, match=r"for Whisper models that transcribe, and this model's task is classification"
     ):
         aft.load(small_run, backend="ctranslate2")
-    with pytest.raises(InputError, match=r"backend='onnx' is not known; use one of transformers, ctranslate2"):
-        aft.load(small_run, backend="onnx")
+    with pytest.raises(InputError, match=r"backend='tflite' is not known; use one of transformers, ctranslate2"):
+        aft.load(small_run, backend="tflite")
 
 
 @pytest.mark.real

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--output-dir", metavar="DIR", help="write one file for each recording, named after it")
     add_options(parser, "--language", "--code", "--precision", precision="auto")
     parser.set_defaults(precision="auto")
-    backends = "what computes a Whisper: transformers (default), or ctranslate2, which is faster"
+    backends = "transformers (default), ctranslate2 (a faster Whisper), or of an export onnx:int8, a file of it"
     parser.add_argument("--backend", metavar="NAME", default="transformers", help=backends)
     add_beam_options(parser)
 

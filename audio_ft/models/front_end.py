@@ -1,0 +1,76 @@
+"""What feature extractors compute, as the first layers of a network: samples in, the network's inputs out.
+
+An exported network starts with them, so that it takes raw samples. All clips of a batch have the same length.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+# The constants of transformers' extractors: the variance floor of Wav2Vec2's, and of Whisper's the power floor, the
+# range below the loudest bin in decades, and the shift and scale of the result.
+VARIANCE_FLOOR = 1e-7
+POWER_FLOOR, DECADES, SHIFT, SCALE = 1e-10, 8.0, 4.0, 4.0
+
+
+class WaveInput(nn.Module):
+    """Pad samples (batch, time) with zeros to the `shortest` input, and give each clip mean 0 and variance 1."""
+
+    def __init__(self, shortest: int, *, normalize: bool) -> None:
+        super().__init__()
+        self.shortest, self.normalize = shortest, normalize
+
+    def forward(self, samples: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return `input_values` (batch, time)."""
+        samples = padded(samples, self.shortest)
+        if self.normalize:
+            variance, mean = torch.var_mean(samples, -1, correction=0, keepdim=True)
+            samples = (samples - mean) / torch.sqrt(variance + VARIANCE_FLOOR)
+        return {"input_values": samples}
+
+
+class LogMelInput(nn.Module):
+    """Compute the log-mel spectrogram of Whisper's extractor (Radford et al. 2022, section 2.2).
+
+    The Fourier transform is a convolution with sines and cosines, which every runtime computes fast. Clips are padded
+    with zeros to `shortest` samples, or to `window` samples, to which longer ones are cut.
+    """
+
+    waves: torch.Tensor
+    mel: torch.Tensor
+
+    def __init__(self, extractor: Any, *, shortest: int = 0, window: int | None = None) -> None:
+        super().__init__()
+        self.shortest, self.window, self.hop = shortest, window, int(extractor.hop_length)
+        self.reach = int(extractor.n_fft) // 2
+        angles = 2 * np.pi * np.outer(np.arange(self.reach + 1), np.arange(extractor.n_fft)) / extractor.n_fft
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(extractor.n_fft) / extractor.n_fft)
+        waves = np.concatenate([np.cos(angles), np.sin(angles)]) * hann
+        self.register_buffer("waves", torch.tensor(waves[:, None], dtype=torch.float32))
+        self.register_buffer("mel", torch.tensor(np.asarray(extractor.mel_filters).T, dtype=torch.float32))
+
+    def forward(self, samples: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return `input_features` (batch, mel, frames)."""
+        if self.window is None:
+            samples = padded(samples, self.shortest)
+        else:
+            samples = nn.functional.pad(samples, (0, self.window))[:, : self.window]
+        mirrored = nn.functional.pad(samples[:, None], (self.reach, self.reach), mode="reflect")
+        # The frame that begins at the end of the clip is left out, as the extractor does.
+        parts = nn.functional.conv1d(mirrored, self.waves, stride=self.hop)[..., :-1]
+        real, imaginary = parts.split(self.reach + 1, 1)
+        power = torch.matmul(self.mel, real.square() + imaginary.square())
+        # ln in place of log10, which not every runtime has.
+        log = power.clamp(min=POWER_FLOOR).log() / np.log(10.0)
+        log = torch.maximum(log, log.amax((1, 2), keepdim=True) - DECADES)
+        return {"input_features": (log + SHIFT) / SCALE}
+
+
+def padded(samples: torch.Tensor, shortest: int) -> torch.Tensor:
+    """Return samples (batch, time) with zeros behind them, if they are shorter."""
+    missing = torch.sym_max(shortest, samples.shape[-1]) - samples.shape[-1]
+    return nn.functional.pad(samples, (0, missing))
