@@ -30,7 +30,7 @@ EPILOG = """examples:
   ffmpeg -v error -i rtsp://door/1 -f s16le -ac 1 -ar 16000 - | audio-ft listen runs/speech -
 
 Without a file it listens to the microphone until Ctrl-C. A file is heard as if it were live; with --fast its time
-passes as fast as the model computes. Words appear once they are final: those of a CTC model 0.4 s after their end,
+passes as fast as the model computes. Words appear once they are final: those of a CTC model 0.6 s after their end,
 those of Whisper when two transcripts in a row agree. Models of labels answer for each turn, from silence to silence,
 and models of events say when one begins and has ended. At the end comes how long after the sounds the answers came.
 A microphone and Silero's detector of speech need pip install 'audio-ft[listen]'."""
