@@ -13,7 +13,7 @@ import audio_ft
 from audio_ft.cli import command_list
 
 # What a command does, Python does too; these commands make no sense from Python, or are methods there.
-WITHOUT_A_FUNCTION = {"cache", "completion", "demo", "lm", "quickstart", "show"}
+WITHOUT_A_FUNCTION = {"cache", "completion", "demo", "listen", "lm", "quickstart", "serve", "show"}
 IN_PYTHON = {
     "anomaly": "detect",
     "clean": "Chain",
