@@ -211,6 +211,12 @@ def test_files_and_functions_hold_one_idea(house: Parsed):
     assert not problems, "\n" + "\n".join(problems)
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """Pytest imports a file of tests by its bare name, so a second one of that name ends the collection."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_few_files_lie_on_top(house: Parsed):
     assert len([path for path in house if len(path.parts) == 1]) <= MOST_FILES_ON_TOP
 
