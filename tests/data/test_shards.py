@@ -258,6 +258,26 @@ def test_transcripts_are_found(tmp_path):
         load(Data(str(tmp_path.parent / "texts")))
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--shard", "4/3"], "not a share such as 3/100"),
+        (["--shard-size", "0"], "megabytes above 0"),
+        (["--address", "auto"], "add --engine ray"),
+        (["--engine", "ray", "--shard", "1/2"], "leave one of them out"),
+        (["--engine", "ray", "--code", "CODE"], "installed package"),
+        (["--shard-size", "1", "--model", "some/model"], "shards have none"),
+        (["--merge"], "the folder of the shards alone"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(raw, tmp_path, capsys, options, sentence):
+    (tmp_path / "own.py").write_text("")
+    options = [str(tmp_path / "own.py") if word == "CODE" else word for word in options]
+    assert main(["prepare", str(raw), str(tmp_path / "out"), *options]) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_ray_writes_the_same_rows_and_survives_the_death_of_a_worker(raw, shards, tmp_path, monkeypatch):
     pytest.importorskip("ray")

@@ -26,7 +26,7 @@ EPILOG = """examples:
   audio-ft prepare --merge shards
 
 OUT/processed holds the clean recordings, OUT/features one .npy each, OUT/splits the lists. Raw files are only read.
-As shards, OUT/shards holds Parquet files of clean samples, which training reads as fast as its disk.
+As shards, OUT/shards holds Parquet files of clean samples, which training takes as they are, or streams.
 A call that was stopped continues when it runs again."""
 
 
@@ -106,6 +106,9 @@ def _prepare_shards(arguments: argparse.Namespace, recipe: Recipe) -> None:
     if arguments.shard and arguments.engine == "ray":
         raise InputError("--shard is for schedulers without Ray, which shares out the work itself; leave one of them "
                          "out.")  # fmt: skip
+    if arguments.code and arguments.engine == "ray":
+        raise InputError("--code runs a file in this process, and Ray's workers do not have it; use --shard, or put "
+                         "its steps into an installed package.")  # fmt: skip
     folder = Path(local(arguments.output))
     merged = for_task(
         arguments,
