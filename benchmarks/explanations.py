@@ -5,7 +5,16 @@
 The clips are evenly spaced over the test split. For each explanation, and for the order of loudness, which looks at no
 model, it prints by how much the area under the curve is better than the mean of 19 random orders, with 95 % intervals
 by clip, or by group where the run knows groups; paired, how much better than loudness; and the share of clips on which
-all random orders are beaten.
+all random orders are beaten. With wav2vec2-mini fine-tuned on digits (240 steps, accuracy 0.862), 100 clips, 1.5 s of
+processor time each (one group in the test split, so by clip):
+
+    order                 deletion                  than loudness             insertion                 than loudness
+    occlusion             +0.340 [+0.319, +0.361]   +0.071 [+0.054, +0.087]   +0.335 [+0.319, +0.351]   +0.085
+    integrated gradients  +0.313 [+0.292, +0.335]   +0.044 [+0.021, +0.067]   +0.228 [+0.187, +0.268]   -0.023
+    loudness              +0.269 [+0.246, +0.293]                             +0.250 [+0.227, +0.273]
+
+Areas of deletion: 0.116, 0.143 and 0.186, and 0.456 in random orders. By insertion, integrated gradients cannot be told
+from loudness ([-0.074, +0.028]).
 """
 
 from __future__ import annotations
