@@ -186,8 +186,10 @@ def explain(
             can be explained.
 
     Example:
-        found = aft.explain(aft.load("runs/first"), ["door.wav", "bell.wav"])
-        found.faithfulness["occlusion"]["deletion"]
+        >>> import audio_ft as aft
+        >>> found = aft.explain(aft.load("runs/first"), ["door.wav", "bell.wav"])  # doctest: +SKIP
+        >>> found.faithfulness["occlusion"].keys()  # doctest: +SKIP
+        dict_keys(['deletion', 'insertion'])
     """
     sources: list[Any] = listed if (listed := several(source)) is not None else [source]
     require_explainable(model, label)
