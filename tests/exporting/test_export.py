@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +30,11 @@ WORDS = Path(aft.__file__).parent / "assets" / "words"
 def exported(small_run, tmp_path_factory):
     """Return the folder of the small run as ONNX, in float32 and with weights of 8 bits."""
     folder = tmp_path_factory.mktemp("exported") / "onnx"
-    found = aft.export(aft.load(small_run, device="cpu"), folder, quantize=["int8"])
-    assert found.files == {"float32": folder / "model.onnx", "int8": folder / "model.int8.onnx"}
+    shown = io.StringIO()
+    with redirect_stdout(shown):
+        assert cli.main(["export", str(small_run), "--quantize", "int8", "--output-dir", str(folder), "--json"]) == 0
+    files = {"float32": str(folder / "model.onnx"), "int8": str(folder / "model.int8.onnx")}
+    assert json.loads(shown.getvalue()) == {"folder": str(folder), "files": files}
     return folder
 
 

@@ -57,7 +57,10 @@ def run(arguments: argparse.Namespace) -> None:
     data, need = _data(arguments, model) if checks or STATIC in kinds else (None, ())
     waves = clean_waves(model, data, "validation", need, CALIBRATED) if data and STATIC in kinds else ()
     exported = export(model, folder, arguments.format, quantize=kinds, waves=waves, log=say)
-    content: dict[str, Any] = {"folder": folder, "files": dict(exported.files)}
+    content: dict[str, Any] = {
+        "folder": str(folder),
+        "files": {name: str(file) for name, file in exported.files.items()},
+    }
     lines = [f"exported    {folder}"]
     if data and checks:
         checked = check(model, arguments.model, exported, data, arguments.split, need, say)
