@@ -29,6 +29,9 @@ class Contrastive(nn.Module):
     def forward(self, mask: torch.Tensor, negatives: torch.Tensor, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the contrastive loss with the diversity loss of the quantizer, a masked frame.
 
+        The loss is that of transformers' Wav2Vec2ForPreTraining (Baevski et al. 2020, equations 2 to 4), which also
+        computes what is not masked and copies the vector of each negative: a step on the CPU takes many times as long.
+
         Args:
             mask: which frames are masked, bool (batch, frames).
             negatives: flat places of the other frames that each is compared with, (batch, frames, negatives).
@@ -36,9 +39,21 @@ class Contrastive(nn.Module):
         """
         if self.training:
             self.step += 1
-        self.network.set_gumbel_temperature(max(WARM * COOLING ** int(self.step), COLD))
-        found = self.network(**inputs, mask_time_indices=mask, sampled_negative_indices=negatives)
-        return {"loss": found.loss / mask.sum()}
+        network, config = self.network, self.network.config
+        network.set_gumbel_temperature(max(WARM * COOLING ** int(self.step), COLD))
+        found = network.wav2vec2(**inputs, mask_time_indices=mask)
+        predicted = nn.functional.normalize(network.project_hid(found.last_hidden_state[mask]).float(), dim=-1)
+        codes, perplexity = network.quantizer(network.dropout_features(found.extract_features[mask])[None])
+        targets = nn.functional.normalize(network.project_q(codes[0]).float(), dim=-1)  # (masked, width)
+        # From places among all frames to places among the masked ones, (masked, negatives).
+        others = (mask.flatten().cumsum(0) - 1)[negatives[mask]]
+        similar = predicted @ targets.T / config.contrastive_logits_temperature
+        # A negative with the code of the frame itself is none.
+        same = (targets[others] == targets[:, None]).all(-1)
+        logits = torch.cat([similar.diagonal()[:, None], similar.gather(1, others).masked_fill(same, -torch.inf)], 1)
+        contrastive = nn.functional.cross_entropy(logits, torch.zeros_like(others[:, 0]))
+        possible = config.num_codevectors_per_group * config.num_codevector_groups
+        return {"loss": contrastive + config.diversity_loss_weight * (possible - perplexity) / possible}
 
 
 class MaskedUnits(nn.Module):

@@ -15,7 +15,7 @@ import audio_ft as aft
 from audio_ft.audio.clip import Clip, write
 from audio_ft.cli import main as cli
 from audio_ft.file_io import read_json_lines
-from audio_ft.models.self_supervised import masks, negatives
+from audio_ft.models.self_supervised import Contrastive, masks, negatives
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,34 @@ def test_masks_and_negatives_stay_within_their_clips():
         chosen = others[row][mask[row]] - 40 * row
         assert mask[row][chosen].all()
         assert (chosen != np.flatnonzero(mask[row])[:, None]).all()
+
+
+def test_the_contrastive_loss_and_its_gradients_are_those_of_transformers():
+    config = transformers.Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(8, 8),
+        conv_kernel=(10, 8), conv_stride=(5, 4), num_feat_extract_layers=2, num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2, num_codevectors_per_group=4, codevector_dim=8, proj_codevector_dim=8,
+        num_negatives=5, feat_proj_dropout=0.0, final_dropout=0.0, hidden_dropout=0.0, attention_dropout=0.0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    np.random.seed(0)
+    network = transformers.Wav2Vec2ForPreTraining(config).eval()
+    waves = torch.randn(3, 1_200)
+    attention = (torch.arange(1_200) < torch.tensor([[1_200], [900], [500]])).long()
+    frames = network._get_feat_extract_output_lengths(attention.sum(1)).numpy()
+    mask = masks(frames, 0.65, 4)
+    chosen = torch.from_numpy(negatives(mask, 5))
+    mask = torch.from_numpy(mask)
+    inputs = {"input_values": waves, "attention_mask": attention}
+    gradients = []
+    expected = network(**inputs, mask_time_indices=mask, sampled_negative_indices=chosen).loss / mask.sum()
+    for loss in (expected, Contrastive(network)(mask, chosen, **inputs)["loss"]):
+        network.zero_grad()
+        loss.backward()
+        gradients.append({name: weight.grad.clone() for name, weight in network.named_parameters()
+                          if weight.grad is not None})  # fmt: skip
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(*gradients)
 
 
 def test_other_architectures_and_full_folders_are_refused(folder, tmp_path):
