@@ -27,7 +27,7 @@ def few_clips(digits: Path, folder: Path, clips: Mapping[str, int] = CLIPS) -> N
         (folder / split).mkdir(parents=True)
         with (digits / split / "metadata.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        rows = rows[:: len(rows) // count][:count]
+        rows = [rows[place * len(rows) // count] for place in range(count)]
         with (folder / split / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
