@@ -108,19 +108,19 @@ def segment(
     return Segmented(tuple(rows), cut, total, used, tuple(excluded))
 
 
-@dataclass(frozen=True)
 class _Known:
     """Hold the words that were heard in recordings, in a file of JSON lines if there is one."""
 
-    file: Path | None
-    model: str
+    def __init__(self, file: Path | None, model: str) -> None:
+        self.file, self.model = file, model
+        lines = read_json_lines(file) if file else []
+        self.heard = {(line["key"], line["stamp"]): list(line["words"]) for line in lines}
 
     def words(self, model: Model, key: str, source: Part) -> list[dict[str, Any]]:
-        """Return the words of a recording, from the file if it has not changed since."""
+        """Return the words of a recording, from the file if neither it nor the model has changed since."""
         stamp = f"{self.model}|{stamp_of(source)}"
-        for line in read_json_lines(self.file) if self.file else ():
-            if line["key"] == key and line["stamp"] == stamp:
-                return list(line["words"])
+        if (key, stamp) in self.heard:
+            return self.heard[key, stamp]
         words = [word for part in model(source, words=True)["segments"] for word in part["words"]]
         if self.file:
             append_json_line(self.file, {"key": key, "stamp": stamp, "words": words})

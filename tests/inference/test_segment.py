@@ -98,6 +98,9 @@ def test_joined_prompts_become_parts_that_a_training_reads(shared, tmp_path, cap
     text = " ".join(row["transcription"] for row in rows)
     (tmp_path / "data.csv").write_text(f'file,text\njoined.wav,"{text}"\n', encoding="utf-8")
     output = tmp_path / "parts.csv"
+    # What an interrupted call has heard is not computed again, nor taken for another recording.
+    heard = output.with_name("parts.csv.words.jsonl")
+    heard.write_text('{"key": "joined.wav", "stamp": "older", "words": []}\n{"key": "joi', encoding="utf-8")
     command = ["segment", model, str(tmp_path / "data.csv"), "--task", "transcription", "--output", str(output)]
     assert cli.main([*command, "--longest", "12"]) == 0
     assert "1 long recording cut" in capsys.readouterr().err
