@@ -25,7 +25,7 @@ import numpy as np
 import audio_ft as aft
 from audio_ft.inference.streaming.agreement import letters
 from audio_ft.inference.streaming.choice import listener_for
-from audio_ft.inference.streaming.live import Clock, Heard, as_if_live, listen
+from audio_ft.inference.streaming.live import Clock, TimedMessage, as_if_live, listen
 from audio_ft.inference.streaming.voice import Level, silero
 from audio_ft.metrics.text_normalizers import normalizer
 
@@ -65,9 +65,9 @@ def words_of(prediction: dict[str, Any]) -> list[dict[str, Any]]:
     return [word for segment in prediction["segments"] for word in segment["words"]]
 
 
-def latencies(heard: Sequence[Heard], offline: Sequence[dict[str, Any]]) -> list[float]:
+def latencies(timed: Sequence[TimedMessage], offline: Sequence[dict[str, Any]]) -> list[float]:
     """Return for each word that both have the seconds from its end in the offline transcript to its caption."""
-    live = [(word, one.at) for one in heard if one.message.kind == "words" for word in one.message.content["words"]]
+    live = [(word, one.at) for one in timed if one.message.kind == "words" for word in one.message.content["words"]]
     ours, theirs = [letters(word) for word, _ in live], [letters(word) for word in offline]
     same = difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
     return [live[block.a + at][1] - offline[block.b + at]["end"] for block in same for at in range(block.size)]
@@ -94,10 +94,10 @@ def main() -> None:
         clock = Clock(time.process_time, sleep=None)
         began = time.process_time()
         detector = silero() if arguments.vad == "silero" else Level()
-        heard = list(listen(listener_for(model, detector), as_if_live(recording, clock), clock))
+        timed = list(listen(listener_for(model, detector), as_if_live(recording, clock), clock))
         live_took = time.process_time() - began
-        live = " ".join(word["text"] for one in heard for word in one.message.content.get("words", ()))
-        late = latencies(heard, words_of(offline))
+        live = " ".join(word["text"] for one in timed for word in one.message.content.get("words", ()))
+        late = latencies(timed, words_of(offline))
         print(
             f"{name}: WER live against offline {jiwer.wer(norm(offline['text']), norm(live)):.3f}, "
             f"live against text {jiwer.wer(norm(text), norm(live)):.3f}, "

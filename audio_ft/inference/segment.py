@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # Pauses are looked for in blocks, each against its own noise.
 BLOCK_SECONDS = 30.0
-# Parts in which less of the transcript is heard are left out: of 39 parts of English prompts, cut with whisper-tiny.en,
-# one, at .44 (the model had skipped a prompt); the others had .58 to 1.
+# Parts in which less of the transcript is recognized are left out: of 39 parts of English prompts, cut with
+# whisper-tiny.en, one, at .44 (the model had skipped its end); the others had .58 to 1.
 AGREEMENT = 0.5
 START, END, AGREES = "start_seconds", "end_seconds", "agreement"
 
@@ -67,8 +67,8 @@ def segment(
         model: a transcriber of the language, such as the Whisper that is to be tuned.
         data: recordings with transcripts.
         longest: the most seconds of a part; None: the window of the model.
-        agreement: the least share of the words of a part that have to be heard, from 0 to 1.
-        words_file: where the words that are heard are kept, so that an interrupted call goes on.
+        agreement: the least share of the words of a part that have to be recognized, from 0 to 1.
+        words_file: where the words that are recognized are kept, so that an interrupted call goes on.
 
     Example:
         >>> import audio_ft as aft
@@ -109,18 +109,18 @@ def segment(
 
 
 class _Known:
-    """Hold the words that were heard in recordings, in a file of JSON lines if there is one."""
+    """Hold the words that were recognized in recordings, in a file of JSON lines if there is one."""
 
     def __init__(self, file: Path | None, model: str) -> None:
         self.file, self.model = file, model
         lines = read_json_lines(file) if file else []
-        self.heard = {(line["key"], line["stamp"]): list(line["words"]) for line in lines}
+        self.recognized = {(line["key"], line["stamp"]): list(line["words"]) for line in lines}
 
     def words(self, model: Model, key: str, source: Part) -> list[dict[str, Any]]:
         """Return the words of a recording, from the file if neither it nor the model has changed since."""
         stamp = f"{self.model}|{stamp_of(source)}"
-        if (key, stamp) in self.heard:
-            return self.heard[key, stamp]
+        if (key, stamp) in self.recognized:
+            return self.recognized[key, stamp]
         words = [word for part in model(source, words=True)["segments"] for word in part["words"]]
         if self.file:
             append_json_line(self.file, {"key": key, "stamp": stamp, "words": words})
@@ -159,9 +159,9 @@ def _pauses(source: Part) -> Iterator[tuple[float, float]]:
 def _unusable(part: Segment, most: float, agreement: float) -> str:
     """Return why a part is not used, or ""."""
     if part.end - part.start > most:
-        return f"no pause between words that are heard as they are written within {most:g} s"
+        return f"no pause between words that are recognized as they are written within {most:g} s"
     if part.agreement < agreement:
-        return f"{part.agreement:.0%} of its words are heard as they are written, less than {agreement:.0%}"
+        return f"{part.agreement:.0%} of its words are recognized as they are written, less than {agreement:.0%}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Cut a recording and its transcript at pauses, where the words around them are those that a model hears."""
+"""Cut a recording and its transcript at pauses, where the words around them are those that a model recognizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTHING = ("\u0001", "\u0002")
 class Segment:
     """Hold a part of a recording, in seconds, with its part of the transcript.
 
-    `agreement` is one minus the word error rate of what the model hears in it, at least 0.
+    `agreement` is one minus the word error rate of what the model recognizes in it, at least 0.
     """
 
     start: float
@@ -36,7 +36,7 @@ class _Cut:
     seconds: float
     pause: float
     word: int
-    heard: int
+    recognized: int
 
 
 def segments(
@@ -48,19 +48,19 @@ def segments(
 ) -> list[Segment]:
     """Return a recording in parts of at most `longest` seconds, where that is possible, with their transcripts.
 
-    A cut lies in a pause between two words that follow each other in the transcript and in what was heard, so nothing
-    depends on how exactly words are timed. Where there is no such place, a part is longer.
+    A cut lies in a pause between two words that follow each other in the transcript and in what was recognized,
+    so nothing depends on how exactly words are timed. Where there is no such place, a part is longer.
 
     Args:
         text: the transcript of all that is said.
-        words: what a model hears: {"start", "end", "text"} each, in seconds, in order.
+        words: what a model recognizes: {"start", "end", "text"} each, in seconds, in order.
         pauses: (start, stop) of pauses in seconds, in order.
         seconds: the duration of the recording.
         longest: the most seconds of a part.
 
     Example:
-        >>> heard = [{"start": 0.2, "end": 0.6, "text": "Yes."}, {"start": 2.1, "end": 2.5, "text": "No."}]
-        >>> [(part.end, part.text) for part in segments("yes, no", heard, [(0.7, 2.0)], 3.0, 2.0)]
+        >>> recognized = [{"start": 0.2, "end": 0.6, "text": "Yes."}, {"start": 2.1, "end": 2.5, "text": "No."}]
+        >>> [(part.end, part.text) for part in segments("yes, no", recognized, [(0.7, 2.0)], 3.0, 2.0)]
         [(1.35, 'yes,'), (3.0, 'no')]
     """
     written, space = units(text)
@@ -72,8 +72,12 @@ def segments(
     chosen = [ends[0], *_chosen(list(_cuts(pairs, words, pauses)), seconds, longest), ends[1]]
     found = []
     for begin, end in pairwise(chosen):
-        own, heard = ours[begin.word : end.word], theirs[begin.heard : end.heard]
-        wrong = sum(one.kind != "equal" for one in align(" ".join(own), " ".join(heard))) if own and heard else len(own)
+        own, recognized = ours[begin.word : end.word], theirs[begin.recognized : end.recognized]
+        wrong = (
+            sum(one.kind != "equal" for one in align(" ".join(own), " ".join(recognized)))
+            if own and recognized
+            else len(own)
+        )
         part = space.join(written[begin.word : end.word])
         found.append(Segment(begin.seconds, end.seconds, part, max(0.0, 1 - wrong / max(len(own), 1))))
     return [part for part in found if part.text]
@@ -101,7 +105,7 @@ def _key(word: str, side: int) -> str:
 
 
 def _matched(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the positions of the words that agree: in the transcript, and in what was heard."""
+    """Return the positions of the words that agree: in the transcript, and in what was recognized."""
     pairs, row, column = [], 0, 0
     for one in align(" ".join(ours), " ".join(theirs)):
         if one.kind == "equal":

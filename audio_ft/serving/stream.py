@@ -12,7 +12,7 @@ from audio_ft.formatting import format_duration
 from audio_ft.inference.sources import as_clip
 from audio_ft.inference.streaming.choice import detector_for, listener_for
 from audio_ft.inference.streaming.listener import Listener
-from audio_ft.inference.streaming.live import Clock, Heard
+from audio_ft.inference.streaming.live import Clock, TimedMessage
 from audio_ft.serving import limits
 from audio_ft.serving.desk import Desk
 from audio_ft.serving.limits import Refused
@@ -44,8 +44,8 @@ async def stream(desk: Desk, socket: WebSocket, rate: int) -> None:
             raise refused
         if not RATES[0] <= rate <= RATES[1]:
             raise Refused(422, f"rate: expected {RATES[0]:,} to {RATES[1]:,} Hz, got {rate:,}.")
-        async for heard in _answers(desk, inbox, rate):
-            await socket.send_json(heard.as_json())
+        async for timed in _answers(desk, inbox, rate):
+            await socket.send_json(timed.as_json())
         await socket.close(_NORMAL)
     except Refused as refused:
         await socket.send_json({"type": "error", "message": refused.sentence})
@@ -76,8 +76,8 @@ async def _read(socket: WebSocket, inbox: asyncio.Queue[bytes | Refused | None],
         await inbox.put(part)
 
 
-async def _answers(desk: Desk, inbox: asyncio.Queue[Any], rate: int) -> AsyncIterator[Heard]:
-    """Yield what is heard in the samples of the inbox; all that has come since the last answer is heard at once."""
+async def _answers(desk: Desk, inbox: asyncio.Queue[Any], rate: int) -> AsyncIterator[TimedMessage]:
+    """Yield what the model makes of the samples of the inbox; what came since the last answer is one chunk."""
     listener, clock = listener_for(desk.model, detector_for(desk.model)), Clock()
     clock.now()
     while True:
@@ -86,13 +86,13 @@ async def _answers(desk: Desk, inbox: asyncio.Queue[Any], rate: int) -> AsyncIte
             found.append(inbox.get_nowait())
         samples = b"".join(part for part in found if isinstance(part, bytes))
         clip = as_clip((np.frombuffer(samples, "<i2"), rate)) if samples else None
-        for message in await desk.run(lambda clip=clip, last=found[-1] is None: _heard(listener, clip, last)):  # type: ignore[misc]
-            yield Heard(message, clock.now())
+        for message in await desk.run(lambda clip=clip, last=found[-1] is None: _messages(listener, clip, last)):  # type: ignore[misc]
+            yield TimedMessage(message, clock.now())
         if isinstance(found[-1], Refused):
             raise found[-1]
         if found[-1] is None:
             return
 
 
-def _heard(listener: Listener, clip: Clip | None, last: bool) -> list[Any]:
+def _messages(listener: Listener, clip: Clip | None, last: bool) -> list[Any]:
     return [*(listener.feed(clip) if clip else ()), *(listener.end() if last else ())]

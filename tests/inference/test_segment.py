@@ -1,4 +1,4 @@
-"""Long recordings with transcripts are cut where pause, transcript and what is heard agree, and nowhere else."""
+"""Long recordings with transcripts are cut where pause, transcript and what is recognized agree, and nowhere else."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def spoken(texts, gap=0.5):
 @given(st.data())
 def test_all_of_a_transcript_is_in_its_parts_once_and_in_order(data):
     said = data.draw(st.lists(st.sampled_from(["one", "two", "three", "four", "five"]), min_size=1, max_size=40))
-    heard = [word for word in said if data.draw(st.booleans()) or len(said) < 3]
-    words, pauses, seconds = spoken(heard)
+    recognized = [word for word in said if data.draw(st.booleans()) or len(said) < 3]
+    words, pauses, seconds = spoken(recognized)
     seconds += data.draw(st.floats(0.0, 5.0))
     longest = data.draw(st.floats(1.0, 20.0))
     parts = segments(" ".join(said), words, pauses, seconds, longest)
@@ -51,7 +51,7 @@ def test_a_cut_needs_words_that_are_heard_as_they_are_written_on_both_sides():
     assert [part.text for part in segments(said, words, pauses, seconds, 4.0)] == [
         "please hold the line", "while I transfer your", "call",
     ]  # fmt: skip
-    # "while" is not what is heard, so neither pause beside it is certain.
+    # "while" is not what is recognized, so neither pause beside it is certain.
     words[4]["text"] = "wild"
     first = segments(said, words, pauses, seconds, 5.0)[0]
     assert first.text == "please hold the"
@@ -98,9 +98,9 @@ def test_joined_prompts_become_parts_that_a_training_reads(shared, tmp_path, cap
     text = " ".join(row["transcription"] for row in rows)
     (tmp_path / "data.csv").write_text(f'file,text\njoined.wav,"{text}"\n', encoding="utf-8")
     output = tmp_path / "parts.csv"
-    # What an interrupted call has heard is not computed again, nor taken for another recording.
-    heard = output.with_name("parts.csv.words.jsonl")
-    heard.write_text('{"key": "joined.wav", "stamp": "older", "words": []}\n{"key": "joi', encoding="utf-8")
+    # What an interrupted call has recognized is not computed again, nor taken for another recording.
+    recognized = output.with_name("parts.csv.words.jsonl")
+    recognized.write_text('{"key": "joined.wav", "stamp": "older", "words": []}\n{"key": "joi', encoding="utf-8")
     command = ["segment", model, str(tmp_path / "data.csv"), "--task", "transcription", "--output", str(output)]
     assert cli.main([*command, "--longest", "12"]) == 0
     assert "1 long recording cut" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 // Sends a chosen or recorded file to the server, and shows the answer. All text of the answer is set as text.
 (() => {
   const at = (id) => document.getElementById(id);
-  const [file, record, live, state, heard, answer] = ["recording", "record", "live", "state", "heard", "answer"].map(at);
+  const [file, record, live, state, sent, answer] = ["recording", "record", "live", "state", "sent", "answer"].map(at);
   const route = document.querySelector("[data-route]").dataset.route;
   for (const place of document.querySelectorAll(".origin")) place.textContent = location.origin;
 
@@ -37,9 +37,9 @@
     const form = new FormData();
     form.append("file", blob, name);
     if (route.endsWith("transcriptions")) form.append("response_format", "verbose_json");
-    URL.revokeObjectURL(heard.src);
-    heard.src = URL.createObjectURL(blob);
-    heard.hidden = false;
+    URL.revokeObjectURL(sent.src);
+    sent.src = URL.createObjectURL(blob);
+    sent.hidden = false;
     state.textContent = "Sent, waiting for the answer …";
     answer.replaceChildren();
     try {

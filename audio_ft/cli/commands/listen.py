@@ -18,7 +18,7 @@ from audio_ft.formatting import escaped, format_duration
 if TYPE_CHECKING:
     from audio_ft.audio.clip import Clip
     from audio_ft.inference.predictor import Model
-    from audio_ft.inference.streaming.live import Clock, Heard
+    from audio_ft.inference.streaming.live import Clock, TimedMessage
     from audio_ft.inference.streaming.voice import Detector
 
 STAGE = "use"
@@ -29,7 +29,7 @@ EPILOG = """examples:
   audio-ft listen runs/events --device USB
   ffmpeg -v error -i rtsp://door/1 -f s16le -ac 1 -ar 16000 - | audio-ft listen runs/speech -
 
-Without a file it listens to the microphone until Ctrl-C. A file is heard as if it were live; with --fast its time
+Without a file it listens to the microphone until Ctrl-C. A file is played as if it were live; with --fast its time
 passes as fast as the model computes. Words appear once they are final: those of a CTC model 0.6 s after their end,
 those of Whisper when two transcripts in a row agree. Models of labels answer for each turn, from silence to silence,
 and models of events say when one begins and has ended. At the end comes how long after the sounds the answers came.
@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     clock = Clock(sleep=None) if arguments.fast else Clock()
     latencies: list[float] = []
     with suppress(KeyboardInterrupt):
-        for heard in _watched(listen(listener, _chunks(arguments, clock), clock), latencies):
-            _write(heard, as_json=arguments.json)
+        for timed in _watched(listen(listener, _chunks(arguments, clock), clock), latencies):
+            _write(timed, as_json=arguments.json)
     if latencies and min(latencies) >= 0:  # a program may write samples faster than their time passes
         import numpy as np
 
@@ -99,18 +99,18 @@ def _chunks(arguments: argparse.Namespace, clock: Clock) -> Iterable[Clip]:
     return from_microphone(arguments.device or "", clock)
 
 
-def _watched(messages: Iterator[Heard], latencies: list[float]) -> Iterator[Heard]:
+def _watched(messages: Iterator[TimedMessage], latencies: list[float]) -> Iterator[TimedMessage]:
     """Yield the messages, and keep how late they came."""
-    for heard in messages:
-        latencies += heard.latencies
-        yield heard
+    for timed in messages:
+        latencies += timed.latencies
+        yield timed
 
 
-def _write(heard: Heard, *, as_json: bool) -> None:
+def _write(timed: TimedMessage, *, as_json: bool) -> None:
     """Write a message: words as they come, each turn a line of its own; or a line of JSON."""
-    message = heard.message
+    message = timed.message
     if as_json:
-        show(json_text(heard.as_json()))
+        show(json_text(timed.as_json()))
     elif message.kind in ("words", "caption"):
         # What ends a caption was shown already, word by word.
         text = "\n" if message.kind == "caption" else f"{escaped(message.line)} "

@@ -17,9 +17,9 @@ EPILOG = """examples:
   audio-ft segment openai/whisper-small interviews.csv --output parts.csv --language fr --longest 20
   audio-ft train --task transcription --data parts.csv --model openai/whisper-tiny.en --output-dir runs/interviews
 
-A cut lies in a pause between two words that the model hears as they are written. Transcripts stay as they are written.
-Each row of the table is a part of a file. Interrupted, it goes on where it was: the words that are heard stay in a file
-beside the table until it is written."""
+A cut lies in a pause between two words that the model recognizes as they are written. Transcripts stay as they are.
+Each row of the table is a part of a file. Interrupted, it goes on where it was: recognized words stay in a file beside
+the table until it is written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     seconds = number(float, lambda value: value > 0, "a number above 0")
     parser.add_argument("--longest", metavar="S", type=seconds, help="most seconds of a part (default: the window)")
     share = number(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
-    least = f"share of the words of a part that have to be heard as written (default: {AGREEMENT:g})"
+    least = f"share of the words of a part that have to be recognized as written (default: {AGREEMENT:g})"
     parser.add_argument("--agreement", metavar="SHARE", type=share, default=AGREEMENT, help=least)
     add_data_options(parser, set=DATA_SETTINGS)
     add_options(parser, "--language", "--code")

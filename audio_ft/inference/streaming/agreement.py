@@ -30,7 +30,7 @@ class Agreement:
     """Collect the transcripts of a turn as it grows, and say which words are final.
 
     `needed` transcripts in a row have to agree in the letters of a word; the spelling is that of the last. With
-    `margin`, a word must also end so many seconds before the end of what was heard.
+    `margin`, a word must also end so many seconds before the end of what was received.
 
     Example:
         >>> both, words = Agreement(needed=2), [{"start": 0.0, "end": 0.4, "text": "Hello"}]
@@ -45,15 +45,15 @@ class Agreement:
     final: list[Word] = field(default_factory=list)
     _before: list[Sequence[Word]] = field(default_factory=list)
 
-    def add(self, words: Sequence[Word], heard: float) -> list[Word]:
-        """Return the words that are final now and were not before, by a transcript of what was heard until then."""
+    def add(self, words: Sequence[Word], received: float) -> list[Word]:
+        """Return the words that are final now and were not before, by a transcript of what was received until then."""
         new, before = self._after_final(words), [self._after_final(one) for one in self._before]
         self._before = [*self._before, words][1 - self.needed :] if self.needed > 1 else []
         if len(before) < self.needed - 1:
             return []
         columns = zip(new, *before, strict=False)
         same = takewhile(lambda column: len({letters(word) for word in column}) == 1, columns)
-        found = [column[0] for column in takewhile(lambda column: column[0]["end"] <= heard - self.margin, same)]
+        found = [column[0] for column in takewhile(lambda column: column[0]["end"] <= received - self.margin, same)]
         self.final += found
         return found
 

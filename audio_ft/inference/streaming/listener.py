@@ -21,7 +21,7 @@ PAD_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Message:
-    """Say what was heard from `start` to `end`, in seconds.
+    """Say what was received from `start` to `end`, in seconds.
 
     `kind` is "words" (words of a caption that are final), "caption" (all of a turn), "onset" (an event that goes on),
     "event" (one that has ended) or "turn" (the labels or the number of a turn); `content` is what `--json` writes, and
@@ -58,16 +58,16 @@ class Recent:
 
     @property
     def end(self) -> float:
-        """Return how many seconds were heard."""
+        """Return how many seconds were received."""
         return (self._first + self._samples.shape[1]) / self.rate if self.rate else 0.0
 
     def part(self, start: float, stop: float) -> Clip:
-        """Return what was heard from `start` to `stop`, in seconds."""
+        """Return what was received from `start` to `stop`, in seconds."""
         first, last = (max(0, round(seconds * self.rate) - self._first) for seconds in (start, stop))
         return Clip(self._samples[:, first:last], self.rate)
 
     def forget(self, before: float) -> None:
-        """Drop what was heard before so many seconds."""
+        """Drop what was received before so many seconds."""
         drop = min(max(0, round(before * self.rate) - self._first), self._samples.shape[1])
         self._first, self._samples = self._first + drop, self._samples[:, drop:]
 
@@ -80,7 +80,7 @@ class Listener(ABC):
         self.recent = Recent()
 
     @property
-    def heard(self) -> float:
+    def received(self) -> float:
         """Return how many seconds were fed."""
         return self.recent.end
 

@@ -60,7 +60,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Heard:
+class TimedMessage:
     """Hold a message with the seconds at which it came."""
 
     message: Message
@@ -80,7 +80,7 @@ class Heard:
         return {"type": message.kind, **times, **message.content, "at": round(self.at, 3)}
 
 
-def listen(listener: Listener, chunks: Iterable[Clip], clock: Clock) -> Iterator[Heard]:
+def listen(listener: Listener, chunks: Iterable[Clip], clock: Clock) -> Iterator[TimedMessage]:
     """Yield the messages for audio that comes in chunks, each with its time.
 
     Raises:
@@ -91,12 +91,12 @@ def listen(listener: Listener, chunks: Iterable[Clip], clock: Clock) -> Iterator
     warned = False
     for chunk in chunks:
         for message in listener.feed(chunk):
-            yield Heard(message, clock.now())
-        if not warned and (behind := clock.now() - listener.heard) > BEHIND_SECONDS:
+            yield TimedMessage(message, clock.now())
+        if not warned and (behind := clock.now() - listener.received) > BEHIND_SECONDS:
             logger.warning("warning: the model is %.0f s behind: it is too slow for this machine.", behind)
             warned = True
     for message in listener.end():
-        yield Heard(message, clock.now())
+        yield TimedMessage(message, clock.now())
 
 
 def as_if_live(recording: Whole | Clip, clock: Clock) -> Iterator[Clip]:
@@ -147,10 +147,10 @@ def from_microphone(name: str, clock: Clock) -> Iterator[Clip]:
     except (ImportError, OSError) as error:  # OSError: the library that it calls is missing
         raise InputError(f"A microphone needs sounddevice ({error}): pip install 'audio-ft[listen]'.") from error
     device: int | str | None = int(name) if name.isdigit() else name or None
-    heard: queue.Queue[bytes | None] = queue.Queue()  # a microphone does not wait
+    received: queue.Queue[bytes | None] = queue.Queue()  # a microphone does not wait
 
     def put(block: Any, frames: int, when: Any, status: Any) -> None:
-        heard.put_nowait(bytes(block))
+        received.put_nowait(bytes(block))
 
     try:
         rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
@@ -158,7 +158,7 @@ def from_microphone(name: str, clock: Clock) -> Iterator[Clip]:
             rate, round(BLOCK_SECONDS * rate), device, channels=1, dtype="int16", callback=put
         ):
             clock.now()
-            yield from _from_queue(heard, rate)
+            yield from _from_queue(received, rate)
     except (sounddevice.PortAudioError, ValueError) as error:
         listed = ", ".join(one["name"] for one in sounddevice.query_devices() if one["max_input_channels"])
         raise InputError(
@@ -168,17 +168,17 @@ def from_microphone(name: str, clock: Clock) -> Iterator[Clip]:
 
 def _from_thread(read: Callable[[Callable[[bytes | None], None]], None], rate: int) -> Iterator[Clip]:
     """Yield the blocks that a function puts, which reads in a thread of its own while a model computes."""
-    heard: queue.Queue[bytes | None] = queue.Queue(WAITING_BLOCKS)
-    threading.Thread(target=read, args=(heard.put,), daemon=True, name="samples").start()
-    return _from_queue(heard, rate)
+    received: queue.Queue[bytes | None] = queue.Queue(WAITING_BLOCKS)
+    threading.Thread(target=read, args=(received.put,), daemon=True, name="samples").start()
+    return _from_queue(received, rate)
 
 
-def _from_queue(heard: queue.Queue[bytes | None], rate: int) -> Iterator[Clip]:
+def _from_queue(received: queue.Queue[bytes | None], rate: int) -> Iterator[Clip]:
     """Yield all that has come since the last chunk, as one chunk; None ends it."""
     while True:
-        found = [heard.get()]
-        while not heard.empty():
-            found.append(heard.get())
+        found = [received.get()]
+        while not received.empty():
+            found.append(received.get())
         if samples := b"".join(block for block in found if block):
             yield as_clip((np.frombuffer(samples, np.int16), rate))
         if found[-1] is None:

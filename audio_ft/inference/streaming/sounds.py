@@ -37,15 +37,15 @@ class TurnLabels(Listener):
             elif self._begin is not None:
                 yield self._predicted(mark.seconds)
         if self._begin is None:
-            self.recent.forget(self.heard - 2 * PAD_SECONDS - 1)
-        elif self.heard - self._begin > self.model.adapter.longest_window:
-            yield self._predicted(self.heard)
-            self._begin = self.heard
+            self.recent.forget(self.received - 2 * PAD_SECONDS - 1)
+        elif self.received - self._begin > self.model.adapter.longest_window:
+            yield self._predicted(self.received)
+            self._begin = self.received
 
     def end(self) -> Iterator[Message]:
         """Yield the prediction for a turn that nothing follows."""
-        if self._begin is not None and self.heard > self._begin:
-            yield self._predicted(self.heard)
+        if self._begin is not None and self.received > self._begin:
+            yield self._predicted(self.received)
 
     def _predicted(self, stop: float) -> Message:
         begin, self._begin, self._ended = self._begin or 0.0, None, stop
@@ -66,20 +66,20 @@ class Sounds(Listener):
         self._closed: dict[str, float] = {}  # the last offset, by class
 
     def _after(self, chunk: Clip) -> Iterator[Message]:
-        if self.heard - self._computed >= STEP_SECONDS:
-            yield from self._events(self.heard - SETTLED_SECONDS)
+        if self.received - self._computed >= STEP_SECONDS:
+            yield from self._events(self.received - SETTLED_SECONDS)
 
     def end(self) -> Iterator[Message]:
         """Yield the events that nothing follows."""
-        if self.heard:
-            yield from self._events(self.heard)
+        if self.received:
+            yield from self._events(self.received)
 
     def _events(self, settled: float) -> Iterator[Message]:
         """Yield what is new in the last window; what ends after `settled` seconds goes on."""
-        self._computed, window = self.heard, self.model.adapter.window
-        start = max(0.0, self.heard - window)
+        self._computed, window = self.received, self.model.adapter.window
+        start = max(0.0, self.received - window)
         self.recent.forget(start)
-        found = self.model(self.recent.part(start, self.heard))["events"]
+        found = self.model(self.recent.part(start, self.received))["events"]
         before, self._open = self._open, {}
         for event in found:
             label = event["label"]
