@@ -20,6 +20,11 @@ LOCK_FILE = ".lock"
 # when the lock was not touched for LOST_SECONDS.
 BEAT_SECONDS, LOST_SECONDS = 20.0, 180.0
 
+
+class InUseError(InputError):
+    """Raised when another process owns a folder."""
+
+
 # Folders that this process owns, and the thread that owns each.
 _owned: dict[str, int] = {}
 
@@ -32,7 +37,8 @@ def owned(folder: Path) -> Iterator[None]:
     removed at the end if they are empty.
 
     Raises:
-        InputError: another process owns the folder, or it cannot be written.
+        InUseError: another process owns the folder.
+        InputError: it cannot be written.
     """
     place = os.path.realpath(folder)
     if _owned.get(place) == threading.get_ident():
@@ -95,7 +101,7 @@ def _remove_dead(lock: Path) -> None:
     owner = _read(lock)
     if _is_alive(owner, lock):
         who = f"process {owner['pid']} on {owner['host']}, since {owner['since']}" if owner else "another process"
-        raise InputError(
+        raise InUseError(
             f"{lock.parent} is in use ({who}); wait until it ends, or choose another folder. "
             f"If it has ended, delete {lock}."
         )

@@ -209,7 +209,7 @@ def training(tmp_path):
     arguments += ["--output-dir", str(tmp_path / "run"), "--set", "max_steps=1", "--set", "probe=false"]
     cache = tmp_path / "cache"
     running = Running(request(SLOW, *arguments, environment={"AUDIO_FT_CACHE": str(cache)}, trains=True))
-    while not (cache.is_dir() and any(cache.iterdir())) and running.alive():
+    while not any(cache.glob("clean-*.part/tmp*")) and running.alive():
         time.sleep(0.02)
     yield running
     if running.alive():

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_ft.errors import InputError
-from audio_ft.file_io import file_digest, is_disk_full
+from audio_ft.file_io import file_digest, is_disk_full, remove
+from audio_ft.folder_lock import InUseError, owned
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
+# Seconds between looks at whether the process that cleans the same block has ended.
+_LOOK_SECONDS = 0.5
 # Before the SHA-256 of all that comes before it.
 _SEAL = b"audio_ft sha256:"
 
@@ -35,6 +39,43 @@ def read_cached(file: Path) -> Dataset | None:
     if shards:
         logger.warning("warning: %s is damaged or unfinished; its recordings are cleaned again", file)
     return None
+
+
+@contextmanager
+def building(file: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield an empty folder for the files of a block, for one process at a time, which is removed at the end.
+
+    What a killed process left in it, such as the files without a name of ours that `datasets` writes first, goes too. A
+    second process that needs the same block waits until the first has ended; whether it did is yielded as well.
+    """
+    folder = file.with_suffix(".part")
+    with ExitStack() as stack:
+        waited = False
+        while True:
+            folder.mkdir(exist_ok=True)
+            try:
+                stack.enter_context(owned(folder))
+                break
+            except InUseError:
+                if not waited:
+                    logger.info("waiting for another process that cleans the same recordings")
+                waited = True
+                time.sleep(_LOOK_SECONDS)
+        stack.callback(remove, folder)
+        for left in folder.glob("[!.]*"):
+            remove(left)
+        yield folder, waited
+
+
+def keep(paths: Sequence[Path], file: Path, *, sealed: bool) -> Dataset:
+    """Move finished files of a block next to `file`, with checksums if `sealed`, and return their rows."""
+    from datasets import Dataset, concatenate_datasets
+
+    if sealed:
+        for path in paths:
+            seal(path)
+    kept = [path.replace(file.with_name(path.name)) for path in paths]
+    return concatenate_datasets([Dataset.from_file(str(path)) for path in kept])
 
 
 @contextmanager

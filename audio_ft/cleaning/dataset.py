@@ -26,7 +26,7 @@ from audio_ft.audio.codec.packed import clean_row, place_in, rate_of
 from audio_ft.audio.codec.source import NO_MEMORY, Part
 from audio_ft.audio.fingerprint import fingerprint
 from audio_ft.audio.pcm16 import quantize
-from audio_ft.cleaning.cache import cache_folder, read_cached, seal, writing
+from audio_ft.cleaning.cache import building, cache_folder, keep, read_cached, writing
 from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.cleaning.forecast import estimate_seconds, expected_bytes
 from audio_ft.cleaning.place import places_of, source_of, stamp_of
@@ -206,27 +206,30 @@ def _clean_block(
                 features=cleaner.schema(),
                 num_proc=processes,
                 new_fingerprint=fingerprint,
-                cache_file_name=str(file),
+                cache_file_name=str(unfinished / file.name),
                 load_from_cache_file=False,
                 writer_batch_size=64,
                 desc=f"cleaning {place}",
             )
 
-    try:
-        # Starting workers for a handful of clips takes longer than cleaning them.
-        rows = mapped(cleaner, workers if len(block) > FEW and workers > 1 else None)
-    except RuntimeError as error:
-        if "abruptly died" not in str(error):
-            raise
-        logger.warning("warning: %s; %s is cleaned again, one recording at a time", DIED, place)
-        rows = mapped(replace(cleaner, isolated=True), None)
-        # Where one recording alone is too much, there need not be fewer workers for the others.
-        workers = workers if KILLED in rows.unique("error") else max(1, workers // 2)
-        logger.warning("warning: cleaning goes on with %s", counted(workers, "worker"))
-    if not {KILLED, NO_MEMORY} & set(rows.unique("error")):  # these may be readable at another time
-        for written in rows.cache_files:
-            seal(Path(written["filename"]))
-    return rows, workers
+    with building(file) as (unfinished, waited):
+        if waited and (found := read_cached(file)) is not None:
+            return found, workers
+        try:
+            # Starting workers for a handful of clips takes longer than cleaning them.
+            rows = mapped(cleaner, workers if len(block) > FEW and workers > 1 else None)
+        except RuntimeError as error:
+            if "abruptly died" not in str(error):
+                raise
+            logger.warning("warning: %s; %s is cleaned again, one recording at a time", DIED, place)
+            rows = mapped(replace(cleaner, isolated=True), None)
+            # Where one recording alone is too much, there need not be fewer workers for the others.
+            workers = workers if KILLED in rows.unique("error") else max(1, workers // 2)
+            logger.warning("warning: cleaning goes on with %s", counted(workers, "worker"))
+        again = {KILLED, NO_MEMORY} & set(rows.unique("error"))  # these may be readable at another time
+        paths = [Path(written["filename"]) for written in rows.cache_files]
+        del rows  # some systems do not move files that are mapped into memory
+        return keep(paths, file, sealed=not again), workers
 
 
 def _fingerprint(split: Dataset, block: range, cleaner: Cleaner) -> str:

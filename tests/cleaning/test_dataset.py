@@ -258,13 +258,16 @@ def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     cache = tmp_path / "killed"
     process = subprocess.Popen(command("killed", 0.05), env=environment, stderr=subprocess.DEVNULL)
-    finished, patience = [], time.monotonic() + HUNG
-    while not finished and process.poll() is None and time.monotonic() < patience:
+    finished, begun, patience = [], [], time.monotonic() + HUNG
+    # One block is finished, and both workers of the next have begun to write.
+    while not (finished and len(begun) == 2) and process.poll() is None and time.monotonic() < patience:
         finished = [path for path in cache.glob("clean-*.arrow") if is_sealed(path)]
+        begun = list(cache.glob("clean-*.part/tmp*"))
         time.sleep(0.02)
-    time.sleep(0.6)
     workers = children_of(process.pid)
     assert len(workers) >= 2
+    assert finished
+    assert begun
     process.send_signal(signal.SIGKILL)
     process.wait()
     patience = time.monotonic() + 15
@@ -276,7 +279,32 @@ def test_killed_cleaning_resumes_and_leaves_no_process(tmp_path):
     whole = subprocess.run(command("whole", 0), env=environment, capture_output=True, text=True, check=True)
     assert json.loads(resumed.stdout) == json.loads(whole.stdout)
     assert len(json.loads(whole.stdout)["length"]) == 210
-    assert finished
     assert {name: written(cache)[name] for name in finished} == finished
-    # What the killed run left half-written is either taken up under the same name or gone.
+    # What the killed run left half-written is gone.
     assert written(cache).keys() == written(tmp_path / "whole").keys()
+
+
+def test_two_runs_at_once_clean_a_block_once(tmp_path):
+    recordings(tmp_path / "in", 140, seconds=0.05)
+    script = SCRIPT.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "in"), cache=str(tmp_path / "cache"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script, "0.02"]
+    runs = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (json.loads(run.communicate(timeout=HUNG)[0]) for run in runs)
+    assert first == second
+    assert len(first["length"]) == 140
+    assert len(written(tmp_path / "cache")) == 4  # two blocks by two workers
+
+
+def test_files_of_a_killed_run_are_removed(adapter, tmp_path):
+    split, cache = table(recordings(tmp_path / "in", 3)), tmp_path / "cache"
+    rows = clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows
+    (file,) = cache.iterdir()
+    left = file.with_suffix(".part")
+    file.unlink()
+    left.mkdir()
+    (left / "tmpabcdefgh").write_bytes(bytes(100))
+    (left / ".lock").write_text('{"host": "elsewhere", "pid": 1, "start": "1", "since": "2020", "token": "x"}')
+    os.utime(left / ".lock", (0, 0))
+    assert clean(split, cleaner(adapter), name="test", workers=1, cache=cache).rows[:] == rows[:]
+    assert [path.name for path in cache.iterdir()] == [file.name]
