@@ -105,6 +105,10 @@ class Recipe(Settings):
         seed: of weights, batches and augmentation.
         seeds: train as many networks, with seed, seed + 1 …; on validation the best, or their average, is chosen.
         teacher: a finished run whose probabilities a smaller network learns beside the labels (distillation).
+        pretrain: recordings without labels, on which wav2vec2 and hubert checkpoints first go on with their own
+            pretraining; train: those of the training split.
+        pretrain_epochs: passes over them.
+        pretrain_learning_rate: the greatest one of that.
         max_corrupt: the share of unreadable recordings above which training stops.
         allow_leaks: train although recordings are on two sides of the splits, which run, report and card then say.
         training: handed to transformers' TrainingArguments untouched, above our automatic settings.
@@ -159,6 +163,9 @@ class Recipe(Settings):
     seed: Annotated[int, rules.whole(0, rules.LARGEST_SEED)] = 0
     seeds: Annotated[int, rules.whole(1, 1_000)] = 1
     teacher: Annotated[str | None, rules.path("a run's folder or an id on the Hub")] = None
+    pretrain: Annotated[str | None, rules.path("train, or a folder, table or id on the Hub with recordings")] = None
+    pretrain_epochs: Annotated[float, rules.number(0, 100_000, above=True)] = 10.0
+    pretrain_learning_rate: Annotated[float, rules.number(0, 100, above=True)] = 1e-4
     max_corrupt: Annotated[float, rules.number(0, 1)] = 0.05
     allow_leaks: bool = False
     training: Annotated[Mapping[str, Any], rules.public("settings of TrainingArguments by name")] = field(
@@ -176,6 +183,8 @@ class Recipe(Settings):
             raise InputError("load_in_8bit is for the frozen weights of peft=lora; add peft=lora.")
         if self.keep_adapter and self.peft != "lora":
             raise InputError("keep_adapter saves low-rank matrices, and there are none; add peft=lora.")
+        if self.pretrain is None and (self.pretrain_epochs, self.pretrain_learning_rate) != (10.0, 1e-4):
+            raise InputError("pretrain_epochs and pretrain_learning_rate are for pretrain=FOLDER or pretrain=train.")
         if self.peft == "lora" and not self.lora_rank:
             raise InputError("lora_rank: expected a whole number of 1 or more, got 0")
         rules.number(0, 1, below=True).apply("label_smoothing_factor", self.training.get("label_smoothing_factor", 0.0))
@@ -199,7 +208,8 @@ class Recipe(Settings):
         texts = ("format", "name", "extra_eval", *REQUIRED_CARD_FIELDS, "license", "push_to_hub", "allow_leaks")
         known = {name: own for name, own in self.to_dict().items() if name not in texts}
         # Settings that older recipes lack count where they are set, so that an older training can be resumed.
-        unset = {"events": Detection(), "seeds": 1, "budget": None, "select": None, "teacher": None}
+        unset = {"events": Detection(), "seeds": 1, "budget": None, "select": None, "teacher": None,
+                 "pretrain": None, "pretrain_epochs": 10.0, "pretrain_learning_rate": 1e-4}  # fmt: skip
         known = {name: own for name, own in known.items() if name not in unset or getattr(self, name) != unset[name]}
         for name in ("license", "source", "language"):
             known["data"].pop(name)

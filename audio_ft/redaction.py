@@ -82,7 +82,7 @@ def _without_names_of_pairs(leaks: Mapping[str, Any]) -> dict[str, Any]:
 def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
     """Return a recipe's settings with local paths cut to their last part; a recipe refuses tokens."""
     redacted = redact(dict(plain), paths)
-    for name in ("model", "teacher"):
+    for name in ("model", "teacher", "pretrain"):
         if plain.get(name):
             redacted[name] = display_name(plain[name])
     for name in ("data", "extra_eval"):

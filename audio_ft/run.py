@@ -50,7 +50,8 @@ class Run:
     empty in runs of older versions; where clips of the test split leak, `without_leaks` holds the scores of the others.
     With several seeds, `seeds` holds folder and scores of each, and `spread` how far they are apart on the test split.
     With a budget, `budget` holds its seconds, and the stages with the seconds and the validation score of each.
-    `tuning` says how many trials of `tune` chose which settings, and by which score.
+    `tuning` says how many trials of `tune` chose which settings, and by which score. `pretraining` says what the
+    checkpoint learned from recordings without labels first.
     """
 
     folder: Path
@@ -78,6 +79,7 @@ class Run:
     spread: Mapping[str, Spread] = field(default_factory=dict)
     budget: Mapping[str, Any] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: Mapping[str, Any] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     without_leaks: Mapping[str, Score] = field(default_factory=dict)
 
@@ -119,6 +121,19 @@ class Run:
         used, whole = (format_duration(seconds) for seconds in (self.seconds["total"], self.budget["seconds"]))
         early = self.budget["early"] and f"; {self.budget['early']}"
         return f"{used} of {whole} used; on validation {', '.join(shown)}; kept {self.budget['kept']}{early}"
+
+    @property
+    def pretrained(self) -> str:
+        """Return what the checkpoint learned from recordings without labels before it was fine-tuned, else ""."""
+        if not (done := self.pretraining):
+            return ""
+        where = "the training split" if self.recipe.pretrain == "train" else self.recipe.pretrain
+        copies = f"; {done['copies']:,} of them in validation or test too" if done["copies"] else ""
+        return (
+            f"own objective on {counted(done['recordings'], 'recording')} of {where}, {done['steps']:,} steps, "
+            f"learning rate {done['learning_rate']:g} at most; loss on held-out ones {done['before']:.3f} before and "
+            f"{done['after']:.3f} after{copies}"
+        )
 
     @property
     def tuned(self) -> str:

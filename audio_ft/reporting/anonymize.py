@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # What stands for data and checkpoints that are not on the Hub.
-DATA, CHECKPOINT, LEFT_OUT = "recordings", "checkpoint", "left out"
+DATA, UNLABELED, CHECKPOINT, LEFT_OUT = "recordings", "unlabeled", "checkpoint", "left out"
 # Settings of data that hold names of columns, files, folders or people.
 PRIVATE_DATA = (
     "together",
@@ -52,6 +52,7 @@ STATED = re.compile(
 # Fields of a run that name nobody; any other one that is not rewritten here is left out.
 KEPT = {"kind", "labels", "scores", "baselines", "best", "history", "parameters", "versions", "hardware", "seconds"}
 KEPT |= {"training", "budget", "created", "retention", "smoke", "without_leaks", "seeds", "spread", "tuning"}
+KEPT |= {"pretraining"}
 # The columns of predictions.parquet that describe sound and not people.
 FACTS = ("seconds", "rate", "level", "snr", "start", "end", "channel")
 
@@ -124,6 +125,8 @@ def _recipe(recipe: Recipe) -> Recipe:
     plain = recipe.to_dict()
     plain["model"] = recipe.model if hub_id(recipe.model) or is_from_scratch(recipe.model) else CHECKPOINT
     plain["teacher"] = recipe.teacher if recipe.teacher and hub_id(recipe.teacher) else None
+    if plain["pretrain"] not in (None, "train") and not hub_id(plain["pretrain"]):
+        plain["pretrain"] = UNLABELED
     for name in ("data", "extra_eval"):
         if plain.get(name):
             public = hub_id(plain[name]["path"])

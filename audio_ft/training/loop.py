@@ -16,7 +16,6 @@ from audio_ft.errors import AudioFTError
 from audio_ft.hub.push import sends_checkpoints
 from audio_ft.run import ADAPTER_FOLDER, PROBE
 from audio_ft.system import device_names
-from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.messages import briefing
 from audio_ft.training.probe import Probed, probe
 from audio_ft.training.processes import LOST, OTHER_ENDED, leave_process_group
@@ -192,10 +191,9 @@ def better(prepared: Prepared, fitted: Fitted, probed: Probed, retention: Retent
 def build(prepared: Prepared, resolved: Resolved, start: LinearHead | None = None) -> PreTrainedModel:
     """Return the checkpoint with the task's head, which starts from a probe where there is one."""
     logger.debug("building the network")
-    recipe, adapter = prepared.recipe, prepared.adapter
-    model = prepared.task.build(Checkpoint(adapter, recipe.model, recipe.revision), resolved.head)
+    model = prepared.network(resolved.head)
     if start:
-        start.install(model, adapter)
+        start.install(model, prepared.adapter)
     return model
 
 

@@ -161,6 +161,7 @@ def results(run: Run) -> list[str]:
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",
         f"kept        {run.kept}",
+        *([f"pretrained  {run.pretrained}"] if run.pretraining else []),
         *([f"budget      {run.within_budget}"] if run.budget else []),
         *([f"tuned       {run.tuned}"] if run.tuned else []),
         f"model       {run.model_folder} (loads with {'audio_ft' if needs_audio_ft(run) else 'plain transformers'})",

@@ -21,7 +21,7 @@ from audio_ft.metrics import direction
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.models.linear_head import LinearHead
 from audio_ft.run import PROBE, PROBE_FILE
-from audio_ft.tasks.base import Checkpoint, HeadSettings
+from audio_ft.tasks.base import HeadSettings
 from audio_ft.training.messages import data_briefing
 from audio_ft.training.processes import first_goes_first
 
@@ -88,9 +88,8 @@ class Probed:
 
     def build(self, prepared: Prepared) -> PreTrainedModel:
         """Return the checkpoint with the best probe as its head, as `Task.build` returns it."""
-        recipe, adapter = prepared.recipe, prepared.adapter
-        model = prepared.task.build(Checkpoint(adapter, recipe.model, recipe.revision), HeadSettings())
-        self.best.install(model, adapter)
+        model = prepared.network(HeadSettings())
+        self.best.install(model, prepared.adapter)
         return model
 
     def parameters(self, model: PreTrainedModel) -> dict[str, int]:

@@ -16,7 +16,6 @@ from audio_ft.file_io import read_json, remove, remove_unfinished, write_json
 from audio_ft.folder_lock import LOCK_FILE
 from audio_ft.run import PROBE_FILE, RUN_FILE, UNTUNED_FILE
 from audio_ft.training.resolving.resolve import clips_of
-from audio_ft.training.steps.distillation import teacher_digest
 from audio_ft.training.steps.trackers import PLACES
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 STARTED_FILE = "started.json"
 CHECKPOINTS = "checkpoints"
 METRICS_FILE = "metrics.jsonl"
+# The checkpoint whose pretraining goes on before the fine-tuning.
+PRETRAINING = "pretraining"
 # What a training with a budget has done so far, among its checkpoints.
 BUDGET_FILE = "budget.json"
 CLIPS = "clips_per_step"
@@ -52,7 +53,7 @@ def begin(folder: Path, prepared: Prepared, overwrite: bool, clock: Clock) -> No
         InputError: the folder holds an unfinished training with another recipe or other data.
     """
     refuse_finished(folder, overwrite)  # again: another process may have finished there since, before this one owned it
-    digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared), **teacher_digest(prepared.teacher)}
+    digests = {"recipe": prepared.recipe.digest, "data": data_digest(prepared), **prepared.learned_from}
     marker = folder / STARTED_FILE
     if overwrite:
         for path in folder.iterdir():
@@ -77,7 +78,8 @@ def released_on_failure(folder: Path, clock: Clock) -> Iterator[None]:
         yield
     except BaseException:
         clock.save()
-        if last_checkpoint(folder) is None and not (folder / CHECKPOINTS / BUDGET_FILE).is_file():
+        worth = (folder / CHECKPOINTS / BUDGET_FILE, folder / PRETRAINING)
+        if last_checkpoint(folder) is None and not any(path.exists() for path in worth):
             for name in (STARTED_FILE, METRICS_FILE, UNTUNED_FILE, PROBE_FILE, CHECKPOINTS, *PLACES):
                 remove(folder / name)
         raise

@@ -24,8 +24,7 @@ from audio_ft.run import (
 )
 from audio_ft.system import describe, versions
 from audio_ft.training.parity_check import CleanProcess, ask_clean_process, check_parity
-from audio_ft.training.run_folder import CHECKPOINTS, STARTED_FILE, data_digest
-from audio_ft.training.steps.distillation import teacher_digest
+from audio_ft.training.run_folder import CHECKPOINTS, PRETRAINING, STARTED_FILE, data_digest
 from audio_ft.training.weights.retention import score_split, tuned
 
 if TYPE_CHECKING:
@@ -94,11 +93,12 @@ def finish(
         smoke=smoke,
         leaks=prepared.certificate.to_dict(),
         without_leaks=scores_without_leaks(prepared.certificate, test, target, scored["test"].predictions, recipe.seed),
+        **({"pretraining": prepared.pretrained.facts} if prepared.pretrained else {}),
         **fitted.facts,
     )
     run.save()
     # The weights are in model/; checkpoints hold a second copy and twice their size of optimizer state.
-    for name in (CHECKPOINTS, STARTED_FILE, UNTUNED_FILE, PROBE_FILE):
+    for name in (CHECKPOINTS, PRETRAINING, STARTED_FILE, UNTUNED_FILE, PROBE_FILE):
         remove(folder / name)
     return run
 
@@ -116,7 +116,7 @@ def digests_of(prepared: Prepared, model_folder: Path) -> dict[str, str]:
         "chain": prepared.recipe.steps.digest,
         "data": data_digest(prepared),
         "model": file_digest(model_folder / prepared.adapter.weights_file),
-        **teacher_digest(prepared.teacher),
+        **prepared.learned_from,
     }
 
 

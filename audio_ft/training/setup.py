@@ -26,15 +26,17 @@ from audio_ft.inference.batching import Windows, windows_of
 from audio_ft.models import load_adapter
 from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
-from audio_ft.tasks.base import Checkpoint, Task, try_out
+from audio_ft.tasks.base import Checkpoint, HeadSettings, Task, try_out
 from audio_ft.training.leaks import refuse_leaks, with_copies_together
 from audio_ft.training.resolving.refusals import check_input
 from audio_ft.training.resolving.resolve import Resolved, resolve, resolve_input
-from audio_ft.training.steps.distillation import teacher_of
+from audio_ft.training.steps.distillation import teacher_digest, teacher_of
+from audio_ft.training.unlabeled.source import Continued, Unlabeled, check_pretraining, unlabeled_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
+    from transformers import PreTrainedModel
 
     from audio_ft.inference.predictor import Model
     from audio_ft.recipe import Recipe
@@ -53,7 +55,8 @@ class Prepared:
     `excluded` pairs the key of each readable clip that cannot be trained on with its reason, by split. Trainings of the
     same data that differ by chance have one folder for what they share: see `place`. `callbacks` of Trainer follow its
     steps beside those of every training. Without `predicts_test` nothing is predicted for the test split. `teacher` is
-    the model that the network also learns from.
+    the model that the network also learns from. `unlabeled` are the recordings that its checkpoint learns from first,
+    and `pretrained` is the checkpoint once it has.
     """
 
     recipe: Recipe
@@ -67,8 +70,23 @@ class Prepared:
     certificate: Certificate
     shared: Path | None = None
     teacher: Model | None = None
+    unlabeled: Unlabeled | None = None
+    pretrained: Continued | None = None
     callbacks: tuple[Any, ...] = ()
     predicts_test: bool = True
+
+    @property
+    def learned_from(self) -> dict[str, str]:
+        """Return the digests of what decides the weights beside recipe and data: {"teacher": …, "pretraining": …}."""
+        return teacher_digest(self.teacher) | ({"pretraining": self.unlabeled.digest} if self.unlabeled else {})
+
+    def network(self, head: HeadSettings) -> PreTrainedModel:
+        """Return the checkpoint with the task's head, as fine-tuning starts from it."""
+        checkpoint = Checkpoint(self.adapter, self.recipe.model, self.recipe.revision)
+        model = self.task.build(checkpoint, head)
+        if self.pretrained:
+            self.pretrained.install(model, self.adapter)
+        return model
 
     def place(self, folder: Path) -> Path:
         """Return where baselines and probe are written that chance does not change: `shared`, or the run's folder."""
@@ -113,6 +131,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     logger.debug("trying out %s on silence", recipe.model)
     try_out(task, checkpoint)
     check_input(recipe, adapter, task)
+    check_pretraining(recipe, adapter, task)
     teacher = teacher_of(recipe, adapter, task)
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     if recipe.budget is not None:
@@ -125,6 +144,7 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     if again := with_copies_together(asked, loaded, certificate, rows, task.target, log):
         return prepare(again, log, clips)
     refuse_leaks(certificate, recipe, log)
+    unlabeled = unlabeled_of(recipe, adapter, rows, task, log)
     given = resolve_input(recipe, adapter, task, cleaned["train"].column("seconds"), cleaned["train"].seconds_before)
     adapter, recipe = given.adapter, given.recipe
     excluded = {}
@@ -136,7 +156,8 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     classes = targets["train"][windows.clips] if task.target.exclusive else None
     drawn = len(BucketSampler(windows.lengths, 1, 0, classes=classes, balance=recipe.sampling))
     resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"], clips)
-    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate, teacher=teacher)
+    return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate, teacher=teacher,
+                    unlabeled=unlabeled)  # fmt: skip
 
 
 def _cleaned(recipe: Recipe, split: str, rows: Dataset, cleaner: Cleaner) -> Cleaned:

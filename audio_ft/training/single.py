@@ -16,6 +16,7 @@ from audio_ft.training.run_folder import released_on_failure
 from audio_ft.training.save_run import finish
 from audio_ft.training.small.estimators import fit_estimator
 from audio_ft.training.timed.budget import fit_within
+from audio_ft.training.unlabeled.continued import pretrained
 
 if TYPE_CHECKING:
     from audio_ft.training.run_folder import Clock
@@ -37,6 +38,7 @@ def train_prepared(
     clock.enter("training")
     with quiet_transformers(), clean_process() as process:
         with released_on_failure(folder, clock) if first else nullcontext():
+            prepared = pretrained(prepared, folder, log, clock.save, smoke=smoke)
             if prepared.adapter.fitted_at_once:
                 fitted = fit_estimator(prepared, folder, log, process.start)
             elif prepared.recipe.budget is None:

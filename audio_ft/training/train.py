@@ -124,7 +124,8 @@ def _with_marked_paths(recipe: Recipe) -> Recipe:
     """Return the recipe with local folders marked as paths, because a card may be rendered where they do not exist."""
     data = dataclasses.replace(recipe.data, path=as_path(recipe.data.path))
     extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_path(recipe.extra_eval.path))
-    return dataclasses.replace(recipe, model=as_path(recipe.model), data=data, extra_eval=extra)
+    pretrain = recipe.pretrain and as_path(recipe.pretrain)
+    return dataclasses.replace(recipe, model=as_path(recipe.model), data=data, extra_eval=extra, pretrain=pretrain)
 
 
 def _publish(run: Run, repository: str) -> str:

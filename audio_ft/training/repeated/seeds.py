@@ -39,7 +39,7 @@ from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first
 from audio_ft.training.repeated.several import each_trained, released_if_empty
 from audio_ft.training.resolving.defaults import RECIPE, Value
-from audio_ft.training.run_folder import STARTED_FILE, Clock, begin, clips_before
+from audio_ft.training.run_folder import PRETRAINING, STARTED_FILE, Clock, begin, clips_before
 from audio_ft.training.save_run import finish
 from audio_ft.training.setup import prepare
 from audio_ft.training.single import train_prepared
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from audio_ft.training.setup import Prepared
 
 # What is computed once for all seeds, in the folder around theirs.
-SHARED = (PROBE_FILE, UNTUNED_FILE)
+SHARED = (PROBE_FILE, UNTUNED_FILE, PRETRAINING)
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,7 @@ def _together(prepared: Prepared, runs: Mapping[str, Run], folder: Path, clock: 
     of_seeds = {seed: {"folder": run.folder.name, "scores": run.scores["test"], "validation": run.scores["validation"],
                        "kept": run.kept} for seed, run in runs.items()}  # fmt: skip
     facts = {"seeds": of_seeds, "spread": spreads([run.scores["test"] for run in runs.values()])}
+    facts["pretraining"] = next(iter(runs.values())).pretraining
     for stage in ("training", "scoring"):
         clock.take(stage, sum(run.seconds[stage] for run in runs.values()))
     with quiet_transformers():

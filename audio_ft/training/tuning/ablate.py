@@ -134,6 +134,9 @@ def _require(recipe: Recipe) -> None:
         raise InputError("ablate runs in one process; start it without torchrun.")
     if recipe.push_to_hub:
         raise InputError("push_to_hub is for one model, and ablate keeps none; leave it out.")
+    if recipe.pretrain is not None:
+        raise InputError("pretrain is for one training, and ablate runs many: run `audio-ft pretrain` once, and "
+                         "give its checkpoint as model.")  # fmt: skip
     if recipe.budget is not None:
         raise InputError("budget is for one training, and ablate runs many; leave it out, or set max_steps.")
     if recipe.data.folds is not None and recipe.data.test_fold is None:

@@ -114,6 +114,9 @@ def _require(recipe: Recipe, trials: int, minutes: float | None) -> None:
         raise InputError("tune needs at least one trial, and minutes above 0.")
     if recipe.method == "probe":
         raise InputError("tune searches for settings of fine-tuning, and method=probe has none; leave it out.")
+    if recipe.pretrain is not None:
+        raise InputError("pretrain is for one training, and tune runs many: run `audio-ft pretrain` once, and "
+                         "give its checkpoint as model.")  # fmt: skip
     if recipe.budget is not None:
         raise InputError("budget is for one training, and tune runs many; leave it out, and give tune minutes.")
     if recipe.seeds > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,14 @@ from audio_ft.models import load_adapter
 from audio_ft.models.checkpoint import weights_folder
 from audio_ft.models.load import quiet_transformers
 from audio_ft.models.weights import load_network, tensor_shapes
+from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.resolving.arguments import build_arguments
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.unlabeled.masked_batches import SelfSupervisedCollator, unit_labels
+from audio_ft.training.unlabeled.source import KINDS, require_objective
 
 if TYPE_CHECKING:
+    from audio_ft.cleaning.cleaned import Cleaned
     from audio_ft.models.base import Adapter
 
 logger = logging.getLogger(__name__)
@@ -34,7 +37,6 @@ logger = logging.getLogger(__name__)
 RECORD = "pretraining.json"
 # The parts that are above the encoder in the objective.
 HEADS = {"wav2vec2": ("quantizer", "project_q", "project_hid"), "hubert": ("final_proj",)}
-KINDS = {"wav2vec2": "AutoModelForPreTraining", "hubert": "AutoModel"}
 # A window of so many seconds is what fits in memory; a twentieth of them shows the loss on recordings that are not
 # learned.
 SECONDS, HELD_OUT = 10.0, 0.05
@@ -94,28 +96,19 @@ def pretrain(
         AudioFTError: a loss that is not finite.
     """
     adapter, folder = load_adapter(model), Path(output_dir).expanduser()
-    kind = adapter.config.model_type
-    if kind not in KINDS:
-        raise InputError(f"{model} is a {kind}; pretraining can be continued for wav2vec2 and hubert checkpoints.")
-    adapter = adapter.with_window(min(SECONDS, adapter.longest_window))
+    require_objective(model, adapter)
     found = recordings(Data.accept(data))
     chain = Chain(()) if found.chain is not None else DEFAULT_CHAIN
     chain.require_rate(adapter.sample_rate)
     settings = {"model": model, "epochs": epochs, "learning_rate": learning_rate, "units": units, "seed": seed,
                 "training": dict(training or {}), "recordings": found.fingerprint}  # fmt: skip
     with owned(folder):
-        _begin(folder, settings)
+        begin(folder, settings)
         cleaned = clean(found.table, Cleaner(chain, adapter.sample_rate), name="recordings")
-        if not cleaned.clips:
-            raise InputError(f"None of the recordings can be read (first: {', '.join(cleaned.errors[0])}).")
-        log(f"pretraining {cleaned.clips:,} recordings, {cleaned.seconds / 60:.1f} min")
-        done = _fit(model, adapter, Windows(cleaned, None, adapter.window), settings, folder, log)
-        write_json(folder / RECORD, {**settings, "result": {**vars(done), "folder": None, "new": list(done.new)}})
-        remove(folder / CHECKPOINTS)
-    return done
+        return fit(Checkpoint(adapter, model), cleaned, settings, folder, log)
 
 
-def _begin(folder: Path, settings: Mapping[str, Any]) -> None:
+def begin(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write what is pretrained, or check that a folder holds the same one, unfinished.
 
     Raises:
@@ -131,29 +124,58 @@ def _begin(folder: Path, settings: Mapping[str, Any]) -> None:
     write_json(folder / RECORD, settings)
 
 
+def fit(
+    checkpoint: Checkpoint,
+    cleaned: Cleaned,
+    settings: Mapping[str, Any],
+    folder: Path,
+    log: Callable[[str], None],
+    on_line: Callable[[], None] = lambda: None,
+) -> Pretrained:
+    """Pretrain on clean recordings as `begin` marked it in a folder, and save an ordinary checkpoint there.
+
+    `on_line` is called after each line of metrics.jsonl.
+
+    Raises:
+        InputError: there is nothing to learn from.
+        AudioFTError: a loss that is not finite.
+    """
+    if not cleaned.clips:
+        raise InputError(f"None of the recordings can be read (first: {', '.join(cleaned.errors[0])}).")
+    log(f"pretraining {cleaned.clips:,} recordings, {cleaned.seconds / 60:.1f} min")
+    adapter = checkpoint.adapter.with_window(min(SECONDS, checkpoint.adapter.longest_window))
+    checkpoint = replace(checkpoint, adapter=adapter)
+    done = _fit(checkpoint, Windows(cleaned, None, adapter.window), settings, folder, log, on_line)
+    write_json(folder / RECORD, {**settings, "result": {**vars(done), "folder": None, "new": list(done.new)}})
+    remove(folder / CHECKPOINTS)
+    return done
+
+
 def _fit(
-    model: str,
-    adapter: Adapter,
+    checkpoint: Checkpoint,
     windows: Windows,
     settings: Mapping[str, Any],
     folder: Path,
     log: Callable[[str], None],
+    on_line: Callable[[], None],
 ) -> Pretrained:
-    """Train, and save the network as an ordinary checkpoint."""
+    """Train, and save the network."""
     from transformers import PrinterCallback, Trainer, set_seed
 
     from audio_ft.models.self_supervised import MASKED, Contrastive, MaskedUnits
     from audio_ft.training.steps.callbacks import MetricsFile, Progress
 
-    kind, seed = adapter.config.model_type, int(settings["seed"])
+    adapter, seed = checkpoint.adapter, int(settings["seed"])
+    kind = adapter.config.model_type
     set_seed(seed)
     # Without a share of masked frames, the network has no embedding of them.
     usual = {name: getattr(adapter.config, name) for name in ("mask_time_prob", "apply_spec_augment")}
     with quiet_transformers():
-        network: Any = load_network(KINDS[kind], model, adapter, new_head=True, new=("masked_spec_embed",),
-                                    mask_time_prob=MASKED[kind], apply_spec_augment=True)  # fmt: skip
+        network: Any = load_network(KINDS[kind], checkpoint.name, adapter, checkpoint.revision, new_head=True,
+                                    new=("masked_spec_embed",), mask_time_prob=MASKED[kind],
+                                    apply_spec_augment=True)  # fmt: skip
     network = adapter.fit(network).requires_grad_(True)
-    names = tensor_shapes(weights_folder(model, None))
+    names = tensor_shapes(weights_folder(checkpoint.name, checkpoint.revision))
     new = tuple(part for part in HEADS[kind] if not any(name.startswith(f"{part}.") for name in names))
     units = unit_labels(network, adapter, windows, int(settings["units"]), seed) if kind == "hubert" else None
     objective = Contrastive(network) if units is None else MaskedUnits(network, int(settings["units"]))
@@ -168,7 +190,7 @@ def _fit(
         train_dataset=learned,
         eval_dataset=held_out,
         data_collator=collator,
-        callbacks=[MetricsFile(folder / METRICS_FILE), Progress(log, "loss")],
+        callbacks=[MetricsFile(folder / METRICS_FILE, on_line), Progress(log, "loss")],
     )
     trainer.remove_callback(PrinterCallback)
     before = _held_out_loss(trainer, seed)
