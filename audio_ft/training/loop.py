@@ -23,6 +23,7 @@ from audio_ft.training.resolving.arguments import build_arguments, precision_of
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.steps.determinism import deterministic_sums
 from audio_ft.training.steps.trackers import Trackers, tracked
+from audio_ft.training.weights.divided import whole
 from audio_ft.training.weights.lora import Adapters
 from audio_ft.training.weights.retention import Retention, score_untuned
 
@@ -153,6 +154,7 @@ def _fit(
         trackers.attach(trainer)
     if trainer.average is not None and not trainer.loads_best:
         trainer.average.swap()
+    model = retention.model = whole(model, partial(build, prepared, resolved))
     if adapters is not None:
         if recipe.keep_adapter:
             adapters.save(folder / ADAPTER_FOLDER, recipe.model)

@@ -25,33 +25,56 @@ OTHER_ENDED = (
 )
 
 
-def require_whole_weights(recipe: Recipe) -> None:
-    """Check that no launcher divides weights that each process needs.
+def check_division(recipe: Recipe) -> None:
+    """Check that the launcher divides no weights that a process needs whole, and that it can divide them at all.
 
     Raises:
-        InputError: FSDP or DeepSpeed do.
+        InputError: it cannot.
     """
-    sharded = os.environ.get("ACCELERATE_USE_FSDP") == "true" or recipe.training.get("fsdp")
-    if sharded or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" or "ACCELERATE_DEEPSPEED_ZERO_STAGE" in os.environ:
+        _check_deepspeed(recipe)
+    if recipe.training.get("fsdp"):
+        raise InputError("fsdp: leave it out, and start the training with recipes/accelerate/fsdp2.yaml.")
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        _check_fsdp(recipe)
+
+
+def _check_deepspeed(recipe: Recipe) -> None:
+    if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
         raise InputError(
-            f"{'FSDP' if sharded else 'DeepSpeed ZeRO-3'} divides the weights among the GPUs, and here each needs all "
-            "of them, to average, save and score them. ZeRO-2 divides gradients and optimizer states, which take three "
-            "quarters of the memory: recipes/accelerate/zero2.yaml."
+            "DeepSpeed ZeRO-3 divides the weights among the GPUs, and here each needs all of them, to save and score "
+            "them. ZeRO-2 divides gradients and optimizer states, which take three quarters of the memory: "
+            "recipes/accelerate/zero2.yaml. FSDP2 divides the weights too: recipes/accelerate/fsdp2.yaml."
         )
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" and recipe.average_weights:
+    if recipe.average_weights:
         raise InputError(
             "DeepSpeed keeps the weights that it updates to itself, and their average over the steps cannot be taken: "
             "set average_weights=false."
         )
 
 
+def _check_fsdp(recipe: Recipe) -> None:
+    if os.environ.get("FSDP_VERSION", "1") != "2":
+        raise InputError("fsdp_version: only FSDP2 is supported: recipes/accelerate/fsdp2.yaml.")
+    if recipe.average_weights:
+        raise InputError(
+            "FSDP divides the weights, and their average over the steps cannot be taken: set average_weights=false."
+        )
+    for name, value in {"peft": recipe.peft, "freeze": recipe.freeze}.items():
+        if value in ("lora", "gradual", "encoder"):
+            raise InputError(
+                f"{name}={value}: FSDP divides weights that learn, and there most do not; train with "
+                "recipes/accelerate/ddp.yaml."
+            )
+
+
 def require_processes() -> None:
-    """Check that `accelerate launch` started as many processes as it was asked for.
+    """Check that `accelerate launch` started as many processes as it was asked for, and divides weights if asked to.
 
     Raises:
-        InputError: it was asked for several and started one.
+        InputError: it was asked for several and started one, or for FSDP and does without.
     """
-    from accelerate import PartialState
+    from accelerate import DistributedType, PartialState
 
     # What it leaves in the environment of the one process that it starts in place of several.
     of_several = {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR", "MASTER_PORT"}
@@ -61,6 +84,12 @@ def require_processes() -> None:
             "accelerate launch was asked for several processes and started one: it starts one for each GPU, and this "
             f"machine has {found or 'none'}. On processors use torchrun --nproc-per-node N -m audio_ft train …; for a "
             "single process leave out --num_processes, or set it to 1 (and unset MASTER_ADDR if it is yours)."
+        )
+    without = (DistributedType.NO, DistributedType.MULTI_CPU)
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true" and PartialState().distributed_type in without:
+        raise InputError(
+            "FSDP is for several GPUs: on processors, or with one process, Accelerate would give each the whole "
+            "network without a word. Use recipes/accelerate/ddp.yaml, or torchrun on processors."
         )
 
 

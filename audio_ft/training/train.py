@@ -18,7 +18,7 @@ from audio_ft.redaction import as_path
 from audio_ft.run import Run
 from audio_ft.system import share_processors
 from audio_ft.training.messages import progress, results
-from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
+from audio_ft.training.processes import check_division, first_goes_first, require_processes
 from audio_ft.training.repeated.seeds import check_seeds, train_seeds
 from audio_ft.training.resolving.arguments import check_training
 from audio_ft.training.run_folder import Clock, begin, clips_before, refuse_finished
@@ -82,7 +82,7 @@ def in_folder(
     if recipe.data.folds is not None and recipe.data.test_fold is None:
         raise InputError(f"data.folds={recipe.data.folds} is a training for each fold: call cross_validate instead, or "
                          "set data.test_fold to train one model and test it on that fold.")  # fmt: skip
-    require_whole_weights(recipe)
+    check_division(recipe)
     check_training(recipe)
     check_seeds(recipe)
     require_processes()

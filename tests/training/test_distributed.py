@@ -18,7 +18,7 @@ from forked import Running, request
 from waiting import HUNG
 
 import audio_ft as aft
-from audio_ft import Data, Recipe, Run, Text
+from audio_ft import Data, InputError, Recipe, Run, Text
 from audio_ft.augmentation import SpecAugment
 from audio_ft.training.loop import fit
 from audio_ft.training.setup import prepare
@@ -81,6 +81,23 @@ NearEnd.on_step_end = on_step_end
 aft.train(aft.Recipe.load(sys.argv[1]), sys.argv[2])
 """
 
+# Accelerate takes FSDP for GPUs alone; here it takes two processes on a processor for them.
+AS_GPUS = """
+from accelerate import DistributedType, PartialState
+begin = PartialState.__init__
+def __init__(self, *arguments, **settings):
+    begin(self, *arguments, **settings)
+    if self.distributed_type == DistributedType.MULTI_CPU:
+        self.distributed_type = DistributedType.MULTI_GPU
+PartialState.__init__ = __init__
+"""
+
+WHOLE = """
+import sys
+import audio_ft as aft
+aft.train(aft.Recipe.load(sys.argv[1]), sys.argv[2])
+"""
+
 FOLDS = """
 import os, sys
 import torch
@@ -106,14 +123,24 @@ def together_in_forks(program: str, *arguments: Path) -> None:
         assert outcome.returncode == 0, outcome.stderr[-3000:]
 
 
-def launch(program: Path, *arguments: Path, ends: bool = True) -> None:
-    """Run a program in two processes that share a training, and check whether it comes to its end."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(program)]
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def launch(program: Path, *arguments: Path, ends: bool = True, by: Sequence[str] = TORCHRUN) -> str:
+    """Run a program in processes that share a training, check whether it comes to its end, and return its errors."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    outcome = subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=HUNG, env=environment
-    )
+    command = [sys.executable, "-m", *by, str(program), *map(str, arguments)]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HUNG, env=environment)
     assert (outcome.returncode == 0) is ends, outcome.stderr[-3000:]
+    return outcome.stderr
+
+
+def by_fsdp(folder: Path, processes: int) -> Sequence[str]:
+    """Return how Accelerate starts so many processes with the shipped configuration, on a processor."""
+    shipped = Path(__file__).parents[2] / "recipes" / "accelerate" / "fsdp2.yaml"
+    (folder / "fsdp2.yaml").write_text(f"{shipped.read_text()}\nuse_cpu: true\n")
+    settings = ("--config_file", str(folder / "fsdp2.yaml"), "--num_processes", str(processes))
+    return ("accelerate.commands.launch", *settings)
 
 
 # 18 clips are two steps of 8 and one of 2, of which the second process has none.
@@ -131,14 +158,19 @@ def of_eight(batch: int, accumulation: int, folder: Path) -> list[Recipe]:
     ]
 
 
+def still_transcriber(folder: Path) -> None:
+    """Write a Whisper without dropout."""
+    tiny_transcriber(folder)
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dropout": 0.0}))
+
+
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of what two processes trained: `of_eight` in halves and in quarters, and a whole run."""
     folder = tmp_path_factory.mktemp("together")
     tiny_checkpoint("wav2vec2-layer", folder / "waves", **STILL)
-    tiny_transcriber(folder / "whisper")
-    config = folder / "whisper" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"dropout": 0.0}))
+    still_transcriber(folder / "whisper")
     shared = [*of_eight(4, 1, folder), *of_eight(2, 2, folder)]
     (folder / "recipes.json").write_text(json.dumps([recipe.to_dict() for recipe in shared]))
     training = {"num_train_epochs": 2, "per_device_train_batch_size": 4, "per_device_eval_batch_size": 4}
@@ -204,6 +236,49 @@ def test_what_two_processes_began_goes_on_in_one_with_the_same_steps(tmp_path: P
     alone = aft.train(whole, tmp_path / "alone")
     assert curve(run.history, "loss") == pytest.approx(curve(alone.history, "loss"), rel=1e-4)
     assert max(entry["step"] for entry in run.history) == max(entry["step"] for entry in alone.history) == 6
+
+
+@pytest.mark.slow
+def test_divided_weights_take_the_steps_of_whole_ones_and_go_on_with_more_processes(tmp_path: Path) -> None:
+    tiny_checkpoint("wav2vec2-layer", tmp_path / "waves", **STILL)
+    saving = {
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "eval_strategy": "steps",
+        "eval_steps": 2,
+        "optim": "adamw_torch",
+    }
+    saving |= {"learning_rate": 1e-3}
+    halves, whole = (of_eight(batch, 1, tmp_path)[0].replace(average_weights=False) for batch in (4, 8))
+    halves, whole = (recipe.replace(training={**recipe.training, **saving}) for recipe in (halves, whole))
+    halves.save(tmp_path / "recipe.json")
+    for name, program in {"killed": AS_GPUS + KILLED, "whole": AS_GPUS + WHOLE}.items():
+        (tmp_path / f"{name}.py").write_text(program)
+    recipe, run = tmp_path / "recipe.json", tmp_path / "run"
+    assert "exitcode: 9" in launch(tmp_path / "killed.py", recipe, run, ends=False, by=by_fsdp(tmp_path, 2))
+    with pytest.raises(InputError, match="was written with FSDP and cannot go on without it"):
+        aft.train(halves, run)
+    launch(tmp_path / "whole.py", recipe, run, by=by_fsdp(tmp_path, 4))
+    divided, alone = Run.load(run), aft.train(whole, tmp_path / "alone")
+    # Adam follows the sign of what is nearly zero, so weights are not compared one by one.
+    assert curve(divided.history, "loss") == pytest.approx(curve(alone.history, "loss"), rel=1e-4)
+    assert divided.best["step"] == alone.best["step"]
+    assert divided.scores["test"]["accuracy"].value == alone.scores["test"]["accuracy"].value
+
+
+@pytest.mark.slow
+def test_a_divided_whisper_takes_the_steps_of_a_whole_one(tmp_path: Path) -> None:
+    still_transcriber(tmp_path / "whisper")
+    tiny_checkpoint("wav2vec2-layer", tmp_path / "waves")
+    decoding = {"eval_strategy": "epoch"}
+    halves, whole = (of_eight(batch, 1, tmp_path)[1].replace(average_weights=False) for batch in (4, 8))
+    halves, whole = (recipe.replace(training={**recipe.training, **decoding}) for recipe in (halves, whole))
+    (tmp_path / "recipes.json").write_text(json.dumps([halves.to_dict()]))
+    (tmp_path / "program.py").write_text(AS_GPUS + PROGRAM)
+    launch(tmp_path / "program.py", tmp_path / "recipes.json", tmp_path, by=by_fsdp(tmp_path, 2))
+    alone = fit(prepare(whole, print), tmp_path, print, lambda: None, lambda: None)
+    history = json.loads((tmp_path / "0-1.json").read_text())["history"]
+    assert curve(history, "loss") == pytest.approx(curve(alone.history, "loss"), rel=1e-4)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from audio_ft.recipe import Recipe
 from audio_ft.run import Run
 from audio_ft.tasks import targets_of
 from audio_ft.training.messages import of_folds, progress
-from audio_ft.training.processes import first_goes_first, require_processes, require_whole_weights
+from audio_ft.training.processes import check_division, first_goes_first, require_processes
 from audio_ft.training.repeated.pooling import pooled, require_same_labels
 from audio_ft.training.repeated.several import each_trained, released_if_empty
 from audio_ft.training.resolving.arguments import check_training
@@ -47,7 +47,7 @@ def cross_validate(
     from accelerate import PartialState
 
     # It decides how processes find each other, so before it each would think it is the first.
-    require_whole_weights(recipe)
+    check_division(recipe)
     check_training(recipe)
     require_processes()
     folder, first = Path(output_dir), PartialState().is_main_process

@@ -21,6 +21,7 @@ from audio_ft.training.steps.pace import Pace
 from audio_ft.training.steps.sampler import BucketSampler
 from audio_ft.training.steps.shares import WEIGHT, share_of, weigh, without_repeats
 from audio_ft.training.steps.stream_order import StreamSampler
+from audio_ft.training.weights.divided import check_checkpoint, prepare_division
 from audio_ft.training.weights.ema import WeightAverage
 from audio_ft.training.weights.freeze import GradualUnfreezing, parameter_groups
 
@@ -77,6 +78,7 @@ class AudioTrainer(Trainer):
             compute_metrics=validation_scores(prepared, validation, resolved.metric, self.by_length),
             callbacks=callbacks,
         )
+        prepare_division(self.accelerator, model, adapter)
         # The network does not compute the loss of a step, and Trainer has nothing to divide: see shares.py.
         self.model_accepts_loss_kwargs, self.loss_is_scaled_for_ga = False, True
         self.prepared, self.resolved = prepared, resolved
@@ -116,12 +118,16 @@ class AudioTrainer(Trainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the averaged weights; a checkpoint also gets the optimizer's weights."""
+        if self.is_fsdp_enabled and output_dir is not None:
+            # Trainer looks in each process whether the folder of the best checkpoint is there before it writes into it.
+            Path(output_dir).mkdir(parents=True, exist_ok=True)
         with self._averaged():
             super().save_model(output_dir, _internal_call)
         if self.average is not None and _internal_call and output_dir is not None and self.args.should_save:
             self.average.save(Path(output_dir))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        check_checkpoint(self.accelerator, Path(resume_from_checkpoint))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         if self.average is not None:
             self.average.restore(Path(resume_from_checkpoint))

@@ -22,7 +22,7 @@ from audio_ft.metrics.compute import plain_scores
 from audio_ft.settings.rules import as_json
 from audio_ft.system import share_processors
 from audio_ft.training.messages import progress
-from audio_ft.training.processes import require_whole_weights
+from audio_ft.training.processes import check_division
 from audio_ft.training.repeated.seeds import check_seeds
 from audio_ft.training.resolving.arguments import check_training
 from audio_ft.training.resolving.refusals import as_probe
@@ -104,7 +104,7 @@ def ablate(
     """
     share_processors()  # before anything imports torch
     _require(recipe)
-    require_whole_weights(recipe)
+    check_division(recipe)
     if recipe.method == "probe":
         recipe, unused = as_probe(recipe)
         if unused:
