@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -48,17 +49,25 @@ class Cleaned:
         """Return the duration of the recordings that are used."""
         return float(self.column("seconds").sum())
 
+    @property
+    def cached_bytes(self) -> int:
+        """Return the size of the rows in the cache."""
+        return sum(Path(file["filename"]).stat().st_size for file in self.rows.cache_files)
+
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of numbers or texts of the recordings that are used."""
         return np.asarray(self.rows.data.column(name).to_numpy())[self.used]
 
-    def codes(self, clip: int) -> NDArray[np.int16]:
-        """Return the 16-bit samples (time,) of a recording, not copied."""
-        return np.asarray(self.rows.data.column("samples")[clip].values.to_numpy())
+    def quantized(self, clip: int) -> tuple[NDArray[np.int16], float]:
+        """Return the 16-bit samples (time,) of a recording, not copied, and their scale."""
+        return np.asarray(self.rows.data.column("samples")[clip].values.to_numpy()), self._scale(clip)
 
     def wave(self, clip: int) -> NDArray[np.float32]:
         """Return the samples (time,) of a recording."""
-        return dequantize(self.codes(clip), self.rows.data.column("scale")[clip].as_py())
+        return dequantize(*self.quantized(clip))
+
+    def _scale(self, clip: int) -> float:
+        return float(self.rows.data.column("scale")[clip].as_py())
 
     def without(self, clips: Iterable[int]) -> Cleaned:
         """Return the split without some of its recordings."""

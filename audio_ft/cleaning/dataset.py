@@ -12,14 +12,14 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from audio_ft.audio.clip import read
+from audio_ft.audio.clip import Clip, read
 from audio_ft.audio.clip_stats import ClipStats
 from audio_ft.audio.codec.installed import has_pyav
 from audio_ft.audio.codec.packed import clean_row, place_in, rate_of
@@ -38,6 +38,7 @@ from audio_ft.system import available_cores
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
+    from numpy.typing import NDArray
 
     from audio_ft.cleaning.chain import Chain
 
@@ -61,12 +62,14 @@ class Cleaner:
     """Turn a batch of rows, {audio, start, end, channel}, into clean ones; `datasets.map` calls it in its workers.
 
     `sample_rate` in Hz is that of the model. An unreadable recording becomes a row with the reason in `error`; if
-    `isolated`, so does one with which the process dies, which is another process then.
+    `isolated`, so does one with which the process dies, which is another process then. The samples are left out unless
+    `keeps_samples`; `quantized` makes those of one row.
     """
 
     chain: Chain
     sample_rate: int
     isolated: bool = False
+    keeps_samples: bool = True
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Clean the recordings of one batch."""
@@ -86,12 +89,34 @@ class Cleaner:
             with naming(place["audio"]["path"]):
                 if not self.chain.steps and place_in(place["audio"]["path"] or ""):
                     return self._kept(place["audio"]["path"])
-                raw = read(source_of(place))
-                clip = self.chain(raw)
+                raw, clip = self._cleaned(place)
         except AudioError as error:
             return UNREADABLE | {"error": error.reason}
         except MemoryError:
             return UNREADABLE | {"error": NO_MEMORY}
+        facts, (samples, scale) = ClipStats.of(raw), quantize(clip.samples[0])
+        row = {"error": None, "length": clip.length, "seconds": clip.seconds, "samples": samples, "scale": scale}
+        row |= {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
+        # The digest identifies the same recording in another split.
+        digest = hashlib.sha256(samples.tobytes()).hexdigest()[:16]
+        codes = fingerprint(clip.samples[0], clip.rate)
+        return row | {"notes": list(clip.notes), "digest": digest, "fingerprint": codes}
+
+    def quantized(self, place: Mapping[str, Any]) -> tuple[NDArray[np.int16], float]:
+        """Return the clean 16-bit samples (time,) of the recording of a row, and their scale.
+
+        Raises:
+            AudioError: it cannot be read.
+        """
+        with naming(place["audio"]["path"]), one_thread():
+            _, clip = self._cleaned(place)
+        samples, scale = quantize(clip.samples[0])
+        return samples, float(scale)
+
+    def _cleaned(self, place: Mapping[str, Any]) -> tuple[Clip, Clip]:
+        """Return the recording of a row as it is, and clean."""
+        raw = read(source_of(place))
+        clip = self.chain(raw)
         if clip.rate != self.sample_rate:
             raise InputError(
                 f"The chain ends at {clip.rate:,} Hz but the model expects {self.sample_rate:,} Hz; "
@@ -101,13 +126,7 @@ class Cleaner:
             raise InputError(
                 f"The chain ends with {clip.channels} channels but models expect one; add Mono() to the chain."
             )
-        facts, (samples, scale) = ClipStats.of(raw), quantize(clip.samples[0])
-        row = {"error": None, "length": clip.length, "seconds": clip.seconds, "samples": samples, "scale": scale}
-        row |= {"before": facts.seconds, "rate": facts.rate, "level": facts.level, "snr": facts.snr}
-        # The digest identifies the same recording in another split.
-        digest = hashlib.sha256(samples.tobytes()).hexdigest()[:16]
-        codes = fingerprint(clip.samples[0], clip.rate)
-        return row | {"notes": list(clip.notes), "digest": digest, "fingerprint": codes}
+        return raw, clip
 
     def _kept(self, address: str) -> dict[str, Any]:
         """Return a row that was cleaned before, as it is."""
@@ -129,12 +148,13 @@ class Cleaner:
         columns |= {"error": Value("string"), "notes": List(Value("string")), "digest": Value("string")}
         columns["fingerprint"] = List(Value("uint32"))
         # Long waves overflow 32-bit list offsets (datasets#7821); large lists do not.
-        columns |= {"samples": LargeList(Value("int16")), "scale": Value("float32")}
-        return Features(columns)
+        columns |= {"samples": LargeList(Value("int16"))} if self.keeps_samples else {}
+        return Features(columns | {"scale": Value("float32")})
 
     def settings(self) -> dict[str, Any]:
         """Return all settings that decide the rows, apart from the recordings."""
-        known = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate}
+        known: dict[str, Any] = {"layout": LAYOUT, "chain": self.chain.digest, "rate": self.sample_rate}
+        known |= {} if self.keeps_samples else {"samples": False}
         # Recordings that only PyAV can read are tried again after it is installed.
         return known if has_pyav() else {**known, "pyav": False}
 
@@ -155,7 +175,7 @@ def clean(
     with writing(cache), exit_with_parent():
         cache.mkdir(parents=True, exist_ok=True)
         if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
-            needed = expected_bytes(estimate_seconds(split), cleaner.sample_rate)
+            needed = expected_bytes(estimate_seconds(split), cleaner.sample_rate if cleaner.keeps_samples else 0)
             refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
         for block in blocks:
             part, workers = _clean_block(split, block, cleaner, name, workers, cache)

@@ -1,21 +1,22 @@
-"""One split that is not cleaned ahead: the samples of its clean rows are read from shards when a batch needs them."""
+"""One split whose samples are not in the cache: each batch reads them from shards, or cleans its recordings again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from audio_ft.audio.codec.packed import place_in, rate_of, samples_of
 from audio_ft.cleaning.cleaned import Cleaned
-from audio_ft.errors import InputError
+from audio_ft.cleaning.dataset import Cleaner, clean
+from audio_ft.cleaning.place import places_of
+from audio_ft.errors import AudioError, InputError
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
 
-    from audio_ft.cleaning.dataset import Cleaner
 
 # Of a clean row, what a table of addresses has beside them.
 FACTS = ("length", "seconds", "before", "rate", "level", "snr", "digest", "scale")
@@ -33,9 +34,29 @@ class Streamed(Cleaned):
 
     shuffled: ClassVar[bool] = True
 
-    def codes(self, clip: int) -> NDArray[np.int16]:
-        """Return the 16-bit samples (time,) of a recording, read with those around it."""
-        return samples_of(self.addresses[clip].as_py())
+    def quantized(self, clip: int) -> tuple[NDArray[np.int16], float]:
+        """Return the 16-bit samples (time,) of a recording, read with those around it, and their scale."""
+        return samples_of(self.addresses[clip].as_py()), self._scale(clip)
+
+
+@dataclass(frozen=True)
+class CleanedAgain(Cleaned):
+    """Hold what is known of one split's recordings, each of which is cleaned again when its samples are needed."""
+
+    table: Dataset
+    cleaner: Cleaner
+
+    def quantized(self, clip: int) -> tuple[NDArray[np.int16], float]:
+        """Return the 16-bit samples (time,) of a recording, and their scale.
+
+        Raises:
+            AudioError: the recording cannot be read any more, or has changed.
+        """
+        place = places_of(self.table, [clip])[0]
+        samples, scale = self.cleaner.quantized(place)
+        if len(samples) != self.rows.data.column("length")[clip].as_py():
+            raise AudioError(self.table[clip]["key"], "has changed since the training began; start it again")
+        return samples, scale
 
 
 def is_streamed(split: Dataset) -> bool:
@@ -74,3 +95,10 @@ def stream(split: Dataset, cleaner: Cleaner) -> Streamed:
         addresses=addresses,
         shards=np.array([numbers[file] for file in files], np.int64),
     )
+
+
+def clean_again(split: Dataset, cleaner: Cleaner, *, name: str) -> CleanedAgain:
+    """Return a split as `clean` does, all recordings having been cleaned once, without a copy of their samples."""
+    found = clean(split, replace(cleaner, keeps_samples=False), name=name)
+    known = {item.name: getattr(found, item.name) for item in fields(found)}
+    return CleanedAgain(**known, table=split, cleaner=cleaner)

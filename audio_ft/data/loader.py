@@ -60,11 +60,6 @@ def load(
     if not need or any(name not in splits.SPLITS for name in need):
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
-    if data.streaming and not is_shards(data.path):
-        raise InputError(
-            f"data.streaming reads shards: audio-ft prepare {data.path} SHARDS --shard-size 256 writes them; then give "
-            "their folder."
-        )
     if is_shards(data.path):
         return load_shards(data, wanted, need, known, together)
     try:

@@ -122,8 +122,8 @@ class Data(Settings):
         test: share of the test split where it must be made.
         seed: seed of splits and samples.
         limit: most clips a split, stratified; for smoke runs.
-        streaming: read the training clips of shards that audio-ft prepare wrote as they are needed, instead of keeping
-            a copy in the cache; None: where they have more than 20 GB.
+        streaming: read the training clips from the shards of audio-ft prepare, or clean those of other data, whenever
+            a batch needs them, instead of keeping clean copies in the cache; None: only shards with more than 20 GB.
         license: license of the data, for the model card.
         source: where the data comes from, for the model card.
         language: code of the language spoken ("fr"), or several with spaces, for the model card.

@@ -46,7 +46,6 @@ class Windows:
             for start, stop in windows(length, size, shared)
         ]
         self.clips, self.starts, self.lengths = np.array(spans, np.int64).reshape(-1, 3).T
-        self._scales = np.asarray(cleaned.rows.data.column("scale").to_numpy())
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -78,7 +77,8 @@ class Windows:
             "length": length,
             "index": index,
         }
-        row |= {"samples": self._cleaned.codes(clip)[start : start + length], "scale": self._scales[clip]}
+        samples, scale = self._cleaned.quantized(clip)
+        row |= {"samples": samples[start : start + length], "scale": scale}
         return row if self.targets is None else row | {"target": self.targets[clip]}
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:

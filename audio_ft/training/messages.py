@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.cleaning.forecast import expected_bytes
+from audio_ft.cleaning.streamed import CleanedAgain
 from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.formatting import counted, format_duration, format_size
 from audio_ft.reporting.record import needs_audio_ft
@@ -67,7 +67,7 @@ def briefing(trainer: AudioTrainer, parameters: Mapping[str, int], resume: Path 
     padding = trainer.bucket_sampler.padding(
         trainer.args.train_batch_size, round(adapter.fewest_seconds * adapter.sample_rate)
     )
-    cache = expected_bytes(sum(cleaned.seconds for cleaned in prepared.cleaned.values()), adapter.sample_rate)
+    cache = sum(cleaned.cached_bytes for cleaned in prepared.cleaned.values())
     lines = [
         *data_briefing(prepared),
         f"network     {total:,} parameters, {trainable:,} of them trainable; "
@@ -122,6 +122,8 @@ def _data_lines(prepared: Prepared) -> list[str]:
     if (files := prepared.windows("train").files) is not None:
         lines.append(f"streaming   train is read from {counted(int(files[-1]) + 1, 'file')} as it is needed "
                      "(data.streaming=false copies it into the cache first)")  # fmt: skip
+    if isinstance(prepared.cleaned["train"], CleanedAgain):
+        lines.append("streaming   each clip of train is cleaned again when a batch needs it, and no clean copy is kept")
     for name, cleaned in prepared.cleaned.items():
         before, after = format_duration(cleaned.seconds_before), format_duration(cleaned.seconds)
         line = f"{name:<12}{cleaned.clips:,} clips, {after} after cleaning ({before} before)"

@@ -15,7 +15,7 @@ import numpy as np
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.cleaned import Cleaned
 from audio_ft.cleaning.dataset import Cleaner, clean, seconds_to_clean
-from audio_ft.cleaning.streamed import is_streamed, stream
+from audio_ft.cleaning.streamed import clean_again, is_streamed, stream
 from audio_ft.data import Loaded, load
 from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.errors import InputError
@@ -161,9 +161,10 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
 
 
 def _cleaned(recipe: Recipe, split: str, rows: Dataset, cleaner: Cleaner) -> Cleaned:
-    """Return the clean rows of a split; those of train may be read from shards as they are needed."""
+    """Return the clean rows of a split; those of train may be read or cleaned as they are needed."""
     if not is_streamed(rows):
-        return clean(rows, cleaner, name=split)
+        streamed = recipe.data.streaming and split == "train"
+        return clean_again(rows, cleaner, name=split) if streamed else clean(rows, cleaner, name=split)
     if recipe.sampling != "none":
         raise InputError(
             f"sampling={recipe.sampling} repeats clips from all over the data, and they are streamed in the order of "

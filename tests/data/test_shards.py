@@ -89,7 +89,7 @@ def rows_of(place, split, cache):
     cells = {name: cleaned.column(name).tolist() for name in ("length", "digest", "before", "rate", "level", "snr")}
     table = loaded.splits[split]
     return {
-        key: (cleaned.codes(row), cleaned.wave(row), [cells[name][row] for name in cells], table[row]["target"],
+        key: (cleaned.quantized(row)[0], cleaned.wave(row), [cells[name][row] for name in cells], table[row]["target"],
               table[row]["group"], table[row]["meta"])
         for row, key in enumerate(table["key"])
     }  # fmt: skip

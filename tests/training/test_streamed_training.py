@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
+from audio_ft.audio.clip import Clip, write
 from audio_ft.audio.codec import packed
 from audio_ft.cleaning.chain import DEFAULT_CHAIN, Chain
 from audio_ft.cleaning.dataset import Cleaner, clean
-from audio_ft.cleaning.streamed import stream
+from audio_ft.cleaning.streamed import clean_again, stream
 from audio_ft.data import Data, load
 from audio_ft.data.shards.prepare import prepare_shards
-from audio_ft.errors import InputError
+from audio_ft.errors import AudioError, InputError
 from audio_ft.inference.batching import Windows
 from audio_ft.recipe import Recipe
+from audio_ft.targets import Label
 from audio_ft.training.steps.stream_order import StreamSampler
 
 
@@ -113,7 +120,6 @@ def test_large_shards_are_streamed_by_themselves(shards, monkeypatch):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (Data(WORDS, streaming=True), "audio-ft prepare .* --shard-size"),
         (Data("file:///nowhere/at/all", streaming=True), "plan.json cannot be read"),
     ],
 )
@@ -128,3 +134,61 @@ def test_another_chain_or_rate_is_refused(shards):
         stream(table, Cleaner(DEFAULT_CHAIN, 16_000))
     with pytest.raises(InputError, match="16,000 Hz but the model expects 8,000 Hz"):
         stream(table, Cleaner(Chain(()), 8_000))
+
+
+def test_recordings_that_are_cleaned_again_are_those_of_the_cache(tmp_path):
+    table, cleaner = load(Data(WORDS, limit=32)).splits["train"], Cleaner(DEFAULT_CHAIN, 16_000)
+    again, cached = clean_again(table, cleaner, name="train"), clean(table, cleaner, name="train", cache=tmp_path)
+    for name in ("length", "seconds", "digest", "snr"):
+        assert again.column(name).tolist() == cached.column(name).tolist()
+    assert again.notes == cached.notes
+    assert "samples" not in again.rows.column_names
+    ours, theirs = (Windows(rows, None, 0.6) for rows in (again, cached))
+    for index in range(len(theirs)):
+        np.testing.assert_array_equal(ours.wave(index), theirs.wave(index))
+
+
+def as_parquet(words, folder):
+    """Write the words as tables with the recordings in them."""
+    folder.mkdir()
+    for split in ("train", "validation", "test"):
+        rows = [
+            {"audio": {"bytes": file.read_bytes(), "path": file.name}, "label": file.stem.rpartition("_")[2]}
+            for file in sorted((words / split).glob("*.ogg"))
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}-00000-of-00001.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_a_training_that_cleans_as_it_goes_has_the_same_weights(kind, tmp_path, monkeypatch):
+    data = Path(shutil.copytree(WORDS, tmp_path / "data"))
+    broken = next((data / "train").glob("*.ogg"))
+    broken.write_bytes(broken.read_bytes()[:40])
+    data = as_parquet(data, tmp_path / "tables") if kind == "parquet" else data
+    runs, sizes, said = [], [], []
+    for streaming in (True, False):
+        cache = tmp_path / f"cache-{streaming}"
+        monkeypatch.setenv("AUDIO_FT_CACHE", str(cache))
+        training = {"max_steps": 3, "per_device_train_batch_size": 4, "eval_strategy": "no"}
+        recipe = Recipe(model=tiny_checkpoint("wav2vec2-group", tmp_path), data=Data(str(data), streaming=streaming),
+                        max_corrupt=0.1, training=training, probe=False)  # fmt: skip
+        runs.append(aft.train(recipe, tmp_path / f"run-{streaming}", log=said.append))
+        sizes.append(sum(file.stat().st_size for file in cache.glob("clean-*")))
+    ours, theirs = runs
+    assert ours.digests["model"] == theirs.digests["model"]
+    assert ours.splits["train"] == theirs.splits["train"]
+    assert len(ours.splits["train"]["unreadable"]) == 1
+    assert sizes[0] < sizes[1] * 0.7
+    assert sum(line.startswith("streaming   each clip of train is cleaned again") for line in said) == 1
+
+
+def test_a_recording_that_changes_on_the_way_is_named(tmp_path):
+    for label in ("no", "yes"):
+        (tmp_path / label).mkdir()
+        write(Clip.tone(300, 0.5), tmp_path / label / "a.wav")
+    table = load(Data(str(tmp_path)), targets=(Label,), need=("train",)).splits["train"]
+    again = clean_again(table, Cleaner(DEFAULT_CHAIN, 16_000), name="train")
+    write(Clip.tone(300, 0.3), tmp_path / "yes" / "a.wav")
+    with pytest.raises(AudioError, match=r"yes/a\.wav.* has changed since the training began"):
+        again.wave(table["key"].index("yes/a.wav"))
