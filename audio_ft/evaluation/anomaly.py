@@ -36,6 +36,11 @@ METHODS = ("distance", "autoencoder")
 NEIGHBORS = 2
 
 
+def is_detector(folder: str | Path) -> bool:
+    """Tell whether a folder holds what `Detector.save` wrote."""
+    return (Path(folder).expanduser() / SETTINGS_FILE).is_file()
+
+
 @dataclass(frozen=True)
 class Detector:
     """Hold what normal recordings are like.
@@ -154,6 +159,15 @@ class Detected:
     def order(self) -> list[int]:
         """Return the recordings, those with the greatest distance first."""
         return [int(row) for row in np.argsort(-self.scores[METHODS[0]], kind="stable")]
+
+    def rows(self, order: Iterable[int]) -> list[dict[str, str]]:
+        """Return recordings by their places as rows of a table: score and alarm by each method."""
+        return [
+            {"file_name": self.files[row]}
+            | {f"{name}_score": f"{values[row]:.6g}" for name, values in self.scores.items()}
+            | {f"{name}_alarm": str(bool(self.alarms[name][row])).lower() for name in self.scores}
+            for row in order
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as JSON values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 FEWEST = 8
-PROJECTIONS = ("tsne", "pca")
+PROJECTIONS = ("tsne", "pca", "umap")
 # Numbers of clusters that k-means tries.
 MOST_CLUSTERS = 15
 # Of more recordings, a silhouette is that of a sample.
 SAMPLE = 2_000
 # t-SNE takes minutes for more than this many recordings.
 MOST_TSNE = 10_000
+# UMAP's own default.
+UMAP_NEIGHBORS = 15
 # Directions of greatest variance that are kept; in more than about ten dimensions densities say little. Density counts
 # so many neighbors: with as many as the smallest cluster has (scikit-learn's default), HDBSCAN puts all 535 clips of
 # emotion_de and 78 % of digits into no cluster, and with three 29 and 39 % (embeddings of wav2vec2-mini).
@@ -84,7 +87,7 @@ def embedding_map(
     Args:
         embeddings: what `aft.embed` returned.
         clusters: the number of k-means clusters; None takes the one with the greatest silhouette, up to 15.
-        projection: "tsne" or "pca"; None is t-SNE for up to 10,000 recordings.
+        projection: "tsne", "pca" or "umap" (the extra map); None is t-SNE for up to 10,000 recordings.
         seed: seed of the clusters and of the plane.
 
     Example:
@@ -95,7 +98,8 @@ def embedding_map(
         array([3, 3, 0, ...])
 
     Raises:
-        InputError: fewer than eight recordings, more clusters than different ones, or an unknown projection.
+        InputError: fewer than eight recordings, more clusters than different ones, or a projection that is unknown or
+            not installed.
     """
     if len(embeddings) < FEWEST:
         raise InputError(f"a map needs at least {FEWEST} recordings, and {len(embeddings)} can be read; add some.")
@@ -125,18 +129,40 @@ def in_plane(features: Floats, projection: str | None = None, seed: int = 0) -> 
     """Return places in a plane (rows, 2) with both means 0, and how they were found, of principal components.
 
     Raises:
-        InputError: the projection is not known.
+        InputError: the projection is not known, or not installed.
     """
-    from sklearn.manifold import TSNE
-
     name = projection or ("tsne" if len(features) <= MOST_TSNE else "pca")
     if name not in PROJECTIONS:
         raise InputError(f"projection={name!r} is not known; use one of {', '.join(PROJECTIONS)}.")
     if name == "pca":
         return features[:, :2], "the two directions of greatest variance"
+    points, how = (_umap if name == "umap" else _tsne)(features, seed)
+    return points - points.mean(0), f"{how}: near is alike, far says little"
+
+
+def _tsne(features: Floats, seed: int) -> tuple[Floats, str]:
+    """Return places by t-SNE, and how they were found."""
+    from sklearn.manifold import TSNE
+
     perplexity = min(30.0, (len(features) - 1) / 3)
-    points = np.asarray(TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(features), np.float64)
-    return points - points.mean(0), f"t-SNE of perplexity {perplexity:.3g}: near is alike, far says little"
+    found = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(features)
+    return np.asarray(found, np.float64), f"t-SNE of perplexity {perplexity:.3g}"
+
+
+def _umap(features: Floats, seed: int) -> tuple[Floats, str]:
+    """Return places by UMAP, and how they were found.
+
+    Raises:
+        InputError: its package is not installed.
+    """
+    if importlib.util.find_spec("umap") is None:
+        raise InputError("projection='umap' needs umap-learn: pip install 'audio-ft[map]', or use tsne or pca.")
+    from umap import UMAP
+
+    neighbors = min(UMAP_NEIGHBORS, len(features) - 1)
+    # With a seed it takes one job in any case.
+    found = UMAP(n_neighbors=neighbors, init="pca", random_state=seed, n_jobs=1).fit_transform(features)
+    return np.asarray(found, np.float64), f"UMAP of {neighbors} neighbors"
 
 
 def _k_means(features: Floats, clusters: int | None, seed: int) -> Clustering:

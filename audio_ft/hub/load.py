@@ -12,6 +12,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import Data
 from audio_ft.errors import InputError
+from audio_ft.evaluation.anomaly import is_detector
 from audio_ft.hub.download import pull
 from audio_ft.inference.converted import BACKENDS, EXPORT_FILE, with_ctranslate2
 from audio_ft.inference.embeddings import Encoder
@@ -195,5 +196,8 @@ def model_folder(path_or_repo: str | os.PathLike[str], revision: str | None = No
     if folder.is_dir():
         if (folder / RUN_FILE).is_file():
             Run.load(folder).require_model()
+        if is_detector(folder):
+            raise InputError(f"{path_or_repo} is a detector of anomalies; use it with `audio-ft predict {path_or_repo} "
+                             f"FILES` or `audio-ft anomaly {path_or_repo} --data DATA`.")  # fmt: skip
         raise InputError(f"{path_or_repo} has no model; give the --output-dir of a finished training.")
     return pull(str(path_or_repo), revision)

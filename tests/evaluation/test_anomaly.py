@@ -80,6 +80,30 @@ def test_scores_survive_saving_and_the_distance_is_its_definition(machines, tmp_
         aft.detect(trained, only_normal, target="label")
 
 
+def test_predict_judges_single_files_with_a_detector(machines, tmp_path, capsys, monkeypatch):
+    aft.train_detector(machines / "normal", MINI).save(tmp_path / "detector")
+    monkeypatch.chdir(machines / "test")
+    (tmp_path / "bad.wav").write_text("no sound")
+    files = ["0.wav", str(machines / "test" / "15.wav"), str(tmp_path / "bad.wav")]
+    predict = ["predict", str(tmp_path / "detector"), *files]
+    assert cli.main(predict) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        ["recording", "unusual"], ["0.wav", "no"], [files[1], "yes:"]]  # fmt: skip
+    assert f"warning: {files[2]} cannot be read: not audio" in err
+    assert cli.main([*predict, "--json"]) == 0
+    normal, other = map(json.loads, capsys.readouterr().out.splitlines())
+    assert normal["distance"]["alarm"] is normal["autoencoder"]["alarm"] is False
+    assert other["file"] == files[1]
+    assert other["distance"]["alarm"] is other["autoencoder"]["alarm"] is True
+    assert cli.main([*predict, "--output", str(tmp_path / "found.csv")]) == 0
+    assert [row["distance_alarm"] for row in csv.DictReader((tmp_path / "found.csv").open())] == ["false", "true"]
+    assert cli.main([*predict, "--format", "srt"]) == 2
+    assert "is a detector of anomalies, of which predict writes scores" in capsys.readouterr().err
+    with pytest.raises(aft.InputError, match="is a detector of anomalies; use it with `audio-ft predict"):
+        aft.load(tmp_path / "detector")
+
+
 def test_thresholds_keep_the_false_alarm_rate_on_new_recordings():
     rng = np.random.default_rng(0)
     alarms = [np.mean(rng.normal(size=200) > threshold(rng.normal(size=39), 0.1)) for _ in range(300)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pandas
 import pytest
 from checkpoints import WORDS
 from pages import Page, check_page
+from sklearn.metrics import silhouette_score
 
 import audio_ft as aft
 from audio_ft.cli import main as cli
-from audio_ft.evaluation.clusters import by_size
+from audio_ft.evaluation.clusters import by_size, in_plane
 from audio_ft.inference.embedding_table import Embeddings
 from audio_ft.reporting.html.scatter import column_of
 
@@ -69,11 +71,25 @@ def test_clusters_are_numbered_by_size_and_bad_numbers_are_refused(blobs):
     for number in (0, 61):
         with pytest.raises(aft.InputError, match=f"clusters={number}: expected 1 to 60, the number of different"):
             aft.embedding_map(blobs, clusters=number)
-    with pytest.raises(aft.InputError, match="projection='umap' is not known; use one of tsne, pca"):
-        aft.embedding_map(blobs, projection="umap")
+    with pytest.raises(aft.InputError, match="projection='grid' is not known; use one of tsne, pca, umap"):
+        aft.embedding_map(blobs, projection="grid")
     few = replace(blobs, vectors=blobs.vectors[:3], table=blobs.table[:3])
     with pytest.raises(aft.InputError, match="at least 8 recordings, and 3 can be read; add some"):
         aft.embedding_map(few)
+
+
+@pytest.mark.slow
+def test_umap_keeps_groups_together(blobs):
+    pytest.importorskip("umap")
+    found = aft.embedding_map(blobs, clusters=3, projection="umap")
+    assert found.projection.startswith("UMAP of 15 neighbors")
+    assert silhouette_score(found.points, found.clusterings[0].labels) > 0.5
+
+
+def test_umap_says_what_to_install(blobs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(aft.InputError, match=r"needs umap-learn: pip install 'audio-ft\[map\]', or use tsne or pca"):
+        in_plane(blobs.vectors.astype(float), "umap")
 
 
 def test_recordings_that_are_all_alike_are_one_cluster(blobs):

@@ -85,12 +85,7 @@ def _judge(arguments: argparse.Namespace) -> None:
     say_about(found)
     show_result(arguments, found.to_dict(), as_lines(found))
     if arguments.csv:
-        rows = [
-            {"file_name": found.files[row]}
-            | {f"{name}_score": f"{values[row]:.6g}" for name, values in found.scores.items()}
-            | {f"{name}_alarm": str(bool(found.alarms[name][row])).lower() for name in found.scores}
-            for row in found.order()
-        ]
+        rows = found.rows(found.order())
         write_table(Path(arguments.csv).expanduser(), rows)
         show(f"{len(rows):,} recordings: {arguments.csv}")
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     most = "number of k-means clusters (default: the one with the best silhouette)"
     parser.add_argument("--clusters", metavar="N", type=count, help=most)
     plane = "plane to look at (default: tsne for up to 10,000 recordings)"
-    parser.add_argument("--projection", choices=("tsne", "pca"), help=plane)
+    parser.add_argument("--projection", choices=("tsne", "pca", "umap"), help=plane)
     parser.add_argument("--html", metavar="FILE", default=PAGE, help=f"page to write (default: {PAGE})")
     players = number(int, lambda most: most >= 0, "a whole number")
     shown = f"how many recordings can be played in the page (default: {PLAYERS})"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from audio_ft.cli.console import DONE, WRONG, say
+from audio_ft.cli.detectors import judge_files
 from audio_ft.cli.inputs import recordings_found
 from audio_ft.cli.live import above_the_bars
 from audio_ft.cli.options import FLAG, add_beam_options, add_options, beam_of, number
@@ -36,6 +37,7 @@ EPILOG = """examples:
   audio-ft predict runs/speech talk.m4a --format srt --output talk.srt
   audio-ft predict runs/speech talks --format vtt --output-dir subtitles
   audio-ft predict runs/events days --format audacity --output-dir labels
+  audio-ft predict detectors/pump today/*.wav --csv
 
 Folders are searched with all their sub-folders. A file that cannot be read does not stop the others: its error is
 printed in its place, and the exit code is 2 only when no file could be read. What is wrong with one that can be read
@@ -66,11 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict all files; the exit code is 2 when none can be read."""
+    from audio_ft.evaluation.anomaly import is_detector
     from audio_ft.hub.load import load
     from audio_ft.inference.csv_rows import csv_header
     from audio_ft.inference.output_formats import SHARED
 
     files, form = recordings_found(arguments.files), _form(arguments)
+    if is_detector(arguments.model):
+        return judge_files(arguments, files, form)
     if form not in SHARED and len(files) > 1 and arguments.output_dir is None:
         what = f"{CALLED.get(form, form)} of {len(files):,} recordings"
         raise InputError(f"{what} need one file each: name a folder with --output-dir.")

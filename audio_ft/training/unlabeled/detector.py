@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
-from audio_ft.evaluation.anomaly import SETTINGS_FILE, WEIGHTS_FILE, Detector, frames_of
+from audio_ft.evaluation.anomaly import SETTINGS_FILE, WEIGHTS_FILE, Detector, frames_of, is_detector
 from audio_ft.file_io import read_versioned
 from audio_ft.hub.load import load_frozen
 from audio_ft.inference.embedding_table import layer_of, prepared
@@ -81,7 +81,7 @@ def load_detector(folder: str | Path) -> Detector:
     from audio_ft.models.autoencoder import Autoencoder
 
     folder = Path(folder).expanduser()
-    if not (folder / SETTINGS_FILE).is_file():
+    if not is_detector(folder):
         raise InputError(f"{folder} has no {SETTINGS_FILE}; give the --output of `audio-ft anomaly NORMAL`.")
     known = read_versioned(folder / SETTINGS_FILE)
     weights = load_file(folder / WEIGHTS_FILE)
