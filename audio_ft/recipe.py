@@ -213,6 +213,8 @@ class Recipe(Settings):
         known = {name: own for name, own in known.items() if name not in unset or getattr(self, name) != unset[name]}
         for name in ("license", "source", "language"):
             known["data"].pop(name)
+        usual = {"language_column": None, "weight": 1.0, "temperature": 1.0, "sources": None}
+        known["data"] = {name: own for name, own in known["data"].items() if name not in usual or own != usual[name]}
         known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
         for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
                      "tier", "together", "streaming"):  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from audio_ft.data.parts.same_recording import hidden_key
+from audio_ft.data.spec import JOINT
 from audio_ft.recipe import Recipe
 from audio_ft.run import Run
 from audio_ft.settings.secrets import hide
@@ -30,7 +31,9 @@ def as_path(name: str) -> str:
 
 
 def display_name(name: str) -> str:
-    """Return a Hub id as it is, and of a local path the last part only."""
+    """Return a Hub id as it is, and of a local path the last part only; of several sources all of them, joined."""
+    if JOINT in name:
+        return JOINT.join(map(display_name, name.split(JOINT)))
     return name if hub_id(name) else name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
@@ -87,9 +90,7 @@ def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[st
             redacted[name] = display_name(plain[name])
     for name in ("data", "extra_eval"):
         if redacted.get(name):
-            redacted[name]["path"] = display_name(plain[name]["path"])
-            if together := plain[name].get("together"):
-                redacted[name]["together"] = [[hidden_key(key) for key in keys] for keys in together]
+            redacted[name] = _redacted_data(redacted[name], plain[name])
     redacted["training"] = {name: _last(value) for name, value in redacted["training"].items()}
     for name in ("chain", "augment"):
         if redacted[name]:
@@ -97,9 +98,19 @@ def redact_recipe(plain: Mapping[str, Any], paths: Mapping[str, str]) -> dict[st
     return dict(redacted)
 
 
+def _redacted_data(redacted: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of data with the last part of its paths, and digests for the names of copies."""
+    named: dict[str, Any] = {"path": display_name(plain["path"])}
+    if together := plain.get("together"):
+        named["together"] = [[hidden_key(key) for key in keys] for keys in together]
+    if sources := plain.get("sources"):
+        named["sources"] = list(map(_redacted_data, redacted["sources"], sources))
+    return {**redacted, **named}
+
+
 def local_paths(recipe: Recipe, folder: Path) -> dict[str, str]:
     """Return {path on this machine: its replacement}, longest first, for a recipe and its run's folder."""
-    named: list[str | Path] = [recipe.model, recipe.data.path, folder, Path.cwd()]
+    named: list[str | Path] = [recipe.model, *(one.path for one in recipe.data.each), folder, Path.cwd()]
     named += [value for value in _strings(recipe.to_dict()) if os.path.isabs(value)]
     found = {form: os.path.basename(form) for path in named for form in _absolute_forms(path)}
     found |= dict.fromkeys(_absolute_forms(Path.home()), "~")
@@ -166,5 +177,8 @@ def _without_folders(counts: Mapping[str, Any], paths: Mapping[str, str], folder
 
 def recording_name(key: str, folder: str) -> str:
     """Return the name of a recording of the data in `folder`; the last part of one outside."""
+    source, slash, rest = key.partition("/")
+    if slash and source not in ("", "..") and (os.path.isabs(rest) or rest.startswith("../")):
+        return f"{source}/{PurePosixPath(rest).name}"  # of one of several sources
     outside = (os.path.isabs(key) or key.startswith("../")) and not key.startswith(f"{folder.rstrip('/')}/")
     return PurePosixPath(key).name if outside else key

@@ -35,7 +35,7 @@ PROBE = "linear probe"
 CHAIN_FILE = "chain.json"
 RECIPE_FILE = "recipe.json"
 # The fields that hold scores, in tables of tables: by split or baseline and name; by place, state and name.
-_LEVELS = {"scores": 2, "baselines": 2, "retention": 3, "without_leaks": 1}
+_LEVELS = {"scores": 2, "baselines": 2, "retention": 3, "without_leaks": 1, "by": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ class Run:
     empty in runs of older versions; where clips of the test split leak, `without_leaks` holds the scores of the others.
     With several seeds, `seeds` holds folder and scores of each, and `spread` how far they are apart on the test split.
     With a budget, `budget` holds its seconds, and the stages with the seconds and the validation score of each.
+    `by` holds the main scores of each source and language of the test split, where the data has several.
     `tuning` says how many trials of `tune` chose which settings, and by which score. `pretraining` says what the
     checkpoint learned from recordings without labels first.
     """
@@ -82,6 +83,7 @@ class Run:
     pretraining: Mapping[str, Any] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     without_leaks: Mapping[str, Score] = field(default_factory=dict)
+    by: Mapping[str, Mapping[str, Mapping[str, Score]]] = field(default_factory=dict)
 
     @property
     def model_folder(self) -> Path:

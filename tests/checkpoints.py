@@ -7,6 +7,7 @@ import os
 import string
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,10 +121,11 @@ def kept_checkpoint(name: str) -> str:
     return tiny_checkpoint(name, Path(os.environ["HF_HOME"]) / "tiny" / name)
 
 
-def tiny_transcriber(folder: Path) -> str:
+def tiny_transcriber(folder: Path, languages: Sequence[str] = ("en",)) -> str:
     """Write a tiny random Whisper that writes small letters into `folder`, and return the folder's name.
 
-    Dropout is on, so that a training's random state shows in its weights; texts end after a few tokens.
+    `languages` are the first ones of Whisper's, in its order: en, zh, de, es, ru. Dropout is on, so that a training's
+    random state shows in its weights; texts end after a few tokens.
     """
     import torch
     from transformers import (
@@ -135,7 +137,8 @@ def tiny_transcriber(folder: Path) -> str:
     )
 
     letters = ("\u0120", *string.ascii_lowercase)  # as byte-level tokenizers spell a space
-    special = ("endoftext", "startoftranscript", "en", "translate", "transcribe", "startofprev", "notimestamps")
+    tasks = ("translate", "transcribe", "startofprev", "notimestamps")
+    special = ("endoftext", "startoftranscript", *languages, *tasks)
     tokenizer = WhisperTokenizer(vocab={letter: place for place, letter in enumerate(letters)}, merges=[])
     names = [f"<|{name}|>" for name in special]
     tokenizer.add_special_tokens({"additional_special_tokens": names})
@@ -155,7 +158,7 @@ def tiny_transcriber(folder: Path) -> str:
         model.model.decoder.embed_positions.weight.mul_(10)
     model.generation_config = GenerationConfig(
         **ends,
-        lang_to_id={"<|en|>": places["en"]},
+        lang_to_id={f"<|{language}|>": places[language] for language in languages},
         task_to_id={"transcribe": places["transcribe"], "translate": places["translate"]},
         no_timestamps_token_id=places["notimestamps"],
         is_multilingual=True,

@@ -134,6 +134,7 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
         InputError: --set of something else than the data.
     """
     from audio_ft.data import Data
+    from audio_ft.data.mixture import members
     from audio_ft.data.prepare import raw_data
     from audio_ft.data.splitting.splits import SPLITS
     from audio_ft.recipe import Recipe
@@ -148,13 +149,16 @@ def labeled(arguments: argparse.Namespace, folder: Path) -> tuple[Data, tuple[st
     is_name = Path(known.path).name == known.path == Path(path).name
     named_alike = is_name and not Path(arguments.model).expanduser().exists()
     trained_on = named_alike or _same_place(known, path)
+    if own := tuple(one for one in members(known).values() if _same_place(one, path)) if known.sources else ():
+        say(f"{arguments.data} is one of the sources of the training, and is read as there.")
+        known, trained_on = known.replace(sources=own), True
     if named_alike:
         say(f"{arguments.data} has the name of the training data of {arguments.model} and is treated as that.")
     raw = raw_data(Path(known.path).expanduser())
     if raw is not None and not trained_on and _same_place(raw, path):
         say(f"{known.path} was prepared from {arguments.data}, so the splits are those of the training.")
         known, trained_on = raw, True
-    data = known.replace(path=path) if trained_on else Data(path=path)
+    data = (known if known.sources else known.replace(path=path)) if trained_on else Data(path=path)
     data = recipe.replace(data=data).override(arguments.set).data
     return with_columns(data, arguments), SPLITS if trained_on else ()
 

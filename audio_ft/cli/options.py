@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ from audio_ft.cli.inputs import local, with_columns
 from audio_ft.errors import InputError
 
 if TYPE_CHECKING:
+    from audio_ft.data import Data
     from audio_ft.inference.predictor import Model
     from audio_ft.recipe import Recipe
     from audio_ft.tasks.ctc_beam import Beam
@@ -34,7 +35,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "run": {"metavar": "RUN_OR_MODEL", "help": "a run's folder, or a model's id on the Hub"},
     "model": {"metavar": "RUN_OR_MODEL", "help": "a run's folder, a model's folder or an id on the Hub"},
     "data": DATA,
-    "--data": DATA,
+    "--data": {**DATA, "action": "append", "help": f"{DATA['help']}; repeat it for several sources"},
     # Not `data.splits.SPLITS`, with which --help would wait for numpy.
     "--split": {
         "default": "test",
@@ -80,6 +81,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "--debug": {**FLAG, "help": "show tracebacks and what the libraries log"},
     "--quiet": {**FLAG, "help": "show results, warnings and errors only"},
 }
+EXAMPLE = '{"path": "folder", "weight": 2}'
 DATA_SETTINGS = "another setting of the data: start=begin:ms, separator=',' (see audio-ft settings data)"
 TASK_FOUND = "classification, or transcription where there are transcripts only"
 CHAINS = 'chain=Resample,Mono,Trim or chain=[{"step": "Trim", "top_db": 30}, …]'
@@ -169,17 +171,36 @@ def changed(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     if "model" in given:
         recipe = recipe.replace(model=given["model"], revision=None)
-    if "data" in given and given["data"] != recipe.data.path:
+    data = source_of(given.pop("data", None))
+    if data is not None and data.path != recipe.data.path:
         # What is true of the old recordings only is dropped, and so is the consent to their use.
         facts = ("name", "revision", "splits", "license", "source", "language", "name_pattern", "folds", "test_fold",
-                 "together")  # fmt: skip
+                 "together", "language_column")  # fmt: skip
         old = (*facts, "audio", "target", "start", "end", "duration", "channel", "tracks", "tier")
-        data = recipe.data.replace(path=local(given["data"]), **dict.fromkeys(old))
+        data = recipe.data.replace(path=data.path, sources=data.sources, **dict.fromkeys(old))
         recipe = recipe.replace(data=data, consent="")
     seed = {"seed": given["seed"]} if "seed" in given else {}
     named = {name: given[name] for name in ("task", "push_to_hub") if name in given}
     recipe = recipe.replace(data=recipe.data.replace(**seed), **named).override(given.get("set", ()))
     return recipe.replace(data=with_columns(recipe.data, arguments))
+
+
+def source_of(given: str | Sequence[str] | None) -> Data | None:
+    """Return the data that --data names: one place, or several sources, each a place or its settings as JSON.
+
+    Raises:
+        InputError: settings that are not JSON, or do not fit.
+    """
+    from audio_ft.data import Data
+    from audio_ft.settings.rules import parse_value
+
+    if given is None:
+        return None
+    places = [given] if isinstance(given, str) else given
+    sources = [parse_value(place) if place.startswith("{") else {"path": local(place)} for place in places]
+    if wrong := next((place for place, one in zip(places, sources, strict=True) if isinstance(one, str)), None):
+        raise InputError(f"--data: expected a place, or JSON such as {EXAMPLE}, got {wrong}")
+    return Data.accept(sources if len(sources) > 1 or len(sources[0]) > 1 else sources[0])
 
 
 def for_task(arguments: argparse.Namespace, work: Callable[[str], T], *, usual: str | None = None) -> T:

@@ -9,6 +9,7 @@ from typing import Any
 
 from audio_ft.data import pseudo_labels, sources
 from audio_ft.data.loaded import Loaded
+from audio_ft.data.mixture import Parts, draws_of, members, united, with_shares
 from audio_ft.data.parts.gather import one_row_each
 from audio_ft.data.parts.rows import cut
 from audio_ft.data.parts.same_recording import inseparable
@@ -60,10 +61,32 @@ def load(
     if not need or any(name not in splits.SPLITS for name in need):
         raise InputError(f"split: expected some of {', '.join(splits.SPLITS)}, got {', '.join(need) or 'none'}")
     wanted = tuple(targets) if known is None else (type(known),)
+    if data.sources is not None:
+        own = members(data)
+        parts = united({name: _read(one, wanted, need, known, together) for name, one in own.items()}, own)
+        return _loaded(parts, known, {name: one.weight for name, one in own.items()}, data.temperature)
+    if data.weight != 1:
+        raise InputError("data.weight is for one of several sources; give several (--data A --data B), or leave it out")
     if is_shards(data.path):
+        if data.language_column is not None or data.temperature != 1:
+            raise InputError(
+                "data.language_column and data.temperature are for recordings, and these are shards; give the raw "
+                "recordings (plan.json names them), with data.streaming=true to keep no copy of them."
+            )
         return load_shards(data, wanted, need, known, together)
+    return _loaded(_read(data, wanted, need, known, together), known, {}, data.temperature)
+
+
+def _read(
+    data: Data, wanted: tuple[type[Target], ...], need: Sequence[str], known: Target | None, together: bool
+) -> Parts:
+    """Return the splits of one source, or raise an error that offers its transcripts where it has no labels."""
+    if is_shards(data.path):
+        raise InputError(
+            f"{data.path}: shards are read alone; of several sources give the raw recordings (plan.json names them)."
+        )
     try:
-        return _load(data, wanted, need, known, together)
+        return _parts(data, wanted, need, known, together)
     except InputError as error:
         found = transcripts_instead(data) if known is None and wanted[-1].implied_by == "label" else None
         if found is None:
@@ -71,9 +94,9 @@ def load(
         raise found from error
 
 
-def _load(
+def _parts(
     data: Data, wanted: tuple[type[Target], ...], need: Sequence[str], known: Target | None, together: bool
-) -> Loaded:
+) -> Parts:
     """Read data whose targets are of one of the `wanted` kinds."""
     source = sources.read(data, classes=wanted[-1].implied_by == "label")
     folded = uses_folds(data)
@@ -92,21 +115,57 @@ def _load(
     rights, rights_notes = rights_in(rows.columns, {column, group, source.audio})
     if source.rows.split_names == ("",) and len(need) == 1 and not folded:
         rule = f"no splits in the data: all of it used as {need[0]}"
-    target = known or kind(kind.names_in(parts["train"].targets) if "train" in parts else names)
     if known:
         refuse_unknown(names, known)
+    parts, unsaid = _with_languages(parts, data)
+    seen = kind.names_in(parts["train"].targets) if "train" in parts else names
     keyed = {name: (split.targets, split.keys) for name, split in parts.items()}
-    notes = [*source.notes, *cut_notes, *read, *group_notes, *kind.warnings(keyed, target.names), *_repeated(parts)]
-    notes += [*split_notes, *rights_notes, *gathering, *_unused(source, rows, folded)]
+    notes = [*source.notes, *cut_notes, *read, *group_notes, *kind.warnings(keyed, known.names if known else seen)]
+    notes += [*_repeated(parts), *split_notes, *rights_notes, *gathering, *_unused(source, rows, folded), *unsaid]
     if data.limit is not None:
         parts = {name: _sample(split, data.limit, data.seed, kind) for name, split in parts.items()}
         rule += f"; at most {data.limit:,} clips a split"
-    tables, fingerprint = tables_of(parts, {source.audio, column, group}, kind)
-    warnings = (*notes, *splits.leaks(parts, target, group))
-    pseudo = sum(pseudo_labels.marks(parts["train"])) if "train" in parts else 0
+    used = {source.audio, column, group}
+    return Parts(parts, kind, tuple(seen), used, column, group, rule, notes, source.chain, reading, folds, rights)
+
+
+def _loaded(parts: Parts, known: Target | None, weights: Mapping[str, float], temperature: float) -> Loaded:
+    """Return the splits of one source or several as tables, with what a user should know of them."""
+    rows, kind = parts.rows, parts.kind
+    target = known or kind(parts.names)
+    draws, known_of = None, parts.sources
+    if "train" in rows:
+        draws = draws_of(rows["train"], weights, temperature)
+        known_of = with_shares(parts.sources, rows["train"], draws)
+    tables, fingerprint = tables_of(rows, parts.used, kind)
     return Loaded(
-        tables, target, column, group, rule, warnings, source.chain, fingerprint, reading, folds, pseudo, rights
+        tables,
+        target,
+        parts.column,
+        parts.group,
+        parts.rule,
+        (*parts.notes, *splits.leaks(rows, target, parts.group)),
+        parts.chain,
+        fingerprint,
+        parts.reading,
+        parts.folds,
+        sum(pseudo_labels.marks(rows["train"])) if "train" in rows else 0,
+        parts.rights,
+        draws=draws,
+        sources=known_of,
     )
+
+
+def _with_languages(parts: Mapping[str, Rows], data: Data) -> tuple[dict[str, Rows], list[str]]:
+    """Return the splits with the language of each row, where a column says it, and a note on empty cells."""
+    found = {}
+    for name, rows in parts.items():
+        if data.language_column is not None:
+            column = columns.named(rows.columns, data.language_column, data.path)
+            rows = replace(rows, languages=[as_text(cell).strip() or None for cell in rows.columns[column]])
+        found[name] = rows
+    unsaid = sum(rows.languages.count(None) for rows in found.values())
+    return found, [f"{counted(unsaid, 'row')} with an empty {data.language_column!r}"] if unsaid else []
 
 
 def _sample(rows: Rows, limit: int, seed: int, kind: type[Target]) -> Rows:

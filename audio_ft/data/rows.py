@@ -86,7 +86,7 @@ def place_of(recording: File | Stored) -> dict[str, Any]:
     return {"start": recording.start, "end": recording.stop, "channel": recording.channel}
 
 
-_LISTS = ("keys", "recordings", "splits", "targets", "groups", "numbers")
+_LISTS = ("keys", "recordings", "splits", "targets", "groups", "numbers", "languages")
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ class Rows:
         targets: the parsed targets.
         groups: the group of each row, None where it has none; [] where no groups are known.
         numbers: the place of each row in its manifest, from 1; [] where none lists it.
+        languages: the language of each row, None where it is not known; [] where no column or setting has it.
     """
 
     columns: Columns
@@ -112,6 +113,7 @@ class Rows:
     targets: list[Any] = field(default_factory=list)
     groups: list[str | None] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    languages: list[str | None] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -63,6 +63,8 @@ def read(data: Data, *, classes: bool = True) -> Source:
 
 def _read(data: Data, classes: bool) -> Source:
     """Read all rows of a folder, a manifest, a saved `datasets` folder or a data set of the Hub."""
+    if data.sources is not None:
+        raise InputError(f"{data.path}: several sources are for training and evaluation; give one of them here.")
     if is_address(data.path):
         files, notes = downloaded([data.path])
         source = _read(data.replace(path=files[data.path]), classes)

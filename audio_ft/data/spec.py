@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -75,7 +75,20 @@ def _renaming(value: Any) -> dict[str, str]:
     raise Refused
 
 
+def _sources(value: Any) -> tuple[Data, ...]:
+    """Return several sources, each given as `Data.accept` takes it."""
+    if not isinstance(value, list | tuple) or not value:
+        raise Refused
+    inner = [one.get("sources") if isinstance(one, Mapping) else getattr(one, "sources", None) for one in value]
+    if any(inner) or any(isinstance(one, list | tuple) for one in value):
+        raise InputError("data.sources: one of several sources has sources itself; list all of them in one list.")
+    return tuple(map(Data.accept, value))
+
+
+# Between the paths of several sources.
+JOINT = " + "
 TOGETHER = Rule('lists of recordings such as [["a.wav", "b.wav"]]', each(each(text())).read)
+SOURCES = Rule("a list of paths, or of settings of data", _sources)
 SHARE = number(0, 1, below=True)
 RENAMING = Rule(f"names such as {{'dev': 'validation'}}, with {', '.join(SPLITS)} on one side", _renaming)
 
@@ -126,7 +139,15 @@ class Data(Settings):
             a batch needs them, instead of keeping clean copies in the cache; None: only shards with more than 20 GB.
         license: license of the data, for the model card.
         source: where the data comes from, for the model card.
-        language: code of the language spoken ("fr"), or several with spaces, for the model card.
+        language: code of the language spoken ("fr"), or several with spaces, for the model card; one of several sources
+            gives its clips this language.
+        language_column: column of the language of each clip, in which a multilingual Whisper then learns and writes
+            it; scores are also given by language.
+        weight: as one of several sources, how often its clips are drawn, compared with those of the others.
+        temperature: T above 1 draws rare languages (or sources, where languages are not known) more often: a language
+            of n clips is drawn in proportion to n^(1/T). 1: each clip once an epoch.
+        sources: several sources in one training, each a path or settings of its own; what is set beside them holds for
+            those that do not set it. `path` is then their paths, joined. In a recipe: data=[Data("a", weight=2), "b"].
 
     Raises:
         InputError: a setting has another type or is outside its range.
@@ -168,14 +189,22 @@ class Data(Settings):
     test_fold: Annotated[str | int | None, either(whole(), text())] = None
     together: Annotated[tuple[tuple[str, ...], ...] | None, TOGETHER] = None
     streaming: Annotated[bool | None, optional(flag())] = None
+    language_column: str | None = None
+    weight: Annotated[float, number(0, 1_000_000, above=True)] = 1.0
+    temperature: Annotated[float, number(1, 1_000_000)] = 1.0
+    sources: Annotated[tuple[Data, ...] | None, SOURCES] = None
 
     @classmethod
     def accept(cls, value: Any) -> Data:
         """Return data given as itself, as its path, or as a table in memory, whose paths start from the working folder.
 
+        A list of these is several sources.
+
         Raises:
             InputError: see the class; or a table that cannot be saved in the cache.
         """
+        if isinstance(value, list | tuple):
+            return cls(path=JOINT, sources=tuple(value))
         if not is_table(value):
             return super().accept(value)
         place = saved(value)
@@ -183,6 +212,8 @@ class Data(Settings):
 
     def check(self) -> None:
         """Refuse shares that leave nothing to train on, and a separator where there is nothing to separate."""
+        if self.sources is not None:
+            self._check_sources(self.sources)
         if self.separator and self.kind not in (None, "labels", "events"):
             raise InputError(
                 f"data.separator={self.separator!r} is for several labels a clip, and data.kind is {self.kind}; leave "
@@ -193,3 +224,29 @@ class Data(Settings):
                 "data: expected validation and test shares of less than 1 together, "
                 f"got {self.validation} and {self.test}"
             )
+
+    def _check_sources(self, sources: tuple[Data, ...]) -> None:
+        """Refuse what several sources do not have, and say for the whole what its sources say for themselves."""
+        if any(source.streaming is not None for source in sources):
+            raise InputError("data.streaming is for all sources together; set it beside them.")
+        for name in ("folds", "test_fold"):
+            if any(getattr(source, name) for source in (self, *sources)):
+                raise InputError(
+                    f"data.{name} is for a single source, and here are {len(sources)}; leave it out, or train on one."
+                )
+        object.__setattr__(self, "path", JOINT.join(source.path for source in sources))
+        for name, joint in (("license", ", "), ("source", "; "), ("language", " ")):
+            said = dict.fromkeys(filter(None, (getattr(source, name) for source in sources)))
+            if getattr(self, name) is None and said:
+                object.__setattr__(self, name, joint.join(said))
+
+    @property
+    def each(self) -> tuple[Data, ...]:
+        """Return the sources, which are the data itself where it is a single one."""
+        return self.sources or (self,)
+
+    def with_paths(self, change: Callable[[str], str]) -> Data:
+        """Return the data with the path of each source changed by a function."""
+        if self.sources is None:
+            return self.replace(path=change(self.path))
+        return self.replace(sources=tuple(source.with_paths(change) for source in self.sources))

@@ -86,7 +86,7 @@ def score_rows(
     `seed` is that of the resamples, `describe` the text of the progress bar.
     """
     references = task.target.encode(rows.table["target"])
-    windows = windows_of(rows.cleaned, references, task, adapter)
+    windows = windows_of(rows.cleaned, references, task, adapter, rows.table)
     outputs = outputs_of(model, task, Collator(task.inference_adapter(adapter), task), windows, describe=describe)
     predictions = task.predictions(outputs, windows.places, len(references))
     present = rows.readable

@@ -13,7 +13,7 @@ from audio_ft.data import Data, load
 from audio_ft.evaluation.doubts import MAD, OUTLYING, Doubt, Doubts
 from audio_ft.evaluation.scoring import clean_rows
 from audio_ft.formatting import counted
-from audio_ft.inference.batching import BATCH, Collator, Windows
+from audio_ft.inference.batching import BATCH, Collator, Windows, languages_of
 from audio_ft.inference.predictor import Model
 from audio_ft.metrics.alignment import errors
 from audio_ft.metrics.text_normalizers import normalizer
@@ -42,7 +42,7 @@ def transcript_doubts(model: Model, data: Data, name: str) -> Doubts:
     table = loaded.splits["train"]
     adapter = task.fit_window(model.adapter, header_seconds(table, len(table)), None)
     cleaned = clean_rows(table, model.chain.remaining(loaded.chain), adapter.sample_rate)
-    windows = Windows(cleaned, None, adapter.window)
+    windows = Windows(cleaned, None, adapter.window, languages=languages_of(table, task))
     whole = np.flatnonzero(np.bincount(windows.clips)[windows.clips] == 1)
     texts, keys, groups = (list(table[column]) for column in ("target", "key", "group"))
     spelled = [task.target.text.apply(texts[windows.clips[row]]) for row in whole]

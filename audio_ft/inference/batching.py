@@ -18,6 +18,7 @@ from audio_ft.tasks.base import NO_TOKEN, Places, forward
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from datasets import Dataset
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
@@ -33,11 +34,19 @@ class Windows:
     """Serve the windows of clean recordings with their encoded targets, as a data set for Trainer and DataLoader.
 
     A recording longer than `seconds` is cut into windows that overlap by `overlap` seconds at least. `clips` are the
-    positions of the windows' recordings in the split, `starts` and `lengths` are in samples.
+    positions of the windows' recordings in the split, `starts` and `lengths` are in samples. `languages` tell a network
+    the language of each recording, as `Task.language_ids` returns them.
     """
 
-    def __init__(self, cleaned: Cleaned, targets: NDArray[Any] | None, seconds: float, overlap: float = 0.0) -> None:
-        self._cleaned, self.targets = cleaned, targets
+    def __init__(
+        self,
+        cleaned: Cleaned,
+        targets: NDArray[Any] | None,
+        seconds: float,
+        overlap: float = 0.0,
+        languages: NDArray[Any] | None = None,
+    ) -> None:
+        self._cleaned, self.targets, self.languages = cleaned, targets, languages
         rate = cleaned.sample_rate
         size, shared = round(seconds * rate), round(overlap * rate)
         spans = [
@@ -79,6 +88,7 @@ class Windows:
         }
         samples, scale = self._cleaned.quantized(clip)
         row |= {"samples": samples[start : start + length], "scale": scale}
+        row |= {} if self.languages is None else {"language": int(self.languages[clip])}
         return row if self.targets is None else row | {"target": self.targets[clip]}
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
@@ -86,9 +96,18 @@ class Windows:
         return [self[index] for index in indices]
 
 
-def windows_of(cleaned: Cleaned, targets: NDArray[Any] | None, task: Task, adapter: Adapter) -> Windows:
-    """Return the windows that an architecture takes for a task."""
-    return Windows(cleaned, targets, adapter.window, task.overlap(adapter))
+def windows_of(
+    cleaned: Cleaned, targets: NDArray[Any] | None, task: Task, adapter: Adapter, table: Dataset | None = None
+) -> Windows:
+    """Return the windows that an architecture takes for a task; `table` may say the language of each recording."""
+    return Windows(cleaned, targets, adapter.window, task.overlap(adapter), languages_of(table, task))
+
+
+def languages_of(table: Dataset | None, task: Task) -> NDArray[Any] | None:
+    """Return what tells the network the language of each recording of a table, None where nothing does."""
+    if table is None or "language" not in table.column_names:
+        return None
+    return task.language_ids(list(table["language"]))
 
 
 def wave_of(row: dict[str, Any]) -> NDArray[np.float32]:
@@ -111,11 +130,13 @@ class Collator:
     epoch: int = 0
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return {input_values or input_features, attention_mask?, labels?}."""
+        """Return {input_values or input_features, attention_mask?, language?, labels?}."""
         import torch
 
         extracted = [self._features(row) for row in rows]
         batch: dict[str, Any] = self.adapter.collate([features for features, _ in extracted])
+        if rows and "language" in rows[0]:
+            batch["language"] = torch.as_tensor([row["language"] for row in rows])
         if self.task is not None and rows and "target" in rows[0]:
             batch["index"] = torch.as_tensor([int(row["index"]) for row in rows])
             # Times in a target are those of the augmented clip, which may be faster than it was.

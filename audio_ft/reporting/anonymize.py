@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 DATA, UNLABELED, CHECKPOINT, LEFT_OUT = "recordings", "unlabeled", "checkpoint", "left out"
 # Settings of data that hold names of columns, files, folders or people.
 PRIVATE_DATA = (
+    "sources",
     "together",
     "root",
     "columns",
@@ -155,6 +156,8 @@ def _rule(run: Run, group: str | None) -> str:
     """Return how the splits were made; a fold may be named after a speaker."""
     if run.recipe.data.folds is not None or run.recipe.data.test_fold is not None:
         return "folds of the data"
+    if run.recipe.data.sources is not None:
+        return "each source in its own splits"
     rule = str(run.data["rule"])
     rule = rule.replace(str(run.data["group"]), str(group)) if run.data.get("group") else rule
     return "given by the data" if rule.startswith("given by") else rule

@@ -214,6 +214,20 @@ class Task(ABC):
 
         return torch.as_tensor(np.asarray(references))
 
+    def language_ids(self, languages: Sequence[str | None]) -> Array | None:
+        """Return what tells the network the language of each clip (clips,); None where it is not told."""
+        return None
+
+    def check_languages(self, splits: Mapping[str, tuple[Sequence[str | None], Sequence[str]]]) -> list[str]:
+        """Check that the network can learn the languages of clips, given with keys by split, and return lines to log.
+
+        Splits have no languages where the data says none.
+
+        Raises:
+            InputError: it cannot.
+        """
+        return []
+
     def why_unlearnable(self, target: Any, samples: int, adapter: Adapter) -> str | None:
         """Return why training skips a clip of that many samples, or None."""
         return None

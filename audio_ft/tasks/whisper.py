@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,14 @@ from audio_ft.tasks.transcription import Transcribed, Transcription, Waves
 from audio_ft.tasks.whisper_decoding import check_scores, transcribe, window_of
 from audio_ft.tasks.whisper_languages import (
     RESTRICTIONS,
+    check_languages,
     complete,
     is_multilingual,
+    language_id,
     language_tokens,
     plain_search,
     stated,
+    without_language,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class Seq2Seq(Transcription):
     `prefix` are the special tokens before a transcript (start, language, task, no timestamps), as ids; `limit` is the
     most tokens generated in validation during training, so that loops do not delay it; `writes` and `begins` are the
     tokens that training transcripts contain and begin with, as ids; `multilingual` is whether the checkpoint has tokens
-    for language and task.
+    for language and task. Without a language it takes that of each clip, and detects it where none is known.
     """
 
     target: Transcript
@@ -75,8 +78,6 @@ class Seq2Seq(Transcription):
         """Return the task for a checkpoint, in the language of the recipe."""
         tokenizer = from_pretrained("AutoTokenizer", checkpoint.name, checkpoint.revision)
         multilingual = is_multilingual(tokenizer, stated(checkpoint.name, checkpoint.revision))
-        if multilingual and target.text.language is None:
-            raise InputError("This Whisper checkpoint is multilingual; set its language, such as text.language=fr.")
         task = cls._with(tokenizer, target.text, multilingual)
         if len(task.prompt) > LONGEST_PROMPT:
             raise InputError(
@@ -125,8 +126,25 @@ class Seq2Seq(Transcription):
         text = text if multilingual else text.replace(language="en")
         # An English-only checkpoint has no tokens for language and task.
         spoken = {"language": text.language, "task": "transcribe"} if multilingual else {"language": None, "task": None}
+        tokenizer.language = None  # which None would leave as the tokenizer was saved
         tokenizer.set_prefix_tokens(**spoken, predict_timestamps=text.timestamps)
         return cls(Transcript(text=text), tokenizer, tuple(tokenizer.prefix_tokens), multilingual=multilingual)
+
+    @property
+    def by_clip(self) -> bool:
+        """Return whether each clip may have its own language."""
+        return self.multilingual and self.text.language is None
+
+    def language_ids(self, languages: Sequence[str | None]) -> NDArray[np.int64] | None:
+        """Return the token of each clip's language; None where the task has its own, or a clip has none."""
+        if not self.by_clip or None in languages:
+            return None
+        ids = {language: language_id(self.tokenizer, str(language)) for language in set(languages)}
+        return np.array([ids[language] for language in languages], np.int64)
+
+    def check_languages(self, splits: Mapping[str, tuple[Sequence[str | None], Sequence[str]]]) -> list[str]:
+        """Check that there is one language for all clips, or one for each."""
+        return check_languages(self.tokenizer, self.text, self.multilingual, splits)
 
     def load(self, adapter: Adapter, folder: str | Path) -> PreTrainedModel:
         """Load a saved model; without a language its network detects the one that it hears."""
@@ -174,7 +192,7 @@ class Seq2Seq(Transcription):
 
     def _misfit(self, transcript: str, samples: int, adapter: Adapter) -> str | None:
         """Return why the decoder has too few positions for a transcript."""
-        length = len(self.label(transcript, 0.0)) + len(self.prompt)
+        length = len(self.label(transcript, 0.0)) + len(self.prompt) + self.by_clip
         return f"{length} tokens, and the decoder has {LONGEST_LABEL} positions" if length >= LONGEST_LABEL else None
 
     @property
@@ -219,9 +237,9 @@ class Seq2Seq(Transcription):
         """Return the cross-entropy a token, and the logits (batch, tokens, vocabulary)."""
         import torch
 
-        given, expected = self._decoder_inputs(labels)
+        given, expected = self._decoder_inputs(labels, inputs.get("language"))
         with window_of(model, inputs["input_features"]):
-            logits = model(**inputs, decoder_input_ids=given).logits
+            logits = model(**without_language(inputs), decoder_input_ids=given).logits
         loss = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(),
             expected.flatten(),
@@ -231,26 +249,33 @@ class Seq2Seq(Transcription):
         return loss, logits
 
     def loss_weight(self, labels: Tensor, head: HeadSettings) -> Tensor:
-        """Return the number of tokens."""
-        return (labels != NO_TOKEN).sum()
+        """Return the number of tokens, with that of each clip's language."""
+        return (labels != NO_TOKEN).sum() + len(labels) * self.by_clip
 
     def log_probabilities(self, model: Any, inputs: Inputs, transcripts: Sequence[str], adapter: Adapter) -> Tensor:
         """Return the mean log-probability of the tokens of each transcript and its end, each after the right ones."""
         import torch
 
         labels = self.batch_labels(transcripts, [0.0] * len(transcripts)).to(model.device)
-        given, expected = self._decoder_inputs(labels)
+        language = inputs.get("language")
+        given, expected = self._decoder_inputs(labels, language)
         with window_of(model, inputs["input_features"]):
-            logits = finite(model(**inputs, decoder_input_ids=given).logits).float()
+            logits = finite(model(**without_language(inputs), decoder_input_ids=given).logits).float()
         # Language, task and times are no part of the transcript.
-        own = (expected != NO_TOKEN) & (torch.cumsum(expected != NO_TOKEN, 1) >= len(self.prefix))
+        before = len(self.prefix) + (language is not None)
+        own = (expected != NO_TOKEN) & (torch.cumsum(expected != NO_TOKEN, 1) >= before)
         each = logits.log_softmax(-1).gather(-1, expected.clamp(min=0).unsqueeze(-1)).squeeze(-1)
         return (each * own).sum(1) / own.sum(1)
 
-    def _decoder_inputs(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the decoder's inputs and the next tokens to predict, both (batch, tokens); -100 is ignored."""
+    def _decoder_inputs(self, labels: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the decoder's inputs and the next tokens to predict, both (batch, tokens); -100 is ignored.
+
+        The token of each clip's `language` (batch,) stands before its label.
+        """
         import torch
 
+        if language is not None:
+            labels = torch.cat([language.unsqueeze(1), labels], 1)
         start = labels.new_full((len(labels), 1), self.prefix[0])
         before = labels.new_tensor(self.prompt).expand(len(labels), -1)
         written = labels[:, :-1].masked_fill(labels[:, :-1] == NO_TOKEN, self.tokenizer.eos_token_id)
@@ -259,9 +284,13 @@ class Seq2Seq(Transcription):
     def predict_step(self, model: Any, adapter: Adapter, inputs: Inputs, outputs: Tensor | None = None) -> Tensor:
         """Return generated token ids int64 (batch, tokens), greedily, up to the decoder's last position."""
         # In validation a text twice as long as any transcript is cut off; final scores take all of it.
-        settings = {} if outputs is None else {"max_length": self.limit}
+        settings: dict[str, Any] = {} if outputs is None else {"max_length": self.limit}
+        if (language := inputs.get("language")) is not None:
+            settings["language"] = self.tokenizer.convert_ids_to_tokens(language.tolist())
         with window_of(model, inputs["input_features"]):
-            return model.generate(**inputs, **settings, **self.prompted(model), logits_processor=[check_scores])
+            return model.generate(
+                **without_language(inputs), **settings, **self.prompted(model), logits_processor=[check_scores]
+            )
 
     def transcribe(self, model: Any, adapter: Adapter, waves: Waves, *, words: bool = False) -> list[Transcribed]:
         """Return the transcripts, with words by the decoder's cross-attention; "" where it finds no speech."""

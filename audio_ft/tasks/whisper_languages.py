@@ -6,12 +6,16 @@ Checkpoints of 2022 name neither languages nor tasks in their generation config;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audio_ft.errors import InputError
 from audio_ft.file_io import read_json
 from audio_ft.models.checkpoint import checkpoint_folder
+from audio_ft.targets.languages import language_code, spaced
+from audio_ft.targets.transcripts import Text
 
 # GPT-2's last token, whose vocabulary the English-only checkpoints of every size share.
 GPT2_END = 50_256
@@ -41,6 +45,75 @@ def language_tokens(tokenizer: Any) -> dict[str, int]:
     """Return the tokens of languages, <|en|> and so on, with their ids."""
     added = tokenizer.get_added_vocab()
     return {name: place for name, place in added.items() if re.fullmatch(r"<\|[a-z]{2,3}\|>", name)}
+
+
+def language_id(tokenizer: Any, language: str) -> int:
+    """Return the token of a language, given as text.language takes it.
+
+    Raises:
+        InputError: it is no language, or the checkpoint has no token for it.
+    """
+    known = language_tokens(tokenizer)
+    token = f"<|{language_code(language)}|>"
+    if token not in known:
+        raise InputError(
+            f"This Whisper checkpoint's tokenizer has no token for the language {language!r} of a clip; leave its "
+            "clips out (data.where), or choose a checkpoint that knows it."
+        )
+    return known[token]
+
+
+def without_language(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of a batch that the encoder takes."""
+    return {name: value for name, value in inputs.items() if name != "language"}
+
+
+def check_languages(
+    tokenizer: Any, text: Text, multilingual: bool, splits: Mapping[str, tuple[Sequence[str | None], Sequence[str]]]
+) -> list[str]:
+    """Check that a checkpoint can learn the languages of clips, and return a line that counts them.
+
+    Raises:
+        InputError: there is no language, or one that the recipe or the checkpoint contradicts.
+    """
+    rows = [row for languages, keys in splits.values() for row in zip(languages, keys, strict=True)]
+    counts = Counter(_code(language, key) for language, key in rows if language is not None)
+    one = text.language if multilingual else "en"
+    if one is not None:
+        if others := sorted(set(counts) - {one}):
+            why = f"text.language is {one}" if multilingual else "this Whisper checkpoint is English-only"
+            raise InputError(
+                f"The data has clips in {', '.join(others)}, and {why}; "
+                + ("leave text.language out to give each clip its own" if multilingual else "choose a multilingual one")
+                + ", or leave these clips out (data.where)."
+            )
+        return []
+    if not counts:
+        raise InputError(
+            "This Whisper checkpoint is multilingual; set its language, such as text.language=fr, or name the column "
+            "of each clip's language with data.language_column=NAME."
+        )
+    if missing := [key for language, key in rows if language is None]:
+        raise InputError(
+            f"{len(missing):,} of {len(rows):,} clips have no language (first: {missing[0]}); fill it in, leave them "
+            "out (data.where), or set `language` of each source."
+        )
+    for language in counts:
+        language_id(tokenizer, language)
+        if not spaced(language):
+            raise InputError(
+                f"{language} is written without spaces between words, which changes labels and scores; train on it "
+                f"alone, with text.language={language}, and leave its clips out here (data.where)."
+            )
+    return [f"languages   {', '.join(f'{name} {count:,}' for name, count in counts.most_common())} clips"]
+
+
+def _code(language: str, key: str) -> str:
+    """Return Whisper's code of a clip's language."""
+    try:
+        return language_code(language)
+    except InputError as error:
+        raise InputError(f"{key}: {str(error).replace('text.language: ', 'its language: ')}") from error
 
 
 def is_multilingual(tokenizer: Any, plain: Mapping[str, Any]) -> bool:

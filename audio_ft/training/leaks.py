@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from audio_ft.data.leaks.certificate import Certificate
 from audio_ft.data.leaks.certify import families
+from audio_ft.data.mixture import keep_together
 from audio_ft.errors import InputError
 from audio_ft.evaluation.leaks import side_of
 from audio_ft.formatting import counted
@@ -33,20 +33,22 @@ def with_copies_together(
 ) -> Recipe | None:
     """Return the recipe with copies kept in one split, if the splits were made here; None where that changes nothing.
 
-    `recipe.data.together` lists the copies, so that every later reading of the data makes the same splits.
+    `recipe.data.together` lists the copies, so that every later reading of the data makes the same splits. Copies in
+    several sources stay where these have them.
     """
     # Every fold must be made with the same copies in mind, also where this one parts none.
     if "made here" not in loaded.rule or not (certificate.pairs or recipe.data.folds):
         return None
     found = families({name: side_of(split, target) for name, split in rows.items()})
+    data = keep_together(recipe.data, found)
+    if data == recipe.data:
+        return None
     known = recipe.data.together or ()
     new = tuple(keys for keys in found if keys not in known)
-    if not new:
-        return None
     copies = counted(sum(map(len, new)), "recording")
     log(f"copies      {copies} hold the same sound as others (first: {' = '.join(new[0][:2])}); the splits are made "
         "again with each in one split")  # fmt: skip
-    return recipe.replace(data=dataclasses.replace(recipe.data, together=(*known, *new)))
+    return recipe.replace(data=data)
 
 
 def refuse_leaks(certificate: Certificate, recipe: Recipe, log: Callable[[str], None]) -> None:

@@ -108,12 +108,20 @@ def data_briefing(prepared: Prepared) -> list[str]:
     return [
         f"{recipe.model} on {recipe.data.path}",
         f"split       {prepared.loaded.rule}",
+        *(f"source      {name}: {_source_line(facts)}" for name, facts in prepared.loaded.sources.items()),
         f"targets     column {prepared.loaded.column!r}: {prepared.loaded.reading}",
         *_data_lines(prepared),
         *task.describe(prepared.targets),
         f"cleaning    {recipe.steps.describe()}",
         f"window      {window:g} s (longer recordings are cut {LONG[task.long_recordings]})",
     ]
+
+
+def _source_line(facts: Mapping[str, Any]) -> str:
+    """Return the clips of a source in each split, and which share of the training clips an epoch draws from it."""
+    counts = ", ".join(f"{split} {count:,}" for split, count in facts["clips"].items())
+    weight = "" if facts["weight"] == 1 else f", weight {facts['weight']:g}"
+    return f"{counts}; {facts['share']:.0%} of the training clips drawn{weight}"
 
 
 def _data_lines(prepared: Prepared) -> list[str]:
@@ -159,6 +167,9 @@ def results(run: Run) -> list[str]:
         lines += [_row("", left, 26)]
         lines += [_row(name, [run.without_leaks[name]], 26) for name in names if name in run.without_leaks]
         lines.append(f"new splits  {NEW_SPLITS} keeps copies and groups together")
+    for column, found in run.by.items():
+        lines += ["", _row(column, ["clips", *next(iter(found.values()))], 26)]
+        lines += [_row(value, [f"{next(iter(own.values())).n:,}", *own.values()], 26) for value, own in found.items()]
     lines += of_seeds(run) + _retention_lines(run)
     lines += [
         f"{test[names[0]].n:,} clips; 95 % intervals, {run.intervals.partition(': ')[2] or run.intervals}",

@@ -147,6 +147,10 @@ def compared(first: Run, second: Run) -> Reproduction:
 
 def _moved(recipe: Recipe, model: str | None, data: str | None) -> Recipe:
     """Return the recipe with new paths, and without settings that would publish the result."""
+    if data is not None and recipe.data.sources is not None:
+        raise InputError(
+            "--data is for a single source that has moved, and this run has several; train the recipe with new paths."
+        )
     moved = dataclasses.replace(recipe.data, path=data or recipe.data.path)
     private = {name: value for name, value in recipe.training.items() if not name.startswith(PUBLISHING)}
     return dataclasses.replace(recipe, model=model or recipe.model, data=moved, training=private, push_to_hub=None)

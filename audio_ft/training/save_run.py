@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.evaluation.baselines import baseline_predictions, read_baselines, write_baselines
+from audio_ft.evaluation.by_source import scores_by_source
 from audio_ft.evaluation.leaks import FINGERPRINTS_FILE, save_sides, scores_without_leaks, side_of
 from audio_ft.evaluation.predictions import tabulated
 from audio_ft.file_io import file_digest, remove, replacing
@@ -94,6 +95,9 @@ def finish(
         leaks=prepared.certificate.to_dict(),
         without_leaks=scores_without_leaks(prepared.certificate, test, target, scored["test"].predictions, recipe.seed),
         **({"pretraining": prepared.pretrained.facts} if prepared.pretrained else {}),
+        by=scores_by_source(
+            test, target, scored["test"].predictions, recipe.seed, sources=bool(prepared.loaded.sources)
+        ),
         **fitted.facts,
     )
     run.save()
@@ -172,6 +176,7 @@ def data_facts(prepared: Prepared) -> dict[str, Any]:
         "pseudo_labels": loaded.pseudo,
         "rights": {name: dict(counts) for name, counts in loaded.rights.items()},
         "window_seconds": prepared.adapter.window,
+        **({"sources": {name: dict(facts) for name, facts in loaded.sources.items()}} if loaded.sources else {}),
     }
 
 

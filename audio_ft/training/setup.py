@@ -28,7 +28,7 @@ from audio_ft.models.base import Adapter
 from audio_ft.tasks import task_for
 from audio_ft.tasks.base import Checkpoint, HeadSettings, Task, try_out
 from audio_ft.training.leaks import refuse_leaks, with_copies_together
-from audio_ft.training.resolving.refusals import check_input
+from audio_ft.training.resolving.refusals import check_draws, check_input
 from audio_ft.training.resolving.resolve import Resolved, resolve, resolve_input
 from audio_ft.training.steps.distillation import teacher_digest, teacher_of
 from audio_ft.training.unlabeled.source import Continued, Unlabeled, check_pretraining, unlabeled_of
@@ -94,7 +94,8 @@ class Prepared:
 
     def windows(self, split: str) -> Windows:
         """Return a split's rows with their targets."""
-        return windows_of(self.cleaned[split], self.targets[split], self.task, self.adapter)
+        table = self.loaded.splits[split]
+        return windows_of(self.cleaned[split], self.targets[split], self.task, self.adapter, table)
 
     def rows(self, split: str) -> Rows:
         """Return a split as it is scored."""
@@ -126,12 +127,13 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     checkpoint = Checkpoint(adapter, recipe.model, recipe.revision)
     target = dataclasses.replace(loaded.target, text=recipe.text, events=recipe.events)
     task = kind_of_task.plan(target, checkpoint, train["target"])
-    for line in task.check_targets({name: (list(rows["target"]), rows["key"]) for name, rows in loaded.splits.items()}):
+    for line in _checked_targets(task, loaded):
         log(line)
     logger.debug("trying out %s on silence", recipe.model)
     try_out(task, checkpoint)
     check_input(recipe, adapter, task)
     check_pretraining(recipe, adapter, task)
+    check_draws(recipe, adapter, loaded.draws is not None)
     teacher = teacher_of(recipe, adapter, task)
     cleaner = Cleaner(recipe.steps.remaining(loaded.chain), adapter.sample_rate)
     if recipe.budget is not None:
@@ -158,6 +160,14 @@ def prepare(recipe: Recipe, log: Callable[[str], None], clips: int | None = None
     resolved = resolve(given, task, drawn, int(np.median(windows.lengths)), targets["train"], clips)
     return Prepared(recipe, loaded, adapter, task, resolved, cleaned, targets, excluded, certificate, teacher=teacher,
                     unlabeled=unlabeled)  # fmt: skip
+
+
+def _checked_targets(task: Task, loaded: Loaded) -> list[str]:
+    """Check that the network can predict the targets, in the languages of their clips, and return lines to log."""
+    splits = loaded.splits.items()
+    spoken = {name: (list(rows["language"]), rows["key"]) for name, rows in splits if "language" in rows.column_names}
+    lines = task.check_targets({name: (list(rows["target"]), rows["key"]) for name, rows in splits})
+    return lines + task.check_languages(spoken)
 
 
 def _cleaned(recipe: Recipe, split: str, rows: Dataset, cleaner: Cleaner) -> Cleaned:

@@ -122,8 +122,8 @@ def _train(
 
 def _with_marked_paths(recipe: Recipe) -> Recipe:
     """Return the recipe with local folders marked as paths, because a card may be rendered where they do not exist."""
-    data = dataclasses.replace(recipe.data, path=as_path(recipe.data.path))
-    extra = recipe.extra_eval and dataclasses.replace(recipe.extra_eval, path=as_path(recipe.extra_eval.path))
+    data = recipe.data.with_paths(as_path)
+    extra = recipe.extra_eval and recipe.extra_eval.with_paths(as_path)
     pretrain = recipe.pretrain and as_path(recipe.pretrain)
     return dataclasses.replace(recipe, model=as_path(recipe.model), data=data, extra_eval=extra, pretrain=pretrain)
 

@@ -109,3 +109,21 @@ def test_padding_is_what_batches_add_to_their_clips() -> None:
     assert sampler.padding(2) == pytest.approx(1 - 90 / (2 * 20 + 2 * 40))
     assert sampler.padding(2, fewest=80) == pytest.approx(1 - 90 / (4 * 80))
     assert BucketSampler(np.full(8, 7), 4, 0).padding(4) == 0
+
+
+@given(weights=st.lists(st.floats(0.01, 100), min_size=2, max_size=60), seed=st.integers(0, 9), epoch=st.integers(0, 9))
+def test_rows_are_drawn_by_weight(weights: list[float], seed: int, epoch: int) -> None:
+    draws = np.asarray(weights)
+    rows = order(BucketSampler(lengths(len(draws)), 4, seed, draws=draws), epoch)
+    assert len(rows) == len(draws) == len(set(rows))  # repeats have numbers of their own
+    found = Counter(row % len(draws) for row in rows)
+    wanted = draws / draws.sum() * len(draws)
+    assert all(np.floor(want) - 1e-6 <= found[row] <= np.ceil(want) + 1e-6 for row, want in enumerate(wanted))
+    assert rows == order(BucketSampler(lengths(len(draws)), 4, seed, draws=draws), epoch)
+
+
+def test_rare_rows_are_drawn_in_turn() -> None:
+    sampler = BucketSampler(lengths(10), 4, 0, draws=np.asarray([1.0] * 9 + [11.0]))
+    found = [Counter(row % 10 for row in order(sampler, epoch)) for epoch in range(100)]
+    assert all(epoch[9] in (5, 6) for epoch in found)
+    assert all(sum(epoch[row] for epoch in found) > 25 for row in range(9))

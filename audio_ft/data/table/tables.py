@@ -47,13 +47,16 @@ def _metas_of(rows: Rows, used: set[str | None]) -> list[str]:
 
 
 def _table_of(rows: Rows, keys: list[str], metas: list[str], kind: type[Target]) -> Dataset:
-    """Return the rows as a table with the columns audio, target, group, key and meta."""
+    """Return the rows as a table with the columns audio, target, group, key and meta, and language if known."""
     import pyarrow as pa
     from datasets import Dataset, Features, Value, concatenate_datasets
 
     text = Value("string")
     features = Features(Features.from_dict({"target": kind.storage}), group=text, key=text, meta=text)
     cells = {"target": rows.targets, "group": rows.groups or [None] * len(rows), "key": keys, "meta": metas}
+    if rows.languages:
+        features |= {"language": text}
+        cells |= {"language": rows.languages}
     if any(map(any_part, rows.recordings)):
         features |= {"start": Value("float64"), "end": Value("float64"), "channel": Value("int64")}
         cells |= {name: [place_of(one)[name] for one in rows.recordings] for name in PLACE[1:]}
@@ -81,6 +84,7 @@ def _fingerprint_of(rows: Mapping[str, Rows], metas: Mapping[str, list[str]], ki
         digest.update(json.dumps([name, len(split), stored]).encode())
         marks: list[Any] = [one.row if isinstance(one, Stored) else one[1:3] for one in split.recordings]
         marks += [list(place_of(one).values()) for one in split.recordings if any_part(one)]
+        marks += split.languages
         content = [split.keys, marks, split.targets, split.groups or [None] * len(split), metas[name]]
         digest.update(json.dumps(content, ensure_ascii=True).encode())
     return digest.hexdigest()

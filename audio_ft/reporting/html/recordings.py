@@ -124,8 +124,9 @@ def recordings_of(run: Run, *, audio: bool) -> tuple[Recordings | None, str]:
     try:
         return Recordings.of(run), ""
     except AudioFTError as error:
-        path = run.recipe.data.path
-        reason = str(error).replace(path, display_name(path))  # the folders above are private
+        reason = str(error)
+        for path in (one.path for one in run.recipe.data.each):
+            reason = reason.replace(path, display_name(path))  # the folders above are private
         return None, f"The recordings could not be found when this page was made, so it has no players: {reason}"
 
 

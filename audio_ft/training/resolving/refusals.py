@@ -54,6 +54,22 @@ def check_input(recipe: Recipe, adapter: Adapter, task: Task) -> None:
         )
 
 
+def check_draws(recipe: Recipe, adapter: Adapter, uneven: bool) -> None:
+    """Check that a training whose data is drawn unevenly learns in steps, and balances nothing else.
+
+    Raises:
+        InputError: it does not.
+    """
+    if not uneven:
+        return
+    what = "data.weight and data.temperature say how often clips are drawn"
+    if recipe.sampling != "none":
+        raise InputError(f"{what}, and so does sampling={recipe.sampling}; leave one of them out.")
+    if recipe.method == "probe" or adapter.fitted_at_once:
+        name = "method=probe" if recipe.method == "probe" else recipe.model
+        raise InputError(f"{what} in training steps, and {name} learns from all clips at once; leave them out.")
+
+
 def _check_used(recipe: Recipe, task: Task) -> None:
     """Check that the recipe sets nothing that the task or peft ignores."""
     set_by_recipe = {

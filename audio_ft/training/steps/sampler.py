@@ -20,7 +20,8 @@ class BucketSampler(Sampler[int]):
     """Yield row numbers, `step` of similar length after each other, in an order that depends on (seed, epoch) alone.
 
     `classes` (rows,) with `balance` "over" repeats rarer classes up to the most common one, "under" draws as many of
-    each as the rarest has, others in each epoch. `epoch` is set by the trainer.
+    each as the rarest has, others in each epoch. `draws` (rows,) says how often each row is drawn, compared with the
+    others; an epoch has as many rows as without. `epoch` is set by the trainer.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class BucketSampler(Sampler[int]):
         *,
         classes: NDArray[np.int64] | None = None,
         balance: str = "none",
+        draws: NDArray[np.float64] | None = None,
     ) -> None:
+        self.draws = draws
         self.lengths, self.step, self.seed, self.epoch = lengths, step, seed, 0
         self.members: list[NDArray[np.int64]] = []
         if classes is not None and balance != "none":
@@ -74,6 +77,8 @@ class BucketSampler(Sampler[int]):
         The k-th repeat of a row is the row number plus k times the number of rows, so that each is augmented
         differently.
         """
+        if self.draws is not None:
+            return self._weighted(rng, self.draws)
         if not self.members:
             return np.arange(len(self.lengths))
         drawn = []
@@ -82,3 +87,15 @@ class BucketSampler(Sampler[int]):
             turns[-1] = rng.permutation(turns[-1])
             drawn.append(turns.ravel()[: self.class_size])
         return np.concatenate(drawn)
+
+    def _weighted(self, rng: np.random.Generator, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the rows of one epoch, each as often as its share, rounded up or down at random; repeats as above."""
+        count = len(self.lengths)
+        order = rng.permutation(count)
+        # Systematic sampling: a row is drawn for each whole number that its share of the line covers.
+        edges = np.floor(np.cumsum(draws[order] / draws.sum() * count) + rng.random()).clip(max=count)
+        edges[-1] = count  # whatever the sum is rounded to
+        times = np.diff(edges, prepend=0).astype(np.int64)
+        rows = np.repeat(order, times)
+        turns = np.arange(len(rows)) - np.repeat(np.cumsum(times) - times, times)
+        return rows + turns * count

@@ -46,7 +46,14 @@ class AudioTrainer(Trainer):
         classes = prepared.targets["train"][windows.clips] if task.target.exclusive else None
         seed = arguments.data_seed if arguments.data_seed is not None else arguments.seed
         sampler = (
-            BucketSampler(windows.lengths, clips_a_step(arguments), seed, classes=classes, balance=recipe.sampling)
+            BucketSampler(
+                windows.lengths,
+                clips_a_step(arguments),
+                seed,
+                classes=classes,
+                balance=recipe.sampling,
+                draws=None if prepared.loaded.draws is None else prepared.loaded.draws[windows.clips],
+            )
             if windows.files is None
             else StreamSampler.of(windows.lengths, windows.files, arguments, seed)
         )
