@@ -15,7 +15,7 @@ from audio_ft.data.readers.folders import read_folder
 from audio_ft.data.readers.json_tables import YAML
 from audio_ft.data.readers.manifests import LIST_SUFFIXES, MANIFEST_SUFFIXES
 from audio_ft.data.readers.paths import read_manifests
-from audio_ft.data.readers.remote import downloaded, is_address
+from audio_ft.data.readers.remote import downloaded, is_address, is_remote_folder, mirrored
 from audio_ft.data.readers.tracks.formats import TRACK_SUFFIXES
 from audio_ft.data.readers.tracks.read import is_track, read_track, read_tracks
 from audio_ft.data.readers.tree import scan, split_name
@@ -65,6 +65,10 @@ def _read(data: Data, classes: bool) -> Source:
     """Read all rows of a folder, a manifest, a saved `datasets` folder or a data set of the Hub."""
     if data.sources is not None:
         raise InputError(f"{data.path}: several sources are for training and evaluation; give one of them here.")
+    if is_remote_folder(data.path):
+        folder, note = mirrored(data.path)
+        source = _read(data.replace(path=str(folder)), classes)
+        return replace(source, notes=(note, *source.notes))
     if is_address(data.path):
         files, notes = downloaded([data.path])
         source = _read(data.replace(path=files[data.path]), classes)

@@ -4,11 +4,13 @@ import functools
 import http.server
 import io
 import json
+import sys
 import tarfile
 import threading
 import zipfile
 from pathlib import Path
 
+import fsspec
 import pytest
 from datasets import Dataset
 from test_lists import labels, notes, pairs, recordings, written
@@ -191,6 +193,29 @@ def test_addresses_are_downloaded_once(tmp_path):
     assert labels(written(tmp_path, ["audio,label", *lines[:20]], "again.csv")).target.names == ("no", "yes")
     with pytest.raises(InputError, match="none of 1 addresses can be downloaded"):
         labels(written(tmp_path, ["audio,label", f"{at}/x.wav,no"], "gone.csv"))
+
+
+def test_a_folder_at_an_address_is_copied_once(tmp_path, monkeypatch):
+    bucket = fsspec.filesystem("memory")
+    for label in ("no", "yes"):
+        recordings(tmp_path / label, [f"{label}{number}.wav" for number in range(12)])
+    bucket.put(str(tmp_path), "/bucket/calls", recursive=True)
+    loaded = labels("memory://bucket/calls/")
+    assert loaded.target.names == ("no", "yes")
+    assert "24 files of memory://bucket/calls/ are in" in notes(loaded)
+    assert "24 downloaded now" in notes(loaded)
+    bucket.rm("/bucket/calls/no/no1.wav")
+    bucket.pipe("/bucket/calls/yes/yes3.wav", b"longer than before")
+    again = labels("memory://bucket/calls")
+    assert "23 files of" in notes(again)
+    assert " 1 downloaded now" in notes(again)
+    row = next(row for split in again.splits.values() for row in split if row["key"].endswith("yes3.wav"))
+    assert Path(row["audio"]["path"]).read_bytes() == b"longer than before"
+    with pytest.raises(InputError, match=r"no/such: there are no files|cannot be listed"):
+        labels("memory://bucket/no/such")
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(InputError, match="s3:// addresses need s3fs"):
+        labels("s3://bucket/calls")
 
 
 def test_an_address_without_its_package_names_it(tmp_path):

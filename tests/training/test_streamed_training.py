@@ -120,7 +120,8 @@ def test_large_shards_are_streamed_by_themselves(shards, monkeypatch):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (Data("file:///nowhere/at/all", streaming=True), "plan.json cannot be read"),
+        (Data("file:///nowhere/at/all", streaming=True), "no such folder or file"),
+        (Data("memory://nowhere/at/all", streaming=True), "there are no files; check the address"),
     ],
 )
 def test_what_cannot_be_streamed_is_said(data, message):

@@ -1,4 +1,4 @@
-"""Download recordings that are listed by their address into the cache folder, each once."""
+"""Download recordings into the cache folder, each once: those listed by their address, or all in a folder there."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _PACKAGES = {
     "gcs": "gcsfs",
     "hf": "huggingface_hub",
     **dict.fromkeys(("abfs", "abfss", "az"), "adlfs"),
+    "memory": "fsspec",
 }
 _AT_ONCE = 8
 
@@ -56,15 +57,74 @@ def downloaded(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return files, notes
 
 
-def _download(address: str, folder: Path) -> str | Exception:
-    """Return the file of an address, or why it cannot be had."""
+def is_remote_folder(name: str) -> bool:
+    """Tell whether a name is the address of a folder: its last part has no suffix."""
+    return is_address(name) and not os.path.splitext(name.partition("?")[0].rstrip("/"))[1]
+
+
+def mirrored(address: str) -> tuple[Path, str]:
+    """Return a folder of the cache with all files of a folder at an address, and a note.
+
+    A file of the same size that is there already is not read again.
+
+    Raises:
+        InputError: the address cannot be reached, is empty, or a file there cannot be read.
+    """
     import fsspec
 
+    root = address.rstrip("/")
+    folder = cache_folder() / "downloads" / hashlib.sha256(root.encode()).hexdigest()[:32] / root.rpartition("/")[2]
+    try:
+        system, top = fsspec.core.url_to_fs(root)
+        top = top.rstrip("/")
+        sizes = {name[len(top) :].lstrip("/"): found["size"] for name, found in system.find(top, detail=True).items()}
+    except ImportError as error:
+        raise _missing(address) from error
+    except Exception as error:
+        raise InputError(f"{address} cannot be listed: {error}") from error
+    if not sizes:
+        raise InputError(f"{address}: there are no files; check the address")
+    if outside := next((name for name in sizes if ".." in Path(name).parts), None):
+        raise InputError(f"{address}: {outside} is the name of a file outside of the folder")
+    for file in [file for file in folder.rglob("*") if file.is_file() and str(file.relative_to(folder)) not in sizes]:
+        file.unlink()  # gone at the address
+    missing = [name for name, size in sizes.items() if not _is_here(folder / name, size)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        work = threads.map(lambda name: _fetch(f"{root}/{name}", folder / name), missing)
+        results = list(progress_bar(work, total=len(missing), desc="downloading", unit=" files"))
+    failed = [(name, found) for name, found in zip(missing, results, strict=True) if isinstance(found, Exception)]
+    if failed:
+        raise InputError(
+            f"{address}: {len(failed):,} of {len(sizes):,} files cannot be downloaded (first: {failed[0][0]}: "
+            f"{failed[0][1]}); run the same command again, which goes on with them"
+        )
+    size = sum(filter(None, sizes.values())) / 1e6
+    return (
+        folder,
+        f"{len(sizes):,} files of {address} are in {folder} ({size:,.0f} MB, {len(missing):,} downloaded now)",
+    )
+
+
+def _is_here(file: Path, size: int | None) -> bool:
+    return file.is_file() and size in (None, file.stat().st_size)
+
+
+def _missing(address: str) -> InputError:
+    scheme = address.partition("://")[0].lower()
+    return InputError(f"{address}: {scheme}:// addresses need {_PACKAGES[scheme]}: pip install {_PACKAGES[scheme]}")
+
+
+def _download(address: str, folder: Path) -> str | Exception:
+    """Return the file of an address, or why it cannot be had."""
     plain = address.partition("?")[0]
     target = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}{os.path.splitext(plain)[1][:8].lower()}"
-    if target.is_file():
-        return str(target)
-    scheme = address.partition("://")[0].lower()
+    return str(target) if target.is_file() else _fetch(address, target)
+
+
+def _fetch(address: str, target: Path) -> str | Exception:
+    """Write the file of an address, whole or not at all, and return its path, or why it cannot be had."""
+    import fsspec
+
     try:
         with (
             fsspec.open(address, "rb") as stream,
@@ -73,8 +133,7 @@ def _download(address: str, folder: Path) -> str | Exception:
         ):
             shutil.copyfileobj(stream, file)
     except ImportError as error:
-        package = _PACKAGES[scheme]
-        raise InputError(f"{address}: {scheme}:// addresses need {package}: pip install {package}") from error
+        raise _missing(address) from error
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 -- every file system raises errors of its own; all are reported
