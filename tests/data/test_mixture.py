@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -164,6 +165,11 @@ def test_several_sources_on_the_command_line(tmp_path: Path, capsys: pytest.Capt
     assert cli.main(["evaluate", str(run), two.path, "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
     assert evaluated["scores"]["accuracy"]["value"] == found.by["source"]["two"]["accuracy"].value
+    told = ["--set", "intended_use=a", "--set", "limits=b", "--set", "consent=c", "--set", "license=mit"]
+    assert cli.main(["card", str(run), *told]) == 0
+    card = capsys.readouterr().out
+    assert re.search(r"### Scores by source\n\n\| source .*\n.*\n\| `one` \| 4 \| .*\n\| `two` \| 4 \|", card)
+    assert "`one + two` (local recordings)" in card
     assert cli.main(["train", *words[1:5], "--output-dir", str(run), "--data", "{nothing"]) == 2
     assert "expected a place, or JSON" in capsys.readouterr().err
 
