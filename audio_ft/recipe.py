@@ -28,6 +28,10 @@ from audio_ft.tasks.base import POOLINGS
 
 # Who prepares batches, which changes no weight and may have to change when a training that lacked memory goes on.
 LOADING = ("dataloader_num_workers", "dataloader_pin_memory", "dataloader_prefetch_factor")
+LATER_DATA: dict[str, Any] = {  # settings that older recipes lack, which count where they are set
+    **dict.fromkeys(("root", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks", "tier",
+    "together", "streaming", "language_column", "sources")), "columns": [], "weight": 1.0, "temperature": 1.0,
+}  # fmt: skip
 # What a model card needs and cannot be computed.
 REQUIRED_CARD_FIELDS = ("intended_use", "limits", "consent")
 PARTS = {"data": Data, "text": Text, "events": Detection}
@@ -211,15 +215,11 @@ class Recipe(Settings):
         unset = {"events": Detection(), "seeds": 1, "budget": None, "select": None, "teacher": None,
                  "pretrain": None, "pretrain_epochs": 10.0, "pretrain_learning_rate": 1e-4}  # fmt: skip
         known = {name: own for name, own in known.items() if name not in unset or getattr(self, name) != unset[name]}
-        for name in ("license", "source", "language"):
-            known["data"].pop(name)
-        usual = {"language_column": None, "weight": 1.0, "temperature": 1.0, "sources": None}
-        known["data"] = {name: own for name, own in known["data"].items() if name not in usual or own != usual[name]}
+        known["data"].pop("language")
+        for data in (known["data"], *(known["data"]["sources"] or ())):
+            for name in ["license", "source", *(name for name, usual in LATER_DATA.items() if data[name] == usual)]:
+                data.pop(name)
         known["training"] = {name: value for name, value in known["training"].items() if name not in LOADING}
-        for name in ("root", "columns", "name_pattern", "kind", "separator", "gaps", "folds", "test_fold", "tracks",
-                     "tier", "together", "streaming"):  # fmt: skip
-            if known["data"].get(name) == ([] if name == "columns" else None):
-                known["data"].pop(name, None)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
     def _repr_html_(self) -> str:

@@ -145,8 +145,10 @@ def test_a_recipe_of_several_sources_is_saved_and_published(tmp_path: Path) -> N
     assert public["data"]["path"] == "one + two"
     assert str(tmp_path) not in json.dumps(public)
     assert '"a"' not in json.dumps(public)
-    # Digests of recipes without sources are those of before there were any.
-    assert Recipe(model="m", data=Data("d")).digest == Recipe(model="m", data=Data("d", weight=1.0)).digest
+    # What a license says changes no weights, and a weight does.
+    plain, weighted, free = [one], [one.replace(weight=2)], [one.replace(license="mit")]
+    digests = [Recipe(model="m", data=data).digest for data in (plain, weighted, free)]  # type: ignore[arg-type]
+    assert (digests[0] == digests[1], digests[0] == digests[2]) == (False, True)
 
 
 def test_several_sources_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
