@@ -106,9 +106,8 @@ def train_recipe(
         raise InputError("where should the run be saved? Add --output-dir, for example --output-dir runs/first.")
     folder = Path(local(arguments.output_dir)) if arguments.output_dir else Path("runs") / name
     if arguments.smoke:
-        limit = min(recipe.data.limit or SMOKE_CLIPS, SMOKE_CLIPS)
         training = {**recipe.training, **SMOKE_TRAINING}
-        recipe = recipe.replace(data=recipe.data.replace(limit=limit), training=training, budget=None)
+        recipe = recipe.replace(data=recipe.data.with_limit(SMOKE_CLIPS), training=training, budget=None)
         folder = folder.with_name(f"{folder.name}-smoke")
     folds = recipe.data.folds is not None and recipe.data.test_fold is None
     work = work or (cross_validate if folds else partial(train, started=started))

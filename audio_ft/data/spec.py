@@ -245,6 +245,11 @@ class Data(Settings):
         """Return the sources, which are the data itself where it is a single one."""
         return self.sources or (self,)
 
+    def with_limit(self, most: int) -> Data:
+        """Return the data with at most so many clips a split, of each source."""
+        sources = self.sources and tuple(source.with_limit(most) for source in self.sources)
+        return self.replace(limit=min(self.limit or most, most), sources=sources)
+
     def with_paths(self, change: Callable[[str], str]) -> Data:
         """Return the data with the path of each source changed by a function."""
         if self.sources is None:

@@ -156,7 +156,9 @@ def write_whisper(model: Model, file: Path, quantize: Sequence[tuple[Path, Calla
     """
     task = model.task
     if not isinstance(task, Seq2Seq) or (task.multilingual and task.text.language is None):
-        raise InputError("A multilingual Whisper is exported for one language, and this one has none: train it first.")
+        raise InputError(
+            "A multilingual Whisper is exported for one language, and this one has none: train it with text.language."
+        )
     if task.text.timestamps:
         raise InputError("A Whisper that writes times (text.timestamps) cannot be exported to ONNX.")
     if model.network.num_parameters() * 4 > LARGEST:

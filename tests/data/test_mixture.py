@@ -98,6 +98,8 @@ def test_settings_of_the_whole_hold_for_sources_without_their_own(tmp_path: Path
     found = load(joined(one, two.replace(group="split"), group="", limit=4))
     assert Counter(row["source"] for row in rows_of(found)) == {"one": 4, "two": 4}
     assert {row["group"] for row in rows_of(found)} == {None, "two/train"}
+    few = joined(one.replace(limit=8), two, limit=6).with_limit(4)
+    assert Counter(row["source"] for row in rows_of(load(few))) == {"one": 4, "two": 4}
 
 
 def test_a_recording_of_one_source_in_the_test_of_another_is_a_leak(tmp_path: Path) -> None:
