@@ -165,3 +165,19 @@ def keep_freed_memory() -> None:
         trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in malloc.h
         adjust(mmap_threshold, _KEPT_BYTES // 8)
         adjust(trim_threshold, _KEPT_BYTES)
+
+
+def release_freed_memory() -> None:
+    """Give freed memory back to the system (glibc only; elsewhere no effect)."""
+    from ctypes import CDLL
+
+    if sys.platform == "linux" and (trim := getattr(CDLL(None), "malloc_trim", None)):
+        trim(0)
+
+
+def resident_bytes() -> int:
+    """Return how much memory this process holds, in bytes; 0 where the system does not say (all but Linux)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

@@ -250,13 +250,14 @@ def add_callbacks(
     """Add callbacks for time, progress, metrics.jsonl, the end and, if the recipe says so, uploads to the Hub."""
     from transformers import PrinterCallback
 
-    from audio_ft.training.steps.callbacks import MetricsFile, NearEnd, Progress
+    from audio_ft.training.steps.callbacks import MetricsFile, NearEnd, Progress, SteadyMemory
     from audio_ft.training.steps.checkpoint_upload import Uploads
 
     recipe = trainer.prepared.recipe
     trainer.remove_callback(PrinterCallback)
     if stage:
         trainer.add_callback(stage.limit)  # before those that show how many steps are left
+    trainer.add_callback(SteadyMemory())
     if not trainer.is_world_process_zero():
         return
     patience = trainer.pace.evaluations(recipe.patience) if trainer.args.eval_strategy != "no" else 0

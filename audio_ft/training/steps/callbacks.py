@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from audio_ft.file_io import append_json_line, finite, read_json_lines, write_text
 from audio_ft.formatting import escaped
 from audio_ft.parallel import progress_bar
+from audio_ft.system import release_freed_memory, resident_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SILENCE = 60.0
 # Seconds that are enough to import torch and transformers beside the last steps.
 NEAR_END = 15.0
+# Bytes by which memory may grow before it is released, which takes some hundredths of a second.
+SLACK = 256e6
 # At most so often, in seconds, a batch of an evaluation moves the bar.
 FRAME = 0.2
 TRAINING, FORM = "training", "{desc} {n_fmt}/{total_fmt} {elapsed}{postfix} |{bar}|"
@@ -57,6 +60,23 @@ class NearEnd(TrainerCallback):
         a_step = (time.monotonic() - self.start) / (state.global_step - self.first_step)
         if (state.max_steps - state.global_step) * a_step < NEAR_END:
             self.call()
+
+
+class SteadyMemory(TrainerCallback):
+    """Give freed memory back whenever the process holds much more than when it last did.
+
+    Batches of many lengths leave holes between what stays, which the allocator does not fill: pretraining with 3 M
+    parameters held 17 GB after 350 steps, of which 0.6 GB were in use (torch 2.13 on a CPU, glibc).
+    """
+
+    def __init__(self) -> None:
+        self.most = 0.0
+
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Release memory above the limit, and set the next one."""
+        if resident_bytes() > self.most:
+            release_freed_memory()
+            self.most = 1.25 * resident_bytes() + SLACK
 
 
 class MetricsFile(TrainerCallback):

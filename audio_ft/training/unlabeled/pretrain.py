@@ -163,7 +163,7 @@ def _fit(
     from transformers import PrinterCallback, Trainer, set_seed
 
     from audio_ft.models.self_supervised import MASKED, Contrastive, MaskedUnits
-    from audio_ft.training.steps.callbacks import MetricsFile, Progress
+    from audio_ft.training.steps.callbacks import MetricsFile, Progress, SteadyMemory
 
     adapter, seed = checkpoint.adapter, int(settings["seed"])
     kind = adapter.config.model_type
@@ -190,7 +190,7 @@ def _fit(
         train_dataset=learned,
         eval_dataset=held_out,
         data_collator=collator,
-        callbacks=[MetricsFile(folder / METRICS_FILE, on_line), Progress(log, "loss")],
+        callbacks=[MetricsFile(folder / METRICS_FILE, on_line), Progress(log, "loss"), SteadyMemory()],
     )
     trainer.remove_callback(PrinterCallback)
     before = _held_out_loss(trainer, seed)
