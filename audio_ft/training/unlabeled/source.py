@@ -98,7 +98,7 @@ def check_pretraining(recipe: Recipe, adapter: Adapter, task: Task) -> None:
         require_objective(recipe.model, adapter)
     except InputError as error:
         raise InputError(f"pretrain: {error}") from error
-    once = f"pretrain once with `audio-ft pretrain {recipe.model} {recipe.pretrain}` and give its checkpoint as model"
+    once = "run `audio-ft pretrain` before, and give its checkpoint as model"
     if not task.from_scratch:
         raise InputError(f"pretrain: {recipe.model} transcribes already, and its output layer fits the encoder as it "
                          "is; leave it out, or start from a checkpoint without one.")  # fmt: skip
