@@ -36,6 +36,7 @@ HEAVY_AT_THE_TOP = {
     "models/front_end.py": "torch.nn.Module subclasses",
     "inference/exported.py": "a torch.nn.Module subclass",
     "exporting/ctranslate2.py": "a torch.nn.Module subclass",
+    "exporting/estimator.py": "torch.nn.Module subclasses",
     "exporting/graph.py": "a torch.nn.Module subclass",
     "exporting/layers.py": "a torch.nn.Module subclass",
     "exporting/whisper.py": "torch.nn.Module subclasses",

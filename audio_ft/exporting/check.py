@@ -103,7 +103,9 @@ def check(
     log("checking    the run")
     first = evaluate(model, data, split, need=need)
     metric = first.predictions.target.headline
-    weights = sum(file.stat().st_size for file in model.folder.iterdir() if file.suffix in (".safetensors", ".bin"))
+    weights = sum(
+        file.stat().st_size for file in model.folder.iterdir() if file.suffix in (".safetensors", ".bin", ".skops")
+    )
     rows = [_row("run", weights, cost(WITH_TORCH, place, waves, threads), first, None)]
     for kind, file in exported.files.items():
         log(f"checking    {kind}")

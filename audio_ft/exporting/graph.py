@@ -15,9 +15,11 @@ import torch
 from torch import nn
 
 from audio_ft.errors import AudioFTError, InputError
+from audio_ft.exporting.estimator import EstimatorLayers
 from audio_ft.exporting.layers import OPSET, make_exportable
 from audio_ft.inference.exported import opened
 from audio_ft.models.checkpoint import first_line
+from audio_ft.models.estimator import Estimator
 from audio_ft.targets import Label, Number
 from audio_ft.tasks import CTC, Classification, Events
 
@@ -40,7 +42,8 @@ class FromSamples(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.front = front_end(model.adapter)
-        self.network = make_exportable(copy.deepcopy(model.network))
+        fitted = isinstance(model.network, Estimator)
+        self.network = EstimatorLayers(model.network) if fitted else make_exportable(copy.deepcopy(model.network))
         self.answer = answer_of(model.task)[1]
 
     def forward(self, samples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,7 +61,7 @@ def front_end(adapter: Adapter) -> nn.Module:
     if not hasattr(adapter, "front_end"):
         raise InputError(
             f"{adapter.name} models cannot be exported: no layers compute their features. Export a Wav2Vec2, HuBERT, "
-            "Whisper, cnn, gru or crnn."
+            "Whisper, cnn, gru, crnn, linear or svm."
         )
     layers: nn.Module = adapter.front_end()
     return layers

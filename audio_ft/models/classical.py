@@ -86,6 +86,12 @@ class Classical(Adapter):
 
         return {"input_features": torch.from_numpy(np.stack([feature["input_features"] for feature in features]))}
 
+    def front_end(self) -> torch.nn.Module:
+        """Return the statistics of the MFCC."""
+        from audio_ft.models.front_end import MfccStatisticsInput
+
+        return MfccStatisticsInput(self.sample_rate)
+
     def new_estimator(self, settings: Mapping[str, Any]) -> Any:
         """Return an estimator that is not fitted, for the outputs that `settings` name."""
         import copy

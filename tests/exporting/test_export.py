@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from checkpoints import tiny_checkpoint
+from checkpoints import kept_checkpoint, tiny_checkpoint
 from waiting import HUNG
 
 import audio_ft as aft
@@ -141,8 +141,8 @@ def test_what_cannot_be_exported_is_refused(small_run, tmp_path):
         aft.export(model, tmp_path / "new", quantize=["int8-static"])
     with pytest.raises(InputError, match="is not an exported model: run `audio-ft export` first"):
         aft.load(small_run, backend="onnx")
-    with pytest.raises(InputError, match="svm models cannot be exported: no layers compute"):
-        front_end(load_adapter("svm"))
+    with pytest.raises(InputError, match="audio-spectrogram-transformer models cannot be exported: no layers compute"):
+        front_end(load_adapter(kept_checkpoint("ast")))
 
 
 def test_an_export_lacks_what_was_not_asked_for(exported):

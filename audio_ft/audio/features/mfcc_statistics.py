@@ -17,7 +17,7 @@ GROUPS = tuple(f"MFCC {place}" for place in range(1, COEFFICIENTS + 1)) * (QUART
 _PARTS = (*(f"in quarter {place}" for place in range(1, QUARTERS + 1)), "spread", "spread of change")
 NAMES = tuple(f"{group} {_PARTS[place // COEFFICIENTS]}" for place, group in enumerate(GROUPS))
 # The range below the loudest band that librosa keeps, in dB.
-_RANGE = 80.0
+RANGE = 80.0
 
 
 def mfcc_statistics(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
@@ -43,11 +43,16 @@ def mfcc_statistics(samples: NDArray[np.float32], rate: int) -> NDArray[np.float
     return np.concatenate(parts).astype(np.float32)
 
 
+def frame_sizes(rate: int) -> tuple[int, int]:
+    """Return the samples of a frame, and those from one frame to the next."""
+    return max(2, round(WINDOW_SECONDS * rate)), max(1, round(HOP_SECONDS * rate))
+
+
 def _mfcc(wave: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     """Return the MFCC (20, frames) of a wave (time,), equal to those of `librosa.feature.mfcc`."""
     from scipy.fft import dct
 
-    window, hop = max(2, round(WINDOW_SECONDS * rate)), max(1, round(HOP_SECONDS * rate))
+    window, hop = frame_sizes(rate)
     power = mel_power(wave, rate, window=window, hop=hop, bands=BANDS)
     decibels = 10 * np.log10(np.maximum(power, FLOOR_POWER))
-    return np.asarray(dct(np.maximum(decibels, decibels.max() - _RANGE), norm="ortho", axis=1)[:, :COEFFICIENTS].T)
+    return np.asarray(dct(np.maximum(decibels, decibels.max() - RANGE), norm="ortho", axis=1)[:, :COEFFICIENTS].T)
