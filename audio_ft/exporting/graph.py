@@ -20,7 +20,7 @@ from audio_ft.exporting.layers import OPSET, make_exportable
 from audio_ft.inference.exported import opened
 from audio_ft.models.checkpoint import first_line
 from audio_ft.models.estimator import Estimator
-from audio_ft.targets import Label, Number
+from audio_ft.targets import Number
 from audio_ft.tasks import CTC, Classification, Events
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ def answer_of(task: Task) -> tuple[str, Callable[[torch.Tensor], torch.Tensor]]:
     if isinstance(task, Events):
         return "probabilities", torch.sigmoid
     if isinstance(task, Classification):
-        if isinstance(task.target, Label):
-            return "probabilities", lambda logits: logits.softmax(-1)
-        return ("value", lambda logits: logits[:, 0]) if isinstance(task.target, Number) else (
-            "probabilities", torch.sigmoid)  # fmt: skip
+        if isinstance(task.target, Number):
+            return "value", lambda logits: logits[:, 0]
+        return "probabilities", (lambda logits: logits.softmax(-1)) if task.target.exclusive else torch.sigmoid
     raise InputError(f"A model of task {task.name} cannot be exported to ONNX.")
 
 

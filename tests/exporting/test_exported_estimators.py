@@ -11,10 +11,12 @@ import audio_ft as aft
 from audio_ft.audio.features.mfcc_statistics import mfcc_statistics
 from audio_ft.errors import InputError
 from audio_ft.exporting.estimator import EstimatorLayers
+from audio_ft.exporting.graph import answer_of
 from audio_ft.models.estimator import Estimator, EstimatorConfig
 from audio_ft.models.front_end import MfccStatisticsInput
 from audio_ft.models.scratch import Selection
 from audio_ft.targets import Label, Labels, Number
+from audio_ft.tasks import Classification
 from audio_ft.training.small.pipelines import TRIED, pipeline_of, selector_of
 
 ROWS, FEATURES = 60, 12
@@ -46,6 +48,13 @@ def test_the_layers_compute_what_scikit_learn_does(name, kind, select):
     with torch.inference_mode():
         found, expected = EstimatorLayers(network)(new).logits, network(new).logits
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_several_labels_have_a_probability_each():
+    for kind, expected in (("single_label_classification", 1 / 3), ("multi_label_classification", 0.5)):
+        name, answer = answer_of(Classification(TARGETS[kind]))
+        assert name == "probabilities"
+        assert answer(torch.zeros(1, 3)).numpy() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("rate", [8_000, RATE, 22_050])
