@@ -176,7 +176,9 @@ def clean(
         cache.mkdir(parents=True, exist_ok=True)
         if not any(cache.glob(f"clean-{_fingerprint(split, blocks[0], cleaner)}*.arrow")):
             needed = expected_bytes(estimate_seconds(split), cleaner.sample_rate if cleaner.keeps_samples else 0)
-            refuse_full_disk(cache, needed, "Cleaning", "free some space or set AUDIO_FT_CACHE to a larger disk")
+            fix = "free some space, set AUDIO_FT_CACHE to a larger disk"
+            fix += ", or train with data.streaming=true, which keeps no copy" if cleaner.keeps_samples else ""
+            refuse_full_disk(cache, needed, "Cleaning", fix)
         for block in blocks:
             part, workers = _clean_block(split, block, cleaner, name, workers, cache)
             parts.append(part)
