@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from checkpoints import WORDS, tiny_checkpoint
+from fsspec.implementations.memory import MemoryFile
 
 import audio_ft as aft
 from audio_ft.audio.clip import Clip, write
@@ -95,6 +97,25 @@ def test_what_is_read_is_the_samples_once(shards, monkeypatch):
         windows[index]
     assert len(read) == len(set(read)) >= windows.files.max() + 1
     assert {column for _, _, column in read} == {"samples"}
+
+
+def test_an_epoch_reads_the_bytes_of_an_address_once(shards, monkeypatch):
+    bucket, read, real = fsspec.filesystem("memory"), [], MemoryFile.read
+
+    def counted(self, *arguments):
+        found = real(self, *arguments)
+        read.append(len(found))
+        return found
+
+    bucket.put(str(shards), "/bucket/words", recursive=True)
+    monkeypatch.setattr(MemoryFile, "read", counted)
+    streamed = stream(load(Data("memory://bucket/words", streaming=True)).splits["train"], Cleaner(Chain(()), 16_000))
+    windows, tables = Windows(streamed, None, 30.0), sum(read)
+    for index in StreamSampler(windows.lengths, windows.files, 4, 0):
+        windows[index]
+    sizes = [file.stat().st_size for file in (shards / "shards").glob("train-*.parquet")]
+    # Arrow reads 64 kB at the end of a file for its description.
+    assert 0.8 * sum(sizes) < sum(read) - tables <= sum(sizes) + 65_536 * len(sizes)
 
 
 def test_a_training_streams_from_an_address_and_says_so(shards, tmp_path):
