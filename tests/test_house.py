@@ -39,6 +39,7 @@ HEAVY_AT_THE_TOP = {
     "exporting/estimator.py": "torch.nn.Module subclasses",
     "exporting/graph.py": "a torch.nn.Module subclass",
     "exporting/layers.py": "a torch.nn.Module subclass",
+    "exporting/program.py": "a torch.nn.Module subclass",
     "exporting/whisper.py": "torch.nn.Module subclasses",
     "training/tuning/pruning.py": "a transformers.TrainerCallback subclass",
     "training/steps/checkpoint_upload.py": "a transformers.TrainerCallback subclass",

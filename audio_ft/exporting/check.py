@@ -109,8 +109,12 @@ def check(
     rows = [_row("run", weights, cost(WITH_TORCH, place, waves, threads), first, None)]
     for kind, file in exported.files.items():
         log(f"checking    {kind}")
-        if exported.format == "onnx":
-            form, program, source = load(exported.folder, backend=f"onnx:{kind}"), WITH_ONNXRUNTIME, str(file)
+        if exported.format in ALONE:
+            form, program, source = (
+                load(exported.folder, backend=f"{exported.format}:{kind}"),
+                ALONE[exported.format],
+                str(file),
+            )
         else:
             form, program, source = _converted(place, kind), WITH_TORCH, f"{place}\nctranslate2:{kind}"
         second = evaluate(form, data, split, need=need)
@@ -196,6 +200,16 @@ session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExec
 def compute(wave):
     return session.run(None, {"samples": wave[None]})
 """
+WITH_EXECUTORCH = """
+import sys
+import torch
+from executorch.runtime import Runtime
+program = Runtime.get().load_program(sys.argv[1])
+method = program.load_method("forward")
+def compute(wave):
+    return method.execute([torch.from_numpy(wave)[None]])
+"""
+ALONE = {"onnx": WITH_ONNXRUNTIME, "executorch": WITH_EXECUTORCH}
 MEASURE = """
 import json, pathlib, time
 import numpy

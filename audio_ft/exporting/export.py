@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORMATS = ("onnx", "ctranslate2")
+FORMATS = ("onnx", "ctranslate2", "executorch")
 FLOAT32, STATIC = "float32", "int8-static"
 # Recordings that the ranges of activations are calibrated on.
 CALIBRATED = 64
@@ -55,7 +55,8 @@ def export(
 
     As ONNX the network takes raw samples (batch, time) at the rate of its model, clips of one length, which are cleaned
     as its chain says; `quantize` holds int8 (weights in 8 bits) and int8-static (activations too, calibrated on
-    `waves`, clean recordings (time,)). Another `format` is ctranslate2, for Whisper models that transcribe.
+    `waves`, clean recordings (time,)). Other formats are ctranslate2, for Whisper models that transcribe, and
+    executorch, for clips one by one, in float32.
 
     Raises:
         InputError: the task or architecture cannot be exported so, the folder holds something else, or a package is
@@ -66,6 +67,12 @@ def export(
         raise InputError(f"format={format!r} is not known; use one of {', '.join(FORMATS)}.")
     if STATIC in quantize and (format != "onnx" or isinstance(model.task, Seq2Seq)):
         raise InputError("int8-static calibrates a network without a search; for this one use int8.")
+    if format == "executorch" and isinstance(model.task, Seq2Seq):
+        raise InputError(
+            "Networks for ExecuTorch have no search; export a Whisper that transcribes as onnx or ctranslate2."
+        )
+    if quantize and format == "executorch":
+        raise InputError("Networks for ExecuTorch are written in float32; for 8 bits use format onnx.")
     if STATIC in quantize and not waves:
         raise InputError("int8-static needs recordings to calibrate on.")
     require_free(folder)
@@ -74,6 +81,8 @@ def export(
         log(f"exporting   {model.adapter.name} to {format}, {', '.join(kinds)}")
         if format == "onnx":
             files = _write_onnx(model, unfinished, kinds, waves)
+        elif format == "executorch":
+            files = _write_executorch(model, unfinished)
         else:
             from audio_ft.exporting.ctranslate2 import write_ctranslate2
 
@@ -108,6 +117,20 @@ def _write_onnx(
     return names
 
 
+def _write_executorch(model: Model, folder: Path) -> dict[str, str]:
+    """Write the files of an export for ExecuTorch, and return that of the network by kind."""
+    from audio_ft.exporting.program import readme as program_readme
+    from audio_ft.exporting.program import require_executorch, write_program
+
+    require_executorch()
+    names = {FLOAT32: "model.pte"}
+    _copy_settings(model, folder)
+    facts = _facts(model, names, "executorch", ("torch", "executorch")) | write_program(model, folder / names[FLOAT32])
+    write_json(folder / EXPORT_FILE, facts)
+    write_text(folder / "README.md", program_readme(facts))
+    return names
+
+
 def require_free(folder: Path) -> None:
     """Raise `InputError` if a folder holds something else than an export, which is replaced."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / EXPORT_FILE).is_file():
@@ -115,26 +138,32 @@ def require_free(folder: Path) -> None:
 
 
 def facts_of(model: Model, files: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Return what export.json says: how the network is used."""
-    from importlib.metadata import version
-
+    """Return what export.json says of ONNX files: how the network is used."""
     from audio_ft.inference.exported import opened
 
     session = opened(folder / files[FLOAT32], 1)
+    return _facts(model, files, "onnx", ("torch", "onnx", "onnxruntime")) | {
+        "inputs": {found.name: found.shape for found in session.get_inputs()},
+        "outputs": {found.name: _named(found.shape) for found in session.get_outputs()},
+    }
+
+
+def _facts(model: Model, files: Mapping[str, str], format: str, packages: Sequence[str]) -> dict[str, Any]:
+    """Return what export.json says in any format, apart from inputs and outputs."""
+    from importlib.metadata import version
+
     target, adapter, task = model.task.target, model.adapter, model.task
     facts: dict[str, Any] = {
         "format": FORMAT,
-        "exported_as": "onnx",
+        "exported_as": format,
         "files": dict(files),
         "task": task.name,
         "network": adapter.name,
         "sample_rate": adapter.sample_rate,
         "longest_seconds": adapter.window,
-        "inputs": {found.name: found.shape for found in session.get_inputs()},
-        "outputs": {found.name: _named(found.shape) for found in session.get_outputs()},
         "labels": list(target.names),
         "chain": model.chain.to_list(),
-        "versions": {name: version(name) for name in ("torch", "onnx", "onnxruntime")},
+        "versions": {name: version(name) for name in packages},
     }
     if isinstance(task, CTC):
         facts |= {"tokens": list(task.tokens), "blank": task.tokenizer.pad_token_id,

@@ -182,7 +182,7 @@ def require_packages() -> None:
 def quiet_exporter() -> Iterator[None]:
     """Silence what torch's exporter and onnxruntime's quantization say of themselves; what fails is raised."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,4 +1,4 @@
-"""Exported networks, loaded back: raw samples in, computed by onnxruntime, with task and cleaning of their model."""
+"""Exported networks, loaded back: raw samples in, computed by other runtimes, with task and cleaning of their model."""
 
 from __future__ import annotations
 
@@ -93,6 +93,37 @@ class OnnxNetwork(torch.nn.Module):
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
 
 
+class ProgramNetwork(torch.nn.Module):
+    """Compute with ExecuTorch, each clip by itself, with zeros behind those of fewer than `shortest` samples.
+
+    Raises:
+        InputError: executorch is not installed, or the file is damaged.
+    """
+
+    def __init__(self, file: Path, shortest: int) -> None:
+        super().__init__()
+        try:
+            from executorch.runtime import Runtime
+        except ImportError as error:
+            raise InputError(f"This model needs ExecuTorch ({error}): pip install 'audio-ft[executorch]'.") from error
+        # Its errors have no class of their own.
+        try:
+            self.program = Runtime.get().load_program(file)
+            self.method = self.program.load_method("forward")
+        except RuntimeError as error:
+            raise InputError(f"{file} cannot be loaded by ExecuTorch ({error}); export it again.") from error
+        self.shortest, self.name_or_path, self.device = shortest, str(file), torch.device("cpu")
+
+    def forward(self, samples: Tensor, lengths: Tensor) -> Any:
+        """Return `logits` (batch, …) of samples (batch, time), of which the first `lengths` are real."""
+        rows = []
+        for row, length in zip(samples, lengths.tolist(), strict=True):
+            clip = torch.nn.functional.pad(row[:length], (0, max(0, self.shortest - length)))
+            # The runtime writes each output into the same memory.
+            rows.append(self.method.execute([clip[None].contiguous()])[1][0].clone())
+        return SimpleNamespace(logits=torch.nn.utils.rnn.pad_sequence(rows, batch_first=True))
+
+
 @dataclass(frozen=True)
 class ExportedSeq2Seq(Seq2Seq):
     """Transcribe with a network whose greedy search is part of it."""
@@ -118,14 +149,18 @@ def with_exported(folder: Path, adapter: Adapter, task: Task, kind: str) -> tupl
     """Return the network of an exported folder, of the `kind` float32, int8 or int8-static, with adapter and task.
 
     Raises:
-        InputError: the folder has no network of this kind, or onnxruntime is not installed.
+        InputError: the folder has no network of this kind, or the package that computes it is not installed.
     """
-    files: Mapping[str, str] = read_versioned(folder / EXPORT_FILE).get("files", {})
+    facts = read_versioned(folder / EXPORT_FILE)
+    files: Mapping[str, str] = facts.get("files", {})
     if kind not in files or not (folder / Path(files[kind]).name).is_file():
         raise InputError(f"{folder} has no network of the kind {kind!r}; it has {', '.join(files) or 'none'}.")
     if isinstance(task, Seq2Seq):
         task = ExportedSeq2Seq(**{field.name: getattr(task, field.name) for field in fields(task)})
-    return OnnxNetwork(folder / Path(files[kind]).name), RawSamples(adapter), task
+    file = folder / Path(files[kind]).name
+    if facts["exported_as"] == "executorch":
+        return ProgramNetwork(file, int(facts["shortest_samples"])), RawSamples(adapter), task
+    return OnnxNetwork(file), RawSamples(adapter), task
 
 
 def opened(file: Path, threads: int) -> Any:

@@ -80,7 +80,9 @@ def fourier(size: int) -> torch.Tensor:
 
 
 def padded(samples: torch.Tensor, shortest: int) -> torch.Tensor:
-    """Return samples (batch, time) with zeros behind them, if they are shorter."""
+    """Return samples (batch, time) with zeros behind them, if they are shorter; 0 leaves all as they are."""
+    if not shortest:
+        return samples
     missing = torch.sym_max(shortest, samples.shape[-1]) - samples.shape[-1]
     return nn.functional.pad(samples, (0, missing))
 

@@ -1,4 +1,4 @@
-"""Export a model as ONNX or for CTranslate2, also in 8 bits."""
+"""Export a model for ONNX, CTranslate2 or ExecuTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STAGE = "share"
 # Not `exporting.export.FORMATS`, with which --help would wait for numpy.
-FORMATS, KINDS = ("onnx", "ctranslate2"), ("int8", "int8-static")
+FORMATS, KINDS = ("onnx", "ctranslate2", "executorch"), ("int8", "int8-static")
 EPILOG = """examples:
   audio-ft export runs/first
   audio-ft export runs/first --quantize int8 --check recordings
@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `export`."""
     add_options(parser, "model")
     parser.add_argument("--format", default="onnx", choices=FORMATS, help="default: onnx; "
-                        "ctranslate2 is for Whisper models that transcribe, as faster-whisper reads them")  # fmt: skip
+                        "ctranslate2 is for Whisper models that transcribe, as faster-whisper reads them; executorch "
+                        "for phones and boards")  # fmt: skip
     eight = "write the network in 8 bits too, int8-static with calibrated activations; repeatable"
     parser.add_argument("--quantize", choices=KINDS, **REPEATABLE, help=eight)
     parser.add_argument("--check", metavar="DATA", dest="data", help="labeled data: what each form costs and scores")
