@@ -267,7 +267,8 @@ def write_table(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         file.unlink(missing_ok=True)
         return
-    write_text(file, table_text(rows))
+    text = table_text(rows)  # with a zero byte it looks like UTF-16, unless a mark says that it is not
+    write_text(file, f"\ufeff{text}" if "\0" in text else text)
 
 
 def table_text(rows: Sequence[Mapping[str, Any]]) -> str:

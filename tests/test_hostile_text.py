@@ -13,7 +13,7 @@ from checkpoints import kept_checkpoint
 from hub_runs import CARD_FIELDS
 from hub_server import connected
 from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audio_ft.audio.clip import Clip, write
@@ -187,6 +187,9 @@ def test_markdown_shows_text_as_it_is(text):
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(["=1", "'=1", "''-x", "-0.5", "+1e3", "'"])
 
 
+@example([("", "\0")])
+@example([("", "0\0")])
+@example([("\0", "\x80\r")])
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4))
 def test_a_written_table_is_read_back_exactly(tmp_path_factory, rows):
     file = tmp_path_factory.mktemp("table") / "labels.csv"

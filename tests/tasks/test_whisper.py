@@ -151,7 +151,7 @@ def test_languages_without_spaces_begin_with_none(multilingual: str, language: s
 
 def test_a_checkpoint_is_used_in_a_language_that_it_knows(english: str, multilingual: str) -> None:
     with pytest.raises(InputError, match=r"text\.language"):
-        planned(multilingual)
+        planned(multilingual).check_languages({"train": ([], [])})
     with pytest.raises(InputError, match="English-only"):
         planned(english, language="fr")
     model: Any = planned(multilingual, language="fr").build(

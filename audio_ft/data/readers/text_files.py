@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from error
     marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
-    unmarked = None if marked else _utf_16(content)
+    unmarked = None if marked or content.startswith(codecs.BOM_UTF8) else _utf_16(content)
     try:
         return content.decode(marked or unmarked or "utf-8-sig")
     except UnicodeDecodeError as error:
