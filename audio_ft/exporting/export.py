@@ -119,8 +119,7 @@ def _write_onnx(
 
 def _write_executorch(model: Model, folder: Path) -> dict[str, str]:
     """Write the files of an export for ExecuTorch, and return that of the network by kind."""
-    from audio_ft.exporting.program import readme as program_readme
-    from audio_ft.exporting.program import require_executorch, write_program
+    from audio_ft.exporting.program import program_readme, require_executorch, write_program
 
     require_executorch()
     names = {FLOAT32: "model.pte"}

@@ -50,7 +50,7 @@ def write_program(model: Model, file: Path) -> dict[str, Any]:
         AudioFTError: torch or ExecuTorch cannot translate it, or the program computes something else.
     """
     if isinstance(model.network, Estimator):
-        raise InputError(f"ExecuTorch is for networks, and {model.adapter.name} is none; export it as onnx.")
+        raise InputError(f"ExecuTorch runs networks, and {model.adapter.name} is not one; export it as onnx.")
     adapter, network = model.adapter, Program(model).eval()
     longest, shortest = round(adapter.window * adapter.sample_rate), shortest_samples(model)
     time = torch.export.Dim("time", min=shortest, max=longest)
@@ -126,7 +126,7 @@ def _check_parity(network: torch.nn.Module, file: Path, lengths: Sequence[int]) 
             )
 
 
-def readme(facts: Mapping[str, Any]) -> str:
+def program_readme(facts: Mapping[str, Any]) -> str:
     """Return the README for what export.json says."""
     return _TEXT.format(
         network=facts["network"],
