@@ -30,11 +30,24 @@ ITERATIONS, TOLERANCE = 300, 1e-3
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Hold a probe with its inverse penalty and its mean loss on the validation clips, see `probe.loss_of`."""
+    """Hold a probe with its inverse penalty, and how good it is on the validation clips.
+
+    Attributes:
+        head: the linear model.
+        penalty: its inverse penalty.
+        score: what `fit_probes` was told to measure, greater is better.
+        loss: mean loss, see `probe.loss_of`.
+    """
 
     head: LinearHead
     penalty: float
+    score: float
     loss: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What probes are ordered by: the score and, where that is equal, the loss."""
+        return self.score, -self.loss
 
 
 def fit_probes(
@@ -43,10 +56,14 @@ def fit_probes(
     vectors: NDArray[np.float32],
     references: NDArray[Any],
     validate: Callable[[int, LinearHead], tuple[NDArray[Any], NDArray[Any]]],
+    score: Callable[[NDArray[Any], NDArray[Any]], float],
     *,
     seed: int = 0,
 ) -> list[LinearProbe]:
-    """Return the best probe of each layer by its loss on the validation clips, lowest layer first.
+    """Return the best probe of each layer by its score on the validation clips, lowest layer first.
+
+    The loss would choose a stronger penalty: of speakers whom a probe has not heard it is often too sure, which costs
+    loss and no score (wav2vec2-mini and hubert-mini on digits: accuracy .854 and .736 by loss, .876 and .800 by score).
 
     Args:
         target: what to predict.
@@ -54,25 +71,31 @@ def fit_probes(
         vectors: the training windows' vectors (windows, layers, width).
         references: their targets, encoded.
         validate: returns predictions and references of the validation clips for a column and a head.
+        score: measures predictions against references; greater is better. Between equal scores the loss decides.
         seed: seed of the choice of windows for the search.
 
     Raises:
         InputError: a linear model cannot learn the target.
     """
+
+    def measured(column: int, penalty: float, head: LinearHead) -> LinearProbe:
+        found = validate(column, head)
+        return LinearProbe(head, penalty, score(*found), loss_of(target, *found))
+
     few = sample(len(vectors), SEARCHED, seed)
     best: list[LinearProbe] = []
     for column, penalty, head in _search(target, layers, vectors[few], references[few]):
-        probe = LinearProbe(head, penalty, loss_of(target, *validate(column, head)))
+        probe = measured(column, penalty, head)
         if len(best) <= column:
             best.append(probe)
-        elif probe.loss < best[column].loss:
+        elif probe.rank > best[column].rank:
             best[column] = probe
     if len(few) == len(vectors):
         return best
-    top = min(range(len(best)), key=lambda column: best[column].loss)
+    top = max(range(len(best)), key=lambda column: best[column].rank)
     for column in {top, len(layers) - 1}:
         head = _fitted(target, layers[column], best[column].penalty, vectors[:, column], references)
-        best[column] = LinearProbe(head, best[column].penalty, loss_of(target, *validate(column, head)))
+        best[column] = measured(column, best[column].penalty, head)
     return best
 
 

@@ -43,7 +43,7 @@ class Probed:
     """Hold what linear probes found.
 
     Attributes:
-        best: the probe with the least loss on validation.
+        best: the probe with the best score on validation, by the metric that chooses among checkpoints too.
         start: the probe of the last layer, None where it is no better on validation than a constant.
         layers: how many layers the network has.
         penalty: the inverse penalty of `best`.
@@ -174,8 +174,14 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
         found = task.predictions(head.logits(known[:, column]), validation.places, len(references))
         return found[present], references[present]
 
-    probes = fit_probes(task.target, layers, vectors(train, chosen), learned, validate, seed=seed)
-    best = min(probes, key=lambda one: one.loss)
+    def score(predictions: NDArray[Any], known: NDArray[Any]) -> float:
+        name = prepared.resolved.metric
+        found = plain_scores(task.target.checked(predictions, known)).get(name)
+        # The loss is no score of predictions, and one that is undefined for these clips chooses nothing.
+        return -math.inf if found is None else found if direction(name) else -found
+
+    probes = fit_probes(task.target, layers, vectors(train, chosen), learned, validate, score, seed=seed)
+    best = max(probes, key=lambda one: one.rank)
     constant = task.target.constant(learned, len(present))
     starts = constant is None or probes[-1].loss < loss_of(task.target, constant, references[present])
     column = layers.index(best.head.layers)

@@ -15,6 +15,7 @@ from audio_ft.cleaning.chain import DEFAULT_CHAIN
 from audio_ft.cleaning.dataset import Cleaner, clean
 from audio_ft.data import load
 from audio_ft.evaluation.baselines import logistic
+from audio_ft.evaluation.linear_probe import PENALTIES, fit_probes
 from audio_ft.inference.batching import Collator, Windows, outputs_of
 from audio_ft.inference.embeddings import layer_vectors, layers_used
 from audio_ft.models import load_adapter
@@ -149,3 +150,29 @@ def test_a_probe_is_read_again_as_it_was(tmp_path: Path) -> None:
         assert again.start_for(recipe(pooling="max")) is None
         np.testing.assert_array_equal(again.best.logits(np.ones((1, 4))), probed.best.logits(np.ones((1, 4))))
         np.testing.assert_array_equal(again.predictions, probed.predictions)
+
+
+def test_the_score_chooses_a_probe_and_the_loss_between_equal_scores() -> None:
+    rng = np.random.default_rng(0)
+    target, references = Label(("a", "b")), rng.integers(2, size=60)
+    vectors = rng.normal(size=(60, 2, 4)).astype(np.float32)
+    vectors[:, 1, 0] += 3 * references  # only the second layer knows the classes
+
+    def validate(column: int, head: LinearHead) -> tuple[Any, Any]:
+        odds = np.exp(head.logits(vectors[:, column]))
+        return odds / odds.sum(1, keepdims=True), references
+
+    def strength(probe: Any) -> float:
+        return float(np.abs(probe.head.weights).sum())
+
+    def fitted(score: Any) -> list[Any]:
+        return fit_probes(target, [1, 2], vectors, references, validate, score)
+
+    by_loss = fitted(lambda predictions, known: 0.0)
+    assert [probe.head.layers for probe in by_loss] == [1, 2]
+    assert max(by_loss, key=lambda probe: probe.rank).head.layers == 2
+    # A score that likes doubt takes the strongest penalty, whatever the loss says.
+    doubtful = fitted(lambda predictions, known: -float(predictions.max(1).mean()))
+    assert doubtful[1].penalty == min(PENALTIES)
+    assert doubtful[1].loss > by_loss[1].loss
+    assert strength(doubtful[1]) < strength(by_loss[1])

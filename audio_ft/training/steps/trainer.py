@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
     from transformers import PreTrainedModel, TrainingArguments
 
+    from audio_ft.metrics.samples import Sample
     from audio_ft.training.resolving.resolve import Resolved
     from audio_ft.training.setup import Prepared
 
@@ -76,13 +78,14 @@ class AudioTrainer(Trainer):
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=self.pace.evaluations(recipe.patience)))
         if recipe.freeze == "gradual":
             callbacks.append(GradualUnfreezing(model, adapter))
+        self.validation_sample = validation_sample(prepared, validation, self.by_length)
         super().__init__(
             model=model,
             args=arguments,
             train_dataset=kept.get("train", windows),
             eval_dataset=kept.get("validation", validation),
             data_collator=training,
-            compute_metrics=validation_scores(prepared, validation, resolved.metric, self.by_length),
+            compute_metrics=partial(validation_scores, resolved.metric, self.validation_sample),
             callbacks=callbacks,
         )
         prepare_division(self.accelerator, model, adapter)
@@ -106,7 +109,7 @@ class AudioTrainer(Trainer):
         return self.bucket_sampler
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
-        # Similar lengths together, with little padding; `validation_scores` brings them back in order.
+        # Similar lengths together, with little padding; `validation_sample` brings them back in order.
         return self.by_length
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
@@ -195,19 +198,26 @@ class AudioTrainer(Trainer):
         return super().create_optimizer(model)
 
 
-def validation_scores(
-    prepared: Prepared, windows: Windows, metric: str, order: list[int]
-) -> Callable[[Any], dict[str, float]]:
-    """Return the function that turns logits, in this order of the windows, into scores with one prediction a clip."""
+def validation_sample(prepared: Prepared, windows: Windows, order: list[int]) -> Callable[[Any], Sample]:
+    """Return the function that turns logits, in this order of the windows, into one checked prediction a clip."""
     task, references = prepared.task, prepared.targets["validation"]
     present, places, back = np.unique(windows.clips), windows.places, np.argsort(order)
 
-    def compute(outputs: Any) -> dict[str, float]:
+    def gather(outputs: Any) -> Sample:
         found = np.asarray(outputs.predictions)[back]
         predictions = task.tuned(found, places, references).predictions(found, places, len(references))[present]
-        scores = plain_scores(task.target.checked(predictions, references[present]))
-        if metric != "loss" and metric not in scores:
-            raise InputError(f"metric: {metric!r} is not among the validation scores; use one of {', '.join(scores)}.")
-        return scores
+        return task.target.checked(predictions, references[present])
 
-    return compute
+    return gather
+
+
+def validation_scores(metric: str, gather: Callable[[Any], Sample], outputs: Any) -> dict[str, float]:
+    """Return the scores of an evaluation's outputs.
+
+    Raises:
+        InputError: the metric that chooses among checkpoints is not one of them.
+    """
+    scores = plain_scores(gather(outputs))
+    if metric != "loss" and metric not in scores:
+        raise InputError(f"metric: {metric!r} is not among the validation scores; use one of {', '.join(scores)}.")
+    return scores

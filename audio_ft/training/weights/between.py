@@ -1,0 +1,102 @@
+"""Keep weights between the start from a probe and the fine-tuned ones, unless validation says that this loses.
+
+Fine-tuning also learns what only the training recordings have in common, and on the way back to the start a network
+forgets that before it forgets the task (Wortsman et al. 2022, WiSE-FT). The fine-tuned checkpoint was chosen by the
+very score it is compared with, so its lead is partly luck: the position nearest to the start within one standard error
+of the best is kept (the rule of Breiman et al. 1984, Classification and Regression Trees, with a paired error).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from audio_ft.metrics import direction
+from audio_ft.metrics.compute import measured_scores
+from audio_ft.metrics.intervals import standard_error
+from audio_ft.metrics.registry import metrics_of
+from audio_ft.metrics.units import Units, bootstrap
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from audio_ft.metrics.samples import Sample
+    from audio_ft.metrics.units import FloatArray
+    from audio_ft.training.steps.trainer import AudioTrainer
+
+# From the start (0) to the fine-tuned weights (1), the nearest first.
+POSITIONS = (0.5, 0.75, 1.0)
+RESAMPLES = 300
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Hold the score of one position on validation, and its bootstrap replicates, none for a loss."""
+
+    position: float
+    value: float
+    replicates: FloatArray | None = None
+
+
+def steadied(trainer: AudioTrainer, start: Callable[[], PreTrainedModel], best: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave the trainer's network at the position that is chosen, and return `best` with it.
+
+    Args:
+        trainer: holds the best checkpoint of its training, in one piece.
+        start: builds the network that the training started from.
+        best: which checkpoint that is, from `describe_best`.
+    """
+    network: Any = trainer.accelerator.unwrap_model(trainer.model)
+    began = start().state_dict()
+    tuned = {name: weight.detach().clone() for name, weight in network.state_dict().items()}
+    tried = []
+    for position in POSITIONS:
+        place_between(network, began, tuned, position)
+        tried.append(validated(trainer, best["metric"], position))
+    kept = chosen(tried, greater_is_better=direction(best["metric"]))
+    place_between(network, began, tuned, kept.position)
+    if kept.position == 1:
+        return best
+    why = f"{best['why']}; {kept.value:.4f} with weights {kept.position:g} of the way to it from the probe"
+    return {**best, "value": kept.value, "position": kept.position, "why": why}
+
+
+def place_between(
+    network: Any, start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor], position: float
+) -> None:
+    """Set the weights of a network to those so far from start (0) to end (1), in place."""
+    for name, weight in network.state_dict().items():
+        if weight.is_floating_point():
+            weight.copy_(start[name].to(end[name]).lerp(end[name], position))
+
+
+def validated(trainer: AudioTrainer, metric: str, position: float) -> Tried:
+    """Return the score of the trainer's network on the validation split; callbacks and history do not learn of it."""
+    found = trainer.evaluation_loop(trainer.get_eval_dataloader(), description="validation")
+    value = float((found.metrics or {})[f"eval_{metric}"])
+    return Tried(position, value, None if metric == "loss" else replicates(trainer.validation_sample(found), metric))
+
+
+def replicates(sample: Sample, metric: str) -> FloatArray:
+    """Return a score of resampled clips, (resamples,); of two samples of the same clips, the same ones."""
+    metrics = [each for each in metrics_of(sample.kind) if metric in each.names]
+
+    def statistic(weights: FloatArray) -> FloatArray:
+        return measured_scores(metrics, sample, weights)[metric][1].values
+
+    return bootstrap(statistic, Units.of(len(sample)), resamples=RESAMPLES)
+
+
+def chosen(tried: list[Tried], *, greater_is_better: bool) -> Tried:
+    """Return the first that is within one standard error of the best; the last of equal losses, which have no error."""
+    sign = 1 if greater_is_better else -1
+    best = max(tried, key=lambda one: (sign * one.value, one.position if one.replicates is None else -one.position))
+
+    def error(one: Tried) -> float:
+        if one.replicates is None or best.replicates is None:
+            return 0.0
+        return standard_error(best.replicates - one.replicates, len(one.replicates))
+
+    return next(one for one in tried if one is best or sign * (best.value - one.value) < error(one))
