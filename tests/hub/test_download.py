@@ -87,8 +87,10 @@ def round_trip(recipe: Recipe, kind: str, hub, folder: Path) -> tuple[list, list
 @pytest.mark.parametrize("name", [pytest.param("wav2vec2-group", marks=pytest.mark.slow),
                                   pytest.param("hubert-layer", marks=pytest.mark.slow), "whisper"])  # fmt: skip
 def test_pushed_classifier_scores_the_same_with_plain_transformers(name, hub, tmp_path):
+    # A probe of random layers, whose values hardly differ, has weights that multiply what float32 rounds.
     recipe = Recipe(
         model=tiny_checkpoint(name, tmp_path / "checkpoint"),
+        probe=False,
         data=Data(path=WORDS, limit=16),
         training={"max_steps": 2, "per_device_train_batch_size": 8, "learning_rate": 1e-2},
     )
