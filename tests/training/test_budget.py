@@ -222,28 +222,6 @@ def test_a_stage_that_goes_on_passes_through_the_rest_of_its_schedule(
     assert machine.rates[-1] < 0.06
 
 
-def costs_of(**seconds: float) -> Costs:
-    return Costs(
-        **dict.fromkeys(("clip", "vector", "ending", "evaluation", "building", "probe", "baselines"), 0.0) | seconds
-    )
-
-
-def test_a_budget_is_taken_that_the_least_exceeds_by_a_tenth(recipe: Recipe, tmp_path: Path) -> None:
-    prepared = prepare(recipe, lambda _line: None)
-
-    def asked(**seconds: float) -> budget.Budget:
-        one = budget.Budget(prepared, tmp_path, print, Clock(), costs_of(**seconds))
-        one.seconds = 100.0
-        return one
-
-    asked(ending=108.0).require_time()
-    with pytest.raises(InputError, match="too short: with the scores alone"):
-        asked(ending=112.0).require_time()
-    # A task without a probe needs no sample for it.
-    one = asked(ending=108.0)
-    assert one.probed_windows() == one.windows_to_probe
-
-
 def test_a_probe_without_time_for_all_windows_learns_from_a_sample(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +229,7 @@ def test_a_probe_without_time_for_all_windows_learns_from_a_sample(
     lines: list[str] = []
     prepared = prepare(recipe, lambda _line: None)
     every = len(prepared.windows("train"))
-    costs = costs_of(vector=1.0, probe=float(every))
+    costs = Costs(clip=1.0, ending=0.0, evaluation=0.0, building=0.0, probe=float(every), baselines=0.0)
     spent = budget.Budget(prepared, tmp_path, lines.append, Clock(), costs)
     assert (spent.probed_windows(), lines) == (every, [])
     spent.seconds = 20.0

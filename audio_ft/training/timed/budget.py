@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 # The share of the budget that is planned with; the rest is for what no forecast knows.
 PLANNED = 0.97
-# The share of it that the least may need: a budget is kept to a tenth.
-MOST = 1.1
 # A training that ends before this share of it says why.
 DUE = 0.9
 # The share of the time that the first of two stages gets.
@@ -73,7 +71,7 @@ def fit_within(
     began = time.monotonic()
     model: Any = build(prepared, prepared.resolved)
     model.to(arguments.device)
-    costs = Costs.measured(prepared, model, time.monotonic() - began, bf16=bool(arguments.bf16))
+    costs = Costs.measured(prepared, model, time.monotonic() - began)
     budget = Budget(prepared, folder, log, clock, costs)
     budget.require_time()
     near_end()
@@ -119,9 +117,9 @@ class Budget:
             InputError: there is not.
         """
         costs, used = self.costs, self.clock.seconds()["total"]
-        least_probe = max(0.0, costs.probe - costs.vector * max(0, self.windows_to_probe - FEWEST_PROBED))
+        least_probe = max(0.0, costs.probe - costs.clip * max(0, self.windows_to_probe - FEWEST_PROBED))
         least = used + least_probe + costs.baselines + costs.ending
-        if least > MOST * self.seconds and not self.state["stages"]:
+        if least > self.seconds and not self.state["stages"]:
             what = "the linear probe" if costs.probe else "the scores alone"
             raise InputError(
                 f"budget: {format_duration(self.seconds)} is too short: with {what} it takes at least about "
@@ -135,8 +133,7 @@ class Budget:
         costs, every = self.costs, self.windows_to_probe
         missing = costs.probe + costs.baselines - self.left()
         known = (self.folder / PROBE_FILE).is_file()
-        enough = known or missing <= 0 or not costs.probe
-        fitting = every if enough else max(FEWEST_PROBED, every - math.ceil(missing / costs.vector))
+        fitting = every if known or missing <= 0 else max(FEWEST_PROBED, every - math.ceil(missing / costs.clip))
         if costs.probe and fitting < every:
             self.log(f"budget      the probe learns from {fitting:,} of {every:,} training windows, for lack of time")
         return min(fitting, every)

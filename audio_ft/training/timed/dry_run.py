@@ -11,7 +11,6 @@ import numpy as np
 
 from audio_ft.evaluation.baselines import MAX_ROWS
 from audio_ft.inference.batching import BATCH, Collator
-from audio_ft.inference.embeddings import layer_vectors
 from audio_ft.system import available_cores
 from audio_ft.tasks.base import forward
 from audio_ft.training.resolving.defaults import RECIPE
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import TrainingArguments
 
-    from audio_ft.inference.batching import Windows
     from audio_ft.training.resolving.resolve import Resolved
     from audio_ft.training.setup import Prepared
 
@@ -39,16 +37,14 @@ class Costs:
 
     Attributes:
         clip: scoring one window.
-        vector: computing one window's vectors for the linear probe; 0 for tasks without one.
         ending: saving and loading the model, scoring validation and test split, and the check of the saved model.
         evaluation: validation and a checkpoint.
         building: loading the checkpoint.
-        probe: the linear probe on all training windows.
+        probe: the linear probe on all training windows; 0 for tasks without one.
         baselines: the baselines, and the scores of a checkpoint that is scored untuned.
     """
 
     clip: float
-    vector: float
     ending: float
     evaluation: float
     building: float
@@ -56,19 +52,17 @@ class Costs:
     baselines: float
 
     @classmethod
-    def measured(cls, prepared: Prepared, model: Any, building: float, *, bf16: bool = False) -> Costs:
-        """Return the costs for a network that was built in so many seconds, and is trained in bf16 or not."""
+    def measured(cls, prepared: Prepared, model: Any, building: float) -> Costs:
+        """Return the costs for a network that was built in so many seconds."""
         clip, task = seconds_a_clip(prepared, model), prepared.task
         probes = task.probes and prepared.recipe.probe and not prepared.adapter.from_scratch
-        vector = seconds_a_vector(prepared, model, bf16=bf16) if probes else 0.0
         train, validation, test = (len(prepared.windows(split)) for split in ("train", "validation", "test"))
         return cls(
             clip=clip,
-            vector=vector,
             ending=clip * (validation + test) + 2 * building + CHECKS,
             evaluation=clip * validation + building,
             building=building,
-            probe=vector * (min(train, MAX_ROWS) + validation + test),
+            probe=clip * (min(train, MAX_ROWS) + validation + test) * probes,
             baselines=FEATURES * (train + test) / available_cores() + clip * test * task.scores_untuned,
         )
 
@@ -76,7 +70,9 @@ class Costs:
 def seconds_a_clip(prepared: Prepared, model: Any) -> float:
     """Return the seconds of a validation window as it is scored, from a batch of short, typical and long ones each."""
     windows, adapter, task = prepared.windows("validation"), prepared.adapter, prepared.task
-    collator, batches = Collator(task.inference_adapter(adapter), task), sampled(windows)
+    collator = Collator(task.inference_adapter(adapter), task)
+    thirds = np.array_split(np.argsort(windows.lengths, kind="stable"), 3)
+    batches = [third[:BATCH] for third in thirds if len(third)]
     seconds: list[float] = []
     for rows in (batches[0], *batches):
         began = time.monotonic()
@@ -86,23 +82,6 @@ def seconds_a_clip(prepared: Prepared, model: Any) -> float:
         seconds.append(time.monotonic() - began)
     # The first one also loads kernels and memory.
     return sum(seconds[1:]) / sum(map(len, batches))
-
-
-def seconds_a_vector(prepared: Prepared, model: Any, *, bf16: bool) -> float:
-    """Return the seconds of a validation window's vectors for the linear probe, which is computed as training is."""
-    windows = prepared.windows("validation")
-    rows = np.concatenate(sampled(windows))
-    for _ in range(2):  # the first time also loads kernels and memory
-        began = time.monotonic()
-        layer_vectors(model, prepared.adapter, windows, rows, bf16=bf16)
-        seconds = time.monotonic() - began
-    return seconds / len(rows)
-
-
-def sampled(windows: Windows) -> list[NDArray[np.int64]]:
-    """Return a batch of short, typical and long windows each, as far as there are so many."""
-    thirds = np.array_split(np.argsort(windows.lengths, kind="stable"), 3)
-    return [third[:BATCH] for third in thirds if len(third)]
 
 
 def seconds_a_step(
