@@ -100,7 +100,7 @@ class Recipe(Settings):
         lora_rank: the rank of these matrices.
         keep_adapter: save the low-rank matrices alone, too.
         load_in_8bit: hold the frozen weights in 8 bits during training, with lora.
-        wise_ft_alpha: position of the saved weights from checkpoint (0) to fine-tuned ones (1); null: by validation.
+        wise_ft_alpha: position of saved weights, checkpoint (0) to fine-tuned (1); None: 1, or 0.75 by validation.
         extra_eval: a second data set on which the network is scored before and after, to show what it forgot.
         metric: the score that chooses the best checkpoint; None: the usual one of the task.
         budget: seconds for everything, or "30s", "10min", "1h": trains what there is time for; None: all it needs.

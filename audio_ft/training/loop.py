@@ -23,7 +23,7 @@ from audio_ft.training.resolving.arguments import build_arguments, precision_of
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
 from audio_ft.training.steps.determinism import deterministic_sums
 from audio_ft.training.steps.trackers import Trackers, tracked
-from audio_ft.training.weights.between import steadied
+from audio_ft.training.weights.between import keep_best_position
 from audio_ft.training.weights.divided import whole
 from audio_ft.training.weights.lora import Adapters
 from audio_ft.training.weights.retention import Retention, score_untuned
@@ -153,8 +153,8 @@ def _fit(
         with deterministic_sums() if arguments.device.type == "cpu" else nullcontext():
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         trackers.attach(trainer)
-    begun = partial(build, prepared, resolved, start) if start and not (stage or adapters) else None
-    best = settle(trainer, begun)
+    build_start = partial(build, prepared, resolved, start) if start and not (stage or adapters) else None
+    best = keep_weights(trainer, build_start)
     model = retention.model = whole(model, partial(build, prepared, resolved))
     if adapters is not None:
         if recipe.keep_adapter:
@@ -269,19 +269,18 @@ def add_callbacks(
         trainer.add_callback(Uploads(trainer.prepared, folder, log))
 
 
-def settle(trainer: AudioTrainer, start: Callable[[], PreTrainedModel] | None) -> Mapping[str, Any]:
+def keep_weights(trainer: AudioTrainer, build_start: Callable[[], PreTrainedModel] | None) -> Mapping[str, Any]:
     """Leave the weights to keep in the trainer's network, and return which these are.
 
-    Those nearer to the start are tried where there is one, the recipe names no position, and the weights are in one
-    piece.
+    Weights nearer to the start are tried where it can be built, validation chooses, and no device holds a part alone.
     """
     if trainer.average is not None and not trainer.loads_best:
         trainer.average.swap()
     best = describe_best(trainer)
-    given = trainer.prepared.recipe.wise_ft_alpha is not None
-    if start is None or given or "value" not in best or trainer.is_fsdp_enabled:
+    validation_chooses = "value" in best and trainer.prepared.recipe.wise_ft_alpha is None
+    if build_start is None or not validation_chooses or trainer.is_fsdp_enabled:
         return best
-    return steadied(trainer, start, best)
+    return keep_best_position(trainer, build_start, best)
 
 
 def describe_best(trainer: AudioTrainer) -> dict[str, Any]:

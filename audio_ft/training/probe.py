@@ -175,10 +175,12 @@ def _probed(prepared: Prepared, model: PreTrainedModel, arguments: TrainingArgum
         return found[present], references[present]
 
     def score(predictions: NDArray[Any], known: NDArray[Any]) -> float:
-        name = prepared.resolved.metric
-        found = plain_scores(task.target.checked(predictions, known)).get(name)
-        # The loss is no score of predictions, and one that is undefined for these clips chooses nothing.
-        return -math.inf if found is None else found if direction(name) else -found
+        metric = prepared.resolved.metric
+        found = plain_scores(task.target.checked(predictions, known)).get(metric)
+        # The metric may be the loss, or undefined for these clips: then the loss alone decides.
+        if found is None:
+            return -math.inf
+        return found if direction(metric) else -found
 
     probes = fit_probes(task.target, layers, vectors(train, chosen), learned, validate, score, seed=seed)
     best = max(probes, key=lambda one: one.rank)

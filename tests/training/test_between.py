@@ -27,7 +27,7 @@ def tried_of(*wrong: int, first: tuple[int, ...] = (0, 0)) -> list[Tried]:
     for position, count, begin in zip(POSITIONS, wrong, first, strict=True):
         mistaken = (begin <= clips) & (clips < begin + count)
         sample = target.checked(np.eye(2)[np.where(mistaken, 1 - references, references)], references)
-        found.append(Tried(position, 1 - count / CLIPS, replicates(sample, "accuracy")))
+        found.append(Tried(position, 1 - count / CLIPS, sample))
     return found
 
 
@@ -41,27 +41,29 @@ def tried_of(*wrong: int, first: tuple[int, ...] = (0, 0)) -> list[Tried]:
     ],
 )
 def test_the_nearest_to_the_start_within_one_standard_error_is_kept(wrong: tuple[int, ...], position: float) -> None:
-    assert chosen(tried_of(*wrong), greater_is_better=True).position == position
+    assert chosen(tried_of(*wrong), "accuracy").position == position
 
 
 def test_a_lead_of_less_than_one_standard_error_is_luck() -> None:
     # Two clips more are wrong; 24 are wrong in one alone, so that the error is about sqrt(24) clips.
-    assert chosen(tried_of(32, 30, first=(11, 0)), greater_is_better=True).position == 0.75
+    assert chosen(tried_of(32, 30, first=(11, 0)), "accuracy").position == 0.75
     # The same two clips, and all others answered alike: the error is about sqrt(2) clips.
-    assert chosen(tried_of(32, 30), greater_is_better=True).position == 1.0
+    assert chosen(tried_of(32, 30), "accuracy").position == 1.0
 
 
 def test_the_error_is_that_of_paired_clips() -> None:
     # Accuracies of .95 and .90 of 400 clips: an unpaired error would be .018, the paired one is sqrt(.05 * .95 / 400).
     few, many = tried_of(20, 40)
-    assert np.std(few.replicates - many.replicates) == pytest.approx((0.05 * 0.95 / CLIPS) ** 0.5, rel=0.15)
+    assert np.std(replicates(few.sample, "accuracy") - replicates(many.sample, "accuracy")) == pytest.approx(
+        (0.05 * 0.95 / CLIPS) ** 0.5, rel=0.15
+    )
 
 
 def test_a_loss_has_no_error_and_its_least_is_kept() -> None:
-    losses = [Tried(position, value) for position, value in zip(POSITIONS, (0.8, 0.85), strict=True)]
-    assert chosen(losses, greater_is_better=False).position == 0.75
-    equal = [Tried(position, 0.8) for position in POSITIONS]
-    assert chosen(equal, greater_is_better=False).position == 1
+    sample = tried_of(0, 0)[0].sample
+    for values, position in (((0.8, 0.85), 0.75), ((0.85, 0.8499), 1.0), ((0.8, 0.8), 0.75)):
+        losses = [Tried(*pair, sample) for pair in zip(POSITIONS, values, strict=True)]
+        assert chosen(losses, "loss").position == position
 
 
 def test_weights_are_placed_and_counters_stay() -> None:

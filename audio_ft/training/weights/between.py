@@ -34,30 +34,32 @@ RESAMPLES = 300
 
 @dataclass(frozen=True)
 class Tried:
-    """Hold the score of one position on validation, and its bootstrap replicates, none for a loss."""
+    """Hold one position, its score on validation, and the predictions behind it."""
 
     position: float
     value: float
-    replicates: FloatArray | None = None
+    sample: Sample
 
 
-def steadied(trainer: AudioTrainer, start: Callable[[], PreTrainedModel], best: Mapping[str, Any]) -> Mapping[str, Any]:
+def keep_best_position(
+    trainer: AudioTrainer, build_start: Callable[[], PreTrainedModel], best: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """Leave the trainer's network at the position that is chosen, and return `best` with it.
 
     Args:
         trainer: holds the best checkpoint of its training, in one piece.
-        start: builds the network that the training started from.
+        build_start: builds the network that the training started from.
         best: which checkpoint that is, from `describe_best`.
     """
     network: Any = trainer.accelerator.unwrap_model(trainer.model)
-    began = start().state_dict()
+    start = build_start().state_dict()
     tuned = {name: weight.detach().clone() for name, weight in network.state_dict().items()}
     tried = []
     for position in POSITIONS:
-        place_between(network, began, tuned, position)
+        place_between(network, start, tuned, position)
         tried.append(validated(trainer, best["metric"], position))
-    kept = chosen(tried, greater_is_better=direction(best["metric"]))
-    place_between(network, began, tuned, kept.position)
+    kept = chosen(tried, best["metric"])
+    place_between(network, start, tuned, kept.position)
     if kept.position == 1:
         return best
     why = f"{best['why']}; {kept.value:.4f} with weights {kept.position:g} of the way to it from the probe"
@@ -76,8 +78,7 @@ def place_between(
 def validated(trainer: AudioTrainer, metric: str, position: float) -> Tried:
     """Return the score of the trainer's network on the validation split; callbacks and history do not learn of it."""
     found = trainer.evaluation_loop(trainer.get_eval_dataloader(), description="validation")
-    value = float((found.metrics or {})[f"eval_{metric}"])
-    return Tried(position, value, None if metric == "loss" else replicates(trainer.validation_sample(found), metric))
+    return Tried(position, float((found.metrics or {})[f"eval_{metric}"]), trainer.validation_sample(found))
 
 
 def replicates(sample: Sample, metric: str) -> FloatArray:
@@ -90,14 +91,15 @@ def replicates(sample: Sample, metric: str) -> FloatArray:
     return bootstrap(statistic, Units.of(len(sample)), resamples=RESAMPLES)
 
 
-def chosen(tried: list[Tried], *, greater_is_better: bool) -> Tried:
-    """Return the first that is within one standard error of the best; the last of equal losses, which have no error."""
-    sign = 1 if greater_is_better else -1
-    best = max(tried, key=lambda one: (sign * one.value, one.position if one.replicates is None else -one.position))
+def chosen(tried: list[Tried], metric: str) -> Tried:
+    """Return the first that is within one standard error of the best; a loss has no error."""
+    sign = 1 if direction(metric) else -1
+    best = max(tried, key=lambda one: sign * one.value)
 
     def error(one: Tried) -> float:
-        if one.replicates is None or best.replicates is None:
+        """Return the standard error of the difference to the best."""
+        if metric == "loss":
             return 0.0
-        return standard_error(best.replicates - one.replicates, len(one.replicates))
+        return standard_error(replicates(best.sample, metric) - replicates(one.sample, metric), len(one.sample))
 
     return next(one for one in tried if one is best or sign * (best.value - one.value) < error(one))
