@@ -12,6 +12,7 @@ import numpy as np
 
 from audio_ft.data.spec import Data
 from audio_ft.data.table.columns import among, named
+from audio_ft.evaluation.detector_folder import SETTINGS_FILE
 from audio_ft.file_io import FORMAT, replacing, write_json, write_text
 from audio_ft.formatting import counted
 from audio_ft.inference.embedding_table import Prepared, prepared
@@ -29,16 +30,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SETTINGS_FILE, WEIGHTS_FILE, CARD_FILE = "detector.json", "detector.safetensors", "README.md"
+WEIGHTS_FILE, CARD_FILE = "detector.safetensors", "README.md"
 METHODS = ("distance", "autoencoder")
 # Mean distance to so many nearest normal recordings. Of digits, each speaker in turn normal, 1, 2, 4 and 8 have a mean
 # AUC of .963, .962, .959 and .954, and the Mahalanobis distance .961 (wav2vec2-mini, layer 2).
 NEIGHBORS = 2
-
-
-def is_detector(folder: str | Path) -> bool:
-    """Tell whether a folder holds what `Detector.save` wrote."""
-    return (Path(folder).expanduser() / SETTINGS_FILE).is_file()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from audio_ft.cleaning.chain import Chain
 from audio_ft.cleaning.steps import Mono, Resample
 from audio_ft.data import Data
 from audio_ft.errors import InputError
-from audio_ft.evaluation.anomaly import is_detector
+from audio_ft.evaluation.detector_folder import is_detector
 from audio_ft.hub.download import pull
 from audio_ft.inference.converted import BACKENDS, EXPORT_FILE, with_ctranslate2
 from audio_ft.inference.embeddings import Encoder

@@ -136,9 +136,11 @@ def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.flo
     return {**text, "logits": logits.float().cpu().tolist()}
 
 
-# Imports what PROGRAM needs, and waits for its arguments; without any, the process that started it has ended.
+# Imports what PROGRAM needs (see `system.rare_collections`), and waits for its arguments; without any, the process that
+# started it has ended.
 WAIT = """
-import json, sys
+import gc, json, sys
+gc.set_threshold(10_000, 10, 10)
 import numpy, torch
 from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedModel
 asked = sys.stdin.readline()

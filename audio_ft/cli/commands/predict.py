@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict all files; the exit code is 2 when none can be read."""
-    from audio_ft.evaluation.anomaly import is_detector
+    from audio_ft.evaluation.detector_folder import is_detector
     from audio_ft.hub.load import load
     from audio_ft.inference.csv_rows import csv_header
     from audio_ft.inference.output_formats import SHARED

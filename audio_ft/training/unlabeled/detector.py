@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from audio_ft.data.spec import Data
 from audio_ft.errors import InputError
-from audio_ft.evaluation.anomaly import SETTINGS_FILE, WEIGHTS_FILE, Detector, frames_of, is_detector
+from audio_ft.evaluation.anomaly import WEIGHTS_FILE, Detector, frames_of
+from audio_ft.evaluation.detector_folder import SETTINGS_FILE, is_detector
 from audio_ft.file_io import read_versioned
 from audio_ft.hub.load import load_frozen
 from audio_ft.inference.embedding_table import layer_of, prepared
