@@ -1,5 +1,7 @@
 """One choice of device for training and prediction, and numbers with units as people read them."""
 
+import contextlib
+import gc
 import os
 from types import SimpleNamespace
 
@@ -9,7 +11,7 @@ import torch
 import audio_ft as aft
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration, format_size
-from audio_ft.system import device_names, pick_device, precision, share_processors
+from audio_ft.system import device_names, pick_device, precision, rare_collections, share_processors
 
 
 def machine_with(monkeypatch, kind, count=1):
@@ -109,3 +111,13 @@ def test_threads_that_wait_give_up_their_processor_unless_the_user_decides(monke
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     share_processors()
     assert "GOMP_SPINCOUNT" not in os.environ
+
+
+def test_python_collects_less_often_within_the_context_alone():
+    """A command sets the threshold back, whatever ends it."""
+    usual = gc.get_threshold()
+    with contextlib.suppress(ZeroDivisionError), rare_collections():
+        assert gc.get_threshold()[0] > usual[0]
+        assert gc.isenabled()
+        raise ZeroDivisionError
+    assert gc.get_threshold() == usual
