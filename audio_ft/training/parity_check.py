@@ -139,8 +139,9 @@ def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.flo
 # Imports what PROGRAM needs (see `system.rare_collections`), and waits for its arguments; without any, the process that
 # started it has ended.
 WAIT = """
-import gc, json, sys
+import atexit, gc, json, sys
 gc.set_threshold(10_000, 10, 10)
+atexit.register(gc.freeze)
 import numpy, torch
 from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedModel
 asked = sys.stdin.readline()
