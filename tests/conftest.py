@@ -13,6 +13,7 @@ import pytest
 from forked import Forked
 from hub_server import Hub, running_hub
 
+from audio_ft.system import rare_collections
 from audio_ft.training import parity_check
 
 # Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.
@@ -32,6 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HOME"] = config.stash[CACHE]
     os.environ["AUDIO_FT_CACHE"] = os.path.join(config.stash[CACHE], "audio_ft")
     parity_check.CleanProcess = Forked
+    # An eighth of the time of tests that use torch.
+    rarely = rare_collections()
+    rarely.__enter__()
+    config.add_cleanup(lambda: rarely.__exit__(None, None, None))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -115,9 +115,13 @@ def test_threads_that_wait_give_up_their_processor_unless_the_user_decides(monke
 
 def test_python_collects_less_often_within_the_context_alone():
     """A command sets the threshold back, whatever ends it."""
-    usual = gc.get_threshold()
-    with contextlib.suppress(ZeroDivisionError), rare_collections():
-        assert gc.get_threshold()[0] > usual[0]
-        assert gc.isenabled()
-        raise ZeroDivisionError
-    assert gc.get_threshold() == usual
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        with contextlib.suppress(ZeroDivisionError), rare_collections():
+            assert gc.get_threshold()[0] > 700
+            assert gc.isenabled()
+            raise ZeroDivisionError
+        assert gc.get_threshold() == (700, 10, 10)
+    finally:
+        gc.set_threshold(*before)
