@@ -18,7 +18,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from audio_ft.errors import AudioFTError
-from audio_ft.system import available_cores, keep_freed_memory
+from audio_ft.system.machine import available_cores
+from audio_ft.system.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 

@@ -178,7 +178,7 @@ def filled(part: str) -> str:
 
 def machine() -> str:
     """Return processor and libraries in one line."""
-    from audio_ft.system import describe, versions
+    from audio_ft.system.machine import describe, versions
 
     facts, known = describe(), versions()
     libraries = ", ".join(f"{name} {known[name]}" for name in ("torch", "transformers", "datasets"))

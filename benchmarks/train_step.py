@@ -38,7 +38,7 @@ from transformers import (
 
 from audio_ft.data import Data
 from audio_ft.recipe import Recipe
-from audio_ft.system import precision
+from audio_ft.system.machine import precision
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.loop import select_trainable
 from audio_ft.training.resolving.arguments import build_arguments

@@ -16,7 +16,7 @@ import torch
 from bench import Measurement, report
 
 from audio_ft.models import load_adapter
-from audio_ft.system import precision
+from audio_ft.system.machine import precision
 from audio_ft.targets import Label
 from audio_ft.tasks import Classification
 from audio_ft.tasks.base import Checkpoint, HeadSettings

@@ -13,7 +13,7 @@ import pytest
 from forked import Forked
 from hub_server import Hub, running_hub
 
-from audio_ft.system import rare_collections
+from audio_ft.system.machine import rare_collections
 from audio_ft.training import parity_check
 
 # Read when torch, tokenizers and the Hugging Face libraries are imported, so set before any test imports them.

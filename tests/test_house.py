@@ -49,8 +49,8 @@ EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "misc"}
 ONE_PLACE = {
     "os.replace": "file_io.py", "os.rename": "file_io.py", "tempfile.mkstemp": "file_io.py",
     "tempfile.NamedTemporaryFile": "file_io.py", "os.fsync": "file_io.py",
-    "torch.cuda.is_available": "system.py", "torch.accelerator.is_available": "system.py",
-    "torch.cuda.get_device_name": "system.py", "ProcessPoolExecutor": "parallel.py",
+    "torch.cuda.is_available": "system/machine.py", "torch.accelerator.is_available": "system/machine.py",
+    "torch.cuda.get_device_name": "system/machine.py", "ProcessPoolExecutor": "parallel.py",
 }  # fmt: skip
 # What reads other people's files may run their code: one place has the arguments that forbid it.
 GUARDED = {

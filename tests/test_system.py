@@ -11,7 +11,7 @@ import torch
 import audio_ft as aft
 from audio_ft.errors import InputError
 from audio_ft.formatting import format_duration, format_size
-from audio_ft.system import device_names, pick_device, precision, rare_collections, share_processors
+from audio_ft.system.machine import device_names, pick_device, precision, prepare_for_torch, rare_collections
 
 
 def machine_with(monkeypatch, kind, count=1):
@@ -71,7 +71,7 @@ def test_precision_follows_the_device(monkeypatch):
     machine_with(monkeypatch, "cuda")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     assert precision() == "fp16"
-    monkeypatch.setattr("audio_ft.system.cpu_has_bf16", lambda: False)
+    monkeypatch.setattr("audio_ft.system.machine.cpu_has_bf16", lambda: False)
     assert precision(device="cpu") == "float32"
 
 
@@ -102,15 +102,24 @@ def test_sizes_read_well(size, words):
 def test_threads_that_wait_give_up_their_processor_unless_the_user_decides(monkeypatch):
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.delenv(name, raising=False)
-    share_processors()
+    prepare_for_torch()
     assert os.environ["GOMP_SPINCOUNT"] == "1000"
     monkeypatch.setenv("GOMP_SPINCOUNT", "5")
-    share_processors()
+    prepare_for_torch()
     assert os.environ["GOMP_SPINCOUNT"] == "5"
     monkeypatch.delenv("GOMP_SPINCOUNT")
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    share_processors()
+    prepare_for_torch()
     assert "GOMP_SPINCOUNT" not in os.environ
+
+
+def test_large_arrays_lie_in_large_pages_unless_the_user_decides(monkeypatch):
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    prepare_for_torch()
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == "1"
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", "0")
+    prepare_for_torch()
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == "0"
 
 
 def test_python_collects_less_often_within_the_context_alone():

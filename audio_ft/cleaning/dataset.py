@@ -34,7 +34,7 @@ from audio_ft.errors import AudioError, InputError, naming
 from audio_ft.file_io import refuse_full_disk
 from audio_ft.formatting import counted
 from audio_ft.parallel import DIED, FEW, KILLED, bars_of_datasets, exit_with_parent, one_by_one, one_thread
-from audio_ft.system import available_cores
+from audio_ft.system.machine import available_cores
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features

@@ -11,7 +11,7 @@ from audio_ft.cli.console import DONE, WRONG, guarded, open_closed_streams, show
 from audio_ft.cli.options import FLAG, add_options
 from audio_ft.cli.parser import Parser
 from audio_ft.cli.recipe_files import run_code
-from audio_ft.system import rare_collections, share_processors
+from audio_ft.system.machine import prepare_for_torch, rare_collections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
     open_closed_streams()
-    share_processors()
+    prepare_for_torch()
     # The options before the command take no values.
     place = next((place for place, word in enumerate(words) if not word.startswith("-")), len(words))
     try:

@@ -16,7 +16,7 @@ from audio_ft.cli.options import FLAG, add_data_options, add_options, changed, f
 from audio_ft.cli.parser import Parser
 from audio_ft.cli.recipe_files import read_recipe
 from audio_ft.errors import InputError
-from audio_ft.system import share_processors
+from audio_ft.system.machine import prepare_for_torch
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe
@@ -37,7 +37,7 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> NoReturn:
         SystemExit: 0 done, 1 failed, 2 wrong arguments or data, 130 stopped.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    share_processors()
+    prepare_for_torch()
     file = Path(sys.argv[0])
 
     def work() -> None:

@@ -19,7 +19,7 @@ from audio_ft.errors import AudioError
 from audio_ft.file_io import file_digest
 from audio_ft.formatting import escaped
 from audio_ft.parallel import progress_bar
-from audio_ft.system import available_cores
+from audio_ft.system.machine import available_cores
 
 # FFmpeg names its demultiplexers by all formats that they read.
 CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "MATROSKA", "asf": "WMA"}

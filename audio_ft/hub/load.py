@@ -23,8 +23,8 @@ from audio_ft.models.checkpoint import ADAPTER_CONFIG
 from audio_ft.models.load import quiet_transformers
 from audio_ft.recipe import Recipe
 from audio_ft.run import CHAIN_FILE, MODEL_FOLDER, RECIPE_FILE, RUN_FILE, Run
-from audio_ft.system import pick_device
-from audio_ft.system import precision as precision_of
+from audio_ft.system.machine import pick_device
+from audio_ft.system.machine import precision as precision_of
 from audio_ft.targets.transcripts import Text
 from audio_ft.tasks import CTC, task_class, task_of
 from audio_ft.tasks.base import Task

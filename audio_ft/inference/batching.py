@@ -13,6 +13,7 @@ from audio_ft.augmentation.base import apply_wave, generator
 from audio_ft.augmentation.mixup import Mixup, blend
 from audio_ft.cleaning.streamed import Streamed
 from audio_ft.parallel import progress_bar
+from audio_ft.system.memory import release_surplus
 from audio_ft.tasks.base import NO_TOKEN, Places, forward
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def outputs_of(
             batch = collator(windows.__getitems__(rows.tolist()))
             inputs = {name: value for name, value in batch.items() if name not in ("labels", "index")}
             parts.append(forward(model, task, collator.adapter, inputs))
+            release_surplus()
             progress.update(len(rows))
     return stacked(parts)[np.argsort(order)] if parts else np.zeros((0, 1), np.float32)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from audio_ft.errors import AudioError, InputError
 from audio_ft.inference.sources import as_clip
-from audio_ft.system import describe, device_names
+from audio_ft.system.machine import describe, device_names
 
 if TYPE_CHECKING:
     from audio_ft.inference.predictor import Model

@@ -10,6 +10,7 @@ import numpy as np
 from audio_ft.cleaning.forecast import header_seconds
 from audio_ft.inference.batching import BATCH, Collator, Windows
 from audio_ft.parallel import progress_bar
+from audio_ft.system.memory import release_surplus
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +61,7 @@ class Encoder:
         from audio_ft.models import load_adapter
         from audio_ft.models.load import quiet_transformers
         from audio_ft.models.weights import load_network
-        from audio_ft.system import pick_device
+        from audio_ft.system.machine import pick_device
 
         adapter, place = load_adapter(checkpoint, revision), pick_device(device)
         chain = DEFAULT_CHAIN if chain is None else chain
@@ -176,6 +177,7 @@ def layer_vectors(
                     adapter.encoder(network)(**inputs)
                     vectors = [_ended(network, adapter, hidden, inputs) for hidden in found]
                 parts.append(torch.stack(vectors, 1).cpu().numpy())
+                release_surplus()
                 progress.update(len(rows))
     finally:
         for hook in hooks:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import AudioFTError
 from audio_ft.hub.push import sends_checkpoints
 from audio_ft.run import ADAPTER_FOLDER, PROBE
-from audio_ft.system import device_names
+from audio_ft.system.machine import device_names
 from audio_ft.training.messages import briefing
 from audio_ft.training.probe import Probed, probe
 from audio_ft.training.processes import LOST, OTHER_ENDED, leave_process_group
@@ -251,14 +251,14 @@ def add_callbacks(
     """Add callbacks for time, progress, metrics.jsonl, the end and, if the recipe says so, uploads to the Hub."""
     from transformers import PrinterCallback
 
-    from audio_ft.training.steps.callbacks import MetricsFile, NearEnd, Progress, SteadyMemory
+    from audio_ft.training.steps.callbacks import LimitedMemory, MetricsFile, NearEnd, Progress
     from audio_ft.training.steps.checkpoint_upload import Uploads
 
     recipe = trainer.prepared.recipe
     trainer.remove_callback(PrinterCallback)
     if stage:
         trainer.add_callback(stage.limit)  # before those that show how many steps are left
-    trainer.add_callback(SteadyMemory())
+    trainer.add_callback(LimitedMemory())
     if not trainer.is_world_process_zero():
         return
     patience = trainer.pace.evaluations(recipe.patience) if trainer.args.eval_strategy != "no" else 0

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import AudioFTError, InputError
-from audio_ft.system import device_names
+from audio_ft.system.machine import device_names
 
 if TYPE_CHECKING:
     from audio_ft.recipe import Recipe

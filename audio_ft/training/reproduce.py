@@ -13,7 +13,7 @@ from audio_ft.errors import InputError
 from audio_ft.metrics import Score
 from audio_ft.metrics.names import headlines
 from audio_ft.run import RUN_FILE, Run
-from audio_ft.system import describe, versions
+from audio_ft.system.machine import describe, versions
 from audio_ft.training.messages import progress
 from audio_ft.training.train import train
 

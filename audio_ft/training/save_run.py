@@ -23,7 +23,7 @@ from audio_ft.run import (
     UNTUNED_FILE,
     Run,
 )
-from audio_ft.system import describe, versions
+from audio_ft.system.machine import describe, versions
 from audio_ft.training.parity_check import CleanProcess, ask_clean_process, check_parity
 from audio_ft.training.run_folder import CHECKPOINTS, PRETRAINING, STARTED_FILE, data_digest
 from audio_ft.training.weights.retention import score_split, tuned

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from audio_ft.models.load import quiet_transformers
 from audio_ft.run import Run
+from audio_ft.system.memory import freed_memory_kept
 from audio_ft.training.loop import fit
 from audio_ft.training.parity_check import clean_process
 from audio_ft.training.processes import first_goes_first
@@ -36,7 +37,7 @@ def train_prepared(
 
     first = PartialState().is_main_process
     clock.enter("training")
-    with quiet_transformers(), clean_process() as process:
+    with quiet_transformers(), clean_process() as process, freed_memory_kept():
         with released_on_failure(folder, clock) if first else nullcontext():
             prepared = pretrained(prepared, folder, log, clock.save, smoke=smoke)
             if prepared.adapter.fitted_at_once:

@@ -16,7 +16,7 @@ from audio_ft.hub import push as hub
 from audio_ft.recipe import Recipe
 from audio_ft.redaction import as_path
 from audio_ft.run import Run
-from audio_ft.system import share_processors
+from audio_ft.system.machine import prepare_for_torch
 from audio_ft.training.messages import progress, results
 from audio_ft.training.processes import check_division, first_goes_first, require_processes
 from audio_ft.training.repeated.seeds import check_seeds, train_seeds
@@ -74,7 +74,7 @@ def in_folder(
         InputError: see `train`.
         AudioFTError: see `train`.
     """
-    share_processors()  # before anything imports torch
+    prepare_for_torch()  # before anything imports torch
     from accelerate import PartialState
 
     folder = Path(output_dir)

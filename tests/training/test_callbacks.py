@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from checkpoints import WORDS, tiny_checkpoint
 
 import audio_ft as aft
 from audio_ft import Data, InputError, Recipe
-from audio_ft.system import resident_bytes
-from audio_ft.training.steps.callbacks import SILENCE, MetricsFile, Progress, SteadyMemory
+from audio_ft.training.steps.callbacks import SILENCE, MetricsFile, Progress
 from audio_ft.training.steps.trackers import tracked
 
 STEPS_AN_EPOCH, EPOCHS = 3, 2
@@ -211,14 +208,3 @@ def test_a_long_epoch_logs_lines_to_a_file(monkeypatch):
     assert len(lines) == 2
     # Five steps took 75 seconds, so the 95 that are left take 1,425.
     assert lines[0] == "epoch   0.5   loss 2.000   step 5 of 100   learning rate 1.0e-04   23:45 left"
-
-
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the allocator is not glibc's")
-def test_memory_that_was_freed_in_pieces_is_given_back():
-    steady = SteadyMemory()
-    pieces = [np.ones(100_000, np.uint8) for _ in range(6_000)]
-    most, kept = resident_bytes(), pieces[::20]
-    pieces.clear()
-    steady.on_step_end(None, None, None)
-    assert resident_bytes() < most - 300e6
-    assert len(kept) == 300

@@ -19,7 +19,7 @@ from audio_ft.errors import InputError
 from audio_ft.file_io import remove_unfinished
 from audio_ft.folder_lock import owned
 from audio_ft.parallel import progress_bar
-from audio_ft.system import available_cores
+from audio_ft.system.machine import available_cores
 from audio_ft.targets import Target
 
 ENGINES = ("local", "ray")

@@ -212,7 +212,7 @@ def averaged(prepared: Prepared, runs: list[Run]) -> Any:
     """Return a network with the average of the weights of saved models of the same shape."""
     import torch
 
-    from audio_ft.system import pick_device
+    from audio_ft.system.machine import pick_device
 
     model: Any = prepared.task.load(prepared.adapter, runs[0].model_folder)
     others = [prepared.task.load(prepared.adapter, run.model_folder).state_dict() for run in runs[1:]]

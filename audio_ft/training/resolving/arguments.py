@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from audio_ft.errors import InputError, did_you_mean
 from audio_ft.settings.names import ALIASES
 from audio_ft.settings.rules import Rule, each, either, flag, number, optional, shown, text, whole
-from audio_ft.system import pick_device
+from audio_ft.system.machine import pick_device
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_ft.errors import InputError
 from audio_ft.metrics import direction
-from audio_ft.system import available_cores, device_names, pick_device, precision, processes
+from audio_ft.system.machine import available_cores, device_names, pick_device, precision, processes
 from audio_ft.training.resolving.arguments import strategies
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 
 from audio_ft.augmentation import Noise, Speed
 from audio_ft.augmentation.base import apply_wave, generator
-from audio_ft.system import pick_device
+from audio_ft.system.machine import pick_device
 from audio_ft.tasks.base import HeadSettings
 from audio_ft.training.resolving.arguments import clips_a_step
 from audio_ft.training.resolving.defaults import HALVED, RECIPE, Value, default, devices, sharing, training_defaults

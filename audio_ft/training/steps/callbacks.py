@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from audio_ft.file_io import append_json_line, finite, read_json_lines, write_text
 from audio_ft.formatting import escaped
 from audio_ft.parallel import progress_bar
-from audio_ft.system import release_freed_memory, resident_bytes
+from audio_ft.system.memory import release_surplus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 SILENCE = 60.0
 # Seconds that are enough to import torch and transformers beside the last steps.
 NEAR_END = 15.0
-# Bytes by which memory may grow before it is released, which takes some hundredths of a second.
-SLACK = 256e6
 # At most so often, in seconds, a batch of an evaluation moves the bar.
 FRAME = 0.2
 TRAINING, FORM = "training", "{desc} {n_fmt}/{total_fmt} {elapsed}{postfix} |{bar}|"
@@ -62,21 +60,16 @@ class NearEnd(TrainerCallback):
             self.call()
 
 
-class SteadyMemory(TrainerCallback):
-    """Give freed memory back whenever the process holds much more than when it last did.
-
-    Batches of many lengths leave holes between what stays, which the allocator does not fill: pretraining with 3 M
-    parameters held 1.0 GB after one step and 1.9 GB after eight, of which 0.6 GB were in use (torch 2.13, glibc).
-    """
-
-    def __init__(self) -> None:
-        self.most = 0.0
+class LimitedMemory(TrainerCallback):
+    """Give freed memory back where too much of it is kept, see `freed_memory_kept`."""
 
     def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
-        """Release memory above the limit, and set the next one."""
-        if resident_bytes() > self.most:
-            release_freed_memory()
-            self.most = 1.25 * resident_bytes() + SLACK
+        """Look after each step."""
+        release_surplus()
+
+    def on_prediction_step(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Look after each batch of an evaluation."""
+        release_surplus()
 
 
 class MetricsFile(TrainerCallback):

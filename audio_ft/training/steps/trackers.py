@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audio_ft.system import environment
+from audio_ft.system.machine import environment
 
 if TYPE_CHECKING:
     from transformers import Trainer

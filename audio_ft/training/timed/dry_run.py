@@ -11,7 +11,7 @@ import numpy as np
 
 from audio_ft.evaluation.baselines import MAX_ROWS
 from audio_ft.inference.batching import BATCH, Collator
-from audio_ft.system import available_cores
+from audio_ft.system.machine import available_cores
 from audio_ft.tasks.base import forward
 from audio_ft.training.resolving.defaults import RECIPE
 

@@ -20,7 +20,7 @@ from audio_ft.metrics import Score, resampling
 from audio_ft.metrics.comparison import Comparison, over_trainings
 from audio_ft.metrics.compute import plain_scores
 from audio_ft.settings.rules import as_json
-from audio_ft.system import share_processors
+from audio_ft.system.machine import prepare_for_torch
 from audio_ft.training.messages import progress
 from audio_ft.training.processes import check_division
 from audio_ft.training.repeated.seeds import check_seeds
@@ -102,7 +102,7 @@ def ablate(
         InputError: see `train`; or nothing can be left out, or the folder holds something else.
         AudioFTError: see `train`.
     """
-    share_processors()  # before anything imports torch
+    prepare_for_torch()  # before anything imports torch
     _require(recipe)
     check_division(recipe)
     if recipe.method == "probe":

@@ -22,6 +22,7 @@ from audio_ft.models import load_adapter
 from audio_ft.models.checkpoint import weights_folder
 from audio_ft.models.load import quiet_transformers
 from audio_ft.models.weights import load_network, tensor_shapes
+from audio_ft.system.memory import freed_memory_kept
 from audio_ft.tasks.base import Checkpoint
 from audio_ft.training.resolving.arguments import build_arguments
 from audio_ft.training.run_folder import CHECKPOINTS, METRICS_FILE, last_checkpoint
@@ -105,7 +106,8 @@ def pretrain(
     with owned(folder):
         begin(folder, settings)
         cleaned = clean(found.table, Cleaner(chain, adapter.sample_rate), name="recordings")
-        return fit(Checkpoint(adapter, model), cleaned, settings, folder, log)
+        with freed_memory_kept():
+            return fit(Checkpoint(adapter, model), cleaned, settings, folder, log)
 
 
 def begin(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -163,7 +165,7 @@ def _fit(
     from transformers import PrinterCallback, Trainer, set_seed
 
     from audio_ft.models.self_supervised import MASKED, Contrastive, MaskedUnits
-    from audio_ft.training.steps.callbacks import MetricsFile, Progress, SteadyMemory
+    from audio_ft.training.steps.callbacks import LimitedMemory, MetricsFile, Progress
 
     adapter, seed = checkpoint.adapter, int(settings["seed"])
     kind = adapter.config.model_type
@@ -190,7 +192,7 @@ def _fit(
         train_dataset=learned,
         eval_dataset=held_out,
         data_collator=collator,
-        callbacks=[MetricsFile(folder / METRICS_FILE, on_line), Progress(log, "loss"), SteadyMemory()],
+        callbacks=[MetricsFile(folder / METRICS_FILE, on_line), Progress(log, "loss"), LimitedMemory()],
     )
     trainer.remove_callback(PrinterCallback)
     before = _held_out_loss(trainer, seed)

@@ -7,17 +7,13 @@ import gc
 import os
 import platform
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from audio_ft.errors import InputError
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "evaluate", "librosa", "soundfile", "av", "numpy")
-# At most this much freed memory stays with a process that cleans recordings.
-_KEPT_BYTES = 256_000_000
 
 
 def pick_device(wanted: str | None = None) -> str:
@@ -144,14 +140,18 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def share_processors() -> None:
-    """Let threads that wait for each other give up their processor soon (libgomp; torch must not be imported yet).
+def prepare_for_torch() -> None:
+    """Set what torch reads from the environment when it is imported and used first, unless the user has.
 
-    By default they spin for a millisecond and more, which other programs lack: beside twice as many of them as
-    processors, a training step of a small network took 8 to 16 times as long (benchmarks/train_step.py).
+    Threads that wait for each other give up their processor soon (libgomp). By default they spin for a millisecond and
+    more, which other programs lack: beside twice as many of them as processors, a training step of a small network took
+    8 to 16 times as long (benchmarks/train_step.py).
+
+    Large arrays lie in large pages (Linux): new memory is cleared in half the time, and a training holds less of it.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 @contextmanager
@@ -169,34 +169,3 @@ def rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let this process reuse freed memory instead of giving it back to the system (glibc only; elsewhere no effect).
-
-    By default each array of a few megabytes is new memory, whose pages the kernel clears when they are first written:
-    up to a quarter of the time of cleaning a clip.
-    """
-    from ctypes import CDLL
-
-    if sys.platform == "linux" and (adjust := getattr(CDLL(None), "mallopt", None)):
-        trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in malloc.h
-        adjust(mmap_threshold, _KEPT_BYTES // 8)
-        adjust(trim_threshold, _KEPT_BYTES)
-
-
-def release_freed_memory() -> None:
-    """Give freed memory back to the system (glibc only; elsewhere no effect)."""
-    from ctypes import CDLL
-
-    if sys.platform == "linux" and (trim := getattr(CDLL(None), "malloc_trim", None)):
-        trim(0)
-
-
-def resident_bytes() -> int:
-    """Return how much memory this process holds, in bytes; 0 where the system does not say (all but Linux)."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
