@@ -149,10 +149,15 @@ class Run:
         )
 
     @property
+    def other_baselines(self) -> Mapping[str, Mapping[str, Score]]:
+        """Return the baselines without the one that is the model: a kept probe, which was one in another precision."""
+        return {name: scores for name, scores in self.baselines.items() if name != self.weights}
+
+    @property
     def below_probe(self) -> str:
         """Return a sentence where the main test score is worse than that of the checkpoint's linear probe, else ""."""
         name = self.target.headline
-        ours, probe = (scores.get(name) for scores in (self.scores["test"], self.baselines.get(PROBE, {})))
+        ours, probe = (scores.get(name) for scores in (self.scores["test"], self.other_baselines.get(PROBE, {})))
         if ours is None or probe is None:
             return ""
         gain = (ours.value - probe.value) * (1 if direction(name) else -1)

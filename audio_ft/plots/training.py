@@ -102,7 +102,8 @@ def score_intervals(
     """
     if split not in run.scores:
         raise InputError(f"the run has no scores on {split!r}; it has {', '.join(run.scores)}.")
-    rows = {run.weights: run.scores[split]} | (dict(run.baselines) if split == "test" else {})
+    rows = {**(run.baselines if split == "test" else {}), run.weights: run.scores[split]}
+    rows = {run.weights: rows.pop(run.weights), **rows}  # the model first, also where a baseline has its name
     chosen = list(metrics) if metrics is not None else headline(run, split)
     missing = [name for name in chosen if name not in run.scores[split]]
     if missing or not chosen:

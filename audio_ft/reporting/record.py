@@ -63,7 +63,7 @@ def better_baselines(run: Run) -> str:
     if ours is None:
         return ""
     sign = 1 if direction(name) else -1
-    better = {baseline: scores[name] for baseline, scores in run.baselines.items()
+    better = {baseline: scores[name] for baseline, scores in run.other_baselines.items()
               if name in scores and sign * (scores[name].value - ours.value) > 0}  # fmt: skip
     if not better:
         return ""

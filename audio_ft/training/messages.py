@@ -157,7 +157,7 @@ def results(run: Run) -> list[str]:
     """Return lines with the scores of a finished run next to its baselines, and the paths of its files."""
     test = run.scores["test"]
     names = [name for name in HEADLINES if name in test] or list(test)
-    columns = {run.weights: test, **run.baselines}
+    columns = {run.weights: test, **run.other_baselines}
     lines = ["", _row("test split", columns, 26)]
     lines += [_row(name, (scores.get(name, "–") for scores in columns.values()), 26) for name in names]
     if run.below_probe:

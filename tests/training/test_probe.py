@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from audio_ft.reporting.card.render import model_card
 from audio_ft.targets import Label, Labels, Number
 from audio_ft.tasks.base import Checkpoint, HeadSettings
 from audio_ft.tasks.classification import Classification
+from audio_ft.training.messages import results
 from audio_ft.training.probe import PROBE_FILE, Probed
 
 FEW = Data(path=WORDS, limit=48)
@@ -127,6 +129,10 @@ def test_training_starts_from_the_probe_and_keeps_the_better(tmp_path: Path) -> 
     metric = run.best["metric"]
     for name in ("accuracy", metric):
         assert run.scores["test"][name].value == pytest.approx(run.baselines["linear probe"][name].value, abs=1e-6)
+    assert "linear probe" not in run.other_baselines, "it is the model itself"
+    other = {"linear probe": {name: replace(score, value=0.0) for name, score in run.scores["test"].items()}}
+    shown = next(line for line in results(replace(run, baselines=other)) if line.startswith("accuracy"))
+    assert f"{run.scores['test']['accuracy'].value:.3f}" in shown, "its own score, not that of the baseline"
     # One step that changes next to nothing leaves the probe of the last layer.
     still = recipe(training={"max_steps": 1, "learning_rate": 1e-9, "eval_strategy": "no"})
     run = aft.train(still, tmp_path / "still")

@@ -32,7 +32,7 @@ def headlines(run: Run) -> list[dict[str, Any]]:
     found = []
     for name in names.headlines(run.scores["test"])[:HEADLINES]:
         ours, higher, known = run.scores["test"][name], direction(name), names.score_name(name)
-        baselines = {key: scores[name] for key, scores in run.baselines.items() if name in scores}
+        baselines = {key: scores[name] for key, scores in run.other_baselines.items() if name in scores}
         found.append(
             {
                 "title": known.title,
@@ -76,7 +76,7 @@ def bar(score: Score, axis: tuple[float, float]) -> Bar:
 def table(run: Run) -> dict[str, Any]:
     """Return every score except those of single classes: the columns, and rows of a title and {column: score}."""
     test = run.scores["test"]
-    columns = {"test": test, **run.scores, **run.baselines}
+    columns = {"test": test, **run.scores, **run.other_baselines}
     shown = dict.fromkeys((*names.headlines(test), *(name for name in test if not name.endswith("]"))))
     rows = [
         (names.score_name(name).title, {key: scores[name] for key, scores in columns.items() if name in scores})
