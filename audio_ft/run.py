@@ -150,7 +150,7 @@ class Run:
 
     @property
     def other_baselines(self) -> Mapping[str, Mapping[str, Score]]:
-        """Return the baselines without the one that is the model: a kept probe, which was one in another precision."""
+        """Return the baselines that are not the model: a kept probe was one too, in another precision."""
         return {name: scores for name, scores in self.baselines.items() if name != self.weights}
 
     @property

@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HOME"] = config.stash[CACHE]
     os.environ["AUDIO_FT_CACHE"] = os.path.join(config.stash[CACHE], "audio_ft")
     parity_check.CleanProcess = Forked
-    # An eighth of the time of tests that use torch.
+    # Saves an eighth of the time of tests that use torch.
     rarely = rare_collections()
     rarely.__enter__()
     config.add_cleanup(lambda: rarely.__exit__(None, None, None))

@@ -26,7 +26,7 @@ from audio_ft.cli.live import Clock, Screen, above_the_bars, open_bars, wrapped
 from audio_ft.cli.parser import in_options
 from audio_ft.errors import AudioFTError, InputError
 from audio_ft.formatting import escaped
-from audio_ft.system.machine import environment
+from audio_ft.system.machine import environment, rare_collections
 
 DONE, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 # What a disk refuses, whatever was written: a disk for reading only, permissions, damage, a limit on sizes of files.
@@ -120,7 +120,7 @@ def guarded(work: Callable[[], int | None], *, debug: bool = False, quiet: bool 
 
     Whatever goes wrong becomes one sentence on standard error; the traceback is for `debug`.
     """
-    with _screen(debug, quiet), _stoppable():
+    with _screen(debug, quiet), _stoppable(), rare_collections():
         try:
             code = work()
             sys.stdout.flush()

@@ -11,7 +11,7 @@ from audio_ft.cli.console import DONE, WRONG, guarded, open_closed_streams, show
 from audio_ft.cli.options import FLAG, add_options
 from audio_ft.cli.parser import Parser
 from audio_ft.cli.recipe_files import run_code
-from audio_ft.system.machine import prepare_for_torch, rare_collections
+from audio_ft.system.machine import prepare_for_torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The options before the command take no values.
     place = next((place for place, word in enumerate(words) if not word.startswith("-")), len(words))
     try:
-        with rare_collections():
-            return guarded(
-                lambda: _dispatch(words[:place], words[place:]), debug="--debug" in words, quiet="--quiet" in words
-            )
+        return guarded(
+            lambda: _dispatch(words[:place], words[place:]), debug="--debug" in words, quiet="--quiet" in words
+        )
     except SystemExit as end:  # argparse's --help
         return end.code if isinstance(end.code, int) else DONE
 

@@ -31,7 +31,7 @@ def run_html(run: Trained, name: str) -> str:
         curves = ""
     return environment.get_template("notebook.html").render(
         name=name,
-        columns={"test": run.scores.get("test", {}), **run.baselines},
+        columns={"test": run.scores.get("test", {}), **run.other_baselines},
         metrics=headline(run),
         why=run.best.get("why", "the last checkpoint"),
         curves=curves,

@@ -44,8 +44,8 @@ class Trained(Protocol):
         """Return scores by split."""
 
     @property
-    def baselines(self) -> Mapping[str, Mapping[str, Score]]:
-        """Return scores by baseline, on the test split."""
+    def other_baselines(self) -> Mapping[str, Mapping[str, Score]]:
+        """Return scores by baseline, on the test split, without the one that is the model."""
 
 
 def learning_curves(run: Trained, *, theme: Theme = LIGHT, width: float = WIDTH) -> Figure:
@@ -102,8 +102,7 @@ def score_intervals(
     """
     if split not in run.scores:
         raise InputError(f"the run has no scores on {split!r}; it has {', '.join(run.scores)}.")
-    rows = {**(run.baselines if split == "test" else {}), run.weights: run.scores[split]}
-    rows = {run.weights: rows.pop(run.weights), **rows}  # the model first, also where a baseline has its name
+    rows = {run.weights: run.scores[split]} | (dict(run.other_baselines) if split == "test" else {})
     chosen = list(metrics) if metrics is not None else headline(run, split)
     missing = [name for name in chosen if name not in run.scores[split]]
     if missing or not chosen:

@@ -136,7 +136,7 @@ def _outputs_here(task: Task, model: Any, adapter: Adapter, wave: NDArray[np.flo
     return {**text, "logits": logits.float().cpu().tolist()}
 
 
-# Imports what PROGRAM needs (see `system.rare_collections`), and waits for its arguments; without any, the process that
+# Imports what PROGRAM needs, as `rare_collections` does, and waits for its arguments; without any, the process that
 # started it has ended.
 WAIT = """
 import atexit, gc, json, sys

@@ -115,7 +115,7 @@ def test_a_run_shows_scores_beside_baselines_and_its_curves(small_run):
 
 def test_a_run_escapes_what_it_is_called():
     scores = {"test": {"wer": Score(0.4, 0.3, 0.5, 9)}}
-    known = {"history": [], "best": {"metric": "wer"}, "weights": "fine-tuned", "baselines": {"<b>": {}}}
+    known = {"history": [], "best": {"metric": "wer"}, "weights": "fine-tuned", "other_baselines": {"<b>": {}}}
     run = SimpleNamespace(target=Transcript(), scores=scores, **known)
     page = parsed(run_html(run, "<i>mine</i>"))
     assert "<i>mine</i>" in page.texts

@@ -53,7 +53,7 @@ def a_run(**changed) -> SimpleNamespace:
         "best": {"metric": "f1_macro", "step": 30, "value": 0.8, "why": "highest f1_macro on the validation split"},
         "weights": "fine-tuned",
         "scores": {"validation": scores, "test": scores},
-        "baselines": {"majority": {"accuracy": score(0.25), "f1_macro": score(0.1)}},
+        "other_baselines": {"majority": {"accuracy": score(0.25), "f1_macro": score(0.1)}},
     }
     return SimpleNamespace(**run | changed)
 
@@ -67,7 +67,7 @@ def transcribed() -> SimpleNamespace:
         history=logged,
         best={"metric": "wer", "step": 10},
         scores={"test": scores},
-        baselines={"untuned": {name: score(1.2, 0.3) for name in scores}},
+        other_baselines={"untuned": {name: score(1.2, 0.3) for name in scores}},
     )
 
 

@@ -131,8 +131,11 @@ def test_training_starts_from_the_probe_and_keeps_the_better(tmp_path: Path) -> 
         assert run.scores["test"][name].value == pytest.approx(run.baselines["linear probe"][name].value, abs=1e-6)
     assert "linear probe" not in run.other_baselines, "it is the model itself"
     other = {"linear probe": {name: replace(score, value=0.0) for name, score in run.scores["test"].items()}}
-    shown = next(line for line in results(replace(run, baselines=other)) if line.startswith("accuracy"))
+    told = run.recipe.replace(intended_use="tests", limits="all", consent="given")
+    twice = replace(run, baselines=other, recipe=told)
+    shown = next(line for line in results(twice) if line.startswith("accuracy"))
     assert f"{run.scores['test']['accuracy'].value:.3f}" in shown, "its own score, not that of the baseline"
+    assert "linear probe |" not in model_card(twice)
     # One step that changes next to nothing leaves the probe of the last layer.
     still = recipe(training={"max_steps": 1, "learning_rate": 1e-9, "eval_strategy": "no"})
     run = aft.train(still, tmp_path / "still")

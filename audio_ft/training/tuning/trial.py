@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_ft.models.load import quiet_transformers
+from audio_ft.system.memory import freed_memory_kept
 from audio_ft.training.loop import Fitted, fit
 from audio_ft.training.setup import Prepared, prepare
 from audio_ft.training.small.estimators import fit_estimator
@@ -36,7 +37,7 @@ def fitted_quietly(
     shared.mkdir(parents=True, exist_ok=True)
     place.mkdir(exist_ok=True)
     own = dataclasses.replace(prepared, shared=shared, callbacks=callbacks, predicts_test=predicts_test)
-    with quiet_transformers():
+    with quiet_transformers(), freed_memory_kept():
         if own.adapter.fitted_at_once:
             fitted = fit_estimator(own, place, quiet, lambda: None)
         else:
